@@ -1,0 +1,71 @@
+"""A file appears whole or not at all: the only way in which any file is written."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fullconv.errors import OutputError
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give a temporary path in `path`'s folder; when the block ends well, it becomes `path`.
+
+    The content is on the disk before the name is (fsync, rename, fsync of the folder), so that a
+    kill or a power cut leaves either the old file or the new one.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full; `path` is as it was.
+    """
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, path)
+        _sync(path.parent)
+    except OSError as error:
+        if isinstance(error, OutputError) or not _is_output_error(error):
+            raise
+        raise OutputError(_explain(error, path)) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write `content` to `path` as UTF-8, whole or not at all."""
+    write_bytes(path, content.encode())
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
+_OUTPUT_ERRORS += (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EIO)
+
+
+def _is_output_error(error: OSError) -> bool:
+    return error.errno in _OUTPUT_ERRORS
+
+
+def _explain(error: OSError, path: Path) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        folder = next(parent for parent in path.absolute().parents if parent.exists())
+        free = shutil.disk_usage(folder).free
+        return f"{path} could not be written: the disk is full ({free / 2**20:.1f} MiB free); make room and run again"
+    return f"{path} could not be written: {error.strerror}; choose another folder with --out"
