@@ -14,7 +14,9 @@ def shared_folder(name: str) -> Path:
     """A folder of the reference material beside the checkout; skips where it is absent."""
     folder = SHARED / name
     if not folder.is_dir():
-        pytest.skip(f"needs ../shared/{name}, the reference data, which is not beside this checkout")
+        pytest.skip(
+            f"needs ../shared/{name}, the reference data, which is not beside this checkout"
+        )
     return folder
 
 

@@ -55,17 +55,20 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-_OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES, errno.EPERM, errno.EROFS)
-_OUTPUT_ERRORS += (errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG, errno.EIO)
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG}
 
 
 def _is_output_error(error: OSError) -> bool:
-    return error.errno in _OUTPUT_ERRORS
+    return error.errno in _FULL | _REFUSED | {errno.EIO}
 
 
 def _explain(error: OSError, path: Path) -> str:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if error.errno in _FULL:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         free = shutil.disk_usage(folder).free
-        return f"{path} could not be written: the disk is full ({free / 2**20:.1f} MiB free); make room and run again"
+        return (
+            f"{path} could not be written: the disk is full ({free / 2**20:.1f} MiB free); "
+            "make room and run again"
+        )
     return f"{path} could not be written: {error.strerror}; choose another folder with --out"

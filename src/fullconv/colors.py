@@ -24,7 +24,7 @@ OKABE_ITO: Palette = (
 
 
 def voc_palette(count: int = 256) -> Palette:
-    """The palette of PASCAL VOC: bits 0, 3, 6 ... of the label become the high bits of red, and so on."""
+    """The palette of PASCAL VOC: the label's bits, dealt out to red, green and blue in turn."""
 
     def spread(label: int, channel: int) -> int:
         return sum(((label >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(8))

@@ -91,9 +91,11 @@ def _pointwise(layer: nn.Module) -> CoordMap:
     return CoordMap()
 
 
-for _kind in (nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.Identity):
-    coord_map.register(_kind, _pointwise)
-for _kind in (nn.Dropout, nn.Dropout2d, nn.BatchNorm2d):
+_POINTWISE: tuple[type[nn.Module], ...] = (
+    *(nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU),
+    *(nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, nn.Identity),
+)
+for _kind in _POINTWISE:
     coord_map.register(_kind, _pointwise)
 
 
@@ -162,3 +164,15 @@ def crop_offset(wide: CoordMap, narrow: CoordMap) -> int:
             f"pixel i of the second is pixel {offset} of the first"
         )
     return int(offset.shift)
+
+
+def line_up(score: CoordMap, skip: CoordMap) -> tuple[int, int]:
+    """Pixels to drop before each of two maps so that they lie on each other; one of them is 0.
+
+    Raises:
+        GeometryError: no whole number of pixels does it.
+    """
+    ahead = skip.inverse() @ score
+    if ahead.shift > 0:
+        return 0, crop_offset(skip, score)
+    return crop_offset(score, skip), 0

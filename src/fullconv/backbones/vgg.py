@@ -1,0 +1,84 @@
+"""VGG (Simonyan & Zisserman, 2015, table 1), with the layer names of its Caffe model."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from torch import nn
+
+from fullconv.backbones import backbones
+from fullconv.layers import Chain
+
+# Convolutions of each block; every block ends in a pooling that halves the map.
+DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+WIDTHS = (64, 128, 256, 512, 512)
+HIDDEN = 4096  # of fc6 and fc7
+GRID = 7  # pool5's rows and columns on an image of 224 x 224: what fc6 sees
+
+
+def vgg(
+    classes: int = 1000,
+    *,
+    depth: int = 16,
+    batch_norm: bool = False,
+    width: float = 1.0,
+    hidden: int | None = None,
+    padding: int = 1,
+    ceil_mode: bool = True,
+) -> Chain:
+    """A VGG classifier: (B, 3, 224, 224) -> (B, classes).
+
+    Args:
+        classes: scores to give.
+        depth: 11, 13, 16 or 19 layers with weights.
+        batch_norm: a batch norm `bnI_J` behind every convolution `convI_J`.
+        width: multiplies the number of feature maps, and of fc6 and fc7 unless `hidden` gives it.
+        hidden: width of fc6 and fc7.
+        padding: zeros around the image, as conv1_1 sees it; 100 in the FCN paper's networks.
+        ceil_mode: poolings keep a half-filled last window, as Caffe's do.
+    """
+    hidden = hidden or scaled(HIDDEN, width)
+    layers = list(_blocks(DEPTHS[depth], batch_norm, width, padding, ceil_mode))
+    inner = scaled(WIDTHS[-1], width) * GRID * GRID
+    layers += [("flatten", nn.Flatten())]
+    layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
+    layers += [("fc7", nn.Linear(hidden, hidden)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout())]
+    layers += [("fc8", nn.Linear(hidden, classes))]
+    chain = Chain(layers)
+    initialise(chain)
+    return chain
+
+
+def scaled(channels: int, width: float) -> int:
+    """`channels` times `width`, at least one."""
+    return max(1, round(channels * width))
+
+
+def initialise(network: nn.Module) -> None:
+    """He et al. (2015): weights that keep the size of the activations under ReLU; biases zero."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+def _blocks(
+    depths: tuple[int, ...], batch_norm: bool, width: float, padding: int, ceil_mode: bool
+) -> Iterator[tuple[str, nn.Module]]:
+    channels = 3
+    for block, depth in enumerate(depths, 1):
+        for number in range(1, depth + 1):
+            name = f"{block}_{number}"
+            wide = scaled(WIDTHS[block - 1], width)
+            around = padding if name == "1_1" else 1
+            yield f"conv{name}", nn.Conv2d(channels, wide, 3, padding=around)
+            if batch_norm:
+                yield f"bn{name}", nn.BatchNorm2d(wide)
+            yield f"relu{name}", nn.ReLU()
+            channels = wide
+        yield f"pool{block}", nn.MaxPool2d(2, ceil_mode=ceil_mode)
+
+
+for _depth in DEPTHS:
+    backbones.register(f"vgg{_depth}")(partial(vgg, depth=_depth))
+    backbones.register(f"vgg{_depth}_bn")(partial(vgg, depth=_depth, batch_norm=True))

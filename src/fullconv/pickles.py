@@ -1,0 +1,209 @@
+"""Pickles, read as data: their instructions are looked at, and nothing that they name is called.
+
+Python's own unpickler imports and calls what the file says. Here a name stands only for what the
+caller put into a table, and a name outside the table ends the reading.
+"""
+
+import pickletools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, BinaryIO, Protocol
+
+_CONSTANTS: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_DICT": dict,
+    "EMPTY_LIST": list,
+    "EMPTY_TUPLE": tuple,
+}
+_NUMBERS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+_STRINGS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING", "BINSTRING"}
+_BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
+_LITERALS = _NUMBERS | _STRINGS | _BYTES
+_TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+
+class Buildable(Protocol):
+    """What a table's function may return so that a pickle can set its state."""
+
+    def build(self, state: object) -> None:
+        """Take the state that the pickle gives; raises ValueError where it makes no sense."""
+
+
+class Known:
+    """A name of the pickle and the function of ours that stands for it."""
+
+    def __init__(self, stand_in: Callable[..., Any]) -> None:
+        self.stand_in = stand_in
+
+
+class ForbiddenNameError(ValueError):
+    """A pickle that asks for a name outside the table; `name` is "module.attribute"."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"asks for {name}")
+        self.name = name
+
+
+class _Bounded:
+    """A file that refuses to read past its end, since a pickle may claim any length."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self.file = file
+        self.size = size
+        self.tell = file.tell
+
+    def read(self, count: int) -> bytes:
+        left = self.size - self.file.tell()
+        if count > left:
+            raise ValueError(f"wants {count:,} bytes where {left:,} are left")
+        return self.file.read(count)
+
+    def readline(self) -> bytes:
+        return self.file.readline()
+
+
+def instructions(file: BinaryIO, size: int) -> Iterator[tuple[str, Any]]:
+    """The name and argument of each instruction of the pickle at the file's position.
+
+    Args:
+        file: left behind the pickle's end.
+        size: bytes of the whole file.
+
+    Raises:
+        ValueError: the pickle is cut short or is none.
+    """
+    for operation, argument, _ in pickletools.genops(_Bounded(file, size)):
+        yield operation.name, argument
+
+
+def rebuild(file: BinaryIO, size: int, table: Mapping[str, Callable[..., Any]]) -> object:
+    """What a pickle of dicts, lists, tuples, strings and numbers describes.
+
+    Args:
+        file: the pickle.
+        size: bytes of the whole file.
+        table: "module.attribute" -> the function that stands for it.
+
+    Raises:
+        ForbiddenNameError: a name outside the table.
+        ValueError: the pickle is cut short, or uses other instructions.
+    """
+    machine = _Machine(table)
+    for name, argument in instructions(file, size):
+        if name == "STOP":
+            return machine.pop()
+        machine.step(name, argument)
+    raise ValueError("has no end")
+
+
+class _Machine:
+    """The pickle machine's stack and memo, without its power to import and call."""
+
+    def __init__(self, table: Mapping[str, Callable[..., Any]]) -> None:
+        self.table = table
+        self.stack: list[Any] = []
+        self.below: list[list[Any]] = []  # the stacks under the open marks
+        self.memo: dict[int, Any] = {}
+
+    def step(self, name: str, argument: Any) -> None:
+        if name in _CONSTANTS:
+            self.stack.append(_CONSTANTS[name]())
+        elif name in _LITERALS:
+            self.stack.append(argument)
+        elif name in _TUPLES:
+            items = [self.pop() for _ in range(_TUPLES[name])]
+            self.stack.append(tuple(reversed(items)))
+        elif name in ("PROTO", "FRAME"):
+            return
+        elif method := getattr(self, f"_{name.lower()}", None):
+            method(argument)
+        else:
+            raise ValueError(f"uses the instruction {name}, which arrays do not need")
+
+    def pop(self) -> Any:
+        if not self.stack:
+            raise ValueError("takes more than it has put down")
+        return self.stack.pop()
+
+    def top(self, kind: type) -> Any:
+        if not self.stack or not isinstance(self.stack[-1], kind):
+            raise ValueError(f"expects a {kind.__name__} where there is none")
+        return self.stack[-1]
+
+    def since_mark(self) -> list[Any]:
+        if not self.below:
+            raise ValueError("closes a group that it never opened")
+        items, self.stack = self.stack, self.below.pop()
+        return items
+
+    def _mark(self, _: None) -> None:
+        self.below.append(self.stack)
+        self.stack = []
+
+    def _tuple(self, _: None) -> None:
+        items = self.since_mark()
+        self.stack.append(tuple(items))
+
+    def _setitem(self, _: None) -> None:
+        value, key = self.pop(), self.pop()
+        self._store([key, value])
+
+    def _setitems(self, _: None) -> None:
+        self._store(self.since_mark())
+
+    def _store(self, items: list[Any]) -> None:
+        target = self.top(dict)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            if not isinstance(key, str | int):
+                raise ValueError(f"has a {type(key).__name__} as a key")
+            target[key] = value
+
+    def _append(self, _: None) -> None:
+        item = self.pop()
+        self.top(list).append(item)
+
+    def _appends(self, _: None) -> None:
+        items = self.since_mark()
+        self.top(list).extend(items)
+
+    def _memoize(self, _: None) -> None:
+        self._binput(len(self.memo))
+
+    def _binput(self, index: int) -> None:
+        self.memo[index] = self.top(object)
+
+    _long_binput = _binput
+
+    def _binget(self, index: int) -> None:
+        if index not in self.memo:
+            raise ValueError(f"refers to entry {index}, which does not exist")
+        self.stack.append(self.memo[index])
+
+    _long_binget = _binget
+
+    def _global(self, argument: str) -> None:
+        self._name(argument.replace(" ", ".", 1))
+
+    def _stack_global(self, _: None) -> None:
+        attribute, module = self.pop(), self.pop()
+        self._name(f"{module}.{attribute}")
+
+    def _name(self, name: str) -> None:
+        if name not in self.table:
+            raise ForbiddenNameError(name)
+        self.stack.append(Known(self.table[name]))
+
+    def _reduce(self, _: None) -> None:
+        arguments = self.pop()
+        known = self.top(Known)
+        if not isinstance(arguments, tuple):
+            raise ValueError("calls without a tuple of arguments")
+        self.stack[-1] = known.stand_in(*arguments)
+
+    def _build(self, _: None) -> None:
+        state = self.pop()
+        build = getattr(self.top(object), "build", None)
+        if build is None:
+            raise ValueError("sets the state of something that has none")
+        build(state)

@@ -1,0 +1,116 @@
+"""A classifier becomes dense, and weights move from one network to another (paper, section 3.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import isqrt
+
+import torch
+from torch import Tensor, nn
+
+from fullconv.errors import GeometryError, WeightsError
+from fullconv.layers import Chain
+
+
+def convolutionalize(classifier: Chain, same: bool = False) -> Chain:
+    """The classifier with its fully connected layers as convolutions of the same numbers.
+
+    VGG's fc6, a 25088 -> 4096 matrix, becomes a 7 x 7 convolution over 512 maps. The result gives
+    the classifier's scores on its own image size, and a grid of them on a larger image: the
+    weights are the classifier's own tensors, not copies.
+
+    Args:
+        classifier: a chain of convolutions, one flattening, and linear layers.
+        same: pad the convolutions that were linear so that they keep the map's size.
+
+    Raises:
+        GeometryError: a linear layer that does not see a square of the features before it.
+    """
+    dense = Chain()
+    channels = 3
+    for name, layer in classifier.named_children():
+        if isinstance(layer, nn.Flatten):
+            continue
+        if isinstance(layer, nn.Linear):
+            layer = as_convolution(layer, channels, same, name)
+        dense.add_module(name, layer)
+        channels = getattr(layer, "out_channels", channels)
+    return dense.train(classifier.training)
+
+
+def as_convolution(layer: nn.Linear, channels: int, same: bool, name: str) -> nn.Conv2d:
+    """A linear layer over `channels` flattened square maps, as the convolution that it is."""
+    size = isqrt(layer.in_features // channels)
+    if size * size * channels != layer.in_features:
+        raise GeometryError(
+            f"{name} takes {layer.in_features} numbers, which is no square of {channels} maps; "
+            "expected a flattened (channels, n, n) feature"
+        )
+    with torch.device("meta"):
+        padding = (size - 1) // 2 if same else 0
+        bias = layer.bias is not None
+        convolution = nn.Conv2d(channels, layer.out_features, size, padding=padding, bias=bias)
+    weight = layer.weight.detach().reshape(layer.out_features, channels, size, size)
+    convolution.weight = nn.Parameter(weight, layer.weight.requires_grad)
+    if layer.bias is not None:
+        convolution.bias = layer.bias
+    return convolution
+
+
+def headless(dense: Chain) -> Chain:
+    """`dense` without its last layer, the classifier's scores: what a segmenter builds on."""
+    return Chain(list(dense.named_children())[:-1])
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """What became of each array and of each of the network's parameters, by name.
+
+    Attributes:
+        taken: copied as they were.
+        reshaped: copied into another shape with the same numbers (fc -> convolution).
+        missing: of the network, not among the arrays: left as initialised.
+        left_over: among the arrays, not in the network, or of another size there.
+    """
+
+    taken: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    missing: tuple[str, ...]
+    left_over: tuple[str, ...]
+
+
+@torch.no_grad()
+def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
+    """Copy arrays into the network by name; a prefix `backbone.` on either side is ignored.
+
+    Raises:
+        WeightsError: an array that is not finite.
+    """
+    state = {bare(name): tensor for name, tensor in network.state_dict().items()}
+    taken: list[str] = []
+    reshaped: list[str] = []
+    left_over: list[str] = []
+    for name, array in arrays.items():
+        target = state.get(bare(name))
+        if target is None or not _fits(array, target):
+            left_over.append(name)
+            continue
+        if array.is_floating_point() and not array.isfinite().all():
+            raise WeightsError(f"the array {name} holds numbers that are not finite; none was used")
+        (taken if array.shape == target.shape else reshaped).append(name)
+        target.copy_(array.reshape(target.shape))
+    given = {bare(name) for name in (*taken, *reshaped)}
+    counters = ("num_batches_tracked",)
+    missing = [name for name in state if name not in given and not name.endswith(counters)]
+    return Transplant(tuple(taken), tuple(reshaped), tuple(missing), tuple(left_over))
+
+
+def bare(name: str) -> str:
+    """A parameter's name without the prefix that says it belongs to the backbone."""
+    return name.removeprefix("backbone.")
+
+
+def _fits(array: Tensor, target: Tensor) -> bool:
+    if array.shape == target.shape:
+        return True
+    # A matrix over flattened maps is the convolution over them; so are 1 x 1 and vector forms.
+    return array.numel() == target.numel() and array.shape[:1] == target.shape[:1]
