@@ -8,13 +8,19 @@ processor rounds alike, so that a picture does not depend on the machine that dr
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Float32, UInt8
 
 Point = tuple[float, float]
 Size = tuple[int, int]
+Box = tuple[slice, slice]
+Grid = tuple[Float32[np.ndarray, "h 1"], Float32[np.ndarray, "1 w"]]
 Paint = tuple[float, float, float] | Float32[np.ndarray, "h w 3"]
+
+HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)
+NOWHERE = (0.0, 0.0, -1.0)  # the side of a polygon that is only a point
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Stroke:
     @property
     def mask(self) -> Bool[np.ndarray, "h w"]:
         """The pixels of the box that belong to the shape: those covered by more than half."""
-        return self.cover > 0.5
+        return self.cover > HALF
 
 
 @dataclass(frozen=True)
@@ -56,8 +62,10 @@ class Canvas:
 
     def paint(self, stroke: Stroke, color: Paint, label: int) -> None:
         """Lay an opaque colour over the stroke; its pixels belong to `label` from now on."""
+        if not stroke.cover.size:
+            return
         self._blend(stroke, stroke.cover, color)
-        self.labels[stroke.rows, stroke.columns][stroke.mask] = label
+        np.copyto(self.labels[stroke.rows, stroke.columns], label, where=stroke.mask)
 
     def tint(self, stroke: Stroke, color: Paint, strength: float, only: int | None = None) -> None:
         """Lay a transparent colour over the stroke: shadow, glow. No pixel changes its class.
@@ -68,7 +76,7 @@ class Canvas:
             strength: 0 (nothing) to 1 (opaque).
             only: the one class that takes the colour; None is all of them.
         """
-        cover = strength * stroke.cover
+        cover = np.float32(strength) * stroke.cover
         if only is not None:
             cover = cover * (self.labels[stroke.rows, stroke.columns] == only)
         self._blend(stroke, cover, color)
@@ -83,16 +91,24 @@ def blank(size: Size) -> Canvas:
     return Canvas(np.zeros((*size, 3), np.float32), np.zeros(size, np.uint8))
 
 
-def centres(stroke: Stroke) -> tuple[Float32[np.ndarray, "h 1"], Float32[np.ndarray, "1 w"]]:
+def centres(stroke: Stroke) -> Grid:
     """Row and column of the pixel centres of the stroke's box."""
-    rows = np.arange(stroke.rows.start, stroke.rows.stop, dtype=np.float32) + np.float32(0.5)
-    columns = np.arange(stroke.columns.start, stroke.columns.stop, dtype=np.float32)
-    return rows[:, None], columns[None] + np.float32(0.5)
+    return _grid((stroke.rows, stroke.columns))
 
 
-def everything(size: Size) -> Stroke:
-    """The whole canvas."""
-    return Stroke(slice(0, size[0]), slice(0, size[1]), np.ones(size, np.float32))
+def band(size: Size, top: int, bottom: int) -> Stroke:
+    """The whole rows from `top` up to and without `bottom`."""
+    cover = np.ones((bottom - top, size[1]), np.float32)
+    return Stroke(slice(top, bottom), slice(0, size[1]), cover)
+
+
+def rectangle(size: Size, corner: Point, opposite: Point) -> Stroke:
+    """An upright rectangle between two corners."""
+    (top, bottom), (left, right) = (sorted(pair) for pair in zip(corner, opposite, strict=True))
+    box = _box(size, (top, bottom), (left, right))
+    rows, columns = _grid(box)
+    inside = np.minimum(rows - top, bottom - rows), np.minimum(columns - left, right - columns)
+    return _covered(box, np.minimum(*inside))
 
 
 def polygon(size: Size, corners: Sequence[Point]) -> Stroke:
@@ -102,18 +118,14 @@ def polygon(size: Size, corners: Sequence[Point]) -> Stroke:
         size: height and width of the canvas.
         corners: in order, either way round.
     """
-    points = np.array(corners, np.float64)
-    along = np.roll(points, -1, 0) - points
-    length = np.sqrt((along * along).sum(1))
-    down, across = along[length > 0].T / length[length > 0]  # unit vectors of the sides
-    start, middle = points[length > 0], points.mean(0)
-    offset = across * start[:, 0] - down * start[:, 1]
-    inward = np.where(across * middle[0] - down * middle[1] < offset, -1, 1)
-    stroke = _box(size, *points.min(0), *points.max(0))
-    rows, columns = centres(stroke)
-    across, down, offset = ((inward * v).astype(np.float32) for v in (across, down, offset))
-    depth = across[:, None, None] * rows - down[:, None, None] * columns - offset[:, None, None]
-    return _covered(stroke, depth.min(0, initial=np.inf))
+    ends = [*corners[1:], corners[0]]
+    twice = sum([a[0] * b[1] - a[1] * b[0] for a, b in zip(corners, ends, strict=True)])
+    turn = 1 if twice < 0 else -1
+    sides = [_side(a, b, turn) for a, b in zip(corners, ends, strict=True) if a != b]
+    box = _box(size, [corner[0] for corner in corners], [corner[1] for corner in corners])
+    rows, columns = _grid(box)
+    across, down, offset = np.array(sides or [NOWHERE], np.float32).T[..., None, None]
+    return _covered(box, (across * rows + (down * columns + offset)).min(0))
 
 
 def line(size: Size, start: Point, end: Point, thickness: float) -> Stroke:
@@ -127,23 +139,25 @@ def line(size: Size, start: Point, end: Point, thickness: float) -> Stroke:
 
 def ellipse(size: Size, centre: Point, radii: Point) -> Stroke:
     """An upright ellipse; `radii` along rows and along columns, in pixels."""
-    stroke = _box(
-        size, centre[0] - radii[0], centre[1] - radii[1], centre[0] + radii[0], centre[1] + radii[1]
-    )
-    rows, columns = centres(stroke)
-    rows, columns = (rows - centre[0]) / radii[0], (columns - centre[1]) / radii[1]
-    return _covered(stroke, (1 - np.sqrt(rows * rows + columns * columns)) * min(radii))
+    box, away = _away(size, centre, radii)
+    return _covered(box, (1 - away) * min(radii))
+
+
+def glow(size: Size, centre: Point, radii: Point) -> Stroke:
+    """An upright ellipse that fades from its centre to its edge."""
+    box, away = _away(size, centre, radii)
+    return Stroke(*box, np.maximum(1 - away, 0))
 
 
 def cloud(size: Size, discs: Sequence[tuple[float, float, float]]) -> Stroke:
     """The union of discs, each a row, a column and a radius."""
-    shape = np.array(discs, np.float32)
-    row, column, radius = shape[:, :1, None], shape[:, 1:2, None], shape[:, 2:, None]
-    low, high = (shape[:, :2] - shape[:, 2:]).min(0), (shape[:, :2] + shape[:, 2:]).max(0)
-    stroke = _box(size, *low, *high)
-    rows, columns = centres(stroke)
+    bounds = [(row + r, row - r, column + r, column - r) for row, column, r in discs]
+    lower, upper, right, left = zip(*bounds, strict=True)
+    box = _box(size, lower + upper, left + right)
+    rows, columns = _grid(box)
+    row, column, radius = np.array(discs, np.float32).T[..., None, None]
     rows, columns = rows - row, columns - column
-    return _covered(stroke, (radius - np.sqrt(rows * rows + columns * columns)).max(0))
+    return _covered(box, (radius - np.sqrt(rows * rows + columns * columns)).max(0))
 
 
 def noise(rng: np.random.Generator, size: Size, cell: float) -> Float32[np.ndarray, "H W"]:
@@ -160,11 +174,12 @@ def noise(rng: np.random.Generator, size: Size, cell: float) -> Float32[np.ndarr
 
 def soften(image: Float32[np.ndarray, "H W 3"], strength: float) -> Float32[np.ndarray, "H W 3"]:
     """The image mixed with its eight neighbours, as by a lens: `strength` from 0 to 0.25."""
-    middle = np.float32(1 - 2 * strength)
-    edge = np.pad(image, ((1, 1), (0, 0), (0, 0)), "edge")
-    image = middle * image + np.float32(strength) * (edge[:-2] + edge[2:])
-    edge = np.pad(image, ((0, 0), (1, 1), (0, 0)), "edge")
-    return middle * image + np.float32(strength) * (edge[:, :-2] + edge[:, 2:])
+    middle, side = np.float32(1 - 2 * strength), np.float32(strength)
+    tall = np.pad(image, ((1, 1), (0, 0), (0, 0)), "edge")
+    wide = np.pad(middle * image + side * (tall[:-2] + tall[2:]), ((0, 0), (1, 1), (0, 0)), "edge")
+    soft: Float32[np.ndarray, "H W 3"]
+    soft = middle * wide[:, 1:-1] + side * (wide[:, :-2] + wide[:, 2:])
+    return soft
 
 
 def _steps(length: int, cell: float) -> tuple[np.ndarray, Float32[np.ndarray, " L"]]:
@@ -174,15 +189,46 @@ def _steps(length: int, cell: float) -> tuple[np.ndarray, Float32[np.ndarray, " 
     return whole, (rest * rest * (3 - 2 * rest)).astype(np.float32)
 
 
-def _box(size: Size, top: float, left: float, bottom: float, right: float) -> Stroke:
-    """The pixels that these bounds can touch, not yet covered."""
-    rows = slice(*(min(max(v, 0), size[0]) for v in (int(top) - 1, int(bottom) + 2)))
-    columns = slice(*(min(max(v, 0), size[1]) for v in (int(left) - 1, int(right) + 2)))
-    shape = (rows.stop - rows.start, columns.stop - columns.start)
-    return Stroke(rows, columns, np.zeros(shape, np.float32))
+def _side(start: Point, end: Point, turn: int) -> tuple[float, float, float]:
+    """The line through two points: what row and column count for in the distance from it."""
+    rise, run = end[0] - start[0], end[1] - start[1]
+    length = turn * (math.sqrt(rise * rise + run * run) or 1)
+    return run / length, -rise / length, (rise * start[1] - run * start[0]) / length
 
 
-def _covered(stroke: Stroke, depth: np.ndarray) -> Stroke:
-    """The stroke whose edge lies where `depth`, in pixels, is 0."""
-    cover = np.minimum(np.maximum(depth + np.float32(0.5), 0), 1).astype(np.float32)
-    return Stroke(stroke.rows, stroke.columns, cover)
+def _away(size: Size, centre: Point, radii: Point) -> tuple[Box, Float32[np.ndarray, "h w"]]:
+    """How far pixels are from the centre of an ellipse; 1 is its edge."""
+    (row, column), (high, wide) = centre, radii
+    box = _box(size, (row - high, row + high), (column - wide, column + wide))
+    rows, columns = _grid(box)
+    rows, columns = (rows - row) / high, (columns - column) / wide
+    return box, np.sqrt(rows * rows + columns * columns)
+
+
+def _box(size: Size, rows: Sequence[float], columns: Sequence[float]) -> Box:
+    """The pixels that a shape between these rows and columns can touch."""
+    height, width = size
+    top, bottom = int(min(rows)) - 1, int(max(rows)) + 2
+    left, right = int(min(columns)) - 1, int(max(columns)) + 2
+    return (
+        slice(min(max(top, 0), height), min(max(bottom, 0), height)),
+        slice(min(max(left, 0), width), min(max(right, 0), width)),
+    )
+
+
+def _grid(box: Box) -> Grid:
+    rows, columns = box
+    return _halves(rows.stop)[rows.start :, None], _halves(columns.stop)[None, columns.start :]
+
+
+@lru_cache(maxsize=8192)
+def _halves(length: int) -> Float32[np.ndarray, " L"]:
+    """0.5, 1.5, 2.5 ...: the centres of a row of pixels."""
+    places = np.arange(length, dtype=np.float32) + HALF
+    places.flags.writeable = False
+    return places
+
+
+def _covered(box: Box, depth: Float32[np.ndarray, "h w"]) -> Stroke:
+    """The shape whose edge lies where `depth`, in pixels, is 0."""
+    return Stroke(*box, np.minimum(np.maximum(depth + HALF, ZERO), ONE))

@@ -57,7 +57,7 @@ class TrainConfig(Settings):
     model: str = "fcn8s-vgg16_bn"
     weights: str | None = None  # a file, or "imagenet"
     padding: Literal["same"] | Annotated[int, Field(ge=1, le=512)] = "same"
-    width: float = Field(1.0, gt=0, le=8)
+    width: float | None = Field(None, gt=0, le=8)  # None: 1 with weights, else a quarter
     hidden: int | None = Field(None, ge=1, le=16384)
     upsampling: Literal["transposed"] = "transposed"
     learn_upsampling: bool = False
@@ -67,7 +67,7 @@ class TrainConfig(Settings):
     steps: int | None = Field(None, ge=1, le=100_000_000)  # instead of epochs
     batch: int = Field(4, ge=1, le=4096)
     size: Size | None = None  # (height, width) that photos are scaled down to fit; None: never
-    crop: Size | None = None  # (height, width) of the training windows; None: `size`, or whole
+    crop: Size | None = None  # (height, width) of the training windows; None: whole photos
 
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float | None = Field(None, gt=0, le=100)  # of the mean loss; None: 0.01 SGD, 0.001 AdamW
@@ -83,6 +83,7 @@ class TrainConfig(Settings):
 
     seed: int = Field(0, ge=0, le=2**31 - 1)
     workers: int = Field(0, ge=0, le=256)
+    evaluate_every: int = Field(1, ge=1)  # epochs; the last is always evaluated
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
 
     @property
@@ -94,7 +95,16 @@ class TrainConfig(Settings):
     def architecture_settings(self) -> dict[str, Any]:
         """The part that `create_model` takes."""
         keys = Architecture.model_fields.keys() & type(self).model_fields.keys()
-        return {key: getattr(self, key) for key in keys}
+        settings = {key: getattr(self, key) for key in keys}
+        # A quarter of VGG's width is what a CPU can train from scratch in minutes.
+        default = 1.0 if self.weights else 0.25
+        return settings | {"width": self.width if self.width is not None else default}
+
+
+class RunConfig(TrainConfig):
+    """What a run folder's config.yaml holds: the data set, and how the training goes."""
+
+    data: str
 
 
 def to_yaml(values: dict[str, Any]) -> str:

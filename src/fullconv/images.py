@@ -11,7 +11,7 @@ from jaxtyping import Integer, UInt8
 from PIL import Image, ImageDraw, ImageFont, ImageOps, UnidentifiedImageError
 
 from fullconv.atomic import write_bytes
-from fullconv.colors import Palette, full_palette
+from fullconv.colors import Color, Palette, full_palette
 from fullconv.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
@@ -74,6 +74,37 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
                 "expected 8-bit grey or colour: convert it, choosing what becomes black and white"
             )
         return rgb_from_pil(_decoded(picture, path))
+
+
+def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
+    """A photo out of a file's bytes, as `read_image` gives it.
+
+    Args:
+        content: the bytes of a PNG, a JPEG, ...
+        where: what the messages call it.
+
+    Raises:
+        ImageError: it cannot be read.
+    """
+    with _opened(Path(where), content) as picture:
+        return rgb_from_pil(_decoded(picture, Path(where)))
+
+
+def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
+    """The values of a mask out of a file's bytes.
+
+    Args:
+        content: the bytes of a PNG with one channel.
+        where: what the messages call it.
+
+    Raises:
+        ImageError: it cannot be read, or is in colour.
+    """
+    with _opened(Path(where), content) as picture:
+        mask = _decoded(picture, Path(where))
+        if mask.mode not in _MASK_MODES:
+            raise ImageError(f"{where}: a mask of type {mask.mode!r}; expected one channel")
+        return np.array(mask) if mask.mode != "1" else np.array(mask).astype(np.uint8)
 
 
 def rgb_from_pil(picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
@@ -160,7 +191,9 @@ def write_image(path: Path, image: UInt8[np.ndarray, "H W 3"]) -> None:
     write_bytes(path, encode_jpeg(image) if jpeg else encode_png(image))
 
 
-def legend(names: Sequence[str], palette: Palette, width: int) -> UInt8[np.ndarray, "H W 3"]:
+def legend(
+    names: Sequence[str], palette: Sequence[Color], width: int
+) -> UInt8[np.ndarray, "H W 3"]:
     """A white strip `width` pixels wide: a swatch and a name for each class, in rows."""
     font = ImageFont.load_default(13)
     cells = [int(font.getlength(name)) + 34 for name in names]
@@ -180,12 +213,13 @@ def legend(names: Sequence[str], palette: Palette, width: int) -> UInt8[np.ndarr
     return np.array(picture)
 
 
-def _opened(path: Path) -> Image.Image:
+def _opened(path: Path, content: bytes | None = None) -> Image.Image:
     try:
         with warnings.catch_warnings():
             # Pillow warns at half of its limit; our limit is the limit.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(path, formats=FORMATS)
+            source = path if content is None else io.BytesIO(content)
+            picture = Image.open(source, formats=FORMATS)
     except FileNotFoundError as error:
         raise ImageError(f"{path}: there is no such file") from error
     except Image.DecompressionBombError as error:

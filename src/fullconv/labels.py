@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Integer, UInt8
+from jaxtyping import Bool, Integer, UInt8
 
 from fullconv.colors import Color
 from fullconv.errors import ConfigError, LabelError
@@ -116,6 +116,11 @@ class ColorTable:
             raise LabelError(self._message(colors[wrong], where))
         labels: UInt8[np.ndarray, "H W"] = self._labels[places]
         return labels
+
+    def knows(self, raw: Integer[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
+        """Where a mask's colours are in the table."""
+        known: Bool[np.ndarray, "H W"] = np.isin(_packed(np.asarray(raw)), self._keys)
+        return known
 
     def _message(self, colors: np.ndarray, where: str) -> str:
         found, counts = np.unique(colors, return_counts=True)

@@ -6,7 +6,7 @@ caller put into a table, and a name outside the table ends the reading.
 
 import pickletools
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
@@ -21,6 +21,23 @@ _STRINGS = {"SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8", "SHORT_BINSTRING", 
 _BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
 _LITERALS = _NUMBERS | _STRINGS | _BYTES
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
+
+# An array takes some 40 instructions; more than these keep a hostile file from taking minutes.
+MOST_INSTRUCTIONS = 250_000
+
+
+@runtime_checkable
+class Readable(Protocol):
+    """An open file of bytes, or an entry of an archive."""
+
+    def read(self, count: int, /) -> bytes:
+        """The next `count` bytes."""
+
+    def readline(self) -> bytes:
+        """The bytes up to the next line's end."""
+
+    def tell(self) -> int:
+        """How many bytes have been read."""
 
 
 class Buildable(Protocol):
@@ -48,7 +65,7 @@ class ForbiddenNameError(ValueError):
 class _Bounded:
     """A file that refuses to read past its end, since a pickle may claim any length."""
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
+    def __init__(self, file: Readable, size: int) -> None:
         self.file = file
         self.size = size
         self.tell = file.tell
@@ -63,7 +80,7 @@ class _Bounded:
         return self.file.readline()
 
 
-def instructions(file: BinaryIO, size: int) -> Iterator[tuple[str, Any]]:
+def instructions(file: Readable, size: int) -> Iterator[tuple[str, Any]]:
     """The name and argument of each instruction of the pickle at the file's position.
 
     Args:
@@ -71,13 +88,17 @@ def instructions(file: BinaryIO, size: int) -> Iterator[tuple[str, Any]]:
         size: bytes of the whole file.
 
     Raises:
-        ValueError: the pickle is cut short or is none.
+        ValueError: the pickle is cut short, is none, or is longer than any of weights.
     """
-    for operation, argument, _ in pickletools.genops(_Bounded(file, size)):
+    # The type that genops declares is wider than the two methods that it uses.
+    bounded: Any = _Bounded(file, size)
+    for count, (operation, argument, _) in enumerate(pickletools.genops(bounded)):
+        if count >= MOST_INSTRUCTIONS:
+            raise ValueError(f"has more than {MOST_INSTRUCTIONS:,} instructions")
         yield operation.name, argument
 
 
-def rebuild(file: BinaryIO, size: int, table: Mapping[str, Callable[..., Any]]) -> object:
+def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) -> object:
     """What a pickle of dicts, lists, tuples, strings and numbers describes.
 
     Args:

@@ -61,7 +61,7 @@ def group_of(name: str, groups: Grouping) -> str:
     if match is None:
         raise DataError(
             f"the sample {name!r} belongs to no group: it does not match "
-            f"{getattr(groups, 'pattern', groups)!r}; expected an expression that matches every name"
+            f"{getattr(groups, 'pattern', groups)!r}; expected an expression for every name"
         )
     return (match.group(1) if match.re.groups else match.group(0)) or ""
 

@@ -178,7 +178,7 @@ def _read_meta(path: Path) -> ClassList | None:
         raise DataError(f"{path}: expected label_map with numbers and names ({error!r})") from error
     if colors and len(colors) != len(pairs):
         raise DataError(f"{path}: {len(pairs)} classes in label_map and {len(colors)} colours")
-    shown = colors or [None] * len(pairs)
+    shown: Sequence[Color | None] = colors or [None] * len(pairs)
     return declare([Entry(*pair, color) for pair, color in zip(pairs, shown, strict=True)], path)
 
 

@@ -15,13 +15,9 @@ from fullconv.images import SUFFIXES
 PHOTO_FOLDERS = (
     *("images", "image", "imgs", "img", "img_dir", "photos", "photo", "jpegimages", "inputs"),
 )
-MASK_FOLDERS = (
-    *("masks", "mask", "ann_dir", "annotations", "annotation", "labels", "label"),
-    *("segmentationclass", "segmentationclasspng", "gt", "gts", "ground_truth", "groundtruth"),
-)
 
 # What people append to tell a mask from its photo; longest first, so that the whole goes.
-_PHOTO_TAIL = re.compile(r"[_\-. ](leftimg8bit|image|photo|img|sat|rgb)$")
+_PHOTO_TAIL = re.compile(r"[_\-. ](leftimg8bit|image|photo|img|sat|rgbir|rgb|irrg)$")
 _MASK_TAIL = re.compile(
     r"[_\-. ](gtfine_labeltrainids|gtfine_labelids|labeltrainids|labelids|segmentation|annotation"
     r"|groundtruth|labels|label|masks|mask|ann|seg|gt|l)$"
@@ -46,14 +42,20 @@ def pictures(folder: Path) -> list[Path]:
 
 def has_pictures(folder: Path) -> bool:
     """Whether there is any picture under `folder`."""
-    return folder.is_dir() and any(True for _ in _walk(folder, set()))
+    return any(True for _ in _walk(folder, set()))
 
 
-def match(photos: Path, masks: Path, folder: Path) -> list[Pair]:
+def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list[Pair]:
     """The pairs of two parallel folders, by stem.
 
     Stems that are equal go together first; then those that are equal without the customary ends
     and beginnings (`_mask`, `_gt`, `_L`, `image_`, ...). Capitals do not count.
+
+    Args:
+        photos: the folder of the photos.
+        masks: the folder of the masks.
+        folder: what names are relative to.
+        shared: whether `masks` also holds those of other photos.
 
     Raises:
         DataError: a photo without a mask, a mask without a photo, or two files of one stem.
@@ -63,9 +65,9 @@ def match(photos: Path, masks: Path, folder: Path) -> list[Pair]:
         (lonely_photos, len(found) + len(lonely_photos), "photo", "mask", masks),
         (lonely_masks, len(found) + len(lonely_masks), "mask", "photo", photos),
     ):
-        if lonely:
+        if lonely and not (shared and what == "mask"):
             raise DataError(
-                f"{len(lonely)} of {total} {what}s under {folder} have no {other}: {_some(lonely)}; "
+                f"{len(lonely)} of {total} {what}s in {folder} have no {other}: {_some(lonely)}; "
                 f"expected a {other} of the same stem under {there}: add it, or take the {what} out"
             )
     return named(found, folder)
@@ -161,12 +163,12 @@ def _index(pairs: Sequence[Pair], folder: Path) -> dict[str, list[Pair]]:
     return index
 
 
-def _matched(
-    photos: Path, masks: Path
-) -> tuple[list[tuple[Path, Path]], list[Path], list[Path]]:
+def _matched(photos: Path, masks: Path) -> tuple[list[tuple[Path, Path]], list[Path], list[Path]]:
     free_photos = _by_key(pictures(photos), photos, _whole)
     free_masks = _by_key(pictures(masks), masks, _whole)
-    found = [(free_photos.pop(key), free_masks.pop(key)) for key in [*free_photos] if key in free_masks]
+    found = [
+        (free_photos.pop(key), free_masks.pop(key)) for key in [*free_photos] if key in free_masks
+    ]
     bare_photos = _by_key(free_photos.values(), photos, lambda stem: _bare(stem, photo=True))
     bare_masks = _by_key(free_masks.values(), masks, lambda stem: _bare(stem, photo=False))
     both = [key for key in bare_photos if key in bare_masks]
@@ -220,6 +222,8 @@ def _below(inside: PurePosixPath) -> tuple[str, ...]:
 
 
 def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+    if not folder.is_dir():
+        return
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:  # a link that leads back
         return

@@ -5,27 +5,31 @@ what stands there is measured in metres (x to the right, y up, z away from the c
 from far to near, so the labels are exact: each pixel belongs to what was painted last at it.
 """
 
+import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Float32, Int, UInt8
 
 from fullconv.brushes import (
     Canvas,
     Point,
     Size,
     Stroke,
+    band,
     blank,
     centres,
     cloud,
     ellipse,
-    everything,
+    glow,
     line,
     noise,
     polygon,
+    rectangle,
     soften,
 )
 from fullconv.colors import Palette
@@ -37,12 +41,21 @@ CLASSES = ("sky", "building", "road", "tree", "car", "person", "pole")
 SKY, BUILDING, ROAD, TREE, CAR, PERSON, POLE = range(7)
 # Cityscapes' colours, which people who look at street scenes know.
 PALETTE: Palette = (
-    (70, 130, 180), (70, 70, 70), (128, 64, 128), (107, 142, 35), (0, 0, 142), (220, 20, 60), (153, 153, 153),
+    (70, 130, 180), (70, 70, 70), (128, 64, 128), (107, 142, 35), (0, 0, 142), (220, 20, 60),
+    (153, 153, 153),
 )  # fmt: skip
 MOST = 1_000_000  # scenes of one data set; the test scenes follow, so no train split holds them
 
+CLEAR = 220  # metres through which half of the light is the haze's own
+BEHIND = 1000  # added to the distance of what stands behind the whole street
+
 Color = tuple[float, float, float]
+Corner = tuple[float, float, float]
+Panel = tuple[Color | None, float, Sequence[Corner]]
 Thing = tuple[float, Callable[[], None]]
+Raster = Float32[np.ndarray, "#h #w"]
+Kinds = Int[np.ndarray, "#h #w"]
+Picture = Float32[np.ndarray, "#h #w 3"]
 Option = TypeVar("Option")
 
 
@@ -132,7 +145,7 @@ class Light:
         low: the sky at the horizon, and the haze of what is far.
         gain: what the light makes of a surface's own colour.
         shadow: how much of the light a shadow takes, in [0, 1].
-        lamps: share of windows and lamps that are lit.
+        lamps: share of the windows that are lit, in [0, 1].
     """
 
     top: Color
@@ -145,7 +158,7 @@ class Light:
 DAY = Light((0.32, 0.54, 0.86), (0.80, 0.89, 0.96), (1.04, 1.00, 0.95), 0.45, 0.0)
 GREY = Light((0.60, 0.63, 0.68), (0.82, 0.83, 0.84), (0.82, 0.85, 0.88), 0.15, 0.1)
 DUSK = Light((0.36, 0.36, 0.60), (0.98, 0.70, 0.48), (0.84, 0.66, 0.58), 0.30, 0.5)
-NIGHT = Light((0.06, 0.08, 0.18), (0.22, 0.21, 0.32), (0.40, 0.40, 0.52), 0.20, 0.8)
+NIGHT = Light((0.06, 0.08, 0.18), (0.22, 0.21, 0.32), (0.50, 0.50, 0.62), 0.20, 0.6)
 LIGHTS = (DAY, DAY, DAY, GREY, GREY, DUSK, DUSK, NIGHT)
 
 WALLS = (
@@ -158,13 +171,29 @@ PAINTS = (
     (0.55, 0.57, 0.60), (0.90, 0.72, 0.15), (0.20, 0.42, 0.26), (0.42, 0.62, 0.78),
     (0.80, 0.42, 0.16), (0.40, 0.14, 0.26),
 )  # fmt: skip
-LEAVES = ((0.20, 0.42, 0.14), (0.30, 0.50, 0.16), (0.14, 0.34, 0.20), (0.42, 0.48, 0.16), (0.74, 0.44, 0.12))
+LEAVES = (
+    (0.20, 0.42, 0.14), (0.30, 0.50, 0.16), (0.14, 0.34, 0.20), (0.42, 0.48, 0.16),
+    (0.74, 0.44, 0.12),
+)  # fmt: skip
 SKINS = ((0.92, 0.74, 0.62), (0.78, 0.56, 0.42), (0.52, 0.34, 0.24), (0.36, 0.24, 0.18))
 METALS = ((0.25, 0.27, 0.28), (0.52, 0.54, 0.55), (0.16, 0.26, 0.22), (0.40, 0.36, 0.32))
-BARK = (0.34, 0.25, 0.18)
-GLASS = (0.20, 0.27, 0.33)
-RUBBER = (0.07, 0.07, 0.08)
-GLOW = (1.0, 0.86, 0.55)
+TILES = ((0.50, 0.24, 0.18), (0.28, 0.28, 0.32), (0.42, 0.34, 0.28))
+LANES = ((0.52, 0.26, 0.22), (0.26, 0.42, 0.28), (0.24, 0.32, 0.48))
+SIGNS = (
+    ((0.80, 0.10, 0.10), (0.95, 0.95, 0.95)),  # ring and plate
+    ((0.90, 0.90, 0.90), (0.10, 0.30, 0.70)),
+    ((0.95, 0.95, 0.90), (0.95, 0.75, 0.10)),
+)
+BLACK, WHITE, GLASS = (0.06, 0.06, 0.07), (0.96, 0.95, 0.86), (0.20, 0.27, 0.33)
+WHEEL = ((0.35, -0.15), (0.35, 0.15), (0.1, 0.36), (-0.33, 0.2), (-0.33, -0.2), (0.1, -0.36))
+PROFILE: tuple[tuple[Color | None, float, tuple[Point, ...]], ...] = (
+    (None, 1.05, ((-1.5, 0.85), (-1.0, 1.42), (0.4, 1.42), (1.2, 0.85))),
+    (GLASS, 1.0, ((-1.3, 0.9), (-0.9, 1.32), (-0.3, 1.32), (-0.3, 0.9))),
+    (GLASS, 1.0, ((-0.2, 0.9), (-0.2, 1.32), (0.35, 1.32), (0.95, 0.9))),
+    (None, 0.9, ((-2.1, 0.3), (-2.1, 0.8), (-1.8, 0.95), (1.2, 0.92), (2.05, 0.75), (2.1, 0.3))),
+)  # a car from its side: colour (None is its own), gain, outline in metres (ahead, up)
+SIGNALS = ((0.20, 0.90, 0.40), (1.00, 0.75, 0.10), (1.00, 0.15, 0.10))  # from below
+BARK, GLOW = (0.34, 0.25, 0.18), (1.0, 0.86, 0.55)
 
 
 @dataclass(frozen=True)
@@ -172,6 +201,8 @@ class Street:
     """What all things of one scene share: canvas, chance, light, and the camera.
 
     Attributes:
+        horizon: its row, in pixels.
+        middle: the column of the street's end, in pixels.
         focal: pixels that one metre spans at a distance of one metre.
         eye: height of the camera, in metres.
         half: from the middle of the street to the kerb, in metres.
@@ -190,7 +221,7 @@ class Street:
     half: float
     wall: float
     sunny: int
-    grain: np.ndarray
+    grain: Raster
 
     def between(self, low: float, high: float) -> float:
         """A random number."""
@@ -208,13 +239,13 @@ class Street:
         """Where the camera sees a point of the world, in pixels."""
         return self.horizon + self.focal * (self.eye - y) / z, self.middle + self.focal * x / z
 
-    def face(self, *corners: tuple[float, float, float]) -> Stroke:
+    def face(self, *corners: Corner) -> Stroke:
         """A flat convex surface, by its corners (x, y, z)."""
         return polygon(self.canvas.size, [self.at(*corner) for corner in corners])
 
     def upright(self, left: float, right: float, bottom: float, top: float, z: float) -> Stroke:
         """A rectangle that faces the camera."""
-        return self.face((left, bottom, z), (left, top, z), (right, top, z), (right, bottom, z))
+        return rectangle(self.canvas.size, self.at(left, top, z), self.at(right, bottom, z))
 
     def disc(self, x: float, y: float, z: float, high: float, wide: float) -> Stroke:
         """An ellipse that faces the camera; its radii are in metres."""
@@ -222,37 +253,49 @@ class Street:
         return ellipse(self.canvas.size, self.at(x, y, z), (high * scale, wide * scale))
 
     def bar(self, start: Point, end: Point, z: float, thick: float) -> Stroke:
-        """A bar that faces the camera, from one (x, y) to another; at least two pixels thick."""
+        """A bar that faces the camera, from one (x, y) to another, never too thin to see."""
         a, b = self.at(*start, z), self.at(*end, z)
-        return line(self.canvas.size, a, b, max(thick * self.focal / z, self.canvas.size[0] / 60))
+        return line(self.canvas.size, a, b, max(thick * self.focal / z, self.canvas.size[0] / 45))
 
     def lit(self, color: Color, z: float, gain: float = 1) -> Color:
         """A surface's colour in this light, seen through the haze of `z` metres."""
-        air = z / (z + 220)
-        r, g, b = (
-            (1 - air) * gain * own * light + air * haze
-            for own, light, haze in zip(color, self.light.gain, self.light.low, strict=True)
+        air = z / (z + CLEAR)
+        clear = gain * (1 - air)
+        light, haze = self.light.gain, self.light.low
+        return (
+            clear * color[0] * light[0] + air * haze[0],
+            clear * color[1] * light[1] + air * haze[1],
+            clear * color[2] * light[2] + air * haze[2],
         )
-        return r, g, b
 
     def paint(self, stroke: Stroke, color: Color, z: float, label: int, gain: float = 1) -> None:
         """Paint a surface at distance `z`."""
         self.canvas.paint(stroke, self.lit(color, z, gain), label)
 
+    def shadow(self, stroke: Stroke) -> None:
+        """Keep the light from the ground."""
+        self.canvas.tint(stroke, (0.03, 0.03, 0.05), 0.3 + self.light.shadow, only=ROAD)
+
+    def surface(self, colors: Sequence[Color], kind: Kinds, shade: Raster, z: Raster) -> Picture:
+        """The colours of a surface of several materials, in this light and haze."""
+        air = (z / (z + np.float32(CLEAR)))[..., None]
+        color = np.array(colors, np.float32)[kind] * shade[..., None]
+        haze = np.array(self.light.low, np.float32)
+        lit: Picture = color * (np.array(self.light.gain, np.float32) * (1 - air)) + air * haze
+        return lit
+
 
 def _street(rng: np.random.Generator, size: Size) -> Street:
-    height, width = size
-    scale = (height * width * 4 / 3) ** 0.5  # the width, for pictures of 3 to 4
-
     def between(low: float, high: float) -> float:
         return low + (high - low) * rng.random()
 
+    height, width = size
+    scale = math.sqrt(height * width * 4 / 3)  # the width, where a picture is 3 by 4
     half = between(3.4, 6.0)
-    fine, coarse = noise(rng, size, scale / 100), noise(rng, size, scale / 16)
     return Street(
         canvas=blank(size),
         rng=rng,
-        light=LIGHTS[int(rng.integers(len(LIGHTS)))],
+        light=LIGHTS[int(rng.random() * len(LIGHTS))],
         horizon=height * between(0.42, 0.54),
         middle=width * between(0.36, 0.64),
         focal=scale * between(0.8, 1.05),
@@ -260,295 +303,268 @@ def _street(rng: np.random.Generator, size: Size) -> Street:
         half=half,
         wall=half + between(2.0, 4.0),
         sunny=1 if rng.random() < 0.5 else -1,
-        grain=np.float32(0.6) * fine + np.float32(0.4) * coarse,
+        grain=(noise(rng, size, scale / 100) * 3 + noise(rng, size, scale / 16) * 2) / 5,
     )
 
 
 def _paint_sky(street: Street) -> None:
     """A gradient, haze around the sun, and clouds that thin out towards the horizon."""
     light, (height, width) = street.light, street.canvas.size
-    sky = everything((height, width))
+    sky = band(street.canvas.size, 0, int(street.horizon) + 1)
     rows, columns = centres(sky)
+    top, low = np.array(light.top, np.float32), np.array(light.low, np.float32)
     down = np.minimum(rows / street.horizon, 1)[..., None]
-    color = np.array(light.top, np.float32) * (1 - down) + np.array(light.low, np.float32) * down
-    sun = street.between(0, width), street.between(-0.3, 0.4) * height
-    far = ((columns - sun[0]) ** 2 + (rows - sun[1]) ** 2) / (0.3 * width) ** 2
-    color = color + (0.35 * light.shadow / (1 + 4 * far))[..., None]
-    shape = noise(street.rng, (height, width), width / 5) + noise(street.rng, (height, width), width / 14)
-    cloud = np.clip(shape * street.between(0.8, 2.2) - street.between(0.8, 1.6), 0, 0.7)[..., None]
-    white = np.array(light.low, np.float32) * street.between(0.8, 1.1)
-    street.canvas.paint(sky, color + cloud * (1 - 0.6 * down) * (white - color), SKY)
+    row, column = (columns - street.between(0, width)), rows - street.between(-0.3, 0.4) * height
+    far = (row * row + column * column) / (0.09 * width * width)
+    color = top + down * (low - top) + (0.35 * light.shadow / (1 + 4 * far))[..., None]
+    size = sky.cover.shape[0], width
+    shape = noise(street.rng, size, width / 5) + noise(street.rng, size, width / 14)
+    veil = np.clip(shape * street.between(0.8, 2.2) - street.between(0.8, 1.6), 0, 0.7)[..., None]
+    white = low * np.float32(street.between(0.8, 1.1))
+    street.canvas.paint(sky, color + veil * (1 - 0.6 * down) * (white - color), SKY)
 
 
 def _paint_ground(street: Street) -> None:
-    """Asphalt and pavement with their markings, joints, patches and puddles; all of it is road."""
-    height, width = street.canvas.size
-    top = int(street.horizon) + 1
-    ground = Stroke(slice(top, height), slice(0, width), np.ones((height - top, width), np.float32))
+    """Asphalt and pavement with paint, joints, verges, shadows and puddles; all of it is road."""
+    ground = band(street.canvas.size, int(street.horizon) + 1, street.canvas.size[0])
     rows, columns = centres(ground)
     z = street.focal * street.eye / (rows - street.horizon)
     x = (columns - street.middle) * z / street.focal
-    aside, grain = np.abs(x), street.grain[top:]
-    asphalt, paving = street.between(0.26, 0.46), street.between(0.46, 0.66)
-    warm = street.between(-0.03, 0.03)
-    colors = np.array(
-        [
-            (asphalt + warm, asphalt, asphalt - warm),
-            (paving + 0.04, paving, paving - 0.05),
-            (0.85, 0.85, 0.80),
-            (0.66, 0.66, 0.65),
-            street.pick(((0.52, 0.26, 0.22), (0.26, 0.42, 0.28), (0.24, 0.32, 0.48))),
-            (paving - 0.1, paving - 0.12, paving - 0.15),
-            (0.30, 0.42, 0.18),
-        ],
-        np.float32,
-    )  # asphalt, paving, paint, kerb, coloured lane, joint, verge
-    kind = np.where(aside < street.half, 0, 1)
-    joints = (aside > street.half) & ((z % 1.2 < 0.1) | (aside % 1.2 < 0.07)) & (z < 14)
-    kind[joints] = 5
-    if street.chance(0.3):
-        kind[aside > street.half + 1.1 if street.chance(0.5) else aside > street.wall - 0.8] = 6
-    if street.chance(0.3):
-        side = street.pick((-1, 1))
-        kind[(side * x > street.half - 1.6) & (side * x < street.half)] = 4
-    dashes = (aside < 0.09) & (z % 6 < street.pick((3, 6)))
-    edges = (np.abs(aside - street.half + 0.5) < 0.07) if street.chance(0.5) else dashes
-    kind[dashes | edges] = 2
-    if street.chance(0.4):
-        start = street.between(5, 14)
-        stripes = (z > start) & (z < start + 3) & (aside < street.half - 0.3) & ((x + 50) % 1 < 0.5)
-        kind[stripes] = 2
-    kind[np.abs(aside - street.half) < 0.14] = 3
-    shade = 0.78 + 0.44 * grain
-    bounds = street.between(-0.4, 1.3) * street.half
-    shade = shade * np.where(-street.sunny * x > bounds, 1 - street.light.shadow, 1)
-    air = (z / (z + 220))[..., None]
-    gain, haze = np.array(street.light.gain, np.float32), np.array(street.light.low, np.float32)
-    color = colors[kind] * shade[..., None] * gain
+    tar, stone = street.between(0.26, 0.46), street.between(0.46, 0.66)
+    colors = (
+        (tar, tar, tar), (stone + 0.04, stone, stone - 0.05), (0.85, 0.85, 0.80),
+        (0.66, 0.66, 0.65), street.pick(LANES), (stone - 0.1, stone - 0.12, stone - 0.15),
+        (0.30, 0.42, 0.18),
+    )  # fmt: skip
+    kind = _markings(street, x, z)
+    dark = -street.sunny * x > street.between(-0.4, 1.3) * street.half
+    grain = street.grain[ground.rows]
+    shade = (0.78 + 0.44 * grain) * np.where(dark, np.float32(1 - street.light.shadow), 1)
+    color = street.surface(colors, kind, shade, z)
     if street.chance(0.3):  # puddles, with the sky in them
-        wet = np.clip(8 * noise(street.rng, grain.shape, width / 9) - 5.6, 0, 0.7)[..., None]
+        size = grain.shape[0], grain.shape[1]
+        wet = np.clip(8 * noise(street.rng, size, size[1] / 9) - 5.6, 0, 0.7)[..., None]
         color += wet * (np.array(street.light.top, np.float32) - color)
-    street.canvas.paint(ground, color + air * (haze - color), ROAD)
+    street.canvas.paint(ground, color, ROAD)
+
+
+def _markings(street: Street, x: Raster, z: Raster) -> Kinds:
+    """What lies where: asphalt 0, paving 1, paint 2, kerb 3, coloured lane 4, joint 5, verge 6."""
+    aside, half = np.abs(x), street.half
+    kind: Kinds = (aside > half).astype(np.intp)
+    kind[(aside > half) & ((z % 1.2 < 0.1) | (aside % 1.2 < 0.07)) & (z < 14)] = 5
+    if street.chance(0.3):
+        kind[aside > street.wall - street.between(0.5, 2)] = 6
+    if street.chance(0.3):
+        lane = street.pick((-1, 1)) * x
+        kind[(lane > half - 1.6) & (lane < half)] = 4
+    kind[(aside < 0.09) & (z % 6 < street.pick((3, 6)))] = 2
+    if street.chance(0.5):
+        kind[np.abs(aside - half + 0.5) < 0.07] = 2
+    if street.chance(0.4):  # a zebra crossing
+        start = street.between(5, 14)
+        kind[(z > start) & (z < start + 3) & (aside < half - 0.3) & (x % 1 < 0.5)] = 2
+    kind[np.abs(aside - half) < 0.14] = 3
+    return kind
 
 
 def _things(street: Street) -> list[Thing]:
     """Everything that stands in the street, with its distance in metres."""
     things = [*_houses(street), *_traffic(street)]
-    kerb = street.half + 0.5
-    spacing = street.between(7, 16)
-    leafy = street.between(0.1, 0.9)
+    kerb, leafy, spacing = street.half + 0.5, street.between(0.1, 0.9), street.between(7, 14)
     for side in (-1, 1):
-        z = street.between(5, 12)
-        while z < 60:
+        for z in _along(street, 5, 45, spacing):
             if street.chance(leafy):
                 things.append((z, partial(_tree, street, side * (kerb + 0.4), z)))
-            z += spacing * street.between(0.7, 1.3)
-    for side in (-1, 1):
-        z = street.between(5, 13)
-        while z < 50:
+        for z in _along(street, 4.5, 26, spacing):
             things.append((z, partial(_pole, street, side * kerb, z)))
-            z += street.between(7, 18)
     for _ in range(3 + int(street.between(0, 4))):
-        z = street.between(5.5, 16)
+        z = street.between(5, 12)
         reach = min(0.42 * street.canvas.size[1] / street.focal * z, street.wall - 0.4)
-        x = street.between(-reach, reach)
-        things.append((z, partial(_person, street, x, z)))
+        things.append((z, partial(_person, street, street.between(-reach, reach), z)))
     return things
 
 
+def _along(street: Street, near: float, far: float, spacing: float) -> Iterator[float]:
+    """Distances of things in a row, in metres."""
+    z = near + street.between(0, 1) * spacing
+    while z < far:
+        yield z
+        z += spacing * street.between(0.7, 1.3)
+
+
 def _houses(street: Street) -> list[Thing]:
+    """A row on each side, and often something across the end of the street."""
     things: list[Thing] = []
     for side in (-1, 1):
-        z = street.between(1.5, 6)
-        tall = street.between(5, 13)
-        while z < 90:
-            depth = street.between(6, 16)
-            top = tall * street.between(0.7, 1.4)
-            if street.chance(0.88):
-                # Behind all that stands on the street: + 200 keeps their own order.
-                things.append((z + 200, partial(_house, street, side, z, z + depth, top)))
+        z, tall, neighbour = street.between(1.5, 6), street.between(5, 13), 0.0
+        while z < 80:
+            far, top = z + street.between(6, 14) * (1 + z / 40), tall * street.between(0.7, 1.4)
+            if street.chance(0.12):
+                top = 0
+                thing = partial(_tree, street, side * (street.wall + 2), z + 3)
             else:
-                things.append((z + 200, partial(_tree, street, side * (street.wall + 2), z + 3)))
-            z += depth + (street.between(2, 6) if street.chance(0.2) else 0)
+                thing = partial(_house, street, side, z, far, top, top > neighbour)
+            things.append((z + BEHIND, thing))
+            z, neighbour = far, top
     if street.chance(0.6):
-        things.append((399, partial(_backdrop, street)))
+        things.append((100 + BEHIND, partial(_backdrop, street)))
     return things
 
 
 def _backdrop(street: Street) -> None:
     """Where the street ends: trees or houses across it."""
-    x, green = -40.0, street.chance(0.5)
-    z = street.between(60, 100)
-    while x < 40:
-        wide = street.between(6, 14)
+    x, green, z = -30.0, street.chance(0.5), street.between(60, 100)
+    while x < 30:
+        wide, top = street.between(8, 20), street.between(6, 14)
         if green:
             leaves = street.pick(LEAVES)
-            street.paint(street.disc(x, 3, z, street.between(4, 7), wide), leaves, z, TREE, 0.8)
+            street.paint(street.disc(x, 3, z, 0.5 * top, wide), leaves, z, TREE, 0.8)
         else:
-            top = street.between(6, 16)
             _facade(street, street.upright(x, x + wide, 0, top, z), z, top, 0)
         x += wide
 
 
-def _house(street: Street, side: int, near: float, far: float, top: float) -> None:
-    """One house: its gable end, then the front along the street."""
+def _house(street: Street, side: int, near: float, far: float, top: float, gable: bool) -> None:
+    """One house: roof, the end towards the camera if its neighbour is lower, and the front."""
     x, back = side * street.wall, side * (street.wall + 9)
     if top < 9:
-        ridge = (x + back) / 2, top + street.between(2, 4.5)
-        tiles = street.pick(((0.50, 0.24, 0.18), (0.28, 0.28, 0.32), (0.42, 0.34, 0.28)))
+        ridge, tiles = ((x + back) / 2, top + street.between(2, 4.5)), street.pick(TILES)
         slope = (x, top, near), (x, top, far), (*ridge, far), (*ridge, near)
         street.paint(street.face(*slope), tiles, near, BUILDING, 0.9)
-        gable = street.face((x, top, near), (*ridge, near), (back, top, near))
-        street.paint(gable, tiles, near, BUILDING, 0.7)
-    _facade(street, street.upright(min(x, back), max(x, back), 0, top, near), near, top, 0)
+        end = street.face((x, top, near), (*ridge, near), (back, top, near))
+        street.paint(end, tiles, near, BUILDING, 0.7)
+    if gable:
+        _facade(street, street.upright(x, back, 0, top, near), near, top, 0)
     front = street.face((x, 0, near), (x, top, near), (x, top, far), (x, 0, far))
     _facade(street, front, near, top, side)
 
 
 def _facade(street: Street, stroke: Stroke, near: float, top: float, side: int) -> None:
-    """A wall with windows, a shop or doors, pipes and posters; `side` 0 faces the camera."""
+    """A wall, along the street on this side of it, or (0) across it."""
     if not stroke.cover.size:
+        return
+    if near > 60:  # too far to tell its windows
+        street.paint(stroke, street.pick(WALLS), near, BUILDING, 0.75)
         return
     rows, columns = centres(stroke)
     run = columns - street.middle
     if side:
-        z = street.focal * street.wall / np.maximum(side * run, 1)
-        u = z
+        z = u = street.focal * street.wall / np.maximum(side * run, 1)
     else:
-        z = np.full_like(run, near)
-        u = run * (near / street.focal)
-    v = street.eye - (rows - street.horizon) * z / street.focal
+        z, u = np.full((1, 1), near, np.float32), run * (near / street.focal)
+    kind = _windows(street, u, street.eye - (rows - street.horizon) * z / street.focal, top)
     wall = street.pick(WALLS)
-    pitch, storey = street.between(1.8, 3.2), street.between(2.7, 3.4)
-    wide, high = street.between(0.2, 0.4), street.between(0.22, 0.36)
-    i, j = np.floor(u / pitch), np.floor(v / storey)
-    du, dv = np.abs(u / pitch - i - 0.5), np.abs(v / storey - j - 0.55)
-    kind = np.zeros(v.shape, np.intp)
-    frame = (du < wide + 0.05) & (dv < high + 0.05) & (v < top - 0.5)
-    window = (du < wide) & (dv < high) & (v < top - 0.5)
-    kind[frame] = 1
-    table = street.rng.random(64) < street.light.lamps
-    lamp = table[(i.astype(np.intp) * 5 + j.astype(np.intp) * 7) % 64]
-    kind[window] = np.where(lamp, 3, 2)[window]
-    kind[(v > top - 0.4) | (np.abs(v - storey) < 0.12)] = 1
-    if street.chance(0.4):  # a shop
-        kind[(v < storey - 0.2)] = 0
-        shop = (v < storey - 0.9) & (v > 0.5) & (du < 0.42)
-        kind[shop] = 3 if street.chance(street.light.lamps) else 2
-        kind[np.broadcast_to((v > storey - 0.9) & (v < storey - 0.2), kind.shape)] = 4
-    else:  # a door
-        kind[(v < 2.2) & (np.abs(u / pitch % 4 - 1.5) < 0.22)] = 5
-    if street.chance(0.5):
-        kind[np.broadcast_to(np.abs(u - near - 0.3) < 0.1, kind.shape)] = 5
-    if street.chance(0.45):  # a poster
-        start, bottom = near + street.between(0.5, 4), street.between(0.6, 4)
-        poster = (np.abs(u - start - 1) < 1) & (np.abs(v - bottom - 1.2) < 1.2)
-        kind[poster] = 6
-        kind[((u - start - 1) ** 2 + (v - bottom - 1.2) ** 2) < 0.5] = 7
-    trim = tuple(min(c * 1.2, 1) for c in wall)
-    colors = np.array(
-        [
-            wall, trim, GLASS, GLOW, street.pick(PAINTS), street.pick(METALS),
-            street.pick((DAY.top, *LEAVES, *PAINTS)), street.pick((*SKINS, *PAINTS)),
-        ],
-        np.float32,
+    glow = street.lit(GLOW, 0, 1.6)
+    panel = street.pick((DAY.top, *LEAVES, *PAINTS))
+    trim = (wall[0] * 1.15, wall[1] * 1.15, wall[2] * 1.15)
+    colors = (
+        wall, trim, GLASS, glow, street.pick(PAINTS), street.pick(METALS), panel,
+        street.pick((*SKINS, *PAINTS)),
     )  # fmt: skip
-    gains = np.ones((8, 1), np.float32) * np.array(street.light.gain, np.float32)
-    gains[3] = 0.9
     sun = {0: 0.88, street.sunny: 1.05}.get(side, 1 - 0.8 * street.light.shadow)
-    shade = sun * (0.85 + 0.3 * street.grain[stroke.rows, stroke.columns])
-    color = (colors * gains)[kind] * np.where(kind == 3, 1, shade)[..., None]
-    air = (np.minimum(z, 100) / (np.minimum(z, 100) + 220))[..., None]
-    haze = np.array(street.light.low, np.float32)
-    street.canvas.paint(stroke, (color + air * (haze - color)).astype(np.float32), BUILDING)
+    shade = np.float32(sun) * (0.85 + 0.3 * street.grain[stroke.rows, stroke.columns])
+    street.canvas.paint(stroke, street.surface(colors, kind, shade, z), BUILDING)
+
+
+def _windows(street: Street, u: Raster, v: Raster, top: float) -> Kinds:
+    """What a wall shows at `u` metres along it and `v` metres up.
+
+    Wall 0, trim 1, window 2, lit window 3, awning 4, door or pipe 5, poster 6 and its figure 7.
+    """
+    pitch, storey = street.between(1.8, 3.2), street.between(2.7, 3.4)
+    i, j = np.floor(u / pitch), np.floor(v / storey)
+    du, dv = np.abs(u / pitch - i - 0.5), np.abs(v / storey - j - 0.55) + (v > top - 0.6)
+    wide, high = street.between(0.2, 0.4), street.between(0.22, 0.36)
+    lamps = street.rng.random(64) < street.light.lamps
+    lit = 2 + lamps[(i * 5 + j * 7).astype(np.intp) % 64]
+    kind = ((du < wide + 0.05) & (dv < high + 0.05)).astype(np.intp)
+    kind = np.where((du < wide) & (dv < high), lit, kind)
+    kind = np.where((v > top - 0.4) | (np.abs(v - storey) < 0.12), 1, kind)
+    if street.chance(0.4):  # a shop
+        show = np.where((v > 0.5) & (du < 0.42), 2 + street.chance(street.light.lamps), 0)
+        kind = np.where(v < storey - 0.2, np.where(v < storey - 0.9, show, 4), kind)
+    else:
+        kind = np.where((v < 2.2) & (np.abs(u / pitch % 4 - 1.5) < 0.22), 5, kind)
+    if street.chance(0.5):
+        kind = np.where(np.abs(u % 9 - 1) < 0.1, 5, kind)
+    if street.chance(0.45):
+        along, up = u % 14 - street.between(2, 12), v - street.between(1.8, 5)
+        kind = np.where((np.abs(along) < 1) & (np.abs(up) < 1.2), 6, kind)
+        kind = np.where(along * along + up * up < 0.5, 7, kind)
+    return kind
 
 
 def _tree(street: Street, x: float, z: float) -> None:
-    """A trunk, and a crown of discs; or a conifer."""
-    _shadow(street, x, z, 1.2)
-    tall, leaves = street.between(3.5, 8), street.pick(LEAVES)
-    trunk = street.between(0.12, 0.25)
-    street.paint(street.bar((x, 0), (x, tall * 0.7), z, 2 * trunk), BARK, z, TREE)
-    scale = street.focal / z
-    spread = tall * street.between(0.2, 0.3)
-    discs = [(x, tall * 0.72, spread)]
+    """A trunk, and a crown of discs that is brighter towards the sun."""
+    street.shadow(street.disc(x, 0, z, 0.25, 1.3))
+    tall, scale = street.between(3.5, 8), street.focal / z
+    street.paint(street.bar((x, 0), (x, tall * 0.7), z, street.between(0.2, 0.5)), BARK, z, TREE)
+    spread, (row, column) = tall * street.between(0.2, 0.3), street.at(x, tall * 0.72, z)
+    discs = [(row, column, spread * scale)]
     for _ in range(7):
-        dx, dy = street.between(-1, 1) * spread, street.between(-0.7, 1) * spread
-        discs.append((x + dx, tall * 0.72 + dy, spread * street.between(0.35, 0.65)))
-    crown = cloud(street.canvas.size, [(*street.at(px, py, z), r * scale) for px, py, r in discs])
+        across, up = street.between(-1, 1) * spread, street.between(-0.7, 1) * spread
+        size = spread * street.between(0.35, 0.65)
+        discs.append((row - up * scale, column + across * scale, size * scale))
+    crown = cloud(street.canvas.size, discs)
     rows, columns = centres(crown)
-    row, column = street.at(x, tall * 0.72, z)
     slope = (street.sunny * (column - columns) + (row - rows)) / (4 * spread * scale)
-    grain = street.grain[crown.rows, crown.columns]
-    gain = np.clip(0.9 + slope, 0.5, 1.4) * (0.45 + 1.1 * grain)
-    color = np.array(street.lit(leaves, z), np.float32) * gain[..., None]
-    street.canvas.paint(crown, color.astype(np.float32), TREE)
-
-
-def _shadow(street: Street, x: float, z: float, wide: float) -> None:
-    """What keeps the light from the ground at a thing's foot."""
-    stroke = street.disc(x - street.sunny * wide * 0.4, 0, z, 0.18 * wide, wide)
-    street.canvas.tint(stroke, (0.05, 0.05, 0.07), 0.2 + street.light.shadow, only=ROAD)
+    gain = np.clip(0.9 + slope, 0.5, 1.4) * (0.45 + 1.1 * street.grain[crown.rows, crown.columns])
+    leaves = np.array(street.lit(street.pick(LEAVES), z), np.float32)
+    street.canvas.paint(crown, leaves * gain[..., None], TREE)
 
 
 def _pole(street: Street, x: float, z: float) -> None:
     """A street lamp, a traffic light or a sign."""
-    metal, kind = street.pick(METALS), street.rng.random()
-    thick = street.between(0.14, 0.24)
-    inward = -1.0 if x > 0 else 1.0
-    top = street.between(4.5, 7.5) if kind < 0.5 else street.between(2.6, 3.6)
-    street.paint(street.bar((x, 0), (x, top), z, thick), metal, z, POLE)
-    if kind < 0.5:
-        reach = x + inward * street.between(0.5, 1.6)
-        street.paint(street.bar((x, top), (reach, top + 0.2), z, 0.12), metal, z, POLE)
-        lit = street.light.lamps > 0.3
-        street.paint(street.disc(reach, top + 0.1, z, 0.14, 0.4), GLOW if lit else metal, z, POLE, 2.0 if lit else 1)
-        if lit:
-            street.canvas.tint(street.disc(reach, top, z, 1.2, 1.2), GLOW, 0.25)
-    elif kind < 0.75:
-        street.paint(street.upright(x - 0.2, x + 0.2, top - 1, top, z), (0.1, 0.1, 0.1), z, POLE)
-        on = int(street.between(0, 3))
-        color = ((0.2, 0.9, 0.4), (1.0, 0.75, 0.1), (1.0, 0.15, 0.1))[on]
-        street.paint(street.disc(x, top - 0.82 + 0.32 * on, z, 0.13, 0.13), color, z, POLE, 1.3)
+    kind, metal = street.pick("llts"), street.pick(METALS)
+    top = street.between(4.5, 7.5) if kind == "l" else street.between(2.6, 3.6)
+    paint = partial(street.paint, z=z, label=POLE)
+    paint(street.bar((x, 0), (x, top), z, street.between(0.24, 0.38)), metal)
+    if kind == "l":
+        on, end = street.light.lamps > 0.3, x * street.between(0.7, 0.9)
+        paint(street.bar((x, top), (end, top + 0.2), z, 0.2), metal)
+        paint(street.disc(end, top + 0.1, z, 0.2, 0.55), GLOW if on else metal, gain=1 + on)
+        if on:
+            size = 1.6 * street.focal / z
+            halo = glow(street.canvas.size, street.at(end, top, z), (size, size))
+            street.canvas.tint(halo, GLOW, 0.6)
+    elif kind == "t":
+        place = street.pick((0, 1, 2))
+        paint(street.upright(x - 0.28, x + 0.28, top - 1.2, top, z), BLACK)
+        paint(street.disc(x, top - 0.98 + 0.38 * place, z, 0.17, 0.17), SIGNALS[place], gain=1.3)
     else:
-        ring, plate = street.pick((((0.8, 0.1, 0.1), (0.95, 0.95, 0.95)), ((0.9, 0.9, 0.9), (0.1, 0.3, 0.7)), ((0.95, 0.95, 0.9), (0.95, 0.75, 0.1))))
-        street.paint(street.disc(x, top, z, 0.42, 0.42), ring, z, POLE)
-        street.paint(street.disc(x, top, z, 0.3, 0.3), plate, z, POLE)
+        for radius, color in zip((0.5, 0.36), street.pick(SIGNS), strict=True):
+            paint(street.disc(x, top, z, radius, radius), color)
 
 
 def _person(street: Street, x: float, z: float) -> None:
-    """Somebody who stands or walks: legs, body, arms, head and hair."""
+    """Somebody who stands or walks: legs, arms, body, hair and face."""
     tall = street.between(1.6, 1.95) if street.chance(0.85) else street.between(1.0, 1.3)
-    _shadow(street, x, z, 0.5)
-    coat, trousers = street.pick(PAINTS), street.pick((*PAINTS, *METALS))
-    skin, hair = street.pick(SKINS), street.pick((BARK, RUBBER, (0.75, 0.6, 0.35), (0.6, 0.6, 0.6)))
-    stride, sway = street.between(0.03, 0.2) * tall, street.between(-0.1, 0.1) * tall
+    street.shadow(street.disc(x, 0, z, 0.1, 0.5))
     paint = partial(street.paint, z=z, label=PERSON)
-    hip, shoulder = 0.5 * tall, 0.8 * tall
-    for step in (-stride, stride):
-        paint(street.bar((x, hip), (x + step, 0), z, 0.11 * tall), trousers)
-        arm = x + 0.13 * tall * (1 if step > 0 else -1)
-        paint(street.bar((arm, shoulder), (arm - step + sway, hip - 0.03), z, 0.07 * tall), coat, gain=0.85)
-    side = 0.12 * tall
-    body = (x - side, shoulder, z), (x + side, shoulder, z), (x + 0.1 * tall, hip - 0.06, z), (x - 0.1 * tall, hip - 0.06, z)
-    paint(street.face(*body), coat)
+    coat, trousers = street.pick(PAINTS), street.pick((*PAINTS, *METALS))
+    stride, hip, shoulder = street.between(0.03, 0.2) * tall, 0.5 * tall, 0.8 * tall
+    for step in (-1, 1):
+        paint(street.bar((x, hip), (x + step * stride, 0), z, 0.11 * tall), trousers)
+        arm, hand = x + 0.13 * tall * step, x + 0.13 * tall * step - step * stride
+        paint(street.bar((arm, shoulder), (hand, hip - 0.03), z, 0.07 * tall), coat, gain=0.85)
+    wide, waist = 0.12 * tall, (0.1 * tall, hip - 0.06)
+    left, right = (x - waist[0], waist[1], z), (x + waist[0], waist[1], z)
+    paint(street.face((x - wide, shoulder, z), (x + wide, shoulder, z), right, left), coat)
+    hair = street.pick((BARK, BLACK, (0.75, 0.6, 0.35), (0.6, 0.6, 0.6)))
     paint(street.disc(x, 0.92 * tall, z, 0.085 * tall, 0.07 * tall), hair)
-    paint(street.disc(x + 0.1 * sway, 0.9 * tall, z, 0.06 * tall, 0.055 * tall), skin)
+    paint(street.disc(x, 0.9 * tall, z, 0.06 * tall, 0.055 * tall), street.pick(SKINS))
 
 
 def _traffic(street: Street) -> list[Thing]:
+    """Cars in the lanes, parked ones at the kerb of a wide street, and now and then one across."""
     things: list[Thing] = []
-    roomy = street.half > 4.7
+    parking = street.half > 4.7
     for side in (-1, 1):
-        lanes = [(side * street.half * (0.3 if roomy else 0.5), 0.45)]
-        if roomy:
-            lanes.append((side * (street.half - 1.1), 0.7))
-        for x, share in lanes:
-            z = street.between(6, 14)
-            while z < 45:
+        for x, share in ((0.3 if parking else 0.5, 0.4), (1 - 1.1 / street.half, 0.5 * parking)):
+            for z in _along(street, 6, 30, 8):
                 if street.chance(share):
-                    things.append((z, partial(_car, street, x, z, away=side > 0)))
-                z += street.between(6, 12)
+                    things.append((z, partial(_car, street, side * x * street.half, z, side > 0)))
     if len(things) < 2 or street.chance(0.2):
         z = street.between(8, 18)
         things.append((z, partial(_crossing_car, street, street.between(-3, 3), z)))
@@ -556,76 +572,74 @@ def _traffic(street: Street) -> list[Thing]:
 
 
 def _car(street: Street, x: float, z: float, away: bool) -> None:
-    """A car or van that drives along the street, seen from behind (`away`) or from the front."""
-    van = street.chance(0.2)
-    half, roof = street.between(0.82, 0.95), street.between(2.0, 2.5) if van else street.between(1.4, 1.6)
-    belt, far, color = 0.95, z + street.between(3.6, 4.6), street.pick(PAINTS)
-    ground = (x - half - 0.2, 0, z - 0.2), (x + half + 0.2, 0, z - 0.2), (x + half + 0.2, 0, far), (x - half - 0.2, 0, far)
-    street.canvas.tint(street.face(*ground), (0.03, 0.03, 0.04), 0.75, only=ROAD)
-    flank = x - half if x > 0 else x + half
-    for wheel in (z + 0.8, far - 0.8):
-        row, column = street.at(flank, 0.33, wheel)
-        up, across = 0.36 * street.focal / wheel, abs(street.at(flank, 0, wheel - 0.36)[1] - column)
-        street.paint(ellipse(street.canvas.size, (row, column), (up, max(across, 0.5))), RUBBER, z, CAR)
-    for tyre in (x - half + 0.16, x + half - 0.16):
-        street.paint(street.upright(tyre - 0.13, tyre + 0.13, 0, 0.5, z), RUBBER, z, CAR)
-    start, end = (z + 0.1, far - 0.05) if van else ((z + 0.5, far - 1.2) if away else (z + 1.2, far - 0.5))
-    _block(street, (x - half, x + half), (0.3, belt), (z, far), (color, color, color))
-    inner = half - 0.06, half - 0.2
-    _cabin(street, x, inner, (belt, roof), (start, end), color)
-    lamp = ((0.85, 0.08, 0.08) if away else (0.98, 0.96, 0.86))
-    for place in (x - half + 0.2, x + half - 0.2):
-        street.paint(street.disc(place, 0.72, z, 0.1, 0.17), lamp, z, CAR, 1 + street.light.lamps)
-    street.paint(street.upright(x - half, x + half, 0.28, 0.42, z), RUBBER, z, CAR, 3)
-    street.paint(street.upright(x - 0.26, x + 0.26, 0.46, 0.58, z), (0.9, 0.9, 0.85), z, CAR)
+    """A car or van along the street, seen from behind (`away`) or from the front."""
+    wide, long, color = street.between(0.82, 0.95), street.between(3.6, 4.6), street.pick(PAINTS)
+    seen = -1 if x > 0 else 1  # the flank that the camera sees
+    paint = partial(street.paint, z=z, label=CAR)
+    ground = (-wide - 0.2, -0.2), (wide + 0.2, -0.2), (wide + 0.2, long), (-wide - 0.2, long)
+    street.shadow(street.face(*[(x + across, 0, z + back) for across, back in ground]))
+    for tyre in (x - wide + 0.15, x + wide - 0.15):
+        paint(street.upright(tyre - 0.13, tyre + 0.13, 0, 0.5, z), BLACK)
+    for tone, gain, corners in _body(
+        wide, long, away, street.between(1.4, 1.6), street.chance(0.2)
+    ):
+        face = [(x + seen * across, up, z + back) for across, up, back in corners]
+        paint(street.face(*face), tone or color, gain=gain)
+    lamp = (0.85, 0.08, 0.08) if away else WHITE
+    for place in (x - wide + 0.2, x + wide - 0.2):
+        paint(street.disc(place, 0.72, z, 0.1, 0.17), lamp, gain=1 + street.light.lamps)
+    paint(street.upright(x - 0.26, x + 0.26, 0.44, 0.56, z), WHITE)
 
 
-def _block(street: Street, xs: Point, ys: Point, zs: Point, colors: tuple[Color, Color, Color]) -> None:
-    """A box of a car: top, flank, front."""
-    (left, right), (bottom, top), (near, far) = xs, ys, zs
-    flank = left if left + right > 0 else right
-    street.paint(street.face((left, top, near), (right, top, near), (right, top, far), (left, top, far)), colors[0], near, CAR, 1.15)
-    street.paint(street.face((flank, bottom, near), (flank, top, near), (flank, top, far), (flank, bottom, far)), colors[1], near, CAR, 0.75)
-    street.paint(street.upright(left, right, bottom, top, near), colors[2], near, CAR)
+def _body(wide: float, long: float, away: bool, roof: float, van: bool) -> list[Panel]:
+    """The outside of a car from below to above: (colour or None, gain, corners).
 
+    Corners are (to the side that is seen, up, back) in metres from the foot of its near end.
+    """
+    belt, low, high = 0.95, wide - 0.06, wide - 0.2
+    near, far = (0.1, long - 0.1) if van else (0.5, long - 1.2) if away else (1.2, long - 0.5)
+    roof = roof + 0.7 * van
 
-def _cabin(street: Street, x: float, half: Point, ys: Point, zs: Point, color: Color) -> None:
-    """The glass of a car between belt and roof, which is narrower."""
-    (low, high), (bottom, top), (near, far) = half, ys, zs
-    flank = -1 if x > 0 else 1
-    side = (x + flank * low, bottom, near), (x + flank * high, top, near + 0.5), (x + flank * high, top, far - 0.4), (x + flank * low, bottom, far)
-    street.paint(street.face(*side), GLASS, near, CAR, 0.9)
-    street.paint(street.face((x - high, top, near + 0.5), (x + high, top, near + 0.5), (x + high, top, far - 0.4), (x - high, top, far - 0.4)), color, near, CAR, 1.15)
-    screen = (x - low, bottom, near), (x - high, top, near + 0.5), (x + high, top, near + 0.5), (x + low, bottom, near)
-    street.paint(street.face(*screen), color, near, CAR, 0.95)
-    a, b = low - 0.1, high - 0.06
-    glass = (x - a, bottom + 0.04, near), (x - b, top - 0.09, near + 0.5), (x + b, top - 0.09, near + 0.5), (x + a, bottom + 0.04, near)
-    street.paint(street.face(*glass), GLASS, near, CAR, 1.2)
+    def across(a: Corner, b: Corner) -> tuple[Corner, ...]:
+        return a, b, (-b[0], b[1], b[2]), (-a[0], a[1], a[2])
+
+    flank = (wide, 0.3, 0), (wide, belt, 0), (wide, belt, long), (wide, 0.3, long)
+    wheels = [[(wide, 0.33 + up, end + b) for up, b in WHEEL] for end in (0.8, long - 0.8)]
+    panes = (low, belt, near), (high, roof, near + 0.5), (high, roof, far - 0.4), (low, belt, far)
+    return [
+        (None, 0.75, flank),
+        *[(BLACK, 1.0, wheel) for wheel in wheels],
+        (None, 1.15, across((wide, belt, 0), (wide, belt, long))),
+        (None, 1.0, across((wide, 0.3, 0), (wide, belt, 0))),
+        (GLASS, 0.9, panes),
+        (None, 1.15, across((high, roof, near + 0.5), (high, roof, far - 0.4))),
+        (None, 0.95, across((low, belt, near), (high, roof, near + 0.5))),
+        (GLASS, 1.2, across((low - 0.1, belt, near), (high - 0.06, roof - 0.09, near + 0.45))),
+    ]
 
 
 def _crossing_car(street: Street, x: float, z: float) -> None:
     """A car seen from its side."""
     color, ahead = street.pick(PAINTS), street.pick((-1, 1))
-
-    def shape(*corners: Point) -> Stroke:
-        return street.face(*[(x + ahead * along, up, z) for along, up in corners])
-
-    street.canvas.tint(street.disc(x, 0.03, z, 0.2, 2.3), (0.03, 0.03, 0.04), 0.75, only=ROAD)
-    street.paint(shape((-1.5, 0.85), (-1.0, 1.42), (0.4, 1.42), (1.2, 0.85)), color, z, CAR, 1.05)
-    street.paint(shape((-1.3, 0.9), (-0.9, 1.32), (-0.3, 1.32), (-0.3, 0.9)), GLASS, z, CAR)
-    street.paint(shape((-0.2, 0.9), (-0.2, 1.32), (0.35, 1.32), (0.95, 0.9)), GLASS, z, CAR)
-    street.paint(shape((-2.1, 0.3), (-2.15, 0.8), (-1.8, 0.95), (1.2, 0.92), (2.05, 0.75), (2.1, 0.3)), color, z, CAR, 0.9)
+    paint = partial(street.paint, z=z, label=CAR)
+    street.shadow(street.disc(x, 0.03, z, 0.2, 2.3))
+    for tone, gain, outline in PROFILE:
+        face = [(x + ahead * along, up, z) for along, up in outline]
+        paint(street.face(*face), tone or color, gain=gain)
     for wheel in (x - 1.3, x + 1.3):
-        street.paint(street.disc(wheel, 0.33, z, 0.35, 0.35), RUBBER, z, CAR)
-        street.paint(street.disc(wheel, 0.33, z, 0.18, 0.18), (0.6, 0.6, 0.62), z, CAR)
-    street.paint(street.disc(x + ahead * 1.98, 0.7, z, 0.09, 0.1), (0.98, 0.96, 0.8), z, CAR, 1 + street.light.lamps)
+        paint(street.disc(wheel, 0.33, z, 0.35, 0.35), BLACK)
+        paint(street.disc(wheel, 0.33, z, 0.18, 0.18), METALS[1])
+    paint(street.disc(x + ahead * 1.98, 0.7, z, 0.09, 0.1), WHITE, gain=1 + street.light.lamps)
 
 
-def _develop(street: Street) -> np.ndarray:
+def _develop(street: Street) -> UInt8[np.ndarray, "H W 3"]:
     """The camera: blur, colour cast, contrast, sensor noise, and whole numbers in [0, 255]."""
     image = soften(street.canvas.image, street.between(0.06, 0.2))
-    cast = np.array([street.between(0.93, 1.07) for _ in range(3)], np.float32)
-    contrast = np.float32(street.between(0.8, 1.15))
-    image = (image * cast - np.float32(0.5)) * contrast + np.float32(0.5 + street.between(-0.05, 0.05))
-    image += np.float32(street.between(0.008, 0.035)) * street.rng.standard_normal(image.shape, np.float32)
-    return (np.clip(image, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+    gain = street.between(0.8, 1.15)
+    cast = np.array([gain * street.between(0.93, 1.07) for _ in range(3)], np.float32)
+    image = (image - np.float32(0.5)) * cast + np.float32(street.between(0.45, 0.55))
+    first, second = street.rng.random((2, *image.shape), np.float32)
+    image += np.float32(street.between(0.02, 0.06)) * (first + second - 1)
+    whole: UInt8[np.ndarray, "H W 3"]
+    whole = (np.clip(image, 0, 1) * 255 + np.float32(0.5)).astype(np.uint8)
+    return whole

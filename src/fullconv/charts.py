@@ -1,0 +1,161 @@
+"""The two charts of a run, as PNG: how training went, and which class is taken for which."""
+
+import io
+import math
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int64
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap, PowerNorm
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+
+MAX_NUMBERED = 20  # classes; the cells of a larger matrix are too small for a number
+MAX_NAME = 22  # characters of a class name beside the matrix
+
+
+@dataclass(frozen=True)
+class Theme:
+    """The colours of a chart.
+
+    Attributes:
+        paper: behind everything.
+        ink: text.
+        faint: grids, borders, and rows of the matrix without pixels.
+        lines: of the curves, apart for the colour-blind too.
+        heat: of the matrix, from none of a row's pixels to all of them.
+    """
+
+    paper: str
+    ink: str
+    faint: str
+    lines: tuple[str, str]
+    heat: tuple[str, str, str]
+
+
+LIGHT = Theme(
+    "white", "#24292f", "#d8dee4", ("#0b62a8", "#c2570c"), ("white", "#8fbfe3", "#083b73")
+)
+DARK = Theme(
+    "#161a20", "#d5dae0", "#39414b", ("#6cb4f0", "#f0a15a"), ("#161a20", "#2b6496", "#d3e9fb")
+)
+
+
+def draw_curves(history: Sequence[Mapping[str, float | int]], theme: Theme = LIGHT) -> bytes:
+    """Loss, quality on the validation split and learning rate over the epochs, as PNG.
+
+    Args:
+        history: rows of results.csv; a value that is missing or not finite is passed over.
+        theme: the colours.
+    """
+    figure = Figure(figsize=(9.6, 3), dpi=150, facecolor=theme.paper, layout="constrained")
+    loss, quality, rate = figure.subplots(1, 3, width_ratios=(4, 4, 2))
+    for axes, title in ((loss, "Loss"), (quality, "Quality"), (rate, "Learning rate")):
+        _prepare(axes, title, theme)
+    lowest, highest = _line(loss, history, "loss", theme.lines[0])
+    if highest > 30 * lowest > 0:
+        loss.set_yscale("log")
+        loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    _line(quality, history, "mean_iu", theme.lines[0], "mean IU")
+    _line(quality, history, "pixel_accuracy", theme.lines[1], "pixel accuracy")
+    quality.set_ylim(0, 1)
+    quality.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+    legend = quality.legend(loc="lower right", bbox_to_anchor=(1.02, 0.98), ncols=2, fontsize=8)
+    legend.set(frame_on=False)
+    for text in legend.texts:
+        text.set_color(theme.ink)
+    _line(rate, history, "lr", theme.ink)
+    rate.set_ylim(bottom=0)
+    return _png(figure)
+
+
+def draw_confusion(
+    counts: Int64[np.ndarray, "K answers"], classes: Sequence[str], theme: Theme = LIGHT
+) -> bytes:
+    """The confusion matrix as a heat map, as PNG: each row is shared out over the answers.
+
+    Args:
+        counts: pixels, truth x answer; the last column holds those without a class, and is shown
+            when there are any.
+        classes: their names; up to about 60 can be read.
+        theme: the colours.
+    """
+    answers = len(classes) + int(counts[:, len(classes) :].sum() > 0)
+    totals = counts.sum(1, keepdims=True)
+    shares = np.where(totals > 0, counts / np.maximum(totals, 1), np.nan)[:, :answers]
+    names = [_short(name) for name in classes]
+    cell = 0.62 if len(names) <= 10 else 0.46 if len(names) <= MAX_NUMBERED else 0.24  # inches
+    margin = 1.2 + 0.07 * max(map(len, names))
+    size = (cell * answers + margin + 0.8, cell * len(names) + margin)
+    figure = Figure(figsize=size, dpi=150, facecolor=theme.paper, layout="constrained")
+    axes = figure.subplots()
+    colors = LinearSegmentedColormap.from_list("heat", theme.heat).with_extremes(bad=theme.faint)
+    # The square root shows a confusion of 5 % beside a diagonal of 90 %.
+    mesh = axes.imshow(np.ma.masked_invalid(shares), cmap=colors, norm=PowerNorm(0.5, 0, 1))
+    _name_axes(axes, names, [*names, "no class"][:answers], theme)
+    if len(names) <= MAX_NUMBERED:
+        _number(axes, shares, mesh.to_rgba(shares)[..., :3] @ (0.299, 0.587, 0.114))
+    bar = figure.colorbar(mesh, ax=axes, shrink=0.6, aspect=24, ticks=[0, 0.05, 0.25, 0.5, 1])
+    bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
+    bar.ax.tick_params(labelsize=8, labelcolor=theme.ink, length=0)
+    bar.ax.spines[:].set_visible(False)
+    return _png(figure)
+
+
+def _prepare(axes: Axes, title: str, theme: Theme) -> None:
+    axes.set_facecolor(theme.paper)
+    axes.spines[:].set_visible(False)
+    axes.grid(axis="y", color=theme.faint, linewidth=0.6)
+    axes.tick_params(which="both", length=0, labelsize=8, labelcolor=theme.ink)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.set_xlabel("epoch", fontsize=8, color=theme.ink)
+    axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=theme.ink)
+
+
+def _line(
+    axes: Axes, history: Sequence[Mapping[str, float | int]], name: str, color: str, label: str = ""
+) -> tuple[float, float]:
+    rows = [(row["epoch"], row.get(name, math.nan)) for row in history]
+    points = np.array([row for row in rows if math.isfinite(row[1])], float).reshape(-1, 2)
+    mark = "o" if len(points) <= 30 else ""
+    axes.plot(*points.T, color=color, label=label, marker=mark, markersize=2.5, linewidth=1.6)
+    return (points[:, 1].min(), points[:, 1].max()) if len(points) else (0, 0)
+
+
+def _name_axes(axes: Axes, truth: Sequence[str], answers: Sequence[str], theme: Theme) -> None:
+    size, turn = (9, 45) if len(truth) <= MAX_NUMBERED else (7, 90)
+    axes.set_yticks(range(len(truth)), truth, fontsize=size, parse_math=False)
+    axes.set_xticks(range(len(answers)), answers, fontsize=size, parse_math=False, rotation=turn)
+    for text in axes.get_xticklabels():
+        text.set(ha="right", va="center", rotation_mode="anchor")
+    axes.set_xlabel("answer", fontsize=10, fontweight="bold", color=theme.ink)
+    axes.set_ylabel("truth", fontsize=10, fontweight="bold", color=theme.ink)
+    axes.tick_params(length=0, labelcolor=theme.ink)
+    axes.spines[:].set_color(theme.faint)
+
+
+def _number(
+    axes: Axes, shares: Float[np.ndarray, "K answers"], light: Float[np.ndarray, "K answers"]
+) -> None:
+    for (row, column), share in np.ndenumerate(shares):
+        if share >= 0.005:  # what rounds to 0 is left empty
+            ink = "black" if light[row, column] > 0.5 else "white"
+            number = f"{100 * share:.0f}"
+            axes.text(column, row, number, ha="center", va="center", fontsize=8, color=ink)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    with warnings.catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes; the page beside it has it whole.
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(stream, format="png", bbox_inches="tight", pad_inches=0.06)
+    return stream.getvalue()

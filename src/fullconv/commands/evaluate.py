@@ -1,0 +1,88 @@
+"""fullconv evaluate: the four numbers of a model, or of anybody's answers, on a data set."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fullconv.commands._options import DATA, MODEL, Device, Json, Out, Quiet
+from fullconv.commands._show import counted, say, table_of_classes, write_json
+
+if TYPE_CHECKING:
+    from fullconv.evaluation import Evaluation
+    from fullconv.model import Model
+    from fullconv.sample import Data
+
+
+def command(
+    model: Annotated[str, typer.Argument(help=MODEL)],
+    data: Annotated[str | None, typer.Argument(help=DATA)] = None,
+    split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "val",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Score these indexed PNGs (a folder) instead: evaluate DATA --predictions DIR."
+        ),
+    ] = None,
+    device: Device = "auto",
+    out: Out = Path("runs"),
+    report: Annotated[bool, typer.Option("--report", help="Write OUT/evaluate/NAME-001.")] = False,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Measure a model on a data set: pixel accuracy, mean accuracy, mean IU, f.w. IU."""
+    from fullconv.errors import ConfigError
+    from fullconv.evaluation import score_each, score_files, summarise
+    from fullconv.experiment import four_numbers, numbers
+    from fullconv.formats import open_data
+    from fullconv.model import load
+    from fullconv.training import choose_device
+
+    source = data or (model if predictions else None)
+    if source is None:
+        raise ConfigError("no data was given; expected: fullconv evaluate MODEL DATA")
+    samples = open_data(source, None if split == "all" else split)
+    answers = None
+    if predictions:
+        folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
+        scored = score_files(folder, samples)
+        protocol = (
+            f"{len(samples.classes)} classes; void (255) left out; absent classes left out of "
+            "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
+        )
+    else:
+        answers = load(model)
+        answers.network.to(choose_device(device))
+        scored = score_each(answers, samples)
+        protocol = answers.protocol
+    shown = counted(scored, len(samples), "evaluating", quiet)
+    evaluation = summarise(shown, samples, protocol)
+    if str(json) != "-":
+        if not quiet:
+            say(table_of_classes(evaluation))
+            say(f"{source}, split {split}, {len(samples)} images; {protocol}")
+        say(four_numbers(evaluation))
+    write_json(json, numbers(evaluation))
+    if report and answers:
+        say(f"report  {_report(answers, samples, evaluation, out, model)}")
+
+
+def _report(model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str) -> Path:
+    from fullconv.experiment import gallery
+    from fullconv.report import Story, write_report
+    from fullconv.run import create
+
+    run = create(out, "evaluate", Path(name).stem)
+    story = Story(
+        title=run.folder.name,
+        summary=f"{name}, evaluated on {len(data)} images of {data.source} ({data.split or 'all'})",
+        facts={"model": name, "data": data.source, "split": data.split or "all"},
+        classes=model.classes,
+        palette=model.palette,
+        history=[],
+        confusion=evaluation.confusion,
+        pictures=gallery(model, data, evaluation),
+        protocol=evaluation.protocol,
+        commands=[f"fullconv predict {name} NEW_PHOTOS --out answers"],
+    )
+    return write_report(run.folder, story)

@@ -1,0 +1,132 @@
+"""COCO's regions as shapes: instances and stuff, as polygons or run lengths."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from fullconv.errors import DataError
+from fullconv.formats._coco import (
+    Annotations,
+    Chosen,
+    Image,
+    numbered,
+    palette_of,
+    run_counts,
+)
+from fullconv.formats._drawn import Drawing, blamed, drawn_data, entry, label_of, with_ground
+from fullconv.formats._pairs import Pair
+from fullconv.sample import VOID, Data
+from fullconv.shapes import (
+    Layer,
+    Patch,
+    Size,
+    bitmap,
+    points_of,
+    polygon,
+    rectangle,
+    run_lengths,
+    union,
+)
+
+Record = Mapping[str, object]
+
+
+def instances(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
+    """Objects over a background, which is class 0; crowds are void.
+
+    Raises:
+        DataError: no object has an outline.
+    """
+    _need_outlines(parts)
+    where = parts[0].path
+    classes = with_ground([category.name for category in chosen.categories], where)
+    labels = {one.number: label_of(one.name, classes, str(where), "") for one in chosen.categories}
+    colors = {one.name: one.color for one in chosen.categories}
+    palette = palette_of(classes, [colors.get(name) for name in classes])
+    load = partial(_drawing, images=chosen.images, labels=labels, crowds=True)
+    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load)
+
+
+def stuff(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
+    """Regions of stuff; pixels in none of them are void.
+
+    In these files iscrowd only says that a region is stored as run lengths.
+    """
+    classes, labels = numbered(chosen.categories, parts[0].path)
+    palette = palette_of(classes, [category.color for category in chosen.categories])
+    load = partial(_drawing, images=chosen.images, labels=labels, crowds=False)
+    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load, VOID)
+
+
+def _need_outlines(parts: Sequence[Annotations]) -> None:
+    records = [one for part in parts for image in part.images.values() for one in image.annotations]
+    if not records or any(_outline(one) and not one.get("iscrowd") for one in records):
+        return
+    if any(_outline(one) for one in records):
+        raise DataError(
+            f"{parts[0].path}: each of the {len(records)} annotations is marked as a crowd, which "
+            "is void; set iscrowd to 0 where a mask is one object"
+        )
+    raise DataError(
+        f"{parts[0].path}: none of the {len(records)} annotations has an outline, only boxes; "
+        "expected segmentation: export the labels for segmentation, not for detection"
+    )
+
+
+def _outline(record: Record) -> bool:
+    return bool(record.get("segmentation"))
+
+
+def _drawing(
+    pair: Pair, images: Mapping[Path, Image], labels: Mapping[int, int], crowds: bool
+) -> Drawing:
+    image = images[pair.photo]
+    where = f"{image.path}: image {image.photo.name}"
+
+    def layers(size: Size) -> list[Layer]:
+        return [_layer(record, image, labels, crowds, size) for record in image.annotations]
+
+    return Drawing(image.photo, where, image.size, layers)
+
+
+def _layer(
+    record: Record, image: Image, labels: Mapping[int, int], crowds: bool, size: Size
+) -> Layer:
+    where = f"{image.path}: annotation {record.get('id')} of {image.photo.name}"
+    with blamed(where, "correct or delete it"):
+        if not _outline(record):
+            return Layer(_box(record, where, size), VOID)
+        patch = _patch(record["segmentation"], where, size)
+    if crowds and record.get("iscrowd"):
+        return Layer(patch, VOID)
+    return Layer(patch, labels[entry(record, "category_id", int, where)], order=1)
+
+
+def _box(record: Record, where: str, size: Size) -> Patch:
+    values = entry(record, "bbox", list, where)
+    if len(values) != 4:
+        raise DataError(f"a bbox of {len(values)} numbers; expected x, y, width, height")
+    (left, top), (width, height) = points_of([values[:2], values[2:]]).tolist()
+    return rectangle((top, left), (top + height, left + width), size)
+
+
+def _patch(segmentation: object, where: str, size: Size) -> Patch:
+    if isinstance(segmentation, dict):
+        return _runs(segmentation, where, size)
+    if not isinstance(segmentation, list) or not all(isinstance(one, list) for one in segmentation):
+        raise DataError("a segmentation that is no list of polygons [[x1, y1, x2, y2, ...]]")
+    rings = []
+    for numbers in segmentation:
+        if len(numbers) % 2:
+            raise DataError(f"a polygon of {len(numbers)} numbers, which are no pairs")
+        rings.append(points_of([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
+    return union([polygon([ring], size) for ring in rings])
+
+
+def _runs(segmentation: Record, where: str, size: Size) -> Patch:
+    own = entry(segmentation, "size", list, where)
+    if own != list(size):
+        raise DataError(f"run lengths for {own} pixels (height, width); expected {list(size)}")
+    counts = segmentation.get("counts")
+    runs = run_counts(counts) if isinstance(counts, str) else counts
+    return bitmap(run_lengths(runs, size, by_columns=True), (0, 0), size)

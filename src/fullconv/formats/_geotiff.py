@@ -1,0 +1,164 @@
+"""One GeoTIFF: its bands as a photo or a mask, and where it has data."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from fullconv.errors import DataError, ImageError, MissingExtraError
+
+_COLORS = ("red", "green", "blue")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What becomes of the bands.
+
+    Attributes:
+        bands: the numbers, from 1, of those that become red, green and blue; None: the file's.
+        limits: the values that become 0 and 255; None: 8-bit values as they are, or 0 to the
+            largest number of the bits that the metadata states.
+    """
+
+    bands: tuple[int, ...] | None = None
+    limits: tuple[float, float] | None = None
+
+
+def read_photo(
+    path: Path, choice: Choice
+) -> tuple[UInt8[np.ndarray, "H W 3"], Bool[np.ndarray, "H W"]]:
+    """A raster as RGB in [0, 255], and where it has data.
+
+    Raises:
+        DataError: its bands or their range must be chosen.
+        ImageError: it cannot be read.
+    """
+    with _opened(path) as raster:
+        bands = list(choice.bands or _own_bands(raster, path))
+        if max(bands) > raster.count:
+            raise DataError(f"{path}: there is no band {max(bands)}; {_listed(raster)}")
+        values = raster.read(bands)
+        limits = choice.limits or _own_limits(raster, bands, path)
+        valid = _has_data(raster, bands, values)
+    image = values if limits is None else _scaled(values, valid, limits)
+    image = np.where(valid, image, 0).astype(np.uint8)
+    if len(bands) == 1:
+        image = np.repeat(image, 3, axis=0)
+    return np.ascontiguousarray(image.transpose(1, 2, 0)), valid
+
+
+def read_truth(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
+    """A mask's raw values, (H, W) or (H, W, 3), and where it has data.
+
+    Raises:
+        DataError: it holds neither numbers nor colours.
+        ImageError: it cannot be read.
+    """
+    with _opened(path) as raster:
+        bands = list(range(1, raster.count + 1))
+        values = raster.read(bands)
+        valid = _has_data(raster, bands, values)
+    fractions = values.dtype.kind == "f" and (values % 1 != 0)[:, valid].any()
+    if len(bands) not in (1, 3) or fractions:
+        raise DataError(
+            f"{path}: a mask with {len(bands)} bands of {values.dtype}; expected whole numbers in "
+            "one band, or colours in three"
+        )
+    values = np.where(valid, values, 0).astype(np.int64)
+    return (values[0] if len(bands) == 1 else values.transpose(1, 2, 0)), valid
+
+
+def check_place(photo_path: Path, mask_path: Path) -> None:
+    """Raise a DataError where a mask lies elsewhere on the earth than its photo."""
+    with _opened(photo_path) as photo, _opened(mask_path) as mask:
+        if not (photo.crs and mask.crs):
+            return
+        if photo.crs != mask.crs or not photo.transform.almost_equals(mask.transform, 1e-6):
+            raise DataError(
+                f"{mask_path} lies elsewhere on the earth than {photo_path}: {mask.crs} "
+                f"{tuple(mask.transform)[:6]} instead of {photo.crs} "
+                f"{tuple(photo.transform)[:6]}; warp it onto the photo first"
+            )
+
+
+def nodata_of(path: Path) -> float | None:
+    """The value that a raster's metadata calls no data, if it is a whole number."""
+    with _opened(path) as raster:
+        nodata = raster.nodata
+    return None if nodata is None or nodata % 1 != 0 else float(nodata)
+
+
+def _own_bands(raster: Any, path: Path) -> tuple[int, ...]:
+    if raster.count == 1:
+        return (1,)
+    if raster.count != 3:
+        raise DataError(
+            f"{path}: {_listed(raster)}; expected three: say which are red, green and blue, e.g. "
+            "rasters:FOLDER?bands=1,2,3"
+        )
+    meaning = [color.name for color in raster.colorinterp]
+    order = _COLORS if set(meaning) == set(_COLORS) else meaning
+    return tuple(meaning.index(color) + 1 for color in order) if order is _COLORS else (1, 2, 3)
+
+
+def _own_limits(raster: Any, bands: Sequence[int], path: Path) -> tuple[float, float] | None:
+    kinds = {raster.dtypes[band - 1] for band in bands}
+    if kinds == {"uint8"}:
+        return None
+    bits = {raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in bands}
+    if len(bits) == 1 and None not in bits:
+        return 0, 2 ** int(bits.pop()) - 1
+    raise DataError(
+        f"{path}: values of {', '.join(sorted(kinds))}, and its metadata does not say what is "
+        "black and white; say it for the whole data set, e.g. rasters:FOLDER?range=0,3000"
+    )
+
+
+def _has_data(raster: Any, bands: Sequence[int], values: np.ndarray) -> np.ndarray:
+    from rasterio.enums import MaskFlags
+
+    # A fourth band is often declared as alpha and is infrared (ISPRS Potsdam): it is not asked.
+    asked = [band for band in bands if MaskFlags.alpha not in raster.mask_flag_enums[band - 1]]
+    valid = np.ones(values.shape[1:], bool)
+    if asked:
+        valid = (raster.read_masks(asked) > 0).any(axis=0)
+    if values.dtype.kind == "f":
+        valid &= np.isfinite(values).all(axis=0)
+    return valid
+
+
+def _scaled(values: np.ndarray, valid: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
+    low, high = limits
+    share = (np.where(valid, values, low).astype(np.float64) - low) / (high - low)
+    scaled: np.ndarray = (share.clip(0, 1) * 255).round()
+    return scaled
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        import rasterio
+    except ImportError as error:
+        raise MissingExtraError("rasterio", "geo", f"reading {path.name}") from error
+    with warnings.catch_warnings():
+        # Masks rarely say where they lie, and need not.
+        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
+        try:
+            with rasterio.open(path) as raster:
+                yield raster
+        except rasterio.errors.RasterioError as error:
+            raise ImageError(f"{path}: cannot be read ({error}); copy or export it anew") from error
+
+
+def _listed(raster: Any) -> str:
+    described = zip(raster.descriptions, raster.colorinterp, raster.dtypes, strict=True)
+    bands = [
+        f"{number} {name or color.name} ({kind})"
+        for number, (name, color, kind) in enumerate(described, 1)
+    ]
+    return f"{raster.count} bands: {', '.join(bands)}"

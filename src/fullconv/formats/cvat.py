@@ -1,0 +1,253 @@
+"""CVAT for images 1.1: annotations.xml and the photos.
+
+Lines are painted 10 pixels wide and points as discs with a radius of 5, as LabelMe exports them:
+CVAT itself gives them no width. Tags have no pixels and are left out.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from fullconv.colors import Color, Palette
+from fullconv.errors import DataError
+from fullconv.formats import Format, formats
+from fullconv.formats._classes import text_of
+from fullconv.formats._drawn import (
+    LINE_WIDTH,
+    POINT_RADIUS,
+    Drawing,
+    blamed,
+    drawn_data,
+    label_of,
+    with_ground,
+)
+from fullconv.formats._pairs import Pair, located, named
+from fullconv.formats._splits import listed, of_split, split_of
+from fullconv.sample import Data, default_palette
+from fullconv.shapes import (
+    Layer,
+    Patch,
+    Points,
+    Size,
+    bitmap,
+    dots,
+    ellipse,
+    line,
+    points_of,
+    polygon,
+    run_lengths,
+)
+
+MOST_BYTES = 256 * 2**20  # of one XML file, whose tree takes some ten times as much memory
+NAME = "annotations.xml"
+
+# Entities can grow a small file to gigabytes, or read other files; CVAT writes none.
+_FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+_SILENT = ("tag", "attribute")
+
+
+def open_cvat(source: str, split: str | None) -> Data:
+    """Open an export "CVAT for images 1.1".
+
+    Args:
+        source: the folder with annotations.xml, and the photos in it or in images/.
+        split: a subset of CVAT (Train, Validation, Test), a list such as splits/train.txt, or by
+            the hash of the names.
+
+    Raises:
+        DataError: the file is not such an export, a photo is missing, or there is no such split.
+    """
+    folder = Path(source)
+    root = read_xml(folder / NAME)
+    if root.find("track") is not None:
+        raise DataError(
+            f"{folder / NAME}: tracks of a video; expected pictures: export it from CVAT as "
+            '"CVAT for images 1.1"'
+        )
+    images = {_photo(folder, image): image for image in root.findall("image")}
+    if not images or len(images) < len(root.findall("image")):
+        what = "two <image> of one photo" if images else "no <image>"
+        raise DataError(f"{folder / NAME}: {what}; expected one <image> for each photo")
+    pairs = named(((photo, folder / NAME) for photo in images), folder)
+    classes, palette = _classes(root, folder / NAME)
+    declared = _subsets(images, pairs) or listed(folder, pairs)
+    chosen = of_split(folder, split, pairs, declared)
+    load = partial(_drawing, images=images, classes=classes)
+    return drawn_data(source, split, chosen, classes, palette, load)
+
+
+def recognises(folder: Path) -> bool:
+    """Whether there is an annotations.xml with CVAT's root element."""
+    path = folder / NAME
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return b"<annotations>" in stream.read(4096)
+
+
+def read_xml(path: Path) -> Element:
+    """The root element of an XML file without a document type and entities.
+
+    Raises:
+        DataError: it is missing, too large, broken, or defines a document type or entities.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; expected CVAT's export for images 1.1")
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(
+            f"{path}: {path.stat().st_size / 2**20:.0f} MiB; at most {MOST_BYTES // 2**20} are "
+            "read: export the jobs of the task one by one"
+        )
+    text = text_of(path)  # as text, so that no other encoding hides what is looked for
+    if _FORBIDDEN.search(text):
+        raise DataError(
+            f"{path}: it defines a document type or entities, which can be an attack and which "
+            "CVAT never writes; export it from CVAT again"
+        )
+    try:
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise DataError(f"{path}: broken XML ({error}); export it from CVAT again") from error
+
+
+def _photo(folder: Path, image: Element) -> Path:
+    name, subset = image.get("name", ""), image.get("subset", "")
+    places = [(folder / "images" / subset), folder / "images", folder]
+    found = next((path for place in places if (path := located(place, name))), None)
+    if found is None:
+        raise DataError(
+            f"{folder / NAME}: the photo {name!r} is not under {folder}; expected it in images/: "
+            'export with "Save images", or copy the photos there'
+        )
+    return found
+
+
+def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
+    colors: dict[str, Color | None] = {}
+    for label in root.iterfind("meta//label"):
+        name = label.findtext("name")
+        if name and label.find("parent") is None:  # a part of a skeleton has a parent
+            colors[name] = _color(label.findtext("color"))
+    shapes = [shape for image in root.findall("image") for shape in image]
+    names = list(colors) or sorted({shape.get("label", "") for shape in shapes} - {""})
+    classes = with_ground(names, path)
+    own = [colors.get(name) for name in classes]
+    given = [color for color in [own[0] or (0, 0, 0), *own[1:]] if color]
+    whole = len(given) == len(classes) and len(set(given)) == len(given)
+    return classes, tuple(given) if whole else default_palette(classes)
+
+
+def _color(text: str | None) -> Color | None:
+    if not text or not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return None
+    red, green, blue = bytes.fromhex(text[1:])
+    return red, green, blue
+
+
+def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, list[int]]:
+    subsets: dict[str, list[int]] = {}
+    for index, pair in enumerate(pairs):
+        split = split_of(images[pair.photo].get("subset", ""))
+        if split is None:
+            return {}
+        subsets.setdefault(split, []).append(index)
+    return subsets
+
+
+def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) -> Drawing:
+    image = images[pair.photo]
+    where = f"{pair.mask}: image {image.get('name')!r}"
+    shapes = [shape for shape in image if shape.tag not in _SILENT]
+
+    def layers(size: Size) -> list[Layer]:
+        return [
+            _layer(shape, f"{where}: {shape.tag} {number}", classes, size)
+            for number, shape in enumerate(shapes)
+        ]
+
+    with blamed(where, "export it from CVAT again"):
+        height, width = (int(number) for number in _numbers(image, "height", "width"))
+        return Drawing(pair.photo, where, (height, width), layers)
+
+
+def _layer(shape: Element, where: str, classes: tuple[str, ...], size: Size) -> Layer:
+    remedy = "correct it in CVAT and export again"
+    label = label_of(shape.get("label", ""), classes, where, remedy)
+    with blamed(where, remedy):
+        if shape.tag not in _DRAW:
+            raise DataError(f"a shape that is none of {', '.join(_DRAW)}")
+        order = int(_numbers(shape, "z_order")[0]) if "z_order" in shape.attrib else 0
+        return Layer(_DRAW[shape.tag](shape, size), label, order)
+
+
+def _numbers(element: Element, *names: str) -> list[float]:
+    """Attributes that must be finite numbers."""
+    try:
+        values = [float(element.attrib[name]) for name in names]
+    except KeyError as error:
+        raise DataError(f"no {error.args[0]!r}") from error
+    except ValueError as error:
+        raise DataError(f"{', '.join(names)} should be numbers ({error})") from error
+    if not np.isfinite(values).all():
+        raise DataError(f"{', '.join(names)} should be finite numbers")
+    return values
+
+
+def _points(shape: Element, least: int) -> Points:
+    text = shape.get("points", "")
+    pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
+    return points_of(pairs, least)[:, ::-1]  # CVAT says (column, row)
+
+
+def _box(shape: Element, size: Size) -> Patch:
+    left, top, right, bottom = _numbers(shape, "xtl", "ytl", "xbr", "ybr")
+    corners = points_of([(top, left), (top, right), (bottom, right), (bottom, left)])
+    middle = np.array([(top + bottom) / 2, (left + right) / 2])
+    down, across = (corners - middle).T
+    sine, cosine = _turn(shape)
+    turned = np.stack([down * cosine + across * sine, across * cosine - down * sine], 1)
+    return polygon([middle + turned], size)
+
+
+def _turn(shape: Element) -> tuple[float, float]:
+    """Sine and cosine of a clockwise rotation; exact where there is none."""
+    angle = _numbers(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
+    return float(np.sin(np.deg2rad(angle))), float(np.cos(np.deg2rad(angle)))
+
+
+def _ellipse(shape: Element, size: Size) -> Patch:
+    column, row, across, down = _numbers(shape, "cx", "cy", "rx", "ry")
+    angle = _numbers(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
+    return ellipse((row, column), (down, across), size, angle)
+
+
+def _mask(shape: Element, size: Size) -> Patch:
+    left, top, width, height = (int(n) for n in _numbers(shape, "left", "top", "width", "height"))
+    counts = shape.get("rle", "").split(",")
+    if min(width, height) < 1 or width * height > size[0] * size[1]:
+        raise DataError(f"a mask of {height} x {width} pixels (height x width)")
+    return bitmap(run_lengths(counts, (height, width), by_columns=False), (top, left), size)
+
+
+_DRAW: dict[str, Callable[[Element, Size], Patch]] = {
+    "polygon": lambda shape, size: polygon([_points(shape, 3)], size),
+    "polyline": lambda shape, size: line(_points(shape, 2), LINE_WIDTH, size),
+    "points": lambda shape, size: dots(_points(shape, 1), POINT_RADIUS, size),
+    "box": _box,
+    "ellipse": _ellipse,
+    "mask": _mask,
+}
+
+
+formats.register("cvat")(
+    Format(
+        summary="CVAT for images 1.1: annotations.xml, images/",
+        open=open_cvat,
+        recognises=recognises,
+    )
+)

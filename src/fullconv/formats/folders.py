@@ -1,0 +1,148 @@
+"""Photos and masks in parallel folders: what people bring along."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from fullconv.errors import DataError
+from fullconv.formats import Format, formats
+from fullconv.formats._classes import declared_classes
+from fullconv.formats._encoding import no_jpeg, resolve
+from fullconv.formats._layout import (
+    Part,
+    canonical,
+    find_lists,
+    find_parts,
+    has_parts,
+    lists_pairs,
+)
+from fullconv.formats._masks import as_data
+from fullconv.formats._pairs import (
+    Pair,
+    check_names,
+    list_lines,
+    match,
+    matched_only,
+    named,
+    pictures,
+    select,
+    two_files,
+)
+from fullconv.sample import Data
+from fullconv.splits import hash_split
+
+
+def open_folders(source: str, split: str | None) -> Data:
+    """Open photos and masks in parallel folders.
+
+    Splits are sub-folders (images/train and masks/train, train/images and train/masks, train and
+    train_labels, or dataset.yaml's), else lists (train.txt, splits/train.txt); where there is none
+    of them, "train" and "val" follow from the hash of the names.
+
+    Args:
+        source: the folder.
+        split: "train", "val", ... or None for all.
+
+    Raises:
+        DataError: the folders, the pairs, the classes or the split are not there.
+    """
+    folder = Path(source)
+    pairs, masks = pairs_and_masks(folder, split)
+    no_jpeg(masks)
+    classes, table = resolve(declared_classes(folder), masks)
+    return as_data(source, split, pairs, classes.classes, classes.palette, table)
+
+
+def pairs_and_masks(folder: Path, split: str | None) -> tuple[list[Pair], list[Path]]:
+    """The pairs of a split, and the masks of all splits.
+
+    Raises:
+        DataError: the folders, the pairs or the split are not there.
+    """
+    parts = find_parts(folder)
+    if not parts and not lists_pairs(folder):
+        raise DataError(_nothing(folder))
+    lists = {} if parts and parts[0].split else find_lists(folder)
+    pairs = _chosen(folder, parts, lists, None if split is None else canonical(split) or split)
+    return pairs, _all_masks(folder, parts, lists)
+
+
+def _chosen(
+    folder: Path, parts: Sequence[Part], lists: Mapping[str, Path], split: str | None
+) -> list[Pair]:
+    if lists:
+        return _of_lists(folder, parts, lists, split)
+    if parts[0].split:
+        return _of_parts(folder, parts, split)
+    pairs = match(parts[0].photos, parts[0].masks, folder)
+    if split is None:
+        return pairs
+    indices = hash_split([pair.name for pair in pairs])
+    _known(folder, split, indices, " (by the hash of the names, since no split is on disk)")
+    return [pairs[index] for index in indices[split]]
+
+
+def _of_parts(folder: Path, parts: Sequence[Part], split: str | None) -> list[Pair]:
+    _known(folder, split, {str(part.split) for part in parts})
+    chosen = [part for part in parts if split in (None, part.split)]
+    shares = Counter(part.masks for part in parts)
+    pairs = [
+        pair
+        for part in chosen
+        for pair in match(part.photos, part.masks, part.base, shares[part.masks] > 1)
+    ]
+    check_names(pairs)
+    return pairs
+
+
+def _of_lists(
+    folder: Path, parts: Sequence[Part], lists: Mapping[str, Path], split: str | None
+) -> list[Pair]:
+    _known(folder, split, lists)
+    if split:
+        return _of_list(folder, parts, lists[split])
+    every = {pair.photo: pair for path in lists.values() for pair in _of_list(folder, parts, path)}
+    pairs = sorted(every.values(), key=lambda pair: pair.name)
+    check_names(pairs)
+    return pairs
+
+
+def _of_list(folder: Path, parts: Sequence[Part], path: Path) -> list[Pair]:
+    lines = [two_files(folder, line) for line in list_lines(path)]
+    files = [two for two in lines if two]
+    if files and len(files) == len(lines):
+        return named(files, folder)
+    pairs = [pair for part in parts for pair in matched_only(part.photos, part.masks, part.base)]
+    return select(pairs, path, folder)
+
+
+def _known(folder: Path, split: str | None, known: Iterable[str], how: str = "") -> None:
+    names = sorted(known)
+    if split is not None and split not in names:
+        raise DataError(f"{folder} has no split {split!r}; there are: {', '.join(names)}{how}")
+
+
+def _all_masks(folder: Path, parts: Sequence[Part], lists: Mapping[str, Path]) -> list[Path]:
+    if lists:
+        return [pair.mask for pair in _of_lists(folder, parts, lists, None)]
+    roots = dict.fromkeys(part.masks for part in parts)
+    return [path for root in roots for path in pictures(root)]
+
+
+def _nothing(folder: Path) -> str:
+    inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
+    what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is no folder"
+    return (
+        f"{folder} {what}; expected a folder of photos (images, photos, img_dir, ...) beside a "
+        "folder of masks (masks, annotations, labels, gt, ...), with or without train and val"
+    )
+
+
+formats.register("folders")(
+    Format(
+        summary="images/ and masks/ with equal stems, and classes.txt",
+        open=open_folders,
+        recognises=has_parts,
+        fallback=True,
+    )
+)

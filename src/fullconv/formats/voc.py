@@ -1,0 +1,134 @@
+"""PASCAL VOC (Everingham et al., 2010), and other data sets that were exported in its layout."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fullconv.colors import VOID_COLOR, voc_palette
+from fullconv.errors import DataError
+from fullconv.formats import Format, formats
+from fullconv.formats._classes import ClassList, Entry, declare, declared_classes, text_of
+from fullconv.formats._masks import MaskTable, as_data
+from fullconv.formats._pairs import Pair
+from fullconv.formats._stems import PHOTOS, by_stem, chosen_list, joined, listed, nothing
+from fullconv.labels import ColorTable, LabelTable
+from fullconv.sample import VOID, Data
+
+CLASSES = (
+    *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
+    *("chair", "cow", "diningtable", "dog", "horse", "motorbike", "person", "pottedplant"),
+    *("sheep", "sofa", "train", "tvmonitor"),
+)
+
+_LISTS = Path("ImageSets", "Segmentation")
+
+
+def open_voc(source: str, split: str | None) -> Data:
+    """Open VOC: VOCdevkit, or one of its years.
+
+    Every list in ImageSets/Segmentation is a split; so is a list that lies in the folder itself,
+    such as the FCN authors' seg11valid.txt. A mask is taken from SegmentationClass, or, where it
+    is not there, from SegmentationClassAug (Hariharan's, without the void borders).
+
+    Args:
+        source: the folder.
+        split: "train", "val", ... or None for everything that has a mask.
+
+    Raises:
+        DataError: the layout, a file or the split is not there.
+    """
+    folder = year_of(Path(source))
+    photos = by_stem(folder / "JPEGImages", PHOTOS)
+    augmented = by_stem(folder / "SegmentationClassAug", (".png",))
+    masks = augmented | by_stem(folder / "SegmentationClass", (".png",))
+    pairs = _pairs(folder, photos, masks, split)
+    classes = _declared(folder)
+    colors = classes.colors or dict(
+        zip(voc_palette(len(classes.classes)), range(256), strict=False)
+    )
+    table = MaskTable(
+        LabelTable(classes.classes, classes.mapping),
+        ColorTable(classes.classes, {VOID_COLOR: VOID} | dict(colors)),
+    )
+    return as_data(source, split, pairs, classes.classes, classes.palette, table)
+
+
+def year_of(folder: Path) -> Path:
+    """The folder with ImageSets: `folder` itself, or the only VOC20xx in it.
+
+    Raises:
+        DataError: there is none, or more than one.
+    """
+    if (folder / _LISTS).is_dir():
+        return folder
+    years = _years(folder)
+    if len(years) > 1:
+        names = ", ".join(year.name for year in years)
+        raise DataError(f"{folder} holds {names}; say which: voc:{years[-1]}")
+    if not years:
+        expected = "ImageSets/Segmentation, JPEGImages and SegmentationClass"
+        raise nothing(folder, "voc", expected)
+    return years[0]
+
+
+def recognises(folder: Path) -> bool:
+    """Whether it is VOCdevkit, or has lists for segmentation and masks of classes."""
+    complete = [year for year in (folder, *_years(folder)) if _is_year(year)]
+    return bool(complete)
+
+
+def _is_year(folder: Path) -> bool:
+    parts = (_LISTS, Path("JPEGImages"), Path("SegmentationClass"))
+    return all((folder / part).is_dir() for part in parts)
+
+
+def _years(folder: Path) -> list[Path]:
+    found = [*folder.glob("VOC20*"), *folder.glob("VOCdevkit/VOC20*")]
+    return sorted(year for year in found if (year / _LISTS).is_dir())
+
+
+def _pairs(
+    folder: Path, photos: Mapping[str, Path], masks: Mapping[str, Path], split: str | None
+) -> list[Pair]:
+    if split is None:
+        return joined(sorted(masks), photos, masks, folder)
+    files = (*folder.glob("*.txt"), *(folder / _LISTS).glob("*.txt"))
+    lists = {path.stem: path for path in sorted(files)}
+    for name in ("classes", "class_names", "labels", "labelmap"):
+        lists.pop(name, None)
+    path = chosen_list(lists, split, folder)
+    return joined(listed(path), photos, masks, path)
+
+
+def _declared(folder: Path) -> ClassList:
+    if (folder / "labelmap.txt").is_file():
+        return _labelmap(folder / "labelmap.txt")
+    own = declared_classes(folder)
+    return own or declare([Entry(label, name) for label, name in enumerate(CLASSES)], folder)
+
+
+def _labelmap(path: Path) -> ClassList:
+    """CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
+    lines = [line.strip() for line in text_of(path).splitlines()]
+    entries: list[Entry] = []
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, _, rest = line.partition(":")
+            red, green, blue = _color(rest.partition(":")[0], path)
+            entries.append(Entry(len(entries), name, (red, green, blue)))
+    return declare(entries, path)
+
+
+def _color(text: str, path: Path) -> tuple[int, ...]:
+    parts = text.split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) < 256 for part in parts):
+        raise DataError(f"{path}: the colour {text!r}; expected name:red,green,blue::")
+    return tuple(int(part) for part in parts)
+
+
+formats.register("voc")(
+    Format(
+        summary="VOCdevkit/VOC20xx with ImageSets/Segmentation, JPEGImages, SegmentationClass",
+        open=open_voc,
+        recognises=recognises,
+    )
+)

@@ -1,0 +1,155 @@
+"""VGG in other people's files: the paper's names for its numbered layers, and known weights.
+
+torchvision, timm and Paddle number the layers of VGG (features.0, features.2, ...); the paper's
+name of a convolution (conv1_1) follows from where the poolings lie between them.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Order = Literal["rgb", "bgr"]
+Triple = tuple[float, float, float]
+
+# Convolutions in each of the five blocks (Simonyan & Zisserman, 2015, table 1: A, B, D, E).
+DEPTHS = ((1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4))
+
+# What the authors of VGG and of FCN subtract: the mean of their training images, in RGB order.
+CAFFE_MEAN = (122.67891434, 116.66876762, 104.00698793)
+
+_HEAD = ("fc6", "fc7", "fc8")
+_TIMM_HEAD = ("pre_logits.fc1", "pre_logits.fc2", "head.fc")
+
+
+def conv_names(depths: Sequence[int]) -> tuple[str, ...]:
+    """Names of the convolutions of blocks: (1, 2) -> conv1_1, conv2_1, conv2_2."""
+    return tuple(
+        f"conv{block}_{number}"
+        for block, depth in enumerate(depths, start=1)
+        for number in range(1, depth + 1)
+    )
+
+
+def depths_of(convolutions: int) -> tuple[int, ...] | None:
+    """The blocks of the VGG with so many convolutions (8, 10, 13, 16); None if there is none."""
+    return next((depths for depths in DEPTHS if sum(depths) == convolutions), None)
+
+
+def paper_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """The paper's names for the keys of a state dict that holds a VGG with numbered layers.
+
+    Args:
+        shapes: shape of each array, by its key, in any order.
+
+    Returns:
+        Old key -> new key, for the keys to be renamed; empty if this is no VGG.
+    """
+    layers = _layers(shapes, r"features\.(\d+)")
+    kernels = {number: shape for number, shape in layers.items() if len(shape) == 4}
+    if len(kernels) < 2 or any(shape[2:] != (3, 3) for shape in kernels.values()):
+        return {}
+    if not all(
+        re.fullmatch(r"features\.\d+\.\w+", key) for key in shapes if key.startswith("features")
+    ):
+        return {}
+    depths = _depths(sorted(kernels))
+    if depths is None:
+        return {}
+    stems = _stems(dict(zip(sorted(kernels), conv_names(depths), strict=True)), sorted(layers))
+    stems |= _head_stems(shapes)
+    split = {key: key.rpartition(".") for key in shapes}
+    return {key: f"{stems[stem]}.{kind}" for key, (stem, _, kind) in split.items() if stem in stems}
+
+
+def _layers(shapes: Mapping[str, tuple[int, ...]], stem: str) -> dict[int, tuple[int, ...]]:
+    """Number of each layer whose name matches, and the shape of its weight."""
+    found = {key: re.fullmatch(rf"{stem}\.weight", key) for key in shapes}
+    return {int(match[1]): shapes[key] for key, match in found.items() if match}
+
+
+def _depths(numbers: Sequence[int]) -> tuple[int, ...] | None:
+    """Convolutions a block: a pooling makes the step to the next convolution longer by one."""
+    steps = np.diff(numbers)
+    if len(set(steps.tolist())) == 1:  # renumbered without the poolings
+        return depths_of(len(numbers))
+    ends = [int(end) + 1 for end in np.flatnonzero(steps > steps.min())]
+    depths = tuple(np.diff([0, *ends, len(numbers)]).tolist())
+    return depths if depths in DEPTHS else None
+
+
+def _stems(convolutions: Mapping[int, str], layers: Sequence[int]) -> dict[str, str]:
+    """features.N -> convS_J, and bnS_J for the layer with weights that follows it."""
+    stems, last = {}, ""
+    for number in layers:
+        last = convolutions.get(number, last)
+        is_conv = number in convolutions
+        stems[f"features.{number}"] = last if is_conv else last.replace("conv", "bn")
+    return stems
+
+
+def _head_stems(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """The fully connected layers, where there are at most the three of VGG."""
+    numbers = sorted(_layers(shapes, r"classifier\.(\d+)"))
+    numbered = [f"classifier.{number}" for number in numbers]
+    names = numbered if 0 < len(numbered) <= len(_HEAD) else list(_TIMM_HEAD)
+    return dict(zip(names, _HEAD, strict=False))
+
+
+@dataclass(frozen=True)
+class Known:
+    """Published weights, known again by their first layer.
+
+    Attributes:
+        name: what a user would call them.
+        mean: RGB, in [0, 255], subtracted from the input they expect.
+        std: RGB, in [0, 255] units, by which it is then divided.
+        bias: the first five biases of conv1_1.
+        taps: the second filter of conv1_1, summed over its nine taps, in RGB order; None where
+            only RGB copies exist.
+    """
+
+    name: str
+    mean: Triple
+    std: Triple
+    bias: tuple[float, ...]
+    taps: Triple | None
+
+
+KNOWN = (
+    # Biases and taps read from the Keras copy of the authors' Caffe model (in BGR there).
+    Known(
+        "the authors' ImageNet VGG-16",
+        (123.68, 116.779, 103.939),
+        (1.0, 1.0, 1.0),
+        (0.7343, 0.09340, 0.06776, 0.8863, 0.2599),
+        (-1.5267, 0.3819, 1.3670),
+    ),
+    # Biases as printed in public notebooks; normalisation as in torchvision's weights API.
+    Known(
+        "torchvision's IMAGENET1K_V1 VGG-16",
+        (0.485 * 255, 0.456 * 255, 0.406 * 255),
+        (0.229 * 255, 0.224 * 255, 0.225 * 255),
+        (0.4034, 0.3778, 0.4644, -0.3228, 0.3940),
+        None,
+    ),
+)
+
+
+def known(arrays: Mapping[str, np.ndarray]) -> tuple[Known, Order] | None:
+    """Whose published weights these are and the channel order of their input; None if nobody's."""
+    weight, bias = arrays.get("conv1_1.weight"), arrays.get("conv1_1.bias")
+    if weight is None or bias is None or len(bias) < 5 or weight.shape[1:] != (3, 3, 3):
+        return None
+    for candidate in KNOWN:
+        if not np.allclose(bias[:5], candidate.bias, rtol=1e-2, atol=0):
+            continue
+        if candidate.taps is None:
+            return candidate, "rgb"
+        taps = weight[1].sum(axis=(1, 2))
+        for order, channels in (("rgb", taps), ("bgr", taps[::-1])):
+            if np.allclose(channels, candidate.taps, rtol=1e-2, atol=0):
+                return candidate, "rgb" if order == "rgb" else "bgr"
+    return None
