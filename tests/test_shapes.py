@@ -245,7 +245,8 @@ def test_a_class_does_not_hide_itself_and_void_counts():
 @pytest.mark.parametrize(
     "points",
     [[], [(1, 2), (3, 4)], [(1, 2, 3)] * 3, [(1, 2), (3,), (4, 5)], [("a", "b")] * 3, 7, [1, 2, 3],
-     [(1, 2), (3, float("nan")), (5, 6)], [(1, 2), (3, float("inf")), (5, 6)], [(1e300, 2)] * 3],
+     [(1, 2), (3, float("nan")), (5, 6)], [(1, 2), (3, float("inf")), (5, 6)], [(1e300, 2)] * 3,
+     [(10**400, 2)] * 3],
 )  # fmt: skip
 def test_what_is_no_polygon_is_refused(points):
     with pytest.raises(DataError, match=r"point|coordinate"):

@@ -81,17 +81,33 @@ def derivation(network: FCN) -> Iterator[str]:
     taps: dict[str, Tap] = backbone.taps()
     here = taps[network.top].field.map
     yield f"{network.top}: centre of pixel i in the image = {here}"
+    if network.mirror is not None:
+        yield "every un-pooling gives a map of the size that its pooling was given: no crops"
+        return
+    if network.upsampling == "bilinear-corners":
+        yield "every score is stretched, corner to corner, over what it is added to: no crops, and"
+        yield f"  up to {here.shift} pixels off at the image's edges"
+        return
     for fusion in network.fusions:
-        here = here @ coord_map(network.get_submodule(fusion.upscore))
         there = taps[fusion.skip].field.map
+        if network.fusing == "sum":
+            yield from _meeting(network, fusion.upscore, here, fusion.score_offset)
+            yield f"{fusion.skip}: {there}"
+            here = there
+            continue
+        here = here @ coord_map(network.get_submodule(fusion.upscore))
         cropped = fusion.skip if fusion.skip_offset else fusion.upscore
         offset = fusion.skip_offset or fusion.score_offset
         yield f"{fusion.upscore}: {here};  {fusion.skip}: {there}"
         yield f"  they meet once {offset} rows and columns of {cropped} are dropped"
         here = there if fusion.score_offset else here
-    here = here @ coord_map(network.get_submodule(network.final))
-    yield f"{network.final}: {here};  image: {CoordMap()}"
-    yield f"  they meet once {network.offset} rows and columns of {network.final} are dropped"
+    yield from _meeting(network, network.final, here, network.offset)
+
+
+def _meeting(network: FCN, name: str, here: CoordMap, offset: int) -> Iterator[str]:
+    reached = here @ coord_map(network.get_submodule(name))
+    yield f"{name}: {reached};  image: {CoordMap()}"
+    yield f"  they meet once {offset} rows and columns of {name} are dropped"
 
 
 def _multiply_adds(layer: nn.Module, given: Tensor, output: Tensor) -> int:

@@ -38,6 +38,31 @@ def replacing(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+@contextmanager
+def building(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder`; when the block ends well, it becomes `folder`.
+
+    Raises:
+        OutputError: `folder` holds something already, which is never overwritten, or cannot be
+            written; nothing of it is left then.
+    """
+    temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
+    try:
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise OutputError(f"{folder} exists and is never overwritten; choose another name")
+        temporary.mkdir(parents=True)
+        yield temporary
+        _sync(temporary)
+        os.replace(temporary, folder)
+        _sync(folder.parent)
+    except OSError as error:
+        if isinstance(error, OutputError) or not _is_output_error(error):
+            raise
+        raise OutputError(_explain(error, folder)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
     with replacing(path) as temporary:

@@ -1,5 +1,6 @@
 """Every setting, checked: what a network is built from, and how it is trained."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -11,6 +12,8 @@ from fullconv.errors import ConfigError
 Level = Annotated[float, Field(ge=0, le=255)]
 Spread = Annotated[float, Field(gt=0, le=255)]
 Size = tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
+Upsampling = Literal["transposed", "bilinear", "bilinear-corners", "unpooling"]
+Fusing = Literal["cascade", "sum"]
 
 
 Checked = TypeVar("Checked", bound="Settings")
@@ -38,8 +41,9 @@ class Architecture(Settings):
     padding: Literal["same"] | Annotated[int, Field(ge=1, le=512)] = "same"
     width: float = Field(1.0, gt=0, le=8)
     hidden: int | None = Field(None, ge=1, le=16384)
-    upsampling: Literal["transposed"] = "transposed"
+    upsampling: Upsampling = "transposed"
     learn_upsampling: bool = False
+    fusing: Fusing = "cascade"
     skip_scales: tuple[float, ...] | None = Field(None, max_length=8)
 
 
@@ -59,8 +63,9 @@ class TrainConfig(Settings):
     padding: Literal["same"] | Annotated[int, Field(ge=1, le=512)] = "same"
     width: float | None = Field(None, gt=0, le=8)  # None: 1 with weights, else a quarter
     hidden: int | None = Field(None, ge=1, le=16384)
-    upsampling: Literal["transposed"] = "transposed"
+    upsampling: Upsampling = "transposed"
     learn_upsampling: bool = False
+    fusing: Fusing = "cascade"
     skip_scales: tuple[float, ...] | None = None
 
     epochs: int = Field(40, ge=1, le=100_000)
@@ -96,8 +101,10 @@ class TrainConfig(Settings):
         """The part that `create_model` takes."""
         keys = Architecture.model_fields.keys() & type(self).model_fields.keys()
         settings = {key: getattr(self, key) for key in keys}
-        # A quarter of VGG's width is what a CPU can train from scratch in minutes.
-        default = 1.0 if self.weights else 0.25
+        # A quarter of VGG's width is what a CPU can train from scratch in minutes. Other libraries'
+        # networks come in one width.
+        ours = re.match(r"fcn\d+s-(vgg|alexnet)", self.model)
+        default = 0.25 if ours and not self.weights else 1.0
         return settings | {"width": self.width if self.width is not None else default}
 
 

@@ -49,22 +49,27 @@ class Epoch:
 
 
 class Experiment:
-    """One run folder being filled.
+    """One run: its data, its training, and from `enter` on its folder.
 
     Args:
-        run: its folder; if it holds a checkpoint, the run goes on exactly there.
-        config: all settings; resolved and written when the run is new.
+        config: all settings; what they leave open is decided from the data.
     """
 
-    def __init__(self, run: Run, config: RunConfig) -> None:
-        self.run = run
-        run.clean()
+    run: Run
+
+    def __init__(self, config: RunConfig) -> None:
         self.train = open_data(config.data, "train")
         self.val, self.split_note = validation(config.data, self.train)
         self.config = resolved(config, self.train)
         self.training = Training(new_model(self.config, self.train), self.train, self.config)
-        self.best = (float("-inf"), 0)
+        self.best = (float("-inf"), 0)  # mean IU, and the epoch it came from
+        self.losses = (0.0, 0)  # sum and count of this epoch's, for its row
         self.rows: list[dict[str, float]] = []
+
+    def enter(self, run: Run) -> None:
+        """Work in this folder; if it holds a checkpoint, the run goes on exactly there."""
+        self.run = run
+        run.clean()
         if run.last.is_file():
             self._restore()
         else:
@@ -83,14 +88,12 @@ class Experiment:
     def events(self) -> Iterator[Step | Epoch]:
         """Train to the end; every step, and after the last of an epoch its evaluation."""
         began = saved = time.monotonic()
-        losses: list[float] = []
         for step in self.training.run():
-            losses.append(step.loss)
+            self.losses = (self.losses[0] + step.loss, self.losses[1] + 1)
             yield step
             if step.ends_epoch:
-                yield self._end_epoch(step, losses, began)
-                began, losses = time.monotonic(), []
-                saved = began
+                yield self._end_epoch(step, began)
+                began = saved = time.monotonic()
             elif time.monotonic() - saved > SAVE_SECONDS:
                 self.save()
                 saved = time.monotonic()
@@ -102,6 +105,7 @@ class Experiment:
             self.run.last,
             best_mean_iu=best if epoch else None,
             best_epoch=epoch,
+            epoch_losses=self.losses,
             seed=self.config.seed,
         )
 
@@ -129,7 +133,7 @@ class Experiment:
         self.run.write_summary(numbers(evaluation) | {"best_epoch": self.best[1]})
         return evaluation
 
-    def _end_epoch(self, step: Step, losses: Sequence[float], began: float) -> Epoch:
+    def _end_epoch(self, step: Step, began: float) -> Epoch:
         confusion = Confusion(len(self.model.classes))
         due = step.epoch % self.config.evaluate_every == 0 or step.number == self.training.steps
         if due:
@@ -138,9 +142,10 @@ class Experiment:
                 self.best = (_known(confusion.mean_iu), step.epoch)
                 self.model.save(self.run.best)
         seconds = time.monotonic() - began
-        row = {"epoch": step.epoch, "step": step.number, "loss": sum(losses) / len(losses)}
+        row = {"epoch": step.epoch, "step": step.number, "loss": self.losses[0] / self.losses[1]}
         row |= {"lr": step.lr, **confusion.numbers(), "seconds": round(seconds, 1)}
         self.rows.append(row)
+        self.losses = (0.0, 0)
         self.run.write_results(self.rows)
         self.save()
         left = seconds * (self.epochs - step.epoch)
@@ -150,6 +155,7 @@ class Experiment:
         notes = self.training.restore(self.run.last)
         if notes["best_epoch"]:
             self.best = (notes["best_mean_iu"], notes["best_epoch"])
+        self.losses = (notes["epoch_losses"][0], notes["epoch_losses"][1])
         self.rows = self.run.read_results(until=self.training.done)
 
     def _summary(self) -> str:

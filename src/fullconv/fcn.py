@@ -5,39 +5,22 @@ FCN-32s, -16s, -8s and -4s (paper, section 4) are one class with 0, 1, 2 and 3 s
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fullconv.backbones import create_classifier
-from fullconv.config import Architecture, Normalisation
-from fullconv.errors import ConfigError, GeometryError, UnknownNameError
-from fullconv.geometry import CoordMap, coord_map, crop_offset, line_up
-from fullconv.layers import Backbone, Normalise, Tap, Upscore, crop
+from fullconv.backbones import backbones, create_classifier, foreign_backbone
+from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
+from fullconv.decoders import Fusion, planned
+from fullconv.errors import ConfigError, UnknownNameError
+from fullconv.layers import Backbone, Normalise, Stretch, Tap, crop
+from fullconv.mirror import Mirror
 from fullconv.surgery import convolutionalize, headless
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
-
-
-@dataclass(frozen=True)
-class Fusion:
-    """One step from coarse to fine: enlarge the score, add a skip's score where they meet.
-
-    Attributes:
-        upscore: name of the upsampling layer.
-        skip: name of the feature whose score is added.
-        score_offset: pixels to drop from the enlarged score.
-        skip_offset: pixels to drop from the skip (5 and 9 in the paper's networks).
-    """
-
-    upscore: str
-    skip: str
-    score_offset: int
-    skip_offset: int
 
 
 class FCN(nn.Module):
@@ -49,9 +32,13 @@ class FCN(nn.Module):
         skips: features to fuse, coarse to fine; () is FCN-32s, ("pool4", "pool3") FCN-8s.
         skip_scales: feature -> factor before its score layer ("at once": 0.01 and 0.0001).
         learn_upsampling: train the upsampling (the course) or keep it bilinear (the paper).
+        upsampling: see `create_model`.
+        fusing: likewise.
 
     Raises:
         GeometryError: the features' pixels cannot be lined up by whole crops.
+        ConfigError: the backbone cannot be run backwards for un-pooling, or there is nothing to
+            learn in the upsampling.
     """
 
     def __init__(
@@ -61,45 +48,65 @@ class FCN(nn.Module):
         skips: Sequence[str] = (),
         skip_scales: Mapping[str, float] | None = None,
         learn_upsampling: bool = False,
+        upsampling: Upsampling = "transposed",
+        fusing: Fusing = "cascade",
     ) -> None:
         super().__init__()
         self.backbone = backbone
         self.classes = classes
         self.skips = tuple(skips)
         self.skip_scales = dict(skip_scales or {})
+        self.upsampling, self.fusing = upsampling, fusing
         self.architecture: Architecture | None = None  # set where it was built by name
         self.fusions: tuple[Fusion, ...] = ()
+        self.mirror: Mirror | None = None
+        self.final, self.offset = "", 0
+        if learn_upsampling and upsampling != "transposed":
+            raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
+        if fusing == "sum" and upsampling == "unpooling":
+            raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
         taps: dict[str, Tap] = self._backbone.taps()
         self.top: str = self._backbone.top
-
-        self.score_fr = nn.Conv2d(taps[self.top].width, classes, 1)
-        self.normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
-        here = taps[self.top].field.map
+        wide = taps[self.top].width
+        if upsampling == "unpooling":
+            self.mirror = Mirror(backbone, wide, self.skips)
+        self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, classes, 1)
         for skip in self.skips:
-            there = taps[skip].field.map
-            factor = int(here.scale / there.scale)
-            name = f"upscore_{self.fusions[-1].skip}" if self.fusions else f"upscore{factor}"
-            here = self._upsample(name, factor, here, there, learn_upsampling)
-            self.add_module(f"score_{skip}", nn.Conv2d(taps[skip].width, classes, 1))
-            offsets = line_up(here, there)
-            self.fusions += (Fusion(name, skip, *offsets),)
-            here = there if offsets[0] else here
-        stride = int(here.scale)
-        self.final = f"upscore{stride}" if self.fusions else "upscore"
-        here = self._upsample(self.final, stride, here, CoordMap(), learn_upsampling)
-        self.offset = crop_offset(here, CoordMap())
-        for layer in self.score_layers():
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+            wide = taps[skip].width
+            self.add_module(f"score_{skip}", nn.Conv2d(wide, wide if self.mirror else classes, 1))
+        if upsampling != "unpooling":
+            settings = (upsampling, fusing, classes, learn_upsampling)
+            plan = planned(*settings, taps, self.top, self.skips)
+            self.fusions, self.final, self.offset = plan.fusions, plan.final, plan.offset
+            for name, layer in plan.layers.items():
+                self.add_module(name, layer)
+        self.normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+        for score in self.score_layers():
+            nn.init.zeros_(score.weight)
+            nn.init.zeros_(score.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Scores before softmax, one map a class, of the image's size."""
-        features = self._backbone.features(self.normalise(image), (*self.skips, self.top))
-        score = self.score_fr(features[self.top])
+        pooled = self.mirror.inputs.values() if self.mirror else ()
+        names = (*self.skips, self.top, *pooled)
+        features = self._backbone.features(self.normalise(image), names)
+        skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
+        if self.mirror:
+            backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
+            return backwards
+        size = image.shape[-2:]
+        score: Tensor = self.score_fr(features[self.top])
+        summands = []  # scores that already have the image's size
         for fusion in self.fusions:  # coarse to fine
-            score = self.get_submodule(fusion.upscore)(score)
-            score = self._fuse(fusion, score, self._skip_score(fusion.skip, features[fusion.skip]))
-        return crop(self.get_submodule(self.final)(score), self.offset, image.shape[-2:])
+            skip = skips[fusion.skip]
+            if self.fusing == "sum":
+                enlarged = self._enlarge(fusion.upscore, score, size)
+                summands.append(crop(enlarged, fusion.score_offset, size, fusion.upscore))
+                score = skip
+            else:
+                score = self._fuse(fusion, score, skip)
+        summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
+        return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
 
     def score_layers(self) -> Iterator[nn.Conv2d]:
         """The layers that turn features into scores, coarse to fine."""
@@ -129,22 +136,10 @@ class FCN(nn.Module):
     def _backbone(self) -> Backbone:
         return self.backbone  # type: ignore[return-value]
 
-    def _upsample(
-        self, name: str, factor: int, here: CoordMap, there: CoordMap, learned: bool
-    ) -> CoordMap:
-        """Add the upsampling layer whose pixels meet `there`'s, and give their map."""
-        refused: GeometryError | None = None
-        for kernel in (2 * factor - factor % 2, 2 * factor - 1):
-            layer = Upscore(self.classes, factor, kernel, learned)
-            enlarged = here @ coord_map(layer)
-            try:
-                line_up(enlarged, there)
-            except GeometryError as error:
-                refused = error
-                continue
-            self.add_module(name, layer)
-            return enlarged
-        raise GeometryError(f"{name} cannot enlarge by {factor}: {refused}")
+    def _enlarge(self, name: str, score: Tensor, size: Sequence[int]) -> Tensor:
+        layer = self.get_submodule(name)
+        enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
+        return enlarged
 
     def _skip_score(self, skip: str, feature: Tensor) -> Tensor:
         scale = self.skip_scales.get(skip)
@@ -153,8 +148,8 @@ class FCN(nn.Module):
         )
         return score
 
-    @staticmethod
-    def _fuse(fusion: Fusion, score: Tensor, skip: Tensor) -> Tensor:
+    def _fuse(self, fusion: Fusion, score: Tensor, skip: Tensor) -> Tensor:
+        score = self._enlarge(fusion.upscore, score, skip.shape[-2:])
         if fusion.skip_offset:  # the paper's padding: the skip reaches further than the score
             return score + crop(skip, fusion.skip_offset, score.shape[-2:], fusion.skip)
         return crop(score, fusion.score_offset, skip.shape[-2:], fusion.upscore) + skip
@@ -170,8 +165,9 @@ def create_model(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     order: Literal["rgb", "bgr"] = "rgb",
-    upsampling: Literal["transposed"] = "transposed",
+    upsampling: Upsampling = "transposed",
     learn_upsampling: bool = False,
+    fusing: Fusing = "cascade",
     skip_scales: Sequence[float] | None = None,
 ) -> FCN:
     """A network by name, with fresh weights.
@@ -185,8 +181,16 @@ def create_model(
         mean: of the training images, in [0, 255], RGB order.
         std: likewise.
         order: channel order that the first convolution sees.
-        upsampling: "transposed" convolution, which starts as bilinear interpolation.
-        learn_upsampling: train the upsampling too, as the course does; the authors keep it fixed.
+        upsampling: "transposed" convolution, which starts as bilinear interpolation and fades to
+            zero at the edge; "bilinear" interpolation at the same places, which repeats the edge;
+            "bilinear-corners", the course's align_corners=True, which stretches each score to the
+            corners of what it is added to (see `Stretch`); "unpooling" with the poolings' indices
+            and mirrored convolutions, with each skip's features added on the way (see `Mirror`).
+        learn_upsampling: train the transposed convolutions too, as the course does; the authors
+            keep them fixed.
+        fusing: "cascade" enlarges a score only as far as the next skip and adds there (paper,
+            figure 3); "sum" enlarges each score to the image by itself and adds there, so that
+            a further skip whose scores are zero changes nothing (see `staging`).
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
 
     Returns:
@@ -205,6 +209,7 @@ def create_model(
             hidden=hidden,
             upsampling=upsampling,
             learn_upsampling=learn_upsampling,
+            fusing=fusing,
             skip_scales=None if skip_scales is None else tuple(skip_scales),
         ),
         Normalisation.checked(mean=tuple(mean), std=tuple(std), order=order),
@@ -215,14 +220,13 @@ def build(architecture: Architecture, normalisation: Normalisation) -> FCN:
     """The network that `architecture` describes, with fresh weights."""
     stride, backbone_name = parse_name(architecture.name)
     same = architecture.padding == "same"
-    classifier = create_classifier(
-        backbone_name,
-        classes=1,
-        padding=1 if same else architecture.padding,
-        width=architecture.width,
-        hidden=architecture.hidden,
-    )
-    backbone = headless(convolutionalize(classifier, same))  # type: ignore[arg-type]
+    settings = architecture.model_dump(include={"padding", "width", "hidden"})
+    backbone: nn.Module
+    if backbone_name in backbones:
+        classifier = create_classifier(backbone_name, classes=1, **settings)
+        backbone = headless(convolutionalize(classifier, same))  # type: ignore[arg-type]
+    else:
+        backbone = foreign_backbone(backbone_name, **settings)
     skips = _skips(backbone, stride, architecture.name)
     scales = architecture.skip_scales or ()
     if scales and len(scales) != len(skips):
@@ -236,6 +240,8 @@ def build(architecture: Architecture, normalisation: Normalisation) -> FCN:
         skips,
         dict(zip(skips, scales, strict=False)),
         architecture.learn_upsampling,
+        architecture.upsampling,
+        architecture.fusing,
     )
     network.normalisation = normalisation
     network.architecture = architecture

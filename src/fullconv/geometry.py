@@ -52,10 +52,12 @@ class Field:
     Attributes:
         size: rows (and columns) of the image that one pixel sees, in pixels.
         map: where the centre of that window lies.
+        bounded: whether that is all; squeeze-excite, for one, also averages over the whole image.
     """
 
     size: int = 1
     map: CoordMap = CoordMap()
+    bounded: bool = True
 
     @property
     def stride(self) -> Fraction:
@@ -65,7 +67,7 @@ class Field:
     def through(self, layer: nn.Module) -> "Field":
         """The field of `layer`'s output, when its input has this field."""
         grown = (extent(layer) - 1) * self.stride
-        return Field(self.size + math.ceil(grown), self.map @ coord_map(layer))
+        return Field(self.size + math.ceil(grown), self.map @ coord_map(layer), self.bounded)
 
 
 @singledispatch
@@ -92,8 +94,8 @@ def _pointwise(layer: nn.Module) -> CoordMap:
 
 
 _POINTWISE: tuple[type[nn.Module], ...] = (
-    *(nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU),
-    *(nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, nn.Identity),
+    *(nn.ReLU, nn.ReLU6, nn.Hardswish, nn.SiLU, nn.GELU, nn.LeakyReLU, nn.Sigmoid, nn.Tanh),
+    *(nn.Dropout, nn.Dropout2d, nn.BatchNorm2d, nn.Identity, nn.LocalResponseNorm),
 )
 for _kind in _POINTWISE:
     coord_map.register(_kind, _pointwise)
@@ -103,6 +105,14 @@ for _kind in _POINTWISE:
 def _(layer: Window) -> CoordMap:
     kernel, stride, padding, dilation = rows(layer)
     return CoordMap(Fraction(stride), Fraction(dilation * (kernel - 1), 2) - padding)
+
+
+@coord_map.register
+def _(layer: nn.ZeroPad2d) -> CoordMap:
+    left, _, top, _ = layer.padding
+    if left != top:
+        raise GeometryError(f"{layer} pads rows and columns differently; expected the same before")
+    return CoordMap(shift=Fraction(-top))
 
 
 @coord_map.register

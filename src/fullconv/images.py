@@ -76,6 +76,31 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
         return rgb_from_pil(_decoded(picture, path))
 
 
+def glance(path: Path, size: tuple[int, int]) -> tuple[Header, UInt8[np.ndarray, "h w"], float]:
+    """A photo's header, a small grey picture of it as stored, and the share of it that is opaque.
+
+    The file is decoded to its end, so that damage is found; a JPEG at a part of its size.
+
+    Args:
+        path: the photo, of any pixel type.
+        size: (height, width) of the small picture.
+
+    Raises:
+        ImageError: it cannot be read to its end.
+    """
+    with _opened(path) as picture:
+        _one_frame(picture, path)
+        header = _header(picture)
+        picture.draft("L", (2 * size[1], 2 * size[0]))
+        picture = _decoded(picture, path)
+        if picture.mode.startswith(("I", "F")):
+            values = np.asarray(picture, np.float32)
+            spread = float(np.ptp(values)) or 1.0
+            picture = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
+        small = picture.convert("L").resize(size[::-1], Image.Resampling.BOX)
+        return header, np.array(small), _opaque(picture)
+
+
 def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
     """A photo out of a file's bytes, as `read_image` gives it.
 
@@ -254,6 +279,12 @@ def _header(picture: Image.Image) -> Header:
     size = stored[::-1] if orientation in _TURNED else stored
     frames = getattr(picture, "n_frames", 1)
     return Header(size, stored, picture.mode, picture.format or "", orientation, frames)
+
+
+def _opaque(picture: Image.Image) -> float:
+    if picture.mode not in ("RGBA", "LA", "PA"):
+        return 1.0
+    return float((np.asarray(picture.getchannel("A")) == 255).mean())
 
 
 def _one_frame(picture: Image.Image, path: Path) -> None:

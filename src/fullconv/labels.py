@@ -8,7 +8,9 @@ from jaxtyping import Bool, Integer, UInt8
 
 from fullconv.colors import Color
 from fullconv.errors import ConfigError, LabelError
-from fullconv.sample import VOID
+
+VOID = 255
+"""The label of pixels that count neither in the loss nor in any metric."""
 
 MAX_CLASSES = 255
 

@@ -1,15 +1,18 @@
-"""Layers that PyTorch does not have: chains of named layers, checked crops, bilinear upsampling."""
+"""Layers that PyTorch does not have: chains of named layers, checked crops, ways to enlarge."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from typing import Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
-from fullconv.geometry import Field
+from fullconv.geometry import CoordMap, Field, coord_map, extent, rows
 
 
 @dataclass(frozen=True)
@@ -147,6 +150,102 @@ class Upscore(nn.ConvTranspose2d):
             self.weight.zero_()
             self.weight[range(classes), range(classes)] = bilinear_kernel(self.kernel_size[0])
         self.weight.requires_grad_(learned)
+
+
+class Interpolate(nn.Module):
+    """Enlarges score maps by a factor, by bilinear interpolation; it has nothing to learn.
+
+    Its pixels are those of an `Upscore` of this kernel, so both are cropped alike. Beyond the
+    centres of the outermost pixels it repeats them, where the transposed convolution fades to zero.
+
+    Args:
+        factor: how much larger.
+        kernel: of the `Upscore` it stands for. 2 * factor, for an even factor, puts the pixels on
+            half positions of the input: PyTorch's align_corners=False. 2 * factor - 1 puts them on
+            whole positions: align_corners=True, at the one size at which its scale is 1 / factor.
+    """
+
+    def __init__(self, factor: int, kernel: int | None = None) -> None:
+        super().__init__()
+        self.factor = factor
+        self.kernel = kernel or 2 * factor - factor % 2
+
+    def forward(self, x: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K H W"]:
+        """`factor * (input - 1) + kernel` pixels high and wide."""
+        x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+        # An even factor has its middle between two pixels, so an odd kernel is on whole positions.
+        corners = self.factor % 2 == 0 and self.kernel % 2 == 1
+        whole = 1 - self.factor if corners else 0
+        size = [self.factor * side + whole for side in x.shape[-2:]]
+        x = F.interpolate(x, size, mode="bilinear", align_corners=corners)
+        margin = 1 if corners else (3 * self.factor - self.kernel) // 2
+        return x[..., margin:-margin, margin:-margin]
+
+    def extra_repr(self) -> str:
+        """The settings, for print."""
+        return f"factor={self.factor}, kernel={self.kernel}"
+
+
+@coord_map.register
+def _(layer: Interpolate) -> CoordMap:
+    return CoordMap(Fraction(layer.factor), Fraction(layer.kernel - 1, 2)).inverse()
+
+
+@extent.register
+def _(layer: Interpolate) -> int:
+    return ceil(layer.kernel / layer.factor)
+
+
+class Stretch(nn.Module):
+    """Resizes score maps so that their corner pixels meet the corners (align_corners=True).
+
+    Bilinear interpolation as the course's code calls it. The distance between the pixels,
+    (n - 1) / (m - 1), depends on the sizes, so no crop can follow: the result has the size of
+    whatever it is laid on. It lies exactly on it where the first and the last pixels' centres do;
+    where they are the middles of 32-pixel cells, as in VGG, the scores are up to 15.5 pixels off at
+    the image's edges and right in its middle.
+    """
+
+    def forward(self, x: Float[Tensor, "B K h w"], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
+        """Score maps of `size` (height, width)."""
+        return F.interpolate(x, list(size), mode="bilinear", align_corners=True)
+
+
+class Unpool(nn.Module):
+    """Puts each value back where the pooling took it from, and zeros elsewhere.
+
+    Args:
+        pool: the pooling to undo; its windows do not overlap.
+
+    Raises:
+        GeometryError: they do, so that two values may want one place.
+    """
+
+    def __init__(self, pool: nn.MaxPool2d) -> None:
+        super().__init__()
+        self.window, stride, padding, dilation = rows(pool)
+        if (stride, padding, dilation) != (self.window, 0, 1):
+            raise GeometryError(
+                f"a pooling of {self.window} x {self.window} windows every {stride} pixels, padded "
+                f"by {padding}, cannot be undone: its windows have to lie side by side"
+            )
+        self.ceil_mode = pool.ceil_mode
+
+    def forward(
+        self, x: Float[Tensor, "B C h w"], before: Float[Tensor, "B C H W"]
+    ) -> Float[Tensor, "B C H W"]:
+        """`x`, one value a window, spread over a map like `before`, the pooling's input."""
+        # Asking the pooling once more costs little beside a convolution, and so every backbone
+        # that has poolings gives indices, without a second way through it.
+        indices = F.max_pool2d_with_indices(
+            before.detach(), [self.window] * 2, ceil_mode=self.ceil_mode
+        )[1]
+        flat = torch.zeros_like(before).flatten(2)
+        return flat.scatter(2, indices.flatten(2), x.flatten(2)).view_as(before)
+
+    def extra_repr(self) -> str:
+        """The settings, for print."""
+        return f"window={self.window}"
 
 
 def crop(x: Tensor, offset: int, size: Sequence[int], what: str = "score") -> Tensor:

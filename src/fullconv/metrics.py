@@ -25,7 +25,7 @@ class Confusion:
         self.counts = np.zeros((classes, classes + 1), np.int64) if counts is None else counts
 
     def add(
-        self, truth: Integer[np.ndarray, "*size"], answer: Integer[np.ndarray, "*size"]
+        self, truth: Integer[np.ndarray, "*size"], answer: Integer[np.ndarray, "*answered"]
     ) -> None:
         """Count two label rasters of one shape.
 

@@ -9,9 +9,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from fullconv.colors import Palette, voc_palette
-
-VOID = 255
-"""The label of pixels that count neither in the loss nor in any metric."""
+from fullconv.labels import VOID as VOID
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ def points_of(values: object, least: int = 1) -> Points:
     """
     try:
         points = np.asarray(values, np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise DataError("points that are not pairs of numbers") from error
     if points.size and (points.ndim != 2 or points.shape[1] != 2):
         raise DataError("points that are not pairs of numbers")

@@ -3,28 +3,61 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isqrt
+from typing import overload
 
 import torch
 from torch import Tensor, nn
 
+from fullconv.dense import called, dense_classifier, own_size, settle
 from fullconv.errors import GeometryError, WeightsError
 from fullconv.layers import Chain
+from fullconv.rewriting import over_window
 
 
-def convolutionalize(classifier: Chain, same: bool = False) -> Chain:
+@overload
+def convolutionalize(classifier: Chain, same: bool = False, size: int | None = None) -> Chain: ...
+
+
+@overload
+def convolutionalize(
+    classifier: nn.Module, same: bool = False, size: int | None = None
+) -> nn.Module: ...
+
+
+def convolutionalize(
+    classifier: nn.Module, same: bool = False, size: int | None = None
+) -> nn.Module:
     """The classifier with its fully connected layers as convolutions of the same numbers.
 
-    VGG's fc6, a 25088 -> 4096 matrix, becomes a 7 x 7 convolution over 512 maps. The result gives
-    the classifier's scores on its own image size, and a grid of them on a larger image: the
-    weights are the classifier's own tensors, not copies.
+    VGG's fc6, a 25088 -> 4096 matrix, becomes a 7 x 7 convolution over 512 maps; global average
+    pooling becomes the mean of a sliding window of the classifier's own 7 x 7 places. The result
+    gives the classifier's scores on its own image size, as (B, classes, 1, 1), and a grid of them
+    on a larger image: the weights are the classifier's own tensors, not copies.
+
+    One of ours stays a chain of named layers. Of torchvision's, timm's and others' classifiers the
+    forward is rewritten and the result compared with the classifier; it has the attributes
+
+    - `caveats`: what does not hold on a larger image, in sentences; () where all does,
+    - `field`: where the scores lie and what they see; None where that is not known,
+    - `worst`: largest difference to the classifier's scores, relative to the largest of them.
 
     Args:
-        classifier: a chain of convolutions, one flattening, and linear layers.
-        same: pad the convolutions that were linear so that they keep the map's size.
+        classifier: (B, 3, size, size) -> (B, classes).
+        same: pad the convolutions that were linear so that they keep the map's size; ours only.
+        size: rows and columns of the images the classifier was made for; None: as its library
+            says, else 224. Ours do not need it.
 
     Raises:
-        GeometryError: a linear layer that does not see a square of the features before it.
+        GeometryError: it cannot be done exactly; the message says why.
     """
+    if isinstance(classifier, Chain):
+        return _dense_chain(classifier, same)
+    if same:
+        raise GeometryError(f"same=True is for our own classifiers, not {called(classifier)}")
+    return dense_classifier(classifier, size or own_size(classifier))
+
+
+def _dense_chain(classifier: Chain, same: bool) -> Chain:
     dense = Chain()
     channels = 3
     for name, layer in classifier.named_children():
@@ -34,6 +67,7 @@ def convolutionalize(classifier: Chain, same: bool = False) -> Chain:
             layer = as_convolution(layer, channels, same, name)
         dense.add_module(name, layer)
         channels = getattr(layer, "out_channels", channels)
+    settle(dense, caveats=())
     return dense.train(classifier.training)
 
 
@@ -45,15 +79,8 @@ def as_convolution(layer: nn.Linear, channels: int, same: bool, name: str) -> nn
             f"{name} takes {layer.in_features} numbers, which is no square of {channels} maps; "
             "expected a flattened (channels, n, n) feature"
         )
-    with torch.device("meta"):
-        padding = (size - 1) // 2 if same else 0
-        bias = layer.bias is not None
-        convolution = nn.Conv2d(channels, layer.out_features, size, padding=padding, bias=bias)
-    weight = layer.weight.detach().reshape(layer.out_features, channels, size, size)
-    convolution.weight = nn.Parameter(weight, layer.weight.requires_grad)
-    if layer.bias is not None:
-        convolution.bias = layer.bias
-    return convolution
+    # For an even window there is no middle: one more row comes out, none gets lost.
+    return over_window(layer, channels, (size, size), padding=size // 2 if same else 0)
 
 
 def headless(dense: Chain) -> Chain:

@@ -75,10 +75,27 @@ def test_a_value_above_11_is_an_error(segnet):
         open_data(segnet, "val")[0]
 
 
+def test_other_classes_in_this_layout_are_not_called_camvids(segnet):
+    names = [f"kind {number}" for number in range(12)]
+    (segnet / "classes.txt").write_text("\n".join(names))
+    with pytest.raises(DataError, match=r"12 classes from 'kind 0' .* open them as folders:"):
+        open_data(segnet, "train")
+    data = open_data(f"folders:{segnet}", "train")
+    assert data.classes == tuple(names)
+    assert data[0].labels.ravel().tolist() == list(range(12))
+
+
 def test_a_line_without_its_files_is_named(segnet):
     (segnet / "val.txt").write_text("/x/val/c.png /x/valannot/none.png")
     with pytest.raises(DataError, match=r"val\.txt: '/x/val/c\.png .*names no photo and mask"):
         open_data(segnet, "val")
+
+
+def test_a_test_list_without_its_files_does_not_stop_the_others(segnet):
+    (segnet / "testannot" / "d.png").unlink()
+    assert len(open_data(segnet, "train")) == 2
+    with pytest.raises(DataError, match=r"test\.txt: .*names no photo and mask"):
+        open_data(segnet, "test")
 
 
 def test_32_colours_become_11_classes(original):
@@ -139,7 +156,7 @@ def test_a_few_stray_pixels_are_void_and_more_are_an_error(original, stray, void
 
 
 def test_what_is_no_camvid(tmp_path):
-    with pytest.raises(DataError, match=r"is no CamVid: expected train\.txt beside train/"):
+    with pytest.raises(DataError, match=r"holds nothing; camvid expects train\.txt, train/ "):
         open_data(f"camvid:{tmp_path}")
 
 

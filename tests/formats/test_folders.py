@@ -153,6 +153,15 @@ def test_split_folders(tmp_path, place):
         open_data(tmp_path, "test")
 
 
+def test_a_test_list_without_masks_does_not_stop_the_others(photos):
+    write(photos / "images" / "new.jpg")
+    (photos / "train.txt").write_text("a\nb\n")
+    (photos / "test.txt").write_text("new\n")
+    assert open_data(photos, "train").names == ("a", "b")
+    with pytest.raises(DataError, match=r"test\.txt: 'new' is the name of no photo with a mask"):
+        open_data(photos, "test")
+
+
 def test_masks_of_all_splits_may_lie_in_one_folder(tmp_path):
     for split, name in (("train", "a"), ("val", "b")):
         write(tmp_path / "images" / split / f"{name}.jpg")

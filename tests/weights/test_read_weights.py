@@ -56,7 +56,7 @@ def test_what_overflows_float32_is_not_finite(tmp_path):
 
 
 def test_a_layer_that_is_nan_all_through_is_left_out(tmp_path):
-    """torchvision's IMAGENET1K_FEATURES has such a classifier."""
+    """As torchvision describes the classifier of its IMAGENET1K_FEATURES."""
     tensors = {"fc6.weight": torch.full((2, 2), torch.nan), "conv1_1.bias": torch.ones(2)}
     torch.save(tensors, tmp_path / "a.pth")
     found = read_weights(tmp_path / "a.pth")

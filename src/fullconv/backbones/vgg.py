@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Literal
 
 from torch import nn
 
@@ -22,7 +23,7 @@ def vgg(
     batch_norm: bool = False,
     width: float = 1.0,
     hidden: int | None = None,
-    padding: int = 1,
+    padding: int | Literal["same"] = "same",
     ceil_mode: bool = True,
 ) -> Chain:
     """A VGG classifier: (B, 3, 224, 224) -> (B, classes).
@@ -33,11 +34,13 @@ def vgg(
         batch_norm: a batch norm `bnI_J` behind every convolution `convI_J`.
         width: multiplies the number of feature maps, and of fc6 and fc7 unless `hidden` gives it.
         hidden: width of fc6 and fc7.
-        padding: zeros around the image, as conv1_1 sees it; 100 in the FCN paper's networks.
+        padding: zeros around the image, as conv1_1 sees it; 100 in the FCN paper's networks, and
+            "same" is 1, which keeps its size.
         ceil_mode: poolings keep a half-filled last window, as Caffe's do.
     """
     hidden = hidden or scaled(HIDDEN, width)
-    layers = list(_blocks(DEPTHS[depth], batch_norm, width, padding, ceil_mode))
+    around = 1 if padding == "same" else padding
+    layers = list(_blocks(DEPTHS[depth], batch_norm, width, around, ceil_mode))
     inner = scaled(WIDTHS[-1], width) * GRID * GRID
     layers += [("flatten", nn.Flatten())]
     layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]

@@ -55,14 +55,20 @@ def build() -> typer.Typer:
     return app
 
 
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)
-    ] = False,
-) -> None:
-    if version:
+def _version(asked: bool) -> bool:
+    if asked:
         print(f"fullconv {__version__}")
         raise typer.Exit
+    return asked
+
+
+def _common(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", is_eager=True, callback=_version),
+    ] = False,
+) -> None:
+    pass
 
 
 def _with_value(arguments: Sequence[str], option: str, value: str) -> list[str]:

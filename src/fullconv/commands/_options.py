@@ -9,6 +9,8 @@ from fullconv.errors import ConfigError
 
 DATA = "A folder of photos and masks, FORMAT:PATH, or scenes:N."
 MODEL = "A run folder (its best model) or a .safetensors model file."
+UPSAMPLING = "transposed, bilinear, bilinear-corners or unpooling."
+FUSING = "cascade: enlarge to the next skip, add, go on; sum: each to the image, add there."
 
 Out = Annotated[Path, typer.Option("--out", help="Folder that run folders go under.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the result.")]

@@ -43,7 +43,8 @@ def command(
         seed=seed,
         evaluate_every=2,
     )
-    experiment = Experiment(create(out, "train", "demo"), config)
+    experiment = Experiment(config)
+    experiment.enter(create(out, "train", "demo"))
     follow(experiment, quiet)
     folder = experiment.run.folder / "new"
     model = load(experiment.run.folder)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.commands._options import Json, parse_padding, parse_size
+from fullconv.commands._options import FUSING, UPSAMPLING, Json, parse_padding, parse_size
 from fullconv.commands._show import columns, say, write_json
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ def command(
     padding: Annotated[str, typer.Option(help="'same', or pixels of zeros: 100.")] = "same",
     width: Annotated[float, typer.Option(help="Multiplies all widths.")] = 1.0,
     hidden: Annotated[int | None, typer.Option(help="Width of fc6 and fc7.")] = None,
+    upsampling: Annotated[str, typer.Option(help=UPSAMPLING)] = "transposed",
+    fusing: Annotated[str, typer.Option(help=FUSING)] = "cascade",
     size: Annotated[str, typer.Option(metavar="HxW", help="Of the image.")] = "500x500",
     json: Json = None,
 ) -> None:
@@ -36,7 +38,13 @@ def command(
         card.architecture
         if card
         else Architecture.checked(
-            name=model, classes=classes, padding=parse_padding(padding), width=width, hidden=hidden
+            name=model,
+            classes=classes,
+            padding=parse_padding(padding),
+            width=width,
+            hidden=hidden,
+            upsampling=upsampling,
+            fusing=fusing,
         )
     )
     plain = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))

@@ -41,8 +41,8 @@ def command(
     kinds = [kind.strip() for kind in save.split(",") if kind.strip()]
     if not kinds or not set(kinds) <= set(KINDS):
         raise ConfigError(f"--save {save}: expected some of {', '.join(KINDS)}, with commas")
-    found = files(photos)
     answerer = load(model)
+    found = files(photos)
     answerer.network.to(choose_device(device))
     folder = out or create(Path("runs"), "predict", Path(model).stem).folder
     answers: list[dict[str, Any]] = []

@@ -13,6 +13,8 @@ import typer
 from fullconv.commands import NEWEST
 from fullconv.commands._options import (
     DATA,
+    FUSING,
+    UPSAMPLING,
     Device,
     Json,
     Out,
@@ -24,8 +26,10 @@ from fullconv.commands._options import (
 from fullconv.commands._show import clock, progress, say, table_of_classes, write_json
 
 if TYPE_CHECKING:
+    from fullconv.config import RunConfig
     from fullconv.evaluation import Evaluation
     from fullconv.experiment import Epoch, Experiment
+    from fullconv.run import Run
 
 # Exit codes of a training that was asked to stop: it saved all there is, and can go on.
 STOPPED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 75}
@@ -53,6 +57,8 @@ def command(
     optimizer: Annotated[str | None, typer.Option(help="sgd or adamw.")] = None,
     schedule: Annotated[str | None, typer.Option(help="poly, cosine or constant.")] = None,
     warmup: Annotated[int | None, typer.Option(help="Steps to the full rate.")] = None,
+    upsampling: Annotated[str | None, typer.Option(help=UPSAMPLING)] = None,
+    fusing: Annotated[str | None, typer.Option(help=FUSING)] = None,
     learn_upsampling: Annotated[
         bool | None, typer.Option("--learn-upsampling", help="Train the upsampling too.")
     ] = None,
@@ -88,15 +94,21 @@ def command(
         "optimizer": optimizer,
         "schedule": schedule,
         "warmup": warmup,
+        "upsampling": upsampling,
+        "fusing": fusing,
         "learn_upsampling": learn_upsampling,
         "seed": seed,
         "workers": workers,
         "device": device,
     }
     from fullconv.experiment import Experiment, numbers
+    from fullconv.run import create
 
     given = {key: value for key, value in given.items() if value is not None}
-    experiment = Experiment(*_start(given, config, name, out, resume))
+    run, settings = _start(given, config, out, resume)
+    experiment = Experiment(settings)
+    # A folder is made only now that nothing of what was given is wrong.
+    experiment.enter(run or create(out, "train", name or stem(settings.data)))
     evaluation = follow(experiment, quiet)
     write_json(json, {"run": str(experiment.run.folder), **numbers(evaluation)})
 
@@ -136,12 +148,12 @@ def follow(experiment: "Experiment", quiet: bool = False) -> "Evaluation":
 
 
 def _start(
-    given: dict[str, Any], config: Path | None, name: str | None, out: Path, resume: str | None
-) -> tuple[Any, Any]:
-    """The run folder and its settings: a new one, or the one to go on with."""
+    given: dict[str, Any], config: Path | None, out: Path, resume: str | None
+) -> "tuple[Run | None, RunConfig]":
+    """The run folder to go on with, or None for a new one; and the settings."""
     from fullconv.config import RunConfig, read_yaml
     from fullconv.errors import ConfigError
-    from fullconv.run import create, existing, unfinished
+    from fullconv.run import existing, unfinished
 
     if resume is not None:
         run = unfinished(out) if resume == NEWEST else existing(Path(resume))
@@ -154,14 +166,10 @@ def _start(
             "images/, masks/ and classes.txt, FORMAT:PATH, or scenes:N"
         )
     settings["data"] = anchored(str(settings["data"]))
-    checked = RunConfig.checked(**settings)
-    from fullconv.formats import open_data
-
-    open_data(checked.data, "train")  # whatever is wrong with it is said before a folder is made
-    return create(out, "train", name or stem(checked.data)), checked
+    return None, RunConfig.checked(**settings)
 
 
-def _same(saved: Any, given: dict[str, Any], folder: Path) -> Any:
+def _same(saved: "RunConfig", given: dict[str, Any], folder: Path) -> "RunConfig":
     """The saved settings; only what cannot change the result may be given anew."""
     from fullconv.errors import ConfigError
 
@@ -183,7 +191,7 @@ def anchored(data: str) -> str:
 def stem(data: str) -> str:
     """A short name for a run on DATA: "photos" for /home/me/photos, "scenes" for scenes:200."""
     kind, _, rest = data.partition(":")
-    return kind if not rest or rest[0].isdigit() else Path(rest).name or kind
+    return kind if rest[:1].isdigit() else Path(rest or kind).name or "run"
 
 
 def _announce(experiment: "Experiment", quiet: bool) -> None:

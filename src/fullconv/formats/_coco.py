@@ -239,27 +239,19 @@ def _images(folder: Path, path: Path, records: Sequence[object]) -> dict[int, Im
         more = ", ..." if len(missing) > 3 else ""
         raise DataError(
             f"{path}: {len(missing)} of {len(records)} photos are not under {folder}: "
-            f"{', '.join(missing[:3])}{more}; expected them in images/{_folder_of(path)}, in "
-            f"{_folder_of(path) or 'images'}/, or beside the .json file"
+            f"{', '.join(missing[:3])}{more}; expected them in images/, in a folder with the name "
+            "of the split, or beside the .json file"
         )
     return images
 
 
 def _photo(folder: Path, path: Path, name: str) -> Path | None:
-    split, inside = file_split(path), _folder_of(path)
-    places = [folder / "images" / inside, folder / inside, path.parent]
-    if split:
-        places += [folder / "images" / split, folder / split]
-    for place in dict.fromkeys((*places, folder / "images", folder)):
+    words = [word for word in (path.stem.rpartition("_")[2], file_split(path)) if word]
+    own = [place / word for word in words for place in (folder / "images", folder)]
+    for place in dict.fromkeys((*own, path.parent, folder / "images", folder)):
         if found := located(place, name.replace("\\", "/")):
             return found
     return None
-
-
-def _folder_of(path: Path) -> str:
-    """What the photos' folder is called for a file: "train2017" for instances_train2017.json."""
-    word = re.split(r"[_\-. ]", path.stem)[-1]
-    return word if split_of(word) else ""
 
 
 def _size(record: object) -> Size | None:

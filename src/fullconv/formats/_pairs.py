@@ -35,6 +35,23 @@ class Pair:
     mask: Path
 
 
+@dataclass(frozen=True)
+class Pairing:
+    """What two parallel folders hold, the faults included.
+
+    Attributes:
+        pairs: photos with their masks.
+        photos: those without a mask.
+        masks: those without a photo.
+        doubles: two files of one stem, of which the first is the one in the other lists.
+    """
+
+    pairs: tuple[Pair, ...]
+    photos: tuple[Path, ...]
+    masks: tuple[Path, ...]
+    doubles: tuple[tuple[Path, Path], ...]
+
+
 def pictures(folder: Path) -> list[Path]:
     """Every picture file under `folder`, in a fixed order; hidden files do not count."""
     return sorted(_walk(folder, set()), key=lambda path: path.relative_to(folder).as_posix())
@@ -76,6 +93,15 @@ def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list
 def matched_only(photos: Path, masks: Path, folder: Path) -> list[Pair]:
     """The pairs of two parallel folders, leaving out what has no counterpart."""
     return named(_matched(photos, masks)[0], folder)
+
+
+def pairing(photos: Path, masks: Path, folder: Path) -> Pairing:
+    """What `match` would pair and what it would refuse; nothing is raised for a fault."""
+    doubles: list[tuple[Path, Path]] = []
+    found, lonely_photos, lonely_masks = _matched(photos, masks, doubles)
+    pairs = [Pair(_name(photo, folder), photo, mask) for photo, mask in found]
+    ordered = tuple(sorted(pairs, key=lambda pair: pair.name))
+    return Pairing(ordered, tuple(lonely_photos), tuple(lonely_masks), tuple(doubles))
 
 
 def named(found: Iterable[tuple[Path, Path]], folder: Path) -> list[Pair]:
@@ -141,6 +167,25 @@ def select(pairs: Sequence[Pair], path: Path, folder: Path) -> list[Pair]:
     return list(chosen.values())
 
 
+def select_known(
+    pairs: Sequence[Pair], path: Path, folder: Path
+) -> tuple[list[Pair], list[tuple[str, str]]]:
+    """The pairs that a list means, and its faulty lines, each with what is wrong with it."""
+    index = _index(pairs, folder)
+    chosen: dict[str, Pair] = {}
+    faulty: list[tuple[str, str]] = []
+    for line in list_lines(path):
+        try:
+            pair = _looked_up(index, line.split("\t")[0], path)
+        except DataError as error:
+            faulty.append((line, str(error).partition("; ")[0].removeprefix(f"{path}: ")))
+            continue
+        if pair.name in chosen:
+            faulty.append((line, f"{line!r} stands there twice"))
+        chosen[pair.name] = pair
+    return list(chosen.values()), faulty
+
+
 def _looked_up(index: Mapping[str, list[Pair]], line: str, path: Path) -> Pair:
     keys = [_folded(line), _folded(line.split(maxsplit=1)[0])]
     found = next((index[key] for key in keys if key in index), [])
@@ -163,24 +208,34 @@ def _index(pairs: Sequence[Pair], folder: Path) -> dict[str, list[Pair]]:
     return index
 
 
-def _matched(photos: Path, masks: Path) -> tuple[list[tuple[Path, Path]], list[Path], list[Path]]:
-    free_photos = _by_key(pictures(photos), photos, _whole)
-    free_masks = _by_key(pictures(masks), masks, _whole)
+def _matched(
+    photos: Path, masks: Path, doubles: list[tuple[Path, Path]] | None = None
+) -> tuple[list[tuple[Path, Path]], list[Path], list[Path]]:
+    free_photos = _by_key(pictures(photos), photos, _whole, doubles)
+    free_masks = _by_key(pictures(masks), masks, _whole, doubles)
     found = [
         (free_photos.pop(key), free_masks.pop(key)) for key in [*free_photos] if key in free_masks
     ]
-    bare_photos = _by_key(free_photos.values(), photos, lambda stem: _bare(stem, photo=True))
-    bare_masks = _by_key(free_masks.values(), masks, lambda stem: _bare(stem, photo=False))
+    bare_photos = _by_key(free_photos.values(), photos, _bare_photo, doubles)
+    bare_masks = _by_key(free_masks.values(), masks, _bare_mask, doubles)
     both = [key for key in bare_photos if key in bare_masks]
     found += [(bare_photos.pop(key), bare_masks.pop(key)) for key in both]
     return found, list(bare_photos.values()), list(bare_masks.values())
 
 
-def _by_key(paths: Iterable[Path], folder: Path, stem_key: Callable[[str], str]) -> dict[str, Path]:
+def _by_key(
+    paths: Iterable[Path],
+    folder: Path,
+    stem_key: Callable[[str], str],
+    doubles: list[tuple[Path, Path]] | None = None,
+) -> dict[str, Path]:
     keys: dict[str, Path] = {}
     for path in paths:
         inside = path.relative_to(folder)
         key = _folded((inside.parent / stem_key(inside.stem)).as_posix())
+        if key in keys and doubles is not None:
+            doubles.append((keys[key], path))
+            continue
         if key in keys:
             raise DataError(
                 f"{keys[key]} and {path} have one stem, so that it is open which is meant; "
@@ -192,6 +247,14 @@ def _by_key(paths: Iterable[Path], folder: Path, stem_key: Callable[[str], str])
 
 def _whole(stem: str) -> str:
     return stem
+
+
+def _bare_photo(stem: str) -> str:
+    return _bare(stem, photo=True)
+
+
+def _bare_mask(stem: str) -> str:
+    return _bare(stem, photo=False)
 
 
 def _bare(stem: str, photo: bool) -> str:
@@ -232,10 +295,17 @@ def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith((".", "__MACOSX")):
                 continue
-            if entry.is_dir():
+            if _is_folder(entry):
                 yield from _walk(Path(entry.path), seen)
             elif entry.name.lower().endswith(SUFFIXES):
                 yield Path(entry.path)
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself; reading it will say so
+        return False
 
 
 def _some(paths: Sequence[Path]) -> str:

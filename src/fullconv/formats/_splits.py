@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unicodedata import normalize
 
 from fullconv.errors import DataError
 from fullconv.formats._layout import canonical, find_lists
-from fullconv.formats._pairs import Pair, select
+from fullconv.formats._pairs import Pair, list_lines
 from fullconv.splits import hash_split
 
 
@@ -18,14 +19,37 @@ def split_of(name: str) -> str | None:
 def listed(folder: Path, pairs: Sequence[Pair]) -> dict[str, list[int]]:
     """The splits that splits/train.txt, train.txt, ... name; empty where there is no such file.
 
+    A line is a sample's name, or the path or the name of its photo, with or without suffix.
+
     Raises:
-        DataError: a line that names none of the pairs.
+        DataError: a line that means none of the pairs, or more than one, or one again.
     """
-    index = {pair.name: number for number, pair in enumerate(pairs)}
-    return {
-        split: [index[pair.name] for pair in select(pairs, path, folder)]
-        for split, path in find_lists(folder).items()
-    }
+    lists = find_lists(folder)
+    keys: dict[str, set[int]] = {}
+    for number, pair in enumerate(pairs if lists else ()):
+        path = pair.photo.relative_to(folder) if pair.photo.is_relative_to(folder) else pair.photo
+        for key in (pair.name, path.with_suffix("").as_posix(), path.stem):
+            keys.setdefault(_folded(key), set()).add(number)
+    return {split: _numbers(path, keys) for split, path in lists.items()}
+
+
+def _numbers(path: Path, keys: Mapping[str, set[int]]) -> list[int]:
+    chosen: dict[int, str] = {}
+    for line in list_lines(path):
+        found = keys.get(_folded(line), set()) or keys.get(_folded(_bare(line)), set())
+        if len(found) != 1 or found & chosen.keys():
+            what = "once more a sample" if found & chosen.keys() else f"{len(found)} samples"
+            raise DataError(f"{path}: the line {line!r} means {what}; expected each sample once")
+        chosen[min(found)] = line
+    return list(chosen)
+
+
+def _bare(line: str) -> str:
+    return re.sub(r"\.\w+$", "", line.replace("\\", "/"))
+
+
+def _folded(text: str) -> str:
+    return normalize("NFC", text).casefold()
 
 
 def of_split(

@@ -13,12 +13,13 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from fullconv.colors import Color, Palette
-from fullconv.errors import DataError
+from fullconv.errors import DataError, LabelError
 from fullconv.formats import Format, formats
 from fullconv.formats._camvid32 import ORIGINAL
 from fullconv.formats._classes import Entry, declare, read_text
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._pairs import Pair, check_names, list_lines, match, select, two_files
+from fullconv.formats._stems import chosen_list, nothing
 from fullconv.labels import ColorTable, LabelTable
 from fullconv.sample import VOID, Data
 from fullconv.splits import hash_split
@@ -42,7 +43,7 @@ A few masks of the original hold single pixels in colours that label_colors.txt 
 become void. More of them is another set of colours, and an error.
 """
 
-_PHOTOS, _MASKS = "701_StillsRaw_full", "LabeledApproved_full"
+PHOTOS, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
 _ANNOT = ("trainannot", "valannot", "testannot")
 
 
@@ -58,9 +59,12 @@ class ForgivingColors:
         Raises:
             LabelError: more pixels than `STRAY` have colours of no class.
         """
-        known = self.table.knows(raw)
-        if known.all() or (~known).mean() > STRAY:
+        try:
             return self.table(raw, where)
+        except LabelError:
+            known = self.table.knows(raw)
+            if (~known).mean() > STRAY:
+                raise
         filled = np.where(known[..., None], raw, next(iter(self.table.mapping)))
         return np.where(known, self.table(filled, where), VOID).astype(np.uint8)
 
@@ -80,37 +84,57 @@ def open_camvid(source: str, split: str | None, merged: bool = True) -> Data:
         DataError: the layout, a file or the split is not there, or the classes are others.
     """
     folder = Path(source)
-    splits = _splits(folder)
-    if split is not None and split not in splits:
-        raise DataError(f"{folder} has no split {split!r}; there are: {', '.join(sorted(splits))}")
-    pairs = splits[split] if split else _union(splits)
-    return as_data(source, split, pairs, *_classes(folder, merged))
+    _check_names(folder / "classes.txt")
+    whole = (folder / PHOTOS).is_dir()
+    pairs = _of_original(folder, split) if whole else _of_segnet(folder, split)
+    return as_data(source, split, pairs, *classes_and_table(folder, merged))
 
 
 def recognises(folder: Path) -> bool:
     """Whether it has SegNet's lists and folders, or the original's two folders."""
-    if (folder / _MASKS).is_dir():
-        return (folder / _PHOTOS).is_dir()
-    return bool(_list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
+    if (folder / MASKS).is_dir():
+        return (folder / PHOTOS).is_dir()
+    return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
 
 
-def _splits(folder: Path) -> dict[str, list[Pair]]:
-    lists = _list_files(folder)
-    if (folder / _PHOTOS).is_dir():
-        pairs = _of_frames(match(folder / _PHOTOS, folder / _MASKS, folder))
-        if lists:
-            return {name: select(pairs, path, folder) for name, path in lists.items()}
-        parts = hash_split([pair.name for pair in pairs], groups="^[^_]+")
-        return {name: [pairs[index] for index in indices] for name, indices in parts.items()}
-    if not lists:
+def _check_names(path: Path) -> None:
+    """Refuse other people's classes in CamVid's layout, whose numbers would get CamVid's names."""
+    names = read_text(path).classes if path.is_file() else CLASSES
+    # Spellings differ ("Sidewalk", "Column-Pole"), and some lists name void, some do not.
+    if len(names) not in (len(CLASSES), len(CLASSES) + 1) or names[0].casefold() != "sky":
         raise DataError(
-            f"{folder} is no CamVid: expected train.txt beside train/ and trainannot/ (SegNet's), "
-            f"or {_PHOTOS}/ and {_MASKS}/ (the original)"
+            f"{path}: {len(names)} classes from {names[0]!r} to {names[-1]!r} are not CamVid's 11; "
+            f"open them as folders:{path.parent}"
         )
-    return {name: _listed(folder, path) for name, path in lists.items()}
 
 
-def _list_files(folder: Path) -> dict[str, Path]:
+def _of_segnet(folder: Path, split: str | None) -> list[Pair]:
+    lists = list_files(folder)
+    if not lists:
+        expected = f"train.txt, train/ and trainannot/ (SegNet's), or {PHOTOS}/ and {MASKS}/"
+        raise nothing(folder, "camvid", expected)
+    if split is not None:
+        return _listed(folder, chosen_list(lists, split, folder))
+    # A frame may stand in several lists, such as train and a small part of it.
+    frames = {pair.photo: pair for path in lists.values() for pair in _listed(folder, path)}
+    return _of_frames(sorted(frames.values(), key=lambda pair: pair.name))
+
+
+def _of_original(folder: Path, split: str | None) -> list[Pair]:
+    frames = _of_frames(match(folder / PHOTOS, folder / MASKS, folder))
+    lists = list_files(folder)
+    if split is None:
+        return frames
+    if lists:
+        return select(frames, chosen_list(lists, split, folder), folder)
+    parts = hash_split([frame.name for frame in frames], groups="^[^_]+")
+    if split not in parts:
+        raise DataError(f"{folder} has no split {split!r}; there are: train, val (whole clips)")
+    return [frames[index] for index in parts[split]]
+
+
+def list_files(folder: Path) -> dict[str, Path]:
+    """The split lists that lie in the folder, by name."""
     others = ("classes", "palette", "label_colors", "readme", "license")
     files = sorted(folder.glob("*.txt"))
     return {path.stem: path for path in files if path.stem.casefold() not in others}
@@ -136,14 +160,14 @@ def _of_frames(pairs: Sequence[Pair]) -> list[Pair]:
     return frames
 
 
-def _union(splits: Mapping[str, Sequence[Pair]]) -> list[Pair]:
-    frames = {pair.photo: pair for pairs in splits.values() for pair in pairs}
-    pairs = sorted(frames.values(), key=lambda pair: pair.name)
-    check_names(pairs)
-    return pairs
+def classes_and_table(
+    folder: Path, merged: bool = True
+) -> tuple[tuple[str, ...], Palette, MaskTable]:
+    """The 11 classes, or the original's own, and the table of the masks.
 
-
-def _classes(folder: Path, merged: bool) -> tuple[tuple[str, ...], Palette, MaskTable]:
+    Raises:
+        DataError: label_colors.txt cannot be read.
+    """
     colors = {name: color for name, (color, _) in ORIGINAL.items()}
     declared = folder / "label_colors.txt"
     if declared.is_file():

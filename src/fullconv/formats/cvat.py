@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 import numpy as np
@@ -16,7 +15,6 @@ import numpy as np
 from fullconv.colors import Color, Palette
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
-from fullconv.formats._classes import text_of
 from fullconv.formats._drawn import (
     LINE_WIDTH,
     POINT_RADIUS,
@@ -28,6 +26,7 @@ from fullconv.formats._drawn import (
 )
 from fullconv.formats._pairs import Pair, located, named
 from fullconv.formats._splits import listed, of_split, split_of
+from fullconv.formats._xml import read_xml
 from fullconv.sample import Data, default_palette
 from fullconv.shapes import (
     Layer,
@@ -43,11 +42,8 @@ from fullconv.shapes import (
     run_lengths,
 )
 
-MOST_BYTES = 256 * 2**20  # of one XML file, whose tree takes some ten times as much memory
 NAME = "annotations.xml"
 
-# Entities can grow a small file to gigabytes, or read other files; CVAT writes none.
-_FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 _SILENT = ("tag", "attribute")
 
 
@@ -88,31 +84,6 @@ def recognises(folder: Path) -> bool:
         return False
     with path.open("rb") as stream:
         return b"<annotations>" in stream.read(4096)
-
-
-def read_xml(path: Path) -> Element:
-    """The root element of an XML file without a document type and entities.
-
-    Raises:
-        DataError: it is missing, too large, broken, or defines a document type or entities.
-    """
-    if not path.is_file():
-        raise DataError(f"{path}: there is no such file; expected CVAT's export for images 1.1")
-    if path.stat().st_size > MOST_BYTES:
-        raise DataError(
-            f"{path}: {path.stat().st_size / 2**20:.0f} MiB; at most {MOST_BYTES // 2**20} are "
-            "read: export the jobs of the task one by one"
-        )
-    text = text_of(path)  # as text, so that no other encoding hides what is looked for
-    if _FORBIDDEN.search(text):
-        raise DataError(
-            f"{path}: it defines a document type or entities, which can be an attack and which "
-            "CVAT never writes; export it from CVAT again"
-        )
-    try:
-        return ElementTree.fromstring(text)
-    except ElementTree.ParseError as error:
-        raise DataError(f"{path}: broken XML ({error}); export it from CVAT again") from error
 
 
 def _photo(folder: Path, image: Element) -> Path:

@@ -99,21 +99,30 @@ def _of_lists(
     folder: Path, parts: Sequence[Part], lists: Mapping[str, Path], split: str | None
 ) -> list[Pair]:
     _known(folder, split, lists)
+    matched: list[Pair] = []
+    if not lists_pairs(folder):
+        found = (matched_only(part.photos, part.masks, part.base) for part in parts)
+        matched = [pair for pairs in found for pair in pairs]
     if split:
-        return _of_list(folder, parts, lists[split])
-    every = {pair.photo: pair for path in lists.values() for pair in _of_list(folder, parts, path)}
+        return _of_list(folder, matched, lists[split])
+    every = {
+        pair.photo: pair for path in lists.values() for pair in _of_list(folder, matched, path)
+    }
     pairs = sorted(every.values(), key=lambda pair: pair.name)
     check_names(pairs)
     return pairs
 
 
-def _of_list(folder: Path, parts: Sequence[Part], path: Path) -> list[Pair]:
-    lines = [two_files(folder, line) for line in list_lines(path)]
-    files = [two for two in lines if two]
+def _of_list(folder: Path, matched: Sequence[Pair], path: Path) -> list[Pair]:
+    lines = list_lines(path)
+    files = _files_of(folder, lines)
     if files and len(files) == len(lines):
         return named(files, folder)
-    pairs = [pair for part in parts for pair in matched_only(part.photos, part.masks, part.base)]
-    return select(pairs, path, folder)
+    return select(matched, path, folder)
+
+
+def _files_of(folder: Path, lines: Sequence[str]) -> list[tuple[Path, Path]]:
+    return [two for line in lines if (two := two_files(folder, line))]
 
 
 def _known(folder: Path, split: str | None, known: Iterable[str], how: str = "") -> None:
@@ -123,8 +132,9 @@ def _known(folder: Path, split: str | None, known: Iterable[str], how: str = "")
 
 
 def _all_masks(folder: Path, parts: Sequence[Part], lists: Mapping[str, Path]) -> list[Path]:
-    if lists:
-        return [pair.mask for pair in _of_lists(folder, parts, lists, None)]
+    if lists and lists_pairs(folder):
+        files = (_files_of(folder, list_lines(path)) for path in lists.values())
+        return list(dict.fromkeys(mask for pairs in files for _, mask in pairs))
     roots = dict.fromkeys(part.masks for part in parts)
     return [path for root in roots for path in pictures(root)]
 

@@ -41,6 +41,16 @@ def open_voc(source: str, split: str | None) -> Data:
     augmented = by_stem(folder / "SegmentationClassAug", (".png",))
     masks = augmented | by_stem(folder / "SegmentationClass", (".png",))
     pairs = _pairs(folder, photos, masks, split)
+    classes, table = classes_and_table(folder)
+    return as_data(source, split, pairs, classes.classes, classes.palette, table)
+
+
+def classes_and_table(folder: Path) -> tuple[ClassList, MaskTable]:
+    """The classes that a year's folder declares, else VOC's own, and the table of its masks.
+
+    Raises:
+        DataError: the declaration cannot be read.
+    """
     classes = _declared(folder)
     colors = classes.colors or dict(
         zip(voc_palette(len(classes.classes)), range(256), strict=False)
@@ -49,7 +59,7 @@ def open_voc(source: str, split: str | None) -> Data:
         LabelTable(classes.classes, classes.mapping),
         ColorTable(classes.classes, {VOID_COLOR: VOID} | dict(colors)),
     )
-    return as_data(source, split, pairs, classes.classes, classes.palette, table)
+    return classes, table
 
 
 def year_of(folder: Path) -> Path:

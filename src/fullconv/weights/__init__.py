@@ -114,7 +114,7 @@ def _source(path: Path) -> Source:
 def _finished(read: Weights, path: Path) -> Weights:
     """Leave out layers without values, refuse broken ones, and know published weights again."""
     arrays = dict(read.arrays)
-    # torchvision's IMAGENET1K_FEATURES carries a classifier that is nan all through.
+    # torchvision says of IMAGENET1K_FEATURES that its classifier misses values.
     empty = [name for name in arrays if arrays[name].size and np.isnan(arrays[name]).all()]
     for name in empty:
         del arrays[name]

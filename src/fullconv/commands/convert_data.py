@@ -1,0 +1,114 @@
+"""fullconv convert-data: a data set of any format in, photos and masks as plain folders out."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fullconv.commands._options import Json, Quiet
+from fullconv.commands._show import columns, counted, say, write_json
+
+if TYPE_CHECKING:
+    from fullconv.colors import Palette
+    from fullconv.sample import Data
+
+SPLITS = ("train", "val", "test")
+
+
+def command(
+    data: Annotated[str, typer.Argument(help="A folder, FORMAT:PATH, or scenes:N.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write; it must be new or empty.")],
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write OUT/images, OUT/masks (indexed PNG, 255 is void), OUT/classes.txt and OUT/splits."""
+    from fullconv.atomic import building
+
+    whole, parts = parts_of(data)
+    with building(out) as folder:
+        pixels = write(folder, samples(whole, parts), whole, quiet)
+        write_lists(folder, parts)
+    splits = {split: len(part) for split, part in parts.items()}
+    if not quiet:
+        rows = zip([*whole.classes, "(void)"], pixels, strict=True)
+        say(columns(("class", "pixels"), [(name, f"{count:,}") for name, count in rows]))
+    shown = ", ".join(f"{count} {split}" for split, count in splits.items()) or "no splits"
+    say(f"{len(samples(whole, parts))} photos ({shown}), {len(whole.classes)} classes -> {out}")
+    say(f"next    fullconv train {out}")
+    counts = dict(zip(whole.classes, pixels, strict=False))
+    report: dict[str, Any] = {"folder": str(out), "photos": len(samples(whole, parts))}
+    write_json(json, report | {"splits": splits, "pixels": counts, "void": pixels[-1]})
+
+
+def parts_of(source: str) -> tuple["Data", dict[str, "Data"]]:
+    """A data set as a whole, and those of its splits that there are.
+
+    Raises:
+        DataError: it cannot be opened.
+    """
+    from fullconv.errors import DataError
+    from fullconv.formats import open_data
+
+    whole = open_data(source)
+    parts = {}
+    for split in SPLITS:
+        try:
+            part = open_data(source, split)
+        except DataError:  # the data set as a whole is fine, so it has no such split
+            continue
+        if part.names:
+            parts[split] = part
+    return whole, parts
+
+
+def samples(whole: "Data", parts: dict[str, "Data"]) -> dict[str, tuple["Data", int]]:
+    """Where each sample is, by its name; one in several splits is there once."""
+    found: dict[str, tuple[Data, int]] = {}
+    for data in (whole, *parts.values()):
+        for index, name in enumerate(data.names):
+            found.setdefault(name, (data, index))
+    return found
+
+
+def write(
+    folder: Path, found: dict[str, tuple["Data", int]], whole: "Data", quiet: bool
+) -> list[int]:
+    """Write the photos and masks; gives the pixels of each class, and last those of void."""
+    import numpy as np
+
+    from fullconv.atomic import write_text
+    from fullconv.images import write_image, write_labels
+    from fullconv.sample import VOID
+
+    palette = distinct(whole.palette)
+    counts = np.zeros(VOID + 1, np.int64)
+    for name, (data, index) in counted(found.items(), len(found), "converting", quiet):
+        sample = data[index]
+        write_image(folder / "images" / f"{name}.png", sample.image)
+        write_labels(folder / "masks" / f"{name}.png", sample.labels, palette)
+        counts += np.bincount(sample.labels.ravel(), minlength=VOID + 1)
+    write_text(folder / "classes.txt", "".join(class_lines(whole.classes, palette)))
+    return [*counts[: len(whole.classes)].tolist(), int(counts[VOID])]
+
+
+def distinct(palette: "Palette") -> "Palette":
+    """The palette, or VOC's where two classes share a colour and could not be told apart."""
+    from fullconv.colors import voc_palette
+
+    return palette if len(set(palette)) == len(palette) else voc_palette(len(palette))
+
+
+def class_lines(classes: Sequence[str], palette: "Palette") -> Iterator[str]:
+    """The lines of classes.txt: "0 road #804080", and "255 void"."""
+    for label, (name, color) in enumerate(zip(classes, palette, strict=True)):
+        yield f"{label} {' '.join(name.split())} #{bytes(color).hex()}\n"
+    yield "255 void\n"  # said, so that masks of 0 and 255 are not taken for two classes
+
+
+def write_lists(folder: Path, parts: dict[str, "Data"]) -> None:
+    """Write splits/train.txt and the like, one name a line."""
+    from fullconv.atomic import write_text
+
+    for split, part in parts.items():
+        write_text(folder / "splits" / f"{split}.txt", "".join(f"{name}\n" for name in part.names))

@@ -1,0 +1,197 @@
+"""The operations that change a map's size, written out step by step: to read, and to test with.
+
+The networks use PyTorch's operators, which give the same and are much faster. Weights are laid out
+as PyTorch, Paddle and Caffe lay them out.
+"""
+
+import torch
+from jaxtyping import Float, Int64
+from torch import Tensor
+
+from fullconv.errors import GeometryError
+
+
+def positions(length: int, size: int, align_corners: bool) -> Float[Tensor, " size"]:
+    """Where each of `size` new pixels looks in a row of `length` old ones.
+
+    With aligned corners the centres of the first and of the last pixels meet, so the step is
+    (length - 1) / (size - 1). Else a pixel is a cell, pixel 0 covers [-0.5, 0.5], and the cells'
+    outer edges meet, so the step is length / size; only this one keeps a map in its place, whatever
+    its size.
+    """
+    new = torch.arange(size, dtype=torch.float64)
+    if align_corners:
+        return new * (length - 1) / max(size - 1, 1)
+    return ((new + 0.5) * length / size - 0.5).clamp(0, length - 1)
+
+
+def bilinear(
+    x: Float[Tensor, "*B h w"], size: tuple[int, int], align_corners: bool
+) -> Float[Tensor, "*B H W"]:
+    """Bilinear interpolation to `size` (height, width).
+
+    Between two rows, then between two columns, the nearer one weighs more.
+    """
+    row = positions(x.shape[-2], size[0], align_corners)
+    column = positions(x.shape[-1], size[1], align_corners)
+    top, left = row.long(), column.long()
+    bottom = (top + 1).clamp(max=x.shape[-2] - 1)
+    right = (left + 1).clamp(max=x.shape[-1] - 1)
+    down = (row - top).to(x.dtype)[:, None]
+    across = (column - left).to(x.dtype)
+    between = x[..., top, :] * (1 - down) + x[..., bottom, :] * down
+    return between[..., left] * (1 - across) + between[..., right] * across
+
+
+def convolution(
+    x: Float[Tensor, "C h w"], weight: Float[Tensor, "K C p q"], stride: int = 1
+) -> Float[Tensor, "K H W"]:
+    """What deep learning calls a convolution: the kernel is laid on, multiplied, and summed."""
+    high, wide = weight.shape[-2:]
+    rows = range(0, x.shape[-2] - high + 1, stride)
+    columns = range(0, x.shape[-1] - wide + 1, stride)
+    windows = [[x[:, i : i + high, j : j + wide] for j in columns] for i in rows]
+    sums = [[(weight * window).sum((1, 2, 3)) for window in row] for row in windows]
+    return torch.stack([torch.stack(row, -1) for row in sums], -2)
+
+
+def transposed_by_scattering(
+    x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
+) -> Float[Tensor, "K H W"]:
+    """Transposed convolution, first view: every pixel stamps the kernel, and stamps add up."""
+    (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
+    y = x.new_zeros(weight.shape[1], stride * (height - 1) + high, stride * (width - 1) + wide)
+    for i in range(height):
+        for j in range(width):
+            stamp = (x[:, i, j, None, None, None] * weight).sum(0)  # (K, p, q)
+            y[:, stride * i : stride * i + high, stride * j : stride * j + wide] += stamp
+    return y
+
+
+def transposed_by_insertion(
+    x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
+) -> Float[Tensor, "K H W"]:
+    """Transposed convolution, second view: a convolution of the input drawn apart.
+
+    Zeros are put between the pixels (stride - 1) and around them (kernel - 1); the kernel is
+    turned by 180 degrees.
+    """
+    (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
+    inner = stride * (height - 1) + 1, stride * (width - 1) + 1
+    apart = x.new_zeros(len(x), inner[0] + 2 * (high - 1), inner[1] + 2 * (wide - 1))
+    rows = slice(high - 1, high - 1 + inner[0], stride)
+    columns = slice(wide - 1, wide - 1 + inner[1], stride)
+    apart[:, rows, columns] = x
+    return convolution(apart, weight.flip(-2, -1).transpose(0, 1))
+
+
+def convolution_matrix(
+    weight: Float[Tensor, "K C p q"], size: tuple[int, int], stride: int = 1
+) -> Float[Tensor, "outputs inputs"]:
+    """The matrix that a convolution is, for inputs of `size` (height, width), flattened.
+
+    Each row holds the kernel once, at the place of one output, and zeros elsewhere.
+    """
+    (classes, channels, high, wide), (height, width) = weight.shape, size
+    rows, columns = (height - high) // stride + 1, (width - wide) // stride + 1
+    matrix = weight.new_zeros(classes, rows, columns, channels, height, width)
+    for i in range(rows):
+        for j in range(columns):
+            top, left = stride * i, stride * j
+            matrix[:, i, j, :, top : top + high, left : left + wide] = weight
+    return matrix.reshape(classes * rows * columns, channels * height * width)
+
+
+def transposed_by_matrix(
+    x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
+) -> Float[Tensor, "K H W"]:
+    """Transposed convolution, third view: the matrix of a convolution, transposed.
+
+    It is the convolution that leads from the large map to the small one: back go its shape and
+    its gradient, not its values.
+    """
+    (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
+    size = stride * (height - 1) + high, stride * (width - 1) + wide
+    matrix = convolution_matrix(weight, size, stride)
+    return (matrix.T @ x.flatten()).reshape(weight.shape[1], *size)
+
+
+def max_pool(
+    x: Float[Tensor, "C h w"], window: int = 2, ceil_mode: bool = False
+) -> tuple[Float[Tensor, "C H W"], Int64[Tensor, "C H W"]]:
+    """The largest value of each window, and its index in the flattened (h, w) plane.
+
+    Args:
+        x: maps.
+        window: rows and columns of a window; they lie side by side.
+        ceil_mode: whether a last window that is not full counts, as in Caffe.
+    """
+    height, width = x.shape[-2:]
+    inside = window if not ceil_mode else 1  # pixels of a window that must be there
+    rows = range(0, height - inside + 1, window)
+    columns = range(0, width - inside + 1, window)
+    plane = torch.arange(height * width).reshape(height, width)
+    found = []
+    for i in rows:
+        for j in columns:
+            part = x[:, i : i + window, j : j + window].flatten(1)
+            value, place = part.max(1)
+            found.append((value, plane[i : i + window, j : j + window].flatten()[place]))
+    values, indices = (torch.stack(list(one), -1) for one in zip(*found, strict=True))
+    shape = (len(x), len(rows), len(columns))
+    return values.reshape(shape), indices.reshape(shape)
+
+
+def unpool(
+    values: Float[Tensor, "C h w"], indices: Int64[Tensor, "C h w"], size: tuple[int, int]
+) -> Float[Tensor, "C H W"]:
+    """Un-pooling: every value back where it came from, zeros elsewhere.
+
+    Args:
+        values: one a window.
+        indices: of the pooling, in the flattened plane of `size`.
+        size: (height, width) of the pooling's input.
+
+    Raises:
+        GeometryError: an index outside that plane.
+    """
+    height, width = size
+    if indices.min() < 0 or indices.max() >= height * width:
+        raise GeometryError(
+            f"un-pooling indices reach from {int(indices.min())} to {int(indices.max())}; a plane "
+            f"of {height} x {width} has 0 to {height * width - 1}: give the pooling's input size"
+        )
+    y = values.new_zeros(len(values), height, width)
+    for channel, places in enumerate(indices):
+        y[channel, places // width, places % width] = values[channel]
+    return y
+
+
+def batch_norm(
+    x: Float[Tensor, "B C H W"],
+    mean: Float[Tensor, " C"],
+    variance: Float[Tensor, " C"],
+    weight: Float[Tensor, " C"],
+    bias: Float[Tensor, " C"],
+    epsilon: float = 1e-5,
+) -> Float[Tensor, "B C H W"]:
+    """Batch norm: each channel to mean 0 and variance 1, then scaled and shifted as learned.
+
+    In training with the batch's own numbers (`batch_statistics`, biased), later with running ones.
+    """
+    scale = weight / (variance + epsilon).sqrt()
+    return (x - mean[:, None, None]) * scale[:, None, None] + bias[:, None, None]
+
+
+def batch_statistics(
+    x: Float[Tensor, "B C H W"], unbiased: bool = False
+) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
+    """Mean and variance of each channel over a batch.
+
+    All frameworks normalise a training batch with the biased variance, the sum of squares over n.
+    Into the running variance goes the same in Paddle, but the unbiased one, over n - 1, in PyTorch.
+    """
+    mean = x.mean((0, 2, 3))
+    squares = ((x - mean[:, None, None]) ** 2).sum((0, 2, 3))
+    n = x.numel() // x.shape[1]
+    return mean, squares / (n - 1 if unbiased else n)

@@ -1,0 +1,99 @@
+"""The plan of the house, held: imports only go down, and nothing forbidden is called."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "fullconv"
+
+# From the ground up; docs/architecture.md shows the same picture.
+FLOORS = (
+    {"errors"},
+    {"atomic", "colors", "config", "geometry", "metrics", "registry", "splits"},
+    {"labels"},
+    {"layers", "images", "operations", "sample", "sights"},
+    {"brushes", "charts", "gallery", "pickles", "shapes", "tracing", "wire", "vggnames"},
+    {"rewriting"},
+    {"dense"},
+    {"street"},
+    {"backbones", "decoders", "downloads", "formats", "losses", "mirror", "surgery", "transforms"},
+    {"fcn"},
+    {"adoption", "prediction", "staging"},
+    {"model", "weights"},
+    {"checkpoint", "run"},
+    {"anatomy", "evaluation", "report", "training"},
+    {"conversion", "experiment", "explainers"},
+    {"commands"},
+    {"__main__"},
+)
+HEIGHT = {name: height for height, floor in enumerate(FLOORS) for name in floor}
+FILES = sorted(path for path in SOURCE.rglob("*.py") if path.name != "__init__.py") + sorted(
+    path for path in SOURCE.rglob("*/__init__.py") if path.parent != SOURCE
+)
+
+
+def room(path):
+    """The name on the plan: of the folder for a family's files."""
+    inside = path.relative_to(SOURCE).parts
+    return inside[0].removesuffix(".py")
+
+
+def imports(path):
+    """The rooms that a file imports, lazily or not."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fullconv"):
+            parts = node.module.split(".")[1:]
+            yield from [parts[0]] if parts else [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from [a.name.split(".")[1] for a in node.names if a.name.startswith("fullconv.")]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_only_go_down(path):
+    own = room(path)
+    assert own in HEIGHT, f"{own} has no floor: put it on the plan in this file"
+    for used in imports(path):
+        if used in ("__version__", own):
+            continue
+        assert HEIGHT[used] < HEIGHT[own], f"{path.name}: {own} must not know {used}"
+
+
+def calls(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), ast.unparse(node)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_nothing_executes_what_a_file_says(path):
+    for function, text in calls(path):
+        assert function not in ("eval", "exec", "pickle.load", "pickle.loads", "yaml.load"), text
+        assert "allow_pickle=True" not in text
+        if function.endswith("torch.load"):
+            assert "weights_only=True" in text
+        if function == "import_module":
+            assert path.name in ("registry.py", "__init__.py"), "import paths come from no file"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_only_images_knows_pil_and_only_commands_print(path):
+    text = path.read_text()
+    if room(path) != "images":
+        assert "from PIL" not in text and "import PIL" not in text
+    if room(path) != "commands":
+        assert not any(function == "print" for function, _ in calls(path))
+        assert "rich" not in {n.split(".")[0] for n in _modules(text)}
+
+
+def _modules(text):
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def test_every_file_says_what_it_is_about():
+    for path in FILES:
+        assert ast.get_docstring(ast.parse(path.read_text())), path

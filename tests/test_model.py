@@ -1,0 +1,144 @@
+"""One file holds all that a model's answers mean."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+import fullconv as fc
+from fullconv.errors import ConfigError, WeightsError
+from fullconv.model import read_card
+
+CLASSES = ("sky", "road", "<car>")
+
+
+def tiny(name="fcn8s-vgg11_bn", **options):
+    torch.manual_seed(0)
+    network = fc.create_model(name, len(CLASSES), width=1 / 32, hidden=8, **options)
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight)
+    return network
+
+
+def photo(height=45, width=33):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3)).astype(np.uint8)
+
+
+OPTIONS = [
+    {},
+    {"padding": 100, "mean": (10.0, 20.0, 30.0), "std": (2.0, 3.0, 4.0), "order": "bgr"},
+    {"learn_upsampling": True, "skip_scales": (0.01, 0.0001)},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_a_saved_model_answers_the_same(tmp_path, options):
+    palette = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    model = fc.Model(tiny(**options), CLASSES, palette, size=(40, 40))
+    model.save(tmp_path / "a.safetensors")
+    again = fc.load(tmp_path / "a.safetensors")
+    assert again.classes == CLASSES and again.palette == palette and again.size == (40, 40)
+    assert again.network.normalisation == model.network.normalisation
+    first, second = model.predict(photo()), again.predict(photo())
+    assert torch.equal(first.score, second.score)
+    learned = options.get("learn_upsampling", False)
+    assert again.network.upscore2.weight.requires_grad is learned
+
+
+def test_equal_models_are_equal_bytes(tmp_path):
+    for name in "ab":
+        fc.Model(tiny(), CLASSES).save(tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_the_header_says_what_answers_mean(tmp_path):
+    fc.Model(tiny(), CLASSES).save(tmp_path / "a.safetensors")
+    with safe_open(tmp_path / "a.safetensors", "np") as file:
+        header = json.loads(file.metadata()["fullconv"])
+    assert header["classes"] == list(CLASSES) and len(header["palette"]) == 3
+    assert header["architecture"]["name"] == "fcn8s-vgg11_bn"
+    assert set(header["normalisation"]) == {"mean", "std", "order"}
+
+
+def test_half_precision_files_are_read(tmp_path):
+    model = fc.Model(tiny(), CLASSES)
+    model.save(tmp_path / "a.safetensors")
+    with safe_open(tmp_path / "a.safetensors", "pt") as file:
+        metadata = file.metadata()
+    halved = {
+        k: v.half() if v.is_floating_point() else v
+        for k, v in load_file(tmp_path / "a.safetensors").items()
+    }
+    save_file(halved, tmp_path / "half.safetensors", metadata)
+    answer = fc.load(tmp_path / "half.safetensors").predict(photo())
+    assert answer.score.dtype == torch.float32
+    assert torch.allclose(answer.score, model.predict(photo()).score, atol=0.05)
+
+
+def broken(change):
+    def write(path):
+        fc.Model(tiny(), CLASSES).save(path)
+        tensors = load_file(path)
+        with safe_open(path, "pt") as file:
+            header = json.loads(file.metadata()["fullconv"])
+        change(header, tensors)
+        save_file(tensors, path, {"fullconv": json.dumps(header)})
+
+    return write
+
+
+WRONG = {
+    "no header": lambda path: save_file({"a": torch.zeros(1)}, path),
+    "no file": lambda path: None,
+    "text": lambda path: path.write_bytes(b"hello world, this is no model"),
+    "empty": lambda path: path.write_bytes(b""),
+    "unknown key": broken(lambda header, _: header.update(evil=1)),
+    "huge width": broken(lambda header, _: header["architecture"].update(width=1e9)),
+    "huge classes": broken(lambda header, _: header["architecture"].update(classes=10**12)),
+    "another network": broken(
+        lambda header, _: header["architecture"].update(name="fcn8s-vgg13_bn")
+    ),
+    "unknown backbone": broken(lambda header, _: header["architecture"].update(name="fcn8s-evil")),
+    "no std": broken(lambda header, _: header["normalisation"].update(std=[0, 0, 0])),
+    "a tensor too few": broken(lambda _, tensors: tensors.pop("score_fr.weight")),
+    "a tensor too many": broken(lambda _, tensors: tensors.update(extra=torch.zeros(2))),
+    "a tensor too large": broken(lambda _, t: t.update({"score_fr.bias": torch.zeros(9)})),
+    "too few classes": broken(
+        lambda header, _: header.update(classes=["sky"], palette=[[0, 0, 0]])
+    ),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, what):
+    path = tmp_path / "model.safetensors"
+    WRONG[what](path)
+    with pytest.raises((WeightsError, ConfigError, LookupError)) as caught:
+        fc.load(path)
+    assert isinstance(caught.value, fc.FullconvError)
+    if what not in ("unknown backbone", "too few classes"):
+        assert "model.safetensors" in str(caught.value)
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(WeightsError, match="is it a run folder"):
+        fc.load(tmp_path)
+
+
+def test_as_many_names_as_scores():
+    with pytest.raises(ConfigError, match="2 class names for a network of 3"):
+        fc.Model(tiny(), ("a", "b"))
+
+
+def test_many_photos_give_a_list(tmp_path):
+    model = fc.Model(tiny(), CLASSES)
+    answers = model.predict([photo(), photo(20, 30)])
+    assert [answer.labels.shape for answer in answers] == [(45, 33), (20, 30)]
+
+
+def test_the_card_holds_no_secrets_of_the_machine(tmp_path):
+    fc.Model(tiny(), CLASSES).save(tmp_path / "a.safetensors")
+    assert str(tmp_path) not in read_card(tmp_path / "a.safetensors").model_dump_json()
