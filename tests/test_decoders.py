@@ -30,7 +30,7 @@ def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
 
 def test_stretching_needs_maps_that_begin_with_the_image():
     assert isinstance(enlarger("bilinear-corners", 2, CELLS, IMAGE, False)[0], Stretch)
-    with pytest.raises(GeometryError, match='use padding "same"'):
+    with pytest.raises(GeometryError, match='with VGG, padding "same"'):
         enlarger("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)
 
 

@@ -10,10 +10,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "fullconv"
 # From the ground up; docs/architecture.md shows the same picture.
 FLOORS = (
     {"errors"},
-    {"atomic", "colors", "config", "geometry", "metrics", "registry", "splits"},
+    {"atomic", "balance", "colors", "config", "geometry", "metrics", "registry", "splits"},
     {"labels"},
     {"layers", "images", "operations", "sample", "sights"},
-    {"brushes", "charts", "gallery", "pickles", "shapes", "tracing", "wire", "vggnames"},
+    {"advisor", "brushes", "charts", "gallery", "pickles", "shapes", "tracing", "wire", "vggnames"},
     {"rewriting"},
     {"dense"},
     {"street"},
@@ -23,7 +23,7 @@ FLOORS = (
     {"model", "weights"},
     {"checkpoint", "run"},
     {"anatomy", "evaluation", "report", "training"},
-    {"conversion", "experiment", "explainers"},
+    {"checks", "conversion", "experiment", "explainers"},
     {"commands"},
     {"__main__"},
 )

@@ -20,6 +20,16 @@ def test_it_is_the_mean_over_valid_pixels():
     assert math.isclose(float(cross_entropy(score, labels)), sum(picked) / len(picked))
 
 
+def test_weights_are_torchs_weighted_mean():
+    score = torch.randn(2, 4, 3, 5, dtype=torch.float64)
+    labels = torch.randint(0, 4, (2, 3, 5))
+    labels[0, 0] = 255
+    weights = torch.tensor([1.0, 2.0, 0.5, 4.0], dtype=torch.float64)
+    expected = torch.nn.CrossEntropyLoss(weights, ignore_index=255)(score, labels)
+    assert torch.isclose(cross_entropy(score, labels, weights), expected)
+    assert cross_entropy(score, torch.full_like(labels, 255), weights) == 0
+
+
 def test_all_void_is_zero_and_so_is_its_gradient():
     score = torch.randn(1, 3, 2, 2, requires_grad=True)
     loss = cross_entropy(score, torch.full((1, 2, 2), 255))

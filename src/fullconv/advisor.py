@@ -40,7 +40,7 @@ class Advice:
     classes: tuple[str, ...]
     masks: int
     bounds: dict[int, Confusion]
-    sizes: tuple[Int64[np.ndarray, " objects"], ...]
+    sizes: tuple[Int64[np.ndarray, " _"], ...]
 
     def size(self, label: int, share: float) -> float:
         """The size that `share` of the class's objects stay below, in pixels; nan without any."""
@@ -103,7 +103,7 @@ def coarse(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "H W
     return answers
 
 
-def object_sizes(labels: UInt8[np.ndarray, "H W"]) -> dict[int, Int64[np.ndarray, " objects"]]:
+def object_sizes(labels: UInt8[np.ndarray, "H W"]) -> dict[int, Int64[np.ndarray, " _"]]:
     """The longer side of the box of each connected region, by class (4 neighbours)."""
     row, start, stop, value = _runs(labels)
     parent = list(range(len(row)))
@@ -174,7 +174,7 @@ def _choice(advice: Advice) -> list[str]:
     )
     reached = ", ".join(f"FCN-{stride}s {percent(mean)}" for stride, mean in means.items())
     return [
-        f"the best mean IU within reach: {reached}; choose FCN-{best}s",
+        f"The best mean IU within reach: {reached}; choose FCN-{best}s",
         *(line for line in lines if line),
     ]
 

@@ -21,7 +21,7 @@ class LayerRow:
         name: the paper's.
         kind: class of the layer.
         shape: (maps, height, width) of its output.
-        parameters: numbers that it holds.
+        parameters: how many it holds.
         multiply_adds: of one image.
         stride: image pixels from one of its pixels to the next; None behind the fusion.
         field: rows of the image that one of its pixels sees; None behind the fusion.
@@ -51,7 +51,7 @@ def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
     taps: dict[str, Tap] = backbone.taps()
     rows: list[LayerRow] = []
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def note(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
         tap = taps.get(names[layer])
         rows.append(
             LayerRow(

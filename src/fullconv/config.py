@@ -82,6 +82,10 @@ class TrainConfig(Settings):
     warmup: int = Field(0, ge=0, le=1_000_000)  # steps
     backbone_lr: float = Field(1.0, ge=0, le=100)  # the backbone's rate over the others'
 
+    balance: Literal["none", "median-freq", "median-share", "enet", "sqrt-inv", "effective"] = (
+        "none"  # weights of unequal classes in the loss; none is the paper's choice
+    )
+
     flip: bool = True
     scale: tuple[float, float] = (0.75, 1.5)  # random zoom
     jitter: float = Field(0.2, ge=0, le=1)  # of brightness, contrast and saturation

@@ -61,6 +61,8 @@ class Plan:
     def end(self, here: CoordMap) -> None:
         """Plan the last step, from `here` to the image."""
         self.final = f"upscore{int(here.scale)}" if self.fusions else "upscore"
+        if self.final in self.layers:  # FCN-2s begins with an upscore2, and would end with one
+            self.final = f"upscore_{self.fusions[-1].skip}"
         self.offset = crop_offset(self.enlarge(self.final, here, IMAGE), IMAGE)
 
 
@@ -134,8 +136,9 @@ def enlarger(
     if kind == "bilinear-corners":
         if not 0 <= here.shift < here.scale:
             raise GeometryError(
-                f"pixels at {here} cannot be stretched from corner to corner: the first of them is "
-                'not the first of the image; use padding "same", or the upsampling "bilinear"'
+                f"pixels at {here} cannot be stretched from corner to corner: the first of them "
+                'does not lie in the image\'s corner; use the upsampling "bilinear", which goes by '
+                'where they lie, or, with VGG, padding "same"'
             )
         return Stretch(), goal
     refused: GeometryError | None = None

@@ -168,7 +168,8 @@ class Experiment:
         config = self.config
         parameters = sum(p.numel() for p in self.model.network.parameters())
         return {
-            "model": f"{config.model}, padding {config.padding}, {parameters / 1e6:.1f} M numbers",
+            "model": f"{config.model}, padding {config.padding}",
+            "parameters": f"{parameters:,}",
             "initial weights": config.weights or "drawn at random",
             "data": f"{config.data}: {len(self.train)} to train, {len(self.val)} to evaluate",
             "photos": f"fitted into {config.size}" if config.size else "at their own size",

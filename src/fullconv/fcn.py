@@ -15,7 +15,7 @@ from fullconv.backbones import backbones, create_classifier, foreign_backbone
 from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
 from fullconv.decoders import Fusion, planned
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.layers import Backbone, Normalise, Stretch, Tap, crop
+from fullconv.layers import Backbone, Normalise, Sides, Stretch, Tap, crop
 from fullconv.mirror import Mirror
 from fullconv.surgery import convolutionalize, headless
 
@@ -136,7 +136,7 @@ class FCN(nn.Module):
     def _backbone(self) -> Backbone:
         return self.backbone  # type: ignore[return-value]
 
-    def _enlarge(self, name: str, score: Tensor, size: Sequence[int]) -> Tensor:
+    def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
         layer = self.get_submodule(name)
         enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
         return enlarged

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from fullconv.errors import GeometryError
 from fullconv.geometry import CoordMap, Field, coord_map, extent, rows
 
+Sides = Sequence[int | torch.SymInt]  # (height, width); symbols while a network is exported
+
 
 @dataclass(frozen=True)
 class Tap:
@@ -206,9 +208,10 @@ class Stretch(nn.Module):
     the image's edges and right in its middle.
     """
 
-    def forward(self, x: Float[Tensor, "B K h w"], size: Sequence[int]) -> Float[Tensor, "B K H W"]:
+    def forward(self, x: Float[Tensor, "B K h w"], size: Sides) -> Float[Tensor, "B K H W"]:
         """Score maps of `size` (height, width)."""
-        return F.interpolate(x, list(size), mode="bilinear", align_corners=True)
+        sides: list[int] = list(size)  # type: ignore[arg-type]
+        return F.interpolate(x, sides, mode="bilinear", align_corners=True)
 
 
 class Unpool(nn.Module):
@@ -248,7 +251,7 @@ class Unpool(nn.Module):
         return f"window={self.window}"
 
 
-def crop(x: Tensor, offset: int, size: Sequence[int], what: str = "score") -> Tensor:
+def crop(x: Tensor, offset: int, size: Sides, what: str = "score") -> Tensor:
     """The window of `size` (height, width) that begins `offset` rows and columns into `x`.
 
     Python's slices that reach past the end are silently short; this is a check.

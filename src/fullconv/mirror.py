@@ -40,7 +40,7 @@ class Mirror(nn.Module):
         self.enter = Chain(_mirrored("enter", width, blocks[0].width, 1, blocks[0].norm))
         for block in blocks:
             self.add_module(f"un{block.pool}", block.unpool)
-            self.add_module(f"back{block.pool}", Chain(_backwards(block)))
+            self.add_module(f"back{block.pool}", Chain(_backwards(block, block is blocks[-1])))
         self.width = blocks[-1].convolutions[0].out_channels
 
     def forward(
@@ -82,8 +82,8 @@ def _blocks(backbone: nn.Module) -> Iterator[_Block]:
     """The backbone block by block, checked to be one that can be mirrored."""
     if not isinstance(backbone, Chain) or not _pools(backbone):
         raise ConfigError(
-            f"un-pooling needs the indices of a chain of max poolings, as VGG is; this backbone "
-            f'is a {type(backbone).__name__} without; use the upsampling "bilinear"'
+            "un-pooling needs a chain of convolutions and max poolings such as VGG; this backbone "
+            f'({type(backbone).__name__}) is none; use the upsampling "bilinear"'
         )
     names: list[str] = []
     convolutions: list[nn.Conv2d] = []
@@ -122,15 +122,16 @@ def _check_size_kept(name: str, layer: nn.Conv2d) -> None:
         )
 
 
-def _backwards(block: _Block) -> Iterator[tuple[str, nn.Module]]:
-    first = True  # the convolution behind the un-pooling sees one value a window, zeros else
+def _backwards(block: _Block, last: bool) -> Iterator[tuple[str, nn.Module]]:
+    # The convolution behind the un-pooling sees one value a window, and zeros else.
+    share = block.unpool.window**-2
     for name, layer in zip(reversed(block.names), reversed(block.convolutions), strict=True):
         # The image's three channels are no features: scores are taken from as many as conv1_1 has.
-        narrow = layer.in_channels if layer.in_channels > 3 else layer.out_channels
+        image = last and layer is block.convolutions[0]
+        narrow = layer.out_channels if image else layer.in_channels
         kernel = int(layer.kernel_size[0])
-        share = block.unpool.window**-2 if first else 1.0
         yield from _mirrored(name, layer.out_channels, narrow, kernel, block.norm, share)
-        first = False
+        share = 1.0
 
 
 def _mirrored(

@@ -74,6 +74,9 @@ class _Recorder(fx.Interpreter):
         result = super().run_node(n)
         if isinstance(result, Tensor):
             n.meta["shape"] = tuple(result.shape)
+        n.meta["several"] = isinstance(result, tuple | list) and any(
+            isinstance(part, Tensor) for part in result
+        )
         return result
 
 
@@ -163,6 +166,11 @@ class _Head:
                 self._finish(node)
                 return
             given = [one for one in node.all_input_nodes if "shape" in one.meta]
+            if node.meta.get("several") and any(one in self.spots for one in given):
+                raise GeometryError(
+                    f"in the classifier's head, {getattr(node.target, '__name__', node.target)} "
+                    "gives several tensors; how to do that at every place is not known"
+                )
             if "shape" in node.meta and given:
                 self._step(node, given)
 

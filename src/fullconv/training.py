@@ -16,6 +16,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
+from fullconv.balance import RULES, Counts
 from fullconv.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.config import TrainConfig
 from fullconv.downloads import IMAGENET, imagenet_weights
@@ -29,6 +30,8 @@ from fullconv.weights import load_weights
 
 # What the number drawn from a key is for; part of the key, so that no two uses share a stream.
 _ORDER, _AUGMENT, _DROPOUT = range(3)
+
+COUNTED = 500  # samples whose pixels decide the class weights
 
 Key = tuple[int, int]  # (epoch, index)
 
@@ -86,6 +89,7 @@ class Training:
         self.done = 0
         model.network.to(self.device)
         self.optimizer = make_optimizer(model.network, config)
+        self.weights = class_weights(data, config.balance, self.device)
 
     def save(self, path: Path, **notes: Any) -> None:
         """Write all that going on needs."""
@@ -119,7 +123,7 @@ class Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(_number(self.config.seed, _DROPOUT, self.done))
             score = self.model.network(batch.image.to(self.device))
-        loss = cross_entropy(score, batch.labels.to(self.device))
+        loss = cross_entropy(score, batch.labels.to(self.device), self.weights)
         if not math.isfinite(loss.item()):
             raise DivergedError(
                 f"the loss became {loss.item()} at step {self.done + 1}, on the samples "
@@ -178,6 +182,20 @@ def new_model(config: TrainConfig, data: Data) -> Model:
         found = imagenet_weights(backbone) if config.weights == IMAGENET else config.weights
         load_weights(network, found)
     return Model(network, data.classes, data.palette, config.size)
+
+
+def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor | None:
+    """What each class weighs in the loss, from at most `COUNTED` samples; None is all the same."""
+    if rule == "none":
+        return None
+    pixels, present = np.zeros((2, len(data.classes)), np.int64)
+    for index in range(0, len(data), max(1, len(data) // COUNTED)):
+        labels = data[index].labels
+        counts = np.bincount(labels.ravel(), minlength=256)[: len(data.classes)]
+        pixels += counts
+        present += labels.size * (counts > 0)
+    weights = RULES[rule](Counts(pixels, present))
+    return torch.tensor(np.nan_to_num(weights), dtype=torch.float32, device=device)
 
 
 def schedule(config: TrainConfig, step: int, steps: int) -> float:

@@ -23,7 +23,12 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+HEAVY = ("densenet121", "resnet50d", "googlenet", "convnext_atto")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in HEAVY else []) for n in CASES]
+)
 def test_derived_is_measured(name):
     network = create_model(f"fcn8s-{name}", 2, **CASES[name])
     taps = network.backbone.taps()

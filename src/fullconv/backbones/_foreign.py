@@ -8,6 +8,7 @@ the head is left away. State-dict keys are the library's own.
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import ceil
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,7 +58,10 @@ class Foreign(nn.Module):
             self.steps[feature] = visit.name
             self._taps[feature] = Tap(visit.result.shape[1], found)
             ends[feature] = visit.result.shape[-1]
-            _place(self, visit.name, classifier.get_submodule(visit.name))
+            _place(self, _own_path(visit.name), classifier.get_submodule(visit.name))
+        self.folders = {path.partition(".")[0] for path in self.steps.values()}
+        self.register_state_dict_post_hook(_their_keys)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_our_keys)  # type: ignore[no-untyped-call]
         self.stride = int(self._taps[self.top].field.stride)
         self._surround(padding, ends)
         self.least = self.stride
@@ -89,7 +93,7 @@ class Foreign(nn.Module):
 
     def _enlarge_least(self) -> None:
         """Find the side of the smallest image, a multiple of the stride, that the layers run on."""
-        layers = nn.Sequential(*(_find(self, path) for path in self.steps.values()))
+        layers = nn.Sequential(*(self._layer(feature) for feature in self.steps))
         while self.least < MOST:
             try:
                 trace(layers, self.least, self.least)
@@ -120,10 +124,10 @@ class Foreign(nn.Module):
         wanted = set(names)
         found: dict[str, Tensor] = {}
         x = self.enlarge(x)
-        for feature, path in self.steps.items():
+        for feature in self.steps:
             if len(found) == len(wanted):
                 break
-            x = _find(self, path)(x)
+            x = self._layer(feature)(x)
             if feature in wanted:
                 surplus = self.surplus[feature]
                 found[feature] = x[..., :-surplus, :-surplus] if surplus else x
@@ -134,7 +138,10 @@ class Foreign(nn.Module):
         height, width = x.shape[-2:]
         return F.pad(x, (self.before, self._after(width), self.before, self._after(height)))
 
-    def _after(self, side: int) -> int:
+    def _layer(self, feature: str) -> nn.Module:
+        return self.get_submodule(_own_path(self.steps[feature]))
+
+    def _after(self, side: Any) -> Any:  # an int, symbolic in an export
         whole = self.before + side + self.behind
         if self.least > self.stride:  # asked first: an export would pin the size to one branch
             whole = max(whole, self.least)
@@ -219,20 +226,34 @@ def _needed(field: Field, end: int) -> int:
 
 
 def _place(root: nn.Module, path: str, layer: nn.Module) -> None:
-    """Hang a layer in under its path; past `add_module`, which refuses names such as "features"."""
+    """Hang a layer in under its path."""
     *folders, last = path.split(".")
     for folder in folders:
         if folder not in root._modules:
-            root._modules[folder] = nn.Module()
-        inner = root._modules[folder]
-        assert inner is not None
-        root = inner
-    root._modules[last] = layer
+            root.add_module(folder, nn.Module())
+        root = root.get_submodule(folder)
+    root.add_module(last, layer)
 
 
-def _find(root: nn.Module, path: str) -> nn.Module:
-    for part in path.split("."):
-        inner = root._modules[part]
-        assert inner is not None
-        root = inner
-    return root
+def _own_path(path: str) -> str:
+    """Where a layer hangs: a folder called like one of our methods ("features") gets a stroke."""
+    folder, dot, rest = path.partition(".")
+    return f"{folder}_{dot}{rest}" if hasattr(Foreign, folder) else path
+
+
+def _their_keys(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:
+    """A state dict of ours gets the library's keys."""
+    _rename(state, prefix, {_own_path(folder): folder for folder in module.folders})  # type: ignore[union-attr]
+
+
+def _our_keys(module: nn.Module, state: dict[str, Any], prefix: str, *rest: Any) -> None:
+    """A state dict with the library's keys gets ours."""
+    _rename(state, prefix, {folder: _own_path(folder) for folder in module.folders})  # type: ignore[union-attr]
+
+
+def _rename(state: dict[str, Any], prefix: str, folders: dict[str, str]) -> None:
+    for key in list(state):  # all of them, or their order would change
+        folder, dot, rest = key.removeprefix(prefix).partition(".")
+        value = state.pop(key)
+        mine = key.startswith(prefix)
+        state[f"{prefix}{folders.get(folder, folder)}{dot}{rest}" if mine else key] = value

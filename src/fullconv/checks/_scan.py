@@ -18,6 +18,7 @@ from fullconv.images import Header, glance, read_header, read_mask
 Value = int | Color
 SMALL = (64, 72)  # (height, width) of the grey picture: 8 x 9 blocks, from which 64 bits follow
 MOST_VALUES = 1024  # kept of one mask: more than that are no classes
+FRINGED = 0.3  # share of edges that makes a mask an interpolated one; CamVid's stay below 0.06
 _FRINGE_ROWS = 4  # every fourth row tells as much as all of them
 
 

@@ -1,12 +1,13 @@
 """Everything that the checks look at: what every file holds, and which class each value is."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Int64, UInt8
@@ -14,16 +15,16 @@ from jaxtyping import Int64, UInt8
 from fullconv.balance import Counts
 from fullconv.checks._finding import Finding
 from fullconv.checks._inventory import Inventory, take
-from fullconv.checks._scan import SMALL, Fault, MaskFacts, PhotoFacts, Value, count, scan
+from fullconv.checks._scan import FRINGED, SMALL, Fault, MaskFacts, PhotoFacts, Value, count, scan
 from fullconv.colors import Palette
 from fullconv.errors import DataError, LabelError
 from fullconv.formats import formats, open_data, recognise
 from fullconv.formats._masks import MaskTable
 from fullconv.formats.camvid import STRAY, ForgivingColors
-from fullconv.images import Header, read_header, read_image, read_mask, scale_image
+from fullconv.images import Header, read_image, read_mask, scale_image
 from fullconv.sample import VOID, Data, Sample
 
-Shown = Callable[[Iterable[object], int, str], Iterable[object]]
+Shown = Callable[[Iterable[Any], int, str], Iterable[Any]]
 SPLITS = ("train", "val", "test")
 
 
@@ -45,6 +46,16 @@ class Item:
     mask: MaskFacts
     labels: Mapping[int | None, int] = field(default_factory=dict)
 
+    @property
+    def fits(self) -> bool:
+        """Whether both files can be read, have one size and hold nothing but classes."""
+        one, other = self.photo.header, self.mask.header
+        if self.photo.fault or self.mask.fault or not (one and other and self.labels):
+            return False
+        same = other.size == one.size or (one.orientation > 4 and other.size == one.stored)
+        eight_bits = not one.mode.startswith(("I", "F"))
+        return same and eight_bits and None not in self.labels and not is_jpeg(other)
+
 
 @dataclass
 class Survey:
@@ -59,7 +70,8 @@ class Survey:
         refusal: why the classes cannot be told, or the data set not be opened.
         inventory: the files; None for layouts that only their format can read.
         table: what the masks' values mean; None where that cannot be told.
-        read: gives the sample of an item.
+        read: gives the sample of an item that fits.
+        read_labels: gives its labels alone.
     """
 
     source: str
@@ -71,6 +83,7 @@ class Survey:
     inventory: Inventory | None = None
     table: MaskTable | None = None
     read: Callable[[Item], Sample] | None = None
+    read_labels: Callable[[Item], UInt8[np.ndarray, "H W"]] | None = None
 
     def of(self, split: str) -> list[Item]:
         """The items of one split."""
@@ -103,13 +116,13 @@ class Survey:
         """Pixels of each class."""
         items = self.items if split is None else self.of(split)
         rows = [[item.labels.get(label, 0) for label in range(len(self.classes))] for item in items]
-        return np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0)
+        return np.asarray(np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0))
 
     def images(self, split: str | None = None) -> Int64[np.ndarray, " K"]:
         """Images that hold each class."""
         items = self.items if split is None else self.of(split)
         rows = [[label in item.labels for label in range(len(self.classes))] for item in items]
-        return np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0)
+        return np.asarray(np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0))
 
     @cached_property
     def counts(self) -> Counts:
@@ -146,7 +159,7 @@ def survey(source: str, split: str | None, progress: Shown, workers: int | None 
     threads = workers or min(8, os.cpu_count() or 1)
     with ThreadPoolExecutor(threads) as pool:
         facts = pool.map(scan, [pair for _, pair in jobs])
-        seen = [one for one in progress(facts, len(jobs), "reading") if isinstance(one, tuple)]
+        seen = [*progress(facts, len(jobs), "reading")]
     items = [Item(pair.name, name, *two) for (name, pair), two in zip(jobs, seen, strict=True)]
     found = Survey(source, layout, items, inventory=inventory)
     _resolve(found, inventory)
@@ -186,8 +199,10 @@ def _resolve(found: Survey, inventory: Inventory) -> None:
         for value in item.mask.counts:
             if value not in labels:
                 labels[value] = _label(table, value)
-        found.items[place] = replace(item, labels=_counted(item.mask, labels, table))
-    found.read = lambda item: _sample(item, table)
+        if not is_jpeg(item.mask.header) and item.mask.fringe <= FRINGED:  # else: no true labels
+            found.items[place] = replace(item, labels=_counted(item.mask, labels, table))
+    found.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
+    found.read_labels = lambda item: _labels(item, table)
 
 
 def _tells(mask: MaskFacts) -> bool:
@@ -222,10 +237,8 @@ def _counted(
     return counted
 
 
-def _sample(item: Item, table: MaskTable) -> Sample:
-    like = read_header(item.photo.path)
-    labels = table(read_mask(item.mask.path, like), str(item.mask.path))
-    return Sample(read_image(item.photo.path), labels, item.name)
+def _labels(item: Item, table: MaskTable) -> UInt8[np.ndarray, "H W"]:
+    return table(read_mask(item.mask.path, item.photo.header), str(item.mask.path))
 
 
 def _of_samples(source: str, layout: str, split: str | None, progress: Shown) -> Survey:
@@ -247,17 +260,12 @@ def _of_samples(source: str, layout: str, split: str | None, progress: Shown) ->
     first = next(iter(opened.values()))
     found.classes, found.palette = first.classes, first.palette
     jobs = [(name, index) for name, data in opened.items() for index in range(len(data))]
-    for name, index in _each(progress(jobs, len(jobs), "reading")):
+    for name, index in progress(jobs, len(jobs), "reading"):
         found.items.append(_item(opened[name], name, index))
     places = {(name, data.names[i]): i for name, data in opened.items() for i in range(len(data))}
     found.read = lambda item: opened[item.split][places[item.split, item.name]]
+    found.read_labels = lambda item: opened[item.split][places[item.split, item.name]].labels
     return found
-
-
-def _each(jobs: Iterable[object]) -> Iterator[tuple[str, int]]:
-    for job in jobs:
-        if isinstance(job, tuple):
-            yield job
 
 
 def _item(data: Data, split: str, index: int) -> Item:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from fullconv.anatomy import LayerRow
     from fullconv.fcn import FCN
 
-TITLES = ("layer", "kind", "output", "numbers", "multiply-adds", "stride", "field")
+TITLES = ("layer", "kind", "output", "parameters", "multiply-adds", "stride", "field")
 
 
 def command(
@@ -27,7 +27,7 @@ def command(
     size: Annotated[str, typer.Option(metavar="HxW", help="Of the image.")] = "500x500",
     json: Json = None,
 ) -> None:
-    """Show every layer (output, numbers, multiply-adds, stride, field) and how the crops follow."""
+    """Show every layer: output, parameters, multiply-adds, stride, field; and how crops follow."""
     from fullconv.anatomy import anatomy, derivation, on_meta
     from fullconv.config import Architecture, Normalisation
     from fullconv.model import model_file, read_card
@@ -75,9 +75,9 @@ def _cells(row: "LayerRow") -> tuple[str, ...]:
 
 
 def _totals(rows: "list[LayerRow]", what: str) -> None:
-    numbers = sum(row.parameters for row in rows)
+    parameters = sum(row.parameters for row in rows)
     work = sum(row.multiply_adds for row in rows)
-    say(f"{what}: {numbers:,} numbers, {work / 1e9:.2f} billion multiply-adds")
+    say(f"{what}: {parameters:,} parameters, {work / 1e9:.2f} billion multiply-adds")
 
 
 def _values(rows: "list[LayerRow]", network: "FCN") -> dict[str, Any]:

@@ -59,6 +59,10 @@ def command(
     warmup: Annotated[int | None, typer.Option(help="Steps to the full rate.")] = None,
     upsampling: Annotated[str | None, typer.Option(help=UPSAMPLING)] = None,
     fusing: Annotated[str | None, typer.Option(help=FUSING)] = None,
+    balance: Annotated[
+        str | None,
+        typer.Option(help="Class weights: none, median-freq, enet, sqrt-inv, effective."),
+    ] = None,
     learn_upsampling: Annotated[
         bool | None, typer.Option("--learn-upsampling", help="Train the upsampling too.")
     ] = None,
@@ -94,6 +98,7 @@ def command(
         "optimizer": optimizer,
         "schedule": schedule,
         "warmup": warmup,
+        "balance": balance,
         "upsampling": upsampling,
         "fusing": fusing,
         "learn_upsampling": learn_upsampling,
@@ -199,9 +204,10 @@ def _announce(experiment: "Experiment", quiet: bool) -> None:
         return
     config, training = experiment.config, experiment.training
     parameters = sum(p.numel() for p in experiment.model.network.parameters())
+    train, val = len(experiment.train), len(experiment.val)
     say(
-        f"model {config.model} ({parameters / 1e6:.1f} M numbers), {len(experiment.train)} photos "
-        f"to train and {len(experiment.val)} to evaluate, {len(experiment.model.classes)} classes, "
+        f"model {config.model} ({parameters / 1e6:.1f} M parameters), {train} photos to train and "
+        f"{val} to evaluate, {len(experiment.model.classes)} classes, "
         f"{training.steps} steps of {training.batch}, on {training.device}"
     )
     if experiment.split_note:

@@ -46,7 +46,7 @@ def measure(backbone: nn.Module, feature: str) -> Measured:
         GeometryError: every pixel of a large image has an influence.
     """
     flat = _flattened(deepcopy(backbone))
-    taps: dict[str, Tap] = flat.taps()  # type: ignore[operator,assignment]
+    taps: dict[str, Tap] = flat.taps()  # type: ignore[operator]
     expected = taps[feature].field  # says only how large an image has to be
     stride = int(expected.stride)
     long = stride * -(-(expected.size + 8 * stride) // stride)

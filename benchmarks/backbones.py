@@ -1,0 +1,71 @@
+"""FCN-8s on other people's networks: `python benchmarks/backbones.py`.
+
+Parameters, multiply-adds on an image of 512 x 512, the crops that were derived, the field of the
+coarsest feature, and whether the derived coordinate maps and fields of that feature and of the
+skips are what the gradient shows. "unbounded": squeeze-excite or the like averages over the whole
+image, so that every pixel has an influence and the gradient cannot tell.
+"""
+
+import sys
+import warnings
+
+import torch
+
+from fullconv.anatomy import anatomy, on_meta
+from fullconv.config import Architecture, Normalisation
+from fullconv.errors import GeometryError
+from fullconv.explainers.field_by_gradient import measure
+from fullconv.fcn import create_model
+
+NAMES = (
+    *("vgg16", "vgg16_bn", "alexnet", "resnet18", "resnet50", "densenet121", "googlenet"),
+    *("inception_v3", "mobilenet_v2", "mobilenet_v3_large", "squeezenet1_1"),
+    *("shufflenet_v2_x1_0", "mnasnet1_0", "regnet_y_400mf", "efficientnet_b0"),
+    *("convnext_tiny", "tf_efficientnet_lite0", "resnet50d", "hgnetv2_b0", "regnetx_002"),
+    *("repvgg_a0", "dla34", "convnextv2_atto", "ghostnet_100", "vit_b_16", "swin_t"),
+)
+CLASSES = 21
+
+
+def row(name: str) -> list[str]:
+    """One line of the table."""
+    model = f"fcn8s-{name}"
+    try:
+        network = create_model(model, CLASSES)
+    except GeometryError as error:
+        return [name, "", "", "", "", f"refused: {str(error).partition(': ')[2]}"]
+    flat = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+    shapes = on_meta(Architecture(name=model, classes=CLASSES), flat)
+    cost = sum(layer.multiply_adds for layer in anatomy(shapes, 512, 512))
+    taps = network.backbone.taps()
+    features = (network.top, *network.skips)
+    bounded = [name for name in features if taps[name].field.bounded]
+    right = [measure(network.backbone, name).agrees(taps[name].field) for name in bounded]
+    verdict = f"{sum(right)} of {len(right)} right" if right else ""
+    if len(bounded) < len(features):
+        verdict = ", ".join(filter(None, [verdict, f"{len(features) - len(bounded)} unbounded"]))
+    parameters = sum(parameter.numel() for parameter in network.parameters())
+    offsets = ", ".join(map(str, network.offsets()))
+    top = taps[network.top].field
+    return [
+        name,
+        f"{parameters / 1e6:.1f} M",
+        f"{cost / 1e9:.1f} G",
+        offsets,
+        str(top.size),
+        verdict,
+    ]
+
+
+def main(names: list[str]) -> None:
+    """Print the table, as Markdown."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    print("| FCN-8s on | parameters | multiply-adds | crops | field | coordinate maps |")
+    print("|---|---|---|---|---|---|")
+    for name in names:
+        print("| " + " | ".join(row(name)) + " |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(NAMES))

@@ -1,0 +1,78 @@
+"""The data doctor: what is wrong with a data set, before a training finds out.
+
+One file a group of findings; this folder is the list of them. A check takes the survey (what every
+file holds) and yields findings. Nothing here changes the data set.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from fullconv.checks._finding import SEVERITIES, Finding
+from fullconv.checks._survey import Shown, survey
+from fullconv.checks._survey import Survey as Survey
+from fullconv.registry import Registry
+
+Check = Callable[[Survey], Iterable[Finding]]
+
+checks: Registry[Check] = Registry("fullconv.checks", "check")
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the check found.
+
+    Attributes:
+        survey: what every file holds.
+        findings: errors first, then warnings, then notes; equal codes together.
+    """
+
+    survey: Survey
+    findings: tuple[Finding, ...]
+
+    def of(self, severity: str) -> list[Finding]:
+        """The findings of one severity."""
+        return [finding for finding in self.findings if finding.severity == severity]
+
+    @property
+    def verdict(self) -> str:
+        """How many findings there are of each severity, as a sentence."""
+        counts = [(len(self.of(severity)), severity) for severity in SEVERITIES]
+        said = [f"{number} {what}{'s' * (number != 1)}" for number, what in counts if number]
+        return f"{', '.join(said)}." if said else "No findings: the data set is clean."
+
+    @property
+    def groups(self) -> dict[str, list[Finding]]:
+        """The findings by code, in their order."""
+        groups: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            groups.setdefault(finding.code, []).append(finding)
+        return groups
+
+
+def _silently(items: Iterable[object], total: int, what: str) -> Iterable[object]:
+    return items
+
+
+def examine(
+    source: str, split: str | None = None, progress: Shown = _silently, workers: int | None = None
+) -> Diagnosis:
+    """Check a data set.
+
+    Args:
+        source: a folder, FORMAT:PATH or scenes:N.
+        split: "train", "val", ...; None is all of it.
+        progress: wraps what is gone through: (items, number, what) -> items.
+        workers: threads that read; None is one a core.
+
+    Raises:
+        DataError: there is no such data set, or its layout cannot be told.
+    """
+    seen = survey(source, split, progress, workers)
+    found = [finding for name in checks for finding in checks[name](seen)]
+    first: dict[str, int] = {}
+    for finding in found:
+        rank = SEVERITIES.index(finding.severity)
+        first[finding.code] = min(rank, first.get(finding.code, rank))
+    codes = [*first]
+    found.sort(key=lambda one: (first[one.code], codes.index(one.code), one.severity))
+    return Diagnosis(seen, tuple(found))

@@ -1,0 +1,52 @@
+"""Photos without masks, masks without photos, two files of one stem, lists that name nothing."""
+
+from collections.abc import Iterator
+
+from fullconv.checks import checks
+from fullconv.checks._finding import Finding
+from fullconv.checks._survey import Survey
+
+
+@checks.register("pairs")
+def pairs(survey: Survey) -> Iterator[Finding]:
+    """What has no partner, or more than one."""
+    if survey.refusal and not survey.items:
+        remedy = "correct what it names, and check again"
+        yield survey.about(
+            "not-readable", survey.source, survey.refusal, "a data set that opens", remedy
+        )
+    stock = survey.inventory
+    if stock is None:
+        return
+    for path in stock.photos:
+        yield survey.about(
+            "mask-missing",
+            path,
+            "a photo without a mask",
+            "a mask of the same stem",
+            "add the mask, or take the photo out",
+        )
+    for path in stock.masks:
+        yield survey.about(
+            "photo-missing",
+            path,
+            "a mask without a photo",
+            "a photo of the same stem",
+            "add the photo, or take the mask out",
+        )
+    for one, other in stock.doubles:
+        yield survey.about(
+            "one-stem-twice",
+            other,
+            f"the same stem as {survey.shown(one)}",
+            "one file a stem",
+            "rename or remove one of the two",
+        )
+    for path, sentence in stock.lines:
+        yield survey.about(
+            "list-line",
+            path,
+            sentence,
+            "a photo and a mask for each line",
+            "add the file, or take the line out of the list",
+        )

@@ -1,0 +1,147 @@
+import shutil
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from faultysets import SEEDS, build, interpolated_within
+from fullconv.checks import checks, examine
+from fullconv.checks._scan import fringe
+from fullconv.checks.masks import encodings
+
+LAYOUTS = ("folders", "voc", "camvid")
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    return {layout: build(layout, tmp_path_factory.mktemp(layout)) for layout in LAYOUTS}
+
+
+@pytest.fixture
+def fresh(clean, tmp_path):
+    def copy(layout):
+        shutil.copytree(clean[layout].folder, tmp_path / "set", symlinks=True)
+        return type(clean[layout])(
+            layout, tmp_path / "set", clean[layout].classes, clean[layout].void
+        )
+
+    return copy
+
+
+def fingerprint(folder):
+    return {path: (path.lstat().st_mtime_ns, path.lstat().st_size) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_clean_set_has_no_finding(clean, layout):
+    found = examine(str(clean[layout].folder), workers=1)
+    assert found.survey.layout == layout
+    assert found.findings == ()
+    assert len(found.survey.items) == 20
+
+
+def test_drawn_scenes_have_no_finding():
+    assert examine("scenes:24").findings == ()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("fault", SEEDS)
+def test_a_seeded_fault_is_found(fresh, layout, fault):
+    made = fresh(layout)
+    seed, code = SEEDS[fault]
+    seed(made)
+    before = fingerprint(made.folder)
+    found = examine(str(made.folder), workers=1)
+    codes = Counter(finding.code for finding in found.findings)
+    assert codes[code if isinstance(code, str) else code[layout]], found.findings
+    assert fingerprint(made.folder) == before
+    for finding in found.findings:
+        assert finding.file and finding.found and finding.expected and finding.remedy
+
+
+def test_one_bad_file_hides_no_other(fresh):
+    made = fresh("folders")
+    faults = ("truncated photo", "value too large", "the same photo in train and val")
+    for number, fault in enumerate(faults):
+        shifted = type("Shifted", (), {})()
+        shifted.photo = lambda split, index, n=number: made.photo(split, index + n)
+        shifted.mask = lambda split, index, n=number: made.mask(split, index + n)
+        SEEDS[fault][0](shifted)
+    codes = {finding.code for finding in examine(str(made.folder), workers=1).findings}
+    assert {"damaged", "value-outside", "duplicate"} <= codes
+
+
+def test_a_faulty_value_is_named_with_its_pixels(fresh):
+    made = fresh("folders")
+    raw = np.array(Image.open(made.mask("val", 0)))
+    raw[5, 5:12] = 7
+    Image.fromarray(raw).save(made.mask("val", 0))
+    (finding,) = examine(str(made.folder), workers=1).findings
+    assert finding.file == str(made.mask("val", 0).relative_to(made.folder))
+    assert "7 at 7 pixels" in finding.found
+    assert "0 to 3" in finding.expected
+
+
+def test_interpolation_between_classes_is_seen_at_the_edges(fresh):
+    made = fresh("folders")
+    interpolated_within(made)
+    codes = [finding.code for finding in examine(str(made.folder), workers=1).findings]
+    assert codes == ["interpolated-mask"]
+
+
+def test_edges_of_drawn_masks_are_no_fringes():
+    labels = np.random.default_rng(0).integers(0, 12, (12, 16)).repeat(8, 0).repeat(8, 1)
+    assert fringe(labels) == 0.0
+    large = Image.fromarray(labels.astype(np.float32))
+    soft = np.array(large.resize((512, 384), Image.Resampling.BILINEAR)).round().astype(np.uint8)
+    assert fringe(soft) > 0.6
+
+
+def test_numbered_photos_of_different_things_are_no_clip(fresh):
+    made = fresh("folders")  # the stems are numbered, the photos unrelated
+    assert "neighbouring-frames" not in {f.code for f in examine(str(made.folder)).findings}
+
+
+def test_the_encoding_is_named(clean):
+    kinds = {layout: encodings(examine(str(made.folder)).survey) for layout, made in clean.items()}
+    assert kinds["voc"] == {"palette indices": 20}
+    assert kinds["folders"] == {"grey indices": 20}
+
+
+def test_ids_from_1_are_found_without_declared_classes(fresh):
+    made = fresh("folders")
+    SEEDS["ids from 1"][0](made)
+    (made.folder / "classes.txt").unlink()
+    codes = [finding.code for finding in examine(str(made.folder), workers=1).findings]
+    assert codes == ["ids-from-1"]
+
+
+def test_binary_masks_of_two_classes_are_a_note(fresh):
+    made = fresh("folders")
+    (made.folder / "classes.txt").write_text("other\nroad\n")
+    made.masks(lambda raw: np.where(raw == 1, 255, 0).astype(np.uint8))
+    found = examine(str(made.folder), workers=1)
+    assert [(f.code, f.severity) for f in found.findings] == [("binary-mask", "note")]
+    assert encodings(found.survey) == {"binary 0-255": 20}
+
+
+def test_label_ids_of_cityscapes_are_named(fresh):
+    made = fresh("folders")
+    (made.folder / "classes.txt").write_text("".join(f"class {i}\n" for i in range(19)))
+    ids = np.array([7, 8, 11, 26] + [0] * 252, np.uint8)
+    made.masks(lambda raw: ids[raw])
+    codes = [finding.code for finding in examine(str(made.folder), workers=1).findings]
+    assert codes[0] == "label-ids"
+    assert "value-outside" not in codes
+
+
+def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
+    (finding,) = examine(str(shared("camvid"))).findings
+    assert finding.severity == "warning"
+    for part in ("0016E5", "07959 to 08159", "07920 before", "08190.. after", "one short stretch"):
+        assert part in finding.found
+
+
+def test_the_list_of_checks_is_the_folder():
+    assert {*checks} == {"classes", "clips", "duplicates", "files", "masks", "pairs"}
