@@ -5,6 +5,7 @@ their forward, layers of their own; what they all do in the end is call PyTorch'
 are watched here on tensors without numbers, so that no class of layer needs to be known.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -257,9 +258,10 @@ def trace(network: nn.Module, height: int, width: int) -> Trace:
         try:
             found.top.result = torch.func.functional_call(network, shapes, (image,))
         except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
-            reason = str(error).partition("\n")[0]
+            # A rewritten forward puts the names of its steps where numbers were.
+            reason = re.sub(r" \(Proxy\(\w+\)\)", "", str(error).partition("\n")[0])
             raise GeometryError(
-                f"{type(network).__name__} does not run on an image of {height} x {width}: {reason}"
+                f"it does not run on an image of {height} x {width}: {reason}"
             ) from error
     return found
 
