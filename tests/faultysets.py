@@ -49,7 +49,7 @@ class Set:
 
 def stem_of(split, index):
     # Numbers, umlauts and spaces (but VOC's and CamVid's lists part words at spaces): no faults.
-    return f"fotö_{split}_{index:03d}"
+    return f"fotö_{index + TRAIN * (split == 'val'):03d}"
 
 
 def draw_photo(seed, size=SIZE):
@@ -155,7 +155,7 @@ def interpolated_within(made):
 
 def near(made):
     picture = np.array(Image.open(made.photo("train", 3))).astype(np.float64)
-    noise = np.random.default_rng(5).normal(0, 3, picture.shape)
+    noise = np.random.default_rng(5).normal(0, 25, picture.shape)
     changed = (picture * 0.9 + 8 + noise).clip(0, 255).astype(np.uint8)
     Image.fromarray(changed).save(made.photo("val", 1))
 

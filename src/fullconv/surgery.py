@@ -117,12 +117,13 @@ def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
     reshaped: list[str] = []
     left_over: list[str] = []
     for name, array in arrays.items():
+        if array.is_floating_point() and not array.isfinite().all():
+            raise WeightsError(f"the array {name} holds numbers that are not finite; none was used")
+    for name, array in arrays.items():
         target = state.get(bare(name))
         if target is None or not _fits(array, target):
             left_over.append(name)
             continue
-        if array.is_floating_point() and not array.isfinite().all():
-            raise WeightsError(f"the array {name} holds numbers that are not finite; none was used")
         (taken if array.shape == target.shape else reshaped).append(name)
         target.copy_(array.reshape(target.shape))
     given = {bare(name) for name in (*taken, *reshaped)}
@@ -139,5 +140,6 @@ def bare(name: str) -> str:
 def _fits(array: Tensor, target: Tensor) -> bool:
     if array.shape == target.shape:
         return True
-    # A matrix over flattened maps is the convolution over them; so are 1 x 1 and vector forms.
-    return array.numel() == target.numel() and array.shape[:1] == target.shape[:1]
+    # A matrix over flattened maps is the convolution over them, and the other way round.
+    flat = array.ndim == 2 or target.ndim == 2
+    return flat and array.numel() == target.numel() and array.shape[:1] == target.shape[:1]

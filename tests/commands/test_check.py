@@ -33,7 +33,7 @@ def test_an_error_exits_with_4_and_names_the_file(photos, capsys):
     rewrite(photos.mask("val", 1), swapped(2, 9))
     assert check(photos, "--quiet") == 4
     said = capsys.readouterr().out
-    assert "ERROR  masks/val/fotö_val_001.png: the value 9 at" in said
+    assert "ERROR  masks/val/fotö_015.png: the value 9 at" in said
     assert 'add "9 NAME"' in said
     assert "1 error." in said
     page = (photos.folder.parent / "runs/check/photos-001/report.html").read_text()

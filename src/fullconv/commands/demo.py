@@ -16,7 +16,7 @@ NEW_PHOTOS = 4
 
 def command(
     out: Out = Path("runs"),
-    epochs: Annotated[int, typer.Option(help="Times through the scenes.")] = 16,
+    epochs: Annotated[int, typer.Option(help="Times through the scenes.")] = 32,
     seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -33,15 +33,17 @@ def command(
     began = time.monotonic()
     config = RunConfig.checked(
         data=TRAINED_ON,
-        model="fcn4s-vgg11_bn",
+        model="fcn4s-vgg13_bn",  # people and poles are a few pixels wide
         width=0.25,
-        hidden=256,
+        hidden=64,
         epochs=epochs,
-        batch=8,
-        lr=2e-3,
+        batch=4,
+        lr=4e-3,
         warmup=20,
+        scale=(0.9, 1.4),
+        balance="sqrt-inv",
         seed=seed,
-        evaluate_every=2,
+        evaluate_every=4,
     )
     experiment = Experiment(config)
     experiment.enter(create(out, "train", "demo"))
