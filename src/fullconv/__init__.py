@@ -23,6 +23,7 @@ _HOMES = {
     "create_classifier": "backbones",
     "create_model": "fcn",
     "evaluate": "evaluation",
+    "grow": "staging",
     "load": "model",
     "load_weights": "weights",
     "open_data": "formats",
@@ -35,6 +36,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "create_classifier",
     "convolutionalize",
     "load_weights",
+    "grow",
     "Model",
     "load",
     "FCN",
@@ -61,6 +63,7 @@ if TYPE_CHECKING:
     from fullconv.model import Model, load
     from fullconv.prediction import Prediction
     from fullconv.sample import Data, Sample
+    from fullconv.staging import grow
     from fullconv.surgery import convolutionalize
     from fullconv.training import train
     from fullconv.weights import load_weights
