@@ -175,6 +175,7 @@ class Experiment:
             "photos": f"fitted into {config.size}" if config.size else "at their own size",
             "training windows": str(config.crop or "whole photos"),
             "loss": "mean cross entropy over the pixels that are not void",
+            "class weights": config.balance,
             "optimiser": f"{config.optimizer}, rate {config.learning_rate:g}, {config.schedule}",
             "steps": f"{self.training.done} of {self.training.batch} photos ({self.epochs} epochs)",
             "best epoch": str(self.best[1]),

@@ -190,7 +190,11 @@ def _same(saved: "RunConfig", given: dict[str, Any], folder: Path) -> "RunConfig
 
 def anchored(data: str) -> str:
     """DATA with its folder as an absolute path, so that a run can be resumed from anywhere."""
-    return str(Path(data).resolve()) if Path(data).exists() else data
+    kind, colon, path = data.rpartition(":")
+    place, question, options = path.partition("?")
+    if not place or not Path(place).exists():
+        return data
+    return f"{kind}{colon}{Path(place).resolve()}{question}{options}"
 
 
 def stem(data: str) -> str:
