@@ -21,6 +21,7 @@ def imagenet_weights(backbone: str) -> Path:
     """
     from torchvision import models  # slow to import
 
+    backbone = backbone.removeprefix("torchvision_")  # as `create_classifier` takes it
     known = models.list_models(models)
     if backbone not in known:
         raise WeightsError(

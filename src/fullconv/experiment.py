@@ -208,11 +208,11 @@ def typical_size(data: Data, size: tuple[int, int] | None = None) -> tuple[int, 
 
 
 def validation(source: str, train: Data) -> tuple[Data, str]:
-    """The val split, or where there is none the training samples and a note that says so."""
+    """The val split, or where there is none the training samples and a note that says why."""
     try:
         val = open_data(source, "val")
-    except DataError:
-        return train, f"; {NO_SPLIT}"
+    except DataError as error:
+        return train, f"; {NO_SPLIT} ({error})"
     return (val, "") if len(val) else (train, f"; {NO_SPLIT}")
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 from torch import nn
 
 from fullconv.backbones import backbones
-from fullconv.backbones.vgg import HIDDEN, initialise, scaled
+from fullconv.backbones.vgg import HIDDEN, scaled, with_head
 from fullconv.layers import Chain
 
 WIDTHS = (96, 256, 384, 384, 256)
@@ -43,15 +43,8 @@ def alexnet(
     # A split needs equal parts.
     wide = [groups * scaled(channels // groups, width) for channels in WIDTHS]
     around = SAME if padding == "same" else padding
-    layers = list(_convolutions(wide, groups, response_norm, around))
-    layers += [("flatten", nn.Flatten())]
-    inner = wide[-1] * GRID * GRID
-    layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
-    layers += [("fc7", nn.Linear(hidden, hidden)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout())]
-    layers += [("fc8", nn.Linear(hidden, classes))]
-    chain = Chain(layers)
-    initialise(chain)
-    return chain
+    layers = _convolutions(wide, groups, response_norm, around)
+    return with_head(layers, wide[-1] * GRID * GRID, hidden, classes)
 
 
 def _convolutions(

@@ -1,16 +1,18 @@
 """VGG (Simonyan & Zisserman, 2015, table 1), with the layer names of its Caffe model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Literal
 
 from torch import nn
 
+from fullconv import vggnames
 from fullconv.backbones import backbones
 from fullconv.layers import Chain
 
-# Convolutions of each block; every block ends in a pooling that halves the map.
-DEPTHS = {11: (1, 1, 2, 2, 2), 13: (2, 2, 2, 2, 2), 16: (2, 2, 3, 3, 3), 19: (2, 2, 4, 4, 4)}
+# Layers with weights (fc6, fc7 and fc8 among them) -> convolutions of each block; every block ends
+# in a pooling that halves the map.
+DEPTHS = {sum(blocks) + 3: blocks for blocks in vggnames.DEPTHS}
 WIDTHS = (64, 128, 256, 512, 512)
 HIDDEN = 4096  # of fc6 and fc7
 GRID = 7  # pool5's rows and columns on an image of 224 x 224: what fc6 sees
@@ -40,9 +42,22 @@ def vgg(
     """
     hidden = hidden or scaled(HIDDEN, width)
     around = 1 if padding == "same" else padding
-    layers = list(_blocks(DEPTHS[depth], batch_norm, width, around, ceil_mode))
-    inner = scaled(WIDTHS[-1], width) * GRID * GRID
-    layers += [("flatten", nn.Flatten())]
+    layers = _blocks(DEPTHS[depth], batch_norm, width, around, ceil_mode)
+    return with_head(layers, scaled(WIDTHS[-1], width) * GRID * GRID, hidden, classes)
+
+
+def with_head(
+    features: Iterable[tuple[str, nn.Module]], inner: int, hidden: int, classes: int
+) -> Chain:
+    """The features and behind them fc6, fc7 and fc8, with fresh weights: AlexNet's head and VGG's.
+
+    Args:
+        features: named layers.
+        inner: numbers that fc6 takes of an image.
+        hidden: width of fc6 and fc7.
+        classes: scores to give.
+    """
+    layers = [*features, ("flatten", nn.Flatten())]
     layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
     layers += [("fc7", nn.Linear(hidden, hidden)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout())]
     layers += [("fc8", nn.Linear(hidden, classes))]
