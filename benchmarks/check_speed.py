@@ -1,25 +1,25 @@
 """How many photos with masks a second `fullconv check` reads: threads against processes.
 
-Run: python benchmarks/check_speed.py [FOLDER]. Without a folder it draws scenes of 480 x 360 as
-JPEG, PNG and lossless WebP with PNG masks. The goal is 200 a second on 2 cores. CPU time stands
-beside wall time, since on a busy machine only the former says what the work costs.
+Run: python benchmarks/check_speed.py [DATA]. Without DATA it draws scenes of 480 x 360 as JPEG, PNG
+and lossless WebP with PNG masks, and as YOLO's polygons, which the format paints. The goal is 200 a
+second on 2 cores. CPU time stands beside wall time, since on a busy machine only the former says
+what the work costs: 10 ms each are 200 a second on 2 cores.
 """
 
-import multiprocessing
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from time import perf_counter, process_time
 
+import numpy as np
 import torch
 from PIL import Image
 
-from fullconv.checks._inventory import take
+from fullconv.checks._cores import over
+from fullconv.checks._reading import Scan, scanner
 from fullconv.checks._scan import scan
-from fullconv.formats import open_data, recognise
-from fullconv.formats._pairs import Pair
+from fullconv.formats import Pair, inventory, open_data
 from fullconv.images import scale_image, scale_labels
 
 PHOTOS = 200
@@ -40,37 +40,72 @@ def draw(folder: Path, suffix: str) -> list[Pair]:
     return pairs
 
 
-def measure(what: str, pairs: list[Pair]) -> None:
+def draw_polygons(folder: Path) -> None:
+    """Drawn scenes as a data set of YOLO's."""
+    data = open_data(f"scenes:{PHOTOS}", "train")
+    for name in ("images/train", "labels/train"):
+        (folder / name).mkdir(parents=True)
+    names = ", ".join(data.classes)
+    (folder / "data.yaml").write_text(f"train: images/train\nnames: [{names}]\n")
+    for number in range(PHOTOS):
+        sample = data[number % len(data)]
+        image = Image.fromarray(scale_image(sample.image, SIZE))
+        image.save(folder / f"images/train/{number}.jpg")
+        labels = scale_labels(sample.labels, SIZE)
+        lines = [line for label in range(len(data.classes)) for line in stripes(labels, label)]
+        (folder / f"labels/train/{number}.txt").write_text("".join(lines))
+
+
+def stripes(labels: np.ndarray, label: int) -> Iterable[str]:
+    """Polygons of 12 corners or more, about as many as a person draws."""
+    for top in range(0, SIZE[0], 60):
+        rows, columns = np.nonzero(labels[top : top + 60] == label)
+        if rows.size < 50:
+            continue
+        edge = sorted({*rows.tolist()})[::6]
+        left = [(columns[rows == row].min(), top + row) for row in edge]
+        right = [(columns[rows == row].max() + 1, top + row) for row in edge[::-1]]
+        points = [f"{x / SIZE[1]:.5f} {y / SIZE[0]:.5f}" for x, y in left + right]
+        if len(points) > 2:
+            yield f"{label} {' '.join(points)}\n"
+
+
+def measure(what: str, pairs: list[Pair], work: Scan = scan) -> None:
     """One line for each way of working."""
 
-    def timed(how: str, work: Callable[[list[Pair]], Iterable[object]]) -> None:
+    def timed(how: str, run: Callable[[list[Pair]], Iterable[object]]) -> None:
         wall, cpu = perf_counter(), process_time()
-        number = len(list(work(pairs)))
+        number = len(list(run(pairs)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
         own = f"{1000 * cpu / number:5.1f} ms CPU each" if "process" not in how else ""
         print(f"{what:14} {how:12} {number / wall:6.0f} a second  {own}")
 
-    timed("serial", lambda items: map(scan, items))
-    with ThreadPoolExecutor(2) as pool:
-        timed("2 threads", lambda items: pool.map(scan, items))
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("fork")) as processes:
-        timed("2 processes", lambda items: processes.map(scan, items, chunksize=8))
+    timed("serial", lambda items: map(work, items))
+    timed("2 threads", lambda items: over(work, items, 2, python=False))
+    timed("2 processes", lambda items: over(work, items, 2, python=True))
+
+
+def measure_data(source: str | Path) -> None:
+    """Measure a data set as the check reads it."""
+    stock = inventory(source)
+    stock.keep(None)
+    pairs = [pair for pairs in stock.splits.values() for pair in pairs]
+    name = Path(source).name if isinstance(source, str) else "yolo"
+    measure(name, pairs, scan if stock.read is None else scanner(stock))
 
 
 def main() -> None:
-    """Measure the folder that is given, or drawn scenes."""
+    """Measure the data that is given, or drawn scenes."""
     torch.set_num_threads(1)
     if sys.argv[1:]:
-        folder = Path(sys.argv[1])
-        stock = take(folder, recognise(folder))
-        if stock is None:
-            raise SystemExit("only folders, voc and camvid are read file by file")
-        stock.keep(None)
-        measure(folder.name, [pair for pairs in stock.splits.values() for pair in pairs])
+        measure_data(sys.argv[1])
         return
     for suffix in (".jpg", ".png", ".webp"):
         with tempfile.TemporaryDirectory() as folder:
             measure(f"480x360 {suffix}", draw(Path(folder), suffix))
+    with tempfile.TemporaryDirectory() as folder:
+        draw_polygons(Path(folder))
+        measure_data(Path(folder))
 
 
 if __name__ == "__main__":

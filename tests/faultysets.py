@@ -1,8 +1,9 @@
-"""Small data sets in three layouts, drawn by the test, and the faults that are seeded into them."""
+"""Small data sets in five layouts, drawn by the test, and the faults that are seeded into them."""
 
 import struct
 import zlib
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,10 @@ from PIL import Image
 
 SIZE = (48, 64)
 TRAIN, VAL = 14, 6
+LAYOUTS = ("folders", "voc", "camvid", "cityscapes", "yolo")
+# cityscapesscripts/helpers/labels.py: the labelIds that are trained.
+LABEL_IDS = (7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33)
+NAMES = ("background", "road", "tree", "car")
 
 
 @dataclass(frozen=True)
@@ -18,7 +23,7 @@ class Set:
 
     layout: str
     folder: Path
-    classes: int
+    raws: tuple[int, ...]
     void: int
 
     def photo(self, split, index):
@@ -27,6 +32,8 @@ class Set:
             "folders": self.folder / "images" / split / f"{stem}.jpg",
             "voc": self.folder / "JPEGImages" / f"{stem}.jpg",
             "camvid": self.folder / split / f"{stem}.png",
+            "cityscapes": self.folder / f"leftImg8bit/{split}/ulm/{stem}_leftImg8bit.png",
+            "yolo": self.folder / "images" / split / f"{stem}.jpg",
         }[self.layout]
 
     def mask(self, split, index):
@@ -35,6 +42,8 @@ class Set:
             "folders": self.folder / "masks" / split / f"{stem}.png",
             "voc": self.folder / "SegmentationClass" / f"{stem}.png",
             "camvid": self.folder / f"{split}annot" / f"{stem}.png",
+            "cityscapes": self.folder / f"gtFine/{split}/ulm/{stem}_gtFine_labelIds.png",
+            "yolo": self.folder / "labels" / split / f"{stem}.txt",
         }[self.layout]
 
     def every(self):
@@ -43,8 +52,41 @@ class Set:
     def masks(self, change, splits=("train", "val")):
         for split, index in self.every():
             if split in splits:
-                path = self.mask(split, index)
-                Image.fromarray(change(np.array(Image.open(path)))).save(path)
+                rewrite(self.mask(split, index), change)
+
+    def without(self, label, splits=("train", "val")):
+        self.masks(swapped(self.raws[label], self.raws[label - 1]), splits)
+
+
+def load(path):
+    """The raw values of a mask, be it a picture or YOLO's rectangles."""
+    if path.suffix != ".txt":
+        return np.array(Image.open(path))
+    raw = np.zeros(SIZE, np.uint8)
+    for line in path.read_text().splitlines():
+        label, *corners = line.split()
+        left, top, _, _, right, bottom = (float(one) for one in corners[:6])
+        rows = slice(round(top * SIZE[0]), round(bottom * SIZE[0]))
+        raw[rows, round(left * SIZE[1]) : round(right * SIZE[1])] = int(label) + 1
+    return raw
+
+
+def store(path, raw):
+    if path.suffix != ".txt":
+        Image.fromarray(raw).save(path)
+        return
+    (height, width), lines, top = raw.shape, [], 0
+    for row in range(1, height + 1):
+        if row < height and (raw[row] == raw[top]).all():
+            continue
+        edges = [0, *(np.flatnonzero(np.diff(raw[top])) + 1), width]
+        for left, right in pairwise(edges):
+            if label := raw[top, left]:
+                one, other = (f"{x / width:.9f}" for x in (left, right))
+                high, low = (f"{y / height:.9f}" for y in (top, row))
+                lines.append(f"{label - 1} {one} {high} {other} {high} {other} {low} {one} {low}")
+        top = row
+    path.write_text("".join(f"{line}\n" for line in lines))
 
 
 def stem_of(split, index):
@@ -57,34 +99,44 @@ def draw_photo(seed, size=SIZE):
     return Image.fromarray(noise).resize(size[::-1], Image.Resampling.BICUBIC)
 
 
-def draw_mask(seed, classes, void, size=SIZE):
+def draw_mask(seed, raws, void, size=SIZE):
     random = np.random.default_rng(1000 + seed)
-    blocks = np.concatenate([np.arange(classes), random.integers(0, classes, 12)])
-    rows = random.permutation(np.resize(blocks, 24)).reshape(4, 6).astype(np.uint8)
+    blocks = np.concatenate([np.arange(len(raws)), random.integers(0, len(raws), 12)])
+    rows = random.permutation(np.resize(blocks, 24)).reshape(4, 6)
+    rows = np.array(raws, np.uint8)[rows]
     mask = rows.repeat(size[0] // 4, 0).repeat(-(-size[1] // 6), 1)[:, : size[1]].copy()
     mask[:3] = void
     return mask
 
 
 def build(layout, folder):
-    classes, void = (11, 11) if layout == "camvid" else (4, 255)
-    made = Set(layout, folder, classes, void)
+    raws = {"camvid": tuple(range(11)), "cityscapes": LABEL_IDS}.get(layout, (0, 1, 2, 3))
+    made = Set(layout, folder, raws, {"camvid": 11, "cityscapes": 0, "yolo": 0}.get(layout, 255))
     for number, (split, index) in enumerate(made.every()):
         for path in (made.photo(split, index), made.mask(split, index)):
             path.parent.mkdir(parents=True, exist_ok=True)
         draw_photo(number).save(made.photo(split, index))
-        mask = Image.fromarray(draw_mask(number, classes, void))
+        store(made.mask(split, index), draw_mask(number, raws, made.void))
         if layout == "voc":  # palette masks are as good as grey ones
+            mask = Image.open(made.mask(split, index))
             mask.putpalette(np.random.default_rng(0).integers(0, 256, 768, np.uint8).tobytes())
-        mask.save(made.mask(split, index))
-    if layout != "camvid":
-        (folder / "classes.txt").write_text("background\nroad\ntree\ncar\n")
-    for split in ("train", "val") if layout != "folders" else ():
+            mask.save(made.mask(split, index))
+    declare(made)
+    return made
+
+
+def declare(made):
+    """The classes and the lists, where the layout has them."""
+    if made.layout in ("folders", "voc"):
+        (made.folder / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
+    if made.layout == "yolo":
+        content = f"train: images/train\nval: images/val\nnames: [{', '.join(NAMES[1:])}]\n"
+        (made.folder / "data.yaml").write_text(content)
+    for split in ("train", "val") if made.layout in ("voc", "camvid") else ():
         lines = [line_of(made, split, i) for s, i in made.every() if s == split]
-        lists = folder / "ImageSets" / "Segmentation" if layout == "voc" else folder
+        lists = made.folder / "ImageSets" / "Segmentation" if made.layout == "voc" else made.folder
         lists.mkdir(parents=True, exist_ok=True)
         (lists / f"{split}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return made
 
 
 def line_of(made, split, index):
@@ -114,7 +166,7 @@ def swapped(old, new):
 
 
 def rewrite(path, change):
-    Image.fromarray(change(np.array(Image.open(path)))).save(path)
+    store(path, change(load(path)))
 
 
 def cut(path):
@@ -140,7 +192,7 @@ def binary(made):
 
 def interpolated(made):
     path = made.mask("train", 2)
-    large = Image.fromarray(np.array(Image.open(path)) * np.uint8(20))
+    large = Image.fromarray(load(path) * np.uint8(230 // made.raws[-1]))
     large.resize((16, 12)).resize(SIZE[::-1], Image.Resampling.BICUBIC).save(path)
 
 
@@ -169,25 +221,27 @@ def clip(made):
     for place, (split, index) in enumerate(order):
         window = long.crop((place * 3, 0, place * 3 + 64, 48))
         for path in (made.photo(split, index), made.mask(split, index)):
-            moves[path] = path.with_stem(f"clip_{place:03d}")
+            moves[path] = path.with_name(
+                path.name.replace(stem_of(split, index), f"clip_{place:03d}")
+            )
         window.save(made.photo(split, index))
     for old, new in moves.items():
         old.rename(new)
     for path in made.folder.rglob("*.txt"):
         text = path.read_text(encoding="utf-8")
         for old, new in moves.items():
-            text = text.replace(old.stem, new.stem)
+            text = text.replace(old.stem, new.stem)  # lists
         path.write_text(text, encoding="utf-8")
 
 
 def rare(made):
-    made.masks(swapped(3, 2))
+    made.without(3)
     for split in ("train", "val"):
-        rewrite(made.mask(split, 1), lambda raw: _one_pixel(raw))
+        rewrite(made.mask(split, 1), lambda raw: _one_pixel(raw, made.raws[3]))
 
 
-def _one_pixel(raw):
-    raw[20, 20] = 3
+def _one_pixel(raw, value):
+    raw[20, 20] = value
     return raw
 
 
@@ -211,11 +265,25 @@ def copied(made):
     made.photo("val", 2).write_bytes(made.photo("train", 2).read_bytes())
 
 
+def undeclared(made):
+    """A class that is not declared; in YOLO's text the number of the class is wrong."""
+    if made.layout != "yolo":
+        rewrite(made.mask("train", 2), swapped(made.raws[1], 77))
+        return
+    path = made.mask("train", 2)
+    path.write_text("9" + path.read_text()[1:])
+
+
 # What is seeded -> (how, the code that must be found; by layout where it differs).
 SEEDS = {
     "mask missing": (
         lambda m: m.mask("train", 2).unlink(),
-        {"folders": "mask-missing", "voc": "list-line", "camvid": "list-line"},
+        {
+            "folders": "mask-missing",
+            "voc": "list-line",
+            "camvid": "list-line",
+            "cityscapes": "not-readable",
+        },
     ),
     "photo missing": (
         lambda m: m.photo("train", 2).unlink(),
@@ -228,7 +296,7 @@ SEEDS = {
     "EXIF rotation": (turned, "exif-rotation"),
     "RGB mask": (
         colored,
-        {"folders": "rgb-mask", "voc": "value-outside", "camvid": "value-outside"},
+        {None: "rgb-mask", "voc": "value-outside", "camvid": "value-outside"},
     ),
     "RGBA photo": (
         lambda m: draw_photo(2).convert("RGBA").save(m.photo("train", 2), "PNG"),
@@ -242,15 +310,21 @@ SEEDS = {
         lambda m: Image.open(m.mask("train", 2)).convert("L").save(m.mask("train", 2), "JPEG"),
         "jpeg-mask",
     ),
-    "0/255 binary mask": (binary, "binary-mask"),
-    "value too large": (lambda m: rewrite(m.mask("train", 2), swapped(1, 77)), "value-outside"),
+    "0/255 binary mask": (binary, {None: "binary-mask", "cityscapes": "all-void"}),
+    "value too large": (
+        undeclared,
+        {None: "value-outside", "yolo": "labels-refused"},
+    ),
     "ids from 1": (from_one, "ids-from-1"),
-    "class never used": (lambda m: m.masks(swapped(3, 2)), "class-unused"),
-    "class only in val": (lambda m: m.masks(swapped(3, 2), ["train"]), "class-only-in-val"),
-    "class not in val": (lambda m: m.masks(swapped(3, 2), ["val"]), "class-missing"),
+    "class never used": (lambda m: m.without(3), "class-unused"),
+    "class only in val": (lambda m: m.without(3, ["train"]), "class-only-in-val"),
+    "class not in val": (lambda m: m.without(3, ["val"]), "class-missing"),
     "rare class": (rare, "class-rare"),
     "all void": (lambda m: rewrite(m.mask("train", 2), only(m.void)), "all-void"),
-    "all background": (lambda m: rewrite(m.mask("train", 2), only(0)), "all-background"),
+    "all background": (
+        lambda m: rewrite(m.mask("train", 2), only(m.raws[0])),
+        "all-background",
+    ),
     "16-bit photo": (
         lambda m: Image.fromarray(np.zeros(SIZE, np.uint16)).save(m.photo("train", 2), "PNG"),
         "16-bit",
@@ -276,14 +350,38 @@ SEEDS = {
     ),
     "the same photo in train and val": (copied, "duplicate"),
     "nearly the same photo in train and val": (near, "near-duplicate"),
-    "one stem twice": (twice, "one-stem-twice"),
+    "one stem twice": (twice, {None: "one-stem-twice", "yolo": "not-readable"}),
     "tiny photo": (lambda m: draw_photo(2, (20, 20)).save(m.photo("train", 2)), "tiny"),
     "too many pixels": (lambda m: m.photo("train", 2).write_bytes(huge_png()), "too-large"),
     "broken link": (lambda m: link(m.photo("train", 2), "nowhere.jpg"), "broken-link"),
     "looping link": (
         lambda m: link(m.mask("train", 2), m.mask("train", 2).name),
-        "broken-link",
+        {None: "broken-link", "cityscapes": "not-readable"},
     ),
     "interpolated mask": (interpolated, "interpolated-mask"),
     "neighbouring frames": (clip, "neighbouring-frames"),
 }
+
+# Faults that a layout cannot have: YOLO draws its labels as polygons, a photo without a text file
+# is all background there, and Cityscapes' names and numbers are fixed.
+_PICTURE_FAULTS = {
+    *("mask missing", "photo missing", "different size", "EXIF rotation", "RGB mask", "RGBA mask"),
+    *("JPEG mask", "0/255 binary mask", "ids from 1", "all void", "16-bit mask", "truncated mask"),
+    *("zero-byte mask", "looping link", "interpolated mask"),
+}
+_IMPOSSIBLE = {
+    "yolo": _PICTURE_FAULTS,
+    "cityscapes": {"photo missing", "ids from 1", "one stem twice"},
+}
+CASES = [
+    (layout, fault)
+    for layout in LAYOUTS
+    for fault in SEEDS
+    if fault not in _IMPOSSIBLE.get(layout, ())
+]
+
+
+def code_of(layout, fault):
+    """The code that must be found."""
+    codes = SEEDS[fault][1]
+    return codes if isinstance(codes, str) else codes.get(layout, codes.get(None))

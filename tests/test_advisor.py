@@ -1,9 +1,8 @@
 import numpy as np
-import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from fullconv.advisor import FIELD, MOST_MASKS, STRIDES, advise, chosen, coarse, object_sizes
+from fullconv.advisor import FIELD, MOST_MASKS, STRIDES, advise, chosen, coarse
 from fullconv.anatomy import anatomy, on_meta
 from fullconv.config import Architecture, Normalisation
 
@@ -83,31 +82,17 @@ def test_void_is_neither_answered_nor_counted():
     assert np.isnan(empty.bounds[4].mean_iu) and empty.sentences() == []
 
 
-def test_objects_are_the_regions_that_touch_along_an_edge():
-    labels = np.zeros((40, 60), np.uint8)
-    labels[5:15, 5:11] = 1  # 10 high
-    labels[15:20, 11:40] = 1  # touches it at a corner only: 29 wide
-    labels[30:32, 50:53] = 1  # 6 pixels: too small
-    labels[25, 10:30] = labels[26:36, 29] = 2  # an L: 20 wide, 11 high
-    sizes = object_sizes(labels)
-    assert sorted(sizes[1]) == [10, 29]
-    assert sizes[2].tolist() == [20]
-    assert sizes[0].tolist() == [60]
-
-
-def test_regions_are_scipys():
-    ndimage = pytest.importorskip("scipy.ndimage")
-    labels = blobs(5, (90, 130))
-    found = object_sizes(labels)
-    for label in range(4):
-        regions, _ = ndimage.label(labels == label)
-        boxes = ndimage.find_objects(regions)
-        large = [
-            max(box[0].stop - box[0].start, box[1].stop - box[1].start)
-            for number, box in enumerate(boxes, 1)
-            if (regions == number).sum() >= 16
-        ]
-        assert sorted(found[label]) == sorted(large)
+def test_fragments_do_not_hide_how_large_objects_are():
+    labels = np.zeros((500, 500), np.uint8)
+    labels[20:480, 20:480] = 1  # 460 wide
+    labels[::10, :4] = labels[1::10, :4] = labels[2::10, :4] = labels[3::10, :4] = 1
+    advice = advise([labels], ["ground", "field"])
+    assert advice.size(1, 0.5) == 4
+    assert advice.usual_size(1) == 460
+    (line,) = [line for line in advice.sentences() if "sees it" in line or "in part" in line]
+    assert "field" in line and "404" in line
+    small = advise([labels[::2, ::2]], ["ground", "field"])
+    assert not any("in part" in line for line in small.sentences())
 
 
 def test_the_sample_is_fixed_and_bounded():

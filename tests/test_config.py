@@ -13,7 +13,7 @@ def test_settings_survive_yaml(tmp_path):
 
 
 WRONG = [
-    ({"epoch": 3}, "there is no setting 'epoch'; there are: model"),
+    ({"epoch": 3}, "there is no setting 'epoch'; did you mean 'epochs'"),
     ({"epochs": 0}, "epochs is 0: input should be greater than or equal to 1"),
     ({"lr": float("nan")}, "lr is nan"),
     ({"size": (0, 5)}, "size is 0"),

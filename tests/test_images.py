@@ -123,9 +123,9 @@ WRONG = {
     "a bomb": (bomb, "million pixels"),
     "empty": (lambda path: path.write_bytes(b""), "an empty file"),
     "a text": (lambda path: path.write_bytes(b"hello"), "no picture"),
-    "a GIF": (lambda path: Image.fromarray(photo()).save(path, "GIF"), "no picture"),
+    "a GIF": (lambda path: Image.fromarray(photo()).save(path, "GIF"), "a GIF file"),
     "absent": (lambda path: None, "no such file"),
-    "a folder": (lambda path: path.mkdir(), "cannot be opened|no picture"),
+    "a folder": (lambda path: path.mkdir(), "a folder or a device"),
 }
 
 
@@ -148,3 +148,18 @@ def test_labels_are_scaled_without_new_values():
 def test_a_legend_is_as_wide_as_asked():
     strip = images.legend([f"class {i}" for i in range(12)], voc_palette(12), 200)
     assert strip.shape[1] == 200 and strip.shape[0] > 40
+
+
+def test_grey_values_are_kept(tmp_path):
+    values = np.arange(256, dtype=np.uint8).reshape(8, 32)
+    (tmp_path / "a.png").write_bytes(images.encode_grey(values))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.mode == "L" and (np.asarray(picture) == values).all()
+
+
+@pytest.mark.parametrize("text", ["", "a", "photo-001", "x" * 400, "Grüße 🌳.png"])
+def test_a_caption_is_one_line_that_fits(text):
+    strip = images.caption(text, 120)
+    assert strip.shape == (20, 120, 3)
+    assert (strip[:, :2] == 255).all() and (strip[:, -2:] == 255).all(), "nothing is cut off"
+    assert (strip < 128).any() == bool(text)

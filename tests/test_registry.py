@@ -1,7 +1,12 @@
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
+
 import pytest
 
 from fullconv.errors import UnknownNameError
 from fullconv.formats import formats
+from fullconv.registry import Registry
 
 
 def test_the_folder_is_the_list():
@@ -11,3 +16,22 @@ def test_the_folder_is_the_list():
 def test_an_unknown_name_says_the_known_ones():
     with pytest.raises(UnknownNameError, match=r"did you mean 'camvid'.*folders"):
         formats["camvit"]
+
+
+def test_threads_that_ask_at_once_all_see_every_member(tmp_path, monkeypatch):
+    folder = tmp_path / "slowfamily"
+    folder.mkdir()
+    registry = Registry("slowfamily", "member")
+    (folder / "__init__.py").write_text("")
+    for name in ("first", "second"):
+        (folder / f"{name}.py").write_text(
+            f"import time, sharedregistry\ntime.sleep(0.05)\n"
+            f"sharedregistry.registry.register({name!r})({name!r})\n"
+        )
+    shared = ModuleType("sharedregistry")
+    shared.registry = registry
+    monkeypatch.setitem(sys.modules, "sharedregistry", shared)
+    monkeypatch.syspath_prepend(tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        seen = list(pool.map(lambda _: list(registry), range(4)))
+    assert seen == [["first", "second"]] * 4

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fullconv.errors import ConfigError, DataError
-from fullconv.splits import group_of, hash_split
+from fullconv.splits import group_of, grouped_split, grouping, hash_split
 
 NAMES = [f"frame{number:03}" for number in range(50)]
 distinct = st.lists(st.text(min_size=1, max_size=8), unique=True, max_size=40)
@@ -72,3 +72,51 @@ def test_settings_out_of_range_are_refused():
         hash_split(NAMES, 1.5)
     with pytest.raises(ConfigError, match="not a regular expression"):
         hash_split(NAMES, groups="(")
+
+
+@given(distinct, distinct)
+def test_as_many_samples_move_as_are_added_at_most(names, more):
+    old = {names[index] for index in hash_split(names)["val"]}
+    grown = [*names, *(name for name in more if name not in names)]
+    new = {grown[index] for index in hash_split(grown)["val"]}
+    assert len(old ^ (new & set(names))) <= len(grown) - len(names)
+
+
+@pytest.mark.parametrize(
+    ("rule", "name", "group"),
+    [
+        ("clip", "0016E5_00390", "0016E5"),
+        ("clip", "Seq05VD_f00000", "Seq05VD"),
+        ("clip", "aachen_000012_000019", "aachen_000012"),
+        ("clip", "walk__frame12", "walk"),
+        ("clip", "walk__000012", "walk"),
+        ("clip", "leaf12", "leaf"),
+        ("clip", "000012", ""),
+        ("clip", "street", "street"),
+        ("patient", "patient001_frame01", "patient001"),
+        ("patient", "sub-01_ses-02", "sub-01"),
+        ("patient", "TCGA_CS_4941_19960909_1", "TCGA_CS_4941"),
+        ("patient", "P12__slice_3", "P12"),
+        ("patient", "heart", "heart"),
+        ("tile", "area7_512_1024", "area7"),
+        ("tile", "area7_r2_c3", "area7"),
+        ("tile", "M-33-20-D-c-4-2_17", "M-33-20-D-c-4"),
+        ("tile", "top_potsdam_2_10_RGB", "top_potsdam_2_10_RGB"),
+        ("folder", "one__two__a", "one__two"),
+        ("folder", "a", ""),
+        ("folder:1", "one__two__a", "one"),
+        ("folder:2", "one__two__three__a", "one__two"),
+        ("_([a-z]+)_", "x_cat_7", "cat"),
+        ("^[^_]+", "x_cat_7", "x"),
+    ],
+)
+def test_what_a_name_belongs_to(rule, name, group):
+    assert grouping(rule)(name) == group
+
+
+def test_groups_must_hold_something_together():
+    with pytest.raises(DataError, match=r"no two of the 2 samples are of one group.*'a1'"):
+        grouped_split(["a1", "b1"], grouping("patient"))
+    assert set(grouped_split(["a1x1", "a1x2", "b"], lambda name: name[0])) == {"train", "val"}
+    with pytest.raises(ConfigError, match=r"group-by=.* is none of clip, patient, tile, folder"):
+        grouping("(")

@@ -1,11 +1,31 @@
 """Photos and labels move together; labels are never invented; randomness is a function."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
 from fullconv.sample import Sample
-from fullconv.transforms import Crop, Flip, Jitter, Scale, apply, augmentation, fit, generator
+from fullconv.transforms import (
+    FILL,
+    Blur,
+    Crop,
+    Flip,
+    Jitter,
+    Rotate,
+    Scale,
+    apply,
+    augmentation,
+    fit,
+    generator,
+    seen,
+)
+from fullconv.transforms.blur import blurred
+from fullconv.transforms.rotate import rotated
 
 
 def sample(height=20, width=30, seed=0):
@@ -30,6 +50,115 @@ def test_a_window_that_reaches_past_the_photo_is_filled_with_void():
     assert result.labels.shape == (25, 31) == result.image.shape[:2]
     assert (result.labels[20:] == 255).all() and (result.labels[:, 30:] == 255).all()
     assert (result.labels[:20, :30] == sample().labels).all()
+
+
+def rare_in_a_corner():
+    """Three classes of 1, 100 and 2099 pixels, and void."""
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:10, :10] = 2
+    labels[10:20, :20] = 255
+    labels[35, 50] = 7
+    return Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
+
+
+def test_a_class_crop_holds_the_rarest_class_and_a_plain_one_seldom_does():
+    always, never = Crop((9, 11), 1.0), Crop((9, 11))
+    hit = [7 in always(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
+    chance = [7 in never(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
+    assert all(hit) and sum(chance) < 25
+
+
+def test_a_class_crop_is_as_often_as_it_says():
+    some = Crop((3, 3), 0.4)
+    hit = [7 in some(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
+    assert abs(np.mean(hit) - 0.4) < 0.06
+
+
+def test_a_class_crop_shows_its_pixel_at_every_place_of_the_window():
+    step = Crop((4, 5), 1.0)
+    drawn = [step(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
+    places = {tuple(np.argwhere(labels == 7)[0]) for labels in drawn}
+    assert len(places) == 20  # the pixel is far enough from the edges
+    assert all(labels.shape == (4, 5) for labels in drawn)
+
+
+@pytest.mark.parametrize("value", [255, 3])
+def test_a_class_crop_of_one_class_or_none_lies_anywhere(value):
+    labels = np.full((20, 30), value, np.uint8)
+    one = Sample(np.repeat(labels[..., None], 3, 2), labels, "one")
+    for seed in range(5):
+        assert (Crop((40, 6), 1.0)(one, generator(seed)).labels[:20] == value).all()
+
+
+def test_a_quarter_turn_is_exact():
+    before = sample(21, 21)
+    turned = rotated(before, 90)
+    assert (turned.labels == np.rot90(before.labels)).all()
+    assert (turned.image == np.rot90(before.image)).all()
+
+
+@pytest.mark.parametrize(("size", "degrees"), [((40, 60), 7.0), ((51, 30), -23.5), ((1, 9), 4.0)])
+def test_a_turn_takes_each_label_from_where_trigonometry_says(size, degrees):
+    labels = np.random.default_rng(1).integers(0, 200, size).astype(np.uint8)
+    turned = rotated(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
+    angle, (height, width) = np.deg2rad(degrees), size
+    for row in range(height):
+        for column in range(width):
+            place = complex(column - (width - 1) / 2, (height - 1) / 2 - row)
+            place *= np.exp(-1j * angle)  # back to where it came from; up is positive here
+            left, top = place.real + (width - 1) / 2, (height - 1) / 2 - place.imag
+            if min(abs(left % 1 - 0.5), abs(top % 1 - 0.5)) < 1e-3:
+                continue  # halfway between two pixels: either is the nearest
+            inside = 0 <= round(left) < width and 0 <= round(top) < height
+            expected = labels[round(top), round(left)] if inside else 255
+            assert turned[row, column] == expected
+
+
+def test_a_turned_photo_is_interpolated_and_its_corners_are_filled():
+    ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, 0).repeat(3, 2)
+    turned = rotated(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
+    reference = np.array(Image.fromarray(ramp).rotate(10, Image.Resampling.BILINEAR), int)
+    inner = np.abs(turned.image[20:60, 25:75].astype(int) - reference[20:60, 25:75])
+    assert inner.max() <= 1
+    corners = turned.labels == 255
+    assert corners[0, 0] and corners[-1, -1] and not corners[40, 50]
+    assert (turned.image[0, 0] == FILL).all()
+    assert set(np.unique(turned.labels)) == {0, 255}
+
+
+def test_turns_go_both_ways_and_no_farther_than_said():
+    upright = Sample(np.zeros((101, 101, 3), np.uint8), np.zeros((101, 101), np.uint8), "one")
+    upright.labels[:40, 50] = 1  # a pole; its tip tells the angle
+    tips = []
+    for seed in range(60):
+        labels = Rotate(20)(upright, generator(seed)).labels
+        row, column = np.argwhere(labels == 1)[0]
+        tips.append(np.rad2deg(np.arctan2(50 - column, 50 - row)))
+    assert max(tips) > 12 and min(tips) < -12
+    assert max(np.abs(tips)) <= 21
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.7])
+def test_blur_is_gaussian(sigma):
+    filters = pytest.importorskip("scipy.ndimage")
+    image = np.random.default_rng(0).integers(0, 256, (23, 31, 3)).astype(np.uint8)
+    reach = int(np.ceil(3 * sigma))
+    expected = filters.gaussian_filter(
+        image.astype(float), (sigma, sigma, 0), mode="nearest", radius=(reach, reach, 0)
+    )
+    assert np.abs(blurred(image, sigma) - expected).max() <= 0.51
+
+
+def test_blur_leaves_labels_and_draws_how_much():
+    noisy = Sample(
+        np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8), sample().labels, "one"
+    )
+    spreads = []
+    for seed in range(40):
+        result = Blur(2.0)(noisy, generator(seed))
+        assert (result.labels == noisy.labels).all()
+        spreads.append(result.image.std())
+    assert max(spreads) > 0.9 * noisy.image.std() and min(spreads) < 0.3 * noisy.image.std()
 
 
 def test_every_window_can_be_drawn():
@@ -72,6 +201,51 @@ def test_what_is_drawn_follows_from_the_key_alone():
         apply(steps, sample(), generator(*key)) for key in ((1, 2, 3), (1, 2, 3), (1, 2, 4))
     )
     assert first.image.tobytes() == again.image.tobytes() != other.image.tobytes()
+
+
+FULL = TrainConfig(rotate=15, blur=1.5, class_crops=0.5, crop=(24, 24), scale=(0.5, 2.0))
+
+
+class Seen(Dataset):
+    """Keys (epoch, index) -> what training sees of drawn samples."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, key):
+        one = seen(sample(33, 47, seed=key % 6), FULL, key // 6, key % 6)
+        return one.image, one.labels
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_and_threads_draw_the_same(workers, request):
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(2)
+    here = [Seen()[key] for key in range(12)]
+    torch.set_num_threads(1)
+    there = DataLoader(Seen(), batch_size=None, num_workers=workers)
+    for (image, labels), (other, same) in zip(here, there, strict=True):
+        assert (image == other.numpy()).all() and (labels == same.numpy()).all()
+
+
+def test_new_transforms_that_are_off_draw_no_number():
+    """What was trained before they were there must be the same after."""
+    plain = augmentation(TrainConfig(), (16, 16))
+    assert [type(step) for step in plain] == [Flip, Scale, Crop, Jitter]
+    random, same = generator(4), generator(4)
+    Crop((5, 6))(sample(), random)
+    same.integers(20 - 5 + 1)
+    same.integers(30 - 6 + 1)
+    assert random.random() == same.random()
+
+
+def test_all_transforms_together_keep_labels_and_photo_on_each_other():
+    for index in range(6):
+        one = seen(
+            sample(40, 60, index), FULL.model_copy(update={"jitter": 0, "blur": 0}), 0, index
+        )
+        assert one.image.shape == (24, 24, 3) and one.labels.shape == (24, 24)
+        assert set(np.unique(one.labels)) <= {0, 1, 2, 3, 4, 255}
 
 
 def test_augmentation_can_be_switched_off():

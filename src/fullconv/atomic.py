@@ -12,11 +12,15 @@ from fullconv.errors import OutputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     """Give a temporary path in `path`'s folder; when the block ends well, it becomes `path`.
 
     The content is on the disk before the name is (fsync, rename, fsync of the folder), so that a
     kill or a power cut leaves either the old file or the new one.
+
+    Args:
+        path: the file.
+        size: bytes that it will have, for the message where they do not fit.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full; `path` is as it was.
@@ -32,7 +36,9 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError) or not _is_output_error(error):
             raise
-        raise OutputError(_explain(error, path)) from error
+        with suppress(OSError):  # it takes up what is free
+            temporary.unlink()
+        raise OutputError(_explain(error, path, size)) from error
     finally:
         with suppress(OSError):  # the folder itself may be what is wrong
             temporary.unlink(missing_ok=True)
@@ -63,9 +69,24 @@ def building(folder: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Tell what is wrong where `path` cannot be written.
+
+    Raises:
+        OutputError: the folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OutputError) or not _is_output_error(error):
+            raise
+        raise OutputError(_explain(error, path)) from error
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path`, whole or not at all."""
-    with replacing(path) as temporary:
+    with replacing(path, len(content)) as temporary:
         temporary.write_bytes(content)
 
 
@@ -88,7 +109,7 @@ def _sync(path: Path) -> None:
         os.close(handle)
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {
     errno.EEXIST,
     errno.EACCES,
@@ -101,15 +122,21 @@ _REFUSED = {
 
 
 def _is_output_error(error: OSError) -> bool:
-    return error.errno in _FULL | _REFUSED | {errno.EIO}
+    return error.errno in _FULL | _REFUSED | {errno.EIO, errno.EFBIG}
 
 
-def _explain(error: OSError, path: Path) -> str:
+def _explain(error: OSError, path: Path, size: int | None = None) -> str:
+    needed = "" if size is None else f"{size:,} bytes needed, "
     if error.errno in _FULL:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         free = shutil.disk_usage(folder).free
         return (
-            f"{path} could not be written: the disk is full ({free / 2**20:.1f} MiB free); "
+            f"{path} could not be written: the disk is full ({needed}{free:,} free); "
             "make room and run again"
+        )
+    if error.errno == errno.EFBIG:
+        return (
+            f"{path} could not be written: files may not be as large as that here ({needed}see "
+            "`ulimit -f`); raise the limit and run again"
         )
     return f"{path} could not be written: {error.strerror}; choose another folder with --out"

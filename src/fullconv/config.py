@@ -1,6 +1,7 @@
 """Every setting, checked: what a network is built from, and how it is trained."""
 
 import re
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -45,6 +46,8 @@ class Architecture(Settings):
     learn_upsampling: bool = False
     fusing: Fusing = "cascade"
     skip_scales: tuple[float, ...] | None = Field(None, max_length=8)
+    context: int | None = Field(None, ge=1, le=4096)
+    skip_context: int | None = Field(None, ge=1, le=4096)
 
 
 class Normalisation(Settings):
@@ -55,8 +58,19 @@ class Normalisation(Settings):
     order: Literal["rgb", "bgr"] = "rgb"
 
 
+class Stage(Settings):
+    """One of the trainings before the last: a coarser network, from which the next one begins."""
+
+    stride: Literal[32, 16, 8, 4]  # of its network: 32 is FCN-32s
+    lr: float | None = Field(None, gt=0, le=100)  # None: the run's
+    epochs: int | None = Field(None, ge=1, le=100_000)  # None: the run's, or its steps
+
+
 class TrainConfig(Settings):
     """One training run. A run folder's config.yaml holds it, resolved; `--config` takes it back."""
+
+    recipe: str | None = None  # where the settings come from; None: modern
+    stages: tuple[Stage, ...] = Field((), max_length=5)  # coarser networks that come first
 
     model: str = "fcn8s-vgg16_bn"
     weights: str | None = None  # a file, or "imagenet"
@@ -67,33 +81,63 @@ class TrainConfig(Settings):
     learn_upsampling: bool = False
     fusing: Fusing = "cascade"
     skip_scales: tuple[float, ...] | None = None
+    context: int | None = Field(None, ge=1, le=4096)  # width of a 3x3 layer before score_fr
+    skip_context: int | None = Field(None, ge=1, le=4096)  # likewise before the skips' scores
 
     epochs: int = Field(40, ge=1, le=100_000)
     steps: int | None = Field(None, ge=1, le=100_000_000)  # instead of epochs
     batch: int = Field(4, ge=1, le=4096)
     size: Size | None = None  # (height, width) that photos are scaled down to fit; None: never
-    crop: Size | None = None  # (height, width) of the training windows; None: whole photos
+    crop: Size | Literal["whole"] | None = None  # (height, width) of windows; None: typical size
 
     optimizer: Literal["sgd", "adamw"] = "adamw"
     lr: float | None = Field(None, gt=0, le=100)  # of the mean loss; None: 0.01 SGD, 0.001 AdamW
     momentum: float = Field(0.9, ge=0, lt=1)
     weight_decay: float = Field(1e-4, ge=0, le=1)  # of weights, not of biases and norms
+    bias_lr: float = Field(1.0, ge=0, le=100)  # the biases' rate over the weights'; Caffe: 2
     schedule: Literal["poly", "cosine", "constant"] = "poly"
     warmup: int = Field(0, ge=0, le=1_000_000)  # steps
-    backbone_lr: float = Field(1.0, ge=0, le=100)  # the backbone's rate over the others'
+    backbone_lr: float | None = Field(None, ge=0, le=100)  # over the others'; None: see below
+    accumulate: int = Field(1, ge=1, le=4096)  # parts that a batch is computed in, one by one
+    clip: float | None = Field(None, gt=0)  # largest norm of all gradients together
+    average: float = Field(0.0, ge=0, lt=1)  # decay of the weights' moving average; 0: none
+    keep: Literal["best", "last"] = "best"  # which epoch's model the run is for
+    precision: Literal["fp32", "bf16", "fp16"] = "fp32"  # of convolutions, in training
+    channels_last: bool = False
+    sync_bn: bool = False  # batch norm over all processes' parts of a batch
+    compile: bool = False
 
+    loss: str = Field("cross-entropy", max_length=200)  # names with factors, joined by "+"
+    label_smoothing: float = Field(0.0, ge=0, lt=1)  # share spread evenly over all classes
     balance: Literal["none", "median-freq", "median-share", "enet", "sqrt-inv", "effective"] = (
         "none"  # weights of unequal classes in the loss; none is the paper's choice
     )
 
     flip: bool = True
     scale: tuple[float, float] = (0.75, 1.5)  # random zoom
+    rotate: float = Field(0, ge=0, le=180)  # degrees, each way
     jitter: float = Field(0.2, ge=0, le=1)  # of brightness, contrast and saturation
+    blur: float = Field(0, ge=0, le=50)  # pixels: the largest standard deviation of a Gaussian
+    class_crops: float = Field(0, ge=0, le=1)  # share of windows around a rare class; needs crop
 
+    track: tuple[str, ...] = Field((), max_length=8)  # trackers; results.csv is always written
+    preflight: bool = True  # rehearse a few steps first, where the training is long enough
     seed: int = Field(0, ge=0, le=2**31 - 1)
     workers: int = Field(0, ge=0, le=256)
     evaluate_every: int = Field(1, ge=1)  # epochs; the last is always evaluated
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")
+
+    @property
+    def window(self) -> Size | None:
+        """(height, width) of the training windows; None is the whole photo."""
+        return None if self.crop == "whole" else self.crop
+
+    @property
+    def backbone_factor(self) -> float:
+        """The backbone's rate over the others': a quarter where it has learned before."""
+        if self.backbone_lr is not None:
+            return self.backbone_lr
+        return 0.25 if self.weights else 1.0
 
     @property
     def learning_rate(self) -> float:
@@ -147,7 +191,9 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
             known = ", ".join(settings.model_fields)
-            sentences.append(f"there is no setting {name!r}; there are: {known}")
+            near = get_close_matches(name, settings.model_fields, 1)
+            meant = f"; did you mean {near[0]!r}?" if near else f"; there are: {known}"
+            sentences.append(f"there is no setting {name!r}{meant}")
         else:
             reason = problem["msg"][0].lower() + problem["msg"][1:]
             sentences.append(f"{name} is {problem['input']!r}: {reason}")

@@ -4,9 +4,12 @@ FullconvError            exit code 2: something in the command, the files or the
  |- ConfigError          a setting that is unknown or out of range           (also ValueError)
  |- UnknownNameError     a model, format or palette that nobody registered   (also LookupError)
  |- DataError            a data set or a file of it that cannot be used      (also ValueError)
+ |   |- NoSplitError     a split, such as val, that the data set does not have
  |   |- LabelError       a label outside the declared classes
  |   `- ImageError       a picture that cannot be read
  |- WeightsError         a weights or model file that cannot be used         (also ValueError)
+ |- ExportError          an exported file that does not answer as the network does
+ |- EngineError          an engine to measure that does not start, or ends too soon
  |- GeometryError        two rasters that no whole crop lines up             (also ValueError)
  |- MissingExtraError    an optional package is not installed                (also ImportError)
  |- DivergedError        exit code 3: the loss is no longer finite           (also ArithmeticError)
@@ -16,8 +19,11 @@ FullconvError            exit code 2: something in the command, the files or the
 A message says what was found, where, what was expected, and what to do.
 """
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class FullconvError(Exception):
@@ -33,6 +39,18 @@ class ConfigError(FullconvError, ValueError):
 class DataError(FullconvError, ValueError):
     """A data set, or a file of it, that cannot be used as it is."""
 
+    def __str__(self) -> str:
+        # A file's name may hold line breaks and what else moves a terminal's cursor.
+        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], super().__str__())
+
+
+class NoSplitError(DataError):
+    """A split that the data set does not have; one that is there and broken is a DataError."""
+
+    def __init__(self, where: object, split: str, known: Iterable[str], how: str = "") -> None:
+        names = ", ".join(known) or "none"
+        super().__init__(f"{where} has no split {split!r}; there are: {names}{how}")
+
 
 class LabelError(DataError):
     """A label outside the declared classes."""
@@ -44,6 +62,14 @@ class ImageError(DataError):
 
 class WeightsError(FullconvError, ValueError):
     """A weights or model file that cannot be used."""
+
+
+class ExportError(FullconvError):
+    """A network that cannot be exported, or a file that does not answer as the network does."""
+
+
+class EngineError(FullconvError):
+    """An engine to measure that could not be started, or did not survive a call."""
 
 
 class GeometryError(FullconvError, ValueError):

@@ -1,6 +1,8 @@
 """Pictures in, labels in, pictures out: the only file that knows PIL and its (width, height)."""
 
 import io
+import re
+import stat
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +25,9 @@ MAX_PIXELS = 250_000_000
 # What can be shown as 8-bit RGB without a choice that the user should make.
 _PHOTO_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
 _MASK_MODES = ("P", "L", "1", "I;16", "I;16B", "I")
+_DEEP = " with more than 8 bits a channel"
+_SIXTEEN = re.compile(r";(16|32|64)")  # in Pillow's name of the stored type, e.g. "RGB;16B"
+_OTHERS = {b"GIF8": "GIF", b"%PDF": "PDF", b"ftyphei": "HEIC", b"ftypavif": "AVIF", b"8BPS": "PSD"}
 _ORIENTATION = 0x0112  # EXIF's tag
 _TURNED = (5, 6, 7, 8)  # orientations that swap height and width
 
@@ -67,13 +72,7 @@ def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
         ImageError: it cannot be read, or has more than 8 bits a channel.
     """
     with _opened(path) as picture:
-        _one_frame(picture, path)
-        if picture.mode not in _PHOTO_MODES:
-            raise ImageError(
-                f"{path}: a photo of type {picture.mode!r} (more than 8 bits a channel); "
-                "expected 8-bit grey or colour: convert it, choosing what becomes black and white"
-            )
-        return rgb_from_pil(_decoded(picture, path))
+        return _photo(picture, path)
 
 
 def glance(path: Path, size: tuple[int, int]) -> tuple[Header, UInt8[np.ndarray, "h w"], float]:
@@ -90,6 +89,8 @@ def glance(path: Path, size: tuple[int, int]) -> tuple[Header, UInt8[np.ndarray,
     """
     with _opened(path) as picture:
         _one_frame(picture, path)
+        if _is_deep(picture):
+            raise ImageError(f"{path}: a photo of type {picture.mode!r}{_DEEP}; expected 8 bits")
         header = _header(picture)
         picture.draft("L", (2 * size[1], 2 * size[0]))
         picture = _decoded(picture, path)
@@ -112,7 +113,7 @@ def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
         ImageError: it cannot be read.
     """
     with _opened(Path(where), content) as picture:
-        return rgb_from_pil(_decoded(picture, Path(where)))
+        return _photo(picture, Path(where))
 
 
 def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
@@ -134,7 +135,10 @@ def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
 
 def rgb_from_pil(picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
     """A PIL image as an RGB array, turned as its EXIF orientation says."""
-    return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    turned = ImageOps.exif_transpose(picture)
+    if turned.mode == "P" and "transparency" in turned.info:
+        turned = turned.convert("RGBA")  # of which the colours are those of the palette
+    return np.array(turned.convert("RGB"))
 
 
 def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H W *channels"]:
@@ -150,6 +154,11 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
     """
     with _opened(path) as picture:
         _one_frame(picture, path)
+        if _is_deep(picture):
+            raise ImageError(
+                f"{path}: a mask in colours with more than 8 bits a channel; expected 8 bits, or "
+                "one channel with class numbers: export the mask again"
+            )
         own = _header(picture)
         mask = _decoded(picture, path)
         if like and like.orientation > 1 and own.size == like.stored != like.size:
@@ -200,6 +209,11 @@ def encode_png(image: UInt8[np.ndarray, "H W 3"]) -> bytes:
     return _encoded(Image.fromarray(image), "PNG")
 
 
+def encode_grey(values: UInt8[np.ndarray, "H W"]) -> bytes:
+    """One channel of 8 bits as a grey PNG; the values are kept as they are."""
+    return _encoded(Image.fromarray(values), "PNG")
+
+
 def encode_jpeg(image: UInt8[np.ndarray, "H W 3"], quality: int = 90) -> bytes:
     """A colour picture as JPEG."""
     return _encoded(Image.fromarray(image), "JPEG", quality=quality)
@@ -238,15 +252,32 @@ def legend(
     return np.array(picture)
 
 
+def caption(text: str, width: int) -> UInt8[np.ndarray, "H W 3"]:
+    """A white strip with one line of text, cut in its middle where it is too long for `width`."""
+    font = ImageFont.load_default(12)
+    shown, kept = text, len(text)
+    while kept > 1 and font.getlength(shown) > width - 8:
+        kept -= 1
+        shown = f"{text[: kept // 2]}…{text[len(text) - (kept + 1) // 2 :]}"
+    picture = Image.new("RGB", (width, 20), "white")
+    ImageDraw.Draw(picture).text((4, 2), shown, (20, 20, 20), font)
+    return np.array(picture)
+
+
 def _opened(path: Path, content: bytes | None = None) -> Image.Image:
     try:
+        if content is None and not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+            raise ImageError(f"{path}: a folder or a device, not a file; expected a picture")
         with warnings.catch_warnings():
             # Pillow warns at half of its limit; our limit is the limit.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             source = path if content is None else io.BytesIO(content)
             picture = Image.open(source, formats=FORMATS)
+    except ImageError:
+        raise
     except FileNotFoundError as error:
-        raise ImageError(f"{path}: there is no such file") from error
+        target = f"; it is a link to {path.readlink()}" if path.is_symlink() else ""
+        raise ImageError(f"{path}: there is no such file{target}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(_too_large(path)) from error
     except (UnidentifiedImageError, SyntaxError, ValueError) as error:
@@ -257,6 +288,30 @@ def _opened(path: Path, content: bytes | None = None) -> Image.Image:
         picture.close()
         raise ImageError(_too_large(path))
     return picture
+
+
+def _photo(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    _one_frame(picture, path)
+    deep = _is_deep(picture) or picture.mode.startswith(("I", "F"))
+    if deep or picture.mode not in _PHOTO_MODES:
+        raise ImageError(
+            f"{path}: a photo of type {picture.mode!r}{_DEEP if deep else ''}; expected 8-bit grey "
+            "or colour: convert it, choosing what becomes black and white"
+        )
+    return rgb_from_pil(_decoded(picture, path))
+
+
+def _is_deep(picture: Image.Image) -> bool:
+    """Whether these are colours of 16 bits, of which Pillow would drop the lower 8 unasked.
+
+    It must be asked before anything else, since reading EXIF can decode the picture.
+    """
+    raw = [str(part) for tile in getattr(picture, "tile", ()) for part in _flat(tile[3])]
+    return not picture.mode.startswith(("I", "F")) and any(_SIXTEEN.search(part) for part in raw)
+
+
+def _flat(arguments: object) -> Sequence[object]:
+    return arguments if isinstance(arguments, tuple) else (arguments,)
 
 
 def _decoded(picture: Image.Image, path: Path) -> Image.Image:
@@ -317,6 +372,10 @@ def _too_large(path: Path) -> str:
 
 
 def _no_picture(path: Path) -> str:
-    size = path.stat().st_size if path.is_file() else 0
-    what = "an empty file" if size == 0 else "no picture that can be read"
-    return f"{path}: {what}; expected one of {', '.join(FORMATS)}"
+    head = path.read_bytes()[:12] if path.is_file() else b""
+    other = next((kind for mark, kind in _OTHERS.items() if mark in head), None)
+    what = f"a {other} file by its content" if other else "no picture that can be read"
+    return (
+        f"{path}: {what if head else 'an empty file'}; expected one of {', '.join(FORMATS)}: "
+        "save it as PNG or JPEG, or take it out"
+    )

@@ -3,6 +3,7 @@
 import pkgutil
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from threading import RLock
 from typing import Generic, TypeVar
 
 from fullconv.errors import UnknownNameError
@@ -23,6 +24,7 @@ class Registry(Generic[Member]):
         self.noun = noun
         self._members: dict[str, Member] = {}
         self._loaded = False
+        self._loading = RLock()  # or another thread would see half of the members
 
     def register(self, name: str) -> Callable[[Member], Member]:
         """Make the decorated object a member under `name`."""
@@ -48,7 +50,9 @@ class Registry(Generic[Member]):
         return iter(sorted(self._members))
 
     def _load(self) -> None:
-        if not self._loaded:
-            self._loaded = True
+        if self._loaded:
+            return
+        with self._loading:
             for file in pkgutil.iter_modules(import_module(self.package).__path__):
                 import_module(f"{self.package}.{file.name}")
+            self._loaded = True

@@ -2,8 +2,10 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from hashlib import sha256
+from unicodedata import normalize
 
 from fullconv.errors import ConfigError, DataError
 
@@ -45,6 +47,49 @@ def hash_split(
     }
 
 
+def grouped_split(
+    names: Sequence[str], groups: Callable[[str], str], share: float = 0.2
+) -> dict[str, tuple[int, ...]]:
+    """`hash_split` by groups that a user asked for, so that there must be some.
+
+    Raises:
+        DataError: no two samples are of one group, or all are.
+    """
+    found = {groups(name) for name in names}
+    if len(found) == len(names) > 1:
+        raise DataError(
+            f"no two of the {len(names)} samples are of one group by their names (such as "
+            f"{names[0]!r}); say with a regular expression what they have in common, e.g. "
+            "?group-by=^[^_]+ for all up to the first underscore, or leave group-by away"
+        )
+    return hash_split(names, share, groups)
+
+
+def grouping(rule: str) -> Callable[[str], str]:
+    """What a sample's name belongs to.
+
+    Args:
+        rule: "clip" (the name without the number at its end), "patient" (the name up to the word
+            with the first number), "tile" (the name without the row and column at its end),
+            "folder" (where the photo lies), "folder:1" (the outermost folder, "folder:2" the two
+            outermost ones, ...), or a regular expression whose first group, or whole match, is it.
+
+    Raises:
+        ConfigError: the expression is none.
+    """
+    if rule in _RULES:
+        return _RULES[rule]
+    if match := re.fullmatch(r"folder:([1-9])", rule):
+        return partial(_outer, int(match[1]))
+    try:
+        expression = re.compile(rule)
+    except re.error as error:
+        raise ConfigError(
+            f"group-by={rule} is none of {', '.join(_RULES)}, and no regular expression: {error}"
+        ) from error
+    return partial(group_of, groups=expression)
+
+
 def group_of(name: str, groups: Grouping) -> str:
     """What `name` belongs to.
 
@@ -66,6 +111,40 @@ def group_of(name: str, groups: Grouping) -> str:
     return (match.group(1) if match.re.groups else match.group(0)) or ""
 
 
+def _clip(name: str) -> str:
+    """Frames are numbered: "0016E5_00390" is of "0016E5", "walk__frame12" of "walk"."""
+    number = r"(?:(?:^|[_\-. ]+)(?:frame|image|img|f))?[_\-. ]*\d+$"
+    return re.sub(number, "", name, flags=re.IGNORECASE)
+
+
+def _patient(name: str) -> str:
+    """Patients are numbered first: "sub-01_ses-02" is of "sub-01", "TCGA_CS_4941_3" of ..._4941."""
+    match = re.match(r".*?\d[^_\-. ]*", name)
+    return match[0] if match else name
+
+
+def _tile(name: str) -> str:
+    """Pieces of a tile end in row and column: "area7_512_1024", "area7_r2_c3" are of "area7"."""
+    return re.sub(r"(?:[_\-. ]+[a-z]{0,3}[_\-]?\d+){1,2}$", "", name, flags=re.IGNORECASE)
+
+
+def _folder(name: str) -> str:
+    return name.rpartition(_WITHIN)[0]
+
+
+def _outer(levels: int, name: str) -> str:
+    return _WITHIN.join(name.split(_WITHIN)[:-1][:levels])
+
+
+_WITHIN = "__"  # between the folders of a sample's name
+_RULES: Mapping[str, Callable[[str], str]] = {
+    "clip": _clip,
+    "patient": _patient,
+    "tile": _tile,
+    "folder": _folder,
+}
+
+
 def _members(names: Sequence[str], groups: Grouping | None) -> dict[str, list[int]]:
     members: dict[str, list[int]] = {}
     for index, name in enumerate(names):
@@ -75,7 +154,12 @@ def _members(names: Sequence[str], groups: Grouping | None) -> dict[str, list[in
 
 def _validation(members: dict[str, list[int]], wanted: int, most: int) -> set[int]:
     chosen: set[int] = set()
-    for group in sorted(members, key=lambda group: sha256(group.encode()).digest()):
+    for group in sorted(members, key=_digest):
         if len(chosen) < wanted and len(chosen) + len(members[group]) <= most:
             chosen.update(members[group])
     return chosen
+
+
+def _digest(group: str) -> bytes:
+    # macOS stores "ü" as two characters, Linux as one; names that are no UTF-8 have surrogates.
+    return sha256(normalize("NFC", group).encode("utf-8", "surrogateescape")).digest()

@@ -1,16 +1,29 @@
 import shutil
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from faultysets import SEEDS, build, interpolated_within
+from faultysets import (
+    CASES,
+    LAYOUTS,
+    SEEDS,
+    build,
+    code_of,
+    interpolated_within,
+    load,
+    rewrite,
+    swapped,
+)
 from fullconv.checks import checks, examine
+from fullconv.checks._encoding import encodings
+from fullconv.checks._finding import parted
+from fullconv.checks._samples import scan_sample
 from fullconv.checks._scan import fringe
-from fullconv.checks.masks import encodings
-
-LAYOUTS = ("folders", "voc", "camvid")
+from fullconv.errors import DataError
+from fullconv.formats import Pair
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +35,7 @@ def clean(tmp_path_factory):
 def fresh(clean, tmp_path):
     def copy(layout):
         shutil.copytree(clean[layout].folder, tmp_path / "set", symlinks=True)
-        return type(clean[layout])(
-            layout, tmp_path / "set", clean[layout].classes, clean[layout].void
-        )
+        return replace(clean[layout], folder=tmp_path / "set")
 
     return copy
 
@@ -45,16 +56,14 @@ def test_drawn_scenes_have_no_finding():
     assert examine("scenes:24").findings == ()
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
-@pytest.mark.parametrize("fault", SEEDS)
+@pytest.mark.parametrize(("layout", "fault"), CASES)
 def test_a_seeded_fault_is_found(fresh, layout, fault):
     made = fresh(layout)
-    seed, code = SEEDS[fault]
-    seed(made)
+    SEEDS[fault][0](made)
     before = fingerprint(made.folder)
     found = examine(str(made.folder), workers=1)
     codes = Counter(finding.code for finding in found.findings)
-    assert codes[code if isinstance(code, str) else code[layout]], found.findings
+    assert codes[code_of(layout, fault)], found.findings
     assert fingerprint(made.folder) == before
     for finding in found.findings:
         assert finding.file and finding.found and finding.expected and finding.remedy
@@ -64,12 +73,80 @@ def test_one_bad_file_hides_no_other(fresh):
     made = fresh("folders")
     faults = ("truncated photo", "value too large", "the same photo in train and val")
     for number, fault in enumerate(faults):
-        shifted = type("Shifted", (), {})()
+        shifted = type("Shifted", (), {"layout": made.layout, "raws": made.raws})()
         shifted.photo = lambda split, index, n=number: made.photo(split, index + n)
         shifted.mask = lambda split, index, n=number: made.mask(split, index + n)
         SEEDS[fault][0](shifted)
     codes = {finding.code for finding in examine(str(made.folder), workers=1).findings}
     assert {"damaged", "value-outside", "duplicate"} <= codes
+
+
+def test_painted_labels_are_the_same_from_processes(clean, monkeypatch):
+    monkeypatch.setattr("fullconv.checks._cores.FEW", 4)
+    source = str(clean["yolo"].folder)
+    alone, together = (examine(source, workers=workers).survey for workers in (1, 2))
+    assert (alone.pixels() == together.pixels()).all() and alone.pixels().sum() == 20 * 48 * 64
+    assert [one.photo.digest for one in alone.items] == [one.photo.digest for one in together.items]
+
+
+def test_painted_labels_are_those_that_were_drawn(clean):
+    made = clean["yolo"]
+    drawn = sum(np.bincount(load(made.mask(*one)).ravel(), minlength=4) for one in made.every())
+    assert examine(str(made.folder), workers=1).survey.pixels().tolist() == drawn.tolist()
+
+
+def test_a_fault_of_one_label_file_is_told_with_what_to_do(fresh):
+    made = fresh("yolo")
+    made.mask("train", 3).write_text("0 0.1 0.1 0.5\n")
+    SEEDS["truncated photo"][0](made)
+    found = {f.code: f for f in examine(str(made.folder), workers=1).findings}
+    assert found.keys() == {"labels-refused", "damaged"}
+    assert found["labels-refused"].file == "labels/train/fotö_003.txt"
+    assert found["damaged"].file == "images/train/fotö_002.jpg"
+
+
+def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
+    made = fresh("yolo")
+    pair = Pair("a", made.photo("train", 0), made.folder / "all.json")
+
+    def refuse(pair):
+        raise DataError("a ring of 2 points; expected 3 or more: draw it anew")
+
+    for shared, named in ((True, pair.photo), (False, pair.mask)):
+        photo, mask = scan_sample(pair, refuse, True, shared)
+        assert photo.fault is None and mask.path == named
+        assert (mask.fault.found, mask.fault.expected) == ("a ring of 2 points", "3 or more")
+        assert mask.fault.remedy == "draw it anew"
+
+
+def test_a_message_is_parted_into_found_expected_and_remedy():
+    assert parted("no mask; expected one: add it: now") == ("no mask", "one", "add it: now")
+    assert parted("no mask; expected one") == ("no mask", "one", "")
+    assert parted("no mask; rename") == ("no mask", "", "rename")
+    assert parted("no mask") == ("no mask", "", "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "left"),
+    [
+        ("value-outside", {"all-void"}),
+        ("masks/train/fotö_002.png", {"value-outside"}),
+        ("masks/train/*", set()),
+        ("value-outside:masks/train/*", {"all-void"}),
+        ("value-outside:masks/val/*", {"value-outside", "all-void"}),
+        ("nonsense", {"value-outside", "all-void"}),
+    ],
+)
+def test_known_findings_are_left_out_and_counted(fresh, pattern, left):
+    made = fresh("folders")
+    SEEDS["all void"][0](made)
+    rewrite(made.mask("train", 3), swapped(1, 77))
+    whole = examine(str(made.folder), workers=1)
+    assert {finding.code for finding in whole.findings} == {"value-outside", "all-void"}
+    rest = whole.accepting([pattern])
+    assert {finding.code for finding in rest.findings} == left
+    assert len(rest.accepted) == 2 - len(left)
+    assert ("known and ignored" in rest.verdict) is (len(left) < 2)
 
 
 def test_a_faulty_value_is_named_with_its_pixels(fresh):
@@ -141,7 +218,23 @@ def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
     assert finding.severity == "warning"
     for part in ("0016E5", "07959 to 08159", "07920 before", "08190.. after", "one short stretch"):
         assert part in finding.found
+    # 305 of 468 photos are of that clip: whole clips leave too few to train on.
+    assert "record another clip" in finding.remedy and "65 %" in finding.remedy
+
+
+def test_to_divide_by_clips_is_advised_where_it_leaves_enough_to_train_on(fresh):
+    made = fresh("folders")
+    SEEDS["neighbouring frames"][0](made)  # frames 0 to 19 of one clip
+    assert "record another clip" in remedy_of(made, "neighbouring-frames")
+    for path in [*made.folder.rglob("clip_01[4-9].*")]:
+        path.rename(path.with_name(path.name.replace("clip", "way")))
+    assert f"{made.folder}?group-by=clip" in remedy_of(made, "neighbouring-frames")
+
+
+def remedy_of(made, code):
+    found = examine(str(made.folder), workers=1).findings
+    return next(finding.remedy for finding in found if finding.code == code)
 
 
 def test_the_list_of_checks_is_the_folder():
-    assert {*checks} == {"classes", "clips", "duplicates", "files", "masks", "pairs"}
+    assert {*checks} == {"classes", "clips", "duplicates", "files", "masks", "pairs", "values"}

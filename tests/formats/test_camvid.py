@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 from fullconv.sample import VOID
 
@@ -65,7 +65,7 @@ def test_lists_are_the_splits(segnet):
     assert open_data(segnet, "val").names == ("c",)
     assert open_data(segnet, "tiny").names == ("b",)
     assert open_data(segnet).names == ("a", "b", "c", "d")
-    with pytest.raises(DataError, match="no split 'dev'; there are: test, tiny, train, val"):
+    with pytest.raises(NoSplitError, match="no split 'dev'; there are: test, tiny, train, val"):
         open_data(segnet, "dev")
 
 

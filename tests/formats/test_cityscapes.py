@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 from torchvision.datasets import Cityscapes
 
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 from fullconv.sample import VOID
 
@@ -43,14 +43,14 @@ def test_splits_are_folders(cities):
     assert recognise(cities) == "cityscapes"
     assert open_data(cities, "train").names == ("bonn_000001_000019", "ulm_000000_000019")
     assert len(open_data(cities)) == 3
-    with pytest.raises(DataError, match="no split 'test'; there are: train, val"):
+    with pytest.raises(NoSplitError, match="no split 'test'; there are: train, val"):
         open_data(cities, "test")
 
 
 def test_torchvision_finds_the_same_files(cities):
     theirs = Cityscapes(str(cities), split="train", mode="fine", target_type="semantic")
     ours = open_data(cities, "train")
-    assert sorted(theirs.images) == sorted(str(pair.photo) for pair in ours.read.args[0])
+    assert sorted(theirs.images) == sorted(str(pair.photo) for pair in ours.read.pairs)
 
 
 def test_the_licence_plate_is_void_and_other_values_are_errors(cities):

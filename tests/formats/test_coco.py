@@ -1,11 +1,12 @@
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fullconv.colors import voc_palette
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 from fullconv.formats._coco import run_counts
 from fullconv.sample import VOID
@@ -107,7 +108,7 @@ def test_splits_are_those_of_the_files(folder):
     assert open_data(folder, "val").names == ("val2017__3",)
     assert len(open_data(folder)) == 3
     assert open_data(f"coco:{folder}/annotations/instances_val2017.json").names == ("val2017__3",)
-    with pytest.raises(DataError, match="no split 'test'; there are: train, val"):
+    with pytest.raises(NoSplitError, match="no split 'test'; there are: train, val"):
         open_data(folder, "test")
 
 
@@ -435,3 +436,56 @@ def test_the_official_layout(shared):
     assert np.bincount(panoptic.labels.ravel())[[0, VOID]].tolist() == [20, 30]
     with pytest.raises(DataError, match=r"5 x 5 pixels .* has 5 x 10"):
         open_data(folder / "coco_panoptic", "train")[0]
+
+
+def test_annotations_are_found_however_the_file_is_written(tmp_path):
+    """Behind letters of two bytes, a byte order mark, blanks, and before the images."""
+    photo(tmp_path / "images" / "\N{DOG} ü.png")
+    record = region(0, 7, [SQUARE]) | {"note": 'ümläut "] } \\ \N{DOG}'}
+    content = {
+        "info": {"annotations": ["ä", 1.5, None, True]},
+        "annotations": [record, region(0, 1, [[20, 0, 30, 0, 30, 5, 20, 5]])],
+        "images": [{"id": 0, "file_name": "\N{DOG} ü.png", "note": "ß"}],
+        "categories": [{"id": number, "name": name} for number, name in CATEGORIES],
+    }
+    path = tmp_path / "annotations" / "instances_train.json"
+    path.parent.mkdir()
+    expected = box(3, 2, 9, 12) * 2 + box(0, 20, 5, 30)
+    for text in (
+        json.dumps(content),
+        json.dumps(content, ensure_ascii=False),
+        json.dumps(content, ensure_ascii=False, indent="\t").replace("\n", " \r\n"),
+        "\ufeff" + json.dumps(content, ensure_ascii=False, separators=(",", ":")) + "\n",
+    ):
+        path.write_bytes(text.encode("utf-8"))
+        assert np.array_equal(open_data(tmp_path)[0].labels, expected)
+
+
+def test_a_file_that_changes_under_way_is_an_error(tmp_path):
+    path = tmp_path / "annotations" / "instances_train.json"
+    photo(tmp_path / "images" / "a.png")
+    write(path, ["a.png"], [region(0, 7, [SQUARE])])
+    data = open_data(tmp_path)
+    path.write_text(" " * 40 + path.read_text())
+    with pytest.raises(DataError, match=r"instances_train\.json has changed since it was opened"):
+        data[0]
+
+
+def test_outlines_are_not_kept_in_memory(tmp_path):
+    ring = [value for step in range(2000) for value in (step % 29 + 0.125, step % 19 + 0.625)]
+    path = tmp_path / "annotations" / "instances_train.json"
+    names = [f"{number}.png" for number in range(20)]
+    for name in names:
+        photo(tmp_path / "images" / name)
+    write(path, names, [region(number % 20, 7, [ring]) for number in range(100)])
+    open_data(tmp_path)  # what is imported first does not count
+    tracemalloc.start()
+    try:
+        data = open_data(tmp_path)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(data) == 20
+    assert path.stat().st_size > 2_000_000
+    assert kept < path.stat().st_size / 10
+    assert most < path.stat().st_size * 1.5

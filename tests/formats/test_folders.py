@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fullconv.errors import DataError, ImageError, LabelError
-from fullconv.formats import formats, open_data, recognise
+from fullconv.errors import DataError, ImageError, LabelError, NoSplitError
+from fullconv.formats import formats, inventory, open_data, recognise
 from fullconv.sample import VOID
 
 INDICES = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)
@@ -131,7 +131,7 @@ def test_without_a_split_on_disk_a_fifth_is_validation(tmp_path):
 
 
 def test_an_unknown_split_names_those_there_are(photos):
-    with pytest.raises(DataError, match=r"no split 'dev2'; there are: train, val \(by the hash"):
+    with pytest.raises(NoSplitError, match=r"no split 'dev2'; there are: train, val \(by the hash"):
         open_data(photos, "dev2")
 
 
@@ -149,7 +149,7 @@ def test_split_folders(tmp_path, place):
     assert open_data(tmp_path, "val").names == ("validation__a",)
     assert open_data(tmp_path, "validation").names == ("validation__a",)
     assert open_data(tmp_path, "train").names == ("train__a", "train__b")
-    with pytest.raises(DataError, match="no split 'test'; there are: train, val"):
+    with pytest.raises(NoSplitError, match="no split 'test'; there are: train, val"):
         open_data(tmp_path, "test")
 
 
@@ -224,6 +224,14 @@ def test_the_whole_path_of_a_list_decides_between_equal_stems(photos):
         open_data(photos, "train")
 
 
+def test_a_photo_of_a_kind_that_is_not_read_is_named(photos):
+    (photos / "images" / "c.jpg").rename(photos / "images" / "c.gif")
+    with pytest.raises(
+        DataError, match=r"have no photo: .*c\.png.*c\.gif is there, but only \.png"
+    ):
+        open_data(photos)
+
+
 def test_dataset_yaml_with_a_masks_folder(tmp_path):
     for split in ("train", "val"):
         write(tmp_path / "set" / "images" / split / "a.jpg")
@@ -235,6 +243,59 @@ def test_dataset_yaml_with_a_masks_folder(tmp_path):
     assert data.classes == ("road", "sky", "tree")
     assert np.array_equal(data[0].labels, INDICES)
     assert open_data(tmp_path).names == ("train__a", "val__a")
+
+
+@pytest.fixture
+def described(tmp_path):
+    """Six photos in two folders, whose splits stand in a YAML."""
+    for name in ("old/a", "old/b", "old/c", "new/d", "new/e f", "new/ü"):
+        write(tmp_path / "images" / f"{name}.jpg")
+        write(tmp_path / "annotated" / f"{name}.png", INDICES)
+    (tmp_path / "data.yaml").write_text(
+        "train: [images/old, images/new]\nval: lists/some.txt\nmasks_dir: annotated\n"
+        "names: [road, sky, tree]\n"
+    )
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "some.txt").write_text(
+        "./images/old/b.jpg\n/home/me/images/new/e f.jpg\n"
+    )
+    return tmp_path
+
+
+def test_dataset_yaml_with_lists_and_several_folders(described):
+    assert len(open_data(described, "train")) == 6
+    data = open_data(described, "val")
+    assert data.names == ("new__e f", "old__b")
+    assert np.array_equal(data[1].labels, INDICES)
+    stock = inventory(described)
+    assert [pair.name for pair in stock.splits["val"]] == ["new__e f", "old__b"]
+    assert not (stock.photos or stock.masks or stock.lines or stock.doubles)
+
+
+def test_a_list_in_dataset_yaml_that_names_a_missing_photo(described):
+    (described / "lists" / "some.txt").write_text("images/old/b.jpg\nimages/old/x.jpg\n")
+    assert len(open_data(described, "train")) == 6
+    with pytest.raises(DataError, match=r"some\.txt: 'images/old/x\.jpg' names no photo") as caught:
+        open_data(described, "val")
+    assert not isinstance(caught.value, NoSplitError)
+    assert len(inventory(described).lines) == 1
+    (described / "annotated" / "old" / "b.png").unlink()
+    (described / "lists" / "some.txt").write_text("images/old/b.jpg\n")
+    with pytest.raises(DataError, match=r"1 of 1 listed photos have no mask, e\.g\. .*b\.jpg"):
+        open_data(described, "val")
+
+
+def test_dataset_yaml_without_masks_dir_means_the_only_masks_folder(photos):
+    (photos / "classes.txt").unlink()
+    lists = "train: train_photos.txt\nval: val_photos.txt\ntest: images/test\n"
+    (photos / "dataset.yaml").write_text(lists + "names: [road, sky, tree]\n")
+    (photos / "train_photos.txt").write_text("images/a.jpg\nimages/c.jpg\n")
+    (photos / "val_photos.txt").write_text("b\n")  # stems will do
+    assert open_data(photos, "train").names == ("a", "c")
+    assert open_data(photos, "val").names == ("b",)
+    (photos / "dataset.yaml").write_text("train: nowhere\nnames: [road, sky, tree]\n")
+    with pytest.raises(DataError, match="train: nowhere is no folder and no list"):
+        open_data(photos, "train")
 
 
 def test_yaml_runs_nothing(photos):

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 
 RAW = np.array([[0, 1, 40], [2, 2, 0]], np.uint8)
@@ -29,7 +29,7 @@ def test_0_is_void_as_the_authors_wrap_it(rooms):
 
 def test_lists_hold_numbers(rooms):
     assert open_data(rooms, "train").names == ("5002",)
-    with pytest.raises(DataError, match="no split 'test'; there are: train"):
+    with pytest.raises(NoSplitError, match="no split 'test'; there are: train"):
         open_data(rooms, "test")
 
 

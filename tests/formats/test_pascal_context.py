@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 from fullconv.sample import VOID
 
@@ -48,7 +48,7 @@ def test_60_classes_are_what_the_authors_trained(context):
 def test_splits_are_vocs_as_far_as_there_are_masks(context):
     assert open_data(context, "train").names == ("2008_a", "2008_b")
     assert open_data(context, "val").names == ("2008_c",)
-    with pytest.raises(DataError, match="no split 'aeroplane_val'; there are: train, val"):
+    with pytest.raises(NoSplitError, match="no split 'aeroplane_val'; there are: train, val"):
         open_data(context, "aeroplane_val")
 
 

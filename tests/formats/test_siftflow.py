@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 
 SCENES = "spatial_envelope_256x256_static_8outdoorcategories"
@@ -33,7 +33,7 @@ def test_lists_of_the_authors_and_of_the_original(flow):
     (flow / "test.txt").rename(flow / "TestSet1.txt").write_text(f"{SCENES}\\street_b.jpg\n")
     assert open_data(flow, "test").names == ("street_b",)
     assert open_data(flow, "trainval").names == ("coast_a", "tall_c")
-    with pytest.raises(DataError, match="no split 'val'; there are: TestSet1, test, trainval"):
+    with pytest.raises(NoSplitError, match="no split 'val'; there are: TestSet1, test, trainval"):
         open_data(flow, "val")
 
 

@@ -6,7 +6,7 @@ from PIL import Image
 from torchvision.datasets import VOCSegmentation
 
 from fullconv.colors import voc_palette
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
 from fullconv.formats.voc import CLASSES
 from fullconv.sample import VOID
@@ -76,7 +76,7 @@ def test_the_test_list_has_no_masks(year):
 def test_the_authors_list_is_a_split(year):
     (year / "seg11valid.txt").write_text("2007_b\n2007_d\n")
     assert open_data(year, "seg11valid").names == ("2007_b", "2007_d")
-    with pytest.raises(DataError, match="no split 'dev'; there are: seg11valid, test, train, "):
+    with pytest.raises(NoSplitError, match="no split 'dev'; there are: seg11valid, test, train, "):
         open_data(year, "dev")
 
 

@@ -5,10 +5,11 @@ file holds) and yields findings. Nothing here changes the data set.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 
 from fullconv.checks._finding import SEVERITIES, Finding
-from fullconv.checks._survey import Shown, survey
+from fullconv.checks._reading import Shown, survey
 from fullconv.checks._survey import Survey as Survey
 from fullconv.registry import Registry
 
@@ -24,10 +25,25 @@ class Diagnosis:
     Attributes:
         survey: what every file holds.
         findings: errors first, then warnings, then notes; equal codes together.
+        accepted: those that the user knows of.
     """
 
     survey: Survey
     findings: tuple[Finding, ...]
+    accepted: tuple[Finding, ...] = ()
+
+    def accepting(self, known: Iterable[str]) -> "Diagnosis":
+        """The same without the findings that the user knows of.
+
+        Args:
+            known: codes ("near-duplicate"), files ("masks/a.png", "masks/old*"), or both as
+                "CODE:FILE". Files are as findings name them.
+        """
+        patterns = [*known]
+        parts: tuple[list[Finding], list[Finding]] = ([], [])
+        for finding in self.findings:
+            parts[any(matches(finding, pattern) for pattern in patterns)].append(finding)
+        return replace(self, findings=tuple(parts[0]), accepted=(*self.accepted, *parts[1]))
 
     def of(self, severity: str) -> list[Finding]:
         """The findings of one severity."""
@@ -38,7 +54,10 @@ class Diagnosis:
         """How many findings there are of each severity, as a sentence."""
         counts = [(len(self.of(severity)), severity) for severity in SEVERITIES]
         said = [f"{number} {what}{'s' * (number != 1)}" for number, what in counts if number]
-        return f"{', '.join(said)}." if said else "No findings: the data set is clean."
+        known = f" {len(self.accepted)} known and ignored." if self.accepted else ""
+        if said:
+            return f"{', '.join(said)}.{known}"
+        return f"No other findings.{known}" if known else "No findings: the data set is clean."
 
     @property
     def groups(self) -> dict[str, list[Finding]]:
@@ -47,6 +66,14 @@ class Diagnosis:
         for finding in self.findings:
             groups.setdefault(finding.code, []).append(finding)
         return groups
+
+
+def matches(finding: Finding, pattern: str) -> bool:
+    """Whether a code, a file or CODE:FILE means a finding; files may have * and ?."""
+    code, colon, file = pattern.partition(":")
+    if colon and code == finding.code:
+        return finding.file == file or fnmatchcase(finding.file, file)
+    return pattern in (finding.code, finding.file) or fnmatchcase(finding.file, pattern)
 
 
 def _silently(items: Iterable[object], total: int, what: str) -> Iterable[object]:

@@ -26,3 +26,15 @@ class Finding:
     found: str
     expected: str
     remedy: str
+
+
+def parted(sentence: str) -> tuple[str, str, str]:
+    """What an error says was found, what it expected and what to do; "" where it does not say.
+
+    Messages have the form "FOUND; expected EXPECTED: REMEDY", of which the ends may lack.
+    """
+    found, _, rest = sentence.partition("; ")
+    if not rest.startswith("expected "):
+        return found, "", rest
+    expected, _, remedy = rest.removeprefix("expected ").partition(": ")
+    return found, expected, remedy

@@ -1,28 +1,22 @@
 """The findings, the classes and the advice as one HTML page that needs nothing beside it."""
 
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from jaxtyping import UInt8
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullconv.advisor import FIELD, STRIDES, Advice
 from fullconv.atomic import write_text
 from fullconv.balance import RULES
 from fullconv.checks import Diagnosis
-from fullconv.checks._finding import Finding
-from fullconv.checks._survey import Item, Survey
-from fullconv.colors import colorize, full_palette, voc_palette
-from fullconv.errors import DataError
-from fullconv.images import encode_jpeg, read_image, read_mask, scale_image
+from fullconv.checks._survey import Survey
+from fullconv.checks._thumbnails import thumbnails
+from fullconv.colors import full_palette
 from fullconv.metrics import percent
 
-MOST_PICTURES = 4  # of one kind of finding
 MOST_FILES = 50  # that the page lists of one kind; --json has all
-_HEIGHT = 120  # pixels of a thumbnail
 
 TITLES: Mapping[str, str] = {
     "16-bit": "Photos with more than 8 bits",
@@ -44,6 +38,7 @@ TITLES: Mapping[str, str] = {
     "ids-from-1": "Class ids that count from 1",
     "interpolated-mask": "Interpolated or recompressed masks",
     "jpeg-mask": "Masks as JPEG",
+    "labels-refused": "Labels that cannot be read",
     "label-ids": "Cityscapes' labelIds instead of classes",
     "list-line": "Lines of a list that name nothing",
     "mask-alpha": "Masks with an alpha channel",
@@ -127,7 +122,7 @@ def write_page(
     environment.filters |= {"percent": percent, "uri": _uri}
     survey = diagnosis.survey
     groups = [
-        (TITLES.get(code, code), found, _thumbnails(survey, found))
+        (TITLES.get(code, code), found, thumbnails(survey, found))
         for code, found in diagnosis.groups.items()
     ]
     page = environment.get_template("check.html.j2").render(
@@ -144,47 +139,6 @@ def write_page(
     )
     write_text(path, page)
     return path
-
-
-def _thumbnails(survey: Survey, found: Sequence[Finding]) -> list[tuple[str, list[bytes]]]:
-    if survey.inventory is None:
-        return []
-    by_file: dict[str, Item] = {}
-    for item in survey.items:
-        by_file[survey.shown(item.photo.path)] = by_file[survey.shown(item.mask.path)] = item
-    pictures: list[tuple[str, list[bytes]]] = []
-    for file in [finding.file for finding in found if finding.file in by_file]:
-        if len(pictures) < MOST_PICTURES and (drawn := _pair(by_file[file])):
-            pictures.append((file, drawn))
-    return pictures
-
-
-def _pair(item: Item) -> list[bytes]:
-    """The photo and the mask, as far as they can be read."""
-    drawn: list[bytes] = []
-    photo, mask = item.photo, item.mask
-    for facts, read in ((photo, read_image), (mask, _seen)):
-        large = facts.header and facts.header.size[0] * facts.header.size[1] > 50_000_000
-        if facts.fault or facts.header is None or large:
-            continue
-        try:
-            drawn.append(encode_jpeg(_small(read(facts.path)), 85))
-        except DataError:
-            continue
-    return drawn
-
-
-def _seen(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    raw = read_mask(path)
-    if raw.ndim == 3:
-        return np.asarray(raw, np.uint8)
-    return colorize(np.minimum(raw, 255).astype(np.uint8), voc_palette(255))
-
-
-def _small(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
-    height, width = image.shape[:2]
-    factor = _HEIGHT / height
-    return scale_image(image, (_HEIGHT, min(4 * _HEIGHT, max(1, round(width * factor)))))
 
 
 def _uri(content: bytes) -> str:

@@ -12,7 +12,7 @@ from jaxtyping import Integer, UInt8
 
 from fullconv.colors import Color
 from fullconv.errors import DataError
-from fullconv.formats._pairs import Pair
+from fullconv.formats import Pair
 from fullconv.images import Header, glance, read_header, read_mask
 
 Value = int | Color
@@ -24,10 +24,12 @@ _FRINGE_ROWS = 4  # every fourth row tells as much as all of them
 
 @dataclass(frozen=True)
 class Fault:
-    """Why a file cannot be read: a code, and the sentence of the reader."""
+    """Why a file cannot be read: a code, and what the reader says; "" is what the code says."""
 
     code: str
     found: str
+    expected: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,11 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
     if raw.ndim == 3 and (raw == raw[..., :1]).all():
         raw = raw[..., 0]
     return MaskFacts(path, header, count(raw), fringe(raw) if raw.ndim == 2 else 0.0)
+
+
+def is_jpeg(header: Header | None) -> bool:
+    """Whether a file is a JPEG, whatever it is called."""
+    return header is not None and header.format == "JPEG"
 
 
 def fault_of(path: Path) -> Fault | None:

@@ -1,4 +1,4 @@
-"""The contact sheet of the augmentation: what training would see of some photos."""
+"""The contact sheet of the augmentation: what training sees of some photos."""
 
 from collections.abc import Iterable
 
@@ -8,34 +8,33 @@ from jaxtyping import UInt8
 from fullconv.colors import Palette, overlay
 from fullconv.config import TrainConfig
 from fullconv.images import scale_image
-from fullconv.sample import Sample
-from fullconv.transforms import apply, augmentation, generator
+from fullconv.sample import Data, Sample
+from fullconv.transforms import seen
 
 CELL = 180  # pixels: the height of a picture on the sheet
-_DRAWN = 3  # augmented versions beside each photo
+DRAWN = 3  # augmented versions beside each photo
 _GAP = 6
 
 
 def contact_sheet(
-    samples: Iterable[Sample], palette: Palette, config: TrainConfig
+    data: Data, indices: Iterable[int], config: TrainConfig
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """One row a sample: the photo with its labels, then as training epochs 0, 1 and 2 see it.
+    """One row a sample: the photo with its labels, then as training epochs 1, 2 and 3 see it.
 
     Args:
-        samples: at least one.
-        palette: one colour a class; void is cream.
+        data: the training samples.
+        indices: of at least one of them.
         config: what augments, and its seed.
     """
-    rows = [_row(sample, index, palette, config) for index, sample in enumerate(samples)]
+    rows = [_row(data[index], index, data.palette, config) for index in indices]
     width = max(row.shape[1] for row in rows)
     return np.concatenate([_widened(row, width) for row in rows])
 
 
 def _row(sample: Sample, index: int, palette: Palette, config: TrainConfig) -> np.ndarray:
-    steps = augmentation(config, config.crop)
-    drawn = [apply(steps, sample, generator(config.seed, epoch, index)) for epoch in range(_DRAWN)]
     pictures = [sample.image, overlay(sample.image, sample.labels, palette)]
-    for one in drawn:
+    for epoch in range(DRAWN):
+        one = seen(sample, config, epoch, index)
         pictures += [one.image, overlay(one.image, one.labels, palette)]
     return np.concatenate([_cell(picture) for picture in pictures], axis=1)
 

@@ -26,7 +26,7 @@ def classes(survey: Survey) -> Iterator[Finding]:
                 name,
                 f"class {label} is in none of the {len(survey.items)} masks",
                 "some pixels of every declared class",
-                "take it out of classes.txt, or add photos of it",
+                "take it out of the declared classes, or add photos of it: its IU is no number",
             )
         elif without and "train" in without:
             there = ", ".join(split for split in by_split if split not in without)

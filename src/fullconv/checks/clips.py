@@ -10,11 +10,16 @@ from fullconv.checks import checks
 from fullconv.checks._finding import Finding
 from fullconv.checks._survey import Item, Survey
 from fullconv.checks.duplicates import hashes
+from fullconv.errors import DataError
+from fullconv.formats import sample_groups, with_groups
+from fullconv.splits import grouped_split
 
 FEWEST = 8  # neighbours from which their likeness can be told from chance
+LARGEST = 0.4  # share of the photos that validation may take when it is whole clips
 LIKE = 0.75  # of the bits in which unrelated photos differ: neighbours in a clip differ in fewer
 
-_NUMBERED = re.compile(r"(.*?)[_\-. ]?(\d+)(\D*)")
+_clip = sample_groups("clip")  # as ?group-by=clip, which the remedy recommends, sees it
+_NUMBERED = re.compile(r"(.*?(\d+))(\D*)")
 
 
 @dataclass(frozen=True)
@@ -34,19 +39,36 @@ def clips(survey: Survey) -> Iterator[Finding]:
     for item in survey.items:
         if item.photo.grey is not None and (frame := _frame(item)):
             found.setdefault(frame.clip, []).append(frame)
+    if not found:
+        return
     usual = _usual_distance([item for item in survey.items if item.photo.grey is not None])
+    remedy = _remedy(survey)
     for clip, frames in sorted(found.items()):
         frames.sort(key=lambda frame: frame.number)
         for split in survey.splits:
             if split != "train" and _is_clip(frames, usual):
-                yield from _surrounded(survey, clip, split, frames)
+                yield from _surrounded(survey, clip, split, frames, remedy)
+
+
+def _remedy(survey: Survey) -> str:
+    """To divide by clips, if that leaves most photos for training."""
+    names = [item.name for item in survey.items if item.split != "test"]
+    try:
+        val = len(grouped_split(names, _clip)["val"]) / len(names)
+    except DataError:  # one clip, or as many as photos
+        return "record another clip for it"
+    if val <= LARGEST:
+        divided = with_groups(survey.source, "clip")
+        return f"open it as {divided}, where train and val share no clip"
+    share = f"{100 * val:.0f} % of the photos"
+    return f"record another clip for it (?group-by=clip would make val {share})"
 
 
 def _frame(item: Item) -> Frame | None:
-    match = _NUMBERED.fullmatch(item.photo.path.stem)
+    match = _NUMBERED.fullmatch(item.name)
     if not match:
         return None
-    return Frame(match[1] + match[3], int(match[2]), match[2], item)
+    return Frame(_clip(match[1]) + match[3], int(match[2]), match[2], item)
 
 
 def _usual_distance(items: Sequence[Item]) -> float:
@@ -67,7 +89,7 @@ def _is_clip(frames: Sequence[Frame], usual: float) -> bool:
 
 
 def _surrounded(
-    survey: Survey, clip: str, split: str, frames: Sequence[Frame]
+    survey: Survey, clip: str, split: str, frames: Sequence[Frame], remedy: str
 ) -> Iterator[Finding]:
     inside = [place for place, frame in enumerate(frames) if frame.item.split == split]
     train = [place for place, frame in enumerate(frames) if frame.item.split == "train"]
@@ -98,5 +120,5 @@ def _surrounded(
         str(first.item.photo.path.parent.name),
         found,
         "whole clips in one split: neighbouring frames show nearly the same, which flatters scores",
-        f"give {split} whole clips, or read its scores as those of one scene",
+        f"{remedy}, or read its scores as those of one scene",
     )

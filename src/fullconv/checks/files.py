@@ -18,6 +18,8 @@ _EXPECTED = {
     "unreadable": ("a file that may be read", "chmod a+r FILE"),
     "empty-file": ("a picture", "copy it again from where it came from, or take the pair out"),
     "damaged": ("a whole picture", "copy it again from where it came from, or take the pair out"),
+    "labels-refused": ("labels as this format has them", "export them again"),
+    "value-outside": ("a declared class", "declare the class, or draw these pixels anew"),
     "too-large": ("at most 250 million pixels", "cut it into smaller pictures"),
 }
 _SUFFIXES = {
@@ -38,11 +40,15 @@ def files(survey: Survey) -> Iterator[Finding]:
             if facts.fault:
                 expected, remedy = _EXPECTED[facts.fault.code]
                 yield survey.about(
-                    facts.fault.code, facts.path, facts.fault.found, expected, remedy
+                    facts.fault.code,
+                    facts.path,
+                    facts.fault.found,
+                    facts.fault.expected or expected,
+                    facts.fault.remedy or remedy,
                 )
         if item.photo.header and item.mask.header:
             yield from _sizes(survey, item.photo, item.mask, item.photo.header, item.mask.header)
-        if item.photo.header and survey.inventory:
+        if item.photo.header and survey.photos_are_files:
             yield from _kind(survey, item.photo, item.photo.header)
     yield from _mixed(survey)
 
@@ -118,7 +124,7 @@ def _kind(survey: Survey, photo: PhotoFacts, header: Header) -> Iterator[Finding
 def _mixed(survey: Survey) -> Iterator[Finding]:
     headers = [(item.photo, item.photo.header) for item in survey.items if item.photo.header]
     kinds = Counter(_KINDS.get(header.mode, "colour") for _, header in headers)
-    if len(kinds) < 2 or not survey.inventory:
+    if len(kinds) < 2 or not survey.photos_are_files:
         return
     usual, number = kinds.most_common(1)[0]
     for photo, header in headers:

@@ -3,19 +3,24 @@
 from collections.abc import Iterator
 
 from fullconv.checks import checks
-from fullconv.checks._finding import Finding
+from fullconv.checks._finding import Finding, parted
 from fullconv.checks._survey import Survey
 
 
 @checks.register("pairs")
 def pairs(survey: Survey) -> Iterator[Finding]:
     """What has no partner, or more than one."""
-    if survey.refusal and not survey.items:
-        remedy = "correct what it names, and check again"
-        yield survey.about(
-            "not-readable", survey.source, survey.refusal, "a data set that opens", remedy
-        )
     stock = survey.inventory
+    refused = [*stock.refused.items()] if stock else [("", survey.refusal)]
+    for split, sentence in refused:
+        found, expected, remedy = parted(sentence)
+        yield survey.about(
+            "not-readable",
+            f"{survey.source} ({split})" if split else survey.source,
+            found,
+            expected or "a data set that opens",
+            remedy or "correct what it names, and check again",
+        )
     if stock is None:
         return
     for path in stock.photos:

@@ -8,7 +8,7 @@ import typer
 from fullconv.errors import ConfigError
 
 DATA = "A folder of photos and masks, FORMAT:PATH, or scenes:N."
-MODEL = "A run folder (its best model) or a .safetensors model file."
+MODEL = "A run folder (its best model), a .safetensors model file, or an exported file."
 UPSAMPLING = "transposed, bilinear, bilinear-corners or unpooling."
 FUSING = "cascade: enlarge to the next skip, add, go on; sum: each to the image, add there."
 
@@ -18,6 +18,15 @@ Json = Annotated[
     Path | None, typer.Option("--json", help="Also write the result here; - is standard output.")
 ]
 Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+GroupBy = Annotated[
+    str | None,
+    typer.Option(
+        "--group-by",
+        metavar="RULE",
+        help="Divide train and val anew, keeping together: clip, patient, tile, folder, or what a "
+        "regular expression finds in the names.",
+    ),
+]
 Size = Annotated[
     str | None,
     typer.Option("--size", metavar="HxW", help="Scale photos down to fit, e.g. 480x640."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.commands._options import Json, Quiet
+from fullconv.commands._options import GroupBy, Json, Quiet
 from fullconv.commands._show import columns, counted, say, write_json
 
 if TYPE_CHECKING:
@@ -19,16 +19,29 @@ SPLITS = ("train", "val", "test")
 def command(
     data: Annotated[str, typer.Argument(help="A folder, FORMAT:PATH, or scenes:N.")],
     out: Annotated[Path, typer.Argument(help="Folder to write; it must be new or empty.")],
+    group_by: GroupBy = None,
+    splits_only: Annotated[
+        bool,
+        typer.Option(
+            "--splits-only", help="Write only OUT/train.txt, OUT/val.txt, ...: names of photos."
+        ),
+    ] = False,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
     """Write OUT/images, OUT/masks (indexed PNG, 255 is void), OUT/classes.txt and OUT/splits."""
     from fullconv.atomic import building
+    from fullconv.formats import with_groups, write_splits
 
-    whole, parts = parts_of(data)
+    whole, parts = parts_of(with_groups(data, group_by) if group_by else data)
+    if splits_only:
+        for path, part in zip(write_splits(out, parts), parts.values(), strict=True):
+            say(f"{len(part)} names -> {path}")
+        write_json(json, {split: list(part.names) for split, part in parts.items()})
+        return
     with building(out) as folder:
         pixels = write(folder, samples(whole, parts), whole, quiet)
-        write_lists(folder, parts)
+        write_splits(folder / "splits", parts)
     splits = {split: len(part) for split, part in parts.items()}
     if not quiet:
         rows = zip([*whole.classes, "(void)"], pixels, strict=True)
@@ -47,7 +60,7 @@ def parts_of(source: str) -> tuple["Data", dict[str, "Data"]]:
     Raises:
         DataError: it cannot be opened.
     """
-    from fullconv.errors import DataError
+    from fullconv.errors import NoSplitError
     from fullconv.formats import open_data
 
     whole = open_data(source)
@@ -55,7 +68,7 @@ def parts_of(source: str) -> tuple["Data", dict[str, "Data"]]:
     for split in SPLITS:
         try:
             part = open_data(source, split)
-        except DataError:  # the data set as a whole is fine, so it has no such split
+        except NoSplitError:
             continue
         if part.names:
             parts[split] = part
@@ -104,11 +117,3 @@ def class_lines(classes: Sequence[str], palette: "Palette") -> Iterator[str]:
     for label, (name, color) in enumerate(zip(classes, palette, strict=True)):
         yield f"{label} {' '.join(name.split())} #{bytes(color).hex()}\n"
     yield "255 void\n"  # said, so that masks of 0 and 255 are not taken for two classes
-
-
-def write_lists(folder: Path, parts: dict[str, "Data"]) -> None:
-    """Write splits/train.txt and the like, one name a line."""
-    from fullconv.atomic import write_text
-
-    for split, part in parts.items():
-        write_text(folder / "splits" / f"{split}.txt", "".join(f"{name}\n" for name in part.names))

@@ -1,13 +1,24 @@
 """Data sets on disk -> Samples. One file a format; this folder is the list of them.
 
 A format says what it recognises and how it is opened; `open_data` finds it out by content.
+`inventory` lists what a data set consists of without decoding a picture, for the checks.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from fullconv.errors import DataError
+from fullconv.formats._grouped import grouped
+from fullconv.formats._grouped import sample_groups as sample_groups
+from fullconv.formats._grouped import with_groups as with_groups
+from fullconv.formats._grouped import without_groups as without_groups
+from fullconv.formats._inventory import Inventory as Inventory
+from fullconv.formats._inventory import opened_inventory
+from fullconv.formats._masks import MaskTable as MaskTable
+from fullconv.formats._pairs import Pair as Pair
+from fullconv.formats._splits import write_splits as write_splits
 from fullconv.registry import Registry
 from fullconv.sample import Data
 
@@ -21,37 +32,83 @@ class Format:
         open: (what follows "name:", split or None) -> Data.
         recognises: whether a folder has this layout; looks at names, not at pictures.
         fallback: tried only when no other format recognises the folder.
+        inventory: folder -> its files with their faults, nothing of which is raised; None: as
+            `open` gives them, which refuses the first fault.
     """
 
     summary: str
     open: Callable[[str, str | None], Data]
     recognises: Callable[[Path], bool]
     fallback: bool = False
+    inventory: Callable[[Path], Inventory] | None = None
 
 
 formats: Registry[Format] = Registry("fullconv.formats", "data format")
 
 
-def open_data(source: str | Path, split: str | None = None) -> Data:
-    """Open a data set: a folder, FORMAT:PATH, or scenes:N.
+def open_data(source: str | Path, split: str | None = None, group_by: str | None = None) -> Data:
+    """Open a data set: a folder, FORMAT:PATH, or scenes:N, each with ?group-by=RULE behind it.
 
     Args:
-        source: "photos", "camvid:data/CamVid", "scenes:200".
+        source: "photos", "camvid:data/CamVid", "scenes:200", "photos?group-by=clip".
         split: "train", "val", "test"; None is all of it.
+        group_by: what stays together when train and val are divided by hash: clip, patient, tile,
+            folder, or a regular expression whose first group, or whole match, tells it. Lists and
+            folders of train and val do not count then; a test split stays as it is.
+
+    Raises:
+        DataError: nothing is there, or no format recognises it.
+        NoSplitError: the data set has no such split; any other DataError means that it has one
+            which cannot be used.
+    """
+    text, own = without_groups(str(source))
+    name, rest = found_format(text)
+    opened = partial(formats[name].open, rest)
+    if (rule := group_by or own) is None:
+        return opened(split)
+    return grouped(with_groups(text, rule), opened, split, rule)
+
+
+def inventory(source: str | Path) -> Inventory:
+    """What a data set consists of, split by split, without decoding a picture.
+
+    Faults that a format's own inventory knows (files without a partner, two of one stem, lines of
+    lists that mean nothing) are listed in it, not raised.
+
+    Args:
+        source: as for `open_data`.
+
+    Raises:
+        DataError: nothing is there, no format recognises it, or it cannot be opened at all.
+    """
+    text, rule = without_groups(str(source))
+    name, rest = found_format(text)
+    folder = Path(rest.partition("?")[0])
+    own = formats[name].inventory
+    stock = (
+        own(folder) if own else opened_inventory(name, folder, partial(formats[name].open, rest))
+    )
+    if rule:
+        stock.regroup(sample_groups(rule))
+    return stock
+
+
+def found_format(source: str) -> tuple[str, str]:
+    """The format of a data set, and what is its own to read: path and options.
 
     Raises:
         DataError: nothing is there, or no format recognises it.
     """
-    name, _, rest = str(source).partition(":")
+    name, _, rest = source.partition(":")
     if rest and name in formats:
-        return formats[name].open(rest, split)
+        return name, rest
     folder = Path(source)
     if not folder.exists():
         raise DataError(
             f"there is no data at {source}; expected a folder with images/, masks/ and "
             "classes.txt, or FORMAT:PATH, or scenes:N for drawn scenes"
         )
-    return formats[recognise(folder)].open(str(folder), split)
+    return recognise(folder), str(folder)
 
 
 def recognise(folder: Path) -> str:

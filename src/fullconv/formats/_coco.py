@@ -4,10 +4,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from fullconv.colors import Color, Palette
 from fullconv.errors import DataError
-from fullconv.formats._drawn import entry, read_json
+from fullconv.formats._coco_records import Index, Places, index_of
+from fullconv.formats._drawn import entry
 from fullconv.formats._pairs import Pair, located
 from fullconv.formats._splits import split_of
 from fullconv.labels import MAX_CLASSES
@@ -30,12 +34,21 @@ class Category:
 
 @dataclass(frozen=True)
 class Image:
-    """A photo, what the file `path` says of its height and width, and its annotations."""
+    """A photo, what the file `path` says of its height and width, and where its annotations are."""
 
     photo: Path
     path: Path
     size: Size | None
-    annotations: list[dict[str, object]]
+    places: Places
+
+    @property
+    def annotations(self) -> list[dict[str, Any]]:
+        """The annotations, read from the file.
+
+        Raises:
+            DataError: the file is not what it was when it was opened.
+        """
+        return self.places.read()
 
 
 @dataclass(frozen=True)
@@ -48,6 +61,7 @@ class Annotations:
         kind: one of `KINDS`.
         categories: in the order of their numbers.
         images: by their numbers.
+        index: what else was found in the file.
     """
 
     path: Path
@@ -55,6 +69,7 @@ class Annotations:
     kind: str
     categories: tuple[Category, ...]
     images: Mapping[int, Image]
+    index: Index
 
 
 @dataclass(frozen=True)
@@ -111,28 +126,13 @@ def read_file(folder: Path, path: Path) -> Annotations:
     Raises:
         DataError: it is broken, its numbers do not fit together, or a photo is missing.
     """
-    content = read_json(path)
-    where = str(path)
-    categories = _categories(entry(content, "categories", list, where), where)
-    records = entry(content, "annotations", list, where)
-    kind = _kind(path, records)
-    images = _images(folder, path, entry(content, "images", list, where))
-    known = {category.number for category in categories}
-    for number, record in enumerate(records):
-        place = f"{where}: annotation {number}"
-        image = entry(record, "image_id", int, place)
-        if image not in images:
-            raise DataError(f"{place}: image_id {image} is none of the {len(images)} images")
-        parts = entry(record, "segments_info", list, place) if kind == "panoptic" else [record]
-        for part in parts:
-            if entry(part, "category_id", int, place) not in known:
-                raise DataError(
-                    f"{place}: category_id {part['category_id']} is none of the "
-                    f"{len(known)} categories {sorted(known)[:20]}; add it or correct it"
-                )
-        images[image].annotations.append(record)
-    split = file_split(path)
-    return Annotations(path, split, kind, categories, images)
+    told = kind_of(path)
+    index = index_of(path, None if told is None else told == "panoptic")
+    kind = told or ("panoptic" if index.segments else "instances")
+    categories = _categories(index.categories, str(path))
+    images = _images(folder, path, index)
+    _check_numbers(path, index, images, {category.number for category in categories})
+    return Annotations(path, file_split(path), kind, categories, images, index)
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
@@ -141,7 +141,7 @@ def read_categories(path: Path) -> tuple[Category, ...]:
     Raises:
         DataError: it has none.
     """
-    return _categories(entry(read_json(path), "categories", list, str(path)), str(path))
+    return _categories(index_of(path).categories, str(path))
 
 
 def file_split(path: Path) -> str | None:
@@ -197,10 +197,18 @@ def run_counts(text: str) -> list[int]:
     return counts
 
 
-def _kind(path: Path, records: Sequence[object]) -> str:
-    first = records[0] if records else {}
-    segments = isinstance(first, dict) and "segments_info" in first
-    return kind_of(path) or ("panoptic" if segments else "instances")
+def _check_numbers(path: Path, index: Index, images: Mapping[int, Image], known: set[int]) -> None:
+    for number, image in enumerate(index.image_ids):
+        if image not in images:
+            raise DataError(
+                f"{path}: annotation {number}: image_id {image} is none of the {len(images)} images"
+            )
+    for category, number in index.category_ids.items():
+        if category not in known:
+            raise DataError(
+                f"{path}: annotation {number}: category_id {category} is none of the "
+                f"{len(known)} categories {sorted(known)[:20]}; add it or correct it"
+            )
 
 
 def _categories(records: Sequence[object], where: str) -> tuple[Category, ...]:
@@ -222,9 +230,11 @@ def _color(record: object) -> Color | None:
     return red, green, blue
 
 
-def _images(folder: Path, path: Path, records: Sequence[object]) -> dict[int, Image]:
+def _images(folder: Path, path: Path, index: Index) -> dict[int, Image]:
     images: dict[int, Image] = {}
     missing = []
+    records, places = index.images, index.places(path)
+    none = Places(path, np.empty((0, 2), np.int64))
     for place, record in enumerate(records):
         where = f"{path}: image {place}"
         number, name = entry(record, "id", int, where), entry(record, "file_name", str, where)
@@ -234,7 +244,7 @@ def _images(folder: Path, path: Path, records: Sequence[object]) -> dict[int, Im
         if photo is None:
             missing.append(name)
             continue
-        images[number] = Image(photo, path, _size(record), [])
+        images[number] = Image(photo, path, _size(record), places.get(number, none))
     if missing:
         more = ", ..." if len(missing) > 3 else ""
         raise DataError(

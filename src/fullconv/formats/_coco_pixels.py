@@ -39,11 +39,9 @@ def panoptic(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
         for pair in chosen.pairs
     }
     pairs = [Pair(pair.name, pair.photo, masks[pair.photo]) for pair in chosen.pairs]
-    segments = {
-        str(masks[photo]): _segments(image, labels) for photo, image in chosen.images.items()
-    }
+    images = {str(masks[photo]): image for photo, image in chosen.images.items()}
     palette = palette_of(classes, [category.color for category in chosen.categories])
-    table = SegmentTable(segments)
+    table = SegmentTable(images, labels)
     return as_data(chosen.source, chosen.split, pairs, classes, palette, table)
 
 
@@ -99,10 +97,12 @@ class SegmentTable:
     """The labels of panoptic PNG files; each has numbers of its own.
 
     Attributes:
-        segments: file -> number of a segment -> label.
+        images: file -> the photo whose segments it holds.
+        labels: number of a category -> label.
     """
 
-    segments: Mapping[str, Mapping[int, int]]
+    images: Mapping[str, Image]
+    labels: Mapping[int, int]
 
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
@@ -115,7 +115,7 @@ class SegmentTable:
         wide = raw.astype(np.int64)
         numbers = wide @ np.array([1, 256, 65536]) if raw.ndim == 3 else wide
         found, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
-        known = self.segments[where]
+        known = _segments(self.images[where], self.labels)
         for number, count in zip(found.tolist(), counts.tolist(), strict=True):
             if number not in known:
                 raise LabelError(
@@ -128,8 +128,8 @@ class SegmentTable:
 
 def _segments_file(folder: Path, image: Image) -> Path:
     where = f"{image.path}: {image.photo.name}"
-    if len(image.annotations) != 1:
-        raise DataError(f"{where}: {len(image.annotations)} annotations; expected one a photo")
+    if len(image.places) != 1:
+        raise DataError(f"{where}: {len(image.places)} annotations; expected one a photo")
     name = entry(image.annotations[0], "file_name", str, where)
     stem = image.path.stem
     for place in (image.path.parent / stem, folder / stem, image.path.parent, folder):

@@ -59,16 +59,16 @@ def stuff(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
 
 
 def _need_outlines(parts: Sequence[Annotations]) -> None:
-    records = [one for part in parts for image in part.images.values() for one in image.annotations]
-    if not records or any(_outline(one) and not one.get("iscrowd") for one in records):
+    records = sum(len(part.index.image_ids) for part in parts)
+    if not records or any(part.index.objects for part in parts):
         return
-    if any(_outline(one) for one in records):
+    if any(part.index.outlined for part in parts):
         raise DataError(
-            f"{parts[0].path}: each of the {len(records)} annotations is marked as a crowd, which "
+            f"{parts[0].path}: each of the {records} annotations is marked as a crowd, which "
             "is void; set iscrowd to 0 where a mask is one object"
         )
     raise DataError(
-        f"{parts[0].path}: none of the {len(records)} annotations has an outline, only boxes; "
+        f"{parts[0].path}: none of the {records} annotations has an outline, only boxes; "
         "expected segmentation: export the labels for segmentation, not for detection"
     )
 

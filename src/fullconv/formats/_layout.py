@@ -1,13 +1,14 @@
 """Where photos, masks and split lists lie, by the names that people customarily give them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fullconv.errors import DataError
 from fullconv.formats._classes import YAML_FILES, read_yaml
-from fullconv.formats._pairs import PHOTO_FOLDERS, has_pictures, list_lines, two_files
+from fullconv.formats._pairs import PHOTO_FOLDERS, has_pictures, list_lines, located, two_files
+from fullconv.images import SUFFIXES
 
 MASK_FOLDERS = (
     *("masks", "mask", "ann_dir", "annotations", "annotation", "labels", "label"),
@@ -33,12 +34,16 @@ class Part:
         photos: the folder of the photos.
         masks: the folder of the masks.
         base: what the names of samples are relative to.
+        only: the photos that belong to it, where a list says so; None: all in the folder.
+        faulty: (list, what is wrong with a line of it).
     """
 
     split: str | None
     photos: Path
     masks: Path
     base: Path
+    only: frozenset[Path] | None = None
+    faulty: tuple[tuple[Path, str], ...] = ()
 
 
 def find_parts(folder: Path) -> list[Part]:
@@ -83,7 +88,8 @@ def has_parts(folder: Path) -> bool:
 def lists_pairs(folder: Path) -> bool:
     """Whether the split lists name a photo and a mask in each line; looks at their first lines."""
     first = [list_lines(path)[:1] for path in find_lists(folder).values()]
-    return bool(first) and all(lines and two_files(folder, lines[0]) for lines in first)
+    told = [lines[0] for lines in first if lines]  # an empty list tells nothing
+    return bool(told) and all(two_files(folder, line) for line in told)
 
 
 def canonical(name: str) -> str | None:
@@ -144,6 +150,9 @@ def _masks_dir(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     for name in YAML_FILES:
         if (folder / name).is_file():
             content = read_yaml(folder / name)
+            masks = _candidates(folder)[1]
+            if not content.get("masks_dir") and content.get("train") and len(masks) == 1:
+                content["masks_dir"] = masks[0].name
             if content.get("masks_dir"):
                 return folder / name, content
     return None
@@ -159,12 +168,60 @@ def _described(folder: Path) -> list[Part]:
     parts = []
     for split in ("train", "val", "test"):
         for place in _listed(content.get(split)):
-            photos = base / place
-            if not photos.is_dir():
-                raise DataError(f"{path}: {split}: {place} is no folder in {base}")
-            masks = _masks_of(photos, base, str(content["masks_dir"]))
-            parts.append(Part(split, photos, masks, base))
+            there = place_of(folder, content, place)
+            if there is None and split == "test":  # often named and not there
+                continue
+            if there is None:
+                raise DataError(f"{path}: {split}: {place} is no folder and no list in {base}")
+            if there.is_file():
+                parts += _of_list(split, there, base, str(content["masks_dir"]))
+            else:
+                masks = _masks_of(there, base, str(content["masks_dir"]))
+                parts.append(Part(split, there, masks, base))
     return parts
+
+
+def place_of(folder: Path, content: Mapping[str, Any], place: object) -> Path | None:
+    """The folder or the list of photos that a data set's YAML means; None where it is not there.
+
+    Args:
+        folder: the data set.
+        content: the YAML; its "path" is often that of the author's machine.
+        place: what it says of a split; Roboflow writes "../train/images".
+    """
+    bare = str(place).replace("\\", "/").removeprefix("../").removeprefix("./")
+    for base in (folder / str(content.get("path") or ""), folder):
+        found = base / bare
+        if found.is_dir() or (found.is_file() and found.suffix == ".txt"):
+            return found
+    return None
+
+
+def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[Part]:
+    """The photos that a list names, by the folders in which they lie."""
+    inside: dict[Path, set[Path]] = {}
+    faulty = []
+    for line in list_lines(path):
+        photo = located(path.parent, line) or _photo_in(base, line)
+        if photo is None:
+            faulty.append((path, f"{line!r} names no photo that is under {base}"))
+        else:
+            inside.setdefault(photo.parent, set()).add(photo)
+    parts = [
+        Part(split, photos, _masks_of(photos, base, masks_dir), base, frozenset(only))
+        for photos, only in sorted(inside.items())
+    ]
+    if faulty or not parts:
+        faulty = faulty or [(path, "it names no photo")]
+        parts.append(Part(split, base, base, base, frozenset(), tuple(faulty)))
+    return parts
+
+
+def _photo_in(base: Path, line: str) -> Path | None:
+    """A photo by its path, or by its stem in a folder of photos."""
+    places = [base, *(path for path in base.glob("*/") if path.name.casefold() in PHOTO_FOLDERS)]
+    ways = (located(place, line + end) for end in ("", *SUFFIXES) for place in places)
+    return next((photo for photo in ways if photo), None)
 
 
 def _listed(value: object) -> list[str]:

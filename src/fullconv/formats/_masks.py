@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +42,30 @@ class MaskTable:
             return self.colors(raw, where)
         return self.indices(one_channel(raw, where), where)
 
+    @property
+    def stray(self) -> float:
+        """The share of a mask in unknown colours that is taken for slips and becomes void."""
+        return float(getattr(self.colors, "stray", 0.0))
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Index -> Sample; what `Data.read` is for photos with masks.
+
+    Attributes:
+        pairs: photo, mask and name of each sample.
+        table: raw values of a mask -> labels.
+        raw: (mask, photo's header) -> raw values; None: masks are pictures.
+    """
+
+    pairs: tuple[Pair, ...]
+    table: Table
+    raw: Raw | None = None
+
+    def __call__(self, index: int) -> Sample:
+        """The sample at `index`."""
+        return read_pair(self.pairs[index], self.table, self.raw or picture)
+
 
 def as_data(
     source: str,
@@ -65,7 +88,7 @@ def as_data(
         raw: (mask, photo's header) -> raw values; None: masks are pictures.
     """
     names = tuple(pair.name for pair in pairs)
-    read = partial(_read_at, tuple(pairs), table, raw or picture)
+    read = PairReader(tuple(pairs), table, raw)
     return Data(source, split, classes, palette, names, read)
 
 
@@ -127,10 +150,6 @@ def one_channel(
         f"{where}: a colour-coded mask ({len(colors)} colours, e.g. {shown}), but no colours are "
         'declared; write each class with its colour into classes.txt, e.g. "0 road #804080"'
     )
-
-
-def _read_at(pairs: Sequence[Pair], table: Table, raw: Raw, index: int) -> Sample:
-    return read_pair(pairs[index], table, raw)
 
 
 def _size(raster: np.ndarray) -> str:

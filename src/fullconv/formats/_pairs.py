@@ -23,6 +23,7 @@ _MASK_TAIL = re.compile(
     r"|groundtruth|labels|label|masks|mask|ann|seg|gt|l)$"
 )
 _PHOTO_HEAD = re.compile(r"^(image|photo|img|sat)[_\-. ](?=.)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _MASK_HEAD = re.compile(r"^(groundtruth|label|mask|seg|gt)[_\-. ](?=.)")
 
 
@@ -86,6 +87,7 @@ def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list
             raise DataError(
                 f"{len(lonely)} of {total} {what}s in {folder} have no {other}: {_some(lonely)}; "
                 f"expected a {other} of the same stem under {there}: add it, or take the {what} out"
+                f"{_unread(lonely[0], there)}"
             )
     return named(found, folder)
 
@@ -270,7 +272,8 @@ def _folded(text: str) -> str:
 
 def _name(photo: Path, folder: Path) -> str:
     inside = _inside(photo, folder)
-    return "__".join((*_below(inside)[:-1], inside.stem))
+    # A line break in a file's name would break lists, tables and messages.
+    return _CONTROL.sub("_", "__".join((*_below(inside)[:-1], inside.stem)))
 
 
 def _inside(path: Path, folder: Path) -> PurePosixPath:
@@ -306,6 +309,13 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:  # a link that leads to itself; reading it will say so
         return False
+
+
+def _unread(path: Path, there: Path) -> str:
+    """A file of the same stem that is no picture by its suffix: what a user may have meant."""
+    others = (p for p in sorted(there.rglob("*")) if p.stem == path.stem and p.is_file())
+    found = next((p for p in others if p.suffix.lower() not in SUFFIXES), None)
+    return f"; {found} is there, but only {', '.join(SUFFIXES)} are read" if found else ""
 
 
 def _some(paths: Sequence[Path]) -> str:

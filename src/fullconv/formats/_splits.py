@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from unicodedata import normalize
 
-from fullconv.errors import DataError
+from fullconv.atomic import write_text
+from fullconv.errors import DataError, NoSplitError
+from fullconv.formats._classes import text_of
 from fullconv.formats._layout import canonical, find_lists
 from fullconv.formats._pairs import Pair, list_lines
+from fullconv.sample import Data
 from fullconv.splits import hash_split
 
 
@@ -52,6 +55,30 @@ def _folded(text: str) -> str:
     return normalize("NFC", text).casefold()
 
 
+def write_splits(folder: Path, parts: Mapping[str, Data]) -> list[Path]:
+    """Write train.txt, val.txt, ...: the names of the samples, one a line.
+
+    As `splits/` of a data set these lists are its splits from then on.
+
+    Raises:
+        DataError: `folder` holds other lists already.
+        OutputError: a list cannot be written.
+    """
+    texts = {
+        folder / f"{split}.txt": "".join(f"{name}\n" for name in data.names)
+        for split, data in parts.items()
+    }
+    for path, text in texts.items():
+        if path.is_file() and text_of(path) != text:
+            raise DataError(
+                f"{path} is there already, with other names; expected a new folder, so that no "
+                "split is lost: delete the list first if it should be replaced"
+            )
+    for path, text in texts.items():
+        write_text(path, text)
+    return list(texts)
+
+
 def of_split(
     where: Path, split: str | None, pairs: Sequence[Pair], declared: Mapping[str, Sequence[int]]
 ) -> list[Pair]:
@@ -64,7 +91,7 @@ def of_split(
         declared: the indices of each split; empty where nothing on disk tells them.
 
     Raises:
-        DataError: there is no such split.
+        NoSplitError: there is no such split.
     """
     if split is None:
         return list(pairs)
@@ -72,5 +99,5 @@ def of_split(
     name = split if split in parts else split_of(split) or split
     if name not in parts:
         how = "" if declared else " (by the hash of the names, since no split is on disk)"
-        raise DataError(f"{where} has no split {split!r}; there are: {', '.join(parts)}{how}")
+        raise NoSplitError(where, split, parts, how)
     return [pairs[index] for index in parts[name]]

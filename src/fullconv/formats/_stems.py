@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from fullconv.errors import DataError
+from fullconv.errors import DataError, NoSplitError
 from fullconv.formats._pairs import Pair, list_lines
 
 PHOTOS = (".jpg", ".jpeg", ".png")
@@ -57,12 +57,10 @@ def chosen_list(lists: Mapping[str, Path], split: str, folder: Path) -> Path:
     """The list of a split.
 
     Raises:
-        DataError: there is none; the message names those there are.
+        NoSplitError: there is none; the message names those there are.
     """
     if split not in lists:
-        raise DataError(
-            f"{folder} has no split {split!r}; there are: {', '.join(sorted(lists)) or 'none'}"
-        )
+        raise NoSplitError(folder, split, sorted(lists))
     return lists[split]
 
 

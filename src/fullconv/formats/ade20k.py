@@ -1,15 +1,18 @@
-"""ADE20K (Zhou et al., 2017) as the scene parsing benchmark publishes it: SceneParse150.
+"""ADE20K (Zhou et al., 2017): the scene parsing benchmark's SceneParse150, and the full release.
 
-Masks hold 1 to 150, and 0 for everything else. So labels are one less, and 0 is void; this is
-done here, once, and nowhere else.
+SceneParse150's masks hold 1 to 150, and 0 for everything else. So labels are one less, and 0 is
+void; this is done here, once, and nowhere else.
 """
 
 from pathlib import Path
 
-from fullconv.errors import DataError
+from fullconv.errors import NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._ade150 import CLASSES, PALETTE
+from fullconv.formats._ade_full import ObjectTable, full_pairs, full_root, labels_of
+from fullconv.formats._classes import declared_classes
 from fullconv.formats._masks import MaskTable, as_data
+from fullconv.formats._pairs import Pair
 from fullconv.formats._stems import PHOTOS, by_stem, joined, nothing
 from fullconv.labels import LabelTable
 from fullconv.sample import VOID, Data
@@ -19,24 +22,31 @@ _LISTS = ("objectInfo150.txt", "sceneCategories.txt")
 
 
 def open_ade20k(source: str, split: str | None) -> Data:
-    """Open SceneParse150 (ADEChallengeData2016).
+    """Open SceneParse150 (ADEChallengeData2016), or the full release (ADE20K_2021_17_01).
+
+    Of the full release the classes are those that classes.txt in its folder names, or else the
+    benchmark's 150, each by the first of an object's synonyms; every other object is void. Both
+    are not SceneParse150's labels, which joined some objects.
 
     Args:
-        source: the folder with images/ and annotations/.
+        source: the folder with images/.
         split: "train" or "val"; None for both.
 
     Raises:
-        DataError: the layout, a mask or the split is not there, or it is the full release.
+        DataError: the layout, a mask or the split is not there.
     """
-    folder = _root(Path(source))
-    chosen = [split] if split else list(_FOLDERS)
-    pairs = []
-    for name in chosen:
-        if name not in _FOLDERS:
-            raise DataError(f"{folder} has no split {name!r}; there are: train, val")
-        photos = by_stem(folder / "images" / _FOLDERS[name], PHOTOS)
-        masks = by_stem(folder / "annotations" / _FOLDERS[name], (".png",))
-        pairs += joined(photos, photos, masks, folder / "images" / _FOLDERS[name])
+    folder = Path(source)
+    full = full_root(folder)
+    root = folder if full else _root(folder)
+    if split is not None and split not in _FOLDERS:
+        raise NoSplitError(root, split, _FOLDERS)
+    chosen = [_FOLDERS[split]] if split else list(_FOLDERS.values())
+    if full:
+        pairs = [pair for part in chosen for pair in full_pairs(full, part)]
+        own = declared_classes(folder)
+        classes, palette = (own.classes, own.palette) if own else (CLASSES, PALETTE)
+        return as_data(source, split, pairs, classes, palette, ObjectTable(labels_of(classes)))
+    pairs = [pair for part in chosen for pair in _pairs(root, part)]
     void = dict.fromkeys((0, VOID), VOID)
     mapping = void | {label + 1: label for label in range(len(CLASSES))}
     remedy = "SceneParse150 holds 0 to 150; open masks of another numbering as folders:PATH"
@@ -45,34 +55,33 @@ def open_ade20k(source: str, split: str | None) -> Data:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether it is ADEChallengeData2016, by its lists or the names of its photos."""
+    """Whether it is ADEChallengeData2016, by its lists or photos, or the full release."""
     photos = folder / "images" / "validation"
     known = any((folder / name).is_file() for name in _LISTS)
-    return photos.is_dir() and (known or any(photos.glob("ADE_val_*.jpg")))
+    challenge = photos.is_dir() and (known or any(photos.glob("ADE_val_*.jpg")))
+    return challenge or full_root(folder) is not None
+
+
+def _pairs(folder: Path, part: str) -> list[Pair]:
+    photos = by_stem(folder / "images" / part, PHOTOS)
+    masks = by_stem(folder / "annotations" / part, (".png",))
+    return joined(photos, photos, masks, folder / "images" / part)
 
 
 def _root(folder: Path) -> Path:
     for place in (folder, folder / "ADEChallengeData2016"):
         if (place / "annotations" / "validation").is_dir():
             return place
-    if _is_full(folder):
-        raise DataError(
-            f"{folder} is the full release of ADE20K, whose masks name over 3000 objects; 8-bit "
-            "labels have room for 255, and its files do not say which are the benchmark's 150: "
-            "open ADEChallengeData2016 (SceneParse150) instead"
-        )
-    expected = "images/training, images/validation and the same in annotations/"
+    expected = (
+        "images/training, images/validation and the same in annotations/, or the full release "
+        "with images/ADE/training"
+    )
     raise nothing(folder, "ade20k", expected)
-
-
-def _is_full(folder: Path) -> bool:
-    # images/ADE/training/SCENE/PHOTO_seg.png or images/training/a/SCENE/PHOTO_seg.png
-    return any((folder / "images").glob("*/*/*/*_seg.png")) or any(folder.glob("index_*ade20k*"))
 
 
 formats.register("ade20k")(
     Format(
-        summary="ADEChallengeData2016 with images/ and annotations/, training and validation",
+        summary="ADEChallengeData2016 with images/ and annotations/, or ADE20K_2021_17_01",
         open=open_ade20k,
         recognises=recognises,
     )

@@ -5,20 +5,32 @@ colours, of which the usual grouping makes the same 11 classes. The two share no
 Pavement, and their mean IUs cannot be compared.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer, UInt8
 
 from fullconv.colors import Color, Palette
-from fullconv.errors import DataError, LabelError
+from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._camvid32 import ORIGINAL
 from fullconv.formats._classes import Entry, declare, read_text
+from fullconv.formats._inventory import Classes, Inventory, Read
+from fullconv.formats._listing import add_lists
 from fullconv.formats._masks import MaskTable, as_data
-from fullconv.formats._pairs import Pair, check_names, list_lines, match, select, two_files
+from fullconv.formats._pairs import (
+    Pair,
+    check_names,
+    list_lines,
+    match,
+    pairing,
+    select,
+    select_known,
+    two_files,
+)
 from fullconv.formats._stems import chosen_list, nothing
 from fullconv.labels import ColorTable, LabelTable
 from fullconv.sample import VOID, Data
@@ -44,26 +56,28 @@ become void. More of them is another set of colours, and an error.
 """
 
 PHOTOS, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
+_CLIP = "^[^_]+"  # the part of a frame's name that tells its clip
 _ANNOT = ("trainannot", "valannot", "testannot")
 
 
 @dataclass(frozen=True)
 class ForgivingColors:
-    """A `ColorTable` for which up to `STRAY` of a mask in unknown colours is void."""
+    """A `ColorTable` for which up to `stray` of a mask in unknown colours is void."""
 
     table: ColorTable
+    stray: float = STRAY
 
     def __call__(self, raw: Integer[np.ndarray, "H W 3"], where: str) -> UInt8[np.ndarray, "H W"]:
         """The labels of one mask; `where` is its file, for messages.
 
         Raises:
-            LabelError: more pixels than `STRAY` have colours of no class.
+            LabelError: more pixels than `stray` have colours of no class.
         """
         try:
             return self.table(raw, where)
         except LabelError:
             known = self.table.knows(raw)
-            if (~known).mean() > STRAY:
+            if (~known).mean() > self.stray:
                 raise
         filled = np.where(known[..., None], raw, next(iter(self.table.mapping)))
         return np.where(known, self.table(filled, where), VOID).astype(np.uint8)
@@ -97,6 +111,53 @@ def recognises(folder: Path) -> bool:
     return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
 
 
+def inventory(folder: Path, merged: bool = True) -> Inventory:
+    """The files of CamVid, and the faults of its lists.
+
+    Raises:
+        DataError: the layout is not there.
+    """
+
+    def classes(masks: Sequence[Path], read: Read) -> Classes:
+        return classes_and_table(folder, merged)
+
+    stock = Inventory(folder, "camvid" if merged else "camvid32", classes)
+    lists = list_files(folder)
+    if (folder / PHOTOS).is_dir():
+        return _stock_of_original(stock, lists)
+    if not lists:
+        raise _no_camvid(folder)
+    add_lists(stock, lists)
+    for name in stock.splits:
+        photos, masks = folder / name, folder / f"{name}annot"
+        if photos.is_dir() and masks.is_dir():
+            found = pairing(photos, masks, folder)
+            stock.doubles += found.doubles
+            listed = {path.name for two in stock.splits.values() for path in _files(two)}
+            stock.photos += [path for path in found.photos if path.name not in listed]
+            stock.masks += [path for path in found.masks if path.name not in listed]
+    return stock
+
+
+def _stock_of_original(stock: Inventory, lists: Mapping[str, Path]) -> Inventory:
+    found = pairing(stock.folder / PHOTOS, stock.folder / MASKS, stock.folder)
+    stock.photos, stock.masks = [*found.photos], [*found.masks]
+    stock.doubles = [*found.doubles]
+    frames = [replace(pair, name=pair.photo.stem) for pair in found.pairs]
+    if not lists:
+        stock.splits[""] = frames
+        stock.divide(_CLIP)
+    for name, path in lists.items():
+        stock.splits[name], faulty = select_known(frames, path, stock.folder)
+        stock.lines += [(path, sentence) for _, sentence in faulty]
+    return stock
+
+
+def _files(pairs: Iterable[Pair]) -> Iterator[Path]:
+    for pair in pairs:
+        yield from (pair.photo, pair.mask)
+
+
 def _check_names(path: Path) -> None:
     """Refuse other people's classes in CamVid's layout, whose numbers would get CamVid's names."""
     names = read_text(path).classes if path.is_file() else CLASSES
@@ -111,8 +172,7 @@ def _check_names(path: Path) -> None:
 def _of_segnet(folder: Path, split: str | None) -> list[Pair]:
     lists = list_files(folder)
     if not lists:
-        expected = f"train.txt, train/ and trainannot/ (SegNet's), or {PHOTOS}/ and {MASKS}/"
-        raise nothing(folder, "camvid", expected)
+        raise _no_camvid(folder)
     if split is not None:
         return _listed(folder, chosen_list(lists, split, folder))
     # A frame may stand in several lists, such as train and a small part of it.
@@ -127,10 +187,15 @@ def _of_original(folder: Path, split: str | None) -> list[Pair]:
         return frames
     if lists:
         return select(frames, chosen_list(lists, split, folder), folder)
-    parts = hash_split([frame.name for frame in frames], groups="^[^_]+")
+    parts = hash_split([frame.name for frame in frames], groups=_CLIP)
     if split not in parts:
-        raise DataError(f"{folder} has no split {split!r}; there are: train, val (whole clips)")
+        raise NoSplitError(folder, split, parts, " (whole clips)")
     return [frames[index] for index in parts[split]]
+
+
+def _no_camvid(folder: Path) -> DataError:
+    expected = f"train.txt, train/ and trainannot/ (SegNet's), or {PHOTOS}/ and {MASKS}/"
+    return nothing(folder, "camvid", expected)
 
 
 def list_files(folder: Path) -> dict[str, Path]:
@@ -222,6 +287,7 @@ formats.register("camvid")(
         summary="train.txt with train/ and trainannot/ (SegNet), or 701_StillsRaw_full/",
         open=open_camvid,
         recognises=recognises,
+        inventory=inventory,
     )
 )
 formats.register("camvid32")(
@@ -229,5 +295,6 @@ formats.register("camvid32")(
         summary="the original CamVid with its 31 classes, where camvid merges them to 11",
         open=open_camvid32,
         recognises=lambda folder: False,
+        inventory=partial(inventory, merged=False),
     )
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from fullconv.colors import Color
-from fullconv.errors import DataError
+from fullconv.errors import DataError, NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._pairs import Pair
@@ -59,7 +59,7 @@ def open_cityscapes(source: str, split: str | None) -> Data:
         raise nothing(folder, "cityscapes", "leftImg8bit/ and gtFine/")
     splits = sorted(path.name for path in (folder / "leftImg8bit").iterdir() if path.is_dir())
     if split is not None and split not in splits:
-        raise DataError(f"{folder} has no split {split!r}; there are: {', '.join(splits)}")
+        raise NoSplitError(folder, split, splits)
     photos = [
         path
         for name in ([split] if split else splits)

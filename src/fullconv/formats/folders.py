@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from fullconv.errors import DataError
+from fullconv.errors import DataError, NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._classes import declared_classes
 from fullconv.formats._encoding import no_jpeg, resolve
@@ -16,6 +16,7 @@ from fullconv.formats._layout import (
     has_parts,
     lists_pairs,
 )
+from fullconv.formats._listing import of_folders
 from fullconv.formats._masks import as_data
 from fullconv.formats._pairs import (
     Pair,
@@ -86,12 +87,24 @@ def _of_parts(folder: Path, parts: Sequence[Part], split: str | None) -> list[Pa
     _known(folder, split, {str(part.split) for part in parts})
     chosen = [part for part in parts if split in (None, part.split)]
     shares = Counter(part.masks for part in parts)
-    pairs = [
-        pair
-        for part in chosen
-        for pair in match(part.photos, part.masks, part.base, shares[part.masks] > 1)
-    ]
+    pairs = [pair for part in chosen for pair in _of_part(part, shares[part.masks] > 1)]
     check_names(pairs)
+    return pairs
+
+
+def _of_part(part: Part, shared: bool) -> list[Pair]:
+    if part.faulty:
+        path, what = part.faulty[0]
+        raise DataError(f"{path}: {what}; expected the path of one photo in each line")
+    if part.only is None:
+        return match(part.photos, part.masks, part.base, shared)
+    pairs = [p for p in matched_only(part.photos, part.masks, part.base) if p.photo in part.only]
+    lonely = sorted(part.only - {pair.photo for pair in pairs})
+    if lonely:
+        raise DataError(
+            f"{len(lonely)} of {len(part.only)} listed photos have no mask, e.g. {lonely[0]}; "
+            f"expected a mask of the same stem under {part.masks}"
+        )
     return pairs
 
 
@@ -104,6 +117,8 @@ def _of_lists(
         found = (matched_only(part.photos, part.masks, part.base) for part in parts)
         matched = [pair for pairs in found for pair in pairs]
     if split:
+        if not list_lines(lists[split]):
+            raise DataError(f"{lists[split]} names no photo; fill it, or delete it for no {split}")
         return _of_list(folder, matched, lists[split])
     every = {
         pair.photo: pair for path in lists.values() for pair in _of_list(folder, matched, path)
@@ -126,16 +141,15 @@ def _files_of(folder: Path, lines: Sequence[str]) -> list[tuple[Path, Path]]:
 
 
 def _known(folder: Path, split: str | None, known: Iterable[str], how: str = "") -> None:
-    names = sorted(known)
-    if split is not None and split not in names:
-        raise DataError(f"{folder} has no split {split!r}; there are: {', '.join(names)}{how}")
+    if split is not None and split not in (names := sorted(known)):
+        raise NoSplitError(folder, split, names, how)
 
 
 def _all_masks(folder: Path, parts: Sequence[Part], lists: Mapping[str, Path]) -> list[Path]:
     if lists and lists_pairs(folder):
         files = (_files_of(folder, list_lines(path)) for path in lists.values())
         return list(dict.fromkeys(mask for pairs in files for _, mask in pairs))
-    roots = dict.fromkeys(part.masks for part in parts)
+    roots = dict.fromkeys(part.masks for part in parts if not part.faulty)
     return [path for root in roots for path in pictures(root)]
 
 
@@ -154,5 +168,6 @@ formats.register("folders")(
         open=open_folders,
         recognises=has_parts,
         fallback=True,
+        inventory=of_folders,
     )
 )

@@ -2,7 +2,7 @@
 
 import re
 
-from fullconv.errors import DataError
+from fullconv.errors import DataError, NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.sample import Data
 from fullconv.street import draw, scene_name
@@ -67,7 +67,7 @@ def _indices(count: int, split: str | None) -> range:
     if split is None:
         return range(count)
     if split not in splits:
-        raise DataError(f"scenes has no split {split!r}; there are: {', '.join(splits)}")
+        raise NoSplitError("scenes", split, splits)
     if count < 2:
         raise DataError(f"scenes:{count} is too few to split; expected scenes:2 or more")
     return splits[split]

@@ -7,7 +7,7 @@ a mean IU leaves out what occurs nowhere.
 from pathlib import Path
 
 from fullconv.colors import voc_palette
-from fullconv.errors import DataError
+from fullconv.errors import NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._mat import mat_raw
@@ -65,9 +65,7 @@ def _pairs(folder: Path, split: str | None) -> list[Pair]:
         names.setdefault("test", test)
         names.setdefault("trainval", sorted(set(masks) - set(test)))
     if split not in names:
-        raise DataError(
-            f"{folder} has no split {split!r}; there are: {', '.join(sorted(names)) or 'none'}"
-        )
+        raise NoSplitError(folder, split, sorted(names))
     return joined(names[split], photos, masks, folder)
 
 

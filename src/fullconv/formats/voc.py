@@ -1,12 +1,15 @@
 """PASCAL VOC (Everingham et al., 2010), and other data sets that were exported in its layout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fullconv.colors import VOID_COLOR, voc_palette
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
 from fullconv.formats._classes import ClassList, Entry, declare, declared_classes, text_of
+from fullconv.formats._inventory import Classes, Inventory, Read
+from fullconv.formats._layout import canonical
+from fullconv.formats._listing import listed_stems, stems
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._pairs import Pair
 from fullconv.formats._stems import PHOTOS, by_stem, chosen_list, joined, listed, nothing
@@ -43,6 +46,34 @@ def open_voc(source: str, split: str | None) -> Data:
     pairs = _pairs(folder, photos, masks, split)
     classes, table = classes_and_table(folder)
     return as_data(source, split, pairs, classes.classes, classes.palette, table)
+
+
+def inventory(source: Path) -> Inventory:
+    """The files of VOC, and the faults of its lists.
+
+    Raises:
+        DataError: the layout is not there.
+    """
+    folder = year_of(source)
+
+    def classes(masks: Sequence[Path], read: Read) -> Classes:
+        found, table = classes_and_table(folder)
+        return found.classes, found.palette, table
+
+    stock = Inventory(folder, "voc", classes)
+    photos = stems(stock, folder / "JPEGImages", PHOTOS)
+    masks = stems(stock, folder / "SegmentationClassAug", (".png",))
+    masks |= stems(stock, folder / "SegmentationClass", (".png", ".jpg", ".jpeg"))
+    for path in sorted((folder / _LISTS).glob("*.txt")):
+        pairs = stock.splits[canonical(path.stem) or path.stem] = []
+        for stem in listed_stems(stock, path):
+            if stem in photos and stem in masks:
+                pairs.append(Pair(stem, photos[stem], masks[stem]))
+            for what, there in (("photo", photos), ("mask", masks)):
+                if stem not in there:
+                    stock.lines.append((path, f"{stem!r} has no {what}"))
+    stock.masks = [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
+    return stock
 
 
 def classes_and_table(folder: Path) -> tuple[ClassList, MaskTable]:
@@ -140,5 +171,6 @@ formats.register("voc")(
         summary="VOCdevkit/VOC20xx with ImageSets/Segmentation, JPEGImages, SegmentationClass",
         open=open_voc,
         recognises=recognises,
+        inventory=inventory,
     )
 )

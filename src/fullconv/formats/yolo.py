@@ -15,6 +15,7 @@ from fullconv.errors import DataError
 from fullconv.formats import Format, formats
 from fullconv.formats._classes import YAML_FILES, declared_classes, read_yaml, text_of
 from fullconv.formats._drawn import Drawing, blamed, drawn_data, label_of, with_ground
+from fullconv.formats._layout import place_of
 from fullconv.formats._pairs import Pair, list_lines, located, named, pictures
 from fullconv.formats._splits import of_split, split_of
 from fullconv.sample import VOID, Data, default_palette
@@ -86,18 +87,14 @@ def _described(folder: Path) -> dict[str, list[Path]]:
 
 
 def _of_place(folder: Path, content: dict[str, Any], place: object, path: Path) -> list[Path]:
-    text = str(place).replace("\\", "/")
-    # "path" is often that of the author's machine, and Roboflow writes ../train/images.
-    bare = text.removeprefix("../").removeprefix("./")
-    for base in (folder / str(content.get("path") or ""), folder):
-        found = base / bare
-        if found.is_dir():
-            return pictures(found)
-        if found.is_file() and found.suffix == ".txt":
-            return [_listed(folder, found, line) for line in list_lines(found)]
+    found = place_of(folder, content, place)
+    if found is not None and found.is_dir():
+        return pictures(found)
+    if found is not None:
+        return [_listed(folder, found, line) for line in list_lines(found)]
     if place == content.get("test"):  # often named and not there; nobody trains on it
         return []
-    raise DataError(f"{path}: {text} is no folder and no list of photos under {folder}")
+    raise DataError(f"{path}: {place} is no folder and no list of photos under {folder}")
 
 
 def _listed(folder: Path, path: Path, line: str) -> Path:

@@ -1,0 +1,124 @@
+"""How many samples a second are loaded, and how long a training waits for them.
+
+Run: python benchmarks/loader.py [DATA] [WIDTH]. DATA is what `fullconv train` takes; without it,
+street scenes are drawn as JPEG with PNG masks. Loading is decoding, augmenting (the defaults, and
+then with rotation, blur and class crops) and collating batches of 4 at 360 x 480, in the training's
+own process (0 workers) or in 1 or 2 others. The share of waiting is that of real steps of a small
+network (fcn8s-vgg11_bn, WIDTH of its widths: 0.25), in which the next batch was not there yet.
+"""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from time import perf_counter
+
+import torch
+from PIL import Image
+
+import fullconv.training as training_module
+from fullconv.config import TrainConfig
+from fullconv.formats import open_data
+from fullconv.images import scale_image, scale_labels
+from fullconv.order import batches
+from fullconv.sample import Batch, Data
+from fullconv.training import Training, new_model
+from fullconv.transforms import augmentation, fit, generator
+
+SIZE = (360, 480)
+BATCHES = 20  # of 4, when the loader is measured alone
+STEPS = 7  # of a training; the first does not count, since the workers are started in it
+CONFIG = TrainConfig(model="fcn8s-vgg11_bn", crop=SIZE, batch=4, device="cpu")
+FULL = {"rotate": 10.0, "blur": 1.5, "class_crops": 0.5}
+
+
+def draw(folder: Path, number: int = 40) -> Data:
+    """Drawn scenes as files in plain folders."""
+    for name in ("images/train", "masks/train"):
+        (folder / name).mkdir(parents=True)
+    data = open_data(f"scenes:{number}", "train")
+    (folder / "classes.txt").write_text("".join(f"{name}\n" for name in data.classes))
+    for sample in data:
+        image = Image.fromarray(scale_image(sample.image, SIZE))
+        image.save(folder / f"images/train/{sample.name}.jpg", quality=90)
+        mask = Image.fromarray(scale_labels(sample.labels, SIZE))
+        mask.save(folder / f"masks/train/{sample.name}.png")
+    return open_data(folder, "train")
+
+
+def parts(data: Data) -> None:
+    """What one sample costs, part by part, in one thread."""
+    indices = range(0, len(data), max(1, len(data) // 24))
+    samples, lines = [], []
+    start = perf_counter()
+    for index in indices:
+        samples.append(fit(data[index], CONFIG.size))
+    lines.append(("decode", perf_counter() - start))
+    for step in augmentation(CONFIG.model_copy(update=FULL), SIZE):
+        start = perf_counter()
+        changed = [step(sample, generator(0, 1, i)) for i, sample in enumerate(samples)]
+        lines.append((type(step).__name__.lower(), perf_counter() - start))
+        samples = changed
+    for name, seconds in lines:
+        print(f"  {name:8} {1000 * seconds / len(indices):6.2f} ms")
+
+
+def alone(data: Data, config: TrainConfig) -> float:
+    """Images a second of the loader, nothing else going on."""
+    loader = batches(data, config, config.batch, range(BATCHES))
+    next(loader)
+    start = perf_counter()
+    number = sum(len(batch.names) for batch in loader)
+    return number / (perf_counter() - start)
+
+
+def waiting(data: Data, config: TrainConfig) -> tuple[float, float]:
+    """The share of a training's time in which it waits for a batch, and its images a second."""
+    waits: list[float] = []
+
+    def timed(*arguments: object) -> Iterator[Batch]:
+        loader = batches(*arguments)  # type: ignore[arg-type]
+        while True:
+            start = perf_counter()
+            batch = next(loader, None)
+            if batch is None:
+                return
+            waits.append(perf_counter() - start)
+            yield batch
+
+    training_module.batches = timed
+    training = Training(new_model(config, data), data, config)
+    seconds = [step.seconds for step in training.run()]
+    training_module.batches = batches
+    whole = sum(seconds[1:])
+    return sum(waits[1:]) / whole, config.batch * len(seconds[1:]) / whole
+
+
+def measure(data: Data, width: float) -> None:
+    """Print the parts, and a line for each number of workers."""
+    print(f"{data.source}: {len(data)} samples, {torch.get_num_threads()} threads; a sample costs")
+    parts(data)
+    config = CONFIG.model_copy(update={"steps": STEPS, "width": width, "hidden": 256})
+    print("augmentation  workers  images/s alone  images/s in training  of its time waiting")
+    for name, more in (("default", {}), ("all", FULL)):
+        for workers in (0, 1, 2):
+            chosen = config.model_copy(update={"workers": workers, **more})
+            share, speed = waiting(data, chosen)
+            print(
+                f"{name:12}  {workers:7}  {alone(data, chosen):14.0f}  {speed:20.1f}  "
+                f"{100 * share:17.1f} %"
+            )
+
+
+def main() -> None:
+    """Measure the data that is given, or drawn scenes."""
+    width = float(sys.argv[2]) if sys.argv[2:] else 0.25
+    if sys.argv[1:]:
+        measure(open_data(sys.argv[1], "train"), width)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        measure(draw(Path(folder)), width)
+
+
+if __name__ == "__main__":
+    main()
