@@ -1,11 +1,15 @@
 """The four numbers, against scikit-learn and against what the paper's authors count."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, jaccard_score
 
 from fullconv.errors import GeometryError
-from fullconv.metrics import Confusion, percent, total
+from fullconv.metrics import PIECE, Confusion, percent, total
 
 
 def rasters(seed=0, classes=5, size=(37, 41)):
@@ -84,3 +88,66 @@ def test_other_sizes_are_refused():
 
 def test_percent():
     assert percent(0.7134) == "71.3 %"
+
+
+def one_by_one(truth, answer, classes):
+    counts = np.zeros((classes, classes + 1), np.int64)
+    for right, said in zip(truth.ravel().tolist(), answer.ravel().tolist(), strict=True):
+        if 0 <= right < classes:
+            counts[right, said if 0 <= said < classes else classes] += 1
+    return counts
+
+
+@given(
+    st.integers(1, 7),
+    st.sampled_from([np.uint8, np.int8, np.uint16, np.int32, np.int64, ">i2"]),
+    st.integers(0, 50),
+    st.integers(1, 9),
+    st.integers(0, 2**32 - 1),
+)
+def test_every_pixel_is_counted_once_whatever_the_type_and_the_runs(classes, kind, size, run, seed):
+    random = np.random.default_rng(seed)
+    least = 0 if np.dtype(kind).kind == "u" else -2
+    drawn = random.integers(least, classes + 3, (2, size)).astype(kind)
+    truth, answer = np.repeat(drawn, run, axis=1)
+    counts = counted(truth, answer, classes).counts
+    assert (counts == one_by_one(truth, answer, classes)).all()
+
+
+@pytest.mark.parametrize("pixels", [1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 77])
+@pytest.mark.parametrize("run", [1, 100])
+def test_pieces_leave_no_pixel_out(pixels, run):
+    random = np.random.default_rng(pixels)
+    drawn = random.choice([*range(19), 19, 255], (2, pixels // run + 1)).astype(np.uint8)
+    truth, answer = np.repeat(drawn, run, axis=1)[:, :pixels]
+    expected = np.zeros((256, 256), np.int64)
+    np.add.at(expected, (truth, answer), 1)
+    counts = counted(truth, answer, 19).counts
+    assert (counts[:, :19] == expected[:19, :19]).all()
+    assert (counts[:, 19] == expected[:19, 19:].sum(1)).all()
+
+
+@pytest.mark.parametrize("classes", [1, 2, 180, 181, 254, 255])
+@pytest.mark.parametrize("run", [1, 9])
+def test_any_number_of_classes_keeps_all_pairs_of_bytes_apart(classes, run):
+    truth, answer = (np.repeat(axis, run) for axis in np.indices((256, 256), np.uint8))
+    counts = counted(truth, answer, classes).counts
+    assert (counts[:, :classes] == run).all()
+    assert (counts[:, classes] == run * (256 - classes)).all()
+
+
+def test_more_classes_than_a_byte_holds():
+    truth = np.array([0, 299, 300, 1000, 7], np.uint16)
+    answer = np.array([299, 299, 0, 0, 300], np.uint16)
+    counts = counted(truth, answer, 300).counts
+    assert counts.sum() == 3 and counts[0, 299] == counts[299, 299] == counts[7, 300] == 1
+
+
+def test_labels_are_not_copied_to_whole_numbers_of_eight_bytes():
+    truth, answer = rasters(3, size=(1024, 2048))
+    confusion = Confusion(5)
+    tracemalloc.start()
+    confusion.add(truth, answer)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < truth.size

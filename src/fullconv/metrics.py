@@ -5,12 +5,16 @@ from functools import reduce
 from operator import add
 
 import numpy as np
+import torch
 from jaxtyping import Float64, Int64, Integer
 
 from fullconv.errors import GeometryError
 
 Shares = Float64[np.ndarray, " K"]
 Counts = Int64[np.ndarray, " K"]
+
+PIECE = 1 << 16  # pixels counted at a time: what is made of them stays in a core's own cache
+SAMPLED = 64  # one pair of neighbours in so many says whether labels come in runs
 
 
 class Confusion:
@@ -37,10 +41,10 @@ class Confusion:
                 f"an answer of {answer.shape} pixels for labels of {truth.shape}; they are "
                 "compared pixel by pixel and must have one size"
             )
-        known = truth.ravel() < self.classes
-        answered = np.minimum(answer.ravel()[known], self.classes).astype(np.int64)
-        pairs = truth.ravel()[known] * np.int64(self.classes + 1) + answered
-        self.counts += np.bincount(pairs, minlength=self.counts.size).reshape(self.counts.shape)
+        truth, answer = truth.ravel(), answer.ravel()
+        for start in range(0, truth.size, PIECE):
+            piece = slice(start, start + PIECE)
+            self.counts += _count(truth[piece], answer[piece], self.classes)
 
     def __add__(self, other: "Confusion") -> "Confusion":
         return Confusion(self.classes, self.counts + other.counts)
@@ -106,6 +110,36 @@ def total(parts: Iterable[Confusion], classes: int) -> Confusion:
 def percent(share: float) -> str:
     """A share as a person reads it: "71.3 %", or "-" where there is none."""
     return "-" if np.isnan(share) else f"{100 * share:.1f} %"
+
+
+def _count(
+    truth: Integer[np.ndarray, " N"], answer: Integer[np.ndarray, " N"], classes: int
+) -> Int64[np.ndarray, "K answers"]:
+    """`Confusion.counts` of one piece."""
+    width = classes + 1
+    narrow = np.int16 if width**2 <= 2**15 else np.int64
+    codes = np.multiply(_bounded(truth, classes), width, dtype=narrow)
+    np.add(codes, _bounded(answer, classes), out=codes, dtype=narrow)
+    # Neighbours are mostly equal, and counting one bin over and over waits for memory each time:
+    # so count runs, unless a sample of the pixels says that they are short.
+    if 4 * SAMPLED * np.count_nonzero(codes[1::SAMPLED] != codes[:-1:SAMPLED]) < codes.size:
+        ends = np.append(np.flatnonzero(codes[1:] != codes[:-1]), codes.size - 1)
+        lengths = np.diff(ends, prepend=-1)  # summed in float64: exact, since below 2^53
+        counts = np.bincount(codes[ends], lengths, width**2).astype(np.int64)
+    else:
+        # PyTorch's takes narrow numbers as they are; numpy's copies them to eight bytes first.
+        counts = torch.bincount(torch.from_numpy(codes), minlength=width**2).numpy()
+    return counts.reshape(width, width)[:classes]
+
+
+def _bounded(labels: Integer[np.ndarray, " N"], classes: int) -> Integer[np.ndarray, " N"]:
+    """The labels, with `classes` for all that is no class."""
+    unsigned = labels.view(labels.dtype.str.replace("i", "u"))  # so that -1 is no class either
+    if unsigned.max() <= classes:
+        return unsigned
+    # An array and not a number: with a number numpy's minimum takes ten times as long.
+    most = np.full_like(unsigned, min(classes, np.iinfo(unsigned.dtype).max))
+    return np.asarray(np.minimum(unsigned, most))
 
 
 def _ratio(part: np.ndarray | np.int64, whole: np.ndarray | np.int64) -> np.ndarray:
