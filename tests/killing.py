@@ -1,6 +1,10 @@
 """Kill trainings at random moments and resume them; run as a program by test_experiment.py.
 
 Children are forked from one process that has torch loaded, so that a kill costs no import.
+
+    killing.py FOLDER KILLS WORKERS [OPTION...]
+
+WORKERS are one number, or several with commas, which the starts of a run take in turn.
 """
 
 import json
@@ -9,15 +13,17 @@ import random
 import signal
 import sys
 import time
+from itertools import cycle
 from pathlib import Path
 
 import torch
 
 from fullconv import experiment
 from fullconv.commands import run
+from reliability.children import rows, settled
 
 
-def start(out, workers):
+def start(out, workers, options):
     """Fork a child that trains, or goes on training, in OUT."""
     child = os.fork()
     if child:
@@ -26,7 +32,7 @@ def start(out, workers):
     experiment.SAVE_SECONDS = 0.05  # checkpoints in the middle of epochs too
     arguments = ["train", "scenes:14@24x32", "--model", "fcn8s-vgg11_bn", "--width", "0.0625"]
     arguments += ["--hidden", "16", "--epochs", "4", "--batch", "3", "--out", str(out)]
-    arguments += ["--name", "killed", "--workers", str(workers), "--resume"]
+    arguments += ["--name", "killed", "--workers", workers, *options, "--resume"]
     os._exit(run(arguments))
 
 
@@ -34,55 +40,50 @@ def finished(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def uninterrupted(out, workers):
+def uninterrupted(out, workers, options):
     began = time.monotonic()
-    assert finished(start(out, workers)) == 0
+    assert finished(start(out, workers, options)) == 0
     return time.monotonic() - began
 
 
-def killed(out, workers, kills, within, draw):
+def killed(out, workers, options, kills, within, draw):
     """Train in OUT with `kills` kills, each `within` seconds at most after a start."""
     done = 0
+    turns = cycle(workers)
     while done < kills:
-        child = start(out, workers)
+        child = start(out, next(turns), options)
         time.sleep(draw.uniform(0.02, within))
         os.kill(child, signal.SIGKILL)
         if finished(child) == 0:  # it was faster: its folder is finished, so begin another
             return done
         done += 1
-    assert finished(start(out, workers)) == 0
+    assert finished(start(out, next(turns), options)) == 0
     return done
 
 
 def files(out):
-    """Content of the finished run under OUT, as far as it must not depend on kills.
-
-    A kill before the settings are written leaves an empty folder, which nothing goes on from.
-    """
-    names = ("best.safetensors", "last.safetensors", "config.yaml")
-    folder = min((out / "train").glob("killed-*/summary.json")).parent
-    found = {name: (folder / name).read_bytes() for name in names}
-    return found | {"results.csv": rows(folder), "orphans": list(folder.glob(".*"))}
-
-
-def rows(folder):
-    """results.csv without its column of seconds."""
-    lines = (folder / "results.csv").read_text().splitlines()
-    return [line.rpartition(",")[0] for line in lines]
+    """Content of the run under OUT, its stages' too, as far as it must not depend on kills."""
+    (folder,) = (out / "train").glob("killed-*")
+    paths = [*folder.rglob("*.safetensors"), *folder.rglob("config.yaml")]
+    found = {str(path.relative_to(folder)): settled(path) for path in paths}
+    tables = folder.rglob("results.csv")
+    found |= {str(path.relative_to(folder)): rows(path) for path in tables}
+    orphans = [path.name for path in (out / "train").rglob(".*")]
+    return found | {"orphans": orphans, "finished": (folder / "summary.json").is_file()}
 
 
-def main(folder, kills, workers):
+def main(folder, kills, workers, options):
     torch.set_num_threads(1)
     draw = random.Random(kills)
-    seconds = uninterrupted(folder / "whole", workers)
+    seconds = uninterrupted(folder / "whole", workers[0], options)
     whole = files(folder / "whole")
     survived, tried, number = 0, 0, 0
     different = []
     while tried < kills:
         out = folder / f"run{number}"
-        happened = killed(out, workers, min(4, kills - tried), 0.6 * seconds, draw)
+        happened = killed(out, workers, options, min(4, kills - tried), 0.6 * seconds, draw)
         found = files(out)
-        different += [name for name in whole if found[name] != whole[name]]
+        different += [name for name in whole if found.get(name) != whole[name]]
         survived += happened if found == whole else 0
         tried += happened
         number += 1
@@ -90,4 +91,4 @@ def main(folder, kills, workers):
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3].split(","), sys.argv[4:])

@@ -12,9 +12,10 @@ import pytest
 import fullconv as fc
 from fullconv.config import RunConfig
 from fullconv.errors import DataError
-from fullconv.experiment import Epoch, Experiment, resolved, validation
+from fullconv.experiment import Epoch, Experiment
 from fullconv.images import write_image, write_labels
 from fullconv.run import create
+from fullconv.runplan import resolved, validation
 
 TINY = {
     "data": "scenes:10@32x40",
@@ -96,16 +97,18 @@ def test_only_some_epochs_are_evaluated_if_asked(tmp_path):
     assert [row["mean_iu"] == row["mean_iu"] for row in rows] == [False, True, True]
 
 
-def test_a_val_split_that_cannot_be_opened_is_said_with_its_reason(tmp_path):
+def test_a_val_split_that_cannot_be_opened_is_an_error(tmp_path):
     data = fc.open_data("scenes:2@32x40")
     write_image(tmp_path / "images" / "one.png", data[0].image)
     write_labels(tmp_path / "masks" / "one.png", data[0].labels, data.palette)
     (tmp_path / "classes.txt").write_text("\n".join(data.classes))
     (tmp_path / "train.txt").write_text("one\n")
-    (tmp_path / "val.txt").write_text("gone\n")
     train = fc.open_data(tmp_path, "train")
     val, note = validation(str(tmp_path), train)
-    assert val is train and "measured on the training photos (" in note and "gone" in note
+    assert val is train and "measured on the training photos" in note
+    (tmp_path / "val.txt").write_text("gone\n")
+    with pytest.raises(DataError, match="gone"):
+        validation(str(tmp_path), train)
 
 
 def test_data_without_samples(tmp_path):

@@ -9,8 +9,9 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import ConfigError, DataError, DivergedError
+from fullconv.optimizers import make_optimizer, schedule
 from fullconv.sample import Data, Sample
-from fullconv.training import Training, choose_device, make_optimizer, new_model, schedule
+from fullconv.training import Training, choose_device, new_model
 
 CONFIG = fc.TrainConfig(
     model="fcn8s-vgg11_bn", width=1 / 16, hidden=16, batch=2, epochs=3, crop=(32, 32), lr=1e-2
@@ -186,3 +187,76 @@ def test_a_device_that_is_not_here():
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="no usable GPU"):
             choose_device("cuda")
+
+
+def test_a_batch_in_parts_is_the_batch():
+    config = fc.TrainConfig(
+        model="fcn8s-vgg11", width=1 / 16, hidden=16, batch=4, epochs=1, optimizer="sgd", lr=0.1
+    )
+    whole, parts = training(config), training(config.model_copy(update={"accumulate": 4}))
+    for one in (whole, parts):
+        one.model.network.eval()  # dropout is drawn a part
+        one.model.network.train = lambda mode=True: None
+        list(one.run())
+    for name, value in state(whole).items():
+        torch.testing.assert_close(state(parts)[name], value, rtol=1e-4, atol=1e-6)
+
+
+def test_gradients_are_clipped_together():
+    config = CONFIG.model_copy(
+        update={"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "clip": 1e-3, "lr": 1.0}
+    )
+    one = training(config)
+    before = [p.detach().clone() for p in one.model.network.parameters()]
+    next(one.run())
+    moved = [p - b for p, b in zip(one.model.network.parameters(), before, strict=True)]
+    assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_a_gradient_that_is_not_finite_stops_before_the_weights():
+    one = training()
+    before = state(one)
+    one.model.network.score_fr.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(DivergedError, match=r"gradient.*step 1.*n\d.*--lr"):
+        list(one.run())
+    weights = [name for name, _ in one.model.network.named_parameters()]
+    assert all(torch.equal(state(one)[name], before[name]) for name in weights)
+
+
+def test_biases_may_learn_twice_as_fast_as_in_caffe():
+    network = new_model(CONFIG, halves()).network
+    optimizer = make_optimizer(network, CONFIG.model_copy(update={"bias_lr": 2.0}))
+    factors = {id(p): g["factor"] for g in optimizer.param_groups for p in g["params"]}
+    assert factors[id(network.backbone.conv1_1.bias)] == 2
+    assert factors[id(network.backbone.conv1_1.weight)] == 1
+
+
+def test_a_backbone_without_a_rate_keeps_its_weights():
+    one = training(CONFIG.model_copy(update={"backbone_lr": 0.0}))
+    before = state(one)
+    list(one.run())
+    same = {name: torch.equal(value, before[name]) for name, value in state(one).items()}
+    assert same["backbone.conv1_1.weight"] and not same["score_fr.weight"]
+
+
+@pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"channels_last": True}])
+def test_other_ways_to_compute_come_near(changes):
+    plain, other = training(), training(CONFIG.model_copy(update=changes))
+    losses = [[step.loss for step in one.run()] for one in (plain, other)]
+    assert losses[0] == pytest.approx(losses[1], rel=0.1)
+    assert all(value.dtype != torch.bfloat16 for value in state(other).values())
+
+
+def test_an_average_is_resumed_exactly(tmp_path):
+    config = CONFIG.model_copy(update={"average": 0.9, "channels_last": True})
+    whole, half, rest = (training(config) for _ in range(3))
+    list(whole.run())
+    for step in half.run():
+        if step.number == 3:
+            break
+    half.save(tmp_path / "half.safetensors")
+    rest.restore(tmp_path / "half.safetensors")
+    list(rest.run())
+    assert equal(state(whole), state(rest)) and equal(whole.average.values, rest.average.values)
+    with whole.averaged():
+        assert not equal(state(whole), state(rest))

@@ -1,10 +1,11 @@
-"""The two charts of a run, as PNG: how training went, and which class is taken for which."""
+"""The charts of a run: curves and the confusion matrix as PNG, small multiples as SVG points."""
 
 import io
 import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from jaxtyping import Float, Int64
@@ -70,6 +71,48 @@ def draw_curves(history: Sequence[Mapping[str, float | int]], theme: Theme = LIG
     _line(rate, history, "lr", theme.ink)
     rate.set_ylim(bottom=0)
     return _png(figure)
+
+
+@dataclass(frozen=True)
+class Sparkline:
+    """One small curve over the epochs, for the page's own SVG.
+
+    Attributes:
+        points: "x,y x,y ..." for a polyline, x in [0, WIDTH], y in [0, HEIGHT] downwards.
+        first: the first value.
+        last: the last value.
+    """
+
+    points: str
+    first: float
+    last: float
+
+    WIDTH: ClassVar[int] = 120
+    HEIGHT: ClassVar[int] = 36
+
+
+def sparkline(
+    epochs: Sequence[float], values: Sequence[float], last_epoch: float, high: float | None = None
+) -> Sparkline | None:
+    """A small curve from 0 up, or None where no value is finite.
+
+    Args:
+        epochs: of the values, from 1.
+        values: those not finite are passed over.
+        last_epoch: at the right edge.
+        high: at the upper edge; None is the largest value.
+    """
+    known = [(x, y) for x, y in zip(epochs, values, strict=True) if math.isfinite(y)]
+    if not known:
+        return None
+    top = high or max(y for _, y in known) or 1.0
+    across = Sparkline.WIDTH / max(1.0, last_epoch - 1)
+    # A stroke's half stays inside at the edges.
+    places = [(across * (x - 1), 1 + (Sparkline.HEIGHT - 2) * (1 - y / top)) for x, y in known]
+    if len(places) == 1:
+        places = [(0, places[0][1]), (Sparkline.WIDTH, places[0][1])]
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    return Sparkline(points, known[0][1], known[-1][1])
 
 
 def draw_confusion(

@@ -1,6 +1,6 @@
 """The state of a training in one atomic file: model, optimiser, and how many steps are done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +12,38 @@ from torch.optim import Optimizer
 from fullconv.errors import WeightsError
 from fullconv.model import OPTIMIZER, Model, read_card, write_model
 
+AVERAGE = f"{OPTIMIZER}average."  # the moving average's tensors begin so
 
-def save_checkpoint(path: Path, model: Model, optimizer: Optimizer, **training: Any) -> None:
+
+def save_checkpoint(
+    path: Path,
+    model: Model,
+    optimizer: Optimizer,
+    average: Mapping[str, Tensor] | None = None,
+    **training: Any,
+) -> None:
     """Write the state after some step.
 
     Args:
         path: the file, e.g. last.safetensors; the one before is replaced in one go.
         model: in training.
         optimizer: of the model's parameters.
+        average: moving averages of the model's tensors, by their names.
         training: whole numbers and names that resuming needs, such as `step`.
     """
     tensors = dict(_optimizer_tensors(model.network, optimizer))
+    for name, value in (average or {}).items():
+        tensors[f"{AVERAGE.removeprefix(OPTIMIZER)}{name}"] = value
     write_model(path, model, tensors, **training)
 
 
-def load_checkpoint(path: Path, model: Model, optimizer: Optimizer) -> dict[str, Any]:
+def load_checkpoint(
+    path: Path, model: Model, optimizer: Optimizer
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Put the state back into a model and optimiser built from the same settings.
 
     Returns:
-        What was given as `training` when it was saved.
+        What was given as `training`, and as `average`, when it was saved.
 
     Raises:
         WeightsError: the file is damaged, or belongs to other settings.
@@ -49,7 +62,12 @@ def load_checkpoint(path: Path, model: Model, optimizer: Optimizer) -> dict[str,
         if slots:
             moved = {k: v.to(parameter.device) if v.ndim else v for k, v in slots.items()}
             optimizer.state[parameter] = moved
-    return training
+    average = {
+        name.removeprefix(AVERAGE): value
+        for name, value in stored.items()
+        if name.startswith(AVERAGE)
+    }
+    return training, average
 
 
 def _optimizer_tensors(network: nn.Module, optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import torch
+
+from fullconv.answerfiles import AnswerReader, answer_files
 from fullconv.errors import DataError
-from fullconv.images import read_mask
 from fullconv.metrics import Confusion, total
 from fullconv.model import Model
 from fullconv.prediction import Prediction
 from fullconv.sample import Data, Sample
+from fullconv.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,29 @@ def evaluate(model: Model, data: Data) -> Evaluation:
     return summarise(score_each(model, data), data, model.protocol)
 
 
+def confusion_of(model: Model, data: Data, team: Team = ALONE) -> Confusion:
+    """The confusion matrix over a data set, each process of a team with its part of the samples.
+
+    It is exactly the one of a process alone: whole numbers are added, each sample once.
+    """
+    return added_up(total(confusions(model, data, team), len(data.classes)), model, team)
+
+
+def confusions(model: Model, data: Data, team: Team = ALONE) -> Iterator[Confusion]:
+    """A confusion matrix for each sample of this process's part; equally many in all of them."""
+    part = data.take(team.share(range(len(data))))
+    scored = score_each(model, part) if len(part) else iter(())
+    for _ in range(0, len(data), team.size):
+        one = next(scored, None)
+        yield one.confusion if one else Confusion(len(data.classes))
+
+
+def added_up(confusion: Confusion, model: Model, team: Team) -> Confusion:
+    """The sum of the confusion matrices that the processes have."""
+    counts = torch.from_numpy(confusion.counts).to(next(model.network.parameters()).device)
+    return Confusion(confusion.classes, team.add_up(counts).cpu().numpy())
+
+
 def score_each(model: Model, data: Data) -> Iterator[Scored]:
     """Predict every sample of a data set and count its pixels, one at a time."""
     if data.classes != model.classes:
@@ -90,22 +116,12 @@ def score_files(folder: Path, data: Data) -> Iterator[Scored]:
     """Count the pixels of anybody's answers: one indexed PNG a sample, named like it.
 
     Raises:
-        DataError: an answer is missing or has another size than its labels.
+        DataError: an answer is missing, has another size than its labels, or holds what is no
+            class; see `answerfiles`.
     """
-    files = {path.stem: path for path in folder.glob("*.png")}
-    missing = [name for name in data.names if name not in files]
-    if missing:
-        raise DataError(
-            f"{folder} has no answer for {len(missing)} of {len(data)} samples, such as "
-            f"{missing[0]}.png; expected one indexed PNG a sample"
-        )
+    files, read = answer_files(folder, data.names), AnswerReader(data)
     for sample in data:
-        answer = read_mask(files[sample.name])
-        if answer.shape != sample.labels.shape:
-            raise DataError(
-                f"{files[sample.name]}: {answer.shape} pixels for labels of {sample.labels.shape}; "
-                "answers are compared at the labels' own size"
-            )
+        answer = read(files[sample.name], sample.labels.shape)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, answer)
         yield Scored(sample, None, confusion)

@@ -13,14 +13,17 @@ import numpy as np
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullconv.atomic import write_bytes, write_text
-from fullconv.charts import DARK, LIGHT, draw_confusion, draw_curves
-from fullconv.colors import Palette
+from fullconv.charts import DARK, LIGHT, Sparkline, draw_confusion, draw_curves, sparkline
+from fullconv.colors import Color, Palette
+from fullconv.costs import costs
 from fullconv.gallery import Picture as Picture
 from fullconv.gallery import draw_sample, encode_panels, keys
 from fullconv.images import write_image
 from fullconv.metrics import Confusion, percent
+from fullconv.run import ClassRow
 
 NO_CLASS = "no class"
+Panels = tuple[Picture, dict[str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ class Story:
         pictures: the gallery, in any order; may be none.
         protocol: how the numbers were computed, in one line.
         commands: what to run next.
+        class_history: rows of per_class_history.csv; none after an evaluation alone.
+        class_weights: what each class weighs in the loss; None is the same for all.
+        notes: what was noticed while training, a step and a sentence each; step 0 is before it.
     """
 
     title: str
@@ -50,6 +56,9 @@ class Story:
     pictures: Sequence[Picture]
     protocol: str
     commands: Sequence[str]
+    class_history: Sequence[ClassRow] = ()
+    class_weights: Sequence[float] | None = None
+    notes: Sequence[tuple[int, str]] = ()
 
 
 @dataclass(frozen=True)
@@ -182,8 +191,35 @@ def _render(
         rows=list(zip(_per_class(story), story.palette, strict=False)),
         weaknesses=weaknesses(story.confusion, story.classes),
         keys=keys(ranked, story.classes, story.palette),
-        gallery=[(picture, encode_panels(picture, story.palette)) for picture in ranked],
+        columns=_columns(ranked, story.palette),
+        trends=_trends(story),
+        costs=costs(story.history),
     )
+
+
+def _columns(ranked: Sequence[Picture], palette: Palette) -> list[tuple[str, list[Panels]]]:
+    """The best samples, and beside them the worst; after them those that have no labels."""
+    encoded = [(picture, encode_panels(picture, palette)) for picture in ranked]
+    scored = [one for one in encoded if not math.isnan(one[0].mean_iu)]
+    half = (len(scored) + 1) // 2
+    columns = [
+        ("Best", scored[:half]),
+        ("Worst", scored[: half - 1 : -1]),
+        ("Without labels", encoded[len(scored) :]),
+    ]
+    return [(title, samples) for title, samples in columns if samples]
+
+
+def _trends(story: Story) -> list[tuple[str, Color, Sparkline | None]]:
+    """Each class's intersection over union over the epochs; none where there is one epoch."""
+    history = story.class_history
+    if len(history) < 2:
+        return []
+    epochs = [row.epoch for row in history]
+    return [
+        (name, color, sparkline(epochs, [row.iu[label] for row in history], epochs[-1], 1.0))
+        for label, (name, color) in enumerate(zip(story.classes, story.palette, strict=False))
+    ]
 
 
 def _uri(content: bytes) -> str:

@@ -1,20 +1,37 @@
 """The folder of one run: runs/train/photos-001 and what lies in it."""
 
 import csv
+import fcntl
 import io
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fullconv.atomic import write_text
 from fullconv.config import read_yaml, to_yaml
 from fullconv.errors import ConfigError, OutputError
 
 Row = Mapping[str, float]
+
+
+class ClassRow(NamedTuple):
+    """Each class's intersection over union, after an epoch that was evaluated.
+
+    Attributes:
+        epoch: from 1.
+        step: steps done by then.
+        iu: of each class, in [0, 1]; nan where the truth lacks the class.
+    """
+
+    epoch: int
+    step: int
+    iu: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -42,6 +59,16 @@ class Run:
     def results(self) -> Path:
         """One row an epoch."""
         return self.folder / "results.csv"
+
+    @property
+    def per_class_history(self) -> Path:
+        """One row an evaluation: every class's intersection over union."""
+        return self.folder / "per_class_history.csv"
+
+    @property
+    def events(self) -> Path:
+        """What happened and when, a JSON object a line."""
+        return self.folder / "events.jsonl"
 
     @property
     def summary(self) -> Path:
@@ -73,36 +100,56 @@ class Run:
         """Write results.csv anew."""
         write_text(self.results, as_csv(rows))
 
+    def write_class_history(self, classes: Sequence[str], rows: Sequence[ClassRow]) -> None:
+        """Write per_class_history.csv anew."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["epoch", "step", *map(_name, classes)])
+        writer.writerows([row.epoch, row.step, *map(_cell, row.iu)] for row in rows)
+        write_text(self.per_class_history, stream.getvalue())
+
+    def read_class_history(self, until: float = float("inf")) -> list[ClassRow]:
+        """The rows of per_class_history.csv up to step `until`."""
+        if not self.per_class_history.is_file():
+            return []
+        with self.per_class_history.open(newline="", encoding="utf-8") as file:
+            _, *lines = csv.reader(file)
+        rows = [
+            ClassRow(int(epoch), int(step), tuple(float(cell or "nan") for cell in iu))
+            for epoch, step, *iu in lines
+        ]
+        return [row for row in rows if row.step <= until]
+
     def write_summary(self, numbers: Mapping[str, Any]) -> None:
         """Write the final numbers, which marks the run as finished."""
         write_text(self.summary, json.dumps(dict(numbers), indent=2, ensure_ascii=False) + "\n")
 
     def clean(self) -> None:
         """Remove what a killed process left half-written."""
-        for orphan in self.folder.glob(".*.tmp"):
-            orphan.unlink(missing_ok=True)
+        for pattern in (".*.tmp", ".tmp*"):  # ours, and those of safetensors
+            for orphan in self.folder.glob(pattern):
+                orphan.unlink(missing_ok=True)
 
 
-def create(out: Path, verb: str, name: str) -> Run:
+def create(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None = None) -> Run:
     """A new folder OUT/VERB/NAME-001, the first number that is free; `latest` points to it.
+
+    With settings it gets its config.yaml, and a folder that a kill left without one is taken.
 
     Raises:
         OutputError: the folder cannot be made.
     """
     parent = out / verb
-    safe = re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+    safe = _safe(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        taken = [int(m[1]) for p in parent.iterdir() if (m := _number(safe).fullmatch(p.name))]
-        number = max(taken, default=0) + 1
-        while True:
-            folder = parent / f"{safe}-{number:03d}"
-            try:
-                folder.mkdir()
-                break
-            except FileExistsError:
-                number += 1
-        _point(parent / "latest", folder.name)
+        with _locked(parent) as locked:
+            folder = _free(parent, safe, reuse=locked and settings is not None)
+            if settings is not None:
+                Run(folder).write_config(settings)
+            _point(parent / "latest", folder.name)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"no run folder can be made in {parent}: {error.strerror}; choose another with --out"
@@ -110,9 +157,39 @@ def create(out: Path, verb: str, name: str) -> Run:
     return Run(folder)
 
 
-def unfinished(out: Path, verb: str = "train") -> Run | None:
-    """The newest run under OUT/VERB that was stopped before its end, or None."""
+@contextmanager
+def _locked(folder: Path) -> Iterator[bool]:
+    """Keep others out meanwhile; gives whether that is possible here. A kill lets them in."""
+    handle = os.open(folder, os.O_RDONLY)
+    locked = False
+    try:
+        with suppress(OSError):  # some network file systems lock no folders
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            locked = True
+        yield locked
+    finally:
+        os.close(handle)
+
+
+def _free(parent: Path, name: str, reuse: bool) -> Path:
+    """A new folder, or one that is empty but for what a kill left half-written."""
+    found = {int(m[1]): p for p in parent.iterdir() if (m := _number(name).fullmatch(p.name))}
+    for _, folder in sorted(found.items() if reuse else ()):
+        if all(path.match(".*.tmp") for path in folder.iterdir()):
+            Run(folder).clean()
+            return folder
+    for number in count(max(found, default=0) + 1):
+        folder = parent / f"{name}-{number:03d}"
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("numbers do not end")
+
+
+def unfinished(out: Path, verb: str = "train", name: str | None = None) -> Run | None:
+    """The newest run under OUT/VERB, of this name, that was stopped before its end, or None."""
     runs = [Run(path.parent) for path in (out / verb).glob("*/config.yaml")]
+    runs = [run for run in runs if not name or _number(_safe(name)).fullmatch(run.folder.name)]
     runs = [run for run in runs if not run.finished and not run.folder.is_symlink()]
     return max(runs, key=lambda run: run.config.stat().st_mtime_ns, default=None)
 
@@ -129,9 +206,10 @@ def existing(folder: Path) -> Run:
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Rows of numbers as CSV, the keys of the first as its header; nan is an empty cell."""
+    """Rows of numbers as CSV, all their keys as its header; nan and a lack are empty cells."""
     stream = io.StringIO()
-    writer = csv.DictWriter(stream, list(rows[0]) if rows else [], lineterminator="\n")
+    keys = dict.fromkeys(key for row in rows for key in row)
+    writer = csv.DictWriter(stream, list(keys), lineterminator="\n")
     writer.writeheader()
     for row in rows:
         writer.writerow({key: _cell(value) for key, value in row.items()})
@@ -144,13 +222,24 @@ def _cell(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.6g}"
 
 
+def _name(name: str) -> str:
+    # A spreadsheet would run such a name as a formula.
+    return "'" + name if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
+def _safe(name: str) -> str:
+    """A name as a folder has it."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+
+
 def _number(name: str) -> re.Pattern[str]:
     return re.compile(rf"{re.escape(name)}-(\d+)")
 
 
 def _point(link: Path, target: str) -> None:
     temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
-    temporary.unlink(missing_ok=True)
+    for orphan in link.parent.glob(f".{link.name}.*.tmp"):
+        orphan.unlink(missing_ok=True)
     try:
         temporary.symlink_to(target, target_is_directory=True)
         os.replace(temporary, link)

@@ -4,36 +4,37 @@ Randomness is a function, not a state: the order, the augmentation and the dropo
 seed and the number of the step, so that model, optimiser and step number are all there is to keep.
 """
 
+import inspect
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
+from fullconv.averages import Average
 from fullconv.balance import RULES, Counts
 from fullconv.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.config import TrainConfig
 from fullconv.downloads import IMAGENET, imagenet_weights
 from fullconv.errors import ConfigError, DataError, DivergedError
 from fullconv.fcn import create_model, parse_name
-from fullconv.losses import cross_entropy
+from fullconv.losses import make_loss
 from fullconv.model import Model
-from fullconv.sample import Batch, Data, Sample, collate
-from fullconv.transforms import apply, augmentation, fit, generator
+from fullconv.optimizers import make_optimizer, schedule
+from fullconv.order import batches, dropout_seed
+from fullconv.sample import Batch, Data
+from fullconv.team import ALONE, Team
 from fullconv.weights import load_weights
 
-# What the number drawn from a key is for; part of the key, so that no two uses share a stream.
-_ORDER, _AUGMENT, _DROPOUT = range(3)
-
 COUNTED = 500  # samples whose pixels decide the class weights
-
-Key = tuple[int, int]  # (epoch, index)
+PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Step:
     Attributes:
         number: steps done, from 1.
         epoch: the epoch it belongs to, from 1.
-        loss: mean cross entropy of the step's valid pixels, in nats.
+        loss: what `config.loss` gives over the step's pixels; cross entropy is in nats.
         lr: the learning rate it used.
         names: the samples it saw.
         seconds: its time, loading included.
@@ -66,12 +67,14 @@ class Training:
         model: it is trained in place.
         data: the training samples.
         config: how.
+        team: the processes that share each batch.
 
     Raises:
         DataError: no samples, or other classes than the model's.
+        ConfigError: a batch that cannot be shared.
     """
 
-    def __init__(self, model: Model, data: Data, config: TrainConfig) -> None:
+    def __init__(self, model: Model, data: Data, config: TrainConfig, team: Team = ALONE) -> None:
         if not len(data):
             raise DataError(f"{data.source} has no samples to train on (split {data.split})")
         if data.classes != model.classes:
@@ -82,78 +85,193 @@ class Training:
         self.model = model
         self.data = data
         self.config = config
+        self.team = team
         self.device = choose_device(config.device)
         self.batch = min(config.batch, len(data))
+        if self.batch < team.size:
+            raise ConfigError(
+                f"a batch of {self.batch} cannot be shared by {team.size} processes; "
+                f"say --batch {team.size} or more, or start fewer"
+            )
         self.epoch_steps = len(data) // self.batch
         self.steps = config.steps or config.epochs * self.epoch_steps
         self.done = 0
-        model.network.to(self.device)
+        self.layout = torch.channels_last if config.channels_last else torch.preserve_format
+        model.network.to(self.device).to(memory_format=self.layout)
+        if config.sync_bn:
+            nn.SyncBatchNorm.convert_sync_batchnorm(model.network)  # type: ignore[no-untyped-call]
+        self.forward = _shared(model.network, config, self.device, team)
         self.optimizer = make_optimizer(model.network, config)
-        self.weights = class_weights(data, config.balance, self.device)
+        self.average = Average(model.network, config.average) if config.average else None
+        self.scaler = torch.GradScaler(self.device.type, enabled=config.precision == "fp16")
+        weights = class_weights(data, config.balance, self.device)
+        self.loss = make_loss(config.loss, weights, config.label_smoothing)
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the last step, from 1."""
+        return (self.done - 1) // self.epoch_steps + 1
+
+    @property
+    def ends_epoch(self) -> bool:
+        """Whether the last step was the last of its epoch."""
+        return self.done % self.epoch_steps == 0 or self.done == self.steps
 
     def save(self, path: Path, **notes: Any) -> None:
         """Write all that going on needs."""
-        save_checkpoint(path, self.model, self.optimizer, step=self.done, **notes)
+        self.check_weights()
+        average = self.average.values if self.average else {}
+        notes |= {"scaler": self.scaler.state_dict()} if self.scaler.is_enabled() else {}
+        save_checkpoint(path, self.model, self.optimizer, average, step=self.done, **notes)
 
     def restore(self, path: Path) -> dict[str, Any]:
         """Go back to the state that `save` wrote; gives its notes."""
-        notes = load_checkpoint(path, self.model, self.optimizer)
+        notes, average = load_checkpoint(path, self.model, self.optimizer)
         self.done = int(notes["step"])
+        if self.average:
+            self.average.restore(average)
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(notes["scaler"])
         return notes
+
+    def check_weights(self) -> None:
+        """Make sure that nothing is kept which nobody could go on from.
+
+        Raises:
+            DivergedError: a weight is not finite: the last steps were too large.
+        """
+        for name, value in self.model.network.state_dict().items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise DivergedError(
+                    f"{name} is no longer finite after step {self.done}, and is not saved: "
+                    f"try a lower rate than --lr {self.config.learning_rate:g}"
+                )
+
+    def averaged(self) -> AbstractContextManager[None]:
+        """Inside, the model has the weights that count: the averaged ones, where there are such."""
+        return self.average.in_place() if self.average else nullcontext()
+
+    def agree(self) -> None:
+        """Give all processes the statistics of the norms that the first has."""
+        self.team.agree(self.model.network.state_dict())
 
     def run(self) -> Iterator[Step]:
         """Train, one `Step` at a time, from where the state is to the last step.
 
         Raises:
-            DivergedError: a loss that is not finite; the weights are still those before the step.
+            DivergedError: a loss or gradient that is not finite; the weights are still those
+                before the step.
         """
         began = time.perf_counter()
-        for batch in self._batches():
+        steps = range(self.done, self.steps)
+        for batch in batches(self.data, self.config, self.batch, steps, self.team):
             self.model.network.train()
             lr = self._set_learning_rate()
-            loss = self._learn(batch)
+            loss = self.learn(batch)
             self.done += 1
-            now = time.perf_counter()
-            epoch = (self.done - 1) // self.epoch_steps + 1
-            ends = self.done % self.epoch_steps == 0 or self.done == self.steps
-            yield Step(self.done, epoch, loss, lr, batch.names, now - began, ends)
+            if self.average:
+                self.average.update(self.done)
+            seconds = time.perf_counter() - began
+            yield Step(self.done, self.epoch, loss, lr, batch.names, seconds, self.ends_epoch)
             began = time.perf_counter()
 
-    def _learn(self, batch: Batch) -> float:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(_number(self.config.seed, _DROPOUT, self.done))
-            score = self.model.network(batch.image.to(self.device))
-        loss = cross_entropy(score, batch.labels.to(self.device), self.weights)
-        if not math.isfinite(loss.item()):
-            raise DivergedError(
-                f"the loss became {loss.item()} at step {self.done + 1}, on the samples "
-                f"{', '.join(batch.names)}; the weights are those before that step: "
-                f"try a lower rate than --lr {self.config.learning_rate:g}"
-            )
+    def learn(self, batch: Batch) -> float:
+        """Take one step on a batch at the optimiser's present rate; gives the loss before it.
+
+        Raises:
+            DivergedError: see `run`.
+        """
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizer.step()
-        return loss.item()
+        parts = min(self.config.accumulate, self.batch // self.team.size)
+        labels = batch.labels.to(self.device)
+        alone = parts * self.team.size == 1
+        whole = None if alone else self.team.add_up(self.loss.amounts(labels))
+        total = 0.0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(dropout_seed(self.config.seed, self.done, self.team.rank))
+            pieces = zip(batch.image.tensor_split(parts), labels.tensor_split(parts), strict=True)
+            for number, (image, truth) in enumerate(pieces, 1):
+                with self._gradients_stay(number < parts):
+                    loss = self.loss(self._score(image), truth, whole)
+                    total += self.team.add_up(loss.detach().clone()).item()
+                    if not math.isfinite(total):
+                        raise self._diverged("loss", total, batch.names)
+                    # The processes' gradients are averaged, and are parts of a sum.
+                    scaled = self.scaler.scale(loss * self.team.size)
+                    scaled.backward()  # type: ignore[no-untyped-call]
+        self._check_gradients(batch.names)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        return total
+
+    def _gradients_stay(self, stay: bool) -> AbstractContextManager[None]:
+        """Inside, gradients are added up here, and the other processes are not asked for theirs."""
+        if stay and isinstance(self.forward, DistributedDataParallel):
+            return self.forward.no_sync()
+        return nullcontext()
+
+    def _score(self, image: Tensor) -> Tensor:
+        image = image.to(self.device, memory_format=self.layout)
+        precision = PRECISIONS.get(self.config.precision)
+        with torch.autocast(self.device.type, precision, enabled=precision is not None):
+            try:
+                score: Tensor = self.forward(image)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise ConfigError(
+                    f"{self.config.model} normalises by the mean of what it sees at once, which is "
+                    f"a single value here: {len(image)} photo of {image.shape[2]} x "
+                    f"{image.shape[3]} at its coarsest; take a larger --batch or --crop, fewer "
+                    "processes or parts (accumulate), or a network without batch norm"
+                ) from error
+        return score
+
+    def _check_gradients(self, names: tuple[str, ...]) -> None:
+        """Stop before a gradient that is not finite reaches the weights; clip them."""
+        self.scaler.unscale_(self.optimizer)
+        gradients = [p.grad for p in self.model.network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.get_total_norm(gradients)
+        if not norm.isfinite() and not self.scaler.is_enabled():
+            raise self._diverged("gradient's norm", norm.item(), names)
+        if self.config.clip:
+            torch.nn.utils.clip_grads_with_norm_(
+                self.model.network.parameters(), self.config.clip, norm
+            )
+
+    def _diverged(self, what: str, value: float, names: tuple[str, ...]) -> DivergedError:
+        return DivergedError(
+            f"the {what} became {value} at step {self.done + 1}, on the samples "
+            f"{', '.join(names)}; the weights are those before that step: "
+            f"try a lower rate than --lr {self.config.learning_rate:g}"
+        )
+
+    def rate(self, step: int) -> float:
+        """The learning rate after so many steps, from 0."""
+        return self.config.learning_rate * schedule(self.config, step, self.steps)
 
     def _set_learning_rate(self) -> float:
-        lr = self.config.learning_rate * schedule(self.config, self.done, self.steps)
+        lr = self.rate(self.done)
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["factor"]
         return lr
 
-    def _batches(self) -> Iterator[Batch]:
-        view = _View(self.data, self.config)
-        return iter(
-            DataLoader(
-                view,
-                batch_sampler=self._keys(),
-                num_workers=self.config.workers,
-                collate_fn=collate,
-            )
-        )
 
-    def _keys(self) -> "_Keys":
-        return _Keys(len(self.data), self.batch, self.config.seed, range(self.done, self.steps))
+def _shared(network: nn.Module, config: TrainConfig, device: torch.device, team: Team) -> nn.Module:
+    """The network as it is called in training: compiled, and with its gradients shared."""
+    if config.compile:
+        network = torch.compile(network)  # type: ignore[assignment]
+    if team.size == 1:
+        return network
+    if config.sync_bn and device.type != "cuda":
+        raise ConfigError("sync_bn: PyTorch shares the norms' statistics on GPUs only")
+    places = [device] if device.type == "cuda" else None
+    parameters = inspect.signature(DistributedDataParallel.__init__).parameters
+    key = "forward_sync_buffers" if "forward_sync_buffers" in parameters else "broadcast_buffers"
+    # Otherwise the gradients are put into another order after the first step, in which three
+    # numbers or more have another sum: a training that is gone on with would end in other bytes.
+    settings: dict[str, Any] = {"device_ids": places, key: False, "find_unused_parameters": True}
+    return DistributedDataParallel(network, **settings)
 
 
 def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> Iterator[Step]:
@@ -188,48 +306,19 @@ def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor |
     """What each class weighs in the loss, from at most `COUNTED` samples; None is all the same."""
     if rule == "none":
         return None
+    weights = RULES[rule](count_labels(data))
+    return torch.tensor(np.nan_to_num(weights), dtype=torch.float32, device=device)
+
+
+def count_labels(data: Data) -> Counts:
+    """Each class's pixels, and the pixels of the photos it is in, from at most `COUNTED`."""
     pixels, present = np.zeros((2, len(data.classes)), np.int64)
     for index in range(0, len(data), max(1, len(data) // COUNTED)):
         labels = data[index].labels
         counts = np.bincount(labels.ravel(), minlength=256)[: len(data.classes)]
         pixels += counts
         present += labels.size * (counts > 0)
-    weights = RULES[rule](Counts(pixels, present))
-    return torch.tensor(np.nan_to_num(weights), dtype=torch.float32, device=device)
-
-
-def schedule(config: TrainConfig, step: int, steps: int) -> float:
-    """The learning rate at a step, as a share of the highest."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    share = (step - config.warmup) / max(1, steps - config.warmup)
-    curves: dict[str, Callable[[float], float]] = {
-        "poly": lambda share: (1 - share) ** 0.9,
-        "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),
-        "constant": lambda share: 1.0,
-    }
-    return float(curves[config.schedule](share))
-
-
-def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optimizer:
-    """SGD with momentum or AdamW; biases and norms do not decay, the backbone has its own rate."""
-    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
-    for name, parameter in network.named_parameters():
-        if parameter.requires_grad:
-            kind = (name.startswith("backbone."), parameter.ndim > 1)
-            groups.setdefault(kind, []).append(parameter)
-    settings = [
-        {
-            "params": parameters,
-            "factor": config.backbone_lr if backbone else 1.0,
-            "weight_decay": config.weight_decay if matrix else 0.0,
-        }
-        for (backbone, matrix), parameters in sorted(groups.items())
-    ]
-    rate = config.learning_rate
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(settings, rate, momentum=config.momentum)
-    return torch.optim.AdamW(settings, rate)
+    return Counts(pixels, present)
 
 
 def choose_device(name: str) -> torch.device:
@@ -245,44 +334,3 @@ def choose_device(name: str) -> torch.device:
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("--device mps: this is no Apple machine with Metal; say --device cpu")
     return torch.device(name)
-
-
-class _View(Dataset[Sample]):
-    """The data set as training sees it: keys (epoch, index) -> augmented samples."""
-
-    def __init__(self, data: Data, config: TrainConfig) -> None:
-        self.data = data
-        self.size = config.size
-        self.seed = config.seed
-        self.steps = augmentation(config, config.crop)
-
-    def __getitem__(self, key: Key) -> Sample:
-        epoch, index = key
-        sample = fit(self.data[index], self.size)
-        return apply(self.steps, sample, generator(self.seed, _AUGMENT, epoch, index))
-
-
-class _Keys:
-    """Which samples each step sees: a fresh order every epoch, a function of the seed."""
-
-    def __init__(self, count: int, batch: int, seed: int, steps: range) -> None:
-        self.count, self.batch, self.seed, self.steps = count, batch, seed, steps
-
-    def __len__(self) -> int:
-        return len(self.steps)
-
-    def __iter__(self) -> Iterator[list[Key]]:
-        per_epoch = self.count // self.batch
-        order: np.ndarray = np.empty(0, np.int64)
-        shuffled = -1
-        for step in self.steps:
-            epoch, place = divmod(step, per_epoch)
-            if epoch != shuffled:
-                order = generator(self.seed, _ORDER, epoch).permutation(self.count)
-                shuffled = epoch
-            chosen = order[place * self.batch : (place + 1) * self.batch]
-            yield [(epoch, int(index)) for index in chosen]
-
-
-def _number(*key: int) -> int:
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> np.uint64(1))

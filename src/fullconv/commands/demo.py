@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
+from fullconv.commands._follow import follow
 from fullconv.commands._options import Out, Quiet
 from fullconv.commands._show import clock, say
 from fullconv.commands.predict import write
-from fullconv.commands.train import follow
 
 TRAINED_ON = "scenes:200"
 NEW_PHOTOS = 4

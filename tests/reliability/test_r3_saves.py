@@ -1,0 +1,165 @@
+"""Killed at any point of a save: the checkpoint is the old or the new one, never a part."""
+
+import os
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from itertools import count
+from pathlib import Path
+
+import pytest
+from children import code_of, fork, tell, told_by
+
+BYTES = 40  # points within the file's bytes
+CALLS = ("open", "fsync", "close", "chmod", "umask", "replace", "unlink")
+
+
+def test_a_kill_at_every_call_and_byte_of_a_save(tmp_path):
+    found = told_by(__file__, tmp_path, "calls")
+    assert found["points"] >= 50 and found["before"] and found["after"], found
+    assert found["before"] + found["after"] == found["loaded"] == found["points"]
+    assert found["orphans"] > 0 and found["left"] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace, which is not installed here")
+def test_a_kill_at_every_system_call_of_a_save(tmp_path):
+    found = told_by(__file__, tmp_path, "traced")
+    if not found["points"]:
+        pytest.skip("strace may not look at other processes here")
+    assert found["before"] and found["after"], found
+    assert found["before"] + found["after"] == found["loaded"] == found["points"]
+    assert found["left"] == 0
+
+
+class Bench:
+    """A run's checkpoint on the disk, and a step more than that in memory, to be saved."""
+
+    def __init__(self, folder):
+        from fullconv.config import RunConfig
+        from fullconv.experiment import Experiment
+        from fullconv.run import create
+
+        settings = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 16, "batch": 2}
+        self.one = Experiment(RunConfig(data="scenes:10@32x40", epochs=2, average=0.9, **settings))
+        self.one.enter(create(folder, "train", "run"))
+        events = self.one.events()
+        next(events)
+        self.path = self.one.run.last
+        self.before = self.saved()
+        next(events)
+        self.after = self.saved()
+        self.put_back()
+        self.other = Experiment(self.one.config).training
+        self.counts = dict.fromkeys(("points", "loaded", "before", "after", "orphans", "left"), 0)
+
+    def saved(self):
+        self.one.save()
+        return self.path.read_bytes()
+
+    def put_back(self):
+        self.path.write_bytes(self.before)
+
+    def look(self):
+        """Whether what a kill left is a whole checkpoint, of either step, and nothing beside it."""
+        content = self.path.read_bytes()
+        self.counts["points"] += 1
+        self.counts["before"] += content == self.before
+        self.counts["after"] += content == self.after
+        self.counts["loaded"] += self.other.restore(self.path)["step"] in (1, 2)
+        folder = self.one.run.folder
+        self.counts["orphans"] += len(list(folder.glob(".*")))
+        self.one.run.clean()  # what the next start does
+        self.counts["left"] += len(list(folder.glob(".*")))
+
+
+def calls(folder):
+    """Kills before and after each call of ours, and as the file reaches a number of bytes."""
+    bench = Bench(folder)
+    number = 0
+    while code_of(fork(lambda number=number: killed_at_call(bench, number))) == -signal.SIGKILL:
+        bench.look()
+        bench.put_back()
+        number += 1
+    bench.put_back()
+    size = len(bench.after)
+    for point in range(BYTES):
+        limit = point * size // BYTES
+        assert code_of(fork(lambda limit=limit: full(bench, limit))) == -signal.SIGXFSZ
+        bench.look()
+    return bench.counts
+
+
+def killed_at_call(bench, number):
+    left = [number]
+
+    def watched(call):
+        def kill():
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+        def called(*arguments, **more):
+            kill()
+            result = call(*arguments, **more)
+            kill()
+            return result
+
+        return called
+
+    for name in CALLS:
+        setattr(os, name, watched(getattr(os, name)))
+    bench.one.save()
+    os._exit(0)
+
+
+def full(bench, limit):
+    """A write past the limit kills, as the system does it."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    bench.one.save()
+    os._exit(0)
+
+
+def traced(folder):
+    """Kills at every system call, by strace."""
+    bench = Bench(folder)
+    log = folder / "trace"
+    under_strace(bench, "-o", log)
+    for name in sorted(set(re.findall(r"^(\w+)\(", log.read_text(), re.M)) - {"exit_group"}):
+        bench.put_back()
+        for number in count(1):
+            inject = f"inject={name}:signal=KILL:when={number}"
+            if under_strace(bench, "-o", os.devnull, "-e", inject) != -signal.SIGKILL:
+                break
+            bench.look()
+            bench.put_back()
+    return bench.counts
+
+
+def under_strace(bench, *options):
+    reader, writer = os.pipe()
+    child = fork(lambda: (os.read(reader, 1) and bench.one.save()) or 0)
+    command = ["strace", "-qq", "-p", str(child), *map(str, options)]
+    tracer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    status = Path(f"/proc/{child}/status")
+    while "TracerPid:\t0\n" in status.read_text() and tracer.poll() is None:
+        time.sleep(0.01)
+    os.write(writer, b"!")
+    code = code_of(child)
+    tracer.wait()
+    os.close(reader)
+    os.close(writer)
+    return code
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    tell(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,0 +1,186 @@
+"""A disk that is full: said with path and bytes; what was there stays; making room is enough."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from children import code_of, files, fork, tell, told_by, train
+
+MIB = 2**20
+STEP = 5  # after which the disk is full
+SAID = re.compile(r"fullconv: (\S+) could not be written: the disk is full \(([\d,]+) bytes needed")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("place", ["training", "report", "predict"])
+def test_a_full_disk(tmp_path, place):
+    found = told_by(__file__, tmp_path, place)
+    if found == "no disk":
+        pytest.skip("only root may mount a small disk here")
+    assert found == {"code": 74, "said": True, "kept": True, "left": [], "then": 0, "same": True}
+
+
+@pytest.mark.slow
+def test_files_that_may_not_be_so_large(tmp_path):
+    found = told_by(__file__, tmp_path, "limited")
+    assert found == {"code": 74, "said": True, "kept": True, "left": [], "then": 0, "same": True}
+
+
+@contextmanager
+def disk(folder, size):
+    """A small disk in a folder."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
+        tell("no disk")
+        sys.exit(0)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder, free=4096):
+    """Leave so many bytes of the disk."""
+    room = shutil.disk_usage(folder).free - free
+    (folder / "ballast").write_bytes(bytes(room))
+
+
+def at_step(number, happens):
+    """Save at every step, and let something happen as one begins."""
+
+    def begin():
+        from fullconv import experiment
+        from fullconv.training import Training
+
+        experiment.SAVE_SECONDS = 0.0
+        taught = Training.learn
+
+        def learn(self, batch):
+            if self.done == number:
+                happens()
+            return taught(self, batch)
+
+        Training.learn = learn
+
+    return begin
+
+
+def report_of(code, said, folder, out, before, resumed, whole, needle=SAID):
+    """What came of it: `before` is the checkpoint when the disk became full."""
+    found = needle.search(said)
+    left = [path.name for path in out.rglob(".*")]
+    kept = before == (folder / "last.safetensors").read_bytes()
+    told = bool(found) and str(folder) in found[1] and int(found[2].replace(",", "")) > 0
+    (out / "ballast").unlink(missing_ok=True)
+    then = code_of(fork(resumed))
+    same = whole is None or files(out) == whole
+    return {"code": code, "said": told, "kept": kept, "left": left, "then": then, "same": same}
+
+
+def training(folder, size=4 * MIB):
+    assert code_of(fork(lambda: train(folder / "whole"))) == 0
+    with disk(folder / "small", size) as out:
+        run, copy, said = out / "train" / "run-001", folder / "before", folder / "said"
+
+        def happens():
+            shutil.copy(run / "last.safetensors", copy)
+            fill(out)
+
+        code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), said))
+        return report_of(
+            *(code, said.read_text(), run, out, copy.read_bytes()),
+            *(lambda: train(out), files(folder / "whole")),
+        )
+
+
+def limited(folder):
+    """Without a disk of its own: the system limits the size of a file."""
+    assert code_of(fork(lambda: train(folder / "whole"))) == 0
+    out, said = folder / "out", folder / "said"
+    run, copy = out / "train" / "run-001", folder / "before"
+
+    def happens():
+        shutil.copy(run / "last.safetensors", copy)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))
+
+    code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), said))
+    needle = re.compile(
+        r"(\S+) could not be written: files may not be as large.*\(([\d,]+) bytes needed"
+    )
+    return report_of(
+        *(code, said.read_text(), run, out, copy.read_bytes(), lambda: train(out)),
+        *(files(folder / "whole"), needle),
+    )
+
+
+def report(folder):
+    """The training is over, and the report has no room."""
+    from fullconv import experiment
+
+    write_report = experiment.write_report
+    with disk(folder / "small", 8 * MIB) as out:
+        said, copy, run = folder / "said", folder / "before", out / "train" / "run-001"
+
+        def full(where, story):
+            shutil.copy(run / "last.safetensors", copy)
+            fill(out)
+            return write_report(where, story)
+
+        def started(function):
+            from children import TRAIN
+
+            from fullconv.commands import run as command
+
+            experiment.write_report = function
+            return command([*TRAIN, "--out", str(out)])
+
+        code = code_of(fork(lambda: started(full), said))
+        found = report_of(
+            *(code, said.read_text(), run, out, copy.read_bytes()),
+            *(lambda: started(write_report), None),
+        )
+        return found | {
+            "same": (run / "report.html").is_file() and (run / "summary.json").is_file()
+        }
+
+
+def predict(folder):
+    """Answers that have no room: those that are there are whole, and the others come later."""
+    import fullconv as fc
+    from fullconv.commands import run
+    from fullconv.images import write_image
+
+    assert code_of(fork(lambda: train(folder / "whole"))) == 0
+    model = folder / "whole" / "train" / "run-001"
+    for sample in fc.open_data("scenes:6@200x300", "train"):
+        write_image(folder / "photos" / f"{sample.name}.png", sample.image)
+    command = ["predict", str(model), str(folder / "photos"), "--save", "labels,probabilities8"]
+    assert code_of(fork(lambda: run([*command, "--out", str(folder / "answers")]))) == 0
+    whole = {path.name: path.read_bytes() for path in (folder / "answers").rglob("*.png")}
+    with disk(folder / "small", 2 * MIB) as small:
+        out, said = small / "answers", folder / "said"
+        fill(small, free=3 * 4096)
+        code = code_of(fork(lambda: run([*command, "--out", str(out)]), said))
+        found = SAID.search(said.read_text())
+        left = [path.name for path in out.rglob(".*.tmp")]
+        kept = all(path.read_bytes() == whole[path.name] for path in out.rglob("*.png"))
+        (small / "ballast").unlink()
+        then = code_of(fork(lambda: run([*command, "--out", str(out)])))
+        same = whole == {path.name: path.read_bytes() for path in out.rglob("*.png")}
+        told = bool(found) and str(out) in found[1]
+    return {"code": code, "said": told, "kept": kept, "left": left, "then": then, "same": same}
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    os.umask(0o022)
+    tell(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,0 +1,114 @@
+"""A folder that nothing can be written into: said within the same step, and nothing is lost."""
+
+import os
+import shutil
+import signal
+import tempfile
+from pathlib import Path
+
+import pytest
+from children import code_of, files, fork, tell, told_by, train
+from test_r4_full_disk import at_step
+
+NOBODY = 65534
+STEP = 5
+
+
+@pytest.mark.slow
+def test_permission_that_is_lost(tmp_path):
+    found = told_by(__file__, tmp_path)
+    assert found["never"] == {"code": 74, "named": True, "tracebacks": 0}
+    assert found["resumed"] == {"code": 74, "named": True, "tracebacks": 0}
+    for case in ("lost", "stopped"):
+        assert found[case] == {
+            "code": 74,
+            "named": True,
+            "tracebacks": 0,
+            "claimed": False,
+            "steps": STEP + 1,
+            "kept": True,
+            "left": [],
+            "then": 0,
+            "same": True,
+        }, case
+
+
+def humble(work):
+    """In a child: without root's right to write everywhere."""
+    if os.getuid() == 0:
+        os.setgroups([])
+        os.setgid(NOBODY)
+        os.setuid(NOBODY)
+    return work()
+
+
+def said_of(code, said, folder):
+    text = said.read_text()
+    named = f"fullconv: {folder}" in text or f"in {folder}" in text
+    return {"code": code, "named": named, "tracebacks": text.count("Traceback")}
+
+
+def lost(folder, whole, stop):
+    """The run's folder becomes read-only at a step; with `stop`, as it is asked to save and end."""
+    out, said, steps = folder / f"lost{stop}", folder / f"said{stop}", folder / f"steps{stop}"
+    run = out / "train" / "run-001"
+
+    def happens():
+        shutil.copy(run / "last.safetensors", folder / f"before{stop}")
+        run.chmod(0o555)
+        if stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def begin():
+        from fullconv.training import Training
+
+        at_step(STEP, happens)()
+        taught = Training.learn
+
+        def counted(self, batch):
+            loss = taught(self, batch)
+            steps.write_text(str(self.done + 1))
+            return loss
+
+        Training.learn = counted
+
+    code = code_of(fork(lambda: humble(lambda: train(out, begin=begin)), said))
+    found = said_of(code, said, run)
+    found |= {"claimed": "is saved" in said.read_text(), "steps": int(steps.read_text())}
+    kept = (folder / f"before{stop}").read_bytes() == (run / "last.safetensors").read_bytes()
+    left = [path.name for path in run.rglob(".*")]
+    run.chmod(0o755)
+    then = code_of(fork(lambda: humble(lambda: train(out))))
+    return found | {"kept": kept, "left": left, "then": then, "same": files(out) == whole}
+
+
+def main(folder):
+    assert train(folder / "warm") == 0  # nobody may not read Python's own files everywhere
+    assert code_of(fork(lambda: humble(lambda: train(folder / "whole")))) == 0
+    whole = files(folder / "whole")
+    found = {"lost": lost(folder, whole, 0), "stopped": lost(folder, whole, 1)}
+    closed = folder / "closed"
+    closed.mkdir(mode=0o555)
+    code = code_of(fork(lambda: humble(lambda: train(closed)), folder / "never"))
+    found["never"] = said_of(code, folder / "never", closed)
+    out = folder / "again"
+    assert code_of(fork(lambda: humble(lambda: train(out, begin=at_step(STEP, quit))))) == 9
+    run = out / "train" / "run-001"
+    (run / ".orphan.tmp").touch()
+    run.chmod(0o555)
+    code = code_of(fork(lambda: humble(lambda: train(out)), folder / "resumed"))
+    return found | {"resumed": said_of(code, folder / "resumed", run)}
+
+
+def quit():
+    os._exit(9)
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    # pytest's own folders are closed to others.
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o777)
+        tell(main(Path(place)))

@@ -1,0 +1,150 @@
+"""Asked to stop at random moments: a checkpoint, the right exit code, the same bytes at last."""
+
+import hashlib
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from children import STEPS, code_of, files, fork, tell, told_by, train
+
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 75}
+MOMENTS = 5  # of each signal
+PATIENCE = 30  # seconds: three times what is promised, for a machine that others share
+
+
+@pytest.mark.slow
+def test_fifteen_signals_change_no_byte(tmp_path):
+    found = told_by(__file__, tmp_path, "signals")
+    assert found["codes"] == [[int(s), code] for s, code in CODES.items() for _ in range(MOMENTS)]
+    assert found["same"] == len(CODES) * MOMENTS and found["left"] == 0
+    assert found["slowest"] <= PATIENCE
+
+
+@pytest.mark.slow
+def test_a_stop_within_an_evaluation_changes_no_byte(tmp_path):
+    """After each epoch's last step, the first and the last included, and among its answers."""
+    assert told_by(__file__, tmp_path, "evaluations") == {"codes": [75] * 6, "same": 6}
+
+
+@pytest.mark.slow
+def test_a_second_interrupt_ends_it_at_once(tmp_path):
+    found = told_by(__file__, tmp_path, "twice")
+    assert found["code"] == 130 and found["left"] == 0 and found["seconds"] <= 3
+
+
+def signals(folder):
+    began = time.monotonic()
+    assert code_of(fork(lambda: train(folder / "whole"))) == 0
+    whole, seconds = files(folder / "whole"), time.monotonic() - began
+    draw = random.Random(7)
+    codes, same, slowest, left = [], 0, 0.0, 0
+    for number, sent in enumerate(s for s in CODES for _ in range(MOMENTS)):
+        out = folder / str(number)
+        workers = ("--workers", 2) if number % MOMENTS == 0 else ()
+        child = fork(lambda out=out, workers=workers: alone(out, workers))
+        time.sleep(draw.uniform(0.1, 0.8 * seconds))
+        os.kill(child, sent)
+        asked = time.monotonic()
+        codes.append([int(sent), code_of(child)])
+        slowest = max(slowest, time.monotonic() - asked)
+        left += survivors(child)
+        assert code_of(fork(lambda out=out: train(out))) == 0
+        same += files(out) == whole
+    return {"codes": codes, "same": same, "slowest": slowest, "left": left}
+
+
+def alone(out, workers):
+    os.setpgid(0, 0)
+    return train(out, *workers)
+
+
+def survivors(group):
+    """Processes of a group that are still there after a moment."""
+    for _ in range(30):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return 0
+        time.sleep(0.1)
+    return 1
+
+
+def evaluations(folder):
+    assert code_of(fork(lambda: train(folder / "whole"))) == 0
+    whole = files(folder / "whole")
+    codes, same = [], 0
+    for number, (step, samples) in enumerate((s, n) for s in (3, 6, STEPS) for n in (0, 1)):
+        out = folder / str(number)
+        child = fork(lambda out=out, step=step, n=samples: train(out, begin=stop_at(step, n)))
+        codes.append(code_of(child))
+        assert code_of(fork(lambda out=out: train(out))) == 0
+        same += files(out) == whole
+    return {"codes": codes, "same": same}
+
+
+def stop_at(step, samples):
+    """Ask to stop once so many steps are done and so many samples of that evaluation answered."""
+
+    def begin():
+        from fullconv import evaluation
+        from fullconv.training import Training
+
+        taught, answered = Training.learn, evaluation.score_each
+        done = [0]
+
+        def learn(self, batch):
+            loss = taught(self, batch)
+            done[0] = self.done + 1
+            if done[0] == step and not samples:
+                os.kill(os.getpid(), signal.SIGUSR1)
+            return loss
+
+        def score_each(model, data):
+            for number, one in enumerate(answered(model, data), 1):
+                if done[0] == step and number == samples:
+                    os.kill(os.getpid(), signal.SIGUSR1)
+                yield one
+
+        Training.learn, evaluation.score_each = learn, score_each
+
+    return begin
+
+
+def twice(folder):
+    """Two interrupts during one long computation, which no handler of Python's can enter."""
+
+    def begin():
+        from fullconv.training import Training
+
+        os.setpgid(0, 0)
+
+        def learn(self, batch):
+            (folder / "computing").touch()
+            hashlib.pbkdf2_hmac("sha256", b"long", b"computation", 10**9)
+
+        Training.learn = learn
+
+    child = fork(lambda: train(folder / "out", "--workers", 2, begin=begin))
+    while not (folder / "computing").exists():
+        time.sleep(0.05)
+    os.killpg(child, signal.SIGINT)  # as a terminal does, to all of them
+    time.sleep(1)
+    assert os.waitpid(child, os.WNOHANG) == (0, 0)
+    os.killpg(child, signal.SIGINT)
+    asked = time.monotonic()
+    code = code_of(child)
+    return {"code": code, "seconds": time.monotonic() - asked, "left": survivors(child)}
+
+
+if __name__ == "__main__":
+    import torch
+
+    import fullconv.commands.train
+    import fullconv.experiment  # noqa: F401 - loaded before anything is forked
+
+    torch.set_num_threads(1)
+    tell(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,0 +1,170 @@
+"""Processes that train together: stopped together at any moment; they go on byte for byte."""
+
+import os
+import random
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from children import TRAIN, code_of, files, fork, rows, tell, told_by, train
+
+TIMES = 5
+PATIENCE = 120  # seconds: three times what is promised, for a machine that others share
+MORE = ("--set", "preflight=false", "--device", "cpu", "--epochs", 6)
+STOPPED = re.compile(r"Stopped after step (\d+)")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [2, 3])
+def test_five_stops_of_a_team_change_no_byte(tmp_path, size):
+    found = told_by(__file__, tmp_path, size)
+    assert found["codes"] == [[143] * size] * TIMES and found["same"] == TIMES
+
+
+@pytest.mark.slow
+def test_a_stage_begins_with_the_best_of_the_one_before(tmp_path):
+    """The others wait for the first, which writes it."""
+    assert told_by(__file__, tmp_path, "stages") == {"codes": [0, 0], "stages": 3}
+
+
+@pytest.mark.slow
+def test_torchrun_stops_all_for_one_and_goes_on(tmp_path):
+    out = tmp_path / "stopped"
+    whole, said = launched(tmp_path / "whole")
+    assert whole.wait(PATIENCE * 2) == 0, said.read_text()
+    job, said = launched(out, "--seed", 0)
+    first, second = members(job, out)
+    os.kill(second, signal.SIGTERM)
+    assert job.wait(PATIENCE) != 0
+    assert STOPPED.search(said.read_text()) and not alive(first) and not alive(second)
+    job, said = launched(out)
+    assert job.wait(PATIENCE * 2) == 0, said.read_text()
+    assert files(out) == files(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_torchrun_ends_all_when_one_is_killed(tmp_path):
+    out = tmp_path / "killed"
+    job, _ = launched(out, "--epochs", 500)
+    first, second = members(job, out)
+    os.kill(second, signal.SIGKILL)
+    assert job.wait(PATIENCE) != 0
+    assert not alive(first) and not alive(second)
+    (run,) = (out / "train").glob("run-*")
+    assert (run / "last.safetensors").is_file() and not (run / "summary.json").exists()
+
+
+@pytest.mark.slow
+def test_two_machines_meet(tmp_path):
+    port = free_port()
+    jobs = [
+        launched(tmp_path / "out", agent=("--nnodes", 2, "--node-rank", node), port=port)
+        for node in range(2)
+    ]
+    for job, said in jobs:
+        assert job.wait(PATIENCE * 2) == 0, said.read_text()
+    (run,) = (tmp_path / "out" / "train").glob("run-*")
+    assert (run / "summary.json").is_file() and len(rows(run / "results.csv")) == 7
+
+
+def launched(out, *more, agent=("--standalone", "--nproc-per-node", 2), port=0):
+    """torchrun, and the file of what it says."""
+    out.mkdir(exist_ok=True)
+    where = ("--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}") if port else ()
+    command = [sys.executable, "-m", "torch.distributed.run", *agent, *where, "-m", "fullconv"]
+    command += [*TRAIN, *MORE, *more, "--out", out]
+    said = out / f"said-{time.monotonic_ns()}"
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with said.open("w") as file:
+        job = subprocess.Popen(
+            list(map(str, command)), stdout=file, stderr=subprocess.STDOUT, env=environment
+        )
+    return job, said
+
+
+def members(job, out):
+    """The processes that train, once there is a checkpoint."""
+    deadline = time.monotonic() + PATIENCE * 2
+    while not list(out.glob("train/run-*/last.safetensors")):
+        assert time.monotonic() < deadline and job.poll() is None
+        time.sleep(0.02)
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(job.pid)], capture_output=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+def alive(process):
+    """Whether a process is still there; its parent, torchrun, has seen to its end."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def team(out, size, *more):
+    """The same without torchrun: forked, and told by the environment who they are."""
+    port = free_port()
+
+    def member(rank):
+        os.environ |= {"RANK": str(rank), "WORLD_SIZE": str(size), "LOCAL_RANK": str(rank)}
+        os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        return train(out, *MORE, *more, begin=save_often)
+
+    said = out.with_name(f"{out.name}-said-{port}")
+    return [fork(lambda rank=rank: member(rank), f"{said}-{rank}") for rank in range(size)]
+
+
+def save_often():
+    from fullconv import experiment
+
+    experiment.SAVE_SECONDS = 0.0
+
+
+def stops(folder, size):
+    draw = random.Random(size)
+    began = time.monotonic()
+    assert [code_of(child) for child in team(folder / "whole", size)] == [0] * size
+    whole, seconds = files(folder / "whole"), time.monotonic() - began
+    codes, same, number = [], 0, 0
+    while len(codes) < TIMES:
+        out = folder / str(number)
+        number += 1
+        children = team(out, size)
+        while not list(out.glob("train/run-*/last.safetensors")):
+            time.sleep(0.01)
+        time.sleep(draw.uniform(0, 0.25 * seconds))
+        os.kill(children[draw.randrange(size)], signal.SIGTERM)
+        found = [code_of(child) for child in children]
+        if found[0] == 0:
+            continue  # it was faster
+        codes.append(found)
+        assert [code_of(child) for child in team(out, size)] == [0] * size
+        same += files(out) == whole
+    return {"codes": codes, "same": same}
+
+
+def stages(folder):
+    more = ("--recipe", "paper-staged", "--model", "fcn8s-vgg11", "--padding", "same")
+    children = team(folder / "out", 2, *more, "--epochs", 1)
+    codes = [code_of(child) for child in children]
+    return {"codes": codes, "stages": len(list((folder / "out").rglob("summary.json")))}
+
+
+if __name__ == "__main__":
+    import torch
+
+    torch.set_num_threads(1)
+    asked = sys.argv[2]
+    place = Path(sys.argv[1])
+    tell(stages(place) if asked == "stages" else stops(place, int(asked)))
