@@ -11,6 +11,7 @@ from fullconv.errors import ConfigError, GeometryError, UnknownNameError
 from fullconv.fcn import FCN, create_model, parse_name
 from fullconv.layers import Chain, Upscore
 from fullconv.losses import cross_entropy
+from fullconv.model import Model, load
 
 TINY = {"width": 1 / 32, "hidden": 8}
 
@@ -151,3 +152,34 @@ def test_features_between_the_images_pixels_are_refused():
     layers = [("pool1", nn.MaxPool2d(3)), ("conv2", nn.Conv2d(3, 4, 2))]  # at 3 i + 5/2
     with pytest.raises(GeometryError, match="cannot be enlarged by 3"):
         FCN(Chain(layers), 3)
+
+
+def test_context_is_a_layer_before_each_score():
+    network = create_model(
+        "fcn8s-vgg11_bn", 3, width=1 / 16, hidden=8, context=6, skip_context=4
+    ).eval()
+    assert network.score_fr.in_channels == 6 and network.score_pool3.in_channels == 4
+    image = torch.rand(1, 3, 40, 50) * 255
+    bare = network.backbone.features(network.normalise(image), [network.top])[network.top]
+    seen = []
+    network.score_fr.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
+    assert network(image).shape == (1, 3, 40, 50)
+    conv, norm = network.context_fr.conv, network.context_fr.bn
+    by_hand = torch.relu(norm(torch.nn.functional.conv2d(bare, conv.weight, padding=1)))
+    torch.testing.assert_close(seen[0], by_hand)
+    field = network.taps()["pool4"].field
+    assert field.size == network.backbone.taps()["pool4"].field.size + 2 * 16
+
+
+def test_context_survives_saving(tmp_path):
+    network = create_model("fcn16s-vgg11", 2, width=1 / 16, hidden=8, context=4)
+    torch.nn.init.normal_(network.score_fr.weight)
+    model = Model(network.eval(), ["a", "b"])
+    model.save(tmp_path / "model.safetensors")
+    image = torch.rand(1, 3, 33, 47) * 255
+    assert torch.equal(load(tmp_path / "model.safetensors").network(image), network(image))
+
+
+def test_context_has_no_place_in_unpooling():
+    with pytest.raises(ConfigError, match="context"):
+        create_model("fcn8s-vgg11", 2, width=1 / 16, upsampling="unpooling", context=4)

@@ -4,11 +4,19 @@ import torch
 from PIL import Image
 
 import fullconv as fc
-from fullconv.errors import ImageError
+from fullconv import plans
+from fullconv.errors import ConfigError, ImageError
 from fullconv.images import read_mask
 from fullconv.prediction import predict
 
 CLASSES = ("sky", "road", "car")
+
+
+@pytest.fixture(autouse=True)
+def _small_numbers(monkeypatch):
+    """So little beside the maps themselves that small images do not fit, either."""
+    monkeypatch.setattr(plans, "FIXED", 64 * 2**20)
+    monkeypatch.setattr(plans, "SLACK", 1.2)
 
 
 class Brightness(torch.nn.Module):
@@ -85,3 +93,47 @@ def test_what_is_no_photo_is_refused(wrong):
     model = fc.Model(fc.create_model("fcn32s-vgg11", 3, width=1 / 32, hidden=8), CLASSES)
     with pytest.raises(ImageError, match="expected"):
         model.predict(wrong)
+
+
+def learned():
+    network = fc.create_model("fcn8s-vgg11", 3, width=1 / 16, hidden=16).eval()
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight)
+    return network
+
+
+def coloured(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("size", [None, (900, 900)])
+def test_a_photo_that_does_not_fit_is_answered_alike(size):
+    network, image = learned(), coloured(1100, 900)
+    whole = predict(network, image, CLASSES, size=size)
+    parts = predict(network, image, CLASSES, size=size, memory="98MiB", scores=True)
+    assert (whole.plan.kind, parts.plan.kind) == ("whole", "strips")
+    assert (whole.labels == parts.labels).all()
+    assert (whole.score - parts.score).abs().max() <= 1e-5 * whole.score.abs().max()
+    assert parts.note == "" and parts.disagreement is None
+
+
+def test_scores_of_parts_are_kept_only_if_asked_for():
+    found = predict(learned(), coloured(1100, 900), CLASSES, memory="98MiB")
+    assert found.score is None and found.labels.shape == (1100, 900)
+    assert sum(found.areas.values()) == pytest.approx(1)
+    with pytest.raises(ConfigError, match="scores=True"):
+        found.probabilities  # noqa: B018
+
+
+def test_scores_that_do_not_fit_are_refused():
+    with pytest.raises(ConfigError, match=r"3 classes at 3000 x 3000 pixels take 103.0 MiB"):
+        predict(learned(), coloured(3000, 3000), CLASSES, memory="102MiB", scores=True)
+
+
+def test_a_user_is_told_what_tiles_disagree_on():
+    network = fc.create_model("fcn32s-mobilenet_v3_small", 3).eval()
+    torch.nn.init.normal_(network.score_fr.weight)
+    found = predict(network, coloured(1600, 1500), CLASSES, memory="110MiB")
+    assert found.plan.kind == "tiles" and not found.plan.exact
+    assert "pools over the whole image" in found.note and "disagree at" in found.note
+    assert 0 <= found.disagreement <= 1 and found.labels.max() < 3

@@ -4,23 +4,34 @@ FCN-32s, -16s, -8s and -4s (paper, section 4) are one class with 0, 1, 2 and 3 s
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fullconv import frame
 from fullconv.backbones import backbones, create_classifier, foreign_backbone
 from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
 from fullconv.decoders import Fusion, planned
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.layers import Backbone, Normalise, Sides, Stretch, Tap, crop
+from fullconv.layers import Backbone, Chain, Context, Normalise, Sides, Stretch, Tap, crop
 from fullconv.mirror import Mirror
 from fullconv.surgery import convolutionalize, headless
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
+
+
+class Quick(Protocol):
+    """What `optimizing` puts in the place of a backbone for answers."""
+
+    def fits(self, x: Tensor, names: Iterable[str]) -> bool:
+        """Whether it can answer for the backbone now."""
+
+    def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """See `Backbone`."""
 
 
 class FCN(nn.Module):
@@ -34,6 +45,8 @@ class FCN(nn.Module):
         learn_upsampling: train the upsampling (the course) or keep it bilinear (the paper).
         upsampling: see `create_model`.
         fusing: likewise.
+        context: likewise.
+        skip_context: likewise.
 
     Raises:
         GeometryError: the features' pixels cannot be lined up by whole crops.
@@ -50,6 +63,8 @@ class FCN(nn.Module):
         learn_upsampling: bool = False,
         upsampling: Upsampling = "transposed",
         fusing: Fusing = "cascade",
+        context: int | None = None,
+        skip_context: int | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -61,12 +76,17 @@ class FCN(nn.Module):
         self.fusions: tuple[Fusion, ...] = ()
         self.mirror: Mirror | None = None
         self.final, self.offset = "", 0
+        self.quick: Quick | None = None  # see `optimizing`
+        self.short_cut = True  # see `frame`; False computes all of the padding, to the same result
         if learn_upsampling and upsampling != "transposed":
             raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
         if fusing == "sum" and upsampling == "unpooling":
             raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
-        taps: dict[str, Tap] = self._backbone.taps()
+        if upsampling == "unpooling" and (context or skip_context):
+            raise ConfigError('context has no meaning with "unpooling", which scores no features')
         self.top: str = self._backbone.top
+        self._add_contexts(context, skip_context)
+        taps = self.taps()
         wide = taps[self.top].width
         if upsampling == "unpooling":
             self.mirror = Mirror(backbone, wide, self.skips)
@@ -89,13 +109,13 @@ class FCN(nn.Module):
         """Scores before softmax, one map a class, of the image's size."""
         pooled = self.mirror.inputs.values() if self.mirror else ()
         names = (*self.skips, self.top, *pooled)
-        features = self._backbone.features(self.normalise(image), names)
+        features = self._features(self.normalise(image), names)
         skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
         if self.mirror:
             backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
             return backwards
         size = image.shape[-2:]
-        score: Tensor = self.score_fr(features[self.top])
+        score: Tensor = self.score_fr(self._in_context("fr", features[self.top]))
         summands = []  # scores that already have the image's size
         for fusion in self.fusions:  # coarse to fine
             skip = skips[fusion.skip]
@@ -107,6 +127,15 @@ class FCN(nn.Module):
                 score = self._fuse(fusion, score, skip)
         summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
         return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
+
+    def taps(self) -> dict[str, Tap]:
+        """Width and receptive field of each feature, of the scored ones with their context."""
+        found = self._backbone.taps()
+        for feature, place in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
+            layer = self._modules.get(f"context_{place}")
+            if isinstance(layer, Context):
+                found[feature] = layer.after(found[feature])
+        return found
 
     def score_layers(self) -> Iterator[nn.Conv2d]:
         """The layers that turn features into scores, coarse to fine."""
@@ -136,13 +165,34 @@ class FCN(nn.Module):
     def _backbone(self) -> Backbone:
         return self.backbone  # type: ignore[return-value]
 
+    def _features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        if self.quick is not None and self.quick.fits(x, names):
+            return self.quick.features(x, names)
+        if self.short_cut and isinstance(self.backbone, Chain):
+            return frame.features(self.backbone, x, names)
+        return self._backbone.features(x, names)
+
     def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
         layer = self.get_submodule(name)
         enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
         return enlarged
 
+    def _add_contexts(self, context: int | None, skip_context: int | None) -> None:
+        taps = self._backbone.taps()
+        for feature, place, width in (
+            (self.top, "fr", context),
+            *((skip, skip, skip_context) for skip in self.skips),
+        ):
+            if width:
+                self.add_module(f"context_{place}", Context(taps[feature].width, width))
+
+    def _in_context(self, place: str, feature: Tensor) -> Tensor:
+        layer = self._modules.get(f"context_{place}")
+        return feature if layer is None else layer(feature)
+
     def _skip_score(self, skip: str, feature: Tensor) -> Tensor:
         scale = self.skip_scales.get(skip)
+        feature = self._in_context(skip, feature)
         score: Tensor = self.get_submodule(f"score_{skip}")(
             feature if scale is None else feature * scale
         )
@@ -169,6 +219,8 @@ def create_model(
     learn_upsampling: bool = False,
     fusing: Fusing = "cascade",
     skip_scales: Sequence[float] | None = None,
+    context: int | None = None,
+    skip_context: int | None = None,
 ) -> FCN:
     """A network by name, with fresh weights.
 
@@ -192,6 +244,9 @@ def create_model(
             figure 3); "sum" enlarges each score to the image by itself and adds there, so that
             a further skip whose scores are zero changes nothing (see `staging`).
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
+        context: width of a 3x3 convolution (with batch norm and ReLU) before the coarsest scores,
+            which a backbone without fc6 lacks; None is none, as in the paper.
+        skip_context: width of one before each skip's scores.
 
     Returns:
         (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
@@ -211,6 +266,8 @@ def create_model(
             learn_upsampling=learn_upsampling,
             fusing=fusing,
             skip_scales=None if skip_scales is None else tuple(skip_scales),
+            context=context,
+            skip_context=skip_context,
         ),
         Normalisation.checked(mean=tuple(mean), std=tuple(std), order=order),
     )
@@ -242,6 +299,8 @@ def build(architecture: Architecture, normalisation: Normalisation) -> FCN:
         architecture.learn_upsampling,
         architecture.upsampling,
         architecture.fusing,
+        architecture.context,
+        architecture.skip_context,
     )
     network.normalisation = normalisation
     network.architecture = architecture

@@ -92,6 +92,27 @@ class Chain(nn.Module):
         return None
 
 
+class Context(Chain):
+    """A 3x3 convolution, batch norm and ReLU: what is around a pixel, before it is scored.
+
+    Args:
+        maps: of the features.
+        width: of the result, which is as high and wide as the features.
+    """
+
+    def __init__(self, maps: int, width: int) -> None:
+        conv = nn.Conv2d(maps, width, 3, padding=1, bias=False)
+        nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+        super().__init__([("conv", conv), ("bn", nn.BatchNorm2d(width)), ("relu", nn.ReLU())])
+
+    def after(self, tap: Tap) -> Tap:
+        """The width and field of what it makes of a feature."""
+        field = tap.field
+        for layer in self.children():
+            field = field.through(layer)
+        return Tap(self.get_submodule("conv").out_channels, field)  # type: ignore[arg-type]
+
+
 class Normalise(nn.Module):
     """RGB in [0, 255] -> what the first convolution was trained on: `(x - mean) / std`, in `order`.
 

@@ -1,21 +1,25 @@
 """A network with all that its answers mean, in one file: classes, colours, normalisation, size."""
 
+import errno
 import json
+import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
-import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from fullconv.atomic import replacing
 from fullconv.colors import Palette
 from fullconv.config import Architecture, Normalisation, Settings, Size
-from fullconv.errors import ConfigError, OutputError, WeightsError
+from fullconv.errors import ConfigError, WeightsError
 from fullconv.fcn import FCN, build
+from fullconv.optimizing import optimize
 from fullconv.prediction import Prediction, as_image, predict
 from fullconv.sample import default_palette
 
@@ -64,24 +68,50 @@ class Model:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
 
     @overload
-    def predict(self, source: list[Any] | tuple[Any, ...]) -> list[Prediction]: ...
+    def predict(
+        self,
+        source: list[Any] | tuple[Any, ...],
+        *,
+        memory: int | str | None = None,
+        scores: bool = False,
+    ) -> list[Prediction]: ...
 
     @overload
-    def predict(self, source: Any) -> Prediction: ...
+    def predict(
+        self, source: Any, *, memory: int | str | None = None, scores: bool = False
+    ) -> Prediction: ...
 
-    def predict(self, source: Any) -> Prediction | list[Prediction]:
+    def predict(
+        self, source: Any, *, memory: int | str | None = None, scores: bool = False
+    ) -> Prediction | list[Prediction]:
         """The answer to a photo, or a list of answers to a list of them.
 
         Args:
             source: a path, an RGB array (H, W, 3) of uint8, or a PIL image.
+            memory: what the computation may take beside the network, in bytes or as "2GiB"; None
+                is half of what is free. A larger photo is answered in parts, with the same result.
+            scores: keep the scores also of a photo that is answered in parts.
         """
         if isinstance(source, list | tuple):
-            return [self._answer(one) for one in source]
-        return self._answer(source)
+            return [self._answer(one, memory, scores) for one in source]
+        return self._answer(source, memory, scores)
 
-    def _answer(self, source: Any) -> Prediction:
+    def _answer(self, source: Any, memory: int | str | None, scores: bool) -> Prediction:
         self.network.eval()
-        return predict(self.network, as_image(source), self.classes, self.palette, self.size)
+        return predict(
+            self.network,
+            as_image(source),
+            self.classes,
+            self.palette,
+            self.size,
+            memory=memory,
+            scores=scores,
+        )
+
+    def optimize(self) -> "Model":
+        """Prepare for many answers on this CPU; see `optimizing`. Gives the model itself."""
+        optimize(self.network)
+        return self
 
     def save(self, path: str | Path) -> None:
         """Write the model into one .safetensors file."""
@@ -126,11 +156,19 @@ def write_model(path: Path, model: Model, optimizer: Mapping[str, Tensor], **tra
     header = card(model, training).model_dump_json()
     tensors = {name: value.contiguous() for name, value in model.network.state_dict().items()}
     tensors |= {OPTIMIZER + name: value.contiguous() for name, value in optimizer.items()}
-    with replacing(path) as temporary:
+    size = sum(value.nbytes for value in tensors.values()) + len(header)
+    with replacing(path, size) as temporary:
         try:
             save_file(tensors, temporary, {HEADER: header})
         except SafetensorError as error:
-            raise OutputError(f"{path} could not be written: {error}; is the disk full?") from error
+            raise _system_error(error) from error
+
+
+def _system_error(error: SafetensorError) -> OSError:
+    """What the system said, which safetensors tells as text: "... (os error 28)"."""
+    found = re.search(r"os error (\d+)", str(error))
+    number = int(found[1]) if found else errno.EIO
+    return OSError(number, os.strerror(number) if found else str(error))
 
 
 def read_card(path: Path) -> Card:
@@ -165,7 +203,7 @@ def load(path: str | Path) -> Model:
     """
     file = model_file(Path(path))
     found = read_card(file)
-    with torch.device("meta"):  # shapes only: no time for weights that are replaced at once
+    with _Undrawn():
         network = build(found.architecture, found.normalisation)
     with safe_open(file, "pt") as tensors:
         names = [name for name in tensors.keys() if not name.startswith(OPTIMIZER)]  # noqa: SIM118
@@ -193,6 +231,20 @@ def model_file(path: Path) -> Path:
         if (path / name).is_file():
             return path / name
     raise WeightsError(f"{path} holds no best.safetensors or last.safetensors; is it a run folder?")
+
+
+class _Undrawn(TorchFunctionMode):
+    """No random numbers for weights that are replaced at once: their memory is never touched.
+
+    The meta device has no memory at all, but there PyTorch imports its compiler, for seconds.
+    """
+
+    def __torch_function__(
+        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if function in (Tensor.normal_, Tensor.uniform_):
+            return args[0]
+        return function(*args, **(kwargs or {}))
 
 
 def _single(tensor: Tensor) -> Tensor:

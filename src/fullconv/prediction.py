@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from fullconv import colors, images
 from fullconv.colors import Palette
-from fullconv.errors import ImageError
+from fullconv.errors import ConfigError, ImageError
+from fullconv.memory import free_memory, in_words, parse_memory
 from fullconv.sample import default_palette
+from fullconv.tiling import Plan, plan, stream
 
 
 @dataclass(frozen=True)
@@ -24,25 +25,57 @@ class Prediction:
 
     Attributes:
         image: the photo, RGB in [0, 255].
-        score: of every class at every pixel, before softmax, at the photo's size.
+        score: of every class at every pixel, before softmax, at the photo's size; None where the
+            photo was answered in parts and nobody asked for scores.
         classes: their names.
         palette: one colour a class.
+        found: the labels, where they were taken from the scores part by part.
+        plan: how the photo was answered; `plan.note` is what the user should know about it.
+        disagreement: share of the pixels answered by two overlapping tiles to which these gave
+            different labels, in [0, 1]; None where nothing overlaps.
     """
 
     image: UInt8[np.ndarray, "H W 3"]
-    score: Float[Tensor, "K H W"]
+    score: Float[Tensor, "K H W"] | None
     classes: tuple[str, ...]
     palette: Palette
+    found: UInt8[np.ndarray, "H W"] | None = None
+    plan: Plan | None = None
+    disagreement: float | None = None
 
     @cached_property
     def labels(self) -> UInt8[np.ndarray, "H W"]:
         """The class of every pixel: the one with the largest score, the first of equals."""
-        return self.score.argmax(0).to(torch.uint8).numpy()
+        if self.found is not None:
+            return self.found
+        return self._kept_score.argmax(0).to(torch.uint8).numpy()
 
     @property
     def probabilities(self) -> Float[np.ndarray, "K H W"]:
-        """The scores after softmax: in [0, 1], one in sum at every pixel."""
-        return self.score.softmax(0).numpy()
+        """The scores after softmax: in [0, 1], one in sum at every pixel.
+
+        Raises:
+            ConfigError: the scores were not kept.
+        """
+        return self._kept_score.softmax(0).numpy()
+
+    @property
+    def note(self) -> str:
+        """What the user should know about how the photo was answered; "" where nothing is."""
+        if self.plan is None or not self.plan.note:
+            return ""
+        seam = self.disagreement
+        told = "" if seam is None else f"; overlapping tiles disagree at {seam:.2%} of their pixels"
+        return self.plan.note + told
+
+    @property
+    def _kept_score(self) -> Tensor:
+        if self.score is None:
+            raise ConfigError(
+                "this photo was answered in parts, whose scores were not kept; "
+                "ask for them: model.predict(photo, scores=True)"
+            )
+        return self.score
 
     @property
     def areas(self) -> dict[str, float]:
@@ -80,8 +113,13 @@ def predict(
     classes: Sequence[str],
     palette: Palette | None = None,
     size: tuple[int, int] | None = None,
+    *,
+    memory: int | str | None = None,
+    scores: bool = False,
 ) -> Prediction:
     """The network's answer to one whole photo.
+
+    A photo that does not fit into the memory is answered in parts, with the same result.
 
     Args:
         network: (B, 3, H, W), RGB in [0, 255] -> scores; in evaluation mode.
@@ -90,18 +128,57 @@ def predict(
         palette: one colour a class.
         size: the (height, width) that photos were scaled down to fit in training; the scores are
             scaled back to the photo's own size before the best is taken.
+        memory: what the computation may take beside the network, in bytes or as "2GiB"; None is
+            half of what is free.
+        scores: keep the scores also of a photo that is answered in parts.
+
+    Raises:
+        ConfigError: the memory is less than the smallest part takes.
     """
-    height, width = image.shape[:2]
-    factor = min(1.0, size[0] / height, size[1] / width) if size else 1.0
-    working = (max(1, round(height * factor)), max(1, round(width * factor)))
-    device = next(network.parameters()).device
-    pixels = torch.from_numpy(images.scale_image(image, working)).to(device)
-    score = network(pixels.permute(2, 0, 1)[None].float())
-    if working != (height, width):
-        score = F.interpolate(score, (height, width), mode="bilinear", align_corners=False)
+    photo = images.scale_image(image, fitted((image.shape[0], image.shape[1]), size))
+    shape, shown = (image.shape[0], image.shape[1]), (photo.shape[0], photo.shape[1])
+    planned = plan(network, shown, memory, answer=shape)
+    keep = scores or planned.kind == "whole"
+    labels = np.empty(shape, np.uint8)
+    score: Tensor | None = None
+    seam = (0, 0)
+    for part in stream(network, lambda window: photo[window.slices], planned, scores=keep):
+        labels[part.window.slices] = part.labels
+        seam = part.seam
+        if part.score is not None and part.score.shape[1:] == shape:
+            score = part.score
+        elif part.score is not None:
+            score = score if score is not None else _room(len(part.score), shape, memory)
+            score[:, *part.window.slices] = part.score
     return Prediction(
-        image, score[0].float().cpu(), tuple(classes), tuple(palette or default_palette(classes))
+        image,
+        score,
+        tuple(classes),
+        tuple(palette or default_palette(classes)),
+        labels,
+        planned,
+        seam[1] / seam[0] if seam[0] else None,
     )
+
+
+def fitted(shape: tuple[int, int], size: tuple[int, int] | None) -> tuple[int, int]:
+    """The (height, width) of a photo scaled down to fit into `size`; None is its own."""
+    height, width = shape
+    factor = min(1.0, size[0] / height, size[1] / width) if size else 1.0
+    return max(1, round(height * factor)), max(1, round(width * factor))
+
+
+def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:
+    """Memory for the scores of a photo that is answered in parts."""
+    need = 4 * classes * shape[0] * shape[1]
+    budget = free_memory() if memory is None else parse_memory(memory)
+    if need > budget:
+        raise ConfigError(
+            f"the scores of {classes} classes at {shape[0]} x {shape[1]} pixels take "
+            f"{in_words(need)}; there is memory for {in_words(budget)}: ask for the labels only, "
+            "or give more memory"
+        )
+    return torch.empty(classes, *shape)
 
 
 def as_image(source: Any) -> UInt8[np.ndarray, "H W 3"]:

@@ -1,0 +1,66 @@
+"""How much memory a computation may take: what the user said, or a part of what is free."""
+
+import os
+import re
+from pathlib import Path
+
+from fullconv.errors import ConfigError
+
+UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+SHARE = 0.5  # of the free memory; the rest is for whoever else computes here
+
+
+def parse_memory(text: str | int) -> int:
+    """Bytes of a size such as "2GiB", "512M" or "1.5 GB" (always powers of 1024).
+
+    Raises:
+        ConfigError: it is no size, or nothing.
+    """
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(text), re.IGNORECASE)
+    size = int(float(match[1]) * UNITS[match[2].upper()]) if match else 0
+    if size <= 0:
+        raise ConfigError(f"a memory of {text!r}: expected a size such as 2GiB or 512MiB")
+    return size
+
+
+def free_memory() -> int:
+    """Bytes that this process can take without swapping: what the machine and its group leave."""
+    found = [_machine(), *_groups()]
+    return min(size for size in found if size is not None)
+
+
+def in_words(size: float) -> str:
+    """Bytes for people: "1.5 GiB"."""
+    for unit in ("B", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def _machine() -> int:
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+        kibibytes = {line.split(":")[0]: int(line.split()[1]) for line in lines if ":" in line}
+        return kibibytes["MemAvailable"] * 1024
+    except (OSError, ValueError, IndexError, KeyError):
+        pages = os.sysconf("SC_PHYS_PAGES")  # macOS has no /proc: half of what is built in
+        return pages * os.sysconf("SC_PAGE_SIZE") // 2
+
+
+def _groups() -> list[int | None]:
+    """What control groups (containers, SLURM jobs) still allow; None where they allow all."""
+    version2 = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
+    version1 = (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    )
+    return [_left(*files) for files in (version2, version1)]
+
+
+def _left(limit: str, used: str) -> int | None:
+    try:
+        most = Path(limit).read_text(encoding="ascii").strip()
+        return None if most == "max" else int(most) - int(Path(used).read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,239 @@
+"""A network made ready to answer on a CPU: the same scores to 1e-5 of the largest, much sooner.
+
+Weights are laid out once as oneDNN wants them, batch norm is folded into them, ReLU is computed on
+the way, and maps are channels_last. 3 x 3 convolutions of many maps go by Winograd's way, fc6 goes
+as one product of matrices, and the rims of the padding (see `frame`) are kept. The network itself,
+and what is saved of it, stays as it is.
+"""
+
+import math
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
+
+from fullconv import frame
+from fullconv.fcn import FCN
+from fullconv.influence import Prepared, Window, known, watched
+from fullconv.layers import Chain
+from fullconv.winograd import TAPS, Winograd
+
+# Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
+# benchmarks/beyond_direct.py.
+MANY = 128 * 256
+CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
+LARGE = 5  # rows of a kernel from which its windows are better laid side by side
+PAYS = 5  # photos from which the answers are sooner, the preparation included
+LAYOUTS = 16  # of rims that are kept; each is about a megabyte
+
+
+class Direct(Prepared):
+    """A convolution, and ReLU with it, of weights laid out for oneDNN."""
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        self.strides, self.dilation, self.groups = (
+            list(conv.stride),
+            list(conv.dilation),
+            conv.groups,
+        )
+        self.bias, self.relu = bias, "relu" if relu else "none"
+        layout = [0, 0], self.strides, self.dilation, self.groups
+        self.packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *layout)
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x,
+            self.packed,
+            self.bias,
+            [padding] * 2,
+            self.strides,
+            self.dilation,
+            self.groups,
+            self.relu,
+            [],
+            "",
+        )
+        return y
+
+
+class Unfolded(Prepared):
+    """A large convolution such as fc6, and ReLU with it, as one product of matrices.
+
+    It goes over the map's windows laid side by side, which are few numbers beside its weights.
+    """
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        wide = weight.permute(0, 2, 3, 1).reshape(len(weight), -1, 1, 1)
+        point = nn.Conv2d(wide.shape[1], len(weight), 1, device="meta")
+        self.product = Direct(point, wide, bias, relu)
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        x = F.pad(x, [padding] * 4) if padding else x
+        size, stride = self.window.size, self.window.stride
+        windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
+        batch, height, width = windows.shape[:3]
+        rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch, height, width, -1)
+        return self.product.padded(rows.permute(0, 3, 1, 2), 0)
+
+
+class Tiled(Prepared):
+    """A 3 x 3 convolution, and ReLU with it, by Winograd's way."""
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        self.convolution = Winograd(weight, bias, relu)
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        y: Tensor = self.convolution(F.pad(x, [padding] * 4) if padding else x)
+        return y
+
+
+@dataclass
+class Quick:
+    """A chain's layers prepared, for as long as its weights are what they were.
+
+    Attributes:
+        chain: the original.
+        layers: what is computed instead.
+        state: of the original's weights when they were prepared.
+        rims: see `frame.features`.
+    """
+
+    chain: Chain
+    layers: Chain
+    state: tuple[tuple[int, int], ...]
+    rims: frame.Rims = field(default_factory=dict)
+
+    def fits(self, x: Tensor, names: Iterable[str]) -> bool:
+        """Whether it can answer for the chain: nothing is learned, and no weight has changed."""
+        learning = torch.is_grad_enabled() or self.chain.training
+        # Whoever follows the computation, for an export, wants to see operators that it knows.
+        followed = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+        if learning or followed or x.device.type != "cpu" or x.dtype != torch.float32:
+            return False
+        if not set(names) <= self.layers._modules.keys() or any(
+            map(watched, self.chain.children())
+        ):
+            return False
+        return self.state == _state(self.chain)
+
+    def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """The outputs of the layers called `names`."""
+        if len(self.rims) > LAYOUTS:
+            self.rims.clear()
+        x = x.contiguous(memory_format=torch.channels_last)
+        return frame.features(self.layers, x, names, self.rims)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> None:
+        """A copied network is another one, to be optimised by itself."""
+
+
+def optimize(network: nn.Module) -> bool:
+    """Prepare a network for answers on this machine's CPU.
+
+    It takes seconds and, with VGG-16, 0.8 GiB of memory, so it pays from `PAYS` photos on. When a
+    weight changes later, the network computes as before.
+
+    Returns:
+        Whether there was anything to do: not on a GPU, and not for other libraries' backbones.
+    """
+    set_threads()
+    if not isinstance(network, FCN) or not isinstance(network.backbone, Chain):
+        return False
+    chain = network.backbone
+    if not torch.backends.mkldnn.is_available() or not _plain(chain):  # type: ignore[no-untyped-call]
+        return False
+    state = _state(chain)
+    if isinstance(network.quick, Quick) and network.quick.state == state:
+        return True
+    network.eval()
+    with torch.no_grad():
+        layers = Chain(_prepared(chain)).eval()
+    network.quick = Quick(chain, layers, state)
+    return True
+
+
+def set_threads() -> int:
+    """Let PyTorch use as many threads as this process may use cores, unless OMP_NUM_THREADS says.
+
+    A container's limit counts, which PyTorch does not know of: more threads than cores wait for
+    each other.
+    """
+    if not os.environ.get("OMP_NUM_THREADS"):
+        torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores())))
+    return torch.get_num_threads()
+
+
+def usable_cores() -> int:
+    """The cores that this process may use, a container's limit included."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        quota, period = CGROUP.read_text(encoding="ascii").split()
+    except (OSError, ValueError):
+        return cores
+    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def _plain(chain: Chain) -> bool:
+    """Whether all that its answers depend on is single precision weights on the CPU."""
+    for layer in chain.children():
+        if isinstance(layer, nn.Conv2d) and not known(layer):
+            return False
+        if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
+            return False
+    weights = {(one.dtype, one.device.type) for one in chain.parameters()}
+    return weights == {(torch.float32, "cpu")}
+
+
+def _prepared(chain: Chain) -> Iterator[tuple[str, nn.Module]]:
+    """The chain's layers; what follows a convolution is put into it, under the name of its last."""
+    layers = list(chain.named_children())
+    while layers:
+        name, layer = layers.pop(0)
+        if type(layer) is not nn.Conv2d:
+            yield name, layer
+            continue
+        followers: dict[type, nn.Module] = {}
+        for kind in (nn.BatchNorm2d, nn.ReLU, nn.Dropout):
+            if layers and type(layers[0][1]) is kind:
+                name, followers[kind] = layers.pop(0)
+        yield name, _convolution(layer, followers.get(nn.BatchNorm2d), nn.ReLU in followers)
+
+
+def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Module:
+    weight, bias = conv.weight, conv.bias
+    if isinstance(norm, nn.BatchNorm2d):
+        assert norm.running_mean is not None and norm.running_var is not None
+        settings = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+        weight, bias = fuse_conv_bn_weights(weight, bias, *settings)
+    weight = weight.detach()
+    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
+    window = Window.of(conv)
+    kind: type[Direct | Tiled | Unfolded] = Direct
+    if conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
+        if (window.size, window.stride) == (TAPS, 1):
+            kind = Tiled
+        elif window.size >= LARGE:
+            kind = Unfolded
+    return kind(conv, weight, bias, relu)
+
+
+def _state(chain: Chain) -> tuple[tuple[int, int], ...]:
+    """Changes whenever a weight is replaced, or written to by anything but `.data`."""
+    tensors = [*chain.parameters(), *chain.buffers()]
+    return tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors)
