@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fullconv import charts
-from fullconv.charts import DARK, LIGHT, draw_confusion, draw_curves
+from fullconv.charts import DARK, LIGHT, draw_confusion, draw_curves, sparkline
 
 
 def decoded(png):
@@ -120,3 +120,30 @@ def test_numbers_stand_in_the_cells_of_small_matrices_only():
 
 def test_pyplot_is_not_used_since_it_keeps_every_figure_and_wants_a_display():
     assert "pyplot" not in Path(charts.__file__).read_text()
+
+
+def places(curve):
+    return [tuple(map(float, point.split(","))) for point in curve.points.split()]
+
+
+def test_a_sparkline_rises_with_its_values_from_edge_to_edge():
+    curve = sparkline([1, 2, 3], [0.0, 0.5, 1.0], 3, high=1.0)
+    assert (curve.first, curve.last) == (0.0, 1.0)
+    (x0, y0), (x1, y1), (x2, y2) = places(curve)
+    assert (x0, x1, x2) == (0, 60, 120) and y0 > y1 > y2
+    assert y1 == pytest.approx((y0 + y2) / 2)
+    assert y2 >= 0 and y0 <= curve.HEIGHT
+
+
+def test_a_sparkline_passes_over_what_is_not_finite_and_needs_something():
+    gap = sparkline([1, 2, 4], [0.2, math.nan, 0.4], 4)
+    assert gap == sparkline([1, 4], [0.2, 0.4], 4) and gap.last == 0.4
+    assert sparkline([1, 2], [math.nan, math.inf], 2) is None
+    assert sparkline([], [], 1) is None
+
+
+@pytest.mark.parametrize("values", [[0.0], [0.0, 0.0], [5.0]])
+def test_flat_and_single_values_are_a_level_line(values):
+    curve = sparkline(range(1, len(values) + 1), values, len(values))
+    heights = {y for _, y in places(curve)}
+    assert len(heights) == 1 and places(curve)[-1][0] == curve.WIDTH

@@ -12,6 +12,7 @@ from PIL import Image
 from fullconv.errors import OutputError
 from fullconv.metrics import Confusion
 from fullconv.report import Picture, Story, weaknesses, write_report
+from fullconv.run import ClassRow
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -158,6 +159,63 @@ def test_samples_go_from_best_to_worst(page):
     assert "worst 10.0 % mean IU" in page.text and "empty - mean IU" in page.text
 
 
+def test_the_worst_stand_beside_the_best_and_the_unlabelled_apart(story, tmp_path):
+    shares = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.1, "e": 0.2, "f": 0.3, "g": float("nan")}
+    pictures = [picture(name, share) for name, share in shares.items()]
+    page = Page(write_report(tmp_path, replace(story, pictures=pictures)))
+    names = [tag["alt"][0] for tag in page.all("img") if ": photo" in tag["alt"]]
+    assert names == list("abcdefg")
+    assert re.search(r"Best a .* c .*Worst d .* f .*Without labels g -", page.text, re.DOTALL)
+
+
+def test_a_single_sample_is_only_the_best(story, tmp_path):
+    page = Page(write_report(tmp_path, replace(story, pictures=[picture("only", 0.5)])))
+    assert "Best only" in page.text and "Worst" not in page.text
+
+
+@pytest.fixture(scope="session")
+def told(story, tmp_path_factory):
+    rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in story.history]
+    rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
+    more = replace(
+        story,
+        history=rows,
+        class_history=[
+            ClassRow(1, 10, (0.25, 0.5, float("nan"))),
+            ClassRow(3, 30, (0.75, 0.125, float("nan"))),
+        ],
+        class_weights=(0.5, 1.25, 0.0),
+        notes=[(0, "no pixel is labelled bird"), (1200, "the loss <b>rose</b>")],
+    )
+    return Page(write_report(tmp_path_factory.mktemp("told"), more))
+
+
+def test_each_class_has_its_curve_over_the_epochs(told):
+    assert not told.open
+    labels = [tag["aria-label"] for tag in told.all("svg")]
+    assert labels[:2] == ["sky: IU from 25.0 % to 75.0 %", "road: IU from 50.0 % to 12.5 %"]
+    assert "sky 75.0 % road 12.5 % bird -" in told.text
+    lines = [tag["points"].split() for tag in told.all("polyline")][:2]
+    heights = [[float(point.split(",")[1]) for point in line] for line in lines]
+    assert heights[0][0] > heights[0][1] and heights[1][0] < heights[1][1]
+
+
+def test_time_and_memory_are_shown(told):
+    assert "time 1 min 30 s 3 epochs" in told.text
+    assert "a step 0.50 s" in told.text and "images a second 8" in told.text
+    assert "memory 1.0 GiB" in told.text
+
+
+def test_what_was_noticed_is_told_with_its_step(told):
+    assert "before the first step no pixel is labelled bird" in told.text
+    assert "step 1,200 the loss <b>rose</b>" in told.text and not told.all("b")
+
+
+def test_class_weights_stand_beside_the_pixels(told):
+    assert "pixels weight accuracy IU" in told.text
+    assert "sky 80 0.5 75.0 %" in told.text and "road 20 1.25 50.0 %" in told.text
+
+
 def test_settings_and_commands_are_shown(page):
     assert "model fcn8s-vgg16 seed 1337" in page.text
     assert "fullconv predict runs/street-001 a.jpg\nfullconv export" in page.text
@@ -214,6 +272,8 @@ def test_hostile_names_are_inert(story, tmp_path):
         palette=((1, 2, 3),) * 4,
         confusion=confusion(counts),
         history=[],
+        class_history=[ClassRow(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
+        notes=[(1, HOSTILE[0])],
         pictures=[picture(HOSTILE[1], 0.5)],
         commands=HOSTILE,
     )
@@ -240,7 +300,16 @@ def test_an_evaluation_alone_has_no_curves_and_no_gallery(story, tmp_path):
         "per_class.csv",
         "report.html",
     ]
-    for absent in ("Training", "Samples", "Settings", "What next"):
+    for absent in (
+        "Training",
+        "samples",
+        "over the epochs",
+        "Time",
+        "Noticed",
+        "pixels weight",
+        "Settings",
+        "What next",
+    ):
         assert absent not in page.text
 
 

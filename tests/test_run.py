@@ -1,7 +1,7 @@
 import pytest
 
 from fullconv.errors import ConfigError, OutputError
-from fullconv.run import Run, create, existing, unfinished
+from fullconv.run import ClassRow, Run, create, existing, unfinished
 
 
 def test_folders_are_counted_and_never_taken_twice(tmp_path):
@@ -58,3 +58,27 @@ def test_what_a_kill_left_half_written_is_removed(tmp_path):
     (tmp_path / "config.yaml").write_text("{}")
     Run(tmp_path).clean()
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_history_of_the_classes_comes_back_whatever_they_are_called(tmp_path):
+    run = Run(tmp_path)
+    classes = ("epoch", "=cmd|' /C calc'!A0", 'a,"b', "道路")
+    rows = [
+        ClassRow(1, 10, (0.0, 1.0, 0.25, float("nan"))),
+        ClassRow(3, 30, (0.5, 0.125, 1.0, 0.0)),
+    ]
+    assert run.read_class_history() == []
+    run.write_class_history(classes, rows)
+    found = run.read_class_history()
+    assert [row[:2] for row in found] == [(1, 10), (3, 30)]
+    assert [row.iu for row in found] == [pytest.approx(row.iu, nan_ok=True) for row in rows]
+    assert [row.epoch for row in run.read_class_history(until=29)] == [1]
+    header = run.per_class_history.read_text().splitlines()[0]
+    assert header.startswith("epoch,step,epoch,'=cmd")
+
+
+def test_a_column_that_earlier_rows_lack_is_empty_there(tmp_path):
+    run = Run(tmp_path)
+    run.write_results([{"epoch": 1.0, "step": 10.0}, {"epoch": 2.0, "step": 20.0, "memory": 5.0}])
+    first, second = run.read_results()
+    assert first["memory"] != first["memory"] and second["memory"] == 5

@@ -24,7 +24,7 @@ def test_the_folder_is_the_list():
         (b"\x89HDF\r\n\x1a\n", "HDF5.*tf2onnx"),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"<!DOCTYPE html><html>", "web page"),
-        (gzip.compress(b"weights"), "gzip"),
+        (gzip.compress(b"weights", mtime=0), "gzip"),
         (b'name: "FCN"\nlayer {\n', "caffemodel"),
         (b"nothing that anyone knows", "none of the known kinds.*Caffe.*ONNX.*Paddle.*PyTorch"),
     ],

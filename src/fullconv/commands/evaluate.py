@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fullconv.commands._options import DATA, MODEL, Device, Json, Out, Quiet
+from fullconv.commands._options import DATA, MODEL, Device, GroupBy, Json, Out, Quiet
 from fullconv.commands._show import counted, say, table_of_classes, write_json
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ def command(
             help="Score these indexed PNGs (a folder) instead: evaluate DATA --predictions DIR."
         ),
     ] = None,
+    group_by: GroupBy = None,
     device: Device = "auto",
     out: Out = Path("runs"),
     report: Annotated[bool, typer.Option("--report", help="Write OUT/evaluate/NAME-001.")] = False,
@@ -34,14 +35,15 @@ def command(
     from fullconv.errors import ConfigError
     from fullconv.evaluation import score_each, score_files, summarise
     from fullconv.experiment import four_numbers, numbers
+    from fullconv.exported import open_model
     from fullconv.formats import open_data
-    from fullconv.model import load
+    from fullconv.optimizing import PAYS
     from fullconv.training import choose_device
 
     source = data or (model if predictions else None)
     if source is None:
         raise ConfigError("no data was given; expected: fullconv evaluate MODEL DATA")
-    samples = open_data(source, None if split == "all" else split)
+    samples = open_data(source, None if split == "all" else split, group_by)
     answers = None
     if predictions:
         folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
@@ -51,8 +53,10 @@ def command(
             "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
         )
     else:
-        answers = load(model)
+        answers = open_model(model)
         answers.network.to(choose_device(device))
+        if len(samples) >= PAYS:
+            answers.optimize()
         scored = score_each(answers, samples)
         protocol = answers.protocol
     shown = counted(scored, len(samples), "evaluating", quiet)

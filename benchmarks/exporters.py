@@ -1,0 +1,214 @@
+"""Do exported files answer as the network does, at 20 odd sizes, and how fast is each?
+
+    python benchmarks/exporters.py                 parity of every exporter and kind of network
+    python benchmarks/exporters.py --latency       FCN-8s VGG16, padding 100: all, interleaved
+    python benchmarks/exporters.py --latency --int8 --sizes 256x256,500x500 --threads 2 --rounds 9
+
+Each exporter's file is measured in three forms: the literal net for one size, as PyTorch's exporter
+gives it; ours for any size; and ours for one size, with the short cut in the graph. Ratios are to
+be trusted, absolute times are this machine's.
+"""
+
+import argparse
+import copy
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import fullconv as fc
+from fullconv.exporters import _traced, exporters
+from fullconv.proof import difference, scores
+
+ODD = (1, 3, 5, 7, 9, 15, 17, 31, 33, 47, 63, 65, 97, 127, 129, 161, 191, 225, 257, 289)
+KINDS = {
+    "vgg11, padding 100": {"padding": 100, "width": 1 / 8, "hidden": 32},
+    "vgg11_bn, same": {"name": "fcn8s-vgg11_bn", "width": 1 / 8, "hidden": 32},
+    "sum": {"width": 1 / 8, "hidden": 32, "fusing": "sum"},
+    "un-pooling": {"width": 1 / 8, "hidden": 32, "upsampling": "unpooling"},
+    "bilinear": {"width": 1 / 8, "hidden": 32, "upsampling": "bilinear"},
+    "bilinear-corners": {"width": 1 / 8, "hidden": 32, "upsampling": "bilinear-corners"},
+    "resnet18": {"name": "fcn8s-torchvision_resnet18"},
+    "efficientnet_lite0": {"name": "fcn8s-tf_efficientnet_lite0"},
+}
+Run = Callable[[np.ndarray], np.ndarray]
+
+
+def network(name: str = "fcn8s-vgg11", classes: int = 21, **settings: object) -> fc.FCN:
+    """A network with random weights whose scores are worth comparing."""
+    torch.manual_seed(0)
+    made = fc.create_model(name, classes, **settings).eval()  # type: ignore[arg-type]
+    for layer in made.score_layers():
+        torch.nn.init.normal_(layer.weight, std=0.1)
+    return made
+
+
+def parity(names: list[str]) -> list[dict[str, object]]:
+    """The largest difference over the odd sizes, for every exporter and kind of network."""
+    random = np.random.default_rng(0)
+    sizes = [(side, ODD[(place * 7 + 3) % len(ODD)]) for place, side in enumerate(ODD)]
+    images = [random.uniform(0, 255, (1, 3, *size)).astype(np.float32) for size in sizes]
+    rows = []
+    for kind, settings in KINDS.items():
+        net = network(**settings)  # type: ignore[arg-type]
+        expected = [scores(net, image) for image in images]
+        for name in names:
+            with tempfile.TemporaryDirectory() as folder:
+                run = written(net, name, Path(folder))
+                found = [attempt(run, image) for image in images]
+            worst, flips, refused = 0.0, 0, []
+            for size, one, other in zip(sizes, expected, found, strict=True):
+                if other is None:
+                    refused.append(size)
+                    continue
+                worst = max(worst, difference(one, other))
+                flips += int((one.argmax(1) != other.argmax(1)).sum())
+            pixels = sum(height * width for height, width in sizes)
+            row = {"network": kind, "exporter": name, "difference": worst, "refused": refused}
+            rows.append(row | {"flips": flips / pixels, "sizes": len(sizes)})
+            print(
+                f"{kind:20} {name:9} {len(sizes) - len(refused):2} sizes  {worst:8.1e}  "
+                f"labels {flips / pixels:.4%}  refused {refused or '-'}",
+                flush=True,
+            )
+    return rows
+
+
+def written(net: torch.nn.Module, name: str, folder: Path) -> Run:
+    """The network in an exporter's file, opened."""
+    path = folder / f"net{exporters[name].suffix}"
+    exporters[name].write(net, path, None)
+    return exporters[name].open(path).run
+
+
+def attempt(run: Run, image: np.ndarray) -> np.ndarray | None:
+    """The scores, or None where the file refuses the size."""
+    try:
+        return run(image)
+    except Exception:
+        return None
+
+
+def latency(options: argparse.Namespace) -> list[dict[str, object]]:
+    """Medians and ratios of every engine, interleaved, for each size."""
+    net = network(options.network, padding=100, width=options.width, hidden=options.hidden)
+    random = np.random.default_rng(0)
+    sizes = [tuple(int(side) for side in text.split("x")) for text in options.sizes.split(",")]
+    images = {size: random.uniform(0, 255, (1, 3, *size)).astype(np.float32) for size in sizes}
+    rows = []
+    names = options.exporters.split(",")
+    for size, image in images.items():
+        with tempfile.TemporaryDirectory() as folder:
+            engines: dict[str, Run] = {
+                "eager, literal": lambda image: switched(net, image, False),
+                "eager, short cut": lambda image: switched(net, image, True),
+            }
+            for name in names:
+                engines |= forms(net, name, size, Path(folder), image if options.int8 else None)
+            answers = {engine: run(image) for engine, run in engines.items()}  # warm up
+            times: dict[str, list[float]] = {engine: [] for engine in engines}
+            for _ in range(options.rounds):
+                for engine, run in engines.items():
+                    start = time.perf_counter()
+                    run(image)
+                    times[engine].append(time.perf_counter() - start)
+            rows += table(size, times, answers)
+    return rows
+
+
+def forms(
+    net: fc.FCN, name: str, size: tuple[int, ...], folder: Path, calibration: np.ndarray | None
+) -> dict[str, Run]:
+    """An exporter's files: literal for one size, ours for any size, the short cut for one size."""
+    exporter = exporters[name]
+    found: dict[str, Run] = {}
+    for form in ("literal", "any size", "short cut"):
+        path = folder / f"{name}-{form.replace(' ', '-')}{exporter.suffix}"
+        with literal(form == "literal"):
+            exporter.write(net, path, None if form == "any size" else size)  # type: ignore[arg-type]
+        found[f"{name}, {form}"] = exporter.open(path).run
+        if calibration is not None and exporter.quantize:
+            small = path.with_name(f"int8-{path.name}")
+            exporter.quantize(path, small, [calibration])
+            found[f"{name} int8, {form}"] = exporter.open(small).run
+    return found
+
+
+@contextmanager
+def literal(wanted: bool) -> Iterator[None]:
+    """The network exported layer by layer, as PyTorch runs it, instead of as we prepare it."""
+    ours = _traced.prepared
+    if wanted:
+        _traced.prepared = lambda net, size=None: unprepared(net)
+    try:
+        yield
+    finally:
+        _traced.prepared = ours
+
+
+def unprepared(net: torch.nn.Module) -> torch.nn.Module:
+    """The network without its short cut."""
+    net = copy.copy(net)
+    net.short_cut, net.quick = False, None  # type: ignore[assignment]
+    return net
+
+
+def table(
+    size: tuple[int, ...], times: dict[str, list[float]], answers: dict[str, np.ndarray]
+) -> list[dict[str, object]]:
+    """Print and give the medians of one size."""
+    first = next(iter(times))
+    rows = []
+    for engine, seconds in times.items():
+        ratios = [a / b for a, b in zip(times[first], seconds, strict=True)]
+        agree = float((answers[engine].argmax(1) == answers[first].argmax(1)).mean())
+        row = {
+            "size": size,
+            "engine": engine,
+            "median": statistics.median(seconds),
+            "ratio": statistics.median(ratios),
+            "agreement": agree,
+        }
+        rows.append(row)
+        print(
+            f"{size[0]:4} x {size[1]:<4} {engine:26} {row['median']:7.3f} s  "
+            f"{row['ratio']:5.2f} times as fast as {first}; same label {agree:.3%}",
+            flush=True,
+        )
+    return rows
+
+
+def switched(net: fc.FCN, image: np.ndarray, short_cut: bool) -> np.ndarray:
+    """The network's own scores, with or without the short cut."""
+    net.short_cut = short_cut
+    return scores(net, image)
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--latency", action="store_true")
+    parser.add_argument("--int8", action="store_true")
+    parser.add_argument("--network", default="fcn8s-vgg16")
+    parser.add_argument("--width", type=float, default=1.0)
+    parser.add_argument("--hidden", type=int, default=None)
+    parser.add_argument("--exporters", default="onnx,openvino,program")
+    parser.add_argument("--sizes", default="256x256,500x500")
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    rows = latency(options) if options.latency else parity(options.exporters.split(","))
+    if options.json:
+        options.json.write_text(json.dumps({"threads": options.threads, "rows": rows}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

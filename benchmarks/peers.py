@@ -1,0 +1,498 @@
+"""The paper's FCN-8s and its peers on one machine, in turns: `python benchmarks/peers.py`.
+
+    python benchmarks/peers.py --sizes 256 500 --rounds 7 --threads 2
+    python benchmarks/peers.py --only fp32 --sizes 256        one part, in a few minutes
+
+FCN-8s on VGG-16, 21 classes, padding 100, one square image, in parts:
+
+- fp32: pytorch-fcn's arithmetic in plain PyTorch, ONNX Runtime and OpenVINO, and our ways;
+- int8: the same graphs, quantised on drawn scenes (or on --data) by ONNX Runtime and NNCF;
+- others: torchvision's fcn_resnet50, and Unet and FPN of segmentation_models_pytorch if installed;
+- training: a step of SGD, pytorch-fcn's and ours.
+
+`pytorch-fcn` is written down below anew, layer by layer, with the same weights. Each engine has a
+process of its own; all of one table are measured in turns, and ratios are medians over the rounds.
+The Markdown that is printed is the record; --json keeps every turn. Weights are random unless
+--model FILE gives trained ones, without which labels that agree say little.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from fullconv import Model, create_model, open_data
+from fullconv.apart import do_apart
+from fullconv.benching import Bench, measure
+from fullconv.config import Architecture
+from fullconv.errors import ConfigError, EngineError, FullconvError
+from fullconv.exporters import exporter_for
+from fullconv.losses import cross_entropy
+from fullconv.memory import in_words
+from fullconv.model import load, model_file, read_card
+from fullconv.proof import as_batch, cut
+from fullconv.rivals import (
+    LARGE_PAGES,
+    called,
+    literal_work,
+    performed,
+    run_file,
+    run_model,
+    write_export,
+)
+from fullconv.turns import Engine, Spread, Started
+
+CLASSES = 21
+BLOCKS = (2, 2, 3, 3, 3)  # convolutions of VGG-16 between its poolings
+LITERAL, OURS = "pytorch-fcn", "fullconv, default"
+PLAIN, LARGE = {LARGE_PAGES: "0"}, {LARGE_PAGES: "1"}  # we ask for large pages, others do not
+SUFFIXES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO"}
+Size = tuple[int, int]
+
+
+class PytorchFcn(nn.Module):
+    """FCN-8s as pytorch-fcn computes it: all of the padding, crops of 5, 9 and 31.
+
+    Args:
+        weights: of our model file.
+        mean: of the training images.
+        std: likewise.
+    """
+
+    def __init__(self, weights: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]):
+        super().__init__()
+        self.mean = nn.Buffer(torch.tensor(mean).view(1, 3, 1, 1))
+        self.std = nn.Buffer(torch.tensor(std).view(1, 3, 1, 1))
+        for name, weight in weights.items():
+            layer, _, what = name.removeprefix("backbone.").rpartition(".")
+            if what == "weight":
+                self.add_module(layer, self.layer(layer, weight, weights.get(f"{name[:-6]}bias")))
+        self.relu, self.pool = nn.ReLU(inplace=True), nn.MaxPool2d(2, 2, ceil_mode=True)
+        self.drop = nn.Dropout2d()
+
+    @staticmethod
+    def layer(name: str, weight: Tensor, bias: Tensor | None) -> nn.Module:
+        """One layer with these weights."""
+        wide, narrow, kernel, _ = weight.shape
+        if name.startswith("upscore"):
+            made: nn.Module = nn.ConvTranspose2d(wide, narrow, kernel, kernel // 2, bias=False)
+            made.weight = nn.Parameter(weight, requires_grad=False)
+            return made
+        padding = {"conv1_1": 100}.get(name, 1 if name.startswith("conv") else 0)
+        made = nn.Conv2d(narrow, wide, kernel, padding=padding)
+        made.weight, made.bias = nn.Parameter(weight), nn.Parameter(bias)
+        return made
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Scores (B, K, H, W) of images (B, 3, H, W), RGB in [0, 255]."""
+        x, pooled = (image - self.mean) / self.std, []
+        for block, convolutions in enumerate(BLOCKS, 1):
+            for number in range(1, convolutions + 1):
+                x = self.relu(self.get_submodule(f"conv{block}_{number}")(x))
+            x = self.pool(x)
+            pooled.append(x)
+        x = self.drop(self.relu(self.fc6(x)))
+        x = self.drop(self.relu(self.fc7(x)))
+        x = self.upscore2(self.score_fr(x))
+        x = x + cropped(self.score_pool4(pooled[3]), 5, x)
+        x = self.upscore_pool4(x)
+        x = x + cropped(self.score_pool3(pooled[2]), 9, x)
+        return cropped(self.upscore8(x), 31, image).contiguous()
+
+
+def cropped(x: Tensor, offset: int, like: Tensor) -> Tensor:
+    """A part of x, of the height and width of another tensor."""
+    height, width = like.shape[-2:]
+    return x[:, :, offset : offset + height, offset : offset + width]
+
+
+def pytorch_fcn(path: Path) -> PytorchFcn:
+    """The literal network, with the weights of a model file."""
+    normal = read_card(path).normalisation
+    return PytorchFcn(load_file(path), normal.mean, normal.std)
+
+
+def run_literal(path: Path, way: str) -> Started:
+    """The literal network in PyTorch: eager, channels_last or compiled."""
+    network: Any = pytorch_fcn(path)
+    if way == "channels_last":
+        network = network.to(memory_format=torch.channels_last)
+    if way == "compiled":
+        network = torch.compile(network)
+        return Started(called(network), literal_work(read_card(path).architecture))
+    return Started(called(network), lambda images: performed(network, images))
+
+
+def run_literal_file(path: Path, architecture: Architecture, precision: str) -> Started:
+    """The literal network's graph in another runtime."""
+    return Started(exporter_for(path).open(path).run, literal_work(architecture), precision)
+
+
+def run_our_file(path: Path, architecture: Architecture, size: Size, precision: str) -> Started:
+    """Our export for one size in another runtime."""
+    started = run_file(path, architecture, size)
+    return Started(started.run, started.work, precision)
+
+
+def write_literal(model: Path, path: Path, size: Size) -> Started:
+    """The literal network's graph, by PyTorch's own exporter, for images of one size."""
+    network = pytorch_fcn(model).eval()
+    graph = path.with_suffix(".onnx")
+    if not graph.exists():
+        settings: dict[str, Any] = {"input_names": ["image"], "output_names": ["score"]}
+        example = (torch.full((1, 3, *size), 127.0),)
+        torch.onnx.export(
+            network, example, graph, dynamo=True, external_data=False, verbose=False, **settings
+        )
+    if path.suffix == ".xml":
+        import openvino
+
+        read = openvino.Core().read_model(graph)
+        openvino.save_model(read, path, compress_to_fp16=False)
+    return Started(lambda images: images)
+
+
+def write_int8(source: Path, target: Path, images: Sequence[np.ndarray]) -> Started:
+    """A graph in int8, by its runtime's own quantisation."""
+    quantize = exporter_for(source).quantize
+    assert quantize
+    quantize(source, target, images)
+    return Started(lambda images: images)
+
+
+def run_torchvision(classes: int) -> Started:
+    """FCN on ResNet-50 with strides of 8, as torchvision builds it."""
+    from torchvision.models.segmentation import fcn_resnet50
+
+    made = fcn_resnet50(weights=None, weights_backbone=None, num_classes=classes).eval()
+    return plain(made, lambda x: made(x)["out"])
+
+
+def run_smp(kind: str, classes: int) -> Started:
+    """A decoder of segmentation_models_pytorch on VGG-16."""
+    import segmentation_models_pytorch as smp
+
+    made = getattr(smp, kind)("vgg16", encoder_weights=None, classes=classes).eval()
+
+    def forward(x: Tensor) -> Tensor:
+        height, width = x.shape[-2:]
+        whole = F.pad(x, (0, -width % 32, 0, -height % 32))  # it takes no other sizes
+        return made(whole)[..., :height, :width]
+
+    return plain(made, forward)
+
+
+def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> Started:
+    """Somebody else's network."""
+
+    class Forward(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.made = made
+
+        def forward(self, image: Tensor) -> Tensor:
+            return forward(image)
+
+    network = Forward()
+    return Started(called(network), lambda images: performed(network, images))
+
+
+def run_training(path: Path, way: str) -> Started:
+    """A step of SGD; what it gives is the gradient of the first convolution."""
+    ours = load(path).network
+    network: Any = pytorch_fcn(path) if way == "pytorch-fcn" else ours
+    ours.short_cut = way == "short cut"
+    network.train()
+    first = network.conv1_1 if way == "pytorch-fcn" else network.backbone.conv1_1
+    trained = [one for one in network.parameters() if one.requires_grad]
+    # The weights hardly move, so that every step is the same one.
+    optimizer = torch.optim.SGD(trained, 1e-12, momentum=0.9)
+    for layer in network.modules():
+        if isinstance(layer, nn.Dropout | nn.Dropout2d):
+            layer.p = 0.0  # which values it drops depends on the order of the maps
+
+    def run(images: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(images)
+        labels = (pixels[:, 0] / 256 * ours.classes).long()
+        optimizer.zero_grad(set_to_none=True)
+        cross_entropy(network(pixels), labels).backward()
+        optimizer.step()
+        return first.weight.grad.numpy()
+
+    def work(images: np.ndarray) -> int:
+        from torch.utils.flop_counter import FlopCounterMode
+
+        with FlopCounterMode(display=False) as counter:
+            run(images)
+        return counter.get_total_flops() // 2
+
+    return Started(run, work)
+
+
+class Parts:
+    """The engines of each part, for one model and one size.
+
+    Args:
+        model: FCN-8s on VGG-16 with a padding of 100.
+        size: (height, width) of the image.
+        folder: for the files of other runtimes.
+        images: that int8's ranges are taken from.
+        chosen: the command line.
+    """
+
+    def __init__(
+        self,
+        model: Path,
+        size: Size,
+        folder: Path,
+        images: Sequence[np.ndarray],
+        chosen: argparse.Namespace,
+    ) -> None:
+        self.model, self.size, self.folder, self.images = model, size, folder, images
+        self.chosen, self.architecture = chosen, read_card(model).architecture
+        self.left_out: list[str] = []
+
+    def measured(self, part: str) -> Bench:
+        """All engines of a part, in turns."""
+        self.left_out = []
+        engines: list[Engine] = getattr(self, part)()
+        chosen = self.chosen
+        *_, bench = measure(
+            engines,
+            self.images[0],
+            rounds=chosen.rounds,
+            threads=chosen.threads,
+            clock="cpu" if chosen.cpu else "wall",
+            left_out=self.left_out,
+        )
+        return bench
+
+    def fp32(self) -> list[Engine]:
+        """Exact ways."""
+        ways = ["channels_last", *(["compiled"] if self.chosen.compile else [])]
+        return [
+            self.literal(),
+            *(Engine(f"{LITERAL}, {way}", run_literal, (self.model, way), PLAIN) for way in ways),
+            *self.literal_files(int8=False),
+            Engine("fullconv, short cut", run_model, (self.model, "eager"), PLAIN),
+            self.ours(),
+            *self.our_files(int8=False),
+        ]
+
+    def int8(self) -> list[Engine]:
+        """The same in int8, behind the exact literal network."""
+        return [self.literal(), *self.literal_files(int8=True), *self.our_files(int8=True)]
+
+    def others(self) -> list[Engine]:
+        """Other networks."""
+        found = [self.literal(), self.ours()]
+        found.append(Engine("torchvision fcn_resnet50", run_torchvision, (CLASSES,), PLAIN))
+        if not find_spec("segmentation_models_pytorch"):
+            self.left_out.append("smp: segmentation_models_pytorch is not installed")
+            return found
+        kinds = ("Unet", "FPN")
+        return found + [Engine(f"smp {kind}", run_smp, (kind, CLASSES), PLAIN) for kind in kinds]
+
+    def training(self) -> list[Engine]:
+        """Steps of training; "literal" is our network without the short cut."""
+        ways = ("pytorch-fcn", "literal", "short cut")
+        names = (LITERAL, "fullconv, literal", "fullconv, default")
+        return [
+            Engine(name, run_training, (self.model, way), LARGE if way == "short cut" else PLAIN)
+            for name, way in zip(names, ways, strict=True)
+        ]
+
+    def literal(self) -> Engine:
+        """What everything is compared with."""
+        return Engine(LITERAL, run_literal, (self.model, "eager"), PLAIN)
+
+    def ours(self) -> Engine:
+        """What `fullconv predict` uses for several photos."""
+        return Engine(OURS, run_model, (self.model, "optimised"), LARGE)
+
+    def literal_files(self, int8: bool) -> list[Engine]:
+        """The literal network in other runtimes."""
+        found = []
+        for suffix, title in SUFFIXES.items():
+            path = self.file(title, "literal", suffix, write_literal, int8)
+            if path:
+                arguments = (path, self.architecture, "int8" if int8 else "fp32")
+                found.append(Engine(named(title, int8), run_literal_file, arguments))
+        return found
+
+    def our_files(self, int8: bool) -> list[Engine]:
+        """Our exports for one size in other runtimes."""
+        found = []
+        for suffix, title in SUFFIXES.items():
+            path = self.file(f"fullconv, {title}", "ours", suffix, write_export, int8)
+            if path:
+                arguments = (path, self.architecture, self.size, "int8" if int8 else "fp32")
+                name = f"fullconv, {named(title, int8)}"
+                found.append(Engine(name, run_our_file, arguments))
+        return found
+
+    def file(
+        self, title: str, name: str, suffix: str, write: Callable[..., Started], int8: bool
+    ) -> Path | None:
+        """The path of a graph, written once; None where it cannot be."""
+        path = self.folder / f"{name}-{self.size[0]}{suffix}"
+        quantized = path.with_stem(f"{path.stem}-int8")
+        threads = self.chosen.threads
+        try:
+            if not path.exists():
+                print(f"writing {path.name}", file=sys.stderr)
+                do_apart(title, write, self.model, path, self.size, threads=threads)
+            if int8 and not quantized.exists():
+                print(f"writing {quantized.name}", file=sys.stderr)
+                do_apart(title, write_int8, path, quantized, self.images, threads=threads)
+        except EngineError as error:
+            self.left_out.append(str(error))
+            return None
+        return quantized if int8 else path
+
+
+def named(title: str, int8: bool) -> str:
+    """A runtime's name in the tables."""
+    return f"{title} int8" if int8 else title
+
+
+# What the times of each part are compared with.
+BASES = {
+    "fp32": (LITERAL, "ONNX Runtime"),
+    "int8": (LITERAL, "OpenVINO int8"),
+    "others": (LITERAL, OURS),
+    "training": (LITERAL, "fullconv, literal"),
+}
+
+
+def markdown(part: str, bench: Bench) -> str:
+    """A part's table."""
+    clock = "CPU s" if bench.clock == "cpu" else "s"
+    bases = [base for base in BASES[part] if base in {row.engine for row in bench.rows}]
+    titles = ["engine", f"{clock} (quartiles)", *(f"x {base}" for base in bases), "GFLOP"]
+    titles += ["GFLOP/s", "of peak", "memory", "difference", "same label"]
+    lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
+    turns = {row.engine: [getattr(one, bench.clock) for one in row.turns] for row in bench.rows}
+    for row in bench.rows:
+        cells = [row.engine, spread(row.seconds, 3)]
+        for base in bases:
+            pairs = zip(turns[base], turns[row.engine], strict=True)
+            cells.append(spread(Spread.of([theirs / own for theirs, own in pairs]), 2))
+        cells += [
+            "" if row.gflop is None else f"{row.gflop:.0f}",
+            "" if row.rate is None else f"{row.rate:.0f}",
+            "" if row.share is None else f"{row.share:.0%}",
+            in_words(row.memory),
+            "" if row.difference is None or part == "others" else f"{row.difference:.1e}",
+            ""
+            if row.agreement is None or part in ("others", "training")
+            else f"{row.agreement:.2%}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def spread(found: Spread, digits: int) -> str:
+    """Median and quartiles."""
+    return f"{found.median:.{digits}f} ({found.low:.{digits}f}-{found.high:.{digits}f})"
+
+
+def record(part: str, bench: Bench) -> str:
+    """A part's section of docs/benchmarks.md."""
+    height, width = bench.size
+    facts = ", ".join(f"{name} {value}" for name, value in bench.machine.items() if name != "date")
+    peaks = "; ".join(f"{one} {spread(rate, 0)}" for one, rate in bench.peaks.items())
+    lines = [f"### {part}, {height} x {width}", "", markdown(part, bench), ""]
+    lines.append(
+        f"{bench.machine['date']}: {facts}; {bench.threads} threads, {bench.rounds} rounds."
+    )
+    lines.append(f"Large matrix product, GFLOP/s: {peaks}.")
+    lines += [f"Left out: {line}." for line in bench.left_out]
+    return "\n".join(lines) + "\n"
+
+
+def random_model(folder: Path, width: float, hidden: int | None) -> Path:
+    """The paper's network with random weights, as a model file."""
+    torch.manual_seed(0)
+    network = create_model("fcn8s-vgg16", CLASSES, padding=100, width=width, hidden=hidden)
+    for layer in network.score_layers():
+        nn.init.normal_(layer.weight, std=0.01)
+    path = folder / "model.safetensors"
+    Model(network, [f"class {number}" for number in range(CLASSES)]).save(path)
+    return path
+
+
+def trained_model(path: Path) -> Path:
+    """The model file, if pytorch-fcn's arithmetic can be done with its weights."""
+    found = read_card(model_file(path)).architecture
+    expected = Architecture(name="fcn8s-vgg16", classes=found.classes, padding=100)
+    freely = {"width": found.width, "hidden": found.hidden}
+    if found != expected.model_copy(update=freely):
+        raise ConfigError(f"{path} is {found.name}; expected fcn8s-vgg16 with --padding 100")
+    return model_file(path)
+
+
+def pictures(source: str, size: Size, most: int) -> list[np.ndarray]:
+    """Parts of a data set's photos."""
+    samples = open_data(source, "train")
+    return [as_batch(cut(samples[i].image, size)) for i in range(min(len(samples), most))]
+
+
+def options() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--only", nargs="*", choices=list(BASES), default=list(BASES))
+    parser.add_argument("--sizes", type=int, nargs="*", default=[256, 500])
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--cpu", action="store_true", help="CPU time, on a machine that is shared")
+    parser.add_argument("--compile", action="store_true", help="torch.compile too: a minute each")
+    parser.add_argument("--model", type=Path, help="trained: a run folder or a model file")
+    parser.add_argument("--data", default="scenes:40", help="photos to answer and to quantise on")
+    parser.add_argument("--calibration", type=int, default=8, help="photos that int8 is fitted to")
+    parser.add_argument("--width", type=float, default=1.0, help="of all layers, for a trial")
+    parser.add_argument("--hidden", type=int, help="likewise, of fc6 and fc7")
+    parser.add_argument("--json", type=Path)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure what was asked for, and print it as Markdown."""
+    chosen = options()
+    told: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory(prefix="peers-") as name:
+        folder = Path(name)
+        model = (
+            trained_model(chosen.model)
+            if chosen.model
+            else random_model(folder, chosen.width, chosen.hidden)
+        )
+        for side in chosen.sizes:
+            images = pictures(chosen.data, (side, side), chosen.calibration)
+            with tempfile.TemporaryDirectory(dir=folder) as files:  # gigabytes
+                parts = Parts(model, (side, side), Path(files), images, chosen)
+                for part in chosen.only:
+                    bench = parts.measured(part)
+                    told.append({"part": part, **bench.as_json()})
+                    print(record(part, bench), flush=True)
+                    if chosen.json:  # after every part: a later one may be stopped
+                        chosen.json.write_text(json.dumps(told, indent=1))
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except FullconvError as error:
+        sys.exit(str(error))

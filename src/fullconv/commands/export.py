@@ -1,0 +1,157 @@
+"""fullconv export: a model for other runtimes, with proof that it answers as before."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fullconv.commands._options import DATA, Json, Quiet, parse_size
+from fullconv.commands._show import columns, say, write_json
+
+if TYPE_CHECKING:
+    from fullconv.exporters import Description
+    from fullconv.sample import Data
+
+COMPARED = 6  # photos, when a data set or a folder has more
+DRAWN = "scenes:6"
+
+
+def command(
+    model: Annotated[str, typer.Argument(help="A run folder or a .safetensors model file.")],
+    file: Annotated[Path, typer.Argument(help="Ends in .onnx, .pt2 or .xml (OpenVINO).")],
+    data: Annotated[
+        str | None, typer.Option("--data", help=f"Compare on it; --int8 needs it. {DATA}")
+    ] = None,
+    photos: Annotated[
+        list[str] | None,
+        typer.Option("--photos", help="Compare on these photos or folders of them; may repeat."),
+    ] = None,
+    int8: Annotated[
+        bool,
+        typer.Option("--int8", help="Quantise: faster, and measured on DATA before it counts."),
+    ] = False,
+    tolerance: Annotated[
+        float, typer.Option(help="Points of mean IU that int8 may cost.", min=0, max=100)
+    ] = 1.0,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="HxW", help="Only for this size; faster with --padding 100 networks."),
+    ] = None,
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a model for ONNX Runtime, PyTorch without our code, or OpenVINO, and compare answers.
+
+    A file whose scores differ by more than 1e-4 of the largest is not written.
+    """
+    from fullconv.errors import ConfigError
+    from fullconv.exported import is_exported
+    from fullconv.exporters import exporter_for
+    from fullconv.exporting import export
+    from fullconv.model import load
+
+    fixed = parse_size(size)
+    exporter_for(file)  # the name of the file is looked at before anything takes time
+    if is_exported(Path(model)):
+        raise ConfigError(f"{model} is an exported file; export the model that it came from")
+    if data and photos:
+        raise ConfigError("--data and --photos both say what to compare on; give one of them")
+    opened = load(model)
+    source = data or _trained_on(Path(model))
+    if int8:
+        if source is None:
+            raise ConfigError(
+                "--int8 needs photos with masks to measure what it costs; give them: --data DATA"
+            )
+        description = _quantized(opened, file, source, tolerance, fixed)
+    else:
+        images, named = _images(source, photos)
+        if not quiet:
+            say(f"comparing on {named}")
+        description = export(opened, file, images, fixed)
+    if str(json) != "-":
+        _tell(description, file, quiet)
+    write_json(json, {"file": str(file), **description.model_dump(mode="json")})
+
+
+def _quantized(
+    model: Any, file: Path, source: str, tolerance: float, size: tuple[int, int] | None
+) -> "Description":
+    from fullconv.formats import open_data
+    from fullconv.quantizing import export_int8
+    from fullconv.runplan import validation
+
+    train = open_data(source, "train")
+    return export_int8(model, file, train, validation(source, train)[0], tolerance, size)
+
+
+def _trained_on(model: Path) -> str | None:
+    """The data that a run folder's config.yaml names, if it is still there."""
+    from fullconv.errors import DataError
+    from fullconv.formats import open_data
+    from fullconv.run import Run
+
+    if not (model.is_dir() and Run(model).config.is_file()):
+        return None
+    source = str(Run(model).read_config().get("data"))
+    try:
+        open_data(source)
+    except DataError:
+        return None
+    return source
+
+
+def _images(source: str | None, photos: list[str] | None) -> tuple[list[Any], str]:
+    """What to compare on, and what to call it."""
+    from fullconv.formats import open_data
+    from fullconv.images import read_image
+    from fullconv.inputs import gather
+    from fullconv.quantizing import spread
+
+    if photos:
+        found = [item.where for item in gather(photos)]
+        chosen = [found[index] for index in spread(len(found), COMPARED)]
+        return [read_image(Path(where)) for where in chosen], f"{len(chosen)} photos"
+    data: Data = open_data(source or DRAWN)
+    some = data.take(spread(len(data), COMPARED))
+    drawn = "" if source else ", drawn by the program; --data or --photos takes your own"
+    return [sample.image for sample in some], f"{len(some)} photos of {data.source}{drawn}"
+
+
+def _tell(description: "Description", file: Path, quiet: bool) -> None:
+    from fullconv.metrics import percent
+
+    parity, loss = description.parity, description.loss
+    if parity:
+        sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
+        precise = " before int8" if loss else ""
+        say(
+            f"parity{precise}  {parity.difference:.1e} of the largest score, labels differ at "
+            f"{parity.flips:.4%} of the pixels ({sizes})"
+        )
+    if loss and not quiet:
+        rows = zip(description.classes, loss.before, loss.after, strict=True)
+        cells = [(name, _percent(a), _percent(b), _points(a, b)) for name, a, b in rows]
+        mean = ("mean", percent(loss.mean_before), percent(loss.mean_after))
+        cells.append((*mean, _points(loss.mean_before, loss.mean_after)))
+        say(columns(("class", "IU", "IU in int8", "points"), cells))
+        say(f"{loss.images} images of {loss.data}; {description.protocol}")
+    if loss:
+        say(f"int8  the same label at {loss.agreement:.2%} of the pixels")
+    if description.least != (1, 1):
+        say(f"images from {description.least[0]} x {description.least[1]} pixels on")
+    if description.fixed:
+        say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
+    say(f"written {file}")
+    if not quiet:
+        say(f"next    fullconv predict {file} PHOTOS --out answers")
+
+
+def _percent(share: float | None) -> str:
+    from fullconv.metrics import percent
+
+    return "-" if share is None else percent(share)
+
+
+def _points(before: float | None, after: float | None) -> str:
+    return "-" if before is None or after is None else f"{100 * (after - before):+.2f}"

@@ -1,0 +1,34 @@
+"""fullconv merge: the parts of a job that many machines did, checked and put together."""
+
+from typing import Annotated
+
+import typer
+
+from fullconv.commands._options import Json
+from fullconv.commands._show import say, write_json
+
+
+def command(
+    outs: Annotated[
+        list[str], typer.Argument(metavar="OUT...", help="What --out was for the parts.")
+    ],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", help="Folder or URL for the merged lists; default OUT, if only one."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Check that every input is there exactly once; write manifest.jsonl, areas.csv for all."""
+    from fullconv.manifest import Failure
+    from fullconv.merging import merge
+
+    records = merge(outs, out)
+    failed = [one.error for one in records if isinstance(one, Failure)]
+    where = out or outs[0]
+    say(
+        f"{len(records) - len(failed)} photos, {len(failed)} failed, each once -> "
+        f"{where}/manifest.jsonl, areas.csv"
+    )
+    if failed:
+        say(f"what failed  {where}/errors.jsonl; fullconv predict ... --retry-failed")
+    write_json(json, {"folder": where, "photos": len(records) - len(failed), "failed": failed})

@@ -1,0 +1,163 @@
+"""What photos, folders, patterns, lists, manifests and URLs mean: inputs with an id each."""
+
+import glob
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from fullconv.errors import ConfigError, ImageError
+from fullconv.images import SUFFIXES
+from fullconv.manifest import is_job
+from fullconv.storage import found, is_url, local_path
+
+
+@dataclass(frozen=True)
+class Input:
+    """One photo that is asked about.
+
+    Attributes:
+        id: what it is called in manifests; the same on every machine.
+        where: its path or URL.
+        name: of its answer's files, without suffix.
+    """
+
+    id: str
+    where: str
+    name: str = ""
+
+
+def gather(given: Iterable[str], outside: str | Path | None = None) -> list[Input]:
+    """The photos that are meant, in order, each once.
+
+    Args:
+        given: photos, folders (with all below them), patterns such as "new/*.jpg", URLs,
+            @LIST (a file of them, one a line; @- is standard input), and manifests: files that end
+            in .jsonl with {"id": ..., "path": ...} on each line.
+        outside: a folder whose files are no inputs, since the answers go there.
+
+    Raises:
+        ImageError: something is not there, or a folder holds no photo.
+        ConfigError: a list or a manifest that cannot be used, or one id for two photos.
+    """
+    inputs: dict[str, Input] = {}
+    for one in given:
+        for item in _meant(one):
+            if outside is not None and _inside(item.where, outside):
+                continue
+            known = inputs.setdefault(item.id, item)
+            if os.path.normpath(known.where) != os.path.normpath(item.where):
+                raise ConfigError(
+                    f"the id {item.id!r} stands for two photos, {known.where} and {item.where}; "
+                    "expected each id once"
+                )
+    if not inputs:
+        raise ImageError("no photo was given, but such as lie where the answers go")
+    return list(inputs.values())
+
+
+def _meant(text: str) -> Iterator[Input]:
+    own = local_path(text)
+    if text.startswith("@") and not (own and own.exists()):
+        yield from _listed(text[1:])
+    elif own is None:
+        yield from _behind(text)
+    elif own.suffix == ".jsonl" and own.is_file():
+        yield from _manifest(own)
+    elif own.is_dir():
+        inside = sorted(_photos(own))
+        if not inside:
+            raise ImageError(f"{own} holds no photo; expected {', '.join(SUFFIXES)}")
+        yield from (_input(str(path)) for path in inside)
+    elif own.exists():
+        yield _input(str(own))
+    elif any(sign in str(own) for sign in "*?["):
+        matches = sorted(
+            path for path in glob.glob(str(own), recursive=True) if Path(path).is_file()
+        )
+        if not matches:
+            raise ImageError(f"{own}: no photo matches this pattern")
+        yield from map(_input, matches)
+    else:
+        raise ImageError(f"{own}: there is no such photo or folder")
+
+
+def _input(where: str) -> Input:
+    return Input(PurePosixPath(os.path.normpath(where).replace(os.sep, "/")).as_posix(), where)
+
+
+def _photos(folder: Path) -> Iterator[Path]:
+    """All photos below a folder, without those that are answers of ours."""
+    for parent, folders, files in os.walk(folder):
+        if Path(parent) != folder and any(map(is_job, files)):
+            folders.clear()
+            continue
+        paths = (Path(parent) / name for name in files)
+        yield from (p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file())
+
+
+def _behind(url: str) -> Iterator[Input]:
+    """The photos behind a URL; one that is written out is taken at its word, without asking."""
+    if _is_photo(url) or url.lower().startswith(("http://", "https://")):
+        return iter([Input(url, url)])
+    photos = [Input(one, one) for one in found(url) if _is_photo(one)]
+    if not photos:
+        raise ImageError(f"{url}: there is no photo; expected {', '.join(SUFFIXES)}")
+    return iter(photos)
+
+
+def _listed(name: str) -> Iterator[Input]:
+    """The inputs in a list; a path is looked for from here, then from the list's own folder."""
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
+        raise ConfigError(f"@{name}: the list cannot be read ({reason})") from error
+    for line in text.splitlines():
+        entry = line.strip()
+        if not entry or entry.startswith("#"):
+            continue
+        beside = Path(name).parent / entry
+        if not is_url(entry) and not Path(entry).exists() and beside.exists():
+            entry = str(beside)
+        yield from _meant(entry) if _exists(entry) else [_input(entry)]
+
+
+def _exists(entry: str) -> bool:
+    """Whether a line of a list can be looked at; one that is missing must not stop the others."""
+    return is_url(entry) or Path(entry).exists() or any(sign in entry for sign in "*?[")
+
+
+def _manifest(path: Path) -> Iterator[Input]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            entry = json.loads(line)
+            where = entry.get("path") or entry["url"]
+            one = entry.get("id", where)
+        except (json.JSONDecodeError, AttributeError, KeyError) as error:
+            raise ConfigError(
+                f'{path}, line {number}: expected {{"id": ..., "path": ...}}, found {line[:60]!r}'
+            ) from error
+        if not isinstance(where, str) or not isinstance(one, str | int):
+            raise ConfigError(f"{path}, line {number}: expected an id and a path in quotes")
+        if not is_url(where) and not Path(where).is_absolute() and not Path(where).exists():
+            where = str(path.parent / where)
+        yield Input(str(one), where)
+
+
+def _is_photo(url: str) -> bool:
+    path = urlsplit(url).path
+    return PurePosixPath(path).suffix.lower() in SUFFIXES and not set("*?[") & set(path)
+
+
+def _inside(where: str, folder: str | Path) -> bool:
+    own, outer = local_path(where), local_path(str(folder))
+    if own is None or outer is None:
+        return where.startswith(f"{str(folder).rstrip('/')}/")
+    return Path(os.path.abspath(own)).is_relative_to(os.path.abspath(outer))

@@ -1,0 +1,34 @@
+"""The probability of every class at every pixel, as a NumPy array of 16 or 8 bits."""
+
+import io
+
+import numpy as np
+
+from fullconv.prediction import Prediction
+from fullconv.writers import Writer, writers
+
+
+def encode(answer: Prediction) -> bytes:
+    """(K, H, W) of float16, in [0, 1]."""
+    return _npy(answer.probabilities.astype(np.float16))
+
+
+def encode_bytes(answer: Prediction) -> bytes:
+    """(K, H, W) of uint8: the probability times 255, rounded, so off by 0.002 at most."""
+    return _npy((answer.probabilities * 255).round().astype(np.uint8))
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+writers.register("probabilities")(
+    Writer(".npy", encode, "NumPy array (classes, height, width) of float16 in [0, 1]", scores=True)
+)
+writers.register("probabilities8")(
+    Writer(
+        ".npy", encode_bytes, "the same in uint8, the value times 255: half the size", scores=True
+    )
+)

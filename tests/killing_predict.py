@@ -1,0 +1,87 @@
+"""Kill predictions at random moments and go on; run as a program by test_bulk.py.
+
+Children are forked from one process that has torch loaded, so that a kill costs no import.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+import fullconv.bulk
+from fullconv.answering import Answering
+from fullconv.commands import run
+from fullconv.engines.local import AHEAD, cores
+from fullconv.exported import open_model
+from photos import content, write_model, write_photos
+
+PHOTOS = 200
+
+
+def start(folder, out):
+    """Fork a child that answers the photos, or goes on with it; it notes each that it begins."""
+    child = os.fork()
+    if child:
+        return child
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    log = os.open(folder / f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    read = Answering.read
+
+    def noted(self, item):
+        os.write(log, f"{item.name}\n".encode())
+        return read(self, item)
+
+    Answering.read = noted
+    arguments = ["predict", str(folder / "model.safetensors"), str(folder / "photos")]
+    os._exit(run([*arguments, "--out", str(folder / out), "--threads", "1", "--quiet"]))
+
+
+def finished(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def whole_files(folder):
+    """The files that are there under their own names, not those in the making."""
+    return {name: data for name, data in content(folder).items() if "/." not in name}
+
+
+def main(folder, kills):
+    torch.set_num_threads(1)
+    draw = random.Random(kills)
+    write_model(folder / "model.safetensors")
+    write_photos(folder / "photos", PHOTOS)
+    assert fullconv.bulk and open_model(folder / "model.safetensors")  # what children need is here
+    began = time.monotonic()
+    assert finished(start(folder, "whole")) == 0
+    seconds = time.monotonic() - began
+    whole = content(folder / "whole")
+    partial, happened, rounds, again, different = [], 0, 0, 0, []
+    while happened < kills:
+        out = f"killed-{rounds}"
+        for _ in range(5):
+            child = start(folder, out)
+            time.sleep(draw.uniform(0.02, 0.4 * seconds))
+            os.kill(child, signal.SIGKILL)
+            if finished(child) == 0:
+                break
+            happened += 1
+            files = whole_files(folder / out).items()
+            partial += [n for n, data in files if "/" in n and data != whole[n]]
+        assert finished(start(folder, out)) == 0
+        found = content(folder / out)
+        different += [n for n in {*whole, *found} if whole.get(n) != found.get(n)]
+        again += len((folder / f"{out}.log").read_text().splitlines()) - PHOTOS
+        rounds += 1
+    flight = cores() + AHEAD
+    report = {"kills": happened, "again": again, "in_flight": flight, "rounds": rounds}
+    report |= {"different": different, "partial": partial, "seconds": seconds}
+    sys.stdout.write(json.dumps(report) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))

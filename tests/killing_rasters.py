@@ -1,0 +1,80 @@
+"""Kill the labelling of a raster at random moments and go on; run by test_labelling_kills.py.
+
+Children are forked from one process that has torch loaded, so that a kill costs no import.
+"""
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from earth import field, write
+from fullconv import labelling
+from fullconv.exported import open_model
+from fullconv.labelling import Target, label_raster
+from fullconv.tiling import Plan
+from photos import write_model
+
+SIZE = (300, 120)
+ROWS = 32  # of a part: ten parts
+
+
+def start(folder, name):
+    """Fork a child that labels the raster, or goes on with it."""
+    child = os.fork()
+    if child:
+        return child
+    model = open_model(folder / "model.safetensors")
+    target = Target(folder / f"{name}.tif", folder / f"{name}.csv")
+    planned = Plan("strips", True, SIZE, 40, 70)
+    labelling.plan = lambda network, size, memory: replace(planned, size=size)
+    for _ in label_raster(model, folder / "big.tif", target, rows=ROWS, memory="1GiB"):
+        pass
+    os._exit(0)
+
+
+def finished(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def main(folder, kills):
+    torch.set_num_threads(1)
+    draw = random.Random(kills)
+    write_model(folder / "model.safetensors", seed=3)
+    values = field(3, SIZE)
+    values[:, 90:180, :60] = 0
+    write(folder / "big.tif", values, nodata=0)
+    began = time.monotonic()
+    assert finished(start(folder, "whole")) == 0
+    seconds = time.monotonic() - began
+    whole = [(folder / f"whole{suffix}").read_bytes() for suffix in (".tif", ".csv")]
+    happened, early, rounds, different, partial = 0, 0, 0, [], []
+    while happened < kills:
+        name = f"killed-{rounds}"
+        target = folder / f"{name}.tif"
+        for _ in range(3):
+            child = start(folder, name)
+            time.sleep(draw.uniform(0.02, 0.8 * seconds))
+            os.kill(child, signal.SIGKILL)
+            if finished(child) == 0:
+                early += 1
+                break
+            happened += 1
+            partial += [name] if target.exists() and target.read_bytes() != whole[0] else []
+        assert finished(start(folder, name)) == 0
+        found = [(folder / f"{name}{suffix}").read_bytes() for suffix in (".tif", ".csv")]
+        different += [name] if found != whole else []
+        rounds += 1
+    hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
+    report = {"kills": happened, "different": different, "partial": partial, "hidden": hidden}
+    sys.stdout.write(json.dumps(report | {"rounds": rounds, "seconds": seconds}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
