@@ -190,13 +190,16 @@ def averaged_answer(
     model: Model, image: Image, scales: Sequence[float], memory: int | None = None
 ) -> Prediction:
     """The mean of a model's answers to a photo at several scales, as it is and mirrored."""
+    plain = copy.copy(model)
+    plain.size = None  # the views have the sizes that are wanted: fitted, all would be alike
 
     def score(view: Image) -> Float[Tensor, "K H W"]:
-        answer = model.predict(view, memory=memory, scores=True)
+        answer = plain.predict(view, memory=memory, scores=True)
         assert answer.score is not None  # it was asked for
         return answer.score
 
-    return Prediction(image, averaged(score, image, scales), model.classes, model.palette)
+    found = averaged(score, image, scales, size=model.size)
+    return Prediction(image, found, model.classes, model.palette)
 
 
 def work_of(
