@@ -26,8 +26,8 @@ FEW = 8  # rows; a lower strip is mostly the rows that layers carry
 TILE = 256  # pixels; a smaller tile sees too little around it
 ALIGN = 32  # pixels; tiles begin on multiples, where the networks' coarsest pixels do
 # What the sizes say is not all: the allocator holds memory back (measured: up to so much).
-SLACK = 1.25
-FIXED = 192 * 2**20  # bytes
+SLACK = 1.5
+FIXED = 256 * 2**20  # bytes
 AGREE = 1e-4  # of the largest score: a wrong rule is off by orders more, rounding by less
 
 
