@@ -193,7 +193,11 @@ def test_what_a_kill_left_half_written_goes_and_other_shards_files_stay(todo, tm
     labels.mkdir(parents=True)
     (labels / ".photo-003.png.0123abcd.tmp").write_bytes(b"half")
     (labels / ".of another shard.png.0123abcd.tmp").write_bytes(b"half")
+    (labels.parent / ".predict.json.0123abcd.tmp").write_bytes(b"half")
+    (labels.parent / ".predict-2-of-3.json.0123abcd.tmp").write_bytes(b"half")
     list(answers(todo()))
+    left = [path.name for path in labels.parent.glob(".*")]
+    assert left == [".predict-2-of-3.json.0123abcd.tmp"]
     assert [path.name for path in labels.glob(".*")] == [".of another shard.png.0123abcd.tmp"]
 
 

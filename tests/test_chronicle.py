@@ -96,6 +96,19 @@ def test_a_kill_between_records_and_checkpoint_leaves_no_epoch_twice_or_missing(
     ]
 
 
+def test_a_kill_after_an_evaluation_that_a_checkpoint_opened_leaves_no_epoch_twice(tmp_path, diary):
+    chronicle = started(tmp_path)
+    epoch(chronicle, 1)
+    epoch(chronicle, 2)
+    # The checkpoint is of epoch 2's last step, before its evaluation, which happens once more.
+    epoch(started(tmp_path, done=16), 2)
+    run = Run(tmp_path)
+    assert [row["epoch"] for row in run.read_results()] == [1, 2]
+    assert [row.epoch for row in run.read_class_history()] == [1, 2]
+    assert [step for step, _ in diary.rows] == [8, 16]
+    assert kinds(tmp_path) == [("start", 0), ("epoch", 8), ("resume", 16), ("epoch", 16)]
+
+
 def test_a_tracker_chosen_later_gets_the_past_with_its_classes(tmp_path, diary):
     chronicle = started(tmp_path)
     epoch(chronicle, 1)

@@ -50,6 +50,21 @@ def test_a_loss_that_does_not_move():
     assert "hardly moved" in note and "--lr 0.1" in note
 
 
+def test_a_run_that_goes_on_is_compared_with_its_beginning():
+    late = recorder()
+    late.go_on(1.9)
+    assert [note for number in range(1380, 1780) for note in late.step(number, 0.27)] == []
+    stuck = recorder()
+    stuck.go_on(1.9)
+    (note,) = [note for number in range(1380, 1780) for note in stuck.step(number, 1.9)]
+    assert "hardly moved in 1579 steps" in note
+
+
+def test_what_another_process_saw_is_not_judged_at_once():
+    late = recorder()
+    assert [note for number in range(1380, 1480) for note in late.step(number, 0.27)] == []
+
+
 def test_a_rate_for_the_authors_sum():
     (note,) = notes([1.0] * 600, lr=1e-10)
     assert "summed loss" in note and "1e-10" in note

@@ -133,8 +133,8 @@ def remove(target: Place, job: Job) -> None:
         for name in answer.files.values():
             target.remove(name)
     write_records(target, old, {})
-    for what, suffix in (("manifest", ".jsonl"), ("areas", ".csv"), ("predict", ".json")):
-        target.remove(old.file(what, suffix))
+    for name in old.files:
+        target.remove(name)
 
 
 def _refuse_others(target: Place, job: Job) -> None:
@@ -198,11 +198,14 @@ def _sweep(todo: Todo) -> None:
     target = todo.target
     if not isinstance(target, Folder):
         return
-    for kind in todo.work.kinds:
-        mine = {file_name(kind, item.name).partition("/")[2] for item in todo.inputs}
-        for name in target.names(kind):
-            if name.startswith(".") and name.endswith(".tmp") and name[1:-13] in mine:
-                target.remove(f"{kind}/{name}")
+    mine = set(todo.work.job.files)
+    mine |= {file_name(kind, item.name) for kind in todo.work.kinds for item in todo.inputs}
+    for folder in ("", *todo.work.kinds):
+        for name in target.names(folder):
+            path = f"{folder}/".lstrip("/")
+            whole = path + name[1:-13]
+            if name.startswith(".") and name.endswith(".tmp") and whole in mine:
+                target.remove(path + name)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ class Chronicle:
 
     An epoch is taken down before its checkpoint is written. So after a kill in between, the files
     are cut back to the checkpoint, and the epoch, which comes out the same, is taken down again; a
-    tracker that holds it already is not given it twice.
+    tracker that holds it already is not given it twice. Where that checkpoint was written after the
+    epoch's last step, the cut leaves the epoch there, and its new lines replace the old.
 
     Args:
         run: its folder.
@@ -82,16 +83,18 @@ class Chronicle:
             row: its line of results.csv.
             confusion: of its evaluation; None where it was not evaluated.
         """
-        self.rows.append(dict(row))
+        step = int(row["step"])
+        self.rows = [*(earlier for earlier in self.rows if earlier["step"] < step), dict(row)]
         if not self.writes:
             return []
-        step = int(row["step"])
         self.run.write_results(self.rows)
         iu = tuple(map(float, confusion.iu)) if confusion else ()
         if confusion:
-            self.class_rows.append(ClassRow(int(row["epoch"]), step, iu))
+            earlier = [line for line in self.class_rows if line.step < step]
+            self.class_rows = [*earlier, ClassRow(int(row["epoch"]), step, iu)]
             self.run.write_class_history(self.classes, self.class_rows)
         numbers = with_classes(row, self.classes, iu)
+        self.events.take_back("epoch", step)
         self.events.add("epoch", step, **{"epoch": int(row["epoch"])} | dict(_rest(numbers)))
         return self._noted(step, self.tracking.log(step, numbers))
 

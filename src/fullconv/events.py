@@ -43,6 +43,10 @@ class Events:
         lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
         write_text(self.path, "".join(lines))
 
+    def take_back(self, kind: str, step: int) -> None:
+        """Forget the events of one kind at a step, which are about to happen once more."""
+        self.events = [e for e in self.events if (e["event"], e["step"]) != (kind, step)]
+
     def of(self, kind: str) -> list[Event]:
         """All events of one kind, in their order."""
         return [event for event in self.events if event["event"] == kind]

@@ -122,6 +122,8 @@ class Experiment:
 
         done, classes = self.training.done, self.train.classes
         self.chronicle = Chronicle(run, classes, self.tracking, done, self.team.leads)
+        if self.chronicle.rows:
+            self.recorder.go_on(self.chronicle.rows[0]["loss"])
 
     @property
     def model(self) -> Model:

@@ -99,6 +99,12 @@ class Job:
         index, count = self.shard
         return f"{what}{suffix}" if count == 1 else f"{what}-{index}-of-{count}{suffix}"
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files that tell of it, its journal's apart."""
+        manifests = [self.file(what, ".jsonl") for what in ("manifest", "errors")]
+        return (*manifests, self.file("areas", ".csv"), self.file("predict", ".json"))
+
 
 def is_job(name: str) -> bool:
     """Whether a file of this name says that its folder holds answers."""

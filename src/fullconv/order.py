@@ -1,7 +1,9 @@
 """Which samples each step of a training sees: a function of the seed and the step, not a state."""
 
+import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from torch.utils.data import DataLoader, Dataset
@@ -73,13 +75,18 @@ def batches(
             batch_sampler=Order(len(data), batch, config.seed, steps, team),
             num_workers=config.workers,
             collate_fn=collate,
-            worker_init_fn=_undisturbed,
+            worker_init_fn=partial(_undisturbed, os.getpid()),
         )
     )
 
 
-def _undisturbed(worker: int) -> None:
-    """Leave a signal to stop, which may go to all processes, to the one that trains."""
+def _undisturbed(parent: int, worker: int) -> None:
+    """Leave a signal to stop, which may go to all processes, to the one that trains.
+
+    A worker ends when its parent does, but would wait for ever where that was before it looked.
+    """
+    if os.getppid() != parent:
+        os._exit(1)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
 

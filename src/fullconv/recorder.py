@@ -26,12 +26,19 @@ class Recorder:
         self.classes = classes
         self.config = config
         self.steps = steps
+        self.seen = 0  # steps of this process; a run that goes on has more
         self.first: list[float] = []
         self.last: list[float] = []
+        self.began: float | None = None  # the loss that the run began with, where others saw it
         self.given: set[str] = set()
+
+    def go_on(self, loss: float) -> None:
+        """Compare with this loss, the mean of the run's first epoch, rather than with the next."""
+        self.began = loss
 
     def step(self, number: int, loss: float) -> list[str]:
         """Look at a step's loss."""
+        self.seen += 1
         if len(self.first) < WINDOW:
             self.first.append(loss)
         self.last = [*self.last[1 - WINDOW :], loss]
@@ -47,16 +54,17 @@ class Recorder:
         return fresh
 
     def _about_losses(self, number: int) -> dict[str, str]:
-        if number < 2 * WINDOW:
+        if self.seen < 2 * WINDOW:
             return {}
         rate = self.config.learning_rate
-        before, now = statistics.fmean(self.first), statistics.fmean(self.last)
+        now = statistics.fmean(self.last)
+        before = statistics.fmean(self.first) if self.began is None else self.began
         if now > 2 * before:
             return {
                 "rising": f"the loss rose from {before:.3f} to {now:.3f} by step {number}: the "
                 f"rate {rate:g} is too high for it; try --lr {rate / 10:.1g}"
             }
-        if number >= SETTLED and now > 0.99 * before:
+        if self.seen >= SETTLED and now > 0.99 * before:
             cause = (
                 "it looks like a rate for a summed loss, as in Caffe's solvers; ours is the mean, "
                 "and takes about 200,000 times as much"

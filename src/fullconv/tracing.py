@@ -65,10 +65,10 @@ class Trace(TorchFunctionMode):
         """Run one of PyTorch's functions and note what its result sees."""
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        given = [sight for value in _tensors((args, kwargs)) if (sight := self.sight(value))]
+        given = [sight for value in tensors_in((args, kwargs)) if (sight := self.sight(value))]
         if given:
             name = getattr(func, "__name__", str(func))
-            for tensor in _tensors(result):
+            for tensor in tensors_in(result):
                 call = Call(name, args, kwargs, tensor)
                 self._seen[id(tensor)] = (tensor, self._through(call, given))
         return result
@@ -109,7 +109,7 @@ class Call:
     @property
     def given(self) -> Tensor:
         """The first tensor that it was given."""
-        return next(_tensors((self.args, self.kwargs)))
+        return next(tensors_in((self.args, self.kwargs)))
 
     def argument(self, position: int, name: str, default: Any = None) -> Any:
         """An argument by its position or its name."""
@@ -232,14 +232,15 @@ def _pair(value: Any) -> tuple[int, int]:
     return int(values[0]), int(values[-1])
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors of nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, tuple | list):
         for part in value:
-            yield from _tensors(part)
+            yield from tensors_in(part)
     elif isinstance(value, dict):
-        yield from _tensors(tuple(value.values()))
+        yield from tensors_in(tuple(value.values()))
 
 
 def trace(network: nn.Module, height: int, width: int) -> Trace:

@@ -46,7 +46,7 @@ def test_bands_are_chosen_not_dropped(fields):
     assert np.array_equal(sample.labels, LABELS[0])
     with pytest.raises(DataError, match=r"4 bands: 1 .*uint8.*4 .*rasters:FOLDER\?bands=1,2,3"):
         open_data(f"rasters:{fields}")[0]
-    with pytest.raises(DataError, match="no band 5; 4 bands"):
+    with pytest.raises(DataError, match="no band 5; it has 4 bands"):
         open_data(f"rasters:{fields}?bands=5,1,2")[0]
 
 

@@ -5,6 +5,7 @@ A test runs its own file as a program, which forks, and reads the JSON that the 
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import traceback
@@ -44,6 +45,28 @@ def fork(work, said=os.devnull):
 
 def code_of(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_at_call(number, names):
+    """Kill this process before or after one of its calls to these functions of `os`, counted."""
+    left = [number]
+
+    def watched(call):
+        def kill():
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+        def called(*arguments, **more):
+            kill()
+            result = call(*arguments, **more)
+            kill()
+            return result
+
+        return called
+
+    for name in names:
+        setattr(os, name, watched(getattr(os, name)))
 
 
 def train(out, *more, begin=None, command=TRAIN):

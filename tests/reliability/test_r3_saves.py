@@ -12,7 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from children import code_of, fork, tell, told_by
+from children import code_of, die_at_call, fork, tell, told_by
 
 BYTES = 40  # points within the file's bytes
 CALLS = ("open", "fsync", "close", "chmod", "umask", "replace", "unlink")
@@ -95,24 +95,7 @@ def calls(folder):
 
 
 def killed_at_call(bench, number):
-    left = [number]
-
-    def watched(call):
-        def kill():
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-        def called(*arguments, **more):
-            kill()
-            result = call(*arguments, **more)
-            kill()
-            return result
-
-        return called
-
-    for name in CALLS:
-        setattr(os, name, watched(getattr(os, name)))
+    die_at_call(number, CALLS)
     bench.one.save()
     os._exit(0)
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from children import code_of, fork, tell, told_by
+from children import code_of, die_at_call, fork, tell, told_by
 
 from fullconv.commands._stop import STOPPED, leaving, stoppable
 from fullconv.errors import OutputError
@@ -99,24 +99,7 @@ def main(folder):
 
 
 def killed_at(folder, number):
-    left = [number]
-
-    def watched(call):
-        def kill():
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-
-        def called(*arguments, **more):
-            kill()
-            result = call(*arguments, **more)
-            kill()
-            return result
-
-        return called
-
-    for name in CALLS:
-        setattr(os, name, watched(getattr(os, name)))
+    die_at_call(number, CALLS)
     create(folder, "train", "street", {"data": "d"})
     os._exit(0)
 

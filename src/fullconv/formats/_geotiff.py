@@ -11,13 +11,17 @@ import numpy as np
 from jaxtyping import Bool, UInt8
 
 from fullconv.errors import DataError, ImageError, MissingExtraError
+from fullconv.rasters.bands import Words, choose, to_rgb
 
-_COLORS = ("red", "green", "blue")
+WORDS = Words(
+    bands="for the whole data set, e.g. rasters:FOLDER?bands=1,2,3",
+    limits="for the whole data set, e.g. rasters:FOLDER?range=0,3000",
+)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What becomes of the bands.
+    """What a user chose.
 
     Attributes:
         bands: the numbers, from 1, of those that become red, green and blue; None: the file's.
@@ -39,17 +43,11 @@ def read_photo(
         ImageError: it cannot be read.
     """
     with _opened(path) as raster:
-        bands = list(choice.bands or _own_bands(raster, path))
-        if max(bands) > raster.count:
-            raise DataError(f"{path}: there is no band {max(bands)}; {_listed(raster)}")
+        chosen = choose(raster, str(path), choice.bands, choice.limits, WORDS)
+        bands = list(chosen.bands)
         values = raster.read(bands)
-        limits = choice.limits or _own_limits(raster, bands, path)
         valid = _has_data(raster, bands, values)
-    image = values if limits is None else _scaled(values, valid, limits)
-    image = np.where(valid, image, 0).astype(np.uint8)
-    if len(bands) == 1:
-        image = np.repeat(image, 3, axis=0)
-    return np.ascontiguousarray(image.transpose(1, 2, 0)), valid
+    return to_rgb(values, valid, chosen), valid
 
 
 def read_truth(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
@@ -93,32 +91,6 @@ def nodata_of(path: Path) -> float | None:
     return None if nodata is None or nodata % 1 != 0 else float(nodata)
 
 
-def _own_bands(raster: Any, path: Path) -> tuple[int, ...]:
-    if raster.count == 1:
-        return (1,)
-    if raster.count != 3:
-        raise DataError(
-            f"{path}: {_listed(raster)}; expected three: say which are red, green and blue, e.g. "
-            "rasters:FOLDER?bands=1,2,3"
-        )
-    meaning = [color.name for color in raster.colorinterp]
-    order = _COLORS if set(meaning) == set(_COLORS) else meaning
-    return tuple(meaning.index(color) + 1 for color in order) if order is _COLORS else (1, 2, 3)
-
-
-def _own_limits(raster: Any, bands: Sequence[int], path: Path) -> tuple[float, float] | None:
-    kinds = {raster.dtypes[band - 1] for band in bands}
-    if kinds == {"uint8"}:
-        return None
-    bits = {raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in bands}
-    if len(bits) == 1 and None not in bits:
-        return 0, 2 ** int(bits.pop()) - 1
-    raise DataError(
-        f"{path}: values of {', '.join(sorted(kinds))}, and its metadata does not say what is "
-        "black and white; say it for the whole data set, e.g. rasters:FOLDER?range=0,3000"
-    )
-
-
 def _has_data(raster: Any, bands: Sequence[int], values: np.ndarray) -> np.ndarray:
     from rasterio.enums import MaskFlags
 
@@ -130,13 +102,6 @@ def _has_data(raster: Any, bands: Sequence[int], values: np.ndarray) -> np.ndarr
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return valid
-
-
-def _scaled(values: np.ndarray, valid: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    low, high = limits
-    share = (np.where(valid, values, low).astype(np.float64) - low) / (high - low)
-    scaled: np.ndarray = (share.clip(0, 1) * 255).round()
-    return scaled
 
 
 @contextmanager
@@ -153,12 +118,3 @@ def _opened(path: Path) -> Iterator[Any]:
                 yield raster
         except rasterio.errors.RasterioError as error:
             raise ImageError(f"{path}: cannot be read ({error}); copy or export it anew") from error
-
-
-def _listed(raster: Any) -> str:
-    described = zip(raster.descriptions, raster.colorinterp, raster.dtypes, strict=True)
-    bands = [
-        f"{number} {name or color.name} ({kind})"
-        for number, (name, color, kind) in enumerate(described, 1)
-    ]
-    return f"{raster.count} bands: {', '.join(bands)}"

@@ -18,6 +18,22 @@ _TABLED = 2  # bytes of a value; up to these, every value is scaled once
 
 
 @dataclass(frozen=True)
+class Words:
+    """How a user chooses, where there is doubt: in a command, or in the name of a data set.
+
+    Attributes:
+        bands: what chooses the bands, with an example.
+        limits: what chooses black and white, with an example.
+    """
+
+    bands: str = "with --bands, e.g. --bands 1,2,3"
+    limits: str = "with --range, e.g. --range 0,3000, the same as in training"
+
+
+COMMAND = Words()
+
+
+@dataclass(frozen=True)
 class Choice:
     """What becomes of the bands.
 
@@ -74,6 +90,7 @@ def choose(
     name: str,
     bands: Sequence[int] | None = None,
     limits: tuple[float, float] | None = None,
+    words: Words = COMMAND,
 ) -> Choice:
     """What was chosen, or else what the file itself leaves no doubt about.
 
@@ -82,17 +99,18 @@ def choose(
         name: what messages call it.
         bands: chosen ones.
         limits: chosen ones.
+        words: for messages.
 
     Raises:
         DataError: there is doubt, or a band that is not there.
     """
     meaning = [color.name for color in raster.colorinterp]
-    chosen = tuple(bands) if bands else _own_bands(raster, meaning, name)
+    chosen = tuple(bands) if bands else _own_bands(raster, meaning, name, words)
     if max(chosen) > raster.count:
         raise DataError(f"{name}: there is no band {max(chosen)}; it has {_listed(raster)}")
     alphas = [number for number, color in enumerate(meaning, 1) if color == "alpha"]
     alpha = alphas[0] if alphas and alphas[0] not in chosen else None
-    return Choice(chosen, limits or _own_limits(raster, chosen, name), alpha)
+    return Choice(chosen, limits or _own_limits(raster, chosen, name, words), alpha)
 
 
 def to_rgb(
@@ -107,7 +125,7 @@ def to_rgb(
     return np.ascontiguousarray(shown.astype(np.uint8, copy=False).transpose(1, 2, 0))
 
 
-def _own_bands(raster: Any, meaning: Sequence[str], name: str) -> tuple[int, ...]:
+def _own_bands(raster: Any, meaning: Sequence[str], name: str, words: Words) -> tuple[int, ...]:
     if meaning == ["palette"]:
         raise DataError(
             f"{name}: its values are numbers of colours in a table; expected the colours "
@@ -121,8 +139,8 @@ def _own_bands(raster: Any, meaning: Sequence[str], name: str) -> tuple[int, ...
         return (red, green, blue)
     alpha = meaning.index("alpha") + 1 if "alpha" in meaning else None
     raise DataError(
-        f"{name}: {_listed(raster)}; expected three: say which are red, green and blue with "
-        f"--bands, e.g. --bands 1,2,3{_alpha_hint(alpha)}"
+        f"{name}: {_listed(raster)}; expected three: say which are red, green and blue "
+        f"{words.bands}{_alpha_hint(alpha)}"
     )
 
 
@@ -130,7 +148,9 @@ def _alpha_hint(alpha: int | None) -> str:
     return f"; band {alpha}, called alpha, then says where there is data" if alpha else ""
 
 
-def _own_limits(raster: Any, bands: Sequence[int], name: str) -> tuple[float, float] | None:
+def _own_limits(
+    raster: Any, bands: Sequence[int], name: str, words: Words
+) -> tuple[float, float] | None:
     kinds = {raster.dtypes[band - 1] for band in bands}
     if kinds == {"uint8"}:
         return None
@@ -139,7 +159,7 @@ def _own_limits(raster: Any, bands: Sequence[int], name: str) -> tuple[float, fl
         return 0, 2 ** int(bits.pop()) - 1
     raise DataError(
         f"{name}: values of {', '.join(sorted(kinds))}, and its metadata does not say what is "
-        "black and what is white: say it with --range, e.g. --range 0,3000, the same as in training"
+        f"black and what is white: say it {words.limits}"
     )
 
 

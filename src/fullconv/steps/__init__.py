@@ -21,7 +21,7 @@ from fullconv.layers import Unpool
 from fullconv.reach import Range, inside
 from fullconv.registry import Registry
 from fullconv.steps._call import Call, Doing, Region, Slot, Step, UnknownStepError, Value
-from fullconv.tracing import evaluating
+from fullconv.tracing import evaluating, tensors_in
 
 Rule = Callable[[Call], Doing]
 rules: Registry[Rule] = Registry("fullconv.steps", "function")
@@ -133,8 +133,8 @@ class Recorder(TorchFunctionMode):
         self, name: str, function: Any, args: tuple[Any, ...], kwargs: Any, result: Any
     ) -> None:
         """Note one call, if it makes tensors of tensors."""
-        made = list(_tensors(result))
-        given = list(_tensors((args, kwargs)))
+        made = list(tensors_in(result))
+        given = list(tensors_in((args, kwargs)))
         if not made or not given:
             return
         traced = [tensor for tensor in given if id(tensor) in self._numbers]
@@ -177,7 +177,7 @@ class Recorder(TorchFunctionMode):
 
     def _prepare(self, function: Any, args: Any, kwargs: Any, made: list[Tensor]) -> None:
         """Weights made of weights, such as standardised ones, are computed once."""
-        real = list(_tensors(function(*self._settled(args, {}), **self._settled(kwargs, {}))))
+        real = list(tensors_in(function(*self._settled(args, {}), **self._settled(kwargs, {}))))
         for shadow, tensor in zip(made, real, strict=True):
             self._weights[id(shadow)] = (shadow, tensor)
 
@@ -204,16 +204,6 @@ def _owning(doing: Doing) -> Doing:
         return doing.run([slab.clone() for slab in slabs], region)
 
     return replace(doing, run=run)
-
-
-def _tensors(value: Any) -> Iterator[Tensor]:
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from _tensors(part)
-    elif isinstance(value, dict):
-        yield from _tensors(tuple(value.values()))
 
 
 @contextmanager
