@@ -18,8 +18,10 @@ from fullconv.formats._coco import (
     read_categories,
 )
 from fullconv.formats._drawn import entry
+from fullconv.formats._files import located
 from fullconv.formats._masks import as_data
-from fullconv.formats._pairs import Pair, check_names, located, match
+from fullconv.formats._matching import match
+from fullconv.formats._pairs import Pair, check_names
 from fullconv.formats._splits import of_split, split_of
 from fullconv.labels import LabelTable
 from fullconv.sample import VOID, Data

@@ -7,7 +7,9 @@ from typing import Any
 
 from fullconv.errors import DataError
 from fullconv.formats._classes import YAML_FILES, read_yaml
-from fullconv.formats._pairs import PHOTO_FOLDERS, has_pictures, list_lines, located, two_files
+from fullconv.formats._files import has_pictures, located
+from fullconv.formats._lines import list_lines, two_files
+from fullconv.formats._pairs import PHOTO_FOLDERS
 from fullconv.images import SUFFIXES
 
 MASK_FOLDERS = (

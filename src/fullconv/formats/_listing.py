@@ -7,17 +7,12 @@ from pathlib import Path, PurePosixPath
 
 from fullconv.formats._classes import declared_classes
 from fullconv.formats._encoding import resolve
+from fullconv.formats._files import pictures
 from fullconv.formats._inventory import Classes, Inventory, Read
 from fullconv.formats._layout import Part, find_lists, find_parts, lists_pairs
-from fullconv.formats._pairs import (
-    Pair,
-    Pairing,
-    list_lines,
-    pairing,
-    pictures,
-    select_known,
-    two_files,
-)
+from fullconv.formats._lines import list_lines, select_known, two_files
+from fullconv.formats._matching import Pairing, pairing
+from fullconv.formats._pairs import Pair
 
 
 def of_folders(folder: Path) -> Inventory:

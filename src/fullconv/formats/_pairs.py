@@ -1,30 +1,19 @@
-"""Which photo belongs to which mask: by list, or by stem in parallel folders."""
+"""A photo and its mask, and the name of the sample that they are."""
 
-import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fullconv.errors import DataError
-from fullconv.formats._classes import text_of
-from fullconv.images import SUFFIXES
 
 PHOTO_FOLDERS = (
     *("images", "image", "imgs", "img", "img_dir", "photos", "photo", "jpegimages", "inputs"),
 )
 
-# What people append to tell a mask from its photo; longest first, so that the whole goes.
-_PHOTO_TAIL = re.compile(r"[_\-. ](leftimg8bit|image|photo|img|sat|rgbir|rgb|irrg)$")
-_MASK_TAIL = re.compile(
-    r"[_\-. ](gtfine_labeltrainids|gtfine_labelids|labeltrainids|labelids|segmentation|annotation"
-    r"|groundtruth|labels|label|masks|mask|ann|seg|gt|l)$"
-)
-_PHOTO_HEAD = re.compile(r"^(image|photo|img|sat)[_\-. ](?=.)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_MASK_HEAD = re.compile(r"^(groundtruth|label|mask|seg|gt)[_\-. ](?=.)")
 
 
 @dataclass(frozen=True)
@@ -36,83 +25,13 @@ class Pair:
     mask: Path
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """What two parallel folders hold, the faults included.
-
-    Attributes:
-        pairs: photos with their masks.
-        photos: those without a mask.
-        masks: those without a photo.
-        doubles: two files of one stem, of which the first is the one in the other lists.
-    """
-
-    pairs: tuple[Pair, ...]
-    photos: tuple[Path, ...]
-    masks: tuple[Path, ...]
-    doubles: tuple[tuple[Path, Path], ...]
-
-
-def pictures(folder: Path) -> list[Path]:
-    """Every picture file under `folder`, in a fixed order; hidden files do not count."""
-    return sorted(_walk(folder, set()), key=lambda path: path.relative_to(folder).as_posix())
-
-
-def has_pictures(folder: Path) -> bool:
-    """Whether there is any picture under `folder`."""
-    return any(True for _ in _walk(folder, set()))
-
-
-def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list[Pair]:
-    """The pairs of two parallel folders, by stem.
-
-    Stems that are equal go together first; then those that are equal without the customary ends
-    and beginnings (`_mask`, `_gt`, `_L`, `image_`, ...). Capitals do not count.
-
-    Args:
-        photos: the folder of the photos.
-        masks: the folder of the masks.
-        folder: what names are relative to.
-        shared: whether `masks` also holds those of other photos.
-
-    Raises:
-        DataError: a photo without a mask, a mask without a photo, or two files of one stem.
-    """
-    found, lonely_photos, lonely_masks = _matched(photos, masks)
-    for lonely, total, what, other, there in (
-        (lonely_photos, len(found) + len(lonely_photos), "photo", "mask", masks),
-        (lonely_masks, len(found) + len(lonely_masks), "mask", "photo", photos),
-    ):
-        if lonely and not (shared and what == "mask"):
-            raise DataError(
-                f"{len(lonely)} of {total} {what}s in {folder} have no {other}: {_some(lonely)}; "
-                f"expected a {other} of the same stem under {there}: add it, or take the {what} out"
-                f"{_unread(lonely[0], there)}"
-            )
-    return named(found, folder)
-
-
-def matched_only(photos: Path, masks: Path, folder: Path) -> list[Pair]:
-    """The pairs of two parallel folders, leaving out what has no counterpart."""
-    return named(_matched(photos, masks)[0], folder)
-
-
-def pairing(photos: Path, masks: Path, folder: Path) -> Pairing:
-    """What `match` would pair and what it would refuse; nothing is raised for a fault."""
-    doubles: list[tuple[Path, Path]] = []
-    found, lonely_photos, lonely_masks = _matched(photos, masks, doubles)
-    pairs = [Pair(_name(photo, folder), photo, mask) for photo, mask in found]
-    ordered = tuple(sorted(pairs, key=lambda pair: pair.name))
-    return Pairing(ordered, tuple(lonely_photos), tuple(lonely_masks), tuple(doubles))
-
-
 def named(found: Iterable[tuple[Path, Path]], folder: Path) -> list[Pair]:
     """Pairs with their names: the photo's path without suffix, its folders joined by "__".
 
     Raises:
         DataError: two photos would have one name.
     """
-    pairs = [Pair(_name(photo, folder), photo, mask) for photo, mask in found]
+    pairs = [Pair(name_of(photo, folder), photo, mask) for photo, mask in found]
     check_names(pairs)
     return sorted(pairs, key=lambda pair: pair.name)
 
@@ -122,202 +41,36 @@ def check_names(pairs: Sequence[Pair]) -> None:
     counts = Counter(pair.name.casefold() for pair in pairs)
     twice = [pair.photo for pair in pairs if counts[pair.name.casefold()] > 1]
     if twice:
-        raise DataError(f"{len(twice)} photos have one name with another: {_some(twice)}; rename")
+        raise DataError(f"{len(twice)} photos have one name with another: {a_few(twice)}; rename")
 
 
-def located(folder: Path, text: str) -> Path | None:
-    """The file that a list means: under `folder`, by the longest part of its path that exists.
-
-    Lists carry the paths of their author's machine ("/SegNet/CamVid/train/a.png").
-    """
-    parts = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part not in "/.."]
-    for start in range(len(parts)):
-        path = folder.joinpath(*parts[start:])
-        if path.is_file():
-            return path
-    return None
+def name_of(photo: Path, folder: Path) -> str:
+    """The name of a sample: its photo's path without suffix, its folders joined by "__"."""
+    inside = place_in(photo, folder)
+    # A line break in a file's name would break lists, tables and messages.
+    return _CONTROL.sub("_", "__".join((*parts_of(inside)[:-1], inside.stem)))
 
 
-def list_lines(path: Path) -> list[str]:
-    """The lines of a list file, without blank ones."""
-    return [line.strip() for line in text_of(path).splitlines() if line.strip()]
-
-
-def two_files(folder: Path, line: str) -> tuple[Path, Path] | None:
-    """The photo and the mask that a line of a list names; None where it is no such line."""
-    for gap in re.finditer(r"[,;]\s*|\s+", line):
-        photo = located(folder, line[: gap.start()])
-        mask = located(folder, line[gap.end() :])
-        if photo and mask:
-            return photo, mask
-    return None
-
-
-def select(pairs: Sequence[Pair], path: Path, folder: Path) -> list[Pair]:
-    """The pairs that a list of stems or file names means, in its order.
-
-    Raises:
-        DataError: a line names none of the pairs, or more than one, or one for the second time.
-    """
-    index = _index(pairs, folder)
-    chosen: dict[str, Pair] = {}
-    for line in list_lines(path):
-        pair = _looked_up(index, line.split("\t")[0], path)
-        if pair.name in chosen:
-            raise DataError(f"{path}: {line!r} stands there twice; expected each sample once")
-        chosen[pair.name] = pair
-    return list(chosen.values())
-
-
-def select_known(
-    pairs: Sequence[Pair], path: Path, folder: Path
-) -> tuple[list[Pair], list[tuple[str, str]]]:
-    """The pairs that a list means, and its faulty lines, each with what is wrong with it."""
-    index = _index(pairs, folder)
-    chosen: dict[str, Pair] = {}
-    faulty: list[tuple[str, str]] = []
-    for line in list_lines(path):
-        try:
-            pair = _looked_up(index, line.split("\t")[0], path)
-        except DataError as error:
-            faulty.append((line, str(error).partition("; ")[0].removeprefix(f"{path}: ")))
-            continue
-        if pair.name in chosen:
-            faulty.append((line, f"{line!r} stands there twice"))
-        chosen[pair.name] = pair
-    return list(chosen.values()), faulty
-
-
-def _looked_up(index: Mapping[str, list[Pair]], line: str, path: Path) -> Pair:
-    keys = [_folded(line), _folded(line.split(maxsplit=1)[0])]
-    found = next((index[key] for key in keys if key in index), [])
-    if len(found) != 1:
-        what = "no photo with a mask" if not found else f"{len(found)} photos"
-        raise DataError(f"{path}: {line!r} is the name of {what}; expected exactly one")
-    return found[0]
-
-
-def _index(pairs: Sequence[Pair], folder: Path) -> dict[str, list[Pair]]:
-    index: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        inside = _inside(pair.photo, folder)
-        below = PurePosixPath(*_below(inside))
-        keys = {pair.name, str(inside), str(below), below.name}
-        keys |= {str(inside.with_suffix("")), str(below.with_suffix("")), below.stem}
-        keys |= {_bare(below.stem, photo=True)}
-        for key in {_folded(key) for key in keys}:
-            index.setdefault(key, []).append(pair)
-    return index
-
-
-def _matched(
-    photos: Path, masks: Path, doubles: list[tuple[Path, Path]] | None = None
-) -> tuple[list[tuple[Path, Path]], list[Path], list[Path]]:
-    free_photos = _by_key(pictures(photos), photos, _whole, doubles)
-    free_masks = _by_key(pictures(masks), masks, _whole, doubles)
-    found = [
-        (free_photos.pop(key), free_masks.pop(key)) for key in [*free_photos] if key in free_masks
-    ]
-    bare_photos = _by_key(free_photos.values(), photos, _bare_photo, doubles)
-    bare_masks = _by_key(free_masks.values(), masks, _bare_mask, doubles)
-    both = [key for key in bare_photos if key in bare_masks]
-    found += [(bare_photos.pop(key), bare_masks.pop(key)) for key in both]
-    return found, list(bare_photos.values()), list(bare_masks.values())
-
-
-def _by_key(
-    paths: Iterable[Path],
-    folder: Path,
-    stem_key: Callable[[str], str],
-    doubles: list[tuple[Path, Path]] | None = None,
-) -> dict[str, Path]:
-    keys: dict[str, Path] = {}
-    for path in paths:
-        inside = path.relative_to(folder)
-        key = _folded((inside.parent / stem_key(inside.stem)).as_posix())
-        if key in keys and doubles is not None:
-            doubles.append((keys[key], path))
-            continue
-        if key in keys:
-            raise DataError(
-                f"{keys[key]} and {path} have one stem, so that it is open which is meant; "
-                "rename or remove one"
-            )
-        keys[key] = path
-    return keys
-
-
-def _whole(stem: str) -> str:
-    return stem
-
-
-def _bare_photo(stem: str) -> str:
-    return _bare(stem, photo=True)
-
-
-def _bare_mask(stem: str) -> str:
-    return _bare(stem, photo=False)
-
-
-def _bare(stem: str, photo: bool) -> str:
-    head, tail = (_PHOTO_HEAD, _PHOTO_TAIL) if photo else (_MASK_HEAD, _MASK_TAIL)
-    stem = _folded(stem)
-    return head.sub("", tail.sub("", stem) or stem)
-
-
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """A name as it is compared: capitals do not count."""
     # macOS stores "ü" as two characters, Linux as one.
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _name(photo: Path, folder: Path) -> str:
-    inside = _inside(photo, folder)
-    # A line break in a file's name would break lists, tables and messages.
-    return _CONTROL.sub("_", "__".join((*_below(inside)[:-1], inside.stem)))
-
-
-def _inside(path: Path, folder: Path) -> PurePosixPath:
+def place_in(path: Path, folder: Path) -> PurePosixPath:
+    """Where a file lies within a data set; of one that lies elsewhere the end of its path."""
     if path.is_relative_to(folder):
         return PurePosixPath(path.relative_to(folder).as_posix())
     return PurePosixPath(*path.parts[-3:])
 
 
-def _below(inside: PurePosixPath) -> tuple[str, ...]:
+def parts_of(inside: PurePosixPath) -> tuple[str, ...]:
+    """The parts of a path but for folders whose name only says that photos are in them."""
     folders = [part for part in inside.parts[:-1] if part.casefold() not in PHOTO_FOLDERS]
     return (*folders, inside.name)
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
-    if not folder.is_dir():
-        return
-    status = folder.stat()
-    if (status.st_dev, status.st_ino) in seen:  # a link that leads back
-        return
-    seen.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
-                continue
-            if _is_folder(entry):
-                yield from _walk(Path(entry.path), seen)
-            elif entry.name.lower().endswith(SUFFIXES):
-                yield Path(entry.path)
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself; reading it will say so
-        return False
-
-
-def _unread(path: Path, there: Path) -> str:
-    """A file of the same stem that is no picture by its suffix: what a user may have meant."""
-    others = (p for p in sorted(there.rglob("*")) if p.stem == path.stem and p.is_file())
-    found = next((p for p in others if p.suffix.lower() not in SUFFIXES), None)
-    return f"; {found} is there, but only {', '.join(SUFFIXES)} are read" if found else ""
-
-
-def _some(paths: Sequence[Path]) -> str:
+def a_few(paths: Sequence[Path]) -> str:
+    """The first three paths, and how many more there are."""
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(str(path) for path in paths[:3]) + more

@@ -3,13 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from unicodedata import normalize
 
 from fullconv.atomic import write_text
 from fullconv.errors import DataError, NoSplitError
 from fullconv.formats._classes import text_of
 from fullconv.formats._layout import canonical, find_lists
-from fullconv.formats._pairs import Pair, list_lines
+from fullconv.formats._lines import list_lines
+from fullconv.formats._pairs import Pair, folded
 from fullconv.sample import Data
 from fullconv.splits import hash_split
 
@@ -32,14 +32,14 @@ def listed(folder: Path, pairs: Sequence[Pair]) -> dict[str, list[int]]:
     for number, pair in enumerate(pairs if lists else ()):
         path = pair.photo.relative_to(folder) if pair.photo.is_relative_to(folder) else pair.photo
         for key in (pair.name, path.with_suffix("").as_posix(), path.stem):
-            keys.setdefault(_folded(key), set()).add(number)
+            keys.setdefault(folded(key), set()).add(number)
     return {split: _numbers(path, keys) for split, path in lists.items()}
 
 
 def _numbers(path: Path, keys: Mapping[str, set[int]]) -> list[int]:
     chosen: dict[int, str] = {}
     for line in list_lines(path):
-        found = keys.get(_folded(line), set()) or keys.get(_folded(_bare(line)), set())
+        found = keys.get(folded(line), set()) or keys.get(folded(_bare(line)), set())
         if len(found) != 1 or found & chosen.keys():
             what = "once more a sample" if found & chosen.keys() else f"{len(found)} samples"
             raise DataError(f"{path}: the line {line!r} means {what}; expected each sample once")
@@ -49,10 +49,6 @@ def _numbers(path: Path, keys: Mapping[str, set[int]]) -> list[int]:
 
 def _bare(line: str) -> str:
     return re.sub(r"\.\w+$", "", line.replace("\\", "/"))
-
-
-def _folded(text: str) -> str:
-    return normalize("NFC", text).casefold()
 
 
 def write_splits(folder: Path, parts: Mapping[str, Data]) -> list[Path]:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fullconv.errors import DataError, NoSplitError
-from fullconv.formats._pairs import Pair, list_lines
+from fullconv.formats._lines import list_lines
+from fullconv.formats._pairs import Pair
 
 PHOTOS = (".jpg", ".jpeg", ".png")
 

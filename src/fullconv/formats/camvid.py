@@ -19,18 +19,11 @@ from fullconv.formats import Format, formats
 from fullconv.formats._camvid32 import ORIGINAL
 from fullconv.formats._classes import Entry, declare, read_text
 from fullconv.formats._inventory import Classes, Inventory, Read
+from fullconv.formats._lines import list_lines, select, select_known, two_files
 from fullconv.formats._listing import add_lists
 from fullconv.formats._masks import MaskTable, as_data
-from fullconv.formats._pairs import (
-    Pair,
-    check_names,
-    list_lines,
-    match,
-    pairing,
-    select,
-    select_known,
-    two_files,
-)
+from fullconv.formats._matching import match, pairing
+from fullconv.formats._pairs import Pair, check_names
 from fullconv.formats._stems import chosen_list, nothing
 from fullconv.labels import ColorTable, LabelTable
 from fullconv.sample import VOID, Data

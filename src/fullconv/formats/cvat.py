@@ -24,7 +24,8 @@ from fullconv.formats._drawn import (
     label_of,
     with_ground,
 )
-from fullconv.formats._pairs import Pair, located, named
+from fullconv.formats._files import located
+from fullconv.formats._pairs import Pair, named
 from fullconv.formats._splits import listed, of_split, split_of
 from fullconv.formats._xml import read_xml
 from fullconv.sample import Data, default_palette

@@ -8,6 +8,7 @@ from fullconv.errors import DataError, NoSplitError
 from fullconv.formats import Format, formats
 from fullconv.formats._classes import declared_classes
 from fullconv.formats._encoding import no_jpeg, resolve
+from fullconv.formats._files import pictures
 from fullconv.formats._layout import (
     Part,
     canonical,
@@ -16,19 +17,11 @@ from fullconv.formats._layout import (
     has_parts,
     lists_pairs,
 )
+from fullconv.formats._lines import list_lines, select, two_files
 from fullconv.formats._listing import of_folders
 from fullconv.formats._masks import as_data
-from fullconv.formats._pairs import (
-    Pair,
-    check_names,
-    list_lines,
-    match,
-    matched_only,
-    named,
-    pictures,
-    select,
-    two_files,
-)
+from fullconv.formats._matching import match, matched_only
+from fullconv.formats._pairs import Pair, check_names, named
 from fullconv.sample import Data
 from fullconv.splits import hash_split
 

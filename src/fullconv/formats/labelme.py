@@ -30,7 +30,8 @@ from fullconv.formats._drawn import (
     read_json,
     with_ground,
 )
-from fullconv.formats._pairs import Pair, located, named
+from fullconv.formats._files import located
+from fullconv.formats._pairs import Pair, named
 from fullconv.formats._splits import listed, of_split
 from fullconv.images import decode_mask
 from fullconv.sample import Data, default_palette

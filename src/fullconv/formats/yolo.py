@@ -15,8 +15,10 @@ from fullconv.errors import DataError
 from fullconv.formats import Format, formats
 from fullconv.formats._classes import YAML_FILES, declared_classes, read_yaml, text_of
 from fullconv.formats._drawn import Drawing, blamed, drawn_data, label_of, with_ground
+from fullconv.formats._files import located, pictures
 from fullconv.formats._layout import place_of
-from fullconv.formats._pairs import Pair, list_lines, located, named, pictures
+from fullconv.formats._lines import list_lines
+from fullconv.formats._pairs import Pair, named
 from fullconv.formats._splits import of_split, split_of
 from fullconv.sample import VOID, Data, default_palette
 from fullconv.shapes import Layer, Size, points_of, polygon
