@@ -3,9 +3,10 @@
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
@@ -32,13 +33,16 @@ def stoppable() -> Iterator[list[signal.Signals]]:
 
 @contextmanager
 def leaving() -> Iterator[None]:
-    """Inside, being asked to stop means to leave, with the code that says so.
+    """Inside, being asked to stop means to leave at once, with the code that says so.
 
-    For all that is done before there is something to save, and after everything is saved.
+    For all that is done before there is something to save, and after everything is saved. Nothing
+    is raised: PyTorch calls Python from C++, where an exception that nobody expects aborts.
     """
 
     def leave(number: int, frame: FrameType | None) -> NoReturn:
-        raise SystemExit(STOPPED[signal.Signals(number)])
+        with suppress(OSError, RuntimeError):  # it may have been within a write
+            sys.stdout.flush()
+        _end(signal.Signals(number))
 
     with _handled(leave):
         yield
@@ -81,11 +85,15 @@ def _listen(reader: int) -> None:
     asked = False
     while number := os.read(reader, 1)[0]:
         if asked and number == signal.SIGINT:
-            console.show_cursor(True)
-            for child in multiprocessing.active_children():
-                child.kill()
-            os._exit(STOPPED[signal.SIGINT])  # threads that compute would be waited for otherwise
+            _end(signal.SIGINT)
         asked = asked or number in STOPPED
+
+
+def _end(asked: signal.Signals) -> NoReturn:
+    console.show_cursor(True)
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(STOPPED[asked])  # threads that compute would be waited for otherwise
 
 
 _open: list[int] = []  # pipes that somebody listens to
