@@ -1,18 +1,13 @@
 """Records, taken down as they become true: what a kill leaves of a job."""
 
-import errno
 import os
 from pathlib import Path
 
 from fullconv.atomic import explained
 from fullconv.errors import ConfigError
+from fullconv.locking import claim
 from fullconv.manifest import Job, Record, journals, line_of
 from fullconv.storage import Folder, Place
-
-try:
-    import fcntl
-except ImportError:  # pragma: no cover - Windows has no such locks
-    fcntl = None  # type: ignore[assignment]
 
 
 class Journal:
@@ -70,17 +65,12 @@ def _locked(path: Path) -> int:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    if fcntl is not None:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(file)
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise  # pragma: no cover
-            raise ConfigError(
-                f"another `fullconv predict` is writing to {path.parent}; wait until it is done, "
-                "or choose another folder with --out"
-            ) from error
+    if not claim(file):
+        os.close(file)
+        raise ConfigError(
+            f"another `fullconv predict` is writing to {path.parent}; wait until it is done, "
+            "or choose another folder with --out"
+        )
     content = path.read_bytes()
     if content and not content.endswith(b"\n"):  # a power cut in the middle of a line
         os.truncate(path, content.rfind(b"\n") + 1)

@@ -1,13 +1,12 @@
 """The folder of one run: runs/train/photos-001 and what lies in it."""
 
 import csv
-import fcntl
 import io
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from fullconv.atomic import write_text
 from fullconv.config import read_yaml, to_yaml
 from fullconv.errors import ConfigError, OutputError
+from fullconv.locking import hold, locked
 
 Row = Mapping[str, float]
 
@@ -124,6 +124,18 @@ class Run:
         """Write the final numbers, which marks the run as finished."""
         write_text(self.summary, json.dumps(dict(numbers), indent=2, ensure_ascii=False) + "\n")
 
+    def hold(self) -> None:
+        """Keep other processes from working in this folder until this one ends.
+
+        Raises:
+            ConfigError: one does already.
+        """
+        if not hold(self.folder):
+            raise ConfigError(
+                f"another process is training in {self.folder}; wait until it is done, or stop it "
+                "first (Ctrl-C, or SIGTERM to it): it saves all there is"
+            )
+
     def clean(self) -> None:
         """Remove what a killed process left half-written."""
         for pattern in (".*.tmp", ".tmp*"):  # ours, and those of safetensors
@@ -143,8 +155,8 @@ def create(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None =
     safe = _safe(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with _locked(parent) as locked:
-            folder = _free(parent, safe, reuse=locked and settings is not None)
+        with locked(parent) as alone:
+            folder = _free(parent, safe, reuse=alone and settings is not None)
             if settings is not None:
                 Run(folder).write_config(settings)
             _point(parent / "latest", folder.name)
@@ -155,20 +167,6 @@ def create(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None =
             f"no run folder can be made in {parent}: {error.strerror}; choose another with --out"
         ) from error
     return Run(folder)
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[bool]:
-    """Keep others out meanwhile; gives whether that is possible here. A kill lets them in."""
-    handle = os.open(folder, os.O_RDONLY)
-    locked = False
-    try:
-        with suppress(OSError):  # some network file systems lock no folders
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            locked = True
-        yield locked
-    finally:
-        os.close(handle)
 
 
 def _free(parent: Path, name: str, reuse: bool) -> Path:
