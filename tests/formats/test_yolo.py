@@ -138,7 +138,10 @@ def test_bad_lines_are_named(tmp_path, line, message):
     [
         (None, "does not name its classes"),
         ("nc: 2\n", "does not name its classes"),
-        ("train: images/nowhere\nval: images/val\nnames: [a]\n", r"data\.yaml: images/nowhere"),
+        (
+            "train: images/nowhere\nval: images/val\nnames: [a]\n",
+            r"data\.yaml: train: images/nowhere",
+        ),
         ("names: [a, a]\n", "two classes"),
         ("names: {\n", "YAML"),
     ],

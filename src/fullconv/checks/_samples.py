@@ -38,6 +38,8 @@ def scan_sample(
     where = pair.photo if shared else pair.mask
     if files and (found := fault_of(pair.photo)):
         return PhotoFacts(pair.photo, fault=found), MaskFacts(where)
+    if files and not shared and (found := _fault_of_labels(pair.mask)):
+        return scan_photo(pair.photo), MaskFacts(where, fault=found)
     try:
         sample = read(pair)
     except DataError as error:
@@ -46,6 +48,12 @@ def scan_sample(
     header = Header(size, size, "RGB", "", 1, 1)
     photo = _of_file(pair.photo, sample) if files else _of_array(pair.photo, sample.image, header)
     return photo, MaskFacts(where, replace(header, mode="L"), count(sample.labels))
+
+
+def _fault_of_labels(path: Path) -> Fault | None:
+    """Why labels that are there cannot be reached; none and empty ones mean something."""
+    found = fault_of(path)
+    return found if found and found.code in ("broken-link", "unreadable") else None
 
 
 def _refused(

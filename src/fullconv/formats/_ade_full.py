@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from fullconv.errors import DataError, LabelError
-from fullconv.formats._drawn import entry, read_json
 from fullconv.formats._pairs import Pair, check_names
+from fullconv.formats._texts import entry, read_json
 from fullconv.sample import VOID
 
 _END = "_seg.png"

@@ -6,12 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import yaml
 
 from fullconv.colors import Color, Palette
 from fullconv.errors import DataError
+from fullconv.formats._texts import read_yaml, text_of
 from fullconv.labels import MAX_CLASSES
 from fullconv.sample import VOID, default_palette
 
@@ -120,35 +118,6 @@ def read_text(path: Path) -> ClassList:
         )
     colored = [_split_color(line, path) for line in lines]
     return declare(_numbered(colored, path), path)
-
-
-def text_of(path: Path) -> str:
-    """The text of a file.
-
-    Raises:
-        DataError: it is not UTF-8.
-    """
-    try:
-        return path.read_text("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
-        ) from error
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file's mapping.
-
-    Raises:
-        DataError: it is no YAML, or not a mapping.
-    """
-    try:
-        content = yaml.safe_load(text_of(path))
-    except yaml.YAMLError as error:
-        raise DataError(f"{path}: not readable as YAML ({error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: expected keys such as train, val and names")
-    return {str(key): value for key, value in content.items()}
 
 
 def from_names(names: object, where: Path) -> ClassList:

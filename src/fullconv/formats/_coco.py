@@ -11,10 +11,10 @@ import numpy as np
 from fullconv.colors import Color, Palette
 from fullconv.errors import DataError
 from fullconv.formats._coco_records import Index, Places, index_of
-from fullconv.formats._drawn import entry
 from fullconv.formats._files import located
 from fullconv.formats._pairs import Pair
 from fullconv.formats._splits import split_of
+from fullconv.formats._texts import entry
 from fullconv.labels import MAX_CLASSES
 from fullconv.sample import default_palette
 from fullconv.shapes import Size

@@ -17,12 +17,12 @@ from fullconv.formats._coco import (
     palette_of,
     read_categories,
 )
-from fullconv.formats._drawn import entry
 from fullconv.formats._files import located
 from fullconv.formats._masks import as_data
 from fullconv.formats._matching import match
 from fullconv.formats._pairs import Pair, check_names
 from fullconv.formats._splits import of_split, split_of
+from fullconv.formats._texts import entry
 from fullconv.labels import LabelTable
 from fullconv.sample import VOID, Data
 

@@ -16,8 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from fullconv.errors import DataError
-from fullconv.formats._classes import text_of
-from fullconv.formats._drawn import entry, read_json
+from fullconv.formats._texts import entry, read_json, text_of
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BOM = b"\xef\xbb\xbf".decode("latin-1")

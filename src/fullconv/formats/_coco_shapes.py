@@ -13,8 +13,9 @@ from fullconv.formats._coco import (
     palette_of,
     run_counts,
 )
-from fullconv.formats._drawn import Drawing, blamed, drawn_data, entry, label_of, with_ground
+from fullconv.formats._drawn import Drawing, blamed, drawn_data, label_of, with_ground
 from fullconv.formats._pairs import Pair
+from fullconv.formats._texts import entry
 from fullconv.sample import VOID, Data
 from fullconv.shapes import (
     Layer,

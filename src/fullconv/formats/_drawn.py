@@ -1,18 +1,17 @@
 """Photos whose labels are drawn as shapes: what LabelMe, COCO, YOLO and CVAT have in common."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.colors import Palette
 from fullconv.errors import DataError
-from fullconv.formats._classes import text_of
+from fullconv.formats._inventory import Inventory
 from fullconv.formats._pairs import Pair
 from fullconv.images import decode_image, read_header, read_image
 from fullconv.labels import MAX_CLASSES
@@ -24,8 +23,6 @@ IGNORE = "__ignore__"  # LabelMe's name of what counts neither as a class nor as
 LINE_WIDTH = 10.0
 POINT_RADIUS = 5.0
 GROUND = ("_background_", "background", "__background__")
-
-Kind = TypeVar("Kind")
 
 
 @dataclass(frozen=True)
@@ -61,9 +58,7 @@ class Reader:
 
     def __call__(self, index: int) -> Sample:
         """The sample at `index`."""
-        pair = self.pairs[index]
-        image, painted = _read(self.load(pair), self.ground)
-        return Sample(image, painted.labels, pair.name)
+        return drawn_sample(self.pairs[index], self.load, self.ground)
 
     def painted(self, index: int) -> Painted:
         """The labels at `index`, with how many pixels of which class are hidden by others."""
@@ -82,6 +77,34 @@ def drawn_data(
     """The data set of these pairs."""
     names = tuple(pair.name for pair in pairs)
     return Data(source, split, classes, palette, names, Reader(tuple(pairs), load, ground))
+
+
+def drawn_sample(pair: Pair, load: Callable[[Pair], Drawing], ground: int = 0) -> Sample:
+    """One photo with what is drawn on it.
+
+    Raises:
+        DataError: the photo or the drawing cannot be read, or they do not fit.
+    """
+    image, painted = _read(load(pair), ground)
+    return Sample(image, painted.labels, pair.name)
+
+
+def drawn_stock(
+    layout: str,
+    folder: Path,
+    classes: tuple[str, ...],
+    palette: Palette,
+    load: Callable[[Pair], Drawing],
+    ground: int = 0,
+) -> Inventory:
+    """An inventory of drawn labels, to which pairs and faults are added."""
+    return Inventory(
+        folder,
+        layout,
+        lambda masks, read: (classes, palette, None),
+        len(classes),
+        read=partial(drawn_sample, load=load, ground=ground),
+    )
 
 
 def with_ground(
@@ -133,44 +156,6 @@ def blamed(where: str, remedy: str = "draw it anew or delete it") -> Iterator[No
         yield
     except DataError as error:
         raise DataError(f"{where}: {error}; {remedy}") from error
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object.
-
-    Raises:
-        DataError: it is not readable as JSON, or holds something else.
-    """
-    try:
-        content = json.loads(text_of(path))
-    except RecursionError as error:
-        raise DataError(f"{path}: JSON that is nested too deep to be annotations") from error
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{path}: broken JSON ({error.msg} in line {error.lineno}, column {error.colno}); "
-            "export it again"
-        ) from error
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
-    if not isinstance(content, dict):
-        raise DataError(f"{path}: JSON without an object in braces; expected annotations")
-    return content
-
-
-def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
-    """The entry of a JSON object that must be there and of one type.
-
-    Raises:
-        DataError: it is not.
-    """
-    value = record.get(key) if isinstance(record, dict) else None
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        found = "missing" if value is None else f"{str(value)[:40]!r}"
-        raise DataError(f"{where}: {key!r} is {found}; expected {_KINDS[kind]}")
-    return value
-
-
-_KINDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
 
 def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Painted]:

@@ -70,9 +70,17 @@ class Inventory:
         chosen = usual or [*self.splits]
         if split is not None:
             chosen = [name for name in self.splits if name in (split, canonical(split))]
-        if not chosen and split not in self.refused:
-            raise NoSplitError(self.folder, str(split), self.splits)
+        if split is not None and not chosen and split not in self.refused:
+            raise NoSplitError(self.folder, split, self.splits)
         self.splits = {name: self.splits[name] for name in chosen}
+
+    def add(self, pairs: Sequence[Pair], declared: Mapping[str, Sequence[int]]) -> None:
+        """Take in the pairs, divided as the indices of each split say, or else by their hash."""
+        for split, indices in declared.items():
+            self.splits[split] = [pairs[index] for index in indices]
+        if not declared:
+            self.splits[""] = [*pairs]
+            self.divide()
 
     def divide(self, groups: str | None = None) -> None:
         """Part what stands under the split "" by the hash of the names, for want of splits."""

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fullconv.errors import DataError
-from fullconv.formats._classes import YAML_FILES, read_yaml
+from fullconv.formats._classes import YAML_FILES
 from fullconv.formats._files import has_pictures, located
 from fullconv.formats._lines import list_lines, two_files
 from fullconv.formats._pairs import PHOTO_FOLDERS
+from fullconv.formats._texts import read_yaml
 from fullconv.images import SUFFIXES
 
 MASK_FOLDERS = (

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from fullconv.errors import DataError
-from fullconv.formats._classes import text_of
 from fullconv.formats._files import located
 from fullconv.formats._matching import bare_stem
 from fullconv.formats._pairs import Pair, folded, parts_of, place_in
+from fullconv.formats._texts import text_of
 
 
 def list_lines(path: Path) -> list[str]:

@@ -44,6 +44,17 @@ def check_names(pairs: Sequence[Pair]) -> None:
         raise DataError(f"{len(twice)} photos have one name with another: {a_few(twice)}; rename")
 
 
+def unique(pairs: Iterable[Pair]) -> tuple[list[Pair], list[tuple[Path, Path]]]:
+    """The pairs without those whose name is taken; and (photo that has the name, other photo)."""
+    kept: dict[str, Pair] = {}
+    doubles = []
+    for pair in pairs:
+        first = kept.setdefault(folded(pair.name), pair)
+        if first is not pair:
+            doubles.append((first.photo, pair.photo))
+    return [*kept.values()], doubles
+
+
 def name_of(photo: Path, folder: Path) -> str:
     """The name of a sample: its photo's path without suffix, its folders joined by "__"."""
     inside = place_in(photo, folder)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from fullconv.atomic import write_text
 from fullconv.errors import DataError, NoSplitError
-from fullconv.formats._classes import text_of
 from fullconv.formats._layout import canonical, find_lists
 from fullconv.formats._lines import list_lines
 from fullconv.formats._pairs import Pair, folded
+from fullconv.formats._texts import text_of
 from fullconv.sample import Data
 from fullconv.splits import hash_split
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from fullconv.errors import DataError
-from fullconv.formats._classes import text_of
+from fullconv.formats._texts import text_of
 
 MOST_BYTES = 256 * 2**20  # of one file, whose tree takes some ten times as much memory
 

@@ -25,14 +25,13 @@ from fullconv.formats._drawn import (
     Drawing,
     blamed,
     drawn_data,
-    entry,
     label_of,
-    read_json,
     with_ground,
 )
 from fullconv.formats._files import located
 from fullconv.formats._pairs import Pair, named
 from fullconv.formats._splits import listed, of_split
+from fullconv.formats._texts import entry, read_json
 from fullconv.images import decode_mask
 from fullconv.sample import Data, default_palette
 from fullconv.shapes import (

@@ -11,10 +11,10 @@ from pathlib import Path
 from fullconv.colors import voc_palette
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
-from fullconv.formats._classes import text_of
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._mat import mat_raw
 from fullconv.formats._stems import PHOTOS, by_stem, chosen_list, joined, listed, nothing
+from fullconv.formats._texts import text_of
 from fullconv.labels import LabelTable
 from fullconv.sample import VOID, Data
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from fullconv.colors import VOID_COLOR, voc_palette
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
-from fullconv.formats._classes import ClassList, Entry, declare, declared_classes, text_of
+from fullconv.formats._classes import ClassList, Entry, declare, declared_classes
 from fullconv.formats._inventory import Classes, Inventory, Read
 from fullconv.formats._layout import canonical
 from fullconv.formats._listing import listed_stems, stems
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._pairs import Pair
 from fullconv.formats._stems import PHOTOS, by_stem, chosen_list, joined, listed, nothing
+from fullconv.formats._texts import text_of
 from fullconv.labels import ColorTable, LabelTable
 from fullconv.sample import VOID, Data
 

@@ -4,22 +4,29 @@ Our class 0 is the background, YOLO's class k is our class k + 1. A photo withou
 with an empty one, is all background, as it is there.
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
-from fullconv.formats._classes import YAML_FILES, declared_classes, read_yaml, text_of
-from fullconv.formats._drawn import Drawing, blamed, drawn_data, label_of, with_ground
-from fullconv.formats._files import located, pictures
-from fullconv.formats._layout import place_of
-from fullconv.formats._lines import list_lines
-from fullconv.formats._pairs import Pair, named
+from fullconv.formats._classes import declared_classes
+from fullconv.formats._drawn import (
+    Drawing,
+    blamed,
+    drawn_data,
+    drawn_stock,
+    label_of,
+    with_ground,
+)
+from fullconv.formats._inventory import Inventory
+from fullconv.formats._pairs import Pair, name_of, named, unique
 from fullconv.formats._splits import of_split, split_of
+from fullconv.formats._texts import text_of
+from fullconv.formats._yolo_photos import Part, labels_of, lonely_labels, photo_parts
 from fullconv.sample import VOID, Data, default_palette
 from fullconv.shapes import Layer, Size, points_of, polygon
 
@@ -37,31 +44,32 @@ def open_yolo(source: str, split: str | None) -> Data:
         DataError: there are no class names, no photos or no labels, or no such split.
     """
     folder = Path(source)
-    declared = declared_classes(folder)
-    if declared is None:
-        raise DataError(
-            f"{folder} does not name its classes; expected data.yaml with the line "
-            "names: [road, car]"
-        )
-    parts = _described(folder) or _in_folders(folder)
-    photos = dict.fromkeys(photo for part in parts.values() for photo in part)
-    if not photos:
-        raise DataError(f"{folder} holds no photos; expected images/ with photos in it")
-    pairs = named(((photo, _labels_of(photo)) for photo in photos), folder)
-    if not any(pair.mask.is_file() for pair in pairs):
-        raise DataError(
-            f"none of the {len(pairs)} photos under {folder} has a label file, e.g. "
-            f"{pairs[0].mask}; expected labels/ beside images/"
-        )
-    classes = with_ground(declared.classes, declared.where)
-    labels = {
-        value: label_of(declared.classes[label], classes, declared.where, "")
-        for value, label in declared.mapping.items()
-        if label != VOID
-    }
+    classes, load = _classes(folder)
+    parts = photo_parts(folder)
+    for name, part in parts.items():
+        if split is None or name == (split_of(split) or split):
+            part.check()
+    pairs = named(_found(folder, parts), folder)
     chosen = of_split(folder, split, pairs, _indices(parts, pairs))
-    load = partial(_drawing, labels=labels, where=declared.where)
     return drawn_data(source, split, chosen, classes, default_palette(classes), load)
+
+
+def inventory(folder: Path) -> Inventory:
+    """The photos of a YOLO-seg data set, and the faults of its lists.
+
+    Raises:
+        DataError: there are no class names, no photos or no labels.
+    """
+    classes, load = _classes(folder)
+    parts = photo_parts(folder)
+    stock = drawn_stock("yolo", folder, classes, default_palette(classes), load)
+    every = [Pair(name_of(photo, folder), photo, mask) for photo, mask in _found(folder, parts)]
+    pairs, stock.doubles = unique(sorted(every, key=lambda pair: pair.name))
+    stock.masks = [*lonely_labels(every)]
+    stock.lines = [line for part in parts.values() for line in part.lines]
+    stock.refused = {name: part.refusal for name, part in parts.items() if part.refusal}
+    stock.add(pairs, _indices(parts, pairs))
+    return stock
 
 
 def recognises(folder: Path) -> bool:
@@ -72,74 +80,50 @@ def recognises(folder: Path) -> bool:
     return any(next(place.rglob("*.txt"), None) for place in places if place.is_dir())
 
 
-def _described(folder: Path) -> dict[str, list[Path]]:
-    """The photos of each split, as data.yaml says; empty where it says nothing."""
-    path = next((folder / name for name in YAML_FILES if (folder / name).is_file()), None)
-    if path is None:
-        return {}
-    content = read_yaml(path)
-    parts = {}
-    for split in ("train", "val", "test"):
-        value = content.get(split)
-        places = value if isinstance(value, list) else [value] if value else []
-        photos = [photo for place in places for photo in _of_place(folder, content, place, path)]
-        if photos:
-            parts[split] = photos
-    return parts
+def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
+    """The classes, and what draws the labels of a photo."""
+    declared = declared_classes(folder)
+    if declared is None:
+        raise DataError(
+            f"{folder} does not name its classes; expected data.yaml with the line "
+            "names: [road, car]"
+        )
+    classes = with_ground(declared.classes, declared.where)
+    labels = {
+        value: label_of(declared.classes[label], classes, declared.where, "")
+        for value, label in declared.mapping.items()
+        if label != VOID
+    }
+    return classes, partial(_drawing, labels=labels, where=declared.where)
 
 
-def _of_place(folder: Path, content: dict[str, Any], place: object, path: Path) -> list[Path]:
-    found = place_of(folder, content, place)
-    if found is not None and found.is_dir():
-        return pictures(found)
-    if found is not None:
-        return [_listed(folder, found, line) for line in list_lines(found)]
-    if place == content.get("test"):  # often named and not there; nobody trains on it
-        return []
-    raise DataError(f"{path}: {place} is no folder and no list of photos under {folder}")
-
-
-def _listed(folder: Path, path: Path, line: str) -> Path:
-    found = located(path.parent, line) or located(folder, line)
-    if found is None:
-        raise DataError(f"{path}: there is no photo {line}; expected its path under {folder}")
+def _found(folder: Path, parts: Mapping[str, Part]) -> list[tuple[Path, Path]]:
+    """Each photo with its text file, be it there or not."""
+    photos = dict.fromkeys(photo for part in parts.values() for photo in part.photos)
+    if not photos:
+        for part in parts.values():
+            part.check()
+        raise DataError(f"{folder} holds no photos; expected images/ with photos in it")
+    found = [(photo, labels_of(photo)) for photo in photos]
+    if not any(os.path.lexists(labels) for _, labels in found):
+        raise DataError(
+            f"none of the {len(found)} photos under {folder} has a label file, e.g. "
+            f"{found[0][1]}; expected labels/ beside images/"
+        )
     return found
 
 
-def _in_folders(folder: Path) -> dict[str, list[Path]]:
-    """The photos of images/train, train/images, ..., or of images/ where there are no splits."""
-    images = folder / "images"
-    places = [(path.name, path) for path in sorted(images.glob("*/"))]
-    places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]
-    parts = {
-        split: pictures(path)
-        for name, path in places
-        if path.is_dir() and (split := split_of(name))
-    }
-    return parts or {"": pictures(images) if images.is_dir() else []}
-
-
-def _labels_of(photo: Path) -> Path:
-    """The text file of a photo: "labels" in place of the last "images" of its path."""
-    parts = list(photo.parts)
-    for place in reversed(range(len(parts) - 1)):
-        if parts[place].casefold() == "images":
-            parts[place] = "labels"
-            return Path(*parts).with_suffix(".txt")
-    return photo.with_suffix(".txt")
-
-
-def _indices(parts: Mapping[str, Sequence[Path]], pairs: Sequence[Pair]) -> dict[str, list[int]]:
+def _indices(parts: Mapping[str, Part], pairs: Sequence[Pair]) -> dict[str, list[int]]:
     index = {pair.photo: number for number, pair in enumerate(pairs)}
     return {
-        split: sorted({index[photo] for photo in photos})
-        for split, photos in parts.items()
-        if split
+        split: sorted({index[photo] for photo in part.photos if photo in index})
+        for split, part in parts.items()
+        if split and part.photos
     }
 
 
 def _drawing(pair: Pair, labels: Mapping[int, int], where: str) -> Drawing:
-    lines = text_of(pair.mask).splitlines() if pair.mask.is_file() else []
+    lines = text_of(pair.mask).splitlines() if os.path.lexists(pair.mask) else []
 
     def layers(size: Size) -> list[Layer]:
         return [
@@ -179,5 +163,6 @@ formats.register("yolo")(
         summary="YOLO-seg: images/, labels/ with one .txt a photo, data.yaml",
         open=open_yolo,
         recognises=recognises,
+        inventory=inventory,
     )
 )

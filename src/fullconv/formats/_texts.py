@@ -1,0 +1,78 @@
+"""Text files as data sets have them: plain, YAML and JSON, read with errors that name the place."""
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from fullconv.errors import DataError
+
+Kind = TypeVar("Kind")
+
+
+def text_of(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        DataError: it cannot be opened, or is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping.
+
+    Raises:
+        DataError: it is no YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(text_of(path))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: not readable as YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected keys such as train, val and names")
+    return {str(key): value for key, value in content.items()}
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        DataError: it is not readable as JSON, or holds something else.
+    """
+    try:
+        content = json.loads(text_of(path))
+    except RecursionError as error:
+        raise DataError(f"{path}: JSON that is nested too deep to be annotations") from error
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}: broken JSON ({error.msg} in line {error.lineno}, column {error.colno}); "
+            "export it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: JSON without an object in braces; expected annotations")
+    return content
+
+
+def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
+    """The entry of a JSON object that must be there and of one type.
+
+    Raises:
+        DataError: it is not.
+    """
+    value = record.get(key) if isinstance(record, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        found = "missing" if value is None else f"{str(value)[:40]!r}"
+        raise DataError(f"{where}: {key!r} is {found}; expected {_KINDS[kind]}")
+    return value
+
+
+_KINDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
