@@ -1,35 +1,31 @@
 """One photo of many: from its file, through the model, to the files of its answer."""
 
-import copy
-import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
-from torch import Tensor
+from jaxtyping import UInt8
 
 from fullconv.areas import class_pixels, csv_lines
-from fullconv.averaging import averaged, check_scales
+from fullconv.averaging import check_scales
 from fullconv.engines.local import cores
-from fullconv.errors import ConfigError, FullconvError, WeightsError
-from fullconv.exported import Exported, open_model
+from fullconv.errors import FullconvError
+from fullconv.identity import file_fingerprint
 from fullconv.images import decode_image, read_image
 from fullconv.inputs import Input
-from fullconv.layers import Chain
 from fullconv.manifest import Answer, Failure, Job, Record
+from fullconv.manyscales import averaged_answer
 from fullconv.memory import SHARE, free_memory, parse_memory
-from fullconv.model import Model, model_file
+from fullconv.model import Model
 from fullconv.naming import fingerprint, share
-from fullconv.optimizing import PAYS, Quick
+from fullconv.optimizing import PAYS
 from fullconv.prediction import Prediction
 from fullconv.storage import Place, fetch, is_url, local_path, place
+from fullconv.twins import Twins, open_twins
 from fullconv.writers import writers
 
 Image = UInt8[np.ndarray, "H W 3"]
@@ -41,45 +37,6 @@ class Loaded:
 
     image: Image
     bytes: int
-
-
-class Twins:
-    """A model for every thread that asks at the same time: they share the weights, and no more.
-
-    To plan an answer, PyTorch puts other tensors into a network's layers for a moment, which no
-    other thread may see.
-    """
-
-    def __init__(self, model: Model) -> None:
-        self._model = model  # is copied, and never used: a copy is taken at any moment
-        self._idle: list[Model] = []
-
-    def optimize(self) -> None:
-        """Prepare for many answers on this CPU; see `optimizing`."""
-        self._model.optimize()
-
-    @contextmanager
-    def lent(self) -> Iterator[Model]:
-        """One of them, for one answer."""
-        try:
-            twin = self._idle.pop()
-        except IndexError:
-            twin = self._twin()
-        try:
-            yield twin
-        finally:
-            self._idle.append(twin)
-
-    def _twin(self) -> Model:
-        model = self._model
-        if isinstance(model, Exported):  # its engine allows several threads
-            return model
-        network = model.network
-        shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-        twin = copy.deepcopy(network, shared)
-        if isinstance(network.quick, Quick) and isinstance(twin.backbone, Chain):
-            twin.quick = replace(network.quick, chain=twin.backbone, rims={})
-        return Model(twin, model.classes, model.palette, model.size)
 
 
 @dataclass(frozen=True)
@@ -131,7 +88,7 @@ class Answering:
             model.optimize()
 
     def _opened(self) -> Twins:
-        return _opened(str(self._from_here(self.model)), self.job.model, self.device)
+        return open_twins(str(self._from_here(self.model)), self.job.model, self.device)
 
     def _from_here(self, path: str | Path) -> Path:
         # As the user wrote it, where that is right: messages tell it.
@@ -184,22 +141,6 @@ class Answering:
             return Failure(item.id, item.where, f"{item.where}: there is not enough memory for it")
         what = f"{type(error).__name__}: {error}"
         return Failure(item.id, item.where, f"{item.where}: an error that nobody expected ({what})")
-
-
-def averaged_answer(
-    model: Model, image: Image, scales: Sequence[float], memory: int | None = None
-) -> Prediction:
-    """The mean of a model's answers to a photo at several scales, as it is and mirrored."""
-    plain = copy.copy(model)
-    plain.size = None  # the views have the sizes that are wanted: fitted, all would be alike
-
-    def score(view: Image) -> Float[Tensor, "K H W"]:
-        answer = plain.predict(view, memory=memory, scores=True)
-        assert answer.score is not None  # it was asked for
-        return answer.score
-
-    found = averaged(score, image, scales, size=model.size)
-    return Prediction(image, found, model.classes, model.palette)
 
 
 def work_of(
@@ -272,27 +213,6 @@ def file_name(kind: str, name: str) -> str:
     return f"{kind}/{name}{writers[kind].suffix}"
 
 
-def file_fingerprint(path: str | Path) -> str:
-    """One short word for a model's file: equal files have equal ones, wherever they lie."""
-    file = model_file(Path(path))
-    weights = file.with_suffix(".bin")  # OpenVINO keeps them beside its .xml
-    files = (file, weights) if file.suffix == ".xml" and weights.is_file() else (file,)
-    try:
-        return _digest(*((part, part.stat().st_size, part.stat().st_mtime_ns) for part in files))
-    except OSError as error:
-        raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
-
-
-@lru_cache(maxsize=16)
-def _digest(*files: tuple[Path, int, int]) -> str:
-    digest = hashlib.sha256()
-    for path, _, _ in files:  # size and time are there for the cache
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()[:16]
-
-
 def _memory_of_each(memory: str | None, threads: int) -> int | None:
     """The memory for one photo, where several are computed at once; None is half of what is free.
 
@@ -304,12 +224,3 @@ def _memory_of_each(memory: str | None, threads: int) -> int | None:
         return None
     whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)
     return max(1, whole // at_once)
-
-
-@lru_cache(maxsize=1)
-def _opened(path: str, fingerprint: str, device: str) -> Twins:
-    if file_fingerprint(path) != fingerprint:
-        raise ConfigError(f"{path} is not the same model here as where the job was begun")
-    model = open_model(path)
-    model.network.to(device).eval()
-    return Twins(model)

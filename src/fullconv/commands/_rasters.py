@@ -76,8 +76,8 @@ def answer_rasters(
         FullconvError: a raster cannot be answered; the only one of several that is wrong does not
             stop the others.
     """
-    from fullconv.answering import file_fingerprint
     from fullconv.errors import DataError
+    from fullconv.identity import file_fingerprint
 
     bands, limits = _choice(path, reading)
     options = {"memory": memory, "bands": bands, "limits": limits, "fresh": fresh}
