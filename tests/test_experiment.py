@@ -12,8 +12,9 @@ import pytest
 import fullconv as fc
 from fullconv.config import RunConfig
 from fullconv.errors import DataError
-from fullconv.experiment import Epoch, Experiment
+from fullconv.experiment import Experiment
 from fullconv.images import write_image, write_labels
+from fullconv.news import Epoch
 from fullconv.run import create
 from fullconv.runplan import resolved, validation
 

@@ -3,7 +3,6 @@
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,71 +12,21 @@ from fullconv.chronicle import Chronicle
 from fullconv.config import RunConfig
 from fullconv.evaluation import Evaluation, added_up, confusions, score_each, summarise
 from fullconv.formats import open_data, write_splits
-from fullconv.gallery import Picture
-from fullconv.metrics import Confusion, percent
+from fullconv.metrics import Confusion
 from fullconv.model import Model, load
+from fullconv.news import Epoch, Measured, Note
+from fullconv.outcome import facts, gallery, known, next_commands, numbers, summary
 from fullconv.preflight import Preflight, preflight
 from fullconv.recorder import Recorder
 from fullconv.report import Story, write_report
 from fullconv.run import Run
-from fullconv.runplan import resolved, typical_size, validation
-from fullconv.sample import Data
+from fullconv.runplan import resolved, validation
 from fullconv.team import ALONE, Team
 from fullconv.trackers import Tracking
 from fullconv.training import Step, Training, new_model
 
 SAVE_SECONDS = 300.0  # a kill costs at most this much work
-GALLERY = 6
 REHEARSED = 50  # steps from which a training is worth a rehearsal
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What an epoch brought.
-
-    Attributes:
-        number: from 1.
-        epochs: how many there will be.
-        row: its line of results.csv.
-        best: the highest mean IU so far, and the epoch it came from.
-        seconds: of this epoch, training and evaluation.
-        left: seconds to the end, as estimated from this epoch.
-        confusion: of its evaluation; None where it was not evaluated.
-    """
-
-    number: int
-    epochs: int
-    row: dict[str, float]
-    best: tuple[float, int]
-    seconds: float
-    left: float
-    confusion: Confusion | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One more of the samples that an evaluation is about.
-
-    Attributes:
-        done: samples that are answered.
-        samples: of this process, in all.
-    """
-
-    done: int
-    samples: int
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the flight recorder has seen, in words.
-
-    Attributes:
-        step: after which it was seen.
-        text: what was seen, and the likely cause.
-    """
-
-    step: int
-    text: str
 
 
 class Experiment:
@@ -112,6 +61,7 @@ class Experiment:
         if self.team.leads:
             with explained(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
+                run.hold()
                 run.clean()
         if run.last.is_file():
             self._restore()
@@ -129,17 +79,6 @@ class Experiment:
     def model(self) -> Model:
         """The model in training."""
         return self.training.model
-
-    @property
-    def epochs(self) -> int:
-        """Epochs in all; the last may be cut short by `steps`."""
-        return math.ceil(self.training.steps / self.training.epoch_steps)
-
-    @property
-    def summed_rate(self) -> float:
-        """The rate that would do the same to Caffe's loss, the sum over a batch's pixels."""
-        height, width = self.config.window or typical_size(self.train, self.config.size)
-        return self.config.learning_rate / (height * width * self.training.batch)
 
     def rehearse(self) -> Preflight | None:
         """A few steps that are taken back, where the training is new and long enough for them."""
@@ -194,29 +133,10 @@ class Experiment:
         best = load(self.run.best)
         protocol = best.protocol + self.split_note
         evaluation = summarise(score_each(best, self.val), self.val, protocol)
-        history = self.run.read_results()
-        weights = self.training.loss.weights
-        write_report(
-            self.run.folder,
-            Story(
-                title=self.run.folder.name,
-                summary=self._summary(),
-                facts=self._facts(history),
-                classes=best.classes,
-                palette=best.palette,
-                history=history,
-                confusion=evaluation.confusion,
-                pictures=gallery(best, self.val, evaluation),
-                protocol=evaluation.protocol,
-                commands=next_commands(self.run.folder, self.config.data),
-                class_history=self.chronicle.class_rows,
-                class_weights=None if weights is None else weights.tolist(),
-                notes=self.chronicle.notes,
-            ),
-        )
-        summary = numbers(evaluation) | {"best_epoch": self.best[1]}
-        self.chronicle.end("finish", self.training.done, **summary)
-        self.run.write_summary(summary)
+        write_report(self.run.folder, self._story(best, evaluation))
+        result = numbers(evaluation) | {"best_epoch": self.best[1]}
+        self.chronicle.end("finish", self.training.done, **result)
+        self.run.write_summary(result)
         return evaluation
 
     def stop(self, reason: str) -> None:
@@ -232,31 +152,37 @@ class Experiment:
     def _end_epoch(self, began: float) -> Iterator[Measured | Epoch | Note]:
         """Evaluate, and take the epoch down."""
         self.training.check_weights()
-        done, epoch = self.training.done, self.training.epoch
-        confusion = Confusion(len(self.model.classes))
+        done, epoch, epochs = self.training.done, self.training.epoch, self.training.epochs
         due = epoch % self.config.evaluate_every == 0 or done == self.training.steps
-        if due:
-            with self.training.averaged():
-                confusion = yield from self._measured()
-                score = _known(confusion.mean_iu)
-                if self.config.keep == "last" or score > self.best[0]:
-                    self.best = (score, epoch)
-                    if self.team.leads:
-                        self.model.save(self.run.best)
+        measured = (yield from self._judged()) if due else None
         seconds = time.monotonic() - began
-        row = {"epoch": epoch, "step": done, "loss": self.losses[0] / self.losses[1]}
-        row |= {"lr": self.training.rate(done - 1)}
-        row |= {**confusion.numbers(), "seconds": round(seconds, 1)}
-        row |= self.chronicle.pace(self.training.batch, self.training.device)
+        row = self._row(measured or Confusion(len(self.model.classes)), seconds)
         self.losses = (0.0, 0)
-        measured = confusion if due else None
         lost = self.chronicle.epoch(row, measured)  # before the checkpoint, see there
         self.save()
         yield from (Note(done, text) for text in lost)
-        left = seconds * (self.epochs - epoch)
-        yield Epoch(epoch, self.epochs, row, self.best, seconds, left, measured)
-        if due:
-            yield from self._noted(self.recorder.epoch(done, confusion, self.model.network))
+        yield Epoch(epoch, epochs, row, self.best, seconds, seconds * (epochs - epoch), measured)
+        if measured:
+            yield from self._noted(self.recorder.epoch(done, measured, self.model.network))
+
+    def _judged(self) -> Generator[Measured, None, Confusion]:
+        """Evaluate the weights that count, and keep them where they are the best so far."""
+        with self.training.averaged():
+            confusion = yield from self._measured()
+            score = known(confusion.mean_iu)
+            if self.config.keep == "last" or score > self.best[0]:
+                self.best = (score, self.training.epoch)
+                if self.team.leads:
+                    self.model.save(self.run.best)
+        return confusion
+
+    def _row(self, confusion: Confusion, seconds: float) -> dict[str, float]:
+        """The epoch's line of results.csv."""
+        done = self.training.done
+        row = {"epoch": self.training.epoch, "step": done, "loss": self.losses[0] / self.losses[1]}
+        row |= {"lr": self.training.rate(done - 1)}
+        row |= {**confusion.numbers(), "seconds": round(seconds, 1)}
+        return row | self.chronicle.pace(self.training.batch, self.training.device)
 
     def _measured(self) -> Generator[Measured, None, Confusion]:
         self.training.agree()
@@ -273,88 +199,22 @@ class Experiment:
             self.best = (notes["best_mean_iu"], notes["best_epoch"])
         self.losses = (notes["epoch_losses"][0], notes["epoch_losses"][1])
 
-    def _summary(self) -> str:
-        return (
-            f"{self.config.model}, {len(self.model.classes)} classes, trained on "
-            f"{len(self.train)} photos of {self.config.data}, evaluated on {len(self.val)}"
+    def _story(self, best: Model, evaluation: Evaluation) -> Story:
+        """All that the report tells of this run."""
+        evaluated, history = len(self.val), self.run.read_results()
+        weights = self.training.loss.weights
+        return Story(
+            title=self.run.folder.name,
+            summary=summary(self.config, self.training, evaluated),
+            facts=facts(self.config, self.training, evaluated, self.best[1], history),
+            classes=best.classes,
+            palette=best.palette,
+            history=history,
+            confusion=evaluation.confusion,
+            pictures=gallery(best, self.val, evaluation),
+            protocol=evaluation.protocol,
+            commands=next_commands(self.run.folder, self.config.data),
+            class_history=self.chronicle.class_rows,
+            class_weights=None if weights is None else weights.tolist(),
+            notes=self.chronicle.notes,
         )
-
-    def _facts(self, history: Sequence[dict[str, float]]) -> dict[str, str]:
-        config = self.config
-        parameters = sum(p.numel() for p in self.model.network.parameters())
-        return {
-            "model": f"{config.model}, padding {config.padding}",
-            "parameters": f"{parameters:,}",
-            "initial weights": config.weights or "drawn at random",
-            "data": f"{config.data}: {len(self.train)} to train, {len(self.val)} to evaluate",
-            "photos": f"fitted into {config.size}" if config.size else "at their own size",
-            "training windows": str(config.window or "whole photos"),
-            "loss": self.training.loss.describe(),
-            "class weights": config.balance,
-            "recipe": config.recipe or "modern",
-            "optimiser": f"{config.optimizer}, rate {config.learning_rate:g}, {config.schedule}",
-            "rate of a summed loss": f"{self.summed_rate:.2g} (as Caffe's solvers give it)",
-            "steps": f"{self.training.done} of {self.training.batch} photos ({self.epochs} epochs)",
-            "best epoch": str(self.best[1]),
-            "time": f"{sum(row['seconds'] for row in history) / 60:.1f} minutes",
-            "seed": str(config.seed),
-            "fullconv": __version__,
-        }
-
-
-def gallery(
-    model: Model, data: Data, evaluation: Evaluation, count: int = GALLERY
-) -> list[Picture]:
-    """Samples for the report, half of them the best, half the worst, each answered once more."""
-    images = evaluation.images
-    ranked = sorted(range(len(data)), key=lambda index: -_known(images[data.names[index]]))
-    best = ranked[: count - count // 2]
-    worst = ranked[max(len(best), len(ranked) - count // 2) :]
-    pictures = []
-    for sample in data.take([*best, *worst]):
-        answer = model.predict(sample.image).labels
-        picture = Picture(sample.name, sample.image, sample.labels, answer, images[sample.name])
-        pictures.append(picture)
-    return pictures
-
-
-def next_commands(folder: Path, data: str) -> list[str]:
-    """What a user may want to run next."""
-    return [
-        f"fullconv predict {folder} NEW_PHOTOS --out answers",
-        f"fullconv evaluate {folder} {data} --split val --json evaluation.json",
-    ]
-
-
-def numbers(evaluation: Evaluation) -> dict[str, object]:
-    """An evaluation as plain values: the four numbers, per class, and what they mean."""
-    confusion = evaluation.confusion
-    shares = zip(
-        evaluation.classes, confusion.iu, confusion.accuracy, confusion.pixels, strict=True
-    )
-    per_class = {
-        name: {"iu": _plain(iu), "accuracy": _plain(accuracy), "pixels": int(pixels)}
-        for name, iu, accuracy, pixels in shares
-    }
-    four = {name: _plain(value) for name, value in confusion.numbers().items()}
-    return {
-        **four,
-        "per_class": per_class,
-        "images": len(evaluation.images),
-        "protocol": evaluation.protocol,
-    }
-
-
-def four_numbers(evaluation: Evaluation) -> str:
-    """The paper's four numbers in one line."""
-    names = ("pixel accuracy", "mean accuracy", "mean IU", "f.w. IU")
-    values = evaluation.confusion.numbers().values()
-    return "  ".join(f"{name} {percent(value)}" for name, value in zip(names, values, strict=True))
-
-
-def _known(share: float) -> float:
-    return -1.0 if math.isnan(share) else share
-
-
-def _plain(share: float) -> float | None:
-    return None if math.isnan(share) else float(share)

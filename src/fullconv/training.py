@@ -113,6 +113,11 @@ class Training:
         return (self.done - 1) // self.epoch_steps + 1
 
     @property
+    def epochs(self) -> int:
+        """Epochs in all; the last may be cut short by `steps`."""
+        return math.ceil(self.steps / self.epoch_steps)
+
+    @property
     def ends_epoch(self) -> bool:
         """Whether the last step was the last of its epoch."""
         return self.done % self.epoch_steps == 0 or self.done == self.steps

@@ -13,7 +13,8 @@ from fullconv.commands._stop import STOPPED, stoppable
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
     from fullconv.evaluation import Evaluation
-    from fullconv.experiment import Epoch, Experiment
+    from fullconv.experiment import Experiment
+    from fullconv.news import Epoch
     from fullconv.run import Run
     from fullconv.team import Team
 
@@ -67,7 +68,8 @@ def follow(
     experiment: "Experiment", quiet: bool = False, deadline: float = math.inf
 ) -> "Evaluation | None":
     """Run an experiment to its end, or to a moment of time.monotonic(), telling how it goes."""
-    from fullconv.experiment import Epoch, Measured, Note, four_numbers
+    from fullconv.news import Epoch, Measured, Note
+    from fullconv.outcome import four_numbers
     from fullconv.training import Step
 
     training, team = experiment.training, experiment.team

@@ -34,10 +34,10 @@ def command(
     """Measure a model on a data set: pixel accuracy, mean accuracy, mean IU, f.w. IU."""
     from fullconv.errors import ConfigError
     from fullconv.evaluation import score_each, score_files, summarise
-    from fullconv.experiment import four_numbers, numbers
     from fullconv.exported import open_model
     from fullconv.formats import open_data
     from fullconv.optimizing import PAYS
+    from fullconv.outcome import four_numbers, numbers
     from fullconv.training import choose_device
 
     source = data or (model if predictions else None)
@@ -72,7 +72,7 @@ def command(
 
 
 def _report(model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str) -> Path:
-    from fullconv.experiment import gallery
+    from fullconv.outcome import gallery
     from fullconv.report import Story, write_report
     from fullconv.run import create
 

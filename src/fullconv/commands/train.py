@@ -122,7 +122,7 @@ def command(
         "workers": workers,
         "device": device,
     }
-    from fullconv.experiment import numbers
+    from fullconv.outcome import numbers
     from fullconv.team import joined
 
     given = {key: value for key, value in given.items() if value is not None}
