@@ -27,6 +27,14 @@ def test_it_is_a_convolution(size, relu):
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("bytes_at_once", [1, 40_000, 10**9])
+def test_strips_of_any_height_give_the_same(monkeypatch, bytes_at_once):
+    monkeypatch.setattr("fullconv.winograd.STRIP", bytes_at_once)
+    x, weight, bias = case(size=(31, 17))
+    found = Winograd(weight, bias, True)(x)
+    torch.testing.assert_close(found, F.conv2d(x, weight, bias).relu(), rtol=1e-12, atol=1e-12)
+
+
 def test_its_error_in_single_precision():
     x, weight, bias = case(256, 64, (22, 22))
     exact = F.conv2d(x, weight, bias)

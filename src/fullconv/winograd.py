@@ -20,6 +20,10 @@ TILE = 4  # rows and columns of outputs that are computed together
 # With 1/2 and -2 instead of 2 and -2 the error is a third: numbers and their inverses balance.
 POINTS = (Fraction(0), Fraction(1), Fraction(-1), Fraction(1, 2), Fraction(-2))
 
+# Bytes of the tiles that are computed together: they stay in the caches, and larger memory would be
+# asked of the system anew each time. Smaller strips read the weights more often than it saves.
+STRIP = 16 * 2**20
+
 Matrix = list[list[Fraction]]
 
 
@@ -49,17 +53,28 @@ class Winograd(nn.Module):
         height, width = (side - TAPS + 1 for side in sides)
         down, across = -(height // -TILE), -(width // -TILE)
         x = F.pad(x, (0, across * TILE - width, 0, down * TILE - height))  # whole tiles
+        rows, wide = x.permute(0, 2, 3, 1), self.weight.shape[2]
+        y = x.new_empty(batch, down * TILE, across * TILE, wide)
+        row_bytes = self.weight.shape[0] * batch * across * max(channels, wide) * x.element_size()
+        at_once = max(1, STRIP // row_bytes)
+        for strip in (range(row, min(row + at_once, down)) for row in range(0, down, at_once)):
+            first, last = strip.start * TILE, strip.stop * TILE
+            z = self._of_tiles(rows[:, first : last + TAPS - 1])
+            z = z.view(TILE, TILE, batch, len(strip), across, wide)
+            out = y[:, first:last].view(batch, len(strip), TILE, across, TILE, wide)
+            out.copy_(z.permute(2, 3, 0, 4, 1, 5))
+        return y[:, :height, :width].permute(0, 3, 1, 2)
+
+    def _of_tiles(self, rows: Tensor) -> Tensor:
+        """Outputs of all tiles, (16, tiles * out), of a map (B, height, width, in)."""
         size = TILE + TAPS - 1
-        tiles = x.permute(0, 2, 3, 1).unfold(1, size, TILE).unfold(2, size, TILE)
+        tiles = rows.unfold(1, size, TILE).unfold(2, size, TILE)
         tiles = tiles.permute(4, 5, 0, 1, 2, 3).reshape(size * size, -1)
-        points = (self.before @ tiles).view(size * size, -1, channels)
+        points = (self.before @ tiles).view(size * size, -1, rows.shape[3])
         products = torch.bmm(points, self.weight)  # (36, tiles, out)
-        count, wide = products.shape[1:]
-        y = torch.addmm(self.bias.repeat(count), self.behind, products.view(size * size, -1))
-        y = y.relu_() if self.relu else y
-        y = y.view(TILE, TILE, batch, down, across, wide).permute(2, 3, 0, 4, 1, 5)
-        y = y.reshape(batch, down * TILE, across * TILE, wide)[:, :height, :width]
-        return y.permute(0, 3, 1, 2)
+        bias = self.bias.repeat(products.shape[1])
+        y = torch.addmm(bias, self.behind, products.flatten(1))
+        return y.relu_() if self.relu else y
 
 
 def matrices(
