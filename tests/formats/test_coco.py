@@ -8,7 +8,7 @@ from PIL import Image
 from fullconv.colors import voc_palette
 from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.formats import open_data, recognise
-from fullconv.formats._coco import run_counts
+from fullconv.formats._coco_shapes import run_counts
 from fullconv.sample import VOID
 from fullconv.splits import hash_split
 

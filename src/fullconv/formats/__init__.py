@@ -32,15 +32,15 @@ class Format:
         open: (what follows "name:", split or None) -> Data.
         recognises: whether a folder has this layout; looks at names, not at pictures.
         fallback: tried only when no other format recognises the folder.
-        inventory: folder -> its files with their faults, nothing of which is raised; None: as
-            `open` gives them, which refuses the first fault.
+        inventory: what follows "name:" -> its files with their faults, nothing of which is
+            raised; None: as `open` gives them, which refuses the first fault.
     """
 
     summary: str
     open: Callable[[str, str | None], Data]
     recognises: Callable[[Path], bool]
     fallback: bool = False
-    inventory: Callable[[Path], Inventory] | None = None
+    inventory: Callable[[str], Inventory] | None = None
 
 
 formats: Registry[Format] = Registry("fullconv.formats", "data format")
@@ -83,11 +83,11 @@ def inventory(source: str | Path) -> Inventory:
     """
     text, rule = without_groups(str(source))
     name, rest = found_format(text)
-    folder = Path(rest.partition("?")[0])
-    own = formats[name].inventory
-    stock = (
-        own(folder) if own else opened_inventory(name, folder, partial(formats[name].open, rest))
-    )
+    if own := formats[name].inventory:
+        stock = own(rest)
+    else:
+        folder = Path(rest.partition("?")[0])
+        stock = opened_inventory(name, folder, partial(formats[name].open, rest))
     if rule:
         stock.regroup(sample_groups(rule))
     return stock

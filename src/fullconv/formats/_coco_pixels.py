@@ -1,6 +1,6 @@
 """COCO's pictures of labels: panoptic segments, and COCO-Stuff's pixel maps."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,18 +9,12 @@ from jaxtyping import Integer, UInt8
 
 from fullconv.errors import DataError, LabelError
 from fullconv.formats._classes import ClassList, declared_classes
-from fullconv.formats._coco import (
-    Annotations,
-    Chosen,
-    Image,
-    numbered,
-    palette_of,
-    read_categories,
-)
+from fullconv.formats._coco import Annotations, Chosen, numbered, palette_of, read_categories
+from fullconv.formats._coco_images import Image
 from fullconv.formats._files import located
 from fullconv.formats._masks import as_data
 from fullconv.formats._matching import match
-from fullconv.formats._pairs import Pair, check_names
+from fullconv.formats._pairs import Pair, check_names, line_of
 from fullconv.formats._splits import of_split, split_of
 from fullconv.formats._texts import entry
 from fullconv.labels import LabelTable
@@ -36,12 +30,8 @@ def panoptic(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
         DataError: a photo has no PNG.
     """
     classes, labels = numbered(chosen.categories, parts[0].path)
-    masks = {
-        pair.photo: _segments_file(chosen.folder, chosen.images[pair.photo])
-        for pair in chosen.pairs
-    }
-    pairs = [Pair(pair.name, pair.photo, masks[pair.photo]) for pair in chosen.pairs]
-    images = {str(masks[photo]): image for photo, image in chosen.images.items()}
+    pairs = [*_with_segments(chosen)]
+    images = {str(pair.mask): chosen.images[pair.photo] for pair in pairs}
     palette = palette_of(classes, [category.color for category in chosen.categories])
     table = SegmentTable(images, labels)
     return as_data(chosen.source, chosen.split, pairs, classes, palette, table)
@@ -126,6 +116,17 @@ class SegmentTable:
                 )
         labels = np.array([known[number] for number in found.tolist()], np.uint8)
         return labels[places].reshape(numbers.shape)
+
+
+def _with_segments(chosen: Chosen) -> Iterator[Pair]:
+    for pair in chosen.pairs:
+        image = chosen.images[pair.photo]
+        try:
+            yield Pair(pair.name, pair.photo, _segments_file(chosen.folder, image))
+        except DataError as error:
+            if chosen.faulty is None:
+                raise
+            chosen.faulty.append(line_of(image.path, error))
 
 
 def _segments_file(folder: Path, image: Image) -> Path:

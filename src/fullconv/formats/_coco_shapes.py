@@ -5,14 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from fullconv.errors import DataError
-from fullconv.formats._coco import (
-    Annotations,
-    Chosen,
-    Image,
-    numbered,
-    palette_of,
-    run_counts,
-)
+from fullconv.formats._coco import Annotations, Chosen, numbered, palette_of
+from fullconv.formats._coco_images import Image
 from fullconv.formats._drawn import Drawing, blamed, drawn_data, label_of, with_ground
 from fullconv.formats._pairs import Pair
 from fullconv.formats._texts import entry
@@ -131,3 +125,31 @@ def _runs(segmentation: Record, where: str, size: Size) -> Patch:
     counts = segmentation.get("counts")
     runs = run_counts(counts) if isinstance(counts, str) else counts
     return bitmap(run_lengths(runs, size, by_columns=True), (0, 0), size)
+
+
+def run_counts(text: str) -> list[int]:
+    """The run lengths of COCO's compressed RLE, in which a character holds five bits.
+
+    Each number from the fourth on is the difference to the last but one before it.
+
+    Raises:
+        DataError: a character that cannot be, or a number that is cut off.
+    """
+    counts: list[int] = []
+    value, bits = 0, 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64 or bits > 60:
+            raise DataError(
+                f"compressed run lengths with {character!r} at a place where it cannot be"
+            )
+        value |= (code & 31) << bits
+        bits += 5
+        if not code & 32:
+            if code & 16:
+                value -= 1 << bits
+            counts.append(value + counts[-2] if len(counts) > 2 else value)
+            value, bits = 0, 0
+    if bits:
+        raise DataError("compressed run lengths that are cut off")
+    return counts

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from fullconv.errors import DataError
 from fullconv.formats._files import located
 from fullconv.formats._matching import bare_stem
-from fullconv.formats._pairs import Pair, folded, parts_of, place_in
+from fullconv.formats._pairs import Line, Pair, folded, line_of, parts_of, place_in
 from fullconv.formats._texts import text_of
 
 
@@ -42,21 +42,19 @@ def select(pairs: Sequence[Pair], path: Path, folder: Path) -> list[Pair]:
     return list(chosen.values())
 
 
-def select_known(
-    pairs: Sequence[Pair], path: Path, folder: Path
-) -> tuple[list[Pair], list[tuple[str, str]]]:
+def select_known(pairs: Sequence[Pair], path: Path, folder: Path) -> tuple[list[Pair], list[Line]]:
     """The pairs that a list means, and its faulty lines, each with what is wrong with it."""
     index = _index(pairs, folder)
     chosen: dict[str, Pair] = {}
-    faulty: list[tuple[str, str]] = []
+    faulty: list[Line] = []
     for line in list_lines(path):
         try:
             pair = _looked_up(index, line.split("\t")[0], path)
         except DataError as error:
-            faulty.append((line, str(error).partition("; ")[0].removeprefix(f"{path}: ")))
+            faulty.append(line_of(path, error))
             continue
         if pair.name in chosen:
-            faulty.append((line, f"{line!r} stands there twice"))
+            faulty.append((path, f"{line!r} stands there twice"))
         chosen[pair.name] = pair
     return list(chosen.values()), faulty
 

@@ -15,12 +15,13 @@ from fullconv.formats._matching import Pairing, pairing
 from fullconv.formats._pairs import Pair
 
 
-def of_folders(folder: Path) -> Inventory:
+def of_folders(source: str) -> Inventory:
     """Photos and masks in parallel folders.
 
     Raises:
         DataError: the folders themselves are not there.
     """
+    folder = Path(source)
     declared = declared_classes(folder)
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
@@ -40,7 +41,7 @@ def of_folders(folder: Path) -> Inventory:
         pairs = [pair for one in found for pair in one.pairs]
         for split, path in lists.items():
             stock.splits[split], faulty = select_known(pairs, path, folder)
-            stock.lines += [(path, sentence) for _, sentence in faulty]
+            stock.lines += faulty
         return stock
     shares = Counter(part.masks for part in parts)
     stock.photos = [path for one in found for path in one.photos]

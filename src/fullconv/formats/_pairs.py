@@ -15,6 +15,9 @@ PHOTO_FOLDERS = (
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
+Line = tuple[Path, str]
+"""A list, or whatever else names photos, and what is wrong with one line or entry of it."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -53,6 +56,11 @@ def unique(pairs: Iterable[Pair]) -> tuple[list[Pair], list[tuple[Path, Path]]]:
         if first is not pair:
             doubles.append((first.photo, pair.photo))
     return [*kept.values()], doubles
+
+
+def line_of(path: Path, error: DataError) -> Line:
+    """What an error says was found in the list `path`, without what it expected."""
+    return path, str(error).partition("; ")[0].removeprefix(f"{path}: ")
 
 
 def name_of(photo: Path, folder: Path) -> str:

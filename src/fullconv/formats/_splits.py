@@ -8,7 +8,7 @@ from fullconv.atomic import write_text
 from fullconv.errors import DataError, NoSplitError
 from fullconv.formats._layout import canonical, find_lists
 from fullconv.formats._lines import list_lines
-from fullconv.formats._pairs import Pair, folded
+from fullconv.formats._pairs import Line, Pair, folded
 from fullconv.formats._texts import text_of
 from fullconv.sample import Data
 from fullconv.splits import hash_split
@@ -19,10 +19,17 @@ def split_of(name: str) -> str | None:
     return canonical(re.sub(r"[\W_]*\d*$", "", name))
 
 
-def listed(folder: Path, pairs: Sequence[Pair]) -> dict[str, list[int]]:
+def listed(
+    folder: Path, pairs: Sequence[Pair], faulty: list[Line] | None = None
+) -> dict[str, list[int]]:
     """The splits that splits/train.txt, train.txt, ... name; empty where there is no such file.
 
     A line is a sample's name, or the path or the name of its photo, with or without suffix.
+
+    Args:
+        folder: the data set.
+        pairs: all of its samples.
+        faulty: takes what is wrong with a line; None: it is raised.
 
     Raises:
         DataError: a line that means none of the pairs, or more than one, or one again.
@@ -33,17 +40,21 @@ def listed(folder: Path, pairs: Sequence[Pair]) -> dict[str, list[int]]:
         path = pair.photo.relative_to(folder) if pair.photo.is_relative_to(folder) else pair.photo
         for key in (pair.name, path.with_suffix("").as_posix(), path.stem):
             keys.setdefault(folded(key), set()).add(number)
-    return {split: _numbers(path, keys) for split, path in lists.items()}
+    return {split: _numbers(path, keys, faulty) for split, path in lists.items()}
 
 
-def _numbers(path: Path, keys: Mapping[str, set[int]]) -> list[int]:
+def _numbers(path: Path, keys: Mapping[str, set[int]], faulty: list[Line] | None) -> list[int]:
     chosen: dict[int, str] = {}
     for line in list_lines(path):
         found = keys.get(folded(line), set()) or keys.get(folded(_bare(line)), set())
         if len(found) != 1 or found & chosen.keys():
             what = "once more a sample" if found & chosen.keys() else f"{len(found)} samples"
-            raise DataError(f"{path}: the line {line!r} means {what}; expected each sample once")
-        chosen[min(found)] = line
+            sentence = f"the line {line!r} means {what}"
+            if faulty is None:
+                raise DataError(f"{path}: {sentence}; expected each sample once")
+            faulty.append((path, sentence))
+        else:
+            chosen[min(found)] = line
     return list(chosen)
 
 

@@ -104,12 +104,13 @@ def recognises(folder: Path) -> bool:
     return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
 
 
-def inventory(folder: Path, merged: bool = True) -> Inventory:
+def inventory(source: str, merged: bool = True) -> Inventory:
     """The files of CamVid, and the faults of its lists.
 
     Raises:
         DataError: the layout is not there.
     """
+    folder = Path(source)
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
         return classes_and_table(folder, merged)
@@ -142,7 +143,7 @@ def _stock_of_original(stock: Inventory, lists: Mapping[str, Path]) -> Inventory
         stock.divide(_CLIP)
     for name, path in lists.items():
         stock.splits[name], faulty = select_known(frames, path, stock.folder)
-        stock.lines += [(path, sentence) for _, sentence in faulty]
+        stock.lines += faulty
     return stock
 
 

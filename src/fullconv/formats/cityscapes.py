@@ -75,12 +75,13 @@ def open_cityscapes(source: str, split: str | None) -> Data:
     return as_data(source, split, pairs, CLASSES, PALETTE, _table(kind))
 
 
-def inventory(folder: Path) -> Inventory:
+def inventory(source: str) -> Inventory:
     """The files of Cityscapes, with the photos and masks that have no partner.
 
     Raises:
         DataError: the layout is not there.
     """
+    folder = Path(source)
     parts = _parts(folder)
     kind = _kind(folder, parts)
 

@@ -11,19 +11,13 @@ from pathlib import Path
 
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
-from fullconv.formats._coco import (
-    KINDS,
-    Annotations,
-    Chosen,
-    find_files,
-    kind_of,
-    looks_like_coco,
-    read_file,
-)
+from fullconv.formats._coco import Annotations, Chosen, read_file
+from fullconv.formats._coco_files import KINDS, find_files, kind_of, looks_like_coco
 from fullconv.formats._coco_pixels import map_folders, maps, panoptic
 from fullconv.formats._coco_shapes import instances, stuff
-from fullconv.formats._pairs import named
-from fullconv.formats._splits import listed, of_split
+from fullconv.formats._inventory import Inventory, opened_inventory
+from fullconv.formats._pairs import Line, named
+from fullconv.formats._splits import listed, of_split, split_of
 from fullconv.sample import Data
 
 MAPS = "maps"
@@ -42,6 +36,23 @@ def open_coco(source: str, split: str | None) -> Data:
     Raises:
         DataError: no such file, more than one kind to choose from, or records that do not fit.
     """
+    return _opened(source, split, None)
+
+
+def inventory(source: str) -> Inventory:
+    """The photos of COCO's files, and what is wrong with the records that name them.
+
+    Raises:
+        DataError: no such file, more than one kind to choose from, or records that do not fit.
+    """
+    faulty: list[Line] = []
+    folder, _ = _files(_parsed(source)[0])
+    stock = opened_inventory("coco", folder, lambda split: _opened(source, split, faulty))
+    stock.lines += dict.fromkeys(faulty)
+    return stock
+
+
+def _opened(source: str, split: str | None, faulty: list[Line] | None) -> Data:
     place, wanted = _parsed(source)
     folder, files = _files(place)
     kinds = {kind for path in files if (kind := kind_of(path))}
@@ -49,7 +60,7 @@ def open_coco(source: str, split: str | None) -> Data:
     kind = wanted or _only(place, kinds)
     if kind == MAPS:
         return maps(source, folder, files, split)
-    read = [read_file(folder, path) for path in files if kind_of(path) in (None, kind)]
+    read = [read_file(folder, path, faulty) for path in files if kind_of(path) in (None, kind)]
     kind = kind or _only(place, {part.kind for part in read})
     parts = [part for part in read if part.kind == kind]
     if not parts:
@@ -57,7 +68,7 @@ def open_coco(source: str, split: str | None) -> Data:
             f"{place} holds {'only ' + ', '.join(sorted(kinds)) if kinds else 'no'} annotations of "
             f"COCO; expected e.g. annotations/{kind or 'instances'}_train.json"
         )
-    return _data(source, split, folder, parts)
+    return _data(source, split, folder, parts, faulty)
 
 
 def recognises(folder: Path) -> bool:
@@ -89,16 +100,24 @@ def _only(place: Path, kinds: Collection[str]) -> str | None:
     raise DataError(f"{place} holds {' and '.join(names)} annotations of COCO; say which: {ways}")
 
 
-def _data(source: str, split: str | None, folder: Path, parts: Sequence[Annotations]) -> Data:
+def _data(
+    source: str,
+    split: str | None,
+    folder: Path,
+    parts: Sequence[Annotations],
+    faulty: list[Line] | None,
+) -> Data:
     for part in parts[1:]:
         if part.categories != parts[0].categories:
             raise DataError(
                 f"{part.path} and {parts[0].path} have different categories; expected one list in "
                 "all files, so that a class has one number"
             )
-    images = {image.photo: image for part in parts for image in part.images.values()}
+    own = sorted(parts, key=lambda part: split is not None and part.split == split_of(split))
+    images = {image.photo: image for part in own for image in part.images.values()}
     if not images:
-        raise DataError(f"{parts[0].path}: no images; expected one record for each photo")
+        path, what = (faulty or [(parts[0].path, "no images")])[0]
+        raise DataError(f"{path}: {what}; expected one record for each photo that is there")
     pairs = named(((image.photo, image.path) for image in images.values()), folder)
     index = {pair.photo: number for number, pair in enumerate(pairs)}
     declared: dict[str, list[int]] = {}
@@ -106,9 +125,9 @@ def _data(source: str, split: str | None, folder: Path, parts: Sequence[Annotati
         if part.split:
             numbers = [index[image.photo] for image in part.images.values()]
             declared[part.split] = sorted({*declared.get(part.split, []), *numbers})
-    pairs = of_split(folder, split, pairs, declared or listed(folder, pairs))
+    pairs = of_split(folder, split, pairs, declared or listed(folder, pairs, faulty))
     kept = {pair.photo: images[pair.photo] for pair in pairs}
-    chosen = Chosen(source, split, folder, pairs, kept, parts[0].categories)
+    chosen = Chosen(source, split, folder, pairs, kept, parts[0].categories, faulty)
     return _BUILD[parts[0].kind](chosen, parts)
 
 
@@ -117,5 +136,6 @@ formats.register("coco")(
         summary="COCO: annotations/instances_train.json (panoptic_, stuff_), images/",
         open=open_coco,
         recognises=recognises,
+        inventory=inventory,
     )
 )

@@ -49,13 +49,13 @@ def open_voc(source: str, split: str | None) -> Data:
     return as_data(source, split, pairs, classes.classes, classes.palette, table)
 
 
-def inventory(source: Path) -> Inventory:
+def inventory(source: str) -> Inventory:
     """The files of VOC, and the faults of its lists.
 
     Raises:
         DataError: the layout is not there.
     """
-    folder = year_of(source)
+    folder = year_of(Path(source))
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
         found, table = classes_and_table(folder)

@@ -54,12 +54,13 @@ def open_yolo(source: str, split: str | None) -> Data:
     return drawn_data(source, split, chosen, classes, default_palette(classes), load)
 
 
-def inventory(folder: Path) -> Inventory:
+def inventory(source: str) -> Inventory:
     """The photos of a YOLO-seg data set, and the faults of its lists.
 
     Raises:
         DataError: there are no class names, no photos or no labels.
     """
+    folder = Path(source)
     classes, load = _classes(folder)
     parts = photo_parts(folder)
     stock = drawn_stock("yolo", folder, classes, default_palette(classes), load)
