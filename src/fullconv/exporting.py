@@ -16,6 +16,7 @@ from fullconv import __version__
 from fullconv.atomic import replacing
 from fullconv.config import Size
 from fullconv.exporters import Description, Exporter, exporter_for
+from fullconv.fcn import FCN
 from fullconv.model import Model
 from fullconv.proof import least_size, prove
 from fullconv.sample import Sample
@@ -84,7 +85,7 @@ def describe(model: Model, **facts: Any) -> Description:
     )
 
 
-def on_cpu(model: Model) -> nn.Module:
+def on_cpu(model: Model) -> FCN:
     """The model's network, ready to answer on the processor; the model stays where it is."""
     network = model.network.eval()
     on_device = next(network.parameters()).device.type != "cpu"

@@ -23,7 +23,11 @@ Image = UInt8[np.ndarray, "_ _ 3"]
 
 
 def prove(
-    network: nn.Module, run: Run, photos: Sequence[Image], size: Size | None = None
+    network: nn.Module,
+    run: Run,
+    photos: Sequence[Image],
+    size: Size | None = None,
+    tolerance: float = TOLERANCE,
 ) -> Parity:
     """Compare scores at three odd sizes and more, by one image and by two at once.
 
@@ -32,9 +36,10 @@ def prove(
         run: the exported file's.
         photos: at least one, as the network is to be given them.
         size: the only one that the file answers, one image at a time.
+        tolerance: of an image's largest score, by which another may differ.
 
     Raises:
-        ExportError: a score differs by more than `TOLERANCE` of the image's largest.
+        ExportError: a score differs by more than `tolerance`.
     """
     sizes, worst, flipped, pixels = [], 0.0, 0, 0
     for image in batches(photos) if size is None else windows(photos, size):
@@ -43,10 +48,10 @@ def prove(
         worst = max(worst, difference(expected, found))
         flips = expected.argmax(1) != found.argmax(1)
         flipped, pixels = flipped + int(flips.sum()), pixels + flips.size
-    if worst > TOLERANCE:
+    if worst > tolerance:
         raise ExportError(
             f"the exported file's scores differ from the network's by {worst:.1e} of the largest "
-            f"(labels at {flipped / pixels:.3%} of the pixels); expected at most {TOLERANCE:.0e}: "
+            f"(labels at {flipped / pixels:.3%} of the pixels); expected at most {tolerance:.0e}: "
             "no file was written"
         )
     return Parity(sizes=tuple(sizes), difference=worst, flips=flipped / pixels)

@@ -48,6 +48,19 @@ def test_predict_and_evaluate_take_exported_files(exported, folder, tmp_path, ca
     assert "evaluate it on data with its own classes" in capsys.readouterr().err
 
 
+def test_a_model_in_half_the_bytes(folder, tmp_path, capsys):
+    whole, half = folder / "net.safetensors", tmp_path / "half.safetensors"
+    where = ["--photos", str(folder / "photos"), "--json", str(tmp_path / "half.json")]
+    assert run(["export", str(whole), str(half), *where]) == 0
+    said = capsys.readouterr().out
+    assert "parity  " in said and f"written {half} (" in said
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    parity = json.loads((tmp_path / "half.json").read_text())["parity"]
+    assert 0 < parity["difference"] < 1e-2
+    assert run(["export", str(whole), str(whole)]) == 2
+    assert "is the model itself" in capsys.readouterr().err
+
+
 def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):
     model, out = str(folder / "net.safetensors"), str(tmp_path / "out.pt2")
     for arguments, message in (
@@ -57,6 +70,7 @@ def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):
         ([model, out, "--int8", "--data", "scenes:6"], "there is no int8 for .pt2"),
         ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give one of them"),
         ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
+        ([model, str(tmp_path / "out.safetensors"), "--int8"], "for other runtimes' files"),
         ([model, out, "--size", "big"], "expected height x width"),
         ([str(folder / "absent.safetensors"), out], "there is no such model file"),
     ):

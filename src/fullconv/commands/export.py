@@ -9,7 +9,7 @@ from fullconv.commands._options import DATA, Json, Quiet, parse_size
 from fullconv.commands._show import columns, say, write_json
 
 if TYPE_CHECKING:
-    from fullconv.exporters import Description
+    from fullconv.exporters import Description, Parity
     from fullconv.sample import Data
 
 COMPARED = 6  # photos, when a data set or a folder has more
@@ -18,7 +18,9 @@ DRAWN = "scenes:6"
 
 def command(
     model: Annotated[str, typer.Argument(help="A run folder or a .safetensors model file.")],
-    file: Annotated[Path, typer.Argument(help="Ends in .onnx, .pt2 or .xml (OpenVINO).")],
+    file: Annotated[
+        Path, typer.Argument(help="Ends in .onnx, .pt2, .xml (OpenVINO) or .safetensors.")
+    ],
     data: Annotated[
         str | None, typer.Option("--data", help=f"Compare on it; --int8 needs it. {DATA}")
     ] = None,
@@ -42,16 +44,24 @@ def command(
 ) -> None:
     """Write a model for ONNX Runtime, PyTorch without our code, or OpenVINO, and compare answers.
 
-    A file whose scores differ by more than 1e-4 of the largest is not written.
+    A file whose scores differ by more than 1e-4 of the largest is not written. A .safetensors file
+    is a model like the first, of half the size (weights in float16; scores within 1e-2).
     """
     from fullconv.errors import ConfigError
     from fullconv.exported import is_exported
     from fullconv.exporters import exporter_for
     from fullconv.exporting import export
+    from fullconv.halving import SUFFIX, export_half
     from fullconv.model import load
 
     fixed = parse_size(size)
-    exporter_for(file)  # the name of the file is looked at before anything takes time
+    half = file.suffix.lower() == SUFFIX
+    if half and (int8 or fixed):
+        raise ConfigError(f"{file}: --int8 and --size are for other runtimes' files, e.g. .onnx")
+    if not half:
+        exporter_for(file)  # the name of the file is looked at before anything takes time
+    elif file.exists() and file.samefile(model):
+        raise ConfigError(f"{file} is the model itself; give the smaller one another name")
     if is_exported(Path(model)):
         raise ConfigError(f"{model} is an exported file; export the model that it came from")
     if data and photos:
@@ -68,6 +78,9 @@ def command(
         images, named = _images(source, photos)
         if not quiet:
             say(f"comparing on {named}")
+        if half:
+            _tell_half(export_half(opened, file, images), file, json, quiet)
+            return
         description = export(opened, file, images, fixed)
     if str(json) != "-":
         _tell(description, file, quiet)
@@ -123,12 +136,7 @@ def _tell(description: "Description", file: Path, quiet: bool) -> None:
 
     parity, loss = description.parity, description.loss
     if parity:
-        sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
-        precise = " before int8" if loss else ""
-        say(
-            f"parity{precise}  {parity.difference:.1e} of the largest score, labels differ at "
-            f"{parity.flips:.4%} of the pixels ({sizes})"
-        )
+        _tell_parity(parity, " before int8" if loss else "")
     if loss and not quiet:
         rows = zip(description.classes, loss.before, loss.after, strict=True)
         cells = [(name, _percent(a), _percent(b), _points(a, b)) for name, a, b in rows]
@@ -145,6 +153,23 @@ def _tell(description: "Description", file: Path, quiet: bool) -> None:
     say(f"written {file}")
     if not quiet:
         say(f"next    fullconv predict {file} PHOTOS --out answers")
+
+
+def _tell_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
+    if str(json) != "-":
+        _tell_parity(parity)
+        say(f"written {file} ({file.stat().st_size / 2**20:.1f} MiB)")
+        if not quiet:
+            say(f"next    fullconv predict {file} PHOTOS --out answers")
+    write_json(json, {"file": str(file), "parity": parity.model_dump(mode="json")})
+
+
+def _tell_parity(parity: "Parity", when: str = "") -> None:
+    sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
+    say(
+        f"parity{when}  {parity.difference:.1e} of the largest score, labels differ at "
+        f"{parity.flips:.4%} of the pixels ({sizes})"
+    )
 
 
 def _percent(share: float | None) -> str:

@@ -1,0 +1,42 @@
+"""A model file of half the size: weights in float16, computed with in single precision."""
+
+import copy
+from collections.abc import Sequence
+from pathlib import Path
+
+from jaxtyping import Float, UInt8
+from numpy import ndarray
+
+from fullconv.exporters import Parity
+from fullconv.exporting import on_cpu, working
+from fullconv.model import Model
+from fullconv.proof import prove, scores
+
+SUFFIX = ".safetensors"
+TOLERANCE = 1e-2  # of an image's largest score; rounding to 11 bits mostly changes a tenth of it
+
+
+def export_half(model: Model, path: Path, photos: Sequence[UInt8[ndarray, "_ _ 3"]]) -> Parity:
+    """Write a model with weights in float16, without what only its training needs.
+
+    Args:
+        model: anything that `create_model` builds.
+        path: ends in .safetensors; an existing file is replaced.
+        photos: to compare answers on, at three odd sizes at least.
+
+    Raises:
+        ExportError: a score differs by more than `TOLERANCE` of the largest, as where a weight is
+            too large for float16; nothing stands under `path` that did not before.
+        OutputError: the disk is full, or the folder cannot be written.
+    """
+    whole = on_cpu(model)
+    half = copy.deepcopy(whole).half()
+    rounded = copy.deepcopy(half).float()
+
+    def run(images: Float[ndarray, "B 3 H W"]) -> Float[ndarray, "B K H W"]:
+        return scores(rounded, images)
+
+    images = [working(photo, model.size) for photo in photos]
+    parity = prove(whole, run, images, tolerance=TOLERANCE)
+    Model(half, model.classes, model.palette, model.size).save(path)
+    return parity
