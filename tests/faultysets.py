@@ -265,6 +265,13 @@ def copied(made):
     made.photo("val", 2).write_bytes(made.photo("train", 2).read_bytes())
 
 
+def listed_twice(made):
+    """A photo of train that the list of val names, too."""
+    lists = made.folder / "ImageSets" / "Segmentation" if made.layout == "voc" else made.folder
+    path = lists / "val.txt"
+    path.write_text(path.read_text("utf-8") + line_of(made, "train", 2) + "\n", "utf-8")
+
+
 def undeclared(made):
     """A class that is not declared; in YOLO's text the number of the class is wrong."""
     if made.layout != "yolo":
@@ -349,6 +356,7 @@ SEEDS = {
         "mixed-channels",
     ),
     "the same photo in train and val": (copied, "duplicate"),
+    "one photo in both lists": (listed_twice, "duplicate"),
     "nearly the same photo in train and val": (near, "near-duplicate"),
     "one stem twice": (twice, "one-stem-twice"),
     "tiny photo": (lambda m: draw_photo(2, (20, 20)).save(m.photo("train", 2)), "tiny"),
@@ -370,8 +378,9 @@ _PICTURE_FAULTS = {
     *("zero-byte mask", "interpolated mask"),
 }
 _IMPOSSIBLE = {
-    "yolo": _PICTURE_FAULTS,
-    "cityscapes": {"ids from 1"},
+    "folders": {"one photo in both lists"},
+    "yolo": {*_PICTURE_FAULTS, "one photo in both lists"},
+    "cityscapes": {"ids from 1", "one photo in both lists"},
 }
 CASES = [
     (layout, fault)

@@ -10,8 +10,10 @@ from faultysets import (
     CASES,
     LAYOUTS,
     SEEDS,
+    SIZE,
     build,
     code_of,
+    draw_photo,
     interpolated_within,
     load,
     rewrite,
@@ -220,6 +222,20 @@ def test_binary_masks_of_two_classes_are_a_note(fresh):
     found = examine(str(made.folder), workers=1)
     assert [(f.code, f.severity) for f in found.findings] == [("binary-mask", "note")]
     assert encodings(found.survey) == {"binary 0-255": 20}
+
+
+def test_the_dummies_of_a_secret_test_are_one_note(fresh):
+    made = fresh("cityscapes")
+    for index in range(30, 33):
+        photo, mask = made.photo("test", index), made.mask("test", index)
+        for path in (photo, mask):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        draw_photo(500 + index).save(photo)
+        Image.fromarray(np.zeros(SIZE, np.uint8)).save(mask)
+    (finding,) = examine(str(made.folder), workers=1).findings
+    assert (finding.code, finding.severity, finding.file) == ("all-void", "note", "test")
+    shutil.rmtree(made.folder / "gtFine" / "test")
+    assert examine(str(made.folder), workers=1).findings == ()
 
 
 def test_label_ids_of_cityscapes_are_named(fresh):

@@ -18,6 +18,7 @@ def classes(survey: Survey) -> Iterator[Finding]:
     pixels, images = survey.pixels(), survey.images()
     few = max(2.0, RARE_IMAGES * len(survey.items))
     by_split = {split: survey.images(split) for split in survey.splits}
+    by_split = {split: present for split, present in by_split.items() if present.any()}
     for label, name in enumerate(survey.classes):
         without = [split for split, present in by_split.items() if not present[label]]
         if not pixels[label]:

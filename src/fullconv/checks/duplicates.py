@@ -7,7 +7,7 @@ from jaxtyping import UInt8, UInt64
 
 from fullconv.checks import checks
 from fullconv.checks._finding import Finding
-from fullconv.checks._survey import Item, Survey
+from fullconv.checks._survey import SPLITS, Item, Survey
 
 NEAR = 5  # of 64 bits that may differ; unrelated photos differ in about 30
 ALIKE = 0.97  # correlation of the small grey pictures, which the bits alone do not warrant
@@ -36,6 +36,9 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
         if first.photo.path != item.photo.path:
             copies.add(place)
             yield _same(survey, first, item)
+        elif {first.split, item.split} <= {*SPLITS} and first.split != item.split:
+            copies.add(place)
+            yield _in_both(survey, first, item)
     for one, other in _near(items, copies):
         yield survey.warn(
             "near-duplicate",
@@ -57,6 +60,16 @@ def _same(survey: Survey, first: Item, item: Item) -> Finding:
         f"the same picture as {survey.shown(first.photo.path)}{where}",
         "each photo once",
         "remove one of the two",
+    )
+
+
+def _in_both(survey: Survey, first: Item, item: Item) -> Finding:
+    return survey.about(
+        "duplicate",
+        item.photo.path,
+        f"this photo is both in {first.split} and in {item.split}",
+        "each photo in one split",
+        f"take it out of the list of {item.split}, or of that of {first.split}",
     )
 
 

@@ -1,4 +1,4 @@
-"""Photos without masks, masks without photos, two files of one stem, lists that name nothing."""
+"""Photos without masks, labels without photos, two files of one stem, lists that name nothing."""
 
 from collections.abc import Iterator
 
@@ -35,9 +35,9 @@ def pairs(survey: Survey) -> Iterator[Finding]:
         yield survey.about(
             "photo-missing",
             path,
-            "a mask without a photo",
+            "labels without a photo",
             "a photo of the same stem",
-            "add the photo, or take the mask out",
+            "add the photo, or take the labels out",
         )
     for one, other in stock.doubles:
         yield survey.about(
@@ -52,6 +52,6 @@ def pairs(survey: Survey) -> Iterator[Finding]:
             "list-line",
             path,
             sentence,
-            "a photo and a mask for each line",
-            "add the file, or take the line out of the list",
+            "one photo with its labels for each line or entry",
+            "add the file, or take the line or entry out",
         )
