@@ -74,7 +74,7 @@ FLOORS = (
         "transforms",
     },
     {"averages", "fcn", "optimizers", "order", "regional"},
-    {"adoption", "learning", "optimizing", "prediction", "staging"},
+    {"adoption", "learning", "optimizing", "prediction", "staging", "unweighing"},
     {"contactsheet"},
     {"areas", "exporters", "model", "video", "weights", "writers"},
     {

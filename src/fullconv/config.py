@@ -112,6 +112,7 @@ class TrainConfig(Settings):
     balance: Literal["none", "median-freq", "median-share", "enet", "sqrt-inv", "effective"] = (
         "none"  # weights of unequal classes in the loss; none is the paper's choice
     )
+    unweigh: float = Field(0.0, ge=0, le=1)  # share of those weights that the answers take back
 
     flip: bool = True
     scale: tuple[float, float] = (0.75, 1.5)  # random zoom
