@@ -142,3 +142,14 @@ def test_many_photos_give_a_list(tmp_path):
 def test_the_card_holds_no_secrets_of_the_machine(tmp_path):
     fc.Model(tiny(), CLASSES).save(tmp_path / "a.safetensors")
     assert str(tmp_path) not in read_card(tmp_path / "a.safetensors").model_dump_json()
+
+
+@pytest.mark.parametrize("name", ["fcn8s-vgg11_bn", "fcn16s-resnet18"])
+def test_opening_draws_no_weights_only_to_replace_them(tmp_path, name):
+    width = 1 / 16 if "vgg" in name else 1.0
+    fc.Model(fc.create_model(name, 3, width=width), ["a", "b", "c"]).save(
+        tmp_path / "m.safetensors"
+    )
+    before = torch.get_rng_state()
+    fc.load(tmp_path / "m.safetensors")
+    assert torch.equal(torch.get_rng_state(), before)

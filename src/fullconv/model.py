@@ -11,7 +11,7 @@ from typing import Any, overload
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fullconv.atomic import replacing
@@ -233,6 +233,20 @@ def model_file(path: Path) -> Path:
     raise WeightsError(f"{path} holds no best.safetensors or last.safetensors; is it a run folder?")
 
 
+# PyTorch shows a mode the functions of torch.nn.init, and what they call no longer.
+_DRAWING = {
+    Tensor.normal_,
+    Tensor.uniform_,
+    nn.init.kaiming_normal_,
+    nn.init.kaiming_uniform_,
+    nn.init.normal_,
+    nn.init.trunc_normal_,
+    nn.init.uniform_,
+    nn.init.xavier_normal_,
+    nn.init.xavier_uniform_,
+}
+
+
 class _Undrawn(TorchFunctionMode):
     """No random numbers for weights that are replaced at once: their memory is never touched.
 
@@ -242,8 +256,8 @@ class _Undrawn(TorchFunctionMode):
     def __torch_function__(
         self, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
-        if function in (Tensor.normal_, Tensor.uniform_):
-            return args[0]
+        if function in _DRAWING:
+            return args[0] if args else kwargs["tensor"]
         return function(*args, **(kwargs or {}))
 
 
