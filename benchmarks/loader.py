@@ -17,12 +17,13 @@ import torch
 from PIL import Image
 
 import fullconv.training as training_module
+from fullconv.beginning import new_model
 from fullconv.config import TrainConfig
 from fullconv.formats import open_data
 from fullconv.images import scale_image, scale_labels
 from fullconv.order import batches
 from fullconv.sample import Batch, Data
-from fullconv.training import Training, new_model
+from fullconv.training import Training
 from fullconv.transforms import augmentation, fit, generator
 
 SIZE = (360, 480)

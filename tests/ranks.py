@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 import fullconv as fc
+from fullconv.beginning import new_model
 from fullconv.evaluation import confusion_of
 from fullconv.team import joined
-from fullconv.training import Training, new_model
+from fullconv.training import Training
 from test_training import halves
 
 # One size for all, since a batch is filled up to its largest sample.

@@ -5,12 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from fullconv.beginning import new_model
 from fullconv.config import RunConfig
 from fullconv.evaluation import Evaluation
 from fullconv.metrics import Confusion
 from fullconv.outcome import facts, four_numbers, gallery, next_commands, numbers, summed_rate
 from fullconv.sample import Data, Sample
-from fullconv.training import Training, new_model
+from fullconv.training import Training
 
 NAN = float("nan")
 CONFIG = RunConfig(data="drawn", model="fcn32s-vgg11", width=1 / 64, hidden=4)

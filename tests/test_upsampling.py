@@ -6,9 +6,10 @@ from torch.export import Dim, export
 
 import fullconv as fc
 from fullconv.anatomy import anatomy, derivation
+from fullconv.beginning import new_model
 from fullconv.config import TrainConfig
 from fullconv.losses import cross_entropy
-from fullconv.training import Training, new_model
+from fullconv.training import Training
 
 WAYS = [
     {"upsampling": "transposed"},

@@ -8,6 +8,7 @@ from typing import Any
 
 from fullconv import __version__
 from fullconv.atomic import explained
+from fullconv.beginning import new_model
 from fullconv.chronicle import Chronicle
 from fullconv.config import RunConfig
 from fullconv.evaluation import Evaluation, added_up, confusions, score_each, summarise
@@ -23,7 +24,7 @@ from fullconv.run import Run
 from fullconv.runplan import resolved, validation
 from fullconv.team import ALONE, Team
 from fullconv.trackers import Tracking
-from fullconv.training import Step, Training, new_model
+from fullconv.training import Step, Training
 
 SAVE_SECONDS = 300.0  # a kill costs at most this much work
 REHEARSED = 50  # steps from which a training is worth a rehearsal

@@ -17,7 +17,8 @@ import torch
 from fullconv.balance import Counts
 from fullconv.order import batches
 from fullconv.sample import Batch
-from fullconv.training import Training, count_labels
+from fullconv.training import Training
+from fullconv.weighing import count_labels
 
 FEWEST, MOST = 3, 10  # steps on the one batch
 SHARE = 100  # at most one step in so many of the training

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 import fullconv as fc
+from fullconv.beginning import new_model
 from fullconv.commands import run
 from fullconv.config import RunConfig
 from fullconv.errors import ConfigError, DivergedError
@@ -12,7 +13,7 @@ from fullconv.experiment import Experiment
 from fullconv.losses import losses
 from fullconv.order import batches
 from fullconv.run import create
-from fullconv.training import Training, new_model
+from fullconv.training import Training
 
 CONFIG = {
     "data": "scenes:8@32x40",

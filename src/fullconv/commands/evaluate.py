@@ -32,13 +32,13 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Measure a model on a data set: pixel accuracy, mean accuracy, mean IU, f.w. IU."""
+    from fullconv.devices import choose_device
     from fullconv.errors import ConfigError
     from fullconv.evaluation import score_each, score_files, summarise
     from fullconv.exported import open_model
     from fullconv.formats import open_data
     from fullconv.optimizing import PAYS
     from fullconv.outcome import four_numbers, numbers
-    from fullconv.training import choose_device
 
     source = data or (model if predictions else None)
     if source is None:

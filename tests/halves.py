@@ -1,0 +1,40 @@
+"""Photos of two halves, dark and bright, and a training on them that takes no time."""
+
+import numpy as np
+import torch
+
+import fullconv as fc
+from fullconv.beginning import new_model
+from fullconv.sample import Data, Sample
+from fullconv.training import Training
+
+CONFIG = fc.TrainConfig(
+    model="fcn8s-vgg11_bn", width=1 / 16, hidden=16, batch=2, epochs=3, crop=(32, 32), lr=1e-2
+)
+
+
+def halves(count=4, size=32):
+    """Left half dark and class 0, right half bright and class 1."""
+
+    def read(index):
+        image = np.full((size, size, 3), 30 + index, np.uint8)
+        image[:, size // 2 :] = 200
+        labels = np.zeros((size, size), np.uint8)
+        labels[:, size // 2 :] = 1
+        return Sample(image, labels, f"n{index}")
+
+    names = tuple(f"n{i}" for i in range(count))
+    return Data("halves", None, ("dark", "bright"), ((0, 0, 0), (1, 1, 1)), names, read)
+
+
+def training(config=CONFIG, data=None):
+    data = data or halves()
+    return Training(new_model(config, data), data, config)
+
+
+def state(one):
+    return {name: value.clone() for name, value in one.model.network.state_dict().items()}
+
+
+def equal(first, second):
+    return all(torch.equal(first[name], second[name]) for name in first)
