@@ -46,7 +46,7 @@ def signals(folder):
         out = folder / str(number)
         workers = ("--workers", 2) if number % MOMENTS == 0 else ()
         child = fork(lambda out=out, workers=workers: alone(out, workers))
-        time.sleep(draw.uniform(0.1, 0.8 * seconds))
+        time.sleep(seconds * draw.uniform(0.1, 0.8))  # its handlers are there by then
         os.kill(child, sent)
         asked = time.monotonic()
         codes.append([int(sent), code_of(child)])
