@@ -115,6 +115,22 @@ def test_an_alpha_that_is_infrared_voids_nothing(fields):
     assert np.array_equal(labels, LABELS[0])
 
 
+def test_an_alpha_of_0_and_255_says_where_there_is_data(fields):
+    values = BANDS.copy()
+    values[3] = [[255, 0, 255], [255, 255, 0]]
+    write(fields / "images" / "a.tif", values, colorinterp=("red", "green", "blue", "alpha"))
+    sample = open_data(f"rasters:{fields}?bands=1,2,3")[0]
+    assert np.array_equal(sample.labels == VOID, values[3] == 0)
+    assert not sample.image[values[3] == 0].any()
+
+
+def test_an_alpha_of_many_values_is_infrared(fields):
+    values = BANDS.copy()
+    values[3] = [[255, 0, 7], [90, 31, 2]]
+    write(fields / "images" / "a.tif", values, colorinterp=("red", "green", "blue", "alpha"))
+    assert np.array_equal(open_data(f"rasters:{fields}?bands=1,2,3")[0].labels, LABELS[0])
+
+
 def test_a_mask_elsewhere_on_the_earth_is_an_error(fields):
     write(fields / "masks" / "a.tif", LABELS, crs="EPSG:32632")
     with pytest.raises(DataError, match=r"EPSG:32632 .* instead of EPSG:32633 .*warp it"):
@@ -195,7 +211,7 @@ def test_strange_rasters_are_read_or_refused(shared, tmp_path, name, options, me
     (tmp_path / "images").mkdir()
     photo = shutil.copy(shared("formats") / "geotiff_rasterio" / f"{name}.tif", tmp_path / "images")
     with rasterio.open(photo) as raster:
-        size, nodata = raster.shape, raster.nodata
+        size, seen = raster.shape, raster.dataset_mask() > 0
     write(tmp_path / "masks" / f"{name}.tif", np.zeros((1, *size), np.uint8), crs=None)
     data = open_data(f"rasters:{tmp_path}?{options}")
     if message:
@@ -204,7 +220,7 @@ def test_strange_rasters_are_read_or_refused(shared, tmp_path, name, options, me
     else:
         labels = data[0].labels
         assert labels.shape == size
-        assert (labels == VOID).any() == (nodata is not None)
+        assert np.array_equal(labels == VOID, ~seen)
         assert (labels == VOID).all() == (name == "all-nodata")
 
 

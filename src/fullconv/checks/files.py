@@ -7,6 +7,7 @@ from fullconv.checks import checks
 from fullconv.checks._finding import Finding
 from fullconv.checks._scan import MaskFacts, PhotoFacts
 from fullconv.checks._survey import Survey
+from fullconv.formats import size_remedy
 from fullconv.images import Header
 
 SMALLEST = 32  # pixels: the coarsest stride; a smaller photo has one score for all of it
@@ -71,7 +72,7 @@ def _sizes(
             mask.path,
             f"{_size(other.size)} pixels (height x width), its photo {_size(one.size)}",
             "one size",
-            "resize the mask with the nearest neighbour, or export both anew",
+            size_remedy(other.size, one.size),
         )
     height, width = one.size
     if min(height, width) < SMALLEST:

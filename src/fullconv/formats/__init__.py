@@ -17,6 +17,7 @@ from fullconv.formats._grouped import without_groups as without_groups
 from fullconv.formats._inventory import Inventory as Inventory
 from fullconv.formats._inventory import opened_inventory
 from fullconv.formats._masks import MaskTable as MaskTable
+from fullconv.formats._masks import size_remedy as size_remedy
 from fullconv.formats._pairs import Pair as Pair
 from fullconv.formats._splits import write_splits as write_splits
 from fullconv.registry import Registry

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Integer, UInt8
 
 from fullconv.errors import DataError, ImageError, MissingExtraError
 from fullconv.rasters.bands import Words, choose, to_rgb
@@ -17,6 +17,7 @@ WORDS = Words(
     bands="for the whole data set, e.g. rasters:FOLDER?bands=1,2,3",
     limits="for the whole data set, e.g. rasters:FOLDER?range=0,3000",
 )
+EXTREME = 0.99  # of an alpha band are 0 or its largest value; infrared under that name is not
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ def read_photo(
         bands = list(chosen.bands)
         values = raster.read(bands)
         valid = _has_data(raster, bands, values)
+        if chosen.alpha:
+            valid &= _opaque(raster.read(chosen.alpha))
     return to_rgb(values, valid, chosen), valid
 
 
@@ -94,7 +97,7 @@ def nodata_of(path: Path) -> float | None:
 def _has_data(raster: Any, bands: Sequence[int], values: np.ndarray) -> np.ndarray:
     from rasterio.enums import MaskFlags
 
-    # A fourth band is often declared as alpha and is infrared (ISPRS Potsdam): it is not asked.
+    # What GDAL takes for alpha is often infrared (ISPRS Potsdam): its mask is not asked.
     asked = [band for band in bands if MaskFlags.alpha not in raster.mask_flag_enums[band - 1]]
     valid = np.ones(values.shape[1:], bool)
     if asked:
@@ -102,6 +105,13 @@ def _has_data(raster: Any, bands: Sequence[int], values: np.ndarray) -> np.ndarr
     if values.dtype.kind == "f":
         valid &= np.isfinite(values).all(axis=0)
     return valid
+
+
+def _opaque(alpha: Integer[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Where a band called alpha says that there is data, if that is what it says."""
+    extreme = (alpha == 0) | (alpha == alpha.max())
+    is_alpha = bool(alpha.any()) and extreme.mean() >= EXTREME
+    return (alpha > 0) if is_alpha else np.ones(alpha.shape, bool)
 
 
 @contextmanager
@@ -117,4 +127,7 @@ def _opened(path: Path) -> Iterator[Any]:
             with rasterio.open(path) as raster:
                 yield raster
         except rasterio.errors.RasterioError as error:
-            raise ImageError(f"{path}: cannot be read ({error}); copy or export it anew") from error
+            reason = error.__cause__ or error  # GDAL's own words, which say where
+            raise ImageError(
+                f"{path}: cannot be read ({reason}); copy or export it anew"
+            ) from error

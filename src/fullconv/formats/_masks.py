@@ -111,9 +111,18 @@ def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
     if values.shape[:2] != image.shape[:2]:
         raise DataError(
             f"{pair.mask}: {_size(values)} pixels (height x width), but its photo {pair.photo} has "
-            f"{_size(image)}; expected one size: resize the mask with the nearest neighbour"
+            f"{_size(image)}; expected one size: {size_remedy(values.shape[:2], image.shape[:2])}"
         )
     return Sample(image, table(values, str(pair.mask)), pair.name)
+
+
+def size_remedy(mask: tuple[int, ...], photo: tuple[int, ...]) -> str:
+    """What to do where a mask and its photo have these sizes, (height, width)."""
+    if mask == photo[::-1]:
+        return "turn one of the two by 90 degrees, whichever lies on its side"
+    if abs(mask[0] * photo[1] - mask[1] * photo[0]) <= max(*mask, *photo):
+        return "resize the mask with the nearest neighbour"
+    return "export both anew; their proportions differ, so one was cut or is of another photo"
 
 
 def picture(path: Path, like: Header | None = None) -> np.ndarray:
