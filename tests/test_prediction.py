@@ -4,9 +4,9 @@ import torch
 from PIL import Image
 
 import fullconv as fc
-from fullconv import plans
 from fullconv.errors import ConfigError, ImageError
 from fullconv.images import read_mask
+from fullconv.plans import needs
 from fullconv.prediction import predict
 
 CLASSES = ("sky", "road", "car")
@@ -15,8 +15,8 @@ CLASSES = ("sky", "road", "car")
 @pytest.fixture(autouse=True)
 def _small_numbers(monkeypatch):
     """So little beside the maps themselves that small images do not fit, either."""
-    monkeypatch.setattr(plans, "FIXED", 64 * 2**20)
-    monkeypatch.setattr(plans, "SLACK", 1.2)
+    monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
+    monkeypatch.setattr(needs, "SLACK", 1.2)
 
 
 class Brightness(torch.nn.Module):

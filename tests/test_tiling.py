@@ -9,8 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv import plans
-from fullconv.plans import in_parts
+from fullconv.plans import in_parts, needs
 from fullconv.tiling import Part, Plan, plan, stream, verify
 from lively import CLASSES, lively, photo
 
@@ -158,7 +157,7 @@ def test_verifying_compares_parts_with_the_whole():
 
 
 def test_verifying_takes_the_part_that_fits(monkeypatch):
-    monkeypatch.setattr(plans, "FIXED", 64 * 2**20)
+    monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
     network = lively("fcn32s-vgg11", width=1 / 8, hidden=8)
     found = verify(network, photo(900, 1200), "100MiB")
     assert found.size[0] < 900 and found.size[1] < 1200 and found.largest <= 1e-5

@@ -1,10 +1,11 @@
+"""An image gets the plan that its memory allows, and what is planned fits."""
+
 import pytest
 import torch
 from torch import nn
 
-from fullconv import plans
 from fullconv.errors import ConfigError
-from fullconv.plans import Plan, flows, in_parts, peak, plan
+from fullconv.plans import flows, needs, plan, trust
 from fullconv.steps import record
 from lively import lively
 
@@ -12,8 +13,8 @@ from lively import lively
 @pytest.fixture(autouse=True)
 def _small_numbers(monkeypatch):
     """So little beside the maps themselves that small images do not fit, either."""
-    monkeypatch.setattr(plans, "FIXED", 64 * 2**20)
-    monkeypatch.setattr(plans, "SLACK", 1.2)
+    monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
+    monkeypatch.setattr(needs, "SLACK", 1.2)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_too_little_memory_is_refused_with_what_it_takes(network):
 
 
 def test_little_free_memory_is_no_reason_to_refuse(network, monkeypatch):
-    monkeypatch.setattr(plans, "free_memory", lambda: 100 * 2**20)
+    monkeypatch.setattr(needs, "free_memory", lambda: 100 * 2**20)
     assert plan(network, (1500, 2000)).kind == "strips"
 
 
@@ -57,21 +58,6 @@ def test_scores_of_a_large_photo_count(network):
     assert small.kind == "whole" and large.kind == "strips"
     assert large.answer == (6000, 8000) and large.result == (6000, 8000)
     assert plan(network, (300, 400), "600MiB", answer=(300, 400)).answer is None
-
-
-def test_the_estimate_follows_the_maps(network):
-    steps = record(network, (2000, 1000), numbers=False)
-    low, high = (peak(steps, Plan("strips", True, (2000, 1000), r, 1000)) for r in (128, 512))
-    # conv1_2: eight maps of four bytes, in and out, and once more in blocks of sixteen.
-    slope = (high - low) / (512 - 128) / 1000
-    assert 2 * 8 * 4 <= slope <= 6 * 8 * 4
-
-
-def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
-    network = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1)).eval()
-    monkeypatch.setattr(plans, "_difference", lambda network, bands: 0.3)
-    found = in_parts(network, (200, 200))
-    assert found.kind == "tiles" and not found.exact and "3e-01 off" in found.note
 
 
 def test_tiles_have_room_for_their_scores():
@@ -96,8 +82,8 @@ def test_tiles_have_room_for_their_scores():
 
 def test_a_network_is_looked_at_once(network, monkeypatch):
     plan(network, (3000, 3000), "300MiB")
-    monkeypatch.setattr(plans, "_look", lambda *given: pytest.fail("it is known"))
-    monkeypatch.setattr(plans, "_difference", lambda *given: pytest.fail("it is known"))
+    monkeypatch.setattr(needs, "_look", lambda *given: pytest.fail("it is known"))
+    monkeypatch.setattr(trust, "_difference", lambda *given: pytest.fail("it is known"))
     assert plan(network, (3100, 3000), "300MiB").kind == "strips"
 
 
