@@ -16,6 +16,7 @@ is of one round's times, so that a machine that is busy for a while is busy for 
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -23,12 +24,13 @@ from time import perf_counter
 import torch
 
 import fullconv as fc
-from fullconv.answering import file_name, work_of
+from fullconv.answering import files_of
 from fullconv.atomic import write_bytes
 from fullconv.bulk import answers, plan
 from fullconv.engines.local import cores
 from fullconv.images import encode_jpeg
 from fullconv.inputs import Input, gather
+from fullconv.jobs import work_of
 from fullconv.model import Model
 from fullconv.writers import writers
 
@@ -58,8 +60,8 @@ def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
     """What one writes by hand."""
     for item in inputs:
         answer = model.predict(item.where)
-        for kind in KINDS:
-            name = file_name(kind, Path(item.where).stem)
+        named = replace(item, name=Path(item.where).stem)
+        for kind, name in files_of(named, KINDS).items():
             write_bytes(out / name, writers[kind].encode(answer))
 
 

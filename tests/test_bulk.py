@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.answering import work_of
 from fullconv.bulk import answers, plan
 from fullconv.errors import ConfigError, OutputError
 from fullconv.exported import open_model
 from fullconv.images import read_mask
 from fullconv.inputs import gather
+from fullconv.jobs import work_of
 from fullconv.journal import Journal
 from fullconv.manifest import Answer, Failure
 from fullconv.merging import merge

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.answering import work_of
 from fullconv.bulk import answers, plan
 from fullconv.errors import DataError
 from fullconv.exported import open_model
 from fullconv.inputs import gather
+from fullconv.jobs import work_of
 from fullconv.merging import merge
 from photos import content, write_model, write_photos
 

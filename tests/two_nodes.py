@@ -16,11 +16,11 @@ os.environ |= {
 import ray
 from ray.cluster_utils import Cluster
 
-from fullconv.answering import work_of
 from fullconv.bulk import answers, plan
 from fullconv.engines import ray as engine
 from fullconv.exported import open_model
 from fullconv.inputs import gather
+from fullconv.jobs import work_of
 from fullconv.manifest import Answer
 from photos import content, write_model, write_photos
 

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -86,10 +86,13 @@ class AnswerReader:
     ) -> UInt8[np.ndarray, "H W"]:
         classes, palette = self.data.classes, self.data.palette
         table: Callable[..., UInt8[np.ndarray, "H W"]]
+        numbers = replace(
+            plain(classes), remedy=f"expected the class numbers of {self.data.source}"
+        )
         if raw.ndim == 2:
-            table = plain(classes)
+            table = numbers
         elif (raw == raw[..., :1]).all() and raw.max() not in range(len(classes), VOID):
-            raw, table = raw[..., 0], plain(classes)  # class numbers, three times the same
+            raw, table = raw[..., 0], numbers  # class numbers, three times the same
         elif len(set(palette)) < len(palette):
             raise DataError(
                 f"{where}: a picture in colours, and {self.data.source} has one colour for several "

@@ -1,7 +1,8 @@
 """One photo of many: from its file, through the model, to the files of its answer."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,19 +11,13 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from fullconv.areas import class_pixels, csv_lines
-from fullconv.averaging import check_scales
-from fullconv.engines.local import cores
-from fullconv.errors import FullconvError
-from fullconv.identity import file_fingerprint
+from fullconv.areas import class_pixels
+from fullconv.errors import FullconvError, ImageError
 from fullconv.images import decode_image, read_image
 from fullconv.inputs import Input
-from fullconv.manifest import Answer, Failure, Job, Record
+from fullconv.manifest import Answer, Failure, Job
 from fullconv.manyscales import averaged_answer
-from fullconv.memory import SHARE, free_memory, parse_memory
 from fullconv.model import Model
-from fullconv.naming import fingerprint, share
-from fullconv.optimizing import PAYS
 from fullconv.prediction import Prediction
 from fullconv.storage import Place, fetch, is_url, local_path, place
 from fullconv.twins import Twins, open_twins
@@ -40,6 +35,20 @@ class Loaded:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """How rasters are read.
+
+    Attributes:
+        bands: numbers of those that are red, green and blue, or the one that is grey; None is the
+            file's own, if there is no doubt.
+        limits: the values that become 0 and 255; None keeps values of 8 bits.
+    """
+
+    bands: tuple[int, ...] | None = None
+    limits: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Answering:
     """Photos in, files of answers out: the work that an engine does.
 
@@ -52,8 +61,11 @@ class Answering:
         device: "cpu", "cuda", ...
         threads: of the CPU, that one photo's network uses.
         memory: bytes that one photo's computation may take; None is half of what is free.
+        budget: for all that is computed at once, as the user said it; None is half of what is free.
         scales: at which each photo is answered, as it is and mirrored, to average the answers; ()
             is as it is only.
+        many: whether there are so many answers that a network prepared for them pays.
+        reading: of rasters.
     """
 
     model: str
@@ -64,7 +76,10 @@ class Answering:
     device: str = "cpu"
     threads: int = 1
     memory: int | None = None
+    budget: str | None = None
     scales: tuple[float, ...] = ()
+    many: bool = False
+    reading: Reading = Reading()
 
     @property
     def target(self) -> Place:
@@ -83,144 +98,107 @@ class Answering:
         torch.set_num_threads(self.threads)
         for kind in self.kinds:  # imported here, before several threads ask for them
             _ = writers[kind]
-        model = self._opened()
-        if self.job.inputs >= PAYS:  # of the whole job, so that all of its answers are alike
-            model.optimize()
+        twins = self._twins()
+        if self.many:  # of the whole job, so that all of its answers are alike
+            twins.optimize()
 
-    def _opened(self) -> Twins:
+    @contextmanager
+    def lent(self) -> Iterator[Model]:
+        """A model that no other thread uses meanwhile."""
+        with self._twins().lent() as model:
+            yield model
+
+    def plain(self) -> Model:
+        """A model of its own, that nothing is prepared in."""
+        return self._twins().plain()
+
+    def _twins(self) -> Twins:
         return open_twins(str(self._from_here(self.model)), self.job.model, self.device)
 
     def _from_here(self, path: str | Path) -> Path:
         # As the user wrote it, where that is right: messages tell it.
         return Path(path) if os.getcwd() == self.folder else Path(self.folder, path)
 
-    def read(self, item: Input) -> Loaded:
-        """The photo, from a file or a URL."""
+    def path_of(self, item: Input) -> Path:
+        """The input's file.
+
+        Raises:
+            ImageError: it lies behind a URL.
+        """
         own = local_path(item.where)
         if own is None:
+            raise ImageError(f"{item.where}: a {item.medium} is read from this machine only")
+        return self._from_here(own)
+
+    def read(self, item: Input) -> Loaded:
+        """The photo, from a file or a URL."""
+        if local_path(item.where) is None:
             content = fetch(item.where)
             return Loaded(decode_image(content, item.where), len(content))
-        path = self._from_here(own)
+        path = self.path_of(item)
         return Loaded(read_image(path), path.stat().st_size)
 
     def compute(self, loaded: Loaded) -> Prediction:
         """The model's answer."""
-        with self._opened().lent() as model:
-            if self.scales:
-                return averaged_answer(model, loaded.image, self.scales, self.memory)
-            scores = any(writers[kind].scores for kind in self.kinds)
-            return model.predict(loaded.image, memory=self.memory, scores=scores)
+        with self.lent() as model:
+            return self.answer(model, loaded.image)
+
+    def answer(self, model: Model, image: Image) -> Prediction:
+        """A model's answer to a photo or a frame."""
+        if self.scales:
+            return averaged_answer(model, image, self.scales, self.memory)
+        scores = any(writers[kind].scores for kind in self.kinds)
+        return model.predict(image, memory=self.memory, scores=scores)
 
     def write(self, item: Input, loaded: Loaded, answer: Prediction) -> Answer:
         """Put the answer's files into their places."""
-        target = self.target
-        files = {kind: file_name(kind, item.name) for kind in self.kinds}
+        target, files = self.target, files_of(item, self.kinds)
         for kind, name in files.items():
             target.write(name, writers[kind].encode(answer))
-        pixels = dict(zip(answer.classes, class_pixels(answer), strict=True))
         height, width = answer.labels.shape
-        key = self.job.key(item.id)
-        return Answer(
-            id=item.id,
-            path=item.where,
-            name=item.name,
-            key=key,
+        return self.record(
+            item,
             height=height,
             width=width,
             bytes=loaded.bytes,
             files=files,
-            pixels=pixels,
+            pixels=dict(zip(answer.classes, class_pixels(answer), strict=True)),
             note=answer.note,
+        )
+
+    def record(self, item: Input, **found: Any) -> Answer:
+        """What is known of an answered input.
+
+        Args:
+            item: the input.
+            found: the attributes of `Answer` that the answer tells.
+        """
+        return Answer(
+            id=item.id, path=item.where, name=item.name, key=self.job.key(item.id), **found
         )
 
     def failed(self, item: Input, error: Exception) -> Failure:
         """A record with the error's sentence."""
         if isinstance(error, FullconvError):
-            return Failure(item.id, item.where, str(error))
+            said = str(error)
+            return Failure(
+                item.id, item.where, said if item.where in said else f"{item.where}: {said}"
+            )
         if isinstance(error, MemoryError) or "not enough memory" in str(error):
             return Failure(item.id, item.where, f"{item.where}: there is not enough memory for it")
         what = f"{type(error).__name__}: {error}"
         return Failure(item.id, item.where, f"{item.where}: an error that nobody expected ({what})")
 
 
-def work_of(
-    model: Model,
-    path: str | Path,
-    inputs: Sequence[Input],
-    *,
-    out: str | Path,
-    kinds: Sequence[str] = ("labels", "overlay"),
-    shard: tuple[int, int] = (0, 1),
-    device: str = "cpu",
-    threads: int | None = None,
-    memory: str | None = None,
-    scales: Sequence[float] = (),
-) -> Answering:
-    """The work of answering some inputs with a model.
+def files_of(item: Input, kinds: Sequence[str]) -> dict[str, str]:
+    """Where the files of an input's answer lie below the place, by their kind.
 
-    Args:
-        model: opened from `path`.
-        path: a run folder, a .safetensors file or an exported one.
-        inputs: all of them, over all shards.
-        out: the folder or URL that the answers go to.
-        kinds: of files to write, as in `writers`.
-        shard: which part of the inputs, of how many parts.
-        device: "cpu", "cuda", ...
-        threads: of the CPU, for one photo; None is as many as PyTorch uses now. With fewer than
-            there are cores, several photos are computed at once.
-        memory: for all that is computed at once, such as "2GiB"; None is half of what is free.
-        scales: of averaged answers; () averages nothing.
-
-    Raises:
-        ConfigError: a size or scales that cannot be meant.
+    A raster has labels and areas, and polygons if they are asked for; a video has one of overlays.
     """
-    threads = threads or torch.get_num_threads()
-    options: dict[str, Any] = {"save": sorted(kinds)}
-    if scales:
-        check_scales(scales)
-        options["scales"] = list(scales)
-    job = Job(
-        model=file_fingerprint(path),
-        options=options,
-        classes=model.classes,
-        inputs=len(inputs),
-        ids=fingerprint(item.id for item in inputs),
-        shard=shard,
-        mine=len(share(inputs, shard)),
-    )
-    return Answering(
-        model=str(path),
-        out=str(out),
-        job=job,
-        kinds=tuple(kinds),
-        folder=os.getcwd(),
-        device=device,
-        threads=threads,
-        memory=_memory_of_each(memory, threads),
-        scales=tuple(scales),
-    )
-
-
-def areas(records: Iterable[Record], classes: Sequence[str]) -> bytes:
-    """areas.csv of some answers; failures have no row."""
-    answered = (one for one in records if isinstance(one, Answer))
-    rows = ((one.id, list(one.pixels.values())) for one in answered)
-    return "".join(csv_lines(rows, classes)).encode()
-
-
-def file_name(kind: str, name: str) -> str:
-    """Where the file of one kind of an answer lies, below the place."""
-    return f"{kind}/{name}{writers[kind].suffix}"
-
-
-def _memory_of_each(memory: str | None, threads: int) -> int | None:
-    """The memory for one photo, where several are computed at once; None is half of what is free.
-
-    Raises:
-        ConfigError: it is no size.
-    """
-    at_once = max(1, cores() // threads)
-    if memory is None and at_once == 1:
-        return None
-    whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)
-    return max(1, whole // at_once)
+    name = item.name
+    if item.medium == "video":
+        return {"video": f"video/{name}.mp4"}
+    if item.medium == "raster":
+        polygons = {"geojson": f"geojson/{name}.geojson"} if "geojson" in kinds else {}
+        return {"labels": f"labels/{name}.tif", "areas": f"areas/{name}.csv", **polygons}
+    return {kind: f"{kind}/{name}{writers[kind].suffix}" for kind in kinds}

@@ -1,189 +1,77 @@
-"""Many photos: each is answered once, whatever is killed in between, and every answer is found."""
+"""Many inputs: each is answered once, whatever is killed in between, and every answer is found."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from contextlib import closing, contextmanager
 
 import torch
 
-from fullconv.answering import Answering, areas, file_name
+from fullconv.answering import files_of
 from fullconv.engines import engines
-from fullconv.errors import ConfigError
+from fullconv.gathering import roots, write_gathered
 from fullconv.inputs import Input
 from fullconv.journal import Journal
-from fullconv.manifest import (
-    Answer,
-    Failure,
-    Job,
-    Record,
-    read_job,
-    read_jobs,
-    read_records,
-    write_job,
-    write_records,
-)
-from fullconv.naming import named, share
-from fullconv.storage import Folder, Place, local_path
-
-
-@dataclass(frozen=True)
-class Todo:
-    """What is to be done, and what was done before.
-
-    Attributes:
-        work: how.
-        inputs: all of this shard, named.
-        records: id -> what is known of it already.
-        engine: who does it.
-    """
-
-    work: Answering
-    inputs: tuple[Input, ...]
-    records: dict[str, Record]
-    engine: str = "local"
-
-    @property
-    def left(self) -> list[Input]:
-        """The inputs without a record."""
-        return [item for item in self.inputs if item.id not in self.records]
-
-    @property
-    def target(self) -> Place:
-        """Where the answers go."""
-        return self.work.target
-
-
-def plan(
-    work: Answering,
-    inputs: Sequence[Input],
-    *,
-    engine: str = "local",
-    retry_failed: bool = False,
-    fresh: bool = False,
-) -> Todo:
-    """Look at what lies at the place already, and find what is left to do.
-
-    Args:
-        work: how; its job says which shard.
-        inputs: all of them, over all shards.
-        engine: who will do it.
-        retry_failed: do again what failed before.
-        fresh: remove all former answers that the place's manifests name.
-
-    Raises:
-        ConfigError: the place holds answers of another model or other options.
-        UnknownNameError: nobody knows such an engine.
-    """
-    target, job = work.target, work.job
-    _ = engines[engine]
-    if fresh:
-        remove(target, job)
-    _refuse_others(target, job)
-    known = read_records(target, job) if read_job(target, job.shard) else {}
-    names = {one.id: one.name for one in known.values() if isinstance(one, Answer)}
-    mine = share(named(inputs, names), job.shard)
-    there = {kind: target.names(kind) for kind in work.kinds}
-    records = {
-        item.id: known[item.id]
-        for item in mine
-        if item.id in known and _counts(known[item.id], item, work, there, retry_failed)
-    }
-    return Todo(work, tuple(mine), records, engine)
+from fullconv.large import Progress, Steps, answered
+from fullconv.manifest import Answer, Failure, Record, write_job, write_records
+from fullconv.remaining import Todo, plan
+from fullconv.storage import Folder
 
 
 def answers(todo: Todo, stopped: Sequence[object] = ()) -> Iterator[Record]:
     """Answer what is left; each record is given once it is safe from any kill.
 
     Nothing else may work on the same shard at the same place meanwhile. When the iterator is
-    exhausted, manifest.jsonl, errors.jsonl and areas.csv are written, also where it was stopped.
+    exhausted, manifest.jsonl, errors.jsonl, areas.csv and what else is made of all answers are
+    written, also where it was stopped.
 
     Args:
         todo: from `plan`.
-        stopped: as soon as anything is in it, no further photo is begun.
+        stopped: as soon as anything is in it, no further photo is begun, and a raster or a video
+            is left as it is.
 
     Raises:
         OutputError: the answers cannot be written.
         ConfigError: another process works here.
     """
+    with closing(events(todo, stopped)) as found:
+        yield from (event for event in found if isinstance(event, Answer | Failure))
+
+
+def events(todo: Todo, stopped: Sequence[object] = ()) -> Steps:
+    """As `answers`, with what happens between the records of rasters and videos."""
     work, target = todo.work, todo.target
     records = dict(todo.records)
     with Journal(target, work.job) as journal, _threads_kept():
         write_job(target, work.job)
         _sweep(todo)
         try:
-            for record in engines[todo.engine](work, _until(stopped, todo.left)):
-                journal.add(record)
-                records[record.id] = record
-                yield record
+            for event in _all(todo, stopped):
+                if not isinstance(event, Progress):
+                    journal.add(event)
+                    records[event.id] = event
+                yield event
         finally:
             journal.flush()
             _sweep(todo)
         ordered = {item.id: records[item.id] for item in todo.inputs if item.id in records}
-        target.write(work.job.file("areas", ".csv"), areas(ordered.values(), work.job.classes))
+        whole = [(target, one) for one in ordered.values() if isinstance(one, Answer)]
+        write_gathered(target, work.job, whole)
         write_records(target, work.job, ordered)
 
 
-def remove(target: Place, job: Job) -> None:
-    """Remove a shard's answers, all that its manifest and journal name, and these."""
-    old = read_job(target, job.shard)
-    if old is None:
-        return
-    for answer in _answered(read_records(target, old).values()):
-        for name in answer.files.values():
-            target.remove(name)
-    write_records(target, old, {})
-    for name in old.files:
-        target.remove(name)
-
-
-def _refuse_others(target: Place, job: Job) -> None:
-    for other in read_jobs(target):
-        what = None
-        if other.model != job.model:
-            what = f"another model ({other.model}, now {job.model})"
-        elif other.options != job.options:
-            what = f"other options ({_told(other.options)}; now {_told(job.options)})"
-        elif (other.shard[1] == 1) != (job.shard[1] == 1):
-            what = "all inputs" if other.shard[1] == 1 else f"{other.shard[1]} shards"
-        elif other.shard[1] != job.shard[1]:
-            what = f"{other.shard[1]} shards instead of {job.shard[1]}"
-        if what:
-            raise ConfigError(
-                f"{target} holds the answers of {what}; choose another folder with --out, "
-                "or begin anew with --fresh"
-            )
-
-
-def _told(options: dict[str, Any]) -> str:
-    def value(one: Any) -> str:
-        return ",".join(map(str, one)) if isinstance(one, list) else str(one)
-
-    return ", ".join(f"{key} {value(one)}" for key, one in sorted(options.items()))
-
-
-def _counts(
-    record: Record,
-    item: Input,
-    work: Answering,
-    there: dict[str, set[str]],
-    retry_failed: bool,
-) -> bool:
-    """Whether an input need not be done again."""
-    if isinstance(record, Failure):
-        return not retry_failed
-    own = local_path(item.where)
-    changed = own is not None and own.is_file() and own.stat().st_size != record.bytes
-    whole = all(
-        record.files.get(kind) == file_name(kind, item.name)
-        and record.files[kind].partition("/")[2] in there[kind]
-        for kind in work.kinds
-    )
-    return whole and not changed and record.key == work.job.key(item.id)
-
-
-def _answered(records: Iterable[Record]) -> Iterator[Answer]:
-    return (one for one in records if isinstance(one, Answer))
+def _all(todo: Todo, stopped: Sequence[object]) -> Steps:
+    """The photos, several at once; then the rasters and videos, one by one."""
+    photos = [item for item in todo.left if item.medium == "photo"]
+    if photos:
+        yield from engines[todo.engine](todo.work, _until(stopped, photos))
+    large = [item for item in todo.left if item.medium != "photo"]
+    if large and not stopped:
+        todo.work.prepare()
+    for item in _until(stopped, large):
+        with closing(answered(todo.work, item, todo.fresh)) as steps:
+            for event in steps:
+                yield event
+                if stopped:
+                    return
 
 
 def _until(stopped: Sequence[object], inputs: Iterable[Input]) -> Iterator[Input]:
@@ -195,16 +83,17 @@ def _until(stopped: Sequence[object], inputs: Iterable[Input]) -> Iterator[Input
 
 def _sweep(todo: Todo) -> None:
     """Remove what a kill left half-written of this shard's files, and nothing of other shards'."""
-    target = todo.target
+    target, work = todo.target, todo.work
     if not isinstance(target, Folder):
         return
-    mine = set(todo.work.job.files)
-    mine |= {file_name(kind, item.name) for kind in todo.work.kinds for item in todo.inputs}
-    for folder in ("", *todo.work.kinds):
+    mine = {*work.job.files, work.job.file("areas", ".csv"), *roots(work.job)}
+    for item in todo.inputs:
+        mine |= set(files_of(item, work.kinds).values())
+    for folder in {name.rpartition("/")[0] for name in mine}:
         for name in target.names(folder):
             path = f"{folder}/".lstrip("/")
-            whole = path + name[1:-13]
-            if name.startswith(".") and name.endswith(".tmp") and whole in mine:
+            whole = {path + name[1:-13], path}  # a file of the shard's, or all of its own folder
+            if name.startswith(".") and name.endswith(".tmp") and mine & whole:
                 target.remove(path + name)
 
 
@@ -216,3 +105,6 @@ def _threads_kept() -> Iterator[None]:
     finally:
         if torch.get_num_threads() != before:
             torch.set_num_threads(before)
+
+
+__all__ = ["Progress", "Todo", "answers", "events", "plan"]

@@ -26,22 +26,40 @@ def contact_sheets(answers: Iterable[tuple[str, Prediction]]) -> Iterator[Sheet]
     Args:
         answers: name and answer of each photo; all of one model.
     """
-    cells: list[Sheet] = []
+    pairs: list[tuple[str, Sheet]] = []
     found: set[int] = set()
     for name, answer in answers:
-        cells.append(_cell(name, answer))
+        pairs.append((name, pair(answer)))
         found.update(np.unique(answer.labels).tolist())
         classes, palette = answer.classes, answer.palette
-        if len(cells) == PAGE:
-            yield _sheet(cells, sorted(found), classes, palette)
-            cells, found = [], set()
-    if cells:
-        yield _sheet(cells, sorted(found), classes, palette)
+        if len(pairs) == PAGE:
+            yield sheet(pairs, sorted(found), classes, palette)
+            pairs, found = [], set()
+    if pairs:
+        yield sheet(pairs, sorted(found), classes, palette)
 
 
-def _sheet(
-    cells: Sequence[Sheet], found: Sequence[int], classes: Sequence[str], palette: Palette
+def pair(answer: Prediction) -> Sheet:
+    """A small photo beside its answer; of all photos the same size."""
+    panels = [_fitted(answer.image), _fitted(answer.overlay(legend=False))]
+    return np.concatenate(panels, axis=1)
+
+
+def sheet(
+    pairs: Sequence[tuple[str, Sheet]],
+    found: Sequence[int],
+    classes: Sequence[str],
+    palette: Palette,
 ) -> Sheet:
+    """One sheet.
+
+    Args:
+        pairs: name of each photo, and its `pair`.
+        found: labels of the classes in the legend.
+        classes: names of all classes.
+        palette: their colours.
+    """
+    cells = [np.concatenate([picture, caption(name, picture.shape[1])]) for name, picture in pairs]
     columns = min(COLUMNS, len(cells))
     blank = np.full_like(cells[0], 255)
     filled = [*cells, *[blank] * (-len(cells) % columns)]
@@ -51,13 +69,6 @@ def _sheet(
     ]
     names, colors = [classes[label] for label in found], [palette[label] for label in found]
     return np.concatenate([*rows, legend(names, colors, rows[0].shape[1])])
-
-
-def _cell(name: str, answer: Prediction) -> Sheet:
-    """A photo beside its answer, over its name."""
-    panels = [_fitted(answer.image), _fitted(answer.overlay(legend=False))]
-    pair = np.concatenate(panels, axis=1)
-    return np.concatenate([pair, caption(name, pair.shape[1])])
 
 
 def _fitted(image: UInt8[np.ndarray, "H W 3"]) -> Sheet:

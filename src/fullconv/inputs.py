@@ -1,4 +1,4 @@
-"""What photos, folders, patterns, lists, manifests and URLs mean: inputs with an id each."""
+"""What files, folders, patterns, lists, manifests and URLs mean: inputs with an id each."""
 
 import glob
 import json
@@ -7,36 +7,43 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 from urllib.parse import urlsplit
 
 from fullconv.errors import ConfigError, ImageError
 from fullconv.images import SUFFIXES
 from fullconv.manifest import is_job
 from fullconv.storage import found, is_url, local_path
+from fullconv.videofile import SUFFIXES as VIDEOS
+from fullconv.videofile import is_video
+
+Medium = Literal["photo", "raster", "video"]
 
 
 @dataclass(frozen=True)
 class Input:
-    """One photo that is asked about.
+    """One photo, raster or video that is asked about.
 
     Attributes:
         id: what it is called in manifests; the same on every machine.
         where: its path or URL.
         name: of its answer's files, without suffix.
+        medium: which of the three it is; see `media`.
     """
 
     id: str
     where: str
     name: str = ""
+    medium: Medium = "photo"
 
 
 def gather(given: Iterable[str], outside: str | Path | None = None) -> list[Input]:
     """The photos that are meant, in order, each once.
 
     Args:
-        given: photos, folders (with all below them), patterns such as "new/*.jpg", URLs,
-            @LIST (a file of them, one a line; @- is standard input), and manifests: files that end
-            in .jsonl with {"id": ..., "path": ...} on each line.
+        given: photos and videos, folders (with all below them but what is hidden), patterns such as
+            "new/*.jpg", URLs, @LIST (a file of them, one a line; @- is standard input), and
+            manifests: files that end in .jsonl with {"id": ..., "path": ...} on each line.
         outside: a folder whose files are no inputs, since the answers go there.
 
     Raises:
@@ -55,7 +62,7 @@ def gather(given: Iterable[str], outside: str | Path | None = None) -> list[Inpu
                     "expected each id once"
                 )
     if not inputs:
-        raise ImageError("no photo was given, but such as lie where the answers go")
+        raise ImageError("all that was given lies where the answers go; choose another --out")
     return list(inputs.values())
 
 
@@ -68,9 +75,10 @@ def _meant(text: str) -> Iterator[Input]:
     elif own.suffix == ".jsonl" and own.is_file():
         yield from _manifest(own)
     elif own.is_dir():
-        inside = sorted(_photos(own))
+        inside = sorted(_pictures(own))
         if not inside:
-            raise ImageError(f"{own} holds no photo; expected {', '.join(SUFFIXES)}")
+            known = ", ".join((*SUFFIXES, *VIDEOS))
+            raise ImageError(f"{own} holds no photo or video; expected {known}")
         yield from (_input(str(path)) for path in inside)
     elif own.exists():
         yield _input(str(own))
@@ -79,24 +87,30 @@ def _meant(text: str) -> Iterator[Input]:
             path for path in glob.glob(str(own), recursive=True) if Path(path).is_file()
         )
         if not matches:
-            raise ImageError(f"{own}: no photo matches this pattern")
+            raise ImageError(f"{own}: no file matches this pattern")
         yield from map(_input, matches)
     else:
-        raise ImageError(f"{own}: there is no such photo or folder")
+        raise ImageError(f"{own}: there is no such photo, video or folder")
 
 
 def _input(where: str) -> Input:
     return Input(PurePosixPath(os.path.normpath(where).replace(os.sep, "/")).as_posix(), where)
 
 
-def _photos(folder: Path) -> Iterator[Path]:
-    """All photos below a folder, without those that are answers of ours."""
+def _pictures(folder: Path) -> Iterator[Path]:
+    """All photos and videos below a folder, without hidden ones and those that are answers."""
     for parent, folders, files in os.walk(folder):
         if Path(parent) != folder and any(map(is_job, files)):
             folders.clear()
             continue
-        paths = (Path(parent) / name for name in files)
-        yield from (p for p in paths if p.suffix.lower() in SUFFIXES and p.is_file())
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        paths = (Path(parent) / name for name in files if not name.startswith("."))
+        yield from (path for path in paths if _is_picture(path))
+
+
+def _is_picture(path: Path) -> bool:
+    suffix = path.suffix.lower()
+    return path.is_file() and (suffix in SUFFIXES or (suffix in VIDEOS and is_video(path)))
 
 
 def _behind(url: str) -> Iterator[Input]:

@@ -47,7 +47,7 @@ class Progress:
     Attributes:
         done: pixels that have their label, or have no data.
         pixels: all of them.
-        note: what the user should know, in a sentence; mostly "".
+        note: what the user should know now, in a sentence; mostly "".
     """
 
     done: int

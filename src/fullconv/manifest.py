@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fullconv.colors import Palette
 from fullconv.errors import DataError
 from fullconv.storage import Place
 
@@ -23,19 +24,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Answer:
-    """One input that was answered.
+    """One input that was answered: a photo, a raster or a video.
 
     Attributes:
         id: of the input.
         path: its path or URL.
         name: of its files.
         key: follows from id, model and options; equal keys mean equal answers.
-        height: of the photo, in pixels.
-        width: of the photo, in pixels.
-        bytes: of the photo's file.
+        height: of the photo, raster or frame, in pixels.
+        width: likewise.
+        bytes: of the input's file.
         files: kind -> path below the place.
-        pixels: class -> how many of the photo's it has.
-        note: what the user should know about how the photo was answered; "" where nothing is.
+        pixels: class -> how many it has; of a video, in all frames.
+        note: what the user should know about how it was answered; "" where nothing is.
     """
 
     id: str
@@ -51,8 +52,9 @@ class Answer:
 
     @property
     def areas(self) -> dict[str, float]:
-        """Class -> its share of the photo, in [0, 1]."""
-        return {name: count / (self.height * self.width) for name, count in self.pixels.items()}
+        """Class -> its share of the pixels that have a class, in [0, 1]."""
+        total = max(1, sum(self.pixels.values()))
+        return {name: count / total for name, count in self.pixels.items()}
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ class Job:
         ids: fingerprint of their ids.
         shard: (which, of how many); (0, 1) is the whole.
         mine: how many of the inputs are this shard's.
+        palette: the classes' colours.
     """
 
     model: str
@@ -88,6 +91,12 @@ class Job:
     ids: str
     shard: tuple[int, int] = (0, 1)
     mine: int = 0
+    palette: Palette = ()
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of files that are written of each answer."""
+        return tuple(self.options.get("save", ()))
 
     def key(self, one: str) -> str:
         """What the answer to the input `one` follows from, as one short word."""
@@ -101,9 +110,9 @@ class Job:
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of the files that tell of it, its journal's apart."""
+        """The names of the files that tell of it, but for its journal's."""
         manifests = [self.file(what, ".jsonl") for what in ("manifest", "errors")]
-        return (*manifests, self.file("areas", ".csv"), self.file("predict", ".json"))
+        return (*manifests, self.file("predict", ".json"))
 
 
 def is_job(name: str) -> bool:
@@ -146,18 +155,17 @@ def read_records(place: Place, job: Job) -> dict[str, Record]:
 
 def write_records(place: Place, job: Job, records: Mapping[str, Record]) -> None:
     """Write manifest and errors whole, in the order of `records`; the journal goes."""
-    write_manifest(place, list(records.values()), job)
+    write_manifest(place, job, list(records.values()))
     for name in journals(place, job):
         place.remove(name)
 
 
-def write_manifest(place: Place, records: Sequence[Record], job: Job | None = None) -> None:
-    """Write manifest and errors whole; without a job, those of all its shards together."""
-    manifest, errors = (
-        job.file(what, ".jsonl") if job else f"{what}.jsonl" for what in ("manifest", "errors")
-    )
+def write_manifest(place: Place, job: Job, records: Sequence[Record]) -> None:
+    """Write manifest and errors whole."""
     failures = [one for one in records if isinstance(one, Failure)]
-    place.write(manifest, b"".join(line_of(one) for one in records if isinstance(one, Answer)))
+    answers = [one for one in records if isinstance(one, Answer)]
+    place.write(job.file("manifest", ".jsonl"), b"".join(map(line_of, answers)))
+    errors = job.file("errors", ".jsonl")
     if failures:
         place.write(errors, b"".join(map(line_of, failures)))
     else:
@@ -199,6 +207,7 @@ def _job(place: Place, name: str) -> Job:
         if values.pop("format") != FORMAT:
             raise ValueError("of another version")
         values |= {key: tuple(values[key]) for key in ("classes", "shard")}
+        values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
         return Job(**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(

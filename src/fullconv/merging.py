@@ -4,8 +4,8 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fullconv.answering import areas
 from fullconv.errors import DataError
+from fullconv.gathering import write_gathered
 from fullconv.manifest import Answer, Failure, Job, Record, read_jobs, read_records, write_manifest
 from fullconv.naming import fingerprint
 from fullconv.storage import Folder, Place, place
@@ -25,7 +25,7 @@ class Part:
 
 
 def merge(outs: Sequence[str], target: str | None = None) -> list[Record]:
-    """Write one manifest, one list of errors and one areas.csv for several shards.
+    """Write one manifest, one list of errors, one areas.csv and the like for several shards.
 
     Args:
         outs: the places that their answers lie in; the answers stay there.
@@ -43,10 +43,13 @@ def merge(outs: Sequence[str], target: str | None = None) -> list[Record]:
     parts = [part for out in dict.fromkeys(outs) for part in parts_of(place(out))]
     check(parts)
     goal = place(target if target is not None else outs[0])
-    records = [moved(one, part.place, goal) for part in parts for one in part.records.values()]
-    records.sort(key=lambda record: record.id)
-    goal.write("areas.csv", areas(records, parts[0].job.classes))
-    write_manifest(goal, records)
+    found = [(part.place, one) for part in parts for one in part.records.values()]
+    found.sort(key=lambda lying: lying[1].id)
+    whole = replace(parts[0].job, shard=(0, 1))
+    answers = [(where, one) for where, one in found if isinstance(one, Answer)]
+    write_gathered(goal, whole, answers)
+    records = [moved(one, where, goal) for where, one in found]
+    write_manifest(goal, whole, records)
     return records
 
 

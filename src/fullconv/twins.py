@@ -45,6 +45,13 @@ class Twins:
         finally:
             self._idle.append(twin)
 
+    def plain(self) -> Model:
+        """Another one, for whoever needs it longer, that is not prepared for many answers."""
+        twin = self._twin()
+        if not isinstance(twin, Exported):
+            twin.network.quick = None
+        return twin
+
     def _twin(self) -> Model:
         model = self._model
         if isinstance(model, Exported):  # its engine allows several threads

@@ -1,7 +1,7 @@
 """A video in, a video of its answers out, frame by frame: memory does not grow with its length."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class Answered:
 
 def overlay_video(
     source: Path, target: Path, answer: Callable[[Frame], Prediction]
-) -> Iterator[Answered]:
+) -> Generator[Answered, None, None]:
     """Answer every frame of a video and write a video of the overlays, whole or not at all.
 
     All classes stand below the frames, where their legend is at most half as high as a frame.

@@ -26,6 +26,20 @@ if TYPE_CHECKING:
 Frame = UInt8[np.ndarray, "H W 3"]
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+# How files begin that hold moving pictures: where in the file, and what.
+_BEGINNINGS = (
+    (4, b"ftyp"),  # MP4, QuickTime
+    (4, b"moov"),  # the same without its first part, or with what is large before
+    (4, b"mdat"),
+    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
+    (8, b"AVI "),
+    (0, b"\x00\x00\x01\xba"),  # MPEG
+    (0, b"\x30\x26\xb2\x75"),  # WMV
+)
+# What MP4's container also holds: photos (HEIC, AVIF) and music.
+_OTHERS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"M4A ", b"M4B ")
+_PACKET = 188  # bytes of MPEG's transport stream, each of which begins with this
+_SYNC = 0x47
 # The only containers ever opened; playlists, which name other files, are none of them.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
 _ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this PyAV was built with
@@ -50,6 +64,22 @@ class Facts:
     rate: float
     seconds: float | None
     sound: bool
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file begins as videos do. No photo does, no music, and no program (".ts") either.
+
+    Of a file that cannot be opened, its name tells.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PACKET + 1)
+    except OSError:
+        return path.suffix.lower() in SUFFIXES
+    if head[4:8] == b"ftyp" and head[8:12] in _OTHERS:
+        return False
+    stream = len(head) > _PACKET and head[0] == head[_PACKET] == _SYNC
+    return stream or any(head[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
 
 
 def read_facts(path: Path) -> Facts:

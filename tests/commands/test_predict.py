@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fullconv.commands import run
-from fullconv.commands.predict import SAVE
+from fullconv.commands._predict_options import SAVE
 from fullconv.writers import writers
 from photos import content, write_model, write_photos
 
@@ -33,7 +33,7 @@ def test_the_same_command_goes_on_and_does_nothing_twice(here, capsys):
     before = content(here / "out")
     assert predict("photos", "--out", "out", "--json", "-") == 0
     text = capsys.readouterr().out
-    assert "5 of 5 photos are done already in out" in text and content(here / "out") == before
+    assert "already in out: 5 photos, 0 failed" in text and content(here / "out") == before
     values = json.loads(text[text.index("{\n") :])
     assert len(values["answers"]) == 5
     assert sum(values["answers"][0]["areas"].values()) == pytest.approx(1)
@@ -115,7 +115,7 @@ def test_a_video_becomes_a_video_and_is_not_made_twice(here, capsys):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         container.mux(stream.encode(None))
     assert predict("clip.bin", "photos", "--out", "out") == 0
-    assert "6 frames -> out/video/clip.mp4" in capsys.readouterr().out
+    assert "6 frames in out/video/clip.mp4" in capsys.readouterr().out
     before = (here / "out/video/clip.mp4").stat().st_mtime_ns
     assert predict("clip.bin", "photos", "--out", "out") == 0
     assert (here / "out/video/clip.mp4").stat().st_mtime_ns == before

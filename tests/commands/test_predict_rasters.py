@@ -33,8 +33,11 @@ def test_a_geotiff_among_photos(model, tmp_path):
     assert sorted(os.listdir(out / "labels")) == ["land.tif", "photo-000.png", "photo-001.png"]
     assert (read(out / "labels" / "land.tif") == whole(open_model(model), values)).all()
     assert os.listdir(out / "areas") == ["land.csv"] and (out / "geojson" / "land.geojson").exists()
-    (raster,) = json.loads(told.read_text())["rasters"]
-    assert raster["raster"].endswith("in/land.tif") and sum(raster["areas"].values()) == 150 * 190
+    assert [one["name"] for one in json.loads(told.read_text())["answers"]] == [
+        *("land", "photo-000", "photo-001")
+    ]
+    raster = json.loads((out / "manifest.jsonl").read_text().splitlines()[0])
+    assert raster["id"].endswith("in/land.tif") and sum(raster["pixels"].values()) == 150 * 190
 
 
 def test_one_raster_may_get_its_name(model, tmp_path):
@@ -53,7 +56,7 @@ def test_one_raster_may_get_its_name(model, tmp_path):
         (("--bands", "5,1,x"), "--bands 5,1,x: expected one or three"),
         (("--bands", "9,1,2"), "there is no band 9"),
         (("--bands", "1,2,3", "--range", "9"), "--range 9: expected two numbers"),
-        (("--bands", "1,2,3", "--tta"), "leave --tta and --engine out"),
+        (("--bands", "1,2,3", "--tta"), "at its own size; leave --tta out"),
         (("--bands", "1,2,3", "--memory", "1MiB"), "give it more"),
     ],
 )

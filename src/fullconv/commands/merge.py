@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from fullconv.commands._answering import counted, medium_of
 from fullconv.commands._options import Json
 from fullconv.commands._show import say, write_json
 
@@ -18,17 +19,18 @@ def command(
     ] = None,
     json: Json = None,
 ) -> None:
-    """Check that every input is there exactly once; write manifest.jsonl, areas.csv for all."""
-    from fullconv.manifest import Failure
+    """Check that every input is there exactly once; write the lists, and what is made of all.
+
+    These are manifest.jsonl, errors.jsonl, areas.csv, coco.json and contact-sheets/.
+    """
+    from fullconv.manifest import Answer, Failure
     from fullconv.merging import merge
 
     records = merge(outs, out)
     failed = [one.error for one in records if isinstance(one, Failure)]
     where = out or outs[0]
-    say(
-        f"{len(records) - len(failed)} photos, {len(failed)} failed, each once -> "
-        f"{where}/manifest.jsonl, areas.csv"
-    )
+    done = counted(medium_of(one) for one in records if isinstance(one, Answer))
+    say(f"{done}, {len(failed):,} failed, each once -> {where}/manifest.jsonl, areas.csv")
     if failed:
         say(f"what failed  {where}/errors.jsonl; fullconv predict ... --retry-failed")
-    write_json(json, {"folder": where, "photos": len(records) - len(failed), "failed": failed})
+    write_json(json, {"folder": where, "answers": len(records) - len(failed), "failed": failed})

@@ -1,18 +1,22 @@
 """The answer as COCO's annotations: one for each class that occurs, as compressed run lengths.
 
 Run lengths hold any region exactly; COCO's polygons know no holes. A category's id is the class's
-label, so that it is the same number as in the labels' PNG.
+label, so that it is the same number as in the labels' PNG. Each photo has a file, so that no answer
+waits for another; one file of all of them is what COCO's tools expect.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from fullconv.colors import Palette
 from fullconv.labels import VOID
 from fullconv.prediction import Prediction
-from fullconv.writers import Writer, writers
+from fullconv.writers import Kept, Together, Writer, writers
+
+Entry = Mapping[str, object]
 
 
 def encode(answer: Prediction) -> bytes:
@@ -22,7 +26,7 @@ def encode(answer: Prediction) -> bytes:
         {
             "images": [{"id": 1, "file_name": "", "height": height, "width": width}],
             "annotations": list(_annotations(answer.labels)),
-            "categories": [{"id": k, "name": name} for k, name in enumerate(answer.classes)],
+            "categories": _categories(answer.classes),
         }
     )
 
@@ -33,16 +37,60 @@ def gathered(parts: Iterable[tuple[str, bytes]]) -> bytes:
     Args:
         parts: of each photo its file's name, and what `encode` gave; all of one model.
     """
-    images: list[Mapping[str, object]] = []
-    annotations: list[Mapping[str, object]] = []
-    categories: object = []
-    for number, (name, content) in enumerate(parts, 1):
-        part = json.loads(content)
-        images.append(part["images"][0] | {"id": number, "file_name": name})
-        for one in part["annotations"]:
-            annotations.append(one | {"id": len(annotations) + 1, "image_id": number})
-        categories = part["categories"]
-    return _dumped({"images": images, "annotations": annotations, "categories": categories})
+    found = [(name, json.loads(content)) for name, content in parts]
+    images = [
+        part["images"][0] | {"id": number, "file_name": name}
+        for number, (name, part) in enumerate(found, 1)
+    ]
+    categories = found[0][1]["categories"] if found else []
+    answers = (part["annotations"] for _, part in found)
+    return b"".join(_pieces(images, answers, categories))
+
+
+def together(
+    kept: Sequence[Kept], classes: Sequence[str], palette: Palette
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """One file of many photos, whatever the order they come in: `file_name` is a photo's path.
+
+    A photo's number is its id where all ids are whole numbers, as in a manifest that was made of a
+    COCO file; else its place among the sorted ids.
+    """
+    del palette  # COCO's categories have no colours
+    ordered = sorted(kept, key=lambda one: one[0].id)
+    numbers: Sequence[int] = range(1, len(ordered) + 1)
+    if all(_is_number(answer.id) for answer, _ in ordered):
+        ordered.sort(key=lambda one: int(one[0].id))
+        numbers = [int(answer.id) for answer, _ in ordered]
+    images = [
+        {"id": number, "file_name": one.path, "height": one.height, "width": one.width}
+        for number, (one, _) in zip(numbers, ordered, strict=True)
+    ]
+    answers = (json.loads(read())["annotations"] for _, read in ordered)
+    yield "", _pieces(images, answers, _categories(classes))
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is a whole number as it is written: two such texts are two numbers."""
+    return text.isascii() and text.isdecimal() and str(int(text)) == text
+
+
+def _categories(classes: Sequence[str]) -> list[Entry]:
+    return [{"id": label, "name": name} for label, name in enumerate(classes)]
+
+
+def _pieces(
+    images: Sequence[Entry], answers: Iterable[Sequence[dict[str, object]]], categories: object
+) -> Iterator[bytes]:
+    """The file, one image or annotation a line; one photo's annotations are in memory at a time."""
+    yield b'{"images":[' + b",".join(b"\n" + _dumped(image).rstrip() for image in images)
+    yield b'],\n"annotations":['
+    number = 0
+    for image, annotations in zip(images, answers, strict=True):
+        for one in annotations:
+            number += 1
+            line = _dumped(one | {"id": number, "image_id": image["id"]}).rstrip()
+            yield (b"," if number > 1 else b"") + b"\n" + line
+    yield b'],\n"categories":' + _dumped(categories).rstrip() + b"}\n"
 
 
 def _annotations(labels: UInt8[np.ndarray, "H W"]) -> Iterator[dict[str, object]]:
@@ -103,9 +151,15 @@ def _box(mask: np.ndarray) -> list[int]:
 
 
 def _dumped(value: object) -> bytes:
-    return (json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n").encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":")) + "\n"
+    return text.encode("utf-8", "backslashreplace")  # names of files need not be UTF-8
 
 
 writers.register("coco")(
-    Writer(".json", encode, "COCO annotations: each class that occurs, as compressed run lengths")
+    Writer(
+        ".json",
+        encode,
+        "COCO annotations: each class that occurs, as compressed run lengths",
+        together=Together("coco.json", together),
+    )
 )

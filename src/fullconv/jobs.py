@@ -1,0 +1,109 @@
+"""A job out of what a user asks for: its options, and what each answer may take of the machine."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fullconv.answering import Answering, Reading
+from fullconv.averaging import check_scales
+from fullconv.engines.local import cores
+from fullconv.identity import file_fingerprint
+from fullconv.inputs import Input
+from fullconv.manifest import Job
+from fullconv.memory import SHARE, free_memory, parse_memory
+from fullconv.model import Model
+from fullconv.naming import fingerprint, share
+from fullconv.optimizing import PAYS
+
+_AS_IT_IS = Reading()
+
+
+def work_of(
+    model: Model,
+    path: str | Path,
+    inputs: Sequence[Input],
+    *,
+    out: str | Path,
+    kinds: Sequence[str] = ("labels", "overlay"),
+    shard: tuple[int, int] = (0, 1),
+    device: str = "cpu",
+    threads: int | None = None,
+    memory: str | None = None,
+    scales: Sequence[float] = (),
+    reading: Reading = _AS_IT_IS,
+) -> Answering:
+    """The work of answering some inputs with a model.
+
+    Args:
+        model: opened from `path`.
+        path: a run folder, a .safetensors file or an exported one.
+        inputs: all of them, over all shards.
+        out: the folder or URL that the answers go to.
+        kinds: of files to write, as in `writers`.
+        shard: which part of the inputs, of how many parts.
+        device: "cpu", "cuda", ...
+        threads: of the CPU, for one photo; None is as many as PyTorch uses now. With fewer than
+            there are cores, several photos are computed at once.
+        memory: for all that is computed at once, such as "2GiB"; None is half of what is free.
+        scales: of averaged answers; () averages nothing.
+        reading: of rasters.
+
+    Raises:
+        ConfigError: a size or scales that cannot be meant.
+    """
+    threads = threads or torch.get_num_threads()
+    if scales:
+        check_scales(scales)
+    media = [item.medium for item in inputs]
+    job = Job(
+        model=file_fingerprint(path),
+        options=_options(kinds, scales, reading),
+        classes=model.classes,
+        inputs=len(inputs),
+        ids=fingerprint(item.id for item in inputs),
+        shard=shard,
+        mine=len(share(inputs, shard)),
+        palette=model.palette,
+    )
+    return Answering(
+        model=str(path),
+        out=str(out),
+        job=job,
+        kinds=tuple(kinds),
+        folder=os.getcwd(),
+        device=device,
+        threads=threads,
+        memory=_memory_of_each(memory, threads),
+        budget=memory,
+        scales=tuple(scales),
+        many=media.count("photo") >= PAYS or "video" in media,
+        reading=reading,
+    )
+
+
+def _options(kinds: Sequence[str], scales: Sequence[float], reading: Reading) -> dict[str, Any]:
+    """All that answers follow from, beside input and model."""
+    options: dict[str, Any] = {"save": sorted(kinds)}
+    if scales:
+        options["scales"] = list(scales)
+    if reading.bands:
+        options["bands"] = list(reading.bands)
+    if reading.limits:
+        options["range"] = list(reading.limits)
+    return options
+
+
+def _memory_of_each(memory: str | None, threads: int) -> int | None:
+    """The memory for one photo, where several are computed at once; None is half of what is free.
+
+    Raises:
+        ConfigError: it is no size.
+    """
+    at_once = max(1, cores() // threads)
+    if memory is None and at_once == 1:
+        return None
+    whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)
+    return max(1, whole // at_once)

@@ -1,0 +1,52 @@
+"""What follows from what a user asks for."""
+
+import pytest
+import torch
+
+from fullconv.answering import Reading
+from fullconv.exported import open_model
+from fullconv.inputs import Input
+from fullconv.jobs import work_of
+from fullconv.optimizing import PAYS
+from photos import write_model
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    return write_model(tmp_path_factory.mktemp("model") / "model.safetensors")
+
+
+def test_a_key_follows_from_input_model_and_options(path):
+    model, inputs = open_model(path), [Input("a", "a.png")]
+
+    def key(one="a", **options):
+        return work_of(model, path, inputs, out="out", **options).job.key(one)
+
+    bands, limits = Reading((4, 1, 2)), Reading(None, (0.0, 9.0))
+    keys = [key(), key("b"), key(kinds=("labels",)), key(scales=(1.0, 2.0))]
+    keys += [key(reading=bands), key(reading=limits)]
+    assert len(set(keys)) == 6
+    same = {"out": "elsewhere", "threads": 7, "memory": "1GiB", "shard": (1, 2)}
+    assert work_of(model, path, inputs, **same).job.key("a") == keys[0]
+
+
+def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
+    monkeypatch.setattr("fullconv.jobs.cores", lambda: 8)
+    model = open_model(path)
+    assert work_of(model, path, [], out="o", threads=2, memory="1GiB").memory == 2**28
+    assert work_of(model, path, [], out="o", threads=8, memory="1GiB").memory == 2**30
+    assert work_of(model, path, [], out="o", threads=8).memory is None
+    assert torch.get_num_threads() == work_of(model, path, [], out="o").threads
+
+
+def test_many_answers_or_a_video_are_prepared_for(path):
+    model = open_model(path)
+    photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
+
+    def many(inputs, **options):
+        return work_of(model, path, inputs, out="o", **options).many
+
+    assert many(photos) and not many(photos[1:])
+    assert many(photos, shard=(0, 9)), "as in all other shards"
+    assert many([Input("v", "v.mp4", medium="video")])
+    assert not many([Input(str(n), f"{n}.tif", medium="raster") for n in range(PAYS)])
