@@ -169,7 +169,7 @@ def test_nothing_executes_what_a_file_says(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_only_images_knows_pil_and_only_commands_print(path):
     text = path.read_text()
-    if room(path) != "images":
+    if room(path) != "images":  # the folder: its files part reading from refusing and writing
         assert "from PIL" not in text and "import PIL" not in text
     if room(path) != "commands":
         assert not any(function == "print" for function, _ in calls(path))
