@@ -112,6 +112,27 @@ def test_what_is_lost_is_said_with_its_number():
     assert any("FCN-32s cannot exceed 0.0 % on pole" in line for line in advice.sentences())
 
 
+def test_few_lost_classes_are_named_and_many_counted():
+    def said(number):
+        labels = np.zeros((96, 96), np.uint8)
+        for label in range(1, number + 1):
+            labels[:, 8 * label] = label
+        names = ["road", *(f"pole{label}" for label in range(1, number + 1))]
+        return next(
+            line for line in advise([labels], names).sentences() if "FCN-32s cannot" in line
+        )
+
+    assert said(4).count("pole") == 4 and "more" not in said(4)
+    assert said(6).count("pole") == 3 and said(6).endswith("; 3 more stay below 60.0 %")
+
+
+def test_a_large_background_is_no_reason_for_smaller_photos():
+    sky = np.zeros((500, 500), np.uint8)
+    assert any("in part" in line for line in advise([sky], ["sky"]).sentences())
+    for name in ("background", "_background_"):
+        assert not any("in part" in line for line in advise([sky], [name]).sentences())
+
+
 def test_the_field_is_that_of_vggs_fc7():
     architecture = Architecture(name="fcn8s-vgg16", classes=2, width=0.02)
     normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))

@@ -24,6 +24,7 @@ MOST_MASKS = 200
 MOST_PIXELS = 20_000_000  # of all masks looked at: some seconds of work
 FIELD = 404  # pixels that fc7 of VGG sees; `fullconv inspect` derives it
 ENOUGH = 0.85  # a mean IU within reach from which a finer stride brings little
+NAMED = 4  # classes of which a sentence says what they lose
 LOST = 0.6  # an IU that no training can exceed, below which a class counts as lost
 
 
@@ -147,13 +148,19 @@ def _lost(advice: Advice, stride: int) -> str:
     lost = [int(label) for label in np.argsort(iu, stable=True) if iu[label] < LOST]
     if not lost:
         return ""
-    shown = ", ".join(f"{percent(iu[label])} on {advice.classes[label]}" for label in lost[:3])
-    more = f", and {percent(LOST)} on {len(lost) - 3} more" if len(lost) > 3 else ""
+    first = lost if len(lost) <= NAMED else lost[: NAMED - 1]
+    shown = ", ".join(f"{percent(iu[label])} on {advice.classes[label]}" for label in first)
+    left = len(lost) - len(first)
+    more = f"; {left} more stay below {percent(LOST)}" if left else ""
     return f"FCN-{stride}s cannot exceed {shown}{more}"
 
 
 def _large(advice: Advice) -> list[str]:
-    wide = [name for label, name in enumerate(advice.classes) if advice.usual_size(label) > FIELD]
+    wide = [
+        name
+        for label, name in enumerate(advice.classes)
+        if advice.usual_size(label) > FIELD and name.strip("_").casefold() != "background"
+    ]
     if not wide:
         return []
     return [

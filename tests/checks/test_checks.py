@@ -1,3 +1,4 @@
+import io
 import shutil
 from collections import Counter
 from dataclasses import replace
@@ -24,8 +25,9 @@ from fullconv.checks._encoding import encodings
 from fullconv.checks._finding import parted
 from fullconv.checks._samples import scan_sample
 from fullconv.checks._scan import fringe
+from fullconv.checks._thumbnails import thumbnails
 from fullconv.errors import DataError
-from fullconv.formats import Pair
+from fullconv.formats import Pair, open_data
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +240,54 @@ def test_the_dummies_of_a_secret_test_are_one_note(fresh):
     assert examine(str(made.folder), workers=1).findings == ()
 
 
+COLORS = np.array([[0, 0, 0], [255, 255, 255], [0, 255, 255], [90, 9, 0]], np.uint8)
+
+
+def test_black_and_white_are_colours_where_colours_are_declared(fresh):
+    made = fresh("folders")
+    lines = [f"{name} #{bytes(color).hex()}" for name, color in zip("abcd", COLORS, strict=True)]
+    (made.folder / "classes.txt").write_text("\n".join(lines))
+    for number, (split, index) in enumerate(made.every()):
+        raw = load(made.mask(split, index)) % 4
+        raw = raw % 2 if number < 8 else raw  # black and white only
+        Image.fromarray(COLORS[raw]).save(made.mask(split, index))
+    found = examine(str(made.folder), workers=1)
+    assert found.findings == ()
+    assert encodings(found.survey) == {"RGB-coded": 20}
+    drawn = sum(
+        np.bincount(sample.labels.ravel(), minlength=4) for sample in open_data(made.folder)
+    )
+    assert found.survey.pixels().tolist() == drawn.tolist()
+
+
+def test_grey_numbers_stored_as_colours_are_numbers(fresh):
+    made = fresh("folders")
+    for split, index in made.every():
+        Image.open(made.mask(split, index)).convert("RGB").save(made.mask(split, index))
+    found = examine(str(made.folder), workers=1)
+    assert found.findings == ()
+    assert encodings(found.survey) == {"grey indices": 20}
+
+
+def test_a_class_called_void_is_a_note(fresh):
+    made = fresh("folders")
+    (made.folder / "classes.txt").write_text("void\nroad\ntree\ncar\n")
+    (finding,) = examine(str(made.folder), workers=1).findings
+    assert (finding.code, finding.severity, finding.file) == ("void-class", "note", "void")
+    (made.folder / "classes.txt").write_text("0 __ignore__\n1 road\n2 tree\n3 car\n")
+    assert examine(str(made.folder), workers=1).findings == ()
+
+
+def test_what_is_alike_is_shown_side_by_side(fresh):
+    made = fresh("folders")
+    SEEDS["nearly the same photo in train and val"][0](made)
+    found = examine(str(made.folder), workers=1)
+    ((caption, pictures),) = thumbnails(found.survey, found.findings)
+    assert caption == "images/val/fotö_015.jpg and images/train/fotö_003.jpg"
+    one, other = (np.array(Image.open(io.BytesIO(content)), float).mean(2) for content in pictures)
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
+
+
 def test_label_ids_of_cityscapes_are_named(fresh):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text("".join(f"class {i}\n" for i in range(19)))
@@ -251,6 +301,7 @@ def test_label_ids_of_cityscapes_are_named(fresh):
 def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
     (finding,) = examine(str(shared("camvid"))).findings
     assert finding.severity == "warning"
+    assert "0016E5_07959" in finding.file and "0016E5_07920" in finding.other
     for part in ("0016E5", "07959 to 08159", "07920 before", "08190.. after", "one short stretch"):
         assert part in finding.found
     # 305 of 468 photos are of that clip: whole clips leave too few to train on.

@@ -67,7 +67,9 @@ def test_json_has_all_of_it(photos, capsys):
     assert check(photos, "--json", "-") == 4
     values = json.loads(capsys.readouterr().out)
     assert len(values["findings"]) == 8
-    assert {"code", "severity", "file", "found", "expected", "remedy"} == set(values["findings"][0])
+    assert {"code", "severity", "file", "found", "expected", "remedy", "other"} == set(
+        values["findings"][0]
+    )
     assert [one["name"] for one in values["classes"]] == ["background", "road", "tree", "car"]
     assert set(values["advice"]["bounds"]) == {"fcn32s", "fcn16s", "fcn8s", "fcn4s"}
 

@@ -18,6 +18,8 @@ class Finding:
         found: what is there.
         expected: what was expected instead.
         remedy: the command or the setting that mends it.
+        other: another file that it is about, such as the first of two that are equal; "" where
+            there is none.
     """
 
     code: str
@@ -26,6 +28,7 @@ class Finding:
     found: str
     expected: str
     remedy: str
+    other: str = ""
 
 
 def parted(sentence: str) -> tuple[str, str, str]:

@@ -55,6 +55,7 @@ TITLES: Mapping[str, str] = {
     "tiny": "Very small photos",
     "too-large": "Very large photos",
     "unreadable": "Files that may not be read",
+    "void-class": "Classes that are called void",
     "value-outside": "Values that are no class",
     "wrong-suffix": "Names that say another format",
 }

@@ -66,14 +66,16 @@ def _resolve(found: Survey, stock: Inventory) -> None:
     def values(path: Path) -> np.ndarray:
         return np.array([[*usable[path].counts]])
 
+    table = None
     try:
         if not usable and stock.declared is None and stock.layout == "folders":
             raise DataError("no mask can be read, so that the classes are not known")
         found.classes, found.palette, table = stock.resolve([*usable], values)
     except DataError as error:
         found.refusal = str(error)
-        return
-    if stock.read:
+    if not (table and table.colors):  # then a grey that is stored as a colour is a number
+        found.items = [replace(item, mask=item.mask.as_numbers()) for item in found.items]
+    if stock.read and not found.refusal:
         _take_labels(found, stock.read)
     elif table:
         _apply(found, table)

@@ -3,7 +3,7 @@
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 
@@ -71,6 +71,13 @@ class MaskFacts:
     fringe: float = 0.0
     fault: Fault | None = None
 
+    def as_numbers(self) -> "MaskFacts":
+        """The same, where its colours are all grey and stand for numbers."""
+        if not all(isinstance(value, tuple) and len({*value}) == 1 for value in self.counts):
+            return self
+        counts = self.counts.items()
+        return replace(self, counts={v[0]: n for v, n in counts if isinstance(v, tuple)})
+
     @property
     def colored(self) -> bool:
         """Whether it shows its classes as colours."""
@@ -104,9 +111,8 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
         raw = read_mask(path, photo)
     except DataError as error:
         return MaskFacts(path, header=header, fault=_fault(error, path))
-    if raw.ndim == 3 and (raw == raw[..., :1]).all():
-        raw = raw[..., 0]
-    return MaskFacts(path, header, count(raw), fringe(raw) if raw.ndim == 2 else 0.0)
+    grey = raw if raw.ndim == 2 else raw[..., 0] if (raw == raw[..., :1]).all() else None
+    return MaskFacts(path, header, count(raw), 0.0 if grey is None else fringe(grey))
 
 
 def is_jpeg(header: Header | None) -> bool:

@@ -118,10 +118,14 @@ class Survey:
         folder = self.inventory.folder if self.inventory else Path(self.source)
         return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
+    def within(self, text: str) -> str:
+        """A sentence in which paths are as the user finds them: within the data set."""
+        return text.replace(f"{self.inventory.folder}/", "") if self.inventory else text
+
     def about(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
         """A finding of severity "error"; `warn` and `tell` make it less."""
         where = self.shown(file) if isinstance(file, Path) else file
-        return Finding(code, "error", where, found, expected, remedy)
+        return Finding(code, "error", where, self.within(found), expected, remedy)
 
     def warn(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
         """A finding of severity "warning"."""

@@ -19,14 +19,19 @@ Drawn = Callable[[], UInt8[np.ndarray, "H W 3"]]
 
 
 def thumbnails(survey: Survey, found: Sequence[Finding]) -> list[tuple[str, list[bytes]]]:
-    """The photo and the mask of the first files that findings name, as JPEG."""
+    """The photo and the mask of the first files that findings name, or two photos, as JPEG."""
     by_file: dict[str, Item] = {}
     for item in survey.items:
         by_file[survey.shown(item.photo.path)] = by_file[survey.shown(item.mask.path)] = item
     pictures: list[tuple[str, list[bytes]]] = []
-    for file in [finding.file for finding in found if finding.file in by_file]:
-        if len(pictures) < MOST_PICTURES and (drawn := [*_pair(survey, by_file[file])]):
-            pictures.append((file, drawn))
+    for one in [finding for finding in found if finding.file in by_file]:
+        if len(pictures) == MOST_PICTURES:
+            break
+        drawn = [*_pair(survey, by_file[one.file])]
+        if one.other in by_file:  # two photos side by side say more than one and its mask
+            drawn = drawn[:1] + [*_pair(survey, by_file[one.other])][:1]
+        if drawn:
+            pictures.append((" and ".join(filter(None, (one.file, one.other))), drawn))
     return pictures
 
 

@@ -8,6 +8,7 @@ from fullconv.checks._survey import Survey
 
 RARE_PIXELS = 0.001  # share of all labelled pixels
 RARE_IMAGES = 0.05  # share of all images
+VOID_NAMES = ("void", "ignore", "ignored", "unlabelled", "unlabeled")
 
 
 @checks.register("classes")
@@ -15,6 +16,7 @@ def classes(survey: Survey) -> Iterator[Finding]:
     """One finding a class, at most."""
     if not survey.classes or not survey.items:
         return
+    yield from _void(survey)
     pixels, images = survey.pixels(), survey.images()
     few = max(2.0, RARE_IMAGES * len(survey.items))
     by_split = {split: survey.images(split) for split in survey.splits}
@@ -25,7 +27,7 @@ def classes(survey: Survey) -> Iterator[Finding]:
             yield survey.warn(
                 "class-unused",
                 name,
-                f"class {label} is in none of the {len(survey.items)} masks",
+                f"no pixel of class {label} in any mask",
                 "some pixels of every declared class",
                 "take it out of the declared classes, or add photos of it: its IU is no number",
             )
@@ -54,4 +56,17 @@ def classes(survey: Survey) -> Iterator[Finding]:
                 f"{len(survey.items)} images",
                 f"more than {100 * RARE_PIXELS:.1f} % or {100 * RARE_IMAGES:.0f} % of the images",
                 "add photos of it, or weigh the classes; the table shows the weights",
+            )
+
+
+def _void(survey: Survey) -> Iterator[Finding]:
+    for label, name in enumerate(survey.classes):
+        if name.casefold() in VOID_NAMES:
+            yield survey.tell(
+                "void-class",
+                name,
+                f"class {label}, which is trained and counted like the others",
+                "a name for what should be answered",
+                "if its pixels should count nowhere, call it __ignore__ where the classes are "
+                "declared",
             )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -115,10 +115,12 @@ def _surrounded(
         )
     else:
         found = f"{what} frames of clip {name} ({here}), between which lie frames of train"
-    yield survey.warn(
+    beside = min(train, key=lambda place: abs(place - inside[0]))
+    finding = survey.warn(
         "neighbouring-frames",
-        str(first.item.photo.path.parent.name),
+        first.item.photo.path,
         found,
         "whole clips in one split: neighbouring frames show nearly the same, which flatters scores",
         f"{remedy}, or read its scores as those of one scene",
     )
+    yield replace(finding, other=survey.shown(frames[beside].item.photo.path))

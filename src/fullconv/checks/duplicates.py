@@ -1,6 +1,7 @@
 """The same photo twice, or nearly: worst where one of the two is in train and the other in val."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import UInt8, UInt64
@@ -40,7 +41,7 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
             copies.add(place)
             yield _in_both(survey, first, item)
     for one, other in _near(items, copies):
-        yield survey.warn(
+        finding = survey.warn(
             "near-duplicate",
             other.photo.path,
             f"looks like {survey.shown(one.photo.path)}, which is in {one.split}; this one is in "
@@ -48,19 +49,21 @@ def duplicates(survey: Survey) -> Iterator[Finding]:
             "different scenes in different splits",
             "move both to one split",
         )
+        yield replace(finding, other=survey.shown(one.photo.path))
 
 
 def _same(survey: Survey, first: Item, item: Item) -> Finding:
     apart = first.split != item.split
     make = survey.about if apart else survey.warn
     where = f", which is in {first.split}; this one is in {item.split}" if apart else ""
-    return make(
+    finding = make(
         "duplicate",
         item.photo.path,
         f"the same picture as {survey.shown(first.photo.path)}{where}",
         "each photo once",
         "remove one of the two",
     )
+    return replace(finding, other=survey.shown(first.photo.path))
 
 
 def _in_both(survey: Survey, first: Item, item: Item) -> Finding:

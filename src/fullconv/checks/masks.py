@@ -72,7 +72,7 @@ def _empty(survey: Survey, item: Item) -> Iterator[Finding]:
             "label it, or take the pair out: it teaches nothing",
         )
     elif used == {0} and len(survey.classes) > 1 and _is_background(survey):
-        if set(item.mask.counts) == {0, VOID} and item.labels.get(VOID, 0) > item.labels[0] / 20:
+        if _is_binary(survey, item):
             yield survey.warn(
                 "binary-mask",
                 item.mask.path,
@@ -84,7 +84,7 @@ def _empty(survey: Survey, item: Item) -> Iterator[Finding]:
             yield survey.warn(
                 "all-background",
                 item.mask.path,
-                f"every pixel is {survey.classes[0]!r}",
+                f"every {'labelled ' * (VOID in item.labels)}pixel is {survey.classes[0]!r}",
                 "something else in it",
                 "nothing to do if it is meant; else label it, or take the pair out",
             )
@@ -94,6 +94,12 @@ def _is_secret(survey: Survey) -> bool:
     """Whether the test split has dummies for masks, as Cityscapes' has."""
     items = survey.of("test")
     return len(items) > 1 and all(set(item.labels) == {VOID} for item in items)
+
+
+def _is_binary(survey: Survey, item: Item) -> bool:
+    values = set(item.mask.counts)
+    many = item.labels.get(VOID, 0) > item.labels[0] / 20
+    return survey.masks_are_files and values == {0, VOID} and many
 
 
 def _is_background(survey: Survey) -> bool:

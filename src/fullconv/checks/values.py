@@ -1,6 +1,7 @@
 """Values of masks that are no class, and what explains them."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fullconv.checks import checks
@@ -11,6 +12,7 @@ from fullconv.checks._survey import Item, Survey
 from fullconv.sample import VOID
 
 MANY = 12  # values of no class in one mask, from which they are noise and not classes
+MOST_LINES = 8  # of a classes.txt that a remedy spells out
 MANY_COLORS = 64  # the same for colours: data sets have up to some dozens
 _LABEL_IDS = 33  # the highest of Cityscapes' labelIds, of which 19 are trained
 
@@ -20,10 +22,15 @@ def values(survey: Survey) -> Iterator[Finding]:
     """What explains all masks at once, then each mask on its own."""
     explained = [*_of_all(survey)] if survey.masks_are_files else []
     yield from explained
-    for item in survey.items if survey.masks_are_files else ():
-        if not item.mask.fault:
+    readable = [item for item in survey.items if survey.masks_are_files and not item.mask.fault]
+    colored = [item for item in readable if _lacks_colors(survey, item)]
+    lines = _lines(colored)
+    for item in readable:
+        if _lacks_colors(survey, item):
+            yield _colored(survey, item, lines)
+        else:
             yield from _values(survey, item, bool(explained))
-    if survey.refusal and survey.items and not explained:
+    if survey.refusal and survey.items and not (explained or colored):
         yield survey.about(
             "classes-unknown",
             _place(survey),
@@ -116,17 +123,25 @@ def _is_class(survey: Survey, value: int) -> bool:
     return survey.table is not None and value in survey.table.indices.mapping
 
 
+def _lacks_colors(survey: Survey, item: Item) -> bool:
+    if is_jpeg(item.mask.header):
+        return False
+    return item.mask.colored and not (survey.table and survey.table.colors)
+
+
+def _colored(survey: Survey, item: Item, lines: str) -> Finding:
+    number = len(item.mask.counts)
+    return survey.about(
+        "rgb-mask",
+        item.mask.path,
+        f"{number} colour{'s' * (number > 1)}: {_colors(item)}",
+        "class numbers, or declared colours",
+        f"write each class with its colour into classes.txt, one a line: {lines}",
+    )
+
+
 def _values(survey: Survey, item: Item, explained: bool) -> Iterator[Finding]:
     if is_jpeg(item.mask.header):
-        return
-    if item.mask.colored and not (survey.table and survey.table.colors):
-        yield survey.about(
-            "rgb-mask",
-            item.mask.path,
-            f"colours ({len(item.mask.counts)}), e.g. {_colors(item)}",
-            "class numbers, or declared colours",
-            'write each class with its colour into classes.txt, e.g. "0 road #804080"',
-        )
         return
     unknown = _unknown(survey, item)
     noise = len(unknown) >= (MANY_COLORS if item.mask.colored else MANY)
@@ -175,5 +190,14 @@ def _unknown(survey: Survey, item: Item) -> dict[Value, int]:
 
 
 def _colors(item: Item) -> str:
-    most = sorted(item.mask.counts, key=lambda value: -item.mask.counts[value])[:3]
-    return ", ".join(written(value) for value in most)
+    most = sorted(item.mask.counts, key=lambda value: -item.mask.counts[value])
+    return ", ".join(written(value) for value in most[:3]) + (", ..." if len(most) > 3 else "")
+
+
+def _lines(items: Sequence[Item]) -> str:
+    """The lines of a classes.txt for the most frequent colours of these masks."""
+    total: Counter[Value] = Counter()
+    for item in items:
+        total.update(item.mask.counts)
+    shown = [f'"NAME {written(value)}"' for value, _ in total.most_common(MOST_LINES)]
+    return ", ".join(shown) + (", ..." if len(total) > MOST_LINES else "")

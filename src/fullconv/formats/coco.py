@@ -12,10 +12,11 @@ from pathlib import Path
 from fullconv.errors import DataError
 from fullconv.formats import Format, formats
 from fullconv.formats._coco import Annotations, Chosen, read_file
-from fullconv.formats._coco_files import KINDS, find_files, kind_of, looks_like_coco
+from fullconv.formats._coco_files import KINDS, file_split, find_files, kind_of, looks_like_coco
 from fullconv.formats._coco_pixels import map_folders, maps, panoptic
 from fullconv.formats._coco_shapes import instances, stuff
 from fullconv.formats._inventory import Inventory, opened_inventory
+from fullconv.formats._layout import find_lists
 from fullconv.formats._pairs import Line, named
 from fullconv.formats._splits import listed, of_split, split_of
 from fullconv.sample import Data
@@ -46,9 +47,11 @@ def inventory(source: str) -> Inventory:
         DataError: no such file, more than one kind to choose from, or records that do not fit.
     """
     faulty: list[Line] = []
-    folder, _ = _files(_parsed(source)[0])
+    folder, files = _files(_parsed(source)[0])
     stock = opened_inventory("coco", folder, lambda split: _opened(source, split, faulty))
     stock.lines += dict.fromkeys(faulty)
+    named = any(file_split(path) for path in files)
+    stock.divided = named or bool(map_folders(folder) or find_lists(folder))
     return stock
 
 
