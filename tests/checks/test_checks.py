@@ -145,6 +145,7 @@ def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
 def test_a_message_is_parted_into_found_expected_and_remedy():
     assert parted("no mask; expected one: add it: now") == ("no mask", "one", "add it: now")
     assert parted("no mask; expected one") == ("no mask", "one", "")
+    assert parted("no lists; voc expects lists") == ("no lists", "lists", "")
     assert parted("no mask; rename") == ("no mask", "", "rename")
     assert parted("no mask") == ("no mask", "", "")
 
@@ -306,6 +307,21 @@ def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
         assert part in finding.found
     # 305 of 468 photos are of that clip: whole clips leave too few to train on.
     assert "record another clip" in finding.remedy and "65 %" in finding.remedy
+
+
+def test_groups_are_taken_from_the_name_of_the_data(fresh):
+    made = fresh("folders")
+    SEEDS["neighbouring frames"][0](made)
+    for path in [*made.folder.rglob("clip_01[4-9].*")]:
+        path.rename(path.with_name(path.name.replace("clip", "way")))
+    found = examine(f"{made.folder}?group-by=clip", workers=1)
+    assert "neighbouring-frames" not in {finding.code for finding in found.findings}
+    assert all("way" in item.name for item in found.survey.of("val"))
+    assert len(found.survey.of("val")) == 6
+
+
+def test_a_test_split_alone_is_no_leak():
+    assert {item.split for item in examine("scenes:20", "test").survey.items} == {"test"}
 
 
 def test_to_divide_by_clips_is_advised_where_it_leaves_enough_to_train_on(fresh):

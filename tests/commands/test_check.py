@@ -153,3 +153,20 @@ def one_pixel(raw):
 def test_a_set_that_cannot_be_opened_is_an_error_too(tmp_path, capsys):
     assert run(["check", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
     assert "there is no data" in capsys.readouterr().err
+
+
+def test_names_are_printed_as_they_are(photos, capsys):
+    path = photos.mask("train", 2)
+    photo = photos.photo("train", 2)
+    rewrite(path, swapped(1, 9))
+    path.rename(path.with_name("a [red]:x: b.png"))
+    photo.rename(photo.with_name("a [red]:x: b.jpg"))
+    assert check(photos) == 4
+    assert "ERROR  masks/train/a [red]:x: b.png: the value 9" in capsys.readouterr().out
+
+
+def test_what_cannot_be_opened_has_no_empty_facts(tmp_path, capsys):
+    assert run(["check", f"voc:{tmp_path}", "--out", str(tmp_path / "runs")]) == 4
+    said = capsys.readouterr().out
+    assert "format  voc" in said and "images" not in said.partition("ERROR")[0]
+    assert "expected ImageSets/Segmentation, JPEGImages and SegmentationClass" in said

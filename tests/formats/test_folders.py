@@ -562,6 +562,17 @@ def test_what_has_no_pictures_is_not_recognised(tmp_path):
         open_data(f"folders:{tmp_path}/none")
 
 
+def test_an_unknown_layout_is_told_with_what_is_there(photos, tmp_path_factory):
+    above = tmp_path_factory.mktemp("above")
+    with pytest.raises(DataError, match=r"holds nothing, which is none .*images/ and masks/"):
+        recognise(above)
+    shutil.copytree(photos, above / "inner")
+    with pytest.raises(DataError, match=r"holds inner, .*did you mean folders:.*above.inner\?"):
+        recognise(above)
+    with pytest.raises(DataError, match="is a file; expected a folder, or FORMAT:PATH"):
+        recognise(above / "inner" / "masks" / "a.png")
+
+
 # Samples from elsewhere
 
 

@@ -13,7 +13,7 @@ from fullconv.checks._samples import scan_sample
 from fullconv.checks._scan import FRINGED, MaskFacts, PhotoFacts, Value, is_jpeg, scan
 from fullconv.checks._survey import Item, Survey
 from fullconv.errors import DataError, LabelError
-from fullconv.formats import Inventory, MaskTable, Pair, found_format, inventory
+from fullconv.formats import Inventory, MaskTable, Pair, found_format, inventory, without_groups
 from fullconv.images import read_image, read_mask
 from fullconv.sample import VOID, Sample
 
@@ -33,7 +33,7 @@ def survey(source: str, split: str | None, progress: Shown, workers: int | None 
     Raises:
         DataError: there is no such data set, or its layout cannot be told.
     """
-    layout, _ = found_format(source)
+    layout, _ = found_format(without_groups(source)[0])
     try:
         stock = inventory(source)
     except DataError as error:

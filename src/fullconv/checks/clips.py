@@ -53,6 +53,8 @@ def clips(survey: Survey) -> Iterator[Finding]:
 def _remedy(survey: Survey) -> str:
     """To divide by clips, if that leaves most photos for training."""
     names = [item.name for item in survey.items if item.split != "test"]
+    if not names:
+        return "record another clip for it"
     try:
         val = len(grouped_split(names, _clip)["val"]) / len(names)
     except DataError:  # one clip, or as many as photos

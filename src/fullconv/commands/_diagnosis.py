@@ -20,20 +20,23 @@ def facts_of(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     from fullconv.checks._encoding import encodings
 
     survey = diagnosis.survey
+    if not survey.items:
+        return {"format": survey.layout}
     sizes = sorted({item.photo.header.size for item in survey.items if item.photo.header})
     height = [f"{one} x {other}" for one, other in (sizes[:1] + sizes[-1:])]
     masks = ", ".join(f"{kind} ({number})" for kind, number in encodings(survey).items())
     splits = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
     by_hash = survey.inventory is not None and not survey.inventory.divided
-    speed = len(survey.items) / max(seconds, 1e-9)
+    number = len(survey.items)
+    photos = "1 photo with its mask" if number == 1 else f"{number} photos with masks"
     return {
         "format": survey.layout,
-        "images": str(len(survey.items)),
+        "images": str(number),
         "splits": splits + (" (by the hash of the names: none is on disk)" if by_hash else ""),
         "sizes (height x width)": " to ".join(dict.fromkeys(height)) or "-",
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
-        "speed": f"{len(survey.items)} photos with masks in {seconds:.1f} s: {speed:.0f} a second",
+        "speed": f"{photos} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f} a second",
     }
 
 

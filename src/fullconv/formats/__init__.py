@@ -128,5 +128,23 @@ def recognise(folder: Path) -> str:
             f"{folder} looks like each of {', '.join(candidates)}; say which: "
             f"{candidates[0]}:{folder}"
         )
-    known = "; ".join(f"{name}: {formats[name].summary}" for name in formats)
-    raise DataError(f"{folder} has none of the known layouts. {known}")
+    raise DataError(_unknown(folder))
+
+
+def _unknown(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"{folder} is a file; expected a folder, or FORMAT:PATH, e.g. coco:{folder}"
+    inside = sorted(path.name for path in folder.iterdir())
+    shown = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "")
+    below = [
+        f"{name}:{path}"
+        for path in sorted(folder.iterdir())
+        for name in formats
+        if path.is_dir() and formats[name].recognises(path)
+    ]
+    hint = f"; did you mean {below[0]}?" if below else ""
+    return (
+        f"{folder} holds {shown or 'nothing'}, which is none of the known layouts; expected "
+        f"images/ and masks/ with equal stems and classes.txt, or one of {', '.join(formats)}, as "
+        f"FORMAT:PATH where that is not seen{hint}"
+    )
