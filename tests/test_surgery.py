@@ -189,7 +189,7 @@ def test_what_cannot_be_done_is_refused_with_the_reason(classifier, reason):
 
 
 def test_a_wrong_rewrite_is_caught_by_the_comparison(monkeypatch):
-    monkeypatch.setattr("fullconv.rewriting.nn.AvgPool2d", nn.MaxPool2d)
+    monkeypatch.setattr("fullconv.heads.nn.AvgPool2d", nn.MaxPool2d)
     with pytest.raises(GeometryError, match="scores differ"):
         convolutionalize(create_classifier("resnet18"))
 

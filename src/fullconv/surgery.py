@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from fullconv.dense import called, dense_classifier, own_size, settle
 from fullconv.errors import GeometryError, WeightsError
+from fullconv.everywhere import over_window
 from fullconv.layers import Chain
-from fullconv.rewriting import over_window
 
 
 @overload

@@ -16,12 +16,13 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from fullconv.calls import tensors_in
 from fullconv.errors import GeometryError
 from fullconv.layers import Unpool
 from fullconv.reach import Range, inside
 from fullconv.registry import Registry
 from fullconv.steps._call import Call, Doing, Region, Slot, Step, UnknownStepError, Value
-from fullconv.tracing import evaluating, tensors_in
+from fullconv.tracing import evaluating
 
 Rule = Callable[[Call], Doing]
 rules: Registry[Rule] = Registry("fullconv.steps", "function")
