@@ -6,9 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.config import Architecture
-from fullconv.errors import ConfigError, GeometryError, UnknownNameError
-from fullconv.fcn import FCN, create_model, parse_name
+from fullconv.errors import ConfigError, GeometryError
+from fullconv.fcn import FCN, create_model
 from fullconv.layers import Chain, Upscore
 from fullconv.losses import cross_entropy
 from fullconv.model import Model, load
@@ -119,33 +118,6 @@ def test_the_network_normalises_its_image():
 def test_normalisation_follows_the_network_to_its_type():
     made = network().double()
     assert made.normalise.mean.dtype == torch.float64 and "normalise.mean" not in made.state_dict()
-
-
-@pytest.mark.parametrize("name", ["fcn8-vgg16", "vgg16", "fcn7s-vgg16", "fcn8s-"])
-def test_names_of_another_form(name):
-    with pytest.raises(UnknownNameError, match="fcn8s-vgg16"):
-        parse_name(name)
-
-
-WRONG = {
-    "classes": {"classes": 0},
-    "width": {"width": 0.0},
-    "padding": {"padding": 0},
-    "skip_scales has 1 factors": {"skip_scales": (0.1,)},
-    "learn_upsampling": {"upsampling": "bilinear", "learn_upsampling": True},
-    'fusing "sum" has no meaning': {"upsampling": "unpooling", "fusing": "sum"},
-}
-
-
-@pytest.mark.parametrize("reason", WRONG)
-def test_settings_that_make_no_sense(reason):
-    with pytest.raises(ConfigError, match=reason):
-        create_model("fcn8s-vgg11", **{"classes": 3, **TINY, **WRONG[reason]})
-
-
-def test_an_unknown_way_to_enlarge_is_refused_with_the_known_ones():
-    with pytest.raises(ConfigError, match=r"upsampling is 'nearest'.*'bilinear-corners'"):
-        Architecture.checked(name="fcn8s-vgg11", classes=3, upsampling="nearest")
 
 
 def test_features_between_the_images_pixels_are_refused():

@@ -3,25 +3,19 @@
 FCN-32s, -16s, -8s and -4s (paper, section 4) are one class with 0, 1, 2 and 3 skips.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv import frame
-from fullconv.backbones import backbones, create_classifier, foreign_backbone
 from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
 from fullconv.decoders import Fusion, planned
-from fullconv.errors import ConfigError, UnknownNameError
+from fullconv.errors import ConfigError
 from fullconv.layers import Backbone, Chain, Context, Normalise, Sides, Stretch, Tap, crop
 from fullconv.mirror import Mirror
-from fullconv.surgery import convolutionalize, headless
-
-IMAGENET_MEAN = (123.675, 116.28, 103.53)
-IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
 class Quick(Protocol):
@@ -78,22 +72,13 @@ class FCN(nn.Module):
         self.final, self.offset = "", 0
         self.quick: Quick | None = None  # see `optimizing`
         self.short_cut = True  # see `frame`; False computes all of the padding, to the same result
-        if learn_upsampling and upsampling != "transposed":
-            raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
-        if fusing == "sum" and upsampling == "unpooling":
-            raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
-        if upsampling == "unpooling" and (context or skip_context):
-            raise ConfigError('context has no meaning with "unpooling", which scores no features')
+        _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
         self.top: str = self._backbone.top
         self._add_contexts(context, skip_context)
         taps = self.taps()
-        wide = taps[self.top].width
         if upsampling == "unpooling":
-            self.mirror = Mirror(backbone, wide, self.skips)
-        self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, classes, 1)
-        for skip in self.skips:
-            wide = taps[skip].width
-            self.add_module(f"score_{skip}", nn.Conv2d(wide, wide if self.mirror else classes, 1))
+            self.mirror = Mirror(backbone, taps[self.top].width, self.skips)
+        self._add_scores(taps)
         if upsampling != "unpooling":
             settings = (upsampling, fusing, classes, learn_upsampling)
             plan = planned(*settings, taps, self.top, self.skips)
@@ -114,19 +99,8 @@ class FCN(nn.Module):
         if self.mirror:
             backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
             return backwards
-        size = image.shape[-2:]
         score: Tensor = self.score_fr(self._in_context("fr", features[self.top]))
-        summands = []  # scores that already have the image's size
-        for fusion in self.fusions:  # coarse to fine
-            skip = skips[fusion.skip]
-            if self.fusing == "sum":
-                enlarged = self._enlarge(fusion.upscore, score, size)
-                summands.append(crop(enlarged, fusion.score_offset, size, fusion.upscore))
-                score = skip
-            else:
-                score = self._fuse(fusion, score, skip)
-        summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
-        return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
+        return self._fused(score, skips, image.shape[-2:])
 
     def taps(self) -> dict[str, Tap]:
         """Width and receptive field of each feature, of the scored ones with their context."""
@@ -172,6 +146,20 @@ class FCN(nn.Module):
             return frame.features(self.backbone, x, names)
         return self._backbone.features(x, names)
 
+    def _fused(self, score: Tensor, skips: Mapping[str, Tensor], size: Sides) -> Tensor:
+        """The scores of all strides as one, of the image's size."""
+        summands = []  # scores that already have the image's size
+        for fusion in self.fusions:  # coarse to fine
+            skip = skips[fusion.skip]
+            if self.fusing == "sum":
+                enlarged = self._enlarge(fusion.upscore, score, size)
+                summands.append(crop(enlarged, fusion.score_offset, size, fusion.upscore))
+                score = skip
+            else:
+                score = self._fuse(fusion, score, skip)
+        summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
+        return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
+
     def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
         layer = self.get_submodule(name)
         enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
@@ -185,6 +173,14 @@ class FCN(nn.Module):
         ):
             if width:
                 self.add_module(f"context_{place}", Context(taps[feature].width, width))
+
+    def _add_scores(self, taps: Mapping[str, Tap]) -> None:
+        wide = taps[self.top].width
+        self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, self.classes, 1)
+        for skip in self.skips:
+            wide = taps[skip].width
+            scores = wide if self.mirror else self.classes
+            self.add_module(f"score_{skip}", nn.Conv2d(wide, scores, 1))
 
     def _in_context(self, place: str, feature: Tensor) -> Tensor:
         layer = self._modules.get(f"context_{place}")
@@ -205,129 +201,11 @@ class FCN(nn.Module):
         return crop(score, fusion.score_offset, skip.shape[-2:], fusion.upscore) + skip
 
 
-def create_model(
-    name: str,
-    classes: int,
-    *,
-    padding: Literal["same"] | int = "same",
-    width: float = 1.0,
-    hidden: int | None = None,
-    mean: Sequence[float] = IMAGENET_MEAN,
-    std: Sequence[float] = IMAGENET_STD,
-    order: Literal["rgb", "bgr"] = "rgb",
-    upsampling: Upsampling = "transposed",
-    learn_upsampling: bool = False,
-    fusing: Fusing = "cascade",
-    skip_scales: Sequence[float] | None = None,
-    context: int | None = None,
-    skip_context: int | None = None,
-) -> FCN:
-    """A network by name, with fresh weights.
-
-    Args:
-        name: fcn{32,16,8,4,2}s-{backbone}, e.g. "fcn8s-vgg16_bn".
-        classes: scores a pixel gets.
-        padding: zeros around the image; 100 in the paper's networks, "same" wastes none.
-        width: multiplies the widths of all convolutions, and of fc6 and fc7 unless `hidden`.
-        hidden: width of fc6 and fc7.
-        mean: of the training images, in [0, 255], RGB order.
-        std: likewise.
-        order: channel order that the first convolution sees.
-        upsampling: "transposed" convolution, which starts as bilinear interpolation and fades to
-            zero at the edge; "bilinear" interpolation at the same places, which repeats the edge;
-            "bilinear-corners", the course's align_corners=True, which stretches each score to the
-            corners of what it is added to (see `Stretch`); "unpooling" with the poolings' indices
-            and mirrored convolutions, with each skip's features added on the way (see `Mirror`).
-        learn_upsampling: train the transposed convolutions too, as the course does; the authors
-            keep them fixed.
-        fusing: "cascade" enlarges a score only as far as the next skip and adds there (paper,
-            figure 3); "sum" enlarges each score to the image by itself and adds there, so that
-            a further skip whose scores are zero changes nothing (see `staging`).
-        skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
-        context: width of a 3x3 convolution (with batch norm and ReLU) before the coarsest scores,
-            which a backbone without fc6 lacks; None is none, as in the paper.
-        skip_context: width of one before each skip's scores.
-
-    Returns:
-        (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
-
-    Raises:
-        UnknownNameError: no such network or backbone.
-        ConfigError: a number out of its range.
-    """
-    return build(
-        Architecture.checked(
-            name=name,
-            classes=classes,
-            padding=padding,
-            width=width,
-            hidden=hidden,
-            upsampling=upsampling,
-            learn_upsampling=learn_upsampling,
-            fusing=fusing,
-            skip_scales=None if skip_scales is None else tuple(skip_scales),
-            context=context,
-            skip_context=skip_context,
-        ),
-        Normalisation.checked(mean=tuple(mean), std=tuple(std), order=order),
-    )
-
-
-def build(architecture: Architecture, normalisation: Normalisation) -> FCN:
-    """The network that `architecture` describes, with fresh weights."""
-    stride, backbone_name = parse_name(architecture.name)
-    same = architecture.padding == "same"
-    settings = architecture.model_dump(include={"padding", "width", "hidden"})
-    backbone: nn.Module
-    if backbone_name in backbones:
-        classifier = create_classifier(backbone_name, classes=1, **settings)
-        backbone = headless(convolutionalize(classifier, same))  # type: ignore[arg-type]
-    else:
-        backbone = foreign_backbone(backbone_name, **settings)
-    skips = _skips(backbone, stride, architecture.name)
-    scales = architecture.skip_scales or ()
-    if scales and len(scales) != len(skips):
-        raise ConfigError(
-            f"skip_scales has {len(scales)} factors; {architecture.name} has {len(skips)} skips "
-            f"({', '.join(skips) or 'none'})"
-        )
-    network = FCN(
-        backbone,
-        architecture.classes,
-        skips,
-        dict(zip(skips, scales, strict=False)),
-        architecture.learn_upsampling,
-        architecture.upsampling,
-        architecture.fusing,
-        architecture.context,
-        architecture.skip_context,
-    )
-    network.normalisation = normalisation
-    network.architecture = architecture
-    return network
-
-
-def parse_name(name: str) -> tuple[int, str]:
-    """Stride and backbone of a network's name: "fcn8s-vgg16" is 8 and "vgg16".
-
-    Raises:
-        UnknownNameError: it is not of this form.
-    """
-    match = re.fullmatch(r"fcn(32|16|8|4|2)s-(.+)", name)
-    if not match:
-        example = ["fcn32s-vgg16", "fcn16s-vgg16", "fcn8s-vgg16", "fcn4s-vgg16_bn"]
-        raise UnknownNameError("network", name, example)
-    return int(match[1]), match[2]
-
-
-def _skips(backbone: Backbone, stride: int, name: str) -> tuple[str, ...]:
-    coarsest = int(backbone.taps()[backbone.top].field.stride)
-    found = []
-    wanted = coarsest // 2
-    while wanted >= stride:
-        skip = backbone.skip(wanted)
-        if skip is None:
-            raise ConfigError(f"{name}: the backbone has no feature at stride {wanted} to fuse")
-        found.append(skip)
-        wanted //= 2
-    return tuple(found)
+def _check(upsampling: Upsampling, fusing: Fusing, learn_upsampling: bool, context: bool) -> None:
+    """Refuse settings that mean nothing together."""
+    if learn_upsampling and upsampling != "transposed":
+        raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
+    if fusing == "sum" and upsampling == "unpooling":
+        raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
+    if upsampling == "unpooling" and context:
+        raise ConfigError('context has no meaning with "unpooling", which scores no features')
