@@ -62,6 +62,16 @@ def test_one_large_group_does_not_empty_the_training_part():
         assert hash_split(names, groups="[a-z]")["train"]
 
 
+@pytest.mark.parametrize("large", "abcdefgh")
+def test_a_group_of_more_than_half_is_validation_only_for_want_of_others(large):
+    small = [f"{letter}{number}" for letter in "abcdefgh" if letter != large for number in range(3)]
+    names = [f"{large}{number}" for number in range(40)] + small
+    val = {names[index] for index in hash_split(names, groups="[a-z]")["val"]}
+    assert 13 <= len(val) <= 15 and not any(name.startswith(large) for name in val)
+    most = hash_split(names, 0.5, groups="[a-z]")["val"]
+    assert len(most) == 21  # too few, but the large one, too, would leave nothing to train on
+
+
 def test_a_name_without_a_group_is_named():
     with pytest.raises(DataError, match="'odd' belongs to no group"):
         group_of("odd", r"\d+")

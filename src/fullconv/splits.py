@@ -25,7 +25,8 @@ def hash_split(
         share: how much is validation, in [0, 1].
         groups: what a name belongs to (clip, patient, tile): a function, or a regular expression
             whose first group, or whole match, is the answer. Samples of one group stay together,
-            and validation is filled up with whole groups until it has its share.
+            and validation is filled up with whole groups until it has its share; a group of more
+            than half of the samples comes last.
 
     Raises:
         ConfigError: `share` is out of range, or the expression is none.
@@ -154,7 +155,8 @@ def _members(names: Sequence[str], groups: Grouping | None) -> dict[str, list[in
 
 def _validation(members: dict[str, list[int]], wanted: int, most: int) -> set[int]:
     chosen: set[int] = set()
-    for group in sorted(members, key=_digest):
+    half = sum(map(len, members.values())) / 2
+    for group in sorted(members, key=lambda one: (len(members[one]) > half, _digest(one))):
         if len(chosen) < wanted and len(chosen) + len(members[group]) <= most:
             chosen.update(members[group])
     return chosen

@@ -305,8 +305,11 @@ def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
     assert "0016E5_07959" in finding.file and "0016E5_07920" in finding.other
     for part in ("0016E5", "07959 to 08159", "07920 before", "08190.. after", "one short stretch"):
         assert part in finding.found
-    # 305 of 468 photos are of that clip: whole clips leave too few to train on.
-    assert "record another clip" in finding.remedy and "65 %" in finding.remedy
+    # 305 of 468 photos are of that clip, so that another one becomes val.
+    assert f"open it as {shared('camvid')}?group-by=clip" in finding.remedy
+    divided = examine(f"{shared('camvid')}?group-by=clip")
+    assert len(divided.survey.of("val")) < 0.4 * 468
+    assert "neighbouring-frames" not in {one.code for one in divided.findings}
 
 
 def test_groups_are_taken_from_the_name_of_the_data(fresh):

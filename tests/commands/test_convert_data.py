@@ -1,5 +1,6 @@
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -129,3 +130,16 @@ def test_a_folder_in_the_making_is_not_seen(tmp_path):
         pytest.fail("it is never overwritten")
     with pytest.raises(OutputError), building(tmp_path / "out" / "a" / "b"):
         pytest.fail("a file is in the way")
+
+
+@pytest.mark.parametrize("more", [(), ("--splits-only",)])
+def test_json_on_standard_output_stands_alone(drawn, tmp_path, capsys, more):
+    assert run(["convert-data", str(drawn), str(tmp_path / "out"), "--json", "-", *more]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert ("train" in values) if more else (values["photos"] == 4)
+
+
+def test_lists_are_told_with_their_share(tmp_path, capsys):
+    assert run(["convert-data", "scenes:10@16x16", str(tmp_path / "out"), "--splits-only"]) == 0
+    said = capsys.readouterr().out
+    assert sum(int(part) for part in re.findall(r"[(](\d+) %[)]", said)) in (99, 100, 101)

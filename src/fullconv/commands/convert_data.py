@@ -33,25 +33,41 @@ def command(
     from fullconv.atomic import building
     from fullconv.formats import with_groups, write_splits
 
+    program = str(json) == "-"  # then nothing else may stand on standard output
     whole, parts = parts_of(with_groups(data, group_by) if group_by else data)
     if splits_only:
-        for path, part in zip(write_splits(out, parts), parts.values(), strict=True):
-            say(f"{len(part)} names -> {path}")
+        paths = write_splits(out, parts)
         write_json(json, {split: list(part.names) for split, part in parts.items()})
+        if not program:
+            _tell_lists(paths, parts)
         return
+    found = samples(whole, parts)
     with building(out) as folder:
-        pixels = write(folder, samples(whole, parts), whole, quiet)
+        pixels = write(folder, found, whole, quiet or program)
         write_splits(folder / "splits", parts)
     splits = {split: len(part) for split, part in parts.items()}
-    if not quiet:
-        rows = zip([*whole.classes, "(void)"], pixels, strict=True)
-        say(columns(("class", "pixels"), [(name, f"{count:,}") for name, count in rows]))
-    shown = ", ".join(f"{count} {split}" for split, count in splits.items()) or "no splits"
-    say(f"{len(samples(whole, parts))} photos ({shown}), {len(whole.classes)} classes -> {out}")
-    say(f"next    fullconv train {out}")
     counts = dict(zip(whole.classes, pixels, strict=False))
-    report: dict[str, Any] = {"folder": str(out), "photos": len(samples(whole, parts))}
-    write_json(json, report | {"splits": splits, "pixels": counts, "void": pixels[-1]})
+    report: dict[str, Any] = {"folder": str(out), "photos": len(found), "splits": splits}
+    write_json(json, report | {"pixels": counts, "void": pixels[-1]})
+    if not program:
+        _tell(report | {"pixels": counts | {"(void)": pixels[-1]}}, quiet)
+
+
+def _tell_lists(paths: Sequence[Path], parts: dict[str, "Data"]) -> None:
+    number = sum(map(len, parts.values()))
+    for path, part in zip(paths, parts.values(), strict=True):
+        say(f"{len(part)} names ({100 * len(part) / number:.0f} %) -> {path}")
+
+
+def _tell(report: dict[str, Any], quiet: bool) -> None:
+    if not quiet:
+        rows = [(name, f"{count:,}") for name, count in report["pixels"].items()]
+        say(columns(("class", "pixels"), rows))
+    number, out = report["photos"], report["folder"]
+    shown = ", ".join(f"{count} {split}" for split, count in report["splits"].items())
+    photos = "1 photo" if number == 1 else f"{number} photos"
+    say(f"{photos} ({shown or 'no splits'}), {len(report['pixels']) - 1} classes -> {out}")
+    say(f"next    fullconv train {out}")
 
 
 def parts_of(source: str) -> tuple["Data", dict[str, "Data"]]:
