@@ -84,7 +84,8 @@ def test_one_split_alone(photos, capsys):
 def test_augment_draws_a_row_for_each_photo(photos, capsys):
     assert check(photos, "--augment", "3") == 0
     sheet = photos.folder.parent / "runs/check/photos-001/augmentation.png"
-    assert np.asarray(Image.open(sheet)).shape[0] == 3 * (180 + 6)
+    assert np.asarray(Image.open(sheet)).shape[0] == 3 * (180 + 6 + 20) + 32  # with names and a legend
+    assert f"{sheet}: 3 photos" in capsys.readouterr().out
 
 
 def test_the_sheet_shows_the_settings_that_are_given(photos, tmp_path):
@@ -95,7 +96,8 @@ def test_the_sheet_shows_the_settings_that_are_given(photos, tmp_path):
     plain, turned = (
         np.asarray(Image.open(folder / f"photos-00{n}/augmentation.png")) for n in (1, 2)
     )
-    assert (plain[:, :480] == turned[:, :480]).all()  # the photos with their labels
+    rows = slice(0, 2 * 206)
+    assert (plain[rows, :480] == turned[rows, :480]).all()  # the photos with their labels
     assert (plain[:, 490:900] != turned[:, 490:900]).any()
     (tmp_path / "wrong.yaml").write_text("rotate: 999\n")
     assert check(photos, "--augment", "2", "--config", str(tmp_path / "wrong.yaml")) == 2

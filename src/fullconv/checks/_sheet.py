@@ -5,38 +5,58 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.colors import Palette, overlay
+from fullconv.colors import VOID_COLOR, overlay
 from fullconv.config import TrainConfig
-from fullconv.images import scale_image
-from fullconv.sample import Data, Sample
+from fullconv.images import caption, legend, scale_image
+from fullconv.sample import VOID, Data, Sample
 from fullconv.transforms import seen
 
 CELL = 180  # pixels: the height of a picture on the sheet
 DRAWN = 3  # augmented versions beside each photo
 _GAP = 6
 
+Sheet = UInt8[np.ndarray, "_ _ 3"]
 
-def contact_sheet(
-    data: Data, indices: Iterable[int], config: TrainConfig
-) -> UInt8[np.ndarray, "H W 3"]:
+
+def contact_sheet(data: Data, indices: Iterable[int], config: TrainConfig) -> Sheet:
     """One row a sample: the photo with its labels, then as training epochs 1, 2 and 3 see it.
+
+    Below are the colours of the classes that occur.
 
     Args:
         data: the training samples.
         indices: of at least one of them.
         config: what augments, and its seed.
     """
-    rows = [_row(data[index], index, data.palette, config) for index in indices]
+    versions = [_versions(data[index], index, config) for index in indices]
+    rows = [_row(several, data) for several in versions]
     width = max(row.shape[1] for row in rows)
-    return np.concatenate([_widened(row, width) for row in rows])
+    shown = [one.labels for several in versions for _, one in several]
+    return np.concatenate([*(_widened(row, width) for row in rows), _legend(shown, data, width)])
 
 
-def _row(sample: Sample, index: int, palette: Palette, config: TrainConfig) -> np.ndarray:
-    pictures = [sample.image, overlay(sample.image, sample.labels, palette)]
-    for epoch in range(DRAWN):
-        one = seen(sample, config, epoch, index)
-        pictures += [one.image, overlay(one.image, one.labels, palette)]
-    return np.concatenate([_cell(picture) for picture in pictures], axis=1)
+def _versions(sample: Sample, index: int, config: TrainConfig) -> list[tuple[str, Sample]]:
+    drawn = [seen(sample, config, epoch, index) for epoch in range(DRAWN)]
+    return [
+        (sample.name, sample),
+        *((f"epoch {number}", one) for number, one in enumerate(drawn, 1)),
+    ]
+
+
+def _row(several: Iterable[tuple[str, Sample]], data: Data) -> Sheet:
+    cells = []
+    for title, one in several:
+        pictures = [one.image, overlay(one.image, one.labels, data.palette)]
+        cell = np.concatenate([_cell(picture) for picture in pictures], axis=1)
+        cells.append(np.concatenate([cell, caption(title, cell.shape[1])]))
+    return np.concatenate(cells, axis=1)
+
+
+def _legend(shown: Iterable[UInt8[np.ndarray, "H W"]], data: Data, width: int) -> Sheet:
+    found = sorted({label for labels in shown for label in np.unique(labels).tolist()})
+    names = ["void" if label == VOID else data.classes[label] for label in found]
+    colors = [VOID_COLOR if label == VOID else data.palette[label] for label in found]
+    return legend(names, colors, width)
 
 
 def _cell(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:

@@ -130,4 +130,5 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, shown:
     # Resolved as a training would, so that windows have the size that they will have.
     write_image(path, contact_sheet(data, indices, resolved(RunConfig.checked(**given), data)))
     if shown:
-        say(f"augmentation  {path}")
+        photos = "1 photo" if len(indices) == 1 else f"{len(indices)} photos"
+        say(f"augmentation  {path}: {photos}, and what three epochs see of each")
