@@ -143,6 +143,45 @@ def test_another_model_or_other_options_are_refused(asked, todo, tmp_path):
     assert not list(tmp_path.rglob("overlay/*")), "the others' answers are gone"
 
 
+def test_a_job_that_came_to_no_answer_is_no_obstacle(todo, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    (photos / "a.png").write_bytes(b"no picture")
+    given = [str(photos)]
+    list(answers(todo(given=given)))
+    write_photos(photos, 1)
+    (photos / "a.png").unlink()
+    assert len(todo(given=given, kinds=("labels",)).left) == 1
+    list(answers(todo(given=given, kinds=("labels",))))
+    assert not (tmp_path / "out" / "errors.jsonl").exists()
+    with pytest.raises(ConfigError, match="other options"):
+        todo(given=given)
+
+
+def test_answers_to_other_inputs_are_counted(todo, asked):
+    list(answers(todo()))
+    some = todo(given=[str(asked[1] / "photo-001.png")])
+    assert some.others == COUNT - 1 and not some.left
+
+
+def test_gathered_files_are_the_same_after_any_interruption(todo, tmp_path):
+    kinds = ("labels", "coco", "contact")
+    some = answers(todo(kinds=kinds))
+    for _ in range(3):
+        next(some)
+    some.close()
+    list(answers(todo(kinds=kinds)))
+    list(answers(todo(kinds=kinds, out=tmp_path / "at once")))
+    whole = content(tmp_path / "at once")
+    assert content(tmp_path / "out") == whole
+    for index in (1, 0, 2):
+        list(answers(todo(kinds=kinds, out=tmp_path / "shards", shard=(index, 3))))
+    merge([str(tmp_path / "shards")])
+    merged = content(tmp_path / "shards")
+    assert {"coco.json", "contact-sheets/001.jpg"} <= whole.keys()
+    assert all(merged[name] == data for name, data in whole.items() if name != "predict.json")
+
+
 def test_only_one_process_works_in_a_folder(todo):
     waiting = todo()
     with (

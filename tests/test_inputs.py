@@ -35,6 +35,21 @@ def test_folders_patterns_and_photos_each_photo_once(here):
     assert ids(f"file://{here}/a.png") == [str(here / "a.png")]
 
 
+def test_what_is_hidden_in_a_folder_is_left_out_unless_it_is_named(here):
+    for name in ("new/.cache/x.png", "new/._b.JPG"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(Path("a.png").read_bytes())
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
+    assert ids("new/._b.JPG", "new/.cache") == ["new/._b.JPG", "new/.cache/x.png"]
+
+
+def test_videos_in_a_folder_are_inputs_and_what_has_but_their_names_is_none(here):
+    Path("new/film.MOV").write_bytes(b"\0\0\0\x14ftypqt  ")
+    Path("new/program.ts").write_text("export const film = 1;")
+    Path("new/film.json").write_text("{}")
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/film.MOV", "new/ä ö.png"]
+
+
 def test_a_name_with_a_patterns_signs_is_a_name_where_it_exists(here):
     Path("a.png").rename("a[1].png")
     assert ids("a[1].png") == ["a[1].png"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
-from fullconv.videofile import SUFFIXES, read_facts, read_frames, recording
+from fullconv.videofile import SUFFIXES, is_video, read_facts, read_frames, recording
 from videos import BLUE, GREEN, GREY, RED, alike, av, corners, quarters, write_video
 
 UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.5, 0.52, 1.0]
@@ -138,6 +138,20 @@ def test_what_is_no_video_and_lists_of_other_files_are_refused(tmp_path, content
     (tmp_path / "a.mp4").write_bytes(content.replace(b"REAL", real))
     with pytest.raises(ImageError, match=rf"no video that can be read.*\{SUFFIXES[0]}"):
         read_facts(tmp_path / "a.mp4")
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".ts", ".mpg"])
+def test_a_video_is_known_by_its_beginning_alone(tmp_path, suffix):
+    write_video(tmp_path / f"a{suffix}", [quarters()] * 9)
+    assert is_video((tmp_path / f"a{suffix}").rename(tmp_path / "a"))
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"G" * 9, b"\x89PNG\r\n", b"\0\0\0\x18ftypavif", b"G = 1\n" * 40]
+)
+def test_photos_and_programs_do_not_begin_like_videos(tmp_path, content):
+    (tmp_path / "a.ts").write_bytes(content)
+    assert not is_video(tmp_path / "a.ts")
 
 
 def test_sound_alone_is_no_video(tmp_path):

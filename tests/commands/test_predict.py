@@ -54,6 +54,16 @@ def test_every_kind_is_in_the_help_and_can_be_written(here):
         assert (here / "out" / kind / f"photo-000{writers[kind].suffix}").stat().st_size
 
 
+def test_gathered_answers_of_shards(here, capsys):
+    for index in (0, 1):
+        shard = ("--out", "out", "--save", "coco,contact", "--shard", f"{index}/2")
+        assert predict("photos", *shard) == 0
+    assert "coco-1-of-2.json, contact-sheets-1-of-2/" in capsys.readouterr().out
+    assert run(["merge", "out"]) == 0
+    assert len(json.loads((here / "out/coco.json").read_text())["images"]) == 5
+    assert os.listdir("out/contact-sheets") == ["001.jpg"]
+
+
 def test_averaged_answers(here):
     arguments = ("photos", "--out", "out", "--tta", "--scales", "1,1.5", "--save", "labels")
     assert predict(*arguments) == 0
@@ -82,6 +92,12 @@ MISTAKES = {
     "scales": (["photos", "--tta", "--scales", "a,b", "--out", "o"], "expected numbers"),
     "scales alone": (["photos", "--scales", "1", "--out", "o"], "belongs to --tta"),
     "no photo": (["lost.png", "--out", "o"], "there is no such photo"),
+    "kind": (["photos", "--save", "label", "--out", "o"], "did you mean 'labels'?"),
+    "no kind": (["photos", "--save", ",", "--out", "o"], "--save: expected some of coco"),
+    "a file": (["photos", "--out", "model.safetensors"], "is a file; expected a folder"),
+    "a name": (["photos", "--out", "o.png"], "--out o.png names one file; expected a folder"),
+    "a raster's name": (["photos", "--out", "o.tif"], "one raster; found 5 inputs"),
+    "no raster": (["photos/photo-001.png", "--out", "o.tif"], "photo-001.png, which is none"),
     "no list": (["@lost.txt", "--out", "o"], "cannot be read"),
     "url": (["nosuch://x/", "--out", "o"], "nosuch"),
     "threads": (["photos", "--threads", "0"], "--threads"),

@@ -13,7 +13,10 @@ from fullconv.prediction import Prediction
 from fullconv.writers import writers
 
 CLASSES, PALETTE = ("sky", "road", "car"), ((0, 0, 255), (60, 70, 80), (0, 128, 0))
-KINDS = {"labels", "overlay", "probabilities", "probabilities8", "confidence", "geojson", "coco"}
+KINDS = {
+    *("labels", "overlay", "probabilities", "probabilities8", "confidence", "geojson", "coco"),
+    "contact",
+}
 
 
 @pytest.fixture
