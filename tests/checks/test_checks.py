@@ -270,6 +270,17 @@ def test_grey_numbers_stored_as_colours_are_numbers(fresh):
     assert encodings(found.survey) == {"grey indices": 20}
 
 
+def test_one_mask_in_colours_is_told_from_all_of_them(fresh):
+    made = fresh("folders")
+    SEEDS["RGB mask"][0](made)
+    assert "as the other masks are" in remedy_of(made, "rgb-mask")
+    for split, index in made.every():
+        if (split, index) != ("train", 2):
+            raw = load(made.mask(split, index))
+            Image.fromarray(COLORS[raw % 4]).save(made.mask(split, index))
+    assert '"NAME #000000"' in remedy_of(made, "rgb-mask")
+
+
 def test_a_class_called_void_is_a_note(fresh):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text("void\nroad\ntree\ncar\n")

@@ -7,7 +7,7 @@ from PIL import Image
 from scipy.io import loadmat
 
 from fullconv.errors import DataError, LabelError, NoSplitError
-from fullconv.formats import open_data, recognise
+from fullconv.formats import inventory, open_data, recognise
 from fullconv.sample import VOID
 
 
@@ -53,6 +53,17 @@ def test_a_value_above_150_is_an_error(challenge):
     Image.fromarray(np.array([[0, 151, 2, 150]], np.uint8)).save(mask)
     with pytest.raises(LabelError, match=r"the value 151 \(1 pixels\).*0 to 150"):
         open_data(challenge, "val")[0]
+
+
+def test_a_file_without_a_partner_hides_no_other(challenge):
+    clean = inventory(str(challenge))
+    assert {name: len(pairs) for name, pairs in clean.splits.items()} == {"train": 2, "val": 1}
+    (challenge / "annotations" / "training" / "ADE_train_00000000.png").unlink()
+    (challenge / "images" / "validation" / "ADE_val_00000000.jpg").unlink()
+    stock = inventory(str(challenge))
+    assert [path.stem for path in stock.photos] == ["ADE_train_00000000"]
+    assert [path.stem for path in stock.masks] == ["ADE_val_00000000"]
+    assert [pair.name for pair in stock.splits["train"]] == ["ADE_train_00000001"]
 
 
 def test_a_photo_without_a_mask_is_named(challenge):

@@ -27,7 +27,7 @@ def values(survey: Survey) -> Iterator[Finding]:
     lines = _lines(colored)
     for item in readable:
         if _lacks_colors(survey, item):
-            yield _colored(survey, item, lines)
+            yield _colored(survey, item, lines, 2 * len(colored) > len(readable))
         else:
             yield from _values(survey, item, bool(explained))
     if survey.refusal and survey.items and not (explained or colored):
@@ -129,14 +129,16 @@ def _lacks_colors(survey: Survey, item: Item) -> bool:
     return item.mask.colored and not (survey.table and survey.table.colors)
 
 
-def _colored(survey: Survey, item: Item, lines: str) -> Finding:
+def _colored(survey: Survey, item: Item, lines: str, usual: bool) -> Finding:
     number = len(item.mask.counts)
+    declare = f"write each class with its colour into classes.txt, one a line: {lines}"
+    alone = "export it with class numbers, as the other masks are"
     return survey.about(
         "rgb-mask",
         item.mask.path,
         f"{number} colour{'s' * (number > 1)}: {_colors(item)}",
         "class numbers, or declared colours",
-        f"write each class with its colour into classes.txt, one a line: {lines}",
+        declare if usual else alone,
     )
 
 

@@ -4,6 +4,7 @@ SceneParse150's masks hold 1 to 150, and 0 for everything else. So labels are on
 void; this is done here, once, and nowhere else.
 """
 
+from functools import partial
 from pathlib import Path
 
 from fullconv.errors import NoSplitError
@@ -11,6 +12,8 @@ from fullconv.formats import Format, formats
 from fullconv.formats._ade150 import CLASSES, PALETTE
 from fullconv.formats._ade_full import ObjectTable, full_pairs, full_root, labels_of
 from fullconv.formats._classes import declared_classes
+from fullconv.formats._inventory import Inventory, opened_inventory
+from fullconv.formats._listing import stems
 from fullconv.formats._masks import MaskTable, as_data
 from fullconv.formats._pairs import Pair
 from fullconv.formats._stems import PHOTOS, by_stem, joined, nothing
@@ -47,11 +50,28 @@ def open_ade20k(source: str, split: str | None) -> Data:
         classes, palette = (own.classes, own.palette) if own else (CLASSES, PALETTE)
         return as_data(source, split, pairs, classes, palette, ObjectTable(labels_of(classes)))
     pairs = [pair for part in chosen for pair in _pairs(root, part)]
-    void = dict.fromkeys((0, VOID), VOID)
-    mapping = void | {label + 1: label for label in range(len(CLASSES))}
-    remedy = "SceneParse150 holds 0 to 150; open masks of another numbering as folders:PATH"
-    table = MaskTable(LabelTable(CLASSES, mapping, remedy))
-    return as_data(source, split, pairs, CLASSES, PALETTE, table)
+    return as_data(source, split, pairs, CLASSES, PALETTE, _table())
+
+
+def inventory(source: str) -> Inventory:
+    """The files of SceneParse150; of the full release, what `open_ade20k` gives.
+
+    Raises:
+        DataError: the layout is not there.
+    """
+    folder = Path(source)
+    if full_root(folder):
+        return opened_inventory("ade20k", folder, partial(open_ade20k, source))
+    stock = Inventory(folder, "ade20k", lambda masks, read: (CLASSES, PALETTE, _table()))
+    stock.declared = len(CLASSES)
+    for split, part in _FOLDERS.items():
+        photos = stems(stock, _root(folder) / "images" / part, PHOTOS)
+        masks = stems(stock, _root(folder) / "annotations" / part, (".png",))
+        both = sorted(photos.keys() & masks.keys())
+        stock.splits[split] = [Pair(stem, photos[stem], masks[stem]) for stem in both]
+        stock.photos += [photos[stem] for stem in sorted(photos.keys() - masks.keys())]
+        stock.masks += [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
+    return stock
 
 
 def recognises(folder: Path) -> bool:
@@ -60,6 +80,13 @@ def recognises(folder: Path) -> bool:
     known = any((folder / name).is_file() for name in _LISTS)
     challenge = photos.is_dir() and (known or any(photos.glob("ADE_val_*.jpg")))
     return challenge or full_root(folder) is not None
+
+
+def _table() -> MaskTable:
+    void = dict.fromkeys((0, VOID), VOID)
+    mapping = void | {label + 1: label for label in range(len(CLASSES))}
+    remedy = "SceneParse150 holds 0 to 150; open masks of another numbering as folders:PATH"
+    return MaskTable(LabelTable(CLASSES, mapping, remedy))
 
 
 def _pairs(folder: Path, part: str) -> list[Pair]:
@@ -84,5 +111,6 @@ formats.register("ade20k")(
         summary="ADEChallengeData2016 with images/ and annotations/, or ADE20K_2021_17_01",
         open=open_ade20k,
         recognises=recognises,
+        inventory=inventory,
     )
 )
