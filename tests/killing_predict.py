@@ -38,7 +38,9 @@ def start(folder, out):
 
     Answering.read = noted
     arguments = ["predict", str(folder / "model.safetensors"), str(folder / "photos")]
-    os._exit(run([*arguments, "--out", str(folder / out), "--threads", "1", "--quiet"]))
+    kinds = "labels,overlay,coco,contact"
+    options = ["--out", str(folder / out), "--save", kinds, "--threads", "1", "--quiet"]
+    os._exit(run([*arguments, *options]))
 
 
 def finished(child):
