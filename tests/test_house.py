@@ -68,6 +68,7 @@ FLOORS = (
         "backbones",
         "decoders",
         "downloads",
+        "fixedframe",
         "formats",
         "frame",
         "losses",
@@ -77,7 +78,7 @@ FLOORS = (
         "transforms",
     },
     {"averages", "fcn", "optimizers", "order", "regional"},
-    {"adoption", "learning", "optimizing", "prediction", "staging", "unweighing"},
+    {"adoption", "learning", "optimizing", "portable", "prediction", "staging", "unweighing"},
     {"contactsheet"},
     {"areas", "exporters", "model", "video", "weights", "writers"},
     {

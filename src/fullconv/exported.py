@@ -4,8 +4,13 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
-from fullconv.errors import ConfigError, WeightsError
-from fullconv.exporters import Description, Run, Runner, exporter_for, exporters
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fullconv.config import Size
+from fullconv.errors import ConfigError, ImageError, WeightsError
+from fullconv.exporters import Description, Run, exporter_for, exporters
 from fullconv.fcn import FCN
 from fullconv.model import Model, load
 
@@ -70,6 +75,48 @@ def is_exported(path: Path) -> bool:
     """Whether a file's name says that it was exported."""
     suffixes = {exporters[name].suffix for name in exporters}
     return path.suffix.lower() in suffixes and not path.is_dir()
+
+
+class Runner(nn.Module):
+    """An exported file as a network: images in, scores out, nothing to learn.
+
+    Args:
+        run: what the file's exporter gave.
+        classes: scores a pixel gets.
+        least: (height, width) of the smallest image that it answers.
+        fixed: of all images, where it answers no other size.
+    """
+
+    def __init__(
+        self, run: Run, classes: int, least: Size = (1, 1), fixed: Size | None = None
+    ) -> None:
+        super().__init__()
+        self.run = run
+        self.classes = classes
+        self.least, self.fixed = least, fixed
+        # Says where images are handed over: engines take them from the processor's memory.
+        self.place = nn.Parameter(torch.empty(0), requires_grad=False)
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+        """Scores before softmax, of the image's size.
+
+        Raises:
+            ImageError: the image is smaller than `least`, or not of the size `fixed`.
+        """
+        height, width = image.shape[-2:]
+        if height < self.least[0] or width < self.least[1]:
+            raise ImageError(
+                f"an image of {height} x {width} pixels; this exported file answers images from "
+                f"{self.least[0]} x {self.least[1]} on: use the model that it came from"
+            )
+        if self.fixed and (height, width) != self.fixed:
+            raise ImageError(
+                f"an image of {height} x {width} pixels; this file was exported for "
+                f"{self.fixed[0]} x {self.fixed[1]} only: export it without --size for any size"
+            )
+        batch = image.float().cpu()
+        parts = [one[None] for one in batch] if self.fixed else [batch]
+        return torch.cat([torch.from_numpy(self.run(part.numpy())) for part in parts])
 
 
 def _description(path: Path, text: str | None) -> Description:

@@ -14,12 +14,12 @@ from fullconv.config import Architecture, Normalisation
 from fullconv.errors import ConfigError, EngineError
 from fullconv.exported import is_exported, open_exported
 from fullconv.exporters import exporter_for, exporters
-from fullconv.exporters._prepared import prepared
 from fullconv.formats import open_data
 from fullconv.images import read_image
 from fullconv.layers import Upscore
 from fullconv.model import load, model_file, read_card
 from fullconv.optimizing import optimize
+from fullconv.portable import prepared
 from fullconv.proof import as_batch, cut
 from fullconv.turns import Engine, Images, Started
 

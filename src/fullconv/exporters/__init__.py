@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import torch
 from jaxtyping import Float
 from pydantic import Field
-from torch import Tensor, nn
+from torch import nn
 
 from fullconv.config import Architecture, Normalisation, Settings, Size
-from fullconv.errors import ConfigError, ImageError
+from fullconv.errors import ConfigError
 from fullconv.registry import Registry
 
 KEY = "fullconv"  # under which a file keeps its description
@@ -134,48 +133,6 @@ def exporter_for(path: Path) -> Exporter:
     raise ConfigError(
         f"{path}: nothing is exported to {path.suffix or 'no suffix'}; there are: {known}"
     )
-
-
-class Runner(nn.Module):
-    """An exported file as a network: images in, scores out, nothing to learn.
-
-    Args:
-        run: what the file's exporter gave.
-        classes: scores a pixel gets.
-        least: (height, width) of the smallest image that it answers.
-        fixed: of all images, where it answers no other size.
-    """
-
-    def __init__(
-        self, run: Run, classes: int, least: Size = (1, 1), fixed: Size | None = None
-    ) -> None:
-        super().__init__()
-        self.run = run
-        self.classes = classes
-        self.least, self.fixed = least, fixed
-        # Says where images are handed over: engines take them from the processor's memory.
-        self.place = nn.Parameter(torch.empty(0), requires_grad=False)
-
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Scores before softmax, of the image's size.
-
-        Raises:
-            ImageError: the image is smaller than `least`, or not of the size `fixed`.
-        """
-        height, width = image.shape[-2:]
-        if height < self.least[0] or width < self.least[1]:
-            raise ImageError(
-                f"an image of {height} x {width} pixels; this exported file answers images from "
-                f"{self.least[0]} x {self.least[1]} on: use the model that it came from"
-            )
-        if self.fixed and (height, width) != self.fixed:
-            raise ImageError(
-                f"an image of {height} x {width} pixels; this file was exported for "
-                f"{self.fixed[0]} x {self.fixed[1]} only: export it without --size for any size"
-            )
-        batch = image.float().cpu()
-        parts = [one[None] for one in batch] if self.fixed else [batch]
-        return torch.cat([torch.from_numpy(self.run(part.numpy())) for part in parts])
 
 
 def first_line(error: Exception) -> str:

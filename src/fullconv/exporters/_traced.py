@@ -13,7 +13,7 @@ from torch.fx.experimental import _config as symbols
 
 from fullconv.errors import ExportError
 from fullconv.exporters import first_line
-from fullconv.exporters._prepared import prepared
+from fullconv.portable import prepared
 
 EXAMPLE = (2, 3, 97, 130)  # the sides are no multiples of any stride
 

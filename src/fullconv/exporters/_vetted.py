@@ -11,13 +11,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.export.pt2_archive._package import PT2ArchiveReader
 
 from fullconv.errors import WeightsError
 from fullconv.exporters import KEY
+
+if TYPE_CHECKING:
+    from torch.export.pt2_archive._package import PT2ArchiveReader
 
 DESCRIPTION = f"extra/{KEY}"
 GRAPH, SAMPLES = "models/model.json", "data/sample_inputs/model.pt"
@@ -56,6 +58,9 @@ def check_program(path: Path) -> str | None:
     """
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such model file")
+    # Here, since it brings PyTorch's compiler, for which nobody else should wait.
+    from torch.export.pt2_archive._package import PT2ArchiveReader
+
     try:
         with path.open("rb") as stream:
             archive = PT2ArchiveReader(stream)
@@ -72,7 +77,7 @@ def check_program(path: Path) -> str | None:
     return description
 
 
-def _strange(archive: PT2ArchiveReader) -> Iterator[str]:
+def _strange(archive: "PT2ArchiveReader") -> Iterator[str]:
     """What the archive holds that it should not."""
     names = archive.get_file_names()
     yield from (f"the file {name!r}" for name in names if not _FILES.fullmatch(name))

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fullconv.exporters._inside import Inside
 from fullconv.fcn import FCN
+from fullconv.fixedframe import Inside
 from fullconv.layers import Chain, Upscore, bilinear_kernel
 
 
