@@ -1,0 +1,30 @@
+"""The model that comes along answers as its card says."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+import fullconv as fc
+from fullconv.config import read_yaml
+from fullconv.evaluation import evaluate
+
+FOLDER = Path(__file__).parents[1] / "models" / "camvid"
+FILE = FOLDER / "fcn4s-lite0.safetensors"
+
+
+def test_it_is_small_and_its_settings_are_those_of_its_card():
+    assert FILE.stat().st_size < 12e6
+    settings = read_yaml(FOLDER / "config.yaml")
+    architecture = fc.load(FILE).network.architecture
+    assert architecture.name == settings["model"]
+    assert architecture.context == settings["context"]
+    assert architecture.skip_context == settings["skip_context"]
+
+
+def test_its_numbers_are_those_of_its_card(shared):
+    told = json.loads((FOLDER / "metrics.json").read_text())["val"]
+    data = fc.open_data(f"camvid:{shared('camvid')}", "val").take(range(0, 101, 5))
+    found = evaluate(fc.load(FILE), data).confusion
+    assert found.mean_iu == pytest.approx(told["mean_iu"], abs=0.02)
+    assert found.pixel_accuracy == pytest.approx(told["pixel_accuracy"], abs=0.01)
