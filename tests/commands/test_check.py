@@ -172,3 +172,12 @@ def test_what_cannot_be_opened_has_no_empty_facts(tmp_path, capsys):
     said = capsys.readouterr().out
     assert "format  voc" in said and "images" not in said.partition("ERROR")[0]
     assert "expected ImageSets/Segmentation, JPEGImages and SegmentationClass" in said
+
+
+def test_how_train_and_val_are_divided_is_told(tmp_path, capsys):
+    made = build("folders", tmp_path / "clips")
+    clip(made)
+    for path in [*made.folder.rglob("clip_01[4-9].*")]:
+        path.rename(path.with_name(path.name.replace("clip", "way")))
+    assert run(["check", f"{made.folder}?group-by=clip", "--out", str(tmp_path / "runs")]) == 0
+    assert "train 14, val 6 (whole groups by clip, as asked)" in capsys.readouterr().out

@@ -56,11 +56,11 @@ def test_a_value_above_150_is_an_error(challenge):
 
 
 def test_a_file_without_a_partner_hides_no_other(challenge):
-    clean = inventory(str(challenge))
+    clean = inventory(f"ade20k:{challenge}")
     assert {name: len(pairs) for name, pairs in clean.splits.items()} == {"train": 2, "val": 1}
     (challenge / "annotations" / "training" / "ADE_train_00000000.png").unlink()
     (challenge / "images" / "validation" / "ADE_val_00000000.jpg").unlink()
-    stock = inventory(str(challenge))
+    stock = inventory(f"ade20k:{challenge}")
     assert [path.stem for path in stock.photos] == ["ADE_train_00000000"]
     assert [path.stem for path in stock.masks] == ["ADE_val_00000000"]
     assert [pair.name for pair in stock.splits["train"]] == ["ADE_train_00000001"]

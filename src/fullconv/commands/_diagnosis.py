@@ -8,7 +8,7 @@ from fullconv.commands._show import columns, known, say
 
 if TYPE_CHECKING:
     from fullconv.advisor import Advice
-    from fullconv.checks import Diagnosis
+    from fullconv.checks import Diagnosis, Survey
 
 SHOWN = 5  # files that the terminal names of one kind of finding
 RARE = 0.01  # share of pixels below which the table says so
@@ -26,18 +26,27 @@ def facts_of(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     height = [f"{one} x {other}" for one, other in (sizes[:1] + sizes[-1:])]
     masks = ", ".join(f"{kind} ({number})" for kind, number in encodings(survey).items())
     splits = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
-    by_hash = survey.inventory is not None and not survey.inventory.divided
     number = len(survey.items)
     photos = "1 photo with its mask" if number == 1 else f"{number} photos with masks"
     return {
         "format": survey.layout,
         "images": str(number),
-        "splits": splits + (" (by the hash of the names: none is on disk)" if by_hash else ""),
+        "splits": splits + _how_divided(survey),
         "sizes (height x width)": " to ".join(dict.fromkeys(height)) or "-",
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
         "speed": f"{photos} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f} a second",
     }
+
+
+def _how_divided(survey: "Survey") -> str:
+    from fullconv.formats import without_groups
+
+    if rule := without_groups(survey.source)[1]:
+        return f" (whole groups by {rule}, as asked)"
+    if survey.inventory is None or survey.inventory.divided:
+        return ""
+    return " (by the hash of the names: none is on disk)"
 
 
 def tell(
