@@ -14,7 +14,6 @@ import pytest
 import fullconv as fc
 from fullconv.colors import voc_palette
 from fullconv.commands import run
-from fullconv.commands.train import anchored
 from fullconv.images import read_mask, write_image, write_labels
 
 SMALL = ["--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden", "8", "--batch", "4"]
@@ -151,14 +150,6 @@ def test_a_label_outside_the_classes_names_file_value_and_remedy(photos, tmp_pat
     assert run(["train", str(folder), *SMALL, "--epochs", "1", "--out", str(tmp_path / "o")]) == 2
     text = capsys.readouterr().err
     assert "masks/" in text and "64 pixels" in text and "classes.txt" in text
-
-
-def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "photos").mkdir()
-    assert anchored("photos") == str(tmp_path / "photos")
-    assert anchored("coco:photos?kind=stuff") == f"coco:{tmp_path}/photos?kind=stuff"
-    assert anchored("scenes:200") == "scenes:200" and anchored("nowhere") == "nowhere"
 
 
 def test_a_run_goes_on_only_as_it_was_started(trained, capsys):
