@@ -58,3 +58,16 @@ def test_a_run_goes_on_with_its_own_settings_and_other_workers(tmp_path):
     )
     with pytest.raises(ConfigError, match=r"one-001 was started with epochs 3, not 4: leave"):
         same_settings(run, {"epochs": 4})
+
+
+def test_a_run_goes_on_with_its_own_data_only(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "photos").mkdir()
+    saved = RunConfig(data=f"{tmp_path / 'photos'}?group-by=clip")
+    run = create(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    for same in ("photos", str(tmp_path / "photos"), "photos?group-by=clip"):
+        assert same_settings(run, {"data": same}) == saved
+    with pytest.raises(
+        ConfigError, match=r"was started on .*photos.*, not on scenes:3: leave DATA"
+    ):
+        same_settings(run, {"data": "scenes:3"})

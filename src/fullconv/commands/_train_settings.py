@@ -54,7 +54,19 @@ def same_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
                 f"{run.folder} was started with {key} {getattr(saved, key)}, not {given[key]}: "
                 "leave the option away to go on with it, or start a new run without --resume"
             )
+    if "data" in given and _place(given["data"]) != _place(saved.data):
+        raise ConfigError(
+            f"{run.folder} was started on {saved.data}, not on {given['data']}: leave DATA away to "
+            "go on with it, or start a new run without --resume"
+        )
     return saved.model_copy(update={key: given[key] for key in given.keys() & free})
+
+
+def _place(data: str) -> str:
+    """DATA less its groups, which an option of its own may give."""
+    from fullconv.formats import without_groups
+
+    return without_groups(anchored(data))[0]
 
 
 def anchored(data: str) -> str:
