@@ -81,6 +81,20 @@ def test_odd_sizes_lose_nothing(tmp_path, size):
     assert np.abs(found.astype(int) - 77).max() <= 6
 
 
+def test_equal_pictures_are_equal_bytes_whatever_the_memory_held_before(tmp_path):
+    pictures = [np.roll(quarters(184, 320), 5 * n, 1) for n in range(12)]
+    draw, found = np.random.default_rng(0), set()
+    for number in range(4):
+        path = tmp_path / f"{number}.mp4"
+        with recording(path, 25.0) as add:
+            for place, picture in enumerate(pictures):
+                for size in (400, 160, 80):  # what is written to memory, and given back
+                    draw.standard_normal((size, size))
+                add(Fraction(place, 25), picture)
+        found.add(path.read_bytes())
+    assert len(found) == 1
+
+
 def test_two_frames_at_one_time_are_both_kept(tmp_path):
     recorded(tmp_path / "a.mp4", [quarters()] * 3, [0, 0, 0.04])
     assert len(list(read_frames(tmp_path / "a.mp4"))) == 3
