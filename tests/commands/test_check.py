@@ -84,7 +84,8 @@ def test_one_split_alone(photos, capsys):
 def test_augment_draws_a_row_for_each_photo(photos, capsys):
     assert check(photos, "--augment", "3") == 0
     sheet = photos.folder.parent / "runs/check/photos-001/augmentation.png"
-    assert np.asarray(Image.open(sheet)).shape[0] == 3 * (180 + 6 + 20) + 32  # with names and a legend
+    rows, legend = 3 * (180 + 6 + 20), 32  # pictures with names
+    assert np.asarray(Image.open(sheet)).shape[0] == rows + legend
     assert f"{sheet}: 3 photos" in capsys.readouterr().out
 
 
