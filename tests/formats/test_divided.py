@@ -265,3 +265,85 @@ def test_convert_data_divides_by_group(clips, tmp_path):
     assert run(arguments) == 0
     assert names(tmp_path / "out") == names(clips, group_by="clip")
     assert (open_data(tmp_path / "out")[0].labels != VOID).all()
+
+
+def build_cityscapes(folder):
+    for split, names in (("train", "abcdef"), ("val", "gh")):
+        for name in names:
+            picture(folder / f"leftImg8bit/{split}/ulm/{name}_leftImg8bit.png", 90, bands=3)
+            picture(folder / f"gtFine/{split}/ulm/{name}_gtFine_labelIds.png", 7)
+    return str(folder)
+
+
+def build_camvid(folder, parts=None):
+    for split, names in (parts or {"train": "abcdef", "val": "gh"}).items():
+        for name in names:
+            picture(folder / split / f"{name}.png", 90, bands=3)
+            picture(folder / f"{split}annot" / f"{name}.png")
+        lines = [f"{split}/{name}.png {split}annot/{name}.png" for name in names]
+        (folder / f"{split}.txt").write_text("\n".join(lines))
+    return str(folder)
+
+
+def build_split_folders(folder):
+    for split, names in (("train", "abcdef"), ("val", "gh")):
+        folders(folder, names, f"images/{split}", f"masks/{split}")
+    return str(folder)
+
+
+def build_listed_pairs(folder):
+    folders(folder, "abcdefgh")
+    for split, names in (("train", "abcdef"), ("val", "gh")):
+        lines = [f"images/{name}.png masks/{name}.png" for name in names]
+        (folder / f"{split}.txt").write_text("\n".join(lines))
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    "build", [build_cityscapes, build_camvid, build_split_folders, build_listed_pairs, build_yolo]
+)
+def test_lists_in_splits_count_more_than_a_formats_own(tmp_path, build):
+    source = build(tmp_path / "set")
+    whole = open_data(source)
+    held = whole.names[1::3]
+    parts = {"val": whole.take([*range(1, len(whole), 3)])}
+    parts["train"] = whole.take([n for n in range(len(whole)) if n % 3 != 1])
+    write_splits(tmp_path / "set" / "splits", parts)
+    assert {*open_data(source, "val").names} == {*held}
+    assert {*open_data(source, "train").names} == {*whole.names} - {*held}
+    assert open_data(source, "val").split == "val"
+    assert {*open_data(source).names} == {*whole.names}
+    stock = inventory(source)
+    assert {pair.name for pair in stock.splits["val"]} == {*held}
+    assert not stock.lines and stock.divided
+    with pytest.raises(NoSplitError):
+        open_data(source, "test")
+
+
+def test_a_wrong_line_in_splits_is_named(tmp_path):
+    source = build_camvid(tmp_path / "set")
+    (tmp_path / "set" / "splits").mkdir()
+    (tmp_path / "set" / "splits" / "train.txt").write_text("a\nb.png\nB\nnobody\n")
+    with pytest.raises(DataError, match=r"train\.txt: 'B' stands there twice"):
+        open_data(source, "train")
+    stock = inventory(source)
+    assert [pair.name for pair in stock.splits["train"]] == ["a", "b"]
+    assert [sentence for _, sentence in stock.lines] == [
+        "'B' stands there twice",
+        "'nobody' is the name of no sample",
+    ]
+
+
+def test_convert_data_says_where_lists_count(tmp_path, capsys):
+    names = {"train": ("a1", "a2", "b1", "b2"), "val": ("c1", "c2")}
+    source = build_camvid(tmp_path / "set", names)
+    before = open_data(source, "val").names
+    again = ["--splits-only", "--group-by", "^[bc]|^a."]  # a1 and a2 apart, which changes val
+    assert run(["convert-data", source, str(tmp_path / "elsewhere"), *again]) == 0
+    assert "note    the lists count where they lie in" in capsys.readouterr().out
+    assert open_data(source, "val").names == before
+    assert run(["convert-data", source, str(tmp_path / "set" / "splits"), *again]) == 0
+    assert "note" not in capsys.readouterr().out
+    for split in ("train", "val"):
+        lines = (tmp_path / "elsewhere" / f"{split}.txt").read_text().splitlines()
+        assert [*open_data(source, split).names] == lines

@@ -525,7 +525,9 @@ def test_names_that_would_write_to_one_file(photos):
 
 def test_unequal_sizes_are_named(photos):
     write(photos / "masks" / "c.png", np.zeros((3, 2), np.uint8))
-    with pytest.raises(DataError, match=r"c\.png: 3 x 2 pixels .*c\.jpg has 2 x 3; .*by 90 degrees"):
+    with pytest.raises(
+        DataError, match=r"c\.png: 3 x 2 pixels .*c\.jpg has 2 x 3; .*by 90 degrees"
+    ):
         open_data(photos)[2]
 
 

@@ -39,7 +39,7 @@ def command(
         paths = write_splits(out, parts)
         write_json(json, {split: list(part.names) for split, part in parts.items()})
         if not program:
-            _tell_lists(paths, parts)
+            _tell_lists(data, paths, parts)
         return
     found = samples(whole, parts)
     with building(out) as folder:
@@ -53,10 +53,14 @@ def command(
         _tell(report | {"pixels": counts | {"(void)": pixels[-1]}}, quiet)
 
 
-def _tell_lists(paths: Sequence[Path], parts: dict[str, "Data"]) -> None:
+def _tell_lists(data: str, paths: Sequence[Path], parts: dict[str, "Data"]) -> None:
     number = sum(map(len, parts.values()))
     for path, part in zip(paths, parts.values(), strict=True):
         say(f"{len(part)} names ({100 * len(part) / number:.0f} %) -> {path}")
+    _, now = parts_of(data)
+    if any(now.get(split) is None or now[split].names != parts[split].names for split in parts):
+        folder = data.rpartition(":")[2].partition("?")[0]
+        say(f"note    the lists count where they lie in {folder}/splits, and not elsewhere")
 
 
 def _tell(report: dict[str, Any], quiet: bool) -> None:

@@ -16,6 +16,7 @@ from fullconv.formats._grouped import with_groups as with_groups
 from fullconv.formats._grouped import without_groups as without_groups
 from fullconv.formats._inventory import Inventory as Inventory
 from fullconv.formats._inventory import opened_inventory
+from fullconv.formats._listed import listed_data, own_lists, relist
 from fullconv.formats._masks import MaskTable as MaskTable
 from fullconv.formats._masks import size_remedy as size_remedy
 from fullconv.formats._pairs import Pair as Pair
@@ -33,6 +34,7 @@ class Format:
         open: (what follows "name:", split or None) -> Data.
         recognises: whether a folder has this layout; looks at names, not at pictures.
         fallback: tried only when no other format recognises the folder.
+        lists: whether `open` and `inventory` read the lists in splits/ themselves.
         inventory: what follows "name:" -> its files with their faults, nothing of which is
             raised; None: as `open` gives them, which refuses the first fault.
     """
@@ -41,6 +43,7 @@ class Format:
     open: Callable[[str, str | None], Data]
     recognises: Callable[[Path], bool]
     fallback: bool = False
+    lists: bool = False
     inventory: Callable[[str], Inventory] | None = None
 
 
@@ -65,9 +68,11 @@ def open_data(source: str | Path, split: str | None = None, group_by: str | None
     text, own = without_groups(str(source))
     name, rest = found_format(text)
     opened = partial(formats[name].open, rest)
-    if (rule := group_by or own) is None:
-        return opened(split)
-    return grouped(with_groups(text, rule), opened, split, rule)
+    if rule := group_by or own:
+        return grouped(with_groups(text, rule), opened, split, rule)
+    if lists := _lists(name, rest):
+        return listed_data(text, lists, opened, split)
+    return opened(split)
 
 
 def inventory(source: str | Path) -> Inventory:
@@ -91,7 +96,13 @@ def inventory(source: str | Path) -> Inventory:
         stock = opened_inventory(name, folder, partial(formats[name].open, rest))
     if rule:
         stock.regroup(sample_groups(rule))
+    elif lists := _lists(name, rest):
+        relist(stock, lists)
     return stock
+
+
+def _lists(name: str, rest: str) -> dict[str, Path]:
+    return {} if formats[name].lists else own_lists(Path(rest.partition("?")[0]))
 
 
 def found_format(source: str) -> tuple[str, str]:

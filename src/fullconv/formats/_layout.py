@@ -64,15 +64,26 @@ def find_parts(folder: Path) -> list[Part]:
     return [part for child in _split_folders(folder) for part in _inside_or_beside(child)]
 
 
-def find_lists(folder: Path) -> dict[str, Path]:
+def find_lists(folder: Path, places: Sequence[str] = _LIST_FOLDERS) -> dict[str, Path]:
     """The split lists of a data set: train.txt, splits/train.txt, ...; split -> file."""
     lists: dict[str, Path] = {}
-    for place in _LIST_FOLDERS:
+    for place in places:
         for path in sorted((folder / place).glob("*.txt")):
             split = canonical(path.stem) or (path.stem if place else None)
             if split:
                 lists.setdefault(split, path)
     return lists
+
+
+def chosen_lists(folder: Path, parts: Sequence[Part]) -> dict[str, Path]:
+    """The lists that count: those in splits/, which are made last; else others, or none.
+
+    Lists elsewhere do not count where folders are splits already.
+    """
+    own = find_lists(folder, ("splits",)) if parts else {}
+    if {"train", "val"} & own.keys():
+        return own
+    return {} if parts and parts[0].split else find_lists(folder)
 
 
 def has_parts(folder: Path) -> bool:
@@ -88,9 +99,10 @@ def has_parts(folder: Path) -> bool:
     )
 
 
-def lists_pairs(folder: Path) -> bool:
+def lists_pairs(folder: Path, lists: Mapping[str, Path] | None = None) -> bool:
     """Whether the split lists name a photo and a mask in each line; looks at their first lines."""
-    first = [list_lines(path)[:1] for path in find_lists(folder).values()]
+    lists = find_lists(folder) if lists is None else lists
+    first = [list_lines(path)[:1] for path in lists.values()]
     told = [lines[0] for lines in first if lines]  # an empty list tells nothing
     return bool(told) and all(two_files(folder, line) for line in told)
 

@@ -9,7 +9,7 @@ from fullconv.formats._classes import declared_classes
 from fullconv.formats._encoding import resolve
 from fullconv.formats._files import pictures
 from fullconv.formats._inventory import Classes, Inventory, Read
-from fullconv.formats._layout import Part, find_lists, find_parts, lists_pairs
+from fullconv.formats._layout import Part, chosen_lists, find_parts, lists_pairs
 from fullconv.formats._lines import list_lines, select_known, two_files
 from fullconv.formats._matching import Pairing, pairing
 from fullconv.formats._pairs import Pair
@@ -30,8 +30,8 @@ def of_folders(source: str) -> Inventory:
 
     stock = Inventory(folder, "folders", classes, len(declared.classes) if declared else None)
     parts = find_parts(folder)
-    lists = {} if parts and parts[0].split else find_lists(folder)
-    if lists and lists_pairs(folder):
+    lists = chosen_lists(folder, parts)
+    if lists and lists_pairs(folder, lists):
         add_lists(stock, lists)
         return stock
     found = [_of_part(part) for part in parts]

@@ -12,7 +12,7 @@ from fullconv.formats._files import pictures
 from fullconv.formats._layout import (
     Part,
     canonical,
-    find_lists,
+    chosen_lists,
     find_parts,
     has_parts,
     lists_pairs,
@@ -56,7 +56,7 @@ def pairs_and_masks(folder: Path, split: str | None) -> tuple[list[Pair], list[P
     parts = find_parts(folder)
     if not parts and not lists_pairs(folder):
         raise DataError(_nothing(folder))
-    lists = {} if parts and parts[0].split else find_lists(folder)
+    lists = chosen_lists(folder, parts)
     pairs = _chosen(folder, parts, lists, None if split is None else canonical(split) or split)
     return pairs, _all_masks(folder, parts, lists)
 
@@ -106,7 +106,7 @@ def _of_lists(
 ) -> list[Pair]:
     _known(folder, split, lists)
     matched: list[Pair] = []
-    if not lists_pairs(folder):
+    if not lists_pairs(folder, lists):
         found = (matched_only(part.photos, part.masks, part.base) for part in parts)
         matched = [pair for pairs in found for pair in pairs]
     if split:
@@ -139,7 +139,7 @@ def _known(folder: Path, split: str | None, known: Iterable[str], how: str = "")
 
 
 def _all_masks(folder: Path, parts: Sequence[Part], lists: Mapping[str, Path]) -> list[Path]:
-    if lists and lists_pairs(folder):
+    if lists and lists_pairs(folder, lists):
         files = (_files_of(folder, list_lines(path)) for path in lists.values())
         return list(dict.fromkeys(mask for pairs in files for _, mask in pairs))
     roots = dict.fromkeys(part.masks for part in parts if not part.faulty)
@@ -160,6 +160,7 @@ formats.register("folders")(
         summary="images/ and masks/ with equal stems, and classes.txt",
         open=open_folders,
         recognises=has_parts,
+        lists=True,
         fallback=True,
         inventory=of_folders,
     )

@@ -122,6 +122,7 @@ formats.register("rasters")(
     Format(
         summary="images/*.tif and masks/*.tif with any bands: rasters:FOLDER?bands=4,3,2",
         open=open_rasters,
+        lists=True,
         # Without a look at the pictures they are plain photos; so this one must be asked for.
         recognises=lambda folder: False,
     )
