@@ -281,6 +281,20 @@ def test_one_mask_in_colours_is_told_from_all_of_them(fresh):
     assert '"NAME #000000"' in remedy_of(made, "rgb-mask")
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("a\na\nb\n", "two classes have the name 'a'"), ("", "0 classes"), ("0 a\nb", "'b' does not")],
+)
+def test_a_broken_list_of_classes_hides_no_other_fault(fresh, text, found):
+    made = fresh("folders")
+    (made.folder / "classes.txt").write_text(text)
+    SEEDS["truncated photo"][0](made)
+    findings = {one.code: one for one in examine(str(made.folder), workers=1).findings}
+    assert findings.keys() == {"classes-unknown", "damaged"}
+    assert found in findings["classes-unknown"].found
+    assert findings["classes-unknown"].found.startswith("classes.txt: ")
+
+
 def test_a_class_called_void_is_a_note(fresh):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text("void\nroad\ntree\ncar\n")

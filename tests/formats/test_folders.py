@@ -564,6 +564,15 @@ def test_what_has_no_pictures_is_not_recognised(tmp_path):
         open_data(f"folders:{tmp_path}/none")
 
 
+def test_broken_yaml_is_told_in_one_line(photos):
+    (photos / "dataset.yaml").write_text("names: [a, b\ntrain: x\n")
+    with pytest.raises(
+        DataError, match=r"YAML \(expected .*, but got .* in line 2, column 6\)"
+    ) as error:
+        open_data(photos)
+    assert "\\n" not in str(error.value)
+
+
 def test_an_unknown_layout_is_told_with_what_is_there(photos, tmp_path_factory):
     above = tmp_path_factory.mktemp("above")
     with pytest.raises(DataError, match=r"holds nothing, which is none .*images/ and masks/"):

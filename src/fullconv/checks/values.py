@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fullconv.checks import checks
 from fullconv.checks._encoding import written
-from fullconv.checks._finding import Finding
+from fullconv.checks._finding import Finding, parted
 from fullconv.checks._scan import FRINGED, Value, is_jpeg
 from fullconv.checks._survey import Item, Survey
 from fullconv.sample import VOID
@@ -31,12 +31,13 @@ def values(survey: Survey) -> Iterator[Finding]:
         else:
             yield from _values(survey, item, bool(explained))
     if survey.refusal and survey.items and not (explained or colored):
+        what, expected, remedy = parted(survey.refusal)
         yield survey.about(
             "classes-unknown",
             _place(survey),
-            survey.refusal.partition("; ")[0],
-            "declared classes, or masks that hold 0, 1, 2, ...",
-            "write classes.txt with one class a line",
+            what,
+            expected or "declared classes, or masks that hold 0, 1, 2, ...",
+            remedy or "write classes.txt with one class a line",
         )
 
 

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from fullconv.errors import DataError
 from fullconv.formats._classes import declared_classes
 from fullconv.formats._encoding import resolve
 from fullconv.formats._files import pictures
@@ -22,13 +23,12 @@ def of_folders(source: str) -> Inventory:
         DataError: the folders themselves are not there.
     """
     folder = Path(source)
-    declared = declared_classes(folder)
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
-        found, table = resolve(declared, masks, read)
+        found, table = resolve(declared_classes(folder), masks, read)
         return found.classes, found.palette, table
 
-    stock = Inventory(folder, "folders", classes, len(declared.classes) if declared else None)
+    stock = Inventory(folder, "folders", classes, _declared(folder))
     parts = find_parts(folder)
     lists = chosen_lists(folder, parts)
     if lists and lists_pairs(folder, lists):
@@ -90,6 +90,14 @@ def stems(stock: Inventory, folder: Path, suffixes: Sequence[str]) -> dict[str, 
             else:
                 found[path.stem] = path
     return found
+
+
+def _declared(folder: Path) -> int | None:
+    try:
+        found = declared_classes(folder)
+    except DataError:  # resolving them will say so, when all else has been looked at
+        return None
+    return len(found.classes) if found else None
 
 
 def _of_part(part: Part) -> Pairing:

@@ -36,10 +36,17 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text_of(path))
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: not readable as YAML ({error})") from error
+        raise DataError(f"{path}: not readable as YAML ({_where(error)}); correct it") from error
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected keys such as train, val and names")
     return {str(key): value for key, value in content.items()}
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What a YAML error says, in one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{problem or ' '.join(str(error).split())}{place}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
