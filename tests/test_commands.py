@@ -90,7 +90,7 @@ def test_one_bad_photo_does_not_hide_the_others(trained, tmp_path, capsys):
     out = str(tmp_path / "answers")
     assert run(["predict", str(trained), str(tmp_path), "--out", out]) == 0
     text = capsys.readouterr().out
-    assert "broken.png" in text and "1 photos, 1 failed" in text
+    assert "broken.png" in text and "1 photo, 1 failed" in text
 
 
 def test_inspect_shows_the_papers_numbers(capsys):
@@ -123,7 +123,7 @@ MISTAKES = {
     "bad scenes": (["train", "scenes:many"], "scenes"),
     "no model": (["predict", "nowhere.safetensors", "a.png"], "nowhere.safetensors"),
     "no evaluation data": (["evaluate", "nowhere"], "no data was given"),
-    "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "expected some of"),
+    "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "there are: coco, "),
     "inspect what": (["inspect", "fcn8s-vgg17"], "vgg17"),
     "inspect size": (["inspect", "fcn8s-vgg16", "--size", "9"], "expected height x width"),
 }
