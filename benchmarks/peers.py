@@ -33,7 +33,7 @@ from torch import Tensor, nn
 
 from fullconv import Model, create_model, open_data
 from fullconv.apart import do_apart
-from fullconv.benching import Bench, measure
+from fullconv.benching import measure
 from fullconv.config import Architecture
 from fullconv.errors import ConfigError, EngineError, FullconvError
 from fullconv.exporters import exporter_for
@@ -50,6 +50,7 @@ from fullconv.rivals import (
     run_model,
     write_export,
 )
+from fullconv.standings import Bench
 from fullconv.turns import Engine, Spread, Started
 
 CLASSES = 21
