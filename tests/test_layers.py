@@ -46,7 +46,8 @@ def test_a_chains_features_are_what_its_layers_give():
 def test_nothing_behind_the_last_wanted_feature_is_computed():
     layers = chain()
     layers.conv2.register_forward_hook(lambda *_: pytest.fail("conv2 ran"))
-    layers.features(drawn(1, 3, 16, 16), ("pool1",))
+    found = layers.features(drawn(1, 3, 16, 16), ("pool1",))
+    assert list(found) == ["pool1"] and found["pool1"].shape == (1, 4, 8, 8)
 
 
 def test_a_chain_knows_its_widths_strides_and_skips():

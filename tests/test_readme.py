@@ -19,7 +19,9 @@ def blocks(page, language):
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    for block in blocks(page, "python"):
+    found = blocks(page, "python")
+    assert len(found) == page.read_text(encoding="utf-8").count("```py"), "none is passed over"
+    for block in found:
         exec(compile(block, page.name, "exec"), names)
 
 
