@@ -25,7 +25,7 @@ from fullconv.optimizers import schedule
 from fullconv.order import batches
 from fullconv.sample import Batch, Data
 from fullconv.team import ALONE, Team
-from fullconv.unweighing import unweighed
+from fullconv.unweighing import check_taken_back, unweighed
 from fullconv.weighing import class_weights
 
 
@@ -83,7 +83,7 @@ class Training:
         self.steps = config.steps or config.epochs * self.epoch_steps
         self.done = 0
         weights = class_weights(data, config.balance, self.device)
-        _check_taken_back(config)
+        check_taken_back(config)
         self.loss = make_loss(config.loss, weights, config.label_smoothing)
         parts = min(config.accumulate, self.batch // team.size)
         self.learner = Learner(model.network, self.loss, config, parts, self.device, team)
@@ -187,21 +187,6 @@ class Training:
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["factor"]
         return lr
-
-
-def _check_taken_back(config: TrainConfig) -> None:
-    """Raises ConfigError where `unweigh` has no weights, or scores that do not only add up."""
-    if not config.unweigh:
-        return
-    if config.balance == "none":
-        raise ConfigError(
-            "unweigh takes back a part of the class weights; give them: --balance enet"
-        )
-    if config.learn_upsampling or config.upsampling == "unpooling":
-        raise ConfigError(
-            "unweigh needs an upsampling that does not mix classes, as it is by default: leave out "
-            "learn_upsampling and unpooling"
-        )
 
 
 def _check_classes(model: Model, data: Data) -> None:

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from fullconv.config import TrainConfig
+from fullconv.errors import ConfigError
 from fullconv.fcn import FCN
 
 
@@ -37,3 +39,22 @@ def unweighed(network: FCN, weights: Tensor, share: float) -> Iterator[None]:
     finally:
         with torch.no_grad():
             finest.bias.copy_(kept)
+
+
+def check_taken_back(config: TrainConfig) -> None:
+    """Make sure that `unweigh` has something to take back, from scores that only add up.
+
+    Raises:
+        ConfigError: there are no class weights, or the upsampling mixes classes.
+    """
+    if not config.unweigh:
+        return
+    if config.balance == "none":
+        raise ConfigError(
+            "unweigh takes back a part of the class weights; give them: --balance enet"
+        )
+    if config.learn_upsampling or config.upsampling == "unpooling":
+        raise ConfigError(
+            "unweigh needs an upsampling that does not mix classes, as it is by default: leave out "
+            "learn_upsampling and unpooling"
+        )
