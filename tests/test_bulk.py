@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fullconv.bulk import answers, plan
-from fullconv.errors import ConfigError, OutputError
+from fullconv.errors import ConfigError, DataError, OutputError
 from fullconv.exported import open_model
 from fullconv.images import read_mask
 from fullconv.inputs import gather
@@ -156,6 +156,39 @@ def test_a_job_that_came_to_no_answer_is_no_obstacle(todo, tmp_path):
     assert not (tmp_path / "out" / "errors.jsonl").exists()
     with pytest.raises(ConfigError, match="other options"):
         todo(given=given)
+
+
+def test_begun_anew_other_numbers_of_shards_and_their_gathered_files_go(todo, tmp_path):
+    kinds = ("labels", "coco", "contact")
+    for index in range(2):
+        list(answers(todo(kinds=kinds, shard=(index, 2))))
+    with pytest.raises(ConfigError, match=r"the answers of 2 shards; .* --fresh"):
+        todo(kinds=kinds)
+    list(answers(todo(kinds=kinds, fresh=True)))
+    list(answers(todo(kinds=kinds, out=tmp_path / "at once")))
+    assert content(tmp_path / "out") == content(tmp_path / "at once")
+
+
+@pytest.mark.parametrize("name", ["predict.json", "manifest.jsonl"])
+def test_lists_that_are_damaged_are_told_and_can_be_begun_anew(todo, tmp_path, name):
+    list(answers(todo()))
+    (tmp_path / "out" / name).write_text("{")
+    with pytest.raises(DataError, match=f"{name}.*begin anew with --fresh"):
+        todo()
+    list(answers(todo(fresh=True)))
+    list(answers(todo(out=tmp_path / "at once")))
+    assert content(tmp_path / "out") == content(tmp_path / "at once")
+
+
+def test_begun_anew_a_shard_leaves_the_others(todo, tmp_path):
+    for index in range(2):
+        list(answers(todo(shard=(index, 2))))
+    before = content(tmp_path / "out")
+    todo(shard=(0, 2), fresh=True)
+    after = content(tmp_path / "out")
+    assert after.items() < before.items() and "manifest-1-of-2.jsonl" in after
+    list(answers(todo(shard=(0, 2))))
+    assert content(tmp_path / "out") == before
 
 
 def test_answers_to_other_inputs_are_counted(todo, asked):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import fullconv.storage
 from fullconv.contactsheet import PAGE
 from fullconv.errors import OutputError
 from fullconv.gathering import remove_gathered, roots, write_gathered
@@ -105,6 +106,20 @@ def test_a_shard_has_its_own_files(place, tmp_path):
     assert roots(shard) == ["coco-1-of-4.json", "contact-sheets-1-of-4/"]
     assert {"areas-1-of-4.csv", "coco-1-of-4.json"} == place.names()
     assert place.names("contact-sheets-1-of-4") == {"001.jpg"}
+
+
+def test_a_store_gets_the_same_files(place, tmp_path):
+    fsspec = pytest.importorskip("fsspec")
+    store = fullconv.storage.place("memory://gathered")
+    try:
+        for where in (place, store):
+            write_gathered(where, JOB, lying(where, ["b", "ccc"]))
+        for name in ("areas.csv", "coco.json", "contact-sheets/001.jpg"):
+            assert store.read(name) == place.read(name) is not None
+        write_gathered(store, JOB, [])
+        assert not store.names("contact-sheets")
+    finally:
+        fsspec.filesystem("memory").rm("/gathered", recursive=True)
 
 
 def test_only_what_was_asked_for_is_made_and_all_of_it_can_be_removed(place, tmp_path):

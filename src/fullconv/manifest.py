@@ -126,13 +126,33 @@ def read_jobs(place: Place) -> list[Job]:
     Raises:
         DataError: one of them cannot be understood.
     """
-    return [_job(place, name) for name in sorted(place.names()) if is_job(name)]
+    return [job_in(place, name) for name in sorted(place.names()) if is_job(name)]
+
+
+def job_in(place: Place, name: str) -> Job:
+    """The job that a file tells of.
+
+    Raises:
+        DataError: it cannot be understood.
+    """
+    try:
+        values = json.loads(place.read(name) or b"")
+        if values.pop("format") != FORMAT:
+            raise ValueError("of another version")
+        values |= {key: tuple(values[key]) for key in ("classes", "shard")}
+        values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
+        return Job(**values)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(
+            f"{place}/{name}: no description of a job of fullconv predict ({error}); "
+            "begin anew with --fresh"
+        ) from error
 
 
 def read_job(place: Place, shard: tuple[int, int]) -> Job | None:
     """The job of one shard, or None where it was never begun."""
     name = Job("", {}, (), 0, "", shard).file("predict", ".json")
-    return _job(place, name) if name in place.names() else None
+    return job_in(place, name) if name in place.names() else None
 
 
 def write_job(place: Place, job: Job) -> None:
@@ -199,21 +219,6 @@ def _records(place: Place, name: str) -> Iterator[Record]:
                 f"{place}/{name}, line {number}: expected a record of fullconv predict, found "
                 f"{line[:60]!r}; begin anew with --fresh"
             ) from error
-
-
-def _job(place: Place, name: str) -> Job:
-    try:
-        values = json.loads(place.read(name) or b"")
-        if values.pop("format") != FORMAT:
-            raise ValueError("of another version")
-        values |= {key: tuple(values[key]) for key in ("classes", "shard")}
-        values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
-        return Job(**values)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(
-            f"{place}/{name}: no description of a job of fullconv predict ({error}); "
-            "begin anew with --fresh"
-        ) from error
 
 
 def _pretty(values: Mapping[str, Any]) -> bytes:

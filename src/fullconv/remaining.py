@@ -2,24 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fullconv.answering import Answering, files_of
 from fullconv.engines import engines
 from fullconv.errors import ConfigError
-from fullconv.gathering import remove_gathered
+from fullconv.former import make_room
 from fullconv.inputs import Input
-from fullconv.manifest import (
-    Answer,
-    Failure,
-    Job,
-    Record,
-    journals,
-    read_job,
-    read_jobs,
-    read_records,
-    write_records,
-)
+from fullconv.manifest import Answer, Failure, Record, read_job, read_records
 from fullconv.naming import named, share
 from fullconv.storage import Folder, Place, local_path
 
@@ -70,7 +59,8 @@ def plan(
         inputs: all of them, over all shards.
         engine: who will do the photos.
         retry_failed: do again what failed before.
-        fresh: remove all former answers that the place's manifests name.
+        fresh: remove all former answers that the place's manifests name: this shard's, and those of
+            other models, options or numbers of shards.
 
     Raises:
         ConfigError: the place is a file, or holds answers of another model or other options, or
@@ -81,9 +71,7 @@ def plan(
     _ = engines[engine]
     _refuse_file(target)
     refuse_large(work, inputs, engine)
-    if fresh or _without_answers(target, job):
-        remove(target, job)
-    _refuse_others(target, job)
+    make_room(target, job, fresh)
     known = read_records(target, job) if read_job(target, job.shard) else {}
     names = {one.id: one.name for one in known.values() if isinstance(one, Answer)}
     mine = share(named(inputs, names), job.shard)
@@ -95,20 +83,6 @@ def plan(
     }
     others = len(names.keys() - {item.id for item in mine})
     return Todo(work, tuple(mine), records, engine, fresh, others)
-
-
-def remove(target: Place, job: Job) -> None:
-    """Remove a shard's answers, all that its manifest and journal name, and these."""
-    old = read_job(target, job.shard)
-    if old is None:
-        return
-    for answer in read_records(target, old).values():
-        for name in answer.files.values() if isinstance(answer, Answer) else ():
-            target.remove(name)
-    remove_gathered(target, old)
-    write_records(target, old, {})
-    for name in old.files:
-        target.remove(name)
 
 
 def _refuse_file(target: Place) -> None:
@@ -138,41 +112,6 @@ def refuse_large(work: Answering, inputs: Sequence[Input], engine: str) -> None:
         raise ConfigError(
             f"{raster.where}: a raster is answered once and at its own size; leave --tta out"
         )
-
-
-def _without_answers(target: Place, job: Job) -> bool:
-    """Whether a former job of other options, or another model, came to no answer at all."""
-    old = read_job(target, job.shard)
-    if old is None or (old.model, old.options) == (job.model, job.options):
-        return False
-    if journals(target, old):  # it may be at work
-        return False
-    return not any(isinstance(one, Answer) for one in read_records(target, old).values())
-
-
-def _refuse_others(target: Place, job: Job) -> None:
-    for other in read_jobs(target):
-        what = None
-        if other.model != job.model:
-            what = f"another model ({other.model}, now {job.model})"
-        elif other.options != job.options:
-            what = f"other options ({_told(other.options)}; now {_told(job.options)})"
-        elif (other.shard[1] == 1) != (job.shard[1] == 1):
-            what = "all inputs" if other.shard[1] == 1 else f"{other.shard[1]} shards"
-        elif other.shard[1] != job.shard[1]:
-            what = f"{other.shard[1]} shards instead of {job.shard[1]}"
-        if what:
-            raise ConfigError(
-                f"{target} holds the answers of {what}; choose another folder with --out, "
-                "or begin anew with --fresh"
-            )
-
-
-def _told(options: dict[str, Any]) -> str:
-    def value(one: Any) -> str:
-        return ",".join(map(str, one)) if isinstance(one, list) else str(one)
-
-    return ", ".join(f"{key} {value(one)}" for key, one in sorted(options.items()))
 
 
 class _Files:
