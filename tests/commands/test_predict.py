@@ -54,6 +54,14 @@ def test_every_kind_is_in_the_help_and_can_be_written(here):
         assert (here / "out" / kind / f"photo-000{writers[kind].suffix}").stat().st_size
 
 
+def test_without_a_name_the_answers_get_a_folder_of_their_own(here, capsys):
+    for number in (1, 2):
+        assert predict("photos", "--json", "told.json") == 0
+        folder = json.loads(Path("told.json").read_text())["folder"]
+        assert folder == f"runs/predict/model-00{number}"
+        assert (here / folder / "labels" / "photo-000.png").is_file()
+
+
 def test_gathered_answers_of_shards(here, capsys):
     for index in (0, 1):
         shard = ("--out", "out", "--save", "coco,contact", "--shard", f"{index}/2")
@@ -97,6 +105,7 @@ MISTAKES = {
     "a file": (["photos", "--out", "model.safetensors"], "is a file; expected a folder"),
     "a name": (["photos", "--out", "o.png"], "--out o.png names one file; expected a folder"),
     "a raster's name": (["photos", "--out", "o.tif"], "one raster; found 5 inputs"),
+    "shards of one": (["photos", "--out", "o.tif", "--shard", "0/2"], "--shard needs a folder"),
     "no raster": (["photos/photo-001.png", "--out", "o.tif"], "photo-001.png, which is none"),
     "no list": (["@lost.txt", "--out", "o"], "cannot be read"),
     "url": (["nosuch://x/", "--out", "o"], "nosuch"),

@@ -61,7 +61,7 @@ def answer_one(
     """
     from fullconv.remaining import refuse_large
 
-    item = _only(work.out, inputs)
+    item = _only(work, inputs)
     refuse_large(work, inputs, engine)
     if verified:
         verify(model, inputs, work.reading, work.budget)
@@ -71,9 +71,14 @@ def answer_one(
     return {"id": item.id, "files": {kind: str(path) for kind, path in files.items() if path}}
 
 
-def _only(out: str, inputs: "Sequence[Input]") -> "Input":
+def _only(work: "Answering", inputs: "Sequence[Input]") -> "Input":
     from fullconv.errors import ConfigError
 
+    out = work.out
+    if work.job.shard != (0, 1):
+        raise ConfigError(
+            f"--out {out} names one file; --shard needs a folder, for several answers"
+        )
     if len(inputs) == 1 and inputs[0].medium == "raster":
         return inputs[0]
     found = f"{len(inputs)} inputs" if len(inputs) > 1 else f"{inputs[0].where}, which is none"

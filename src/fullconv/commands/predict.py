@@ -78,7 +78,8 @@ def command(
     todo = plan(work, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
         verify(opened, inputs, reading, memory)
-    records = follow(todo if out else _placed(todo), quiet)
+    todo = todo if out else _placed(todo)
+    records = follow(todo, quiet)
     write_json(json, {"folder": todo.work.out, **as_json(records)})
     if records and all(hasattr(record, "error") for record in records.values()):
         raise typer.Exit(2)
