@@ -57,8 +57,22 @@ def test_a_model_in_half_the_bytes(folder, tmp_path, capsys):
     assert half.stat().st_size < 0.52 * whole.stat().st_size
     parity = json.loads((tmp_path / "half.json").read_text())["parity"]
     assert 0 < parity["difference"] < 1e-2
+    before = whole.read_bytes()
     assert run(["export", str(whole), str(whole)]) == 2
     assert "is the model itself" in capsys.readouterr().err
+    assert run(["export", str(tmp_path / "nowhere.safetensors"), str(half)]) == 2
+    assert "nowhere.safetensors: there is no such model file" in capsys.readouterr().err
+    assert whole.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
+    (tmp_path / "config.yaml").write_text("data: scenes:9\n")
+    before = (folder / "net.safetensors").read_bytes()
+    (tmp_path / name).write_bytes(before)
+    assert run(["export", str(tmp_path), str(tmp_path / name)]) == 2
+    assert "is the run's own" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
 
 
 def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):

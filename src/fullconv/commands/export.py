@@ -9,7 +9,7 @@ from fullconv.commands._options import DATA, Json, Quiet, parse_size
 from fullconv.commands._show import columns, say, write_json
 
 if TYPE_CHECKING:
-    from fullconv.exporters import Description, Parity
+    from fullconv.exporters import Description, Loss, Parity
     from fullconv.sample import Data
 
 COMPARED = 6  # photos, when a data set or a folder has more
@@ -48,52 +48,68 @@ def command(
     is a model like the first, of half the size: weights in float16, at most 0.2 % other labels.
     """
     from fullconv.errors import ConfigError
-    from fullconv.exported import is_exported
-    from fullconv.exporters import exporter_for
     from fullconv.exporting import export
-    from fullconv.halving import SUFFIX, export_half
+    from fullconv.halving import export_half
     from fullconv.model import load
 
     fixed = parse_size(size)
-    half = file.suffix.lower() == SUFFIX
-    if half and (int8 or fixed):
-        raise ConfigError(f"{file}: --int8 and --size are for other runtimes' files, e.g. .onnx")
-    if not half:
-        exporter_for(file)  # the name of the file is looked at before anything takes time
-    elif file.exists() and file.samefile(model):
-        raise ConfigError(f"{file} is the model itself; give the smaller one another name")
-    if is_exported(Path(model)):
-        raise ConfigError(f"{model} is an exported file; export the model that it came from")
+    half = _checked(Path(model), file, plain=not (int8 or fixed))
     if data and photos:
         raise ConfigError("--data and --photos both say what to compare on; give one of them")
     opened = load(model)
     source = data or _trained_on(Path(model))
     if int8:
-        if source is None:
-            raise ConfigError(
-                "--int8 needs photos with masks to measure what it costs; give them: --data DATA"
-            )
-        description = _quantized(opened, file, source, tolerance, fixed)
+        _tell(_quantized(opened, file, source, tolerance, fixed), file, json, quiet)
+        return
+    images, named = _images(source, photos)
+    if not quiet:
+        say(f"comparing on {named}")
+    if half:
+        _tell_half(export_half(opened, file, images), file, json, quiet)
     else:
-        images, named = _images(source, photos)
-        if not quiet:
-            say(f"comparing on {named}")
-        if half:
-            _tell_half(export_half(opened, file, images), file, json, quiet)
-            return
-        description = export(opened, file, images, fixed)
-    if str(json) != "-":
-        _tell(description, file, quiet)
-    write_json(json, {"file": str(file), **description.model_dump(mode="json")})
+        _tell(export(opened, file, images, fixed), file, json, quiet)
+
+
+def _checked(model: Path, file: Path, plain: bool) -> bool:
+    """Look at the names before anything takes time; whether it is to be a model in half the bytes.
+
+    Raises:
+        ConfigError: there is no such kind of file, or `file` belongs to a model that is there.
+    """
+    from fullconv.errors import ConfigError
+    from fullconv.exported import is_exported
+    from fullconv.exporters import exporter_for
+    from fullconv.halving import SUFFIX
+    from fullconv.model import model_file
+    from fullconv.run import Run
+
+    if is_exported(model):
+        raise ConfigError(f"{model} is an exported file; export the model that it came from")
+    if file.suffix.lower() != SUFFIX:
+        exporter_for(file)
+        return False
+    if not plain:
+        raise ConfigError(f"{file}: --int8 and --size are for other runtimes' files, e.g. .onnx")
+    run = Run(file.parent)
+    if file in (run.best, run.last) and run.config.is_file():
+        raise ConfigError(f"{file} is the run's own; give the smaller model another name")
+    if file.resolve() == model_file(model).resolve():
+        raise ConfigError(f"{file} is the model itself; give the smaller one another name")
+    return True
 
 
 def _quantized(
-    model: Any, file: Path, source: str, tolerance: float, size: tuple[int, int] | None
+    model: Any, file: Path, source: str | None, tolerance: float, size: tuple[int, int] | None
 ) -> "Description":
+    from fullconv.errors import ConfigError
     from fullconv.formats import open_data
     from fullconv.quantizing import export_int8
     from fullconv.runplan import validation
 
+    if source is None:
+        raise ConfigError(
+            "--int8 needs photos with masks to measure what it costs; give them: --data DATA"
+        )
     train = open_data(source, "train")
     return export_int8(model, file, train, validation(source, train)[0], tolerance, size)
 
@@ -131,26 +147,35 @@ def _images(source: str | None, photos: list[str] | None) -> tuple[list[Any], st
     return [sample.image for sample in some], f"{len(some)} photos of {data.source}{drawn}"
 
 
-def _tell(description: "Description", file: Path, quiet: bool) -> None:
+def _tell(description: "Description", file: Path, json: Path | None, quiet: bool) -> None:
+    if str(json) != "-":
+        if description.parity:
+            _tell_parity(description.parity, " before int8" if description.loss else "")
+        if description.loss:
+            _tell_loss(description.classes, description.protocol, description.loss, quiet)
+        if description.least != (1, 1):
+            say(f"images from {description.least[0]} x {description.least[1]} pixels on")
+        if description.fixed:
+            say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
+        _tell_written(file, "", quiet)
+    write_json(json, {"file": str(file), **description.model_dump(mode="json")})
+
+
+def _tell_loss(classes: tuple[str, ...], protocol: str, loss: "Loss", quiet: bool) -> None:
     from fullconv.metrics import percent
 
-    parity, loss = description.parity, description.loss
-    if parity:
-        _tell_parity(parity, " before int8" if loss else "")
-    if loss and not quiet:
-        rows = zip(description.classes, loss.before, loss.after, strict=True)
+    if not quiet:
+        rows = zip(classes, loss.before, loss.after, strict=True)
         cells = [(name, _percent(a), _percent(b), _points(a, b)) for name, a, b in rows]
         mean = ("mean", percent(loss.mean_before), percent(loss.mean_after))
         cells.append((*mean, _points(loss.mean_before, loss.mean_after)))
         say(columns(("class", "IU", "IU in int8", "points"), cells))
-        say(f"{loss.images} images of {loss.data}; {description.protocol}")
-    if loss:
-        say(f"int8  the same label at {loss.agreement:.2%} of the pixels")
-    if description.least != (1, 1):
-        say(f"images from {description.least[0]} x {description.least[1]} pixels on")
-    if description.fixed:
-        say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
-    say(f"written {file}")
+        say(f"{loss.images} images of {loss.data}; {protocol}")
+    say(f"int8  the same label at {loss.agreement:.2%} of the pixels")
+
+
+def _tell_written(file: Path, size: str, quiet: bool) -> None:
+    say(f"written {file}{size}")
     if not quiet:
         say(f"next    fullconv predict {file} PHOTOS --out answers")
 
@@ -158,9 +183,7 @@ def _tell(description: "Description", file: Path, quiet: bool) -> None:
 def _tell_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
     if str(json) != "-":
         _tell_parity(parity)
-        say(f"written {file} ({file.stat().st_size / 2**20:.1f} MiB)")
-        if not quiet:
-            say(f"next    fullconv predict {file} PHOTOS --out answers")
+        _tell_written(file, f" ({file.stat().st_size / 2**20:.1f} MiB)", quiet)
     write_json(json, {"file": str(file), "parity": parity.model_dump(mode="json")})
 
 
