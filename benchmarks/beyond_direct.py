@@ -16,7 +16,7 @@ import torch
 from _timing import interleaved, machine, options
 from torch import Tensor, nn
 
-from fullconv.optimizing import Direct, Tiled, Unfolded
+from fullconv.optimizing import Direct, Product, Tiled
 
 # (maps in, maps out, rows of the input), each behind the margin of its window.
 LAYERS = {
@@ -75,7 +75,7 @@ def main() -> None:
     for name, layers in HEADS.items():
         parts = []
         for given, wide, kernel in layers:
-            kind = Unfolded if kernel > 1 and name != DIRECT else Direct
+            kind = Direct if name == DIRECT else Product
             parts.append(kind(*convolution(given, wide, kernel), True))
         stack = nn.Sequential(*parts)
         heads[name] = lambda stack=stack: stack(x)

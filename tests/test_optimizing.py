@@ -10,7 +10,7 @@ from torch import nn
 from fullconv import optimizing
 from fullconv.fcn import create_model
 from fullconv.model import Model, load
-from fullconv.optimizing import Direct, Tiled, Unfolded, optimize, set_threads, usable_cores
+from fullconv.optimizing import Direct, Product, Tiled, optimize, set_threads, usable_cores
 
 CLOSE = 1e-5  # of the largest score
 
@@ -62,7 +62,7 @@ def test_the_same_scores(name, options, many, monkeypatch):
     expected = [made(image) for image in images]
     assert optimize(made)
     kinds = {type(layer) for layer in made.quick.layers.modules()}
-    assert Direct in kinds and ({Tiled, Unfolded} <= kinds) is (many == 1)
+    assert {Product, Tiled if many == 1 else Direct} <= kinds
     for image, score in zip(images * 2, expected * 2, strict=True):
         assert worst(made(image), score) < CLOSE
 

@@ -65,18 +65,21 @@ class Direct(Prepared):
         return y
 
 
-class Unfolded(Prepared):
-    """A large convolution such as fc6, and ReLU with it, as one product of matrices.
+class Product(Prepared):
+    """A convolution, and ReLU with it, as one product of matrices.
 
-    It goes over the map's windows laid side by side, which are few numbers beside its weights.
+    One of 1 x 1 goes over the pixels as they lie; a large one, such as fc6, over the map's windows
+    laid side by side, which are few numbers beside its weights. A matrix has one layout for any
+    number of pixels. A convolution's depends on the map's size on some processors, and oneDNN lays
+    weights of another layout out anew, each time: fc6 took seconds on an AMD EPYC.
     """
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
         self.window, self.weights = Window.of(conv), weight.numel()
-        wide = weight.permute(0, 2, 3, 1).reshape(len(weight), -1, 1, 1)
-        point = nn.Conv2d(wide.shape[1], len(weight), 1, device="meta")
-        self.product = Direct(point, wide, bias, relu)
+        self.bias, self.relu = bias, "relu" if relu else "none"
+        matrix = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous())
 
     def padded(self, x: Tensor, padding: int) -> Tensor:
         """Its output with this padding instead of the window's."""
@@ -84,8 +87,11 @@ class Unfolded(Prepared):
         size, stride = self.window.size, self.window.stride
         windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
         batch, height, width = windows.shape[:3]
-        rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch, height, width, -1)
-        return self.product.padded(rows.permute(0, 3, 1, 2), 0)
+        rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch * height * width, -1)
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows, self.packed, self.bias, self.relu, [], ""
+        )
+        return y.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
 class Tiled(Prepared):
@@ -224,12 +230,14 @@ def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Modu
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
     window = Window.of(conv)
-    kind: type[Direct | Tiled | Unfolded] = Direct
-    if conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
+    kind: type[Direct | Tiled | Product] = Direct
+    if conv.groups == 1 and window.size == 1:
+        kind = Product
+    elif conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
         if (window.size, window.stride) == (TAPS, 1):
             kind = Tiled
         elif window.size >= LARGE:
-            kind = Unfolded
+            kind = Product
     return kind(conv, weight, bias, relu)
 
 
