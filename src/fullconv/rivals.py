@@ -163,10 +163,11 @@ def performed(network: nn.Module, images: Images) -> int:
     """Multiply-adds of convolutions and matrix products, counted while they are computed."""
     from torch.utils.flop_counter import FlopCounterMode  # imports triton: memory that is not ours
 
-    def pointwise(x: Any, weight: Any, *rest: Any, out_shape: Any, **more: Any) -> int:
+    def each(x: Any, weight: Any, *rest: Any, out_shape: Any, **more: Any) -> int:
         return 2 * int(np.prod(out_shape) * np.prod(weight[1:]))
 
-    ours = {torch.ops.mkldnn._convolution_pointwise: pointwise}
+    operators = torch.ops.mkldnn._convolution_pointwise, torch.ops.mkldnn._linear_pointwise
+    ours = dict.fromkeys(operators, each)
     with FlopCounterMode(display=False, custom_mapping=ours) as counter:
         called(network)(images)
     return int(counter.get_total_flops()) // 2
