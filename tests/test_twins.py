@@ -42,3 +42,12 @@ def test_twins_share_their_weights(path):
         assert all(mine[name].data_ptr() == others[name].data_ptr() for name in mine)
     with twins.lent() as again:
         assert again is one or again is other
+
+
+def test_those_of_before_are_not_answered_with_once_they_are_prepared(path):
+    twins = Twins(open_model(path))
+    with twins.lent() as plain:
+        assert plain.network.quick is None
+    twins.optimize()
+    with twins.lent() as prepared:
+        assert prepared.network.quick is not None

@@ -30,8 +30,9 @@ class Twins:
         self._idle: list[Model] = []
 
     def optimize(self) -> None:
-        """Prepare for many answers on this CPU; see `optimizing`."""
+        """Prepare for many answers on this CPU; see `optimizing`. Those of before are let go."""
         self._model.optimize()
+        self._idle.clear()
 
     @contextmanager
     def lent(self) -> Iterator[Model]:
