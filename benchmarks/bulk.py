@@ -27,7 +27,7 @@ import fullconv as fc
 from fullconv.answering import files_of
 from fullconv.atomic import write_bytes
 from fullconv.bulk import answers, plan
-from fullconv.engines.local import cores
+from fullconv.devices import usable_cores
 from fullconv.images import encode_jpeg
 from fullconv.inputs import Input, gather
 from fullconv.jobs import work_of
@@ -93,7 +93,7 @@ def main() -> None:
                 began = perf_counter()
                 way(part, Path(scratch, str(number), name))
                 seconds[name].append(perf_counter() - began)
-    print(f"{len(photos)} photos, {cores()} cores, {all_threads} threads, {ROUNDS} rounds")
+    print(f"{len(photos)} photos, {usable_cores()} cores, {all_threads} threads, {ROUNDS} rounds")
     for name, times in seconds.items():
         ratios = sorted(a / b for a, b in zip(seconds["loop"], times, strict=True))
         rate = len(photos) / sum(times)

@@ -16,7 +16,8 @@ import torch
 import fullconv.bulk
 from fullconv.answering import Answering
 from fullconv.commands import run
-from fullconv.engines.local import AHEAD, cores
+from fullconv.devices import usable_cores
+from fullconv.engines.local import AHEAD
 from fullconv.exported import open_model
 from photos import content, write_model, write_photos
 
@@ -79,7 +80,7 @@ def main(folder, kills):
         different += [n for n in {*whole, *found} if whole.get(n) != found.get(n)]
         again += len((folder / f"{out}.log").read_text().splitlines()) - PHOTOS
         rounds += 1
-    flight = cores() + AHEAD
+    flight = usable_cores() + AHEAD
     report = {"kills": happened, "again": again, "in_flight": flight, "rounds": rounds}
     report |= {"different": different, "partial": partial, "seconds": seconds}
     sys.stdout.write(json.dumps(report) + "\n")

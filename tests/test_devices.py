@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from fullconv.devices import choose_device
+from fullconv import devices
+from fullconv.devices import choose_device, usable_cores
 from fullconv.errors import ConfigError
 
 
@@ -16,3 +17,14 @@ def test_a_device_that_is_not_here():
 
 def test_auto_is_the_gpu_where_there_is_one():
     assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize(
+    ("content", "cores"), [("max 100000", 8), ("150000 100000", 2), ("5000 100000", 1), ("", 8)]
+)
+def test_a_containers_limit_counts(content, cores, tmp_path, monkeypatch):
+    limit = tmp_path / "cpu.max"
+    limit.write_text(content)
+    monkeypatch.setattr(devices, "CGROUP", limit)
+    monkeypatch.setattr(devices.os, "sched_getaffinity", lambda _: range(8), raising=False)
+    assert usable_cores() == cores

@@ -31,12 +31,21 @@ def test_a_key_follows_from_input_model_and_options(path):
 
 
 def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
-    monkeypatch.setattr("fullconv.jobs.cores", lambda: 8)
+    monkeypatch.setattr("fullconv.jobs.usable_cores", lambda: 8)
     model = open_model(path)
     assert work_of(model, path, [], out="o", threads=2, memory="1GiB").memory == 2**28
     assert work_of(model, path, [], out="o", threads=8, memory="1GiB").memory == 2**30
     assert work_of(model, path, [], out="o", threads=8).memory is None
-    assert torch.get_num_threads() == work_of(model, path, [], out="o").threads
+
+
+def test_many_photos_are_computed_side_by_side_and_others_have_all_threads(path):
+    model, threads = open_model(path), torch.get_num_threads()
+    photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
+    few, many = (work_of(model, path, some, out="o") for some in (photos[1:], photos))
+    assert (few.threads, many.threads, many.alone().threads) == (threads, 1, threads)
+    told = work_of(model, path, photos, out="o", threads=3, memory="1GiB")
+    assert (told.threads, told.alone().threads, told.alone().memory) == (3, 3, 2**30)
+    assert work_of(model, path, photos, out="o", device="cuda").threads == threads
 
 
 def test_many_answers_or_a_video_are_prepared_for(path):

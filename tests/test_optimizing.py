@@ -10,7 +10,7 @@ from torch import nn
 from fullconv import optimizing
 from fullconv.fcn import create_model
 from fullconv.model import Model, load
-from fullconv.optimizing import Direct, Product, Tiled, optimize, set_threads, usable_cores
+from fullconv.optimizing import Direct, Product, Tiled, optimize, set_threads
 
 CLOSE = 1e-5  # of the largest score
 
@@ -156,14 +156,3 @@ def test_threads_are_no_more_than_cores(monkeypatch):
     torch.set_num_threads(2)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert set_threads() == 2
-
-
-@pytest.mark.parametrize(
-    ("content", "cores"), [("max 100000", 8), ("150000 100000", 2), ("5000 100000", 1), ("", 8)]
-)
-def test_a_containers_limit_counts(content, cores, tmp_path, monkeypatch):
-    limit = tmp_path / "cpu.max"
-    limit.write_text(content)
-    monkeypatch.setattr(optimizing, "CGROUP", limit)
-    monkeypatch.setattr(optimizing.os, "sched_getaffinity", lambda _: range(8), raising=False)
-    assert usable_cores() == cores

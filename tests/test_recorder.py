@@ -48,6 +48,7 @@ def test_a_rising_loss():
 def test_a_loss_that_does_not_move():
     (note,) = notes([1.0] * 600)
     assert "hardly moved" in note and "--lr 0.1" in note
+    assert notes([0.2] * 600) == [], "weights that have learned leave little to learn"
 
 
 def test_a_run_that_goes_on_is_compared_with_its_beginning():

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from fullconv.images import decode_image, read_image
 from fullconv.inputs import Input
 from fullconv.manifest import Answer, Failure, Job
 from fullconv.manyscales import averaged_answer
+from fullconv.memory import parse_memory
 from fullconv.model import Model
 from fullconv.prediction import Prediction
 from fullconv.storage import Place, fetch, is_url, local_path, place
@@ -60,6 +61,7 @@ class Answering:
         folder: that paths start from.
         device: "cpu", "cuda", ...
         threads: of the CPU, that one photo's network uses.
+        whole: of the CPU, that a raster or a video uses, while nothing else is answered.
         memory: bytes that one photo's computation may take; None is half of what is free.
         budget: for all that is computed at once, as the user said it; None is half of what is free.
         scales: at which each photo is answered, as it is and mirrored, to average the answers; ()
@@ -75,6 +77,7 @@ class Answering:
     folder: str = ""
     device: str = "cpu"
     threads: int = 1
+    whole: int = 1
     memory: int | None = None
     budget: str | None = None
     scales: tuple[float, ...] = ()
@@ -90,6 +93,11 @@ class Answering:
     def gpus(self) -> float:
         """GPUs that one photo needs."""
         return 1.0 if self.device.startswith("cuda") else 0.0
+
+    def alone(self) -> "Answering":
+        """The same for inputs that are answered one by one, and have the whole machine."""
+        memory = None if self.budget is None else parse_memory(self.budget)
+        return replace(self, threads=self.whole, memory=memory)
 
     def prepare(self) -> None:
         """Load the model into this process."""

@@ -64,10 +64,11 @@ def _all(todo: Todo, stopped: Sequence[object]) -> Steps:
     if photos:
         yield from engines[todo.engine](todo.work, _until(stopped, photos))
     large = [item for item in todo.left if item.medium != "photo"]
+    alone = todo.work.alone()
     if large and not stopped:
-        todo.work.prepare()
+        alone.prepare()
     for item in _until(stopped, large):
-        with closing(answered(todo.work, item, todo.fresh)) as steps:
+        with closing(answered(alone, item, todo.fresh)) as steps:
             for event in steps:
                 yield event
                 if stopped:

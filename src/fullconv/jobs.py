@@ -9,7 +9,7 @@ import torch
 
 from fullconv.answering import Answering, Reading
 from fullconv.averaging import check_scales
-from fullconv.engines.local import cores
+from fullconv.devices import usable_cores
 from fullconv.identity import file_fingerprint
 from fullconv.inputs import Input
 from fullconv.manifest import Job
@@ -45,8 +45,9 @@ def work_of(
         kinds: of files to write, as in `writers`.
         shard: which part of the inputs, of how many parts.
         device: "cpu", "cuda", ...
-        threads: of the CPU, for one photo; None is as many as PyTorch uses now. With fewer than
-            there are cores, several photos are computed at once.
+        threads: of the CPU, for one photo. With fewer than there are cores, several photos are
+            computed at once. None is as many as PyTorch uses now for a few photos, and one for
+            many, which are done sooner side by side.
         memory: for all that is computed at once, such as "2GiB"; None is half of what is free.
         scales: of averaged answers; () averages nothing.
         reading: of rasters.
@@ -54,10 +55,14 @@ def work_of(
     Raises:
         ConfigError: a size or scales that cannot be meant.
     """
-    threads = threads or torch.get_num_threads()
+    whole = threads or torch.get_num_threads()
     if scales:
         check_scales(scales)
     media = [item.medium for item in inputs]
+    many = media.count("photo") >= PAYS
+    if device == "cpu" and many:
+        threads = threads or 1
+    threads = threads or whole
     job = Job(
         model=file_fingerprint(path),
         options=_options(kinds, scales, reading),
@@ -76,10 +81,11 @@ def work_of(
         folder=os.getcwd(),
         device=device,
         threads=threads,
+        whole=whole,
         memory=_memory_of_each(memory, threads),
         budget=memory,
         scales=tuple(scales),
-        many=media.count("photo") >= PAYS or "video" in media,
+        many=many or "video" in media,
         reading=reading,
     )
 
@@ -102,7 +108,7 @@ def _memory_of_each(memory: str | None, threads: int) -> int | None:
     Raises:
         ConfigError: it is no size.
     """
-    at_once = max(1, cores() // threads)
+    at_once = max(1, usable_cores() // threads)
     if memory is None and at_once == 1:
         return None
     whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)

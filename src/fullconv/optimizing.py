@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from fullconv import frame
+from fullconv.devices import usable_cores
 from fullconv.fcn import FCN
 from fullconv.influence import Prepared, Window, known, watched
 from fullconv.layers import Chain
@@ -27,7 +27,6 @@ from fullconv.winograd import TAPS, Winograd
 # Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
 # benchmarks/beyond_direct.py.
 MANY = 128 * 256
-CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 LARGE = 5  # rows of a kernel from which its windows are better laid side by side
 PAYS = 5  # photos from which the answers are sooner, the preparation included
 LAYOUTS = 16  # of rims that are kept; each is about a megabyte
@@ -182,17 +181,6 @@ def set_threads() -> int:
     if not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores())))
     return torch.get_num_threads()
-
-
-def usable_cores() -> int:
-    """The cores that this process may use, a container's limit included."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
-    try:
-        quota, period = CGROUP.read_text(encoding="ascii").split()
-    except (OSError, ValueError):
-        return cores
-    return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
 def _plain(chain: Chain) -> bool:

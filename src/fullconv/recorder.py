@@ -1,5 +1,6 @@
 """The flight recorder: watches a training and says in words what goes wrong, and why it may."""
 
+import math
 import statistics
 
 from fullconv.config import TrainConfig
@@ -8,6 +9,7 @@ from fullconv.metrics import Confusion
 
 WINDOW = 20  # steps whose mean loss is compared
 SETTLED = 200  # steps after which a loss has to have moved
+LEARNED = 0.25  # of ln K: a loss below it has moved before, where the weights came from
 COLLAPSED = 0.9  # share of the answers that one class has
 EXCESS = 1.5  # over its share of the truth
 SUMMED = 1e-6  # rates below are usually meant for the authors' summed loss
@@ -64,7 +66,8 @@ class Recorder:
                 "rising": f"the loss rose from {before:.3f} to {now:.3f} by step {number}: the "
                 f"rate {rate:g} is too high for it; try --lr {rate / 10:.1g}"
             }
-        if self.seen >= SETTLED and now > 0.99 * before:
+        learned = now < LEARNED * math.log(len(self.classes))
+        if self.seen >= SETTLED and now > 0.99 * before and not learned:
             cause = (
                 "it looks like a rate for a summed loss, as in Caffe's solvers; ours is the mean, "
                 "and takes about 200,000 times as much"

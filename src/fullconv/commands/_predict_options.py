@@ -41,7 +41,8 @@ Shard = Annotated[
 ]
 Engine = Annotated[str, typer.Option(help="Who works: local, or ray (a cluster).")]
 Threads = Annotated[
-    int | None, typer.Option(help="Of one photo; with fewer than cores, several at once.", min=1)
+    int | None,
+    typer.Option(help="Of one photo; the cores answer several at once. Many photos: 1.", min=1),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the former answers in --out first.")]

@@ -1,11 +1,11 @@
 """Threads of this process: while one input is computed, others are read and written."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 
+from fullconv.devices import usable_cores
 from fullconv.engines import Work, engines
 from fullconv.errors import OutputError
 from fullconv.inputs import Input
@@ -22,7 +22,7 @@ AHEAD_OF_STORES = 14
 @engines.register("local")
 def run(work: Work, inputs: Iterable[Input]) -> Iterator[Record]:
     """Do the inputs, as many at once as the processor has cores for."""
-    return overlapped(work, inputs, 1 if work.gpus else max(1, cores() // work.threads))
+    return overlapped(work, inputs, 1 if work.gpus else max(1, usable_cores() // work.threads))
 
 
 def overlapped(work: Work, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
@@ -50,14 +50,6 @@ def overlapped(work: Work, inputs: Iterable[Input], at_once: int) -> Iterator[Re
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # macOS
-        return os.cpu_count() or 1
 
 
 def _done(work: Work, item: Input, computing: Semaphore) -> Record:
