@@ -9,8 +9,9 @@ not at all. In each of the rounds everybody answers the same part of the photos,
 is of one round's times, so that a machine that is busy for a while is busy for all.
 
 - loop: read, predict, write, one photo after the other.
-- predict: all threads for one photo, others being read and written meanwhile.
-- one thread each: as many photos at once as there are cores (`--threads 1`).
+- predict: as many photos at once as there are cores, each by one thread, while others are read and
+  written; what `fullconv predict` does with many photos.
+- all threads: all for one photo, others being read and written meanwhile (`--threads 2`).
 """
 
 import sys
@@ -32,6 +33,7 @@ from fullconv.images import encode_jpeg
 from fullconv.inputs import Input, gather
 from fullconv.jobs import work_of
 from fullconv.model import Model
+from fullconv.optimizing import PAYS
 from fullconv.writers import writers
 
 PHOTOS, ROUNDS = 500, 5
@@ -65,7 +67,7 @@ def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
             write_bytes(out / name, writers[kind].encode(answer))
 
 
-def predict(path: Path, inputs: Sequence[Input], out: Path, threads: int) -> None:
+def predict(path: Path, inputs: Sequence[Input], out: Path, threads: int | None) -> None:
     """What `fullconv predict` does."""
     work = work_of(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
     if len(list(answers(plan(work, inputs)))) != len(inputs):
@@ -81,11 +83,11 @@ def main() -> None:
         model, all_threads = fc.load(path).optimize(), torch.get_num_threads()
         ways: dict[str, Callable[[Sequence[Input], Path], None]] = {
             "loop": lambda part, out: loop(model, part, out),
-            "predict": lambda part, out: predict(path, part, out, all_threads),
-            "one thread each": lambda part, out: predict(path, part, out, 1),
+            "predict": lambda part, out: predict(path, part, out, None),
+            "all threads": lambda part, out: predict(path, part, out, all_threads),
         }
         for name, way in ways.items():  # what happens once is not measured
-            way(photos[:4], Path(scratch, "warm", name))
+            way(photos[:PAYS], Path(scratch, "warm", name))
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(ROUNDS):
             part = photos[number::ROUNDS]

@@ -42,7 +42,7 @@ Shard = Annotated[
 Engine = Annotated[str, typer.Option(help="Who works: local, or ray (a cluster).")]
 Threads = Annotated[
     int | None,
-    typer.Option(help="Of one photo; the cores answer several at once. Many photos: 1.", min=1),
+    typer.Option(help="For one photo. Many photos are answered side by side: 1.", min=1),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the former answers in --out first.")]
