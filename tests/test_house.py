@@ -31,6 +31,7 @@ FLOORS = (
     {
         "calls",
         "everywhere",
+        "folding",
         "influence",
         "layers",
         "images",

@@ -156,3 +156,44 @@ def test_threads_are_no_more_than_cores(monkeypatch):
     torch.set_num_threads(2)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     assert set_threads() == 2
+
+
+@pytest.mark.parametrize("name", ["fcn8s-resnet18", "fcn16s-mobilenet_v2", "fcn32s-regnetx_002"])
+@torch.inference_mode()
+def test_other_libraries_networks_give_the_same_scores(name):
+    if "regnetx" in name:
+        pytest.importorskip("timm")
+    made = network(name, padding="same", width=1.0, hidden=None)
+    images = [photo(), photo(1, 1), photo(33, 80, batch=2)]
+    expected = [made(image) for image in images]
+    assert optimize(made) and made.quick.fits(images[0], [made.top])
+    norms = [layer for layer in made.quick.layers.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert not norms
+    for image, score in zip(images, expected, strict=True):
+        assert not torch.equal(made(image), score), "it is computed another way"
+        assert worst(made(image), score) < CLOSE
+
+
+def test_a_folded_network_follows_its_weights():
+    made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
+    assert optimize(made)
+    with torch.no_grad():
+        fits = lambda: made.quick.fits(photo(), [made.top])  # noqa: E731
+        assert fits()
+        hook = made.backbone.get_submodule("conv1").register_forward_hook(lambda *_: None)
+        assert not fits(), "somebody watches a layer"
+        hook.remove()
+        made.backbone.get_submodule("conv1").weight.mul_(2)
+        assert not fits(), "a weight has changed"
+
+
+def test_a_backbone_whose_features_would_be_others_stays_as_it_is(monkeypatch):
+    def broken(backbone, image):
+        made = copy.deepcopy(backbone)
+        with torch.no_grad():
+            made.get_submodule("conv1").weight.mul_(1.01)
+        return made
+
+    monkeypatch.setattr(optimizing, "folded", broken)
+    made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
+    assert not optimize(made) and made.quick is None

@@ -2,8 +2,9 @@
 
 Weights are laid out once as oneDNN wants them, batch norm is folded into them, ReLU is computed on
 the way, and maps are channels_last. 3 x 3 convolutions of many maps go by Winograd's way, fc6 goes
-as one product of matrices, and the rims of the padding (see `frame`) are kept. The network itself,
-and what is saved of it, stays as it is.
+as one product of matrices, and the rims of the padding (see `frame`) are kept. Of other libraries'
+backbones, whose layers are not known, batch norm is folded and maps are channels_last. The network
+itself, and what is saved of it, stays as it is.
 """
 
 import math
@@ -18,8 +19,10 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from fullconv import frame
+from fullconv.backbones import Foreign
 from fullconv.devices import usable_cores
 from fullconv.fcn import FCN
+from fullconv.folding import folded
 from fullconv.influence import Prepared, Window, known, watched
 from fullconv.layers import Chain
 from fullconv.winograd import TAPS, Winograd
@@ -28,6 +31,8 @@ from fullconv.winograd import TAPS, Winograd
 # benchmarks/beyond_direct.py.
 MANY = 128 * 256
 LARGE = 5  # rows of a kernel from which its windows are better laid side by side
+TRIED = 96  # rows of the image that a folded backbone is tried on
+CLOSE = 1e-4  # of the largest value; rounding is a tenth, a norm in the wrong place a hundred times
 PAYS = 5  # photos from which the answers are sooner, the preparation included
 LAYOUTS = 16  # of rims that are kept; each is about a megabyte
 
@@ -109,39 +114,41 @@ class Tiled(Prepared):
 
 @dataclass
 class Quick:
-    """A chain's layers prepared, for as long as its weights are what they were.
+    """A backbone's layers prepared, for as long as its weights are what they were.
 
     Attributes:
-        chain: the original.
+        backbone: the original.
         layers: what is computed instead.
+        names: the features that it gives.
         state: of the original's weights when they were prepared.
         rims: see `frame.features`.
     """
 
-    chain: Chain
-    layers: Chain
+    backbone: nn.Module
+    layers: Chain | Foreign
+    names: frozenset[str]
     state: tuple[tuple[int, int], ...]
     rims: frame.Rims = field(default_factory=dict)
 
     def fits(self, x: Tensor, names: Iterable[str]) -> bool:
-        """Whether it can answer for the chain: nothing is learned, and no weight has changed."""
-        learning = torch.is_grad_enabled() or self.chain.training
+        """Whether it can answer for the backbone: nothing is learned, no weight has changed."""
+        learning = torch.is_grad_enabled() or self.backbone.training
         # Whoever follows the computation, for an export, wants to see operators that it knows.
         followed = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
         if learning or followed or x.device.type != "cpu" or x.dtype != torch.float32:
             return False
-        if not set(names) <= self.layers._modules.keys() or any(
-            map(watched, self.chain.children())
-        ):
+        if not self.names.issuperset(names) or any(map(watched, self.backbone.modules())):
             return False
-        return self.state == _state(self.chain)
+        return self.state == _state(self.backbone)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of the layers called `names`."""
         if len(self.rims) > LAYOUTS:
             self.rims.clear()
         x = x.contiguous(memory_format=torch.channels_last)
-        return frame.features(self.layers, x, names, self.rims)
+        if isinstance(self.layers, Chain):
+            return frame.features(self.layers, x, names, self.rims)
+        return self.layers.features(x, names)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> None:
         """A copied network is another one, to be optimised by itself."""
@@ -154,22 +161,21 @@ def optimize(network: nn.Module) -> bool:
     weight changes later, the network computes as before.
 
     Returns:
-        Whether there was anything to do: not on a GPU, and not for other libraries' backbones.
+        Whether there was anything to do: not on a GPU, nor where weights are of another precision.
     """
     set_threads()
-    if not isinstance(network, FCN) or not isinstance(network.backbone, Chain):
+    if not isinstance(network, FCN) or not isinstance(network.backbone, Chain | Foreign):
         return False
-    chain = network.backbone
-    if not torch.backends.mkldnn.is_available() or not _plain(chain):  # type: ignore[no-untyped-call]
+    backbone = network.backbone
+    if not torch.backends.mkldnn.is_available() or not _plain(backbone):  # type: ignore[no-untyped-call]
         return False
-    state = _state(chain)
+    state = _state(backbone)
     if isinstance(network.quick, Quick) and network.quick.state == state:
         return True
     network.eval()
     with torch.no_grad():
-        layers = Chain(_prepared(chain)).eval()
-    network.quick = Quick(chain, layers, state)
-    return True
+        network.quick = _of_chain(backbone) if isinstance(backbone, Chain) else _of_foreign(network)
+    return network.quick is not None
 
 
 def set_threads() -> int:
@@ -183,15 +189,33 @@ def set_threads() -> int:
     return torch.get_num_threads()
 
 
-def _plain(chain: Chain) -> bool:
+def _plain(backbone: Chain | Foreign) -> bool:
     """Whether all that its answers depend on is single precision weights on the CPU."""
-    for layer in chain.children():
+    for layer in backbone.children() if isinstance(backbone, Chain) else ():
         if isinstance(layer, nn.Conv2d) and not known(layer):
             return False
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
             return False
-    weights = {(one.dtype, one.device.type) for one in chain.parameters()}
+    weights = {(one.dtype, one.device.type) for one in backbone.parameters()}
     return weights == {(torch.float32, "cpu")}
+
+
+def _of_chain(chain: Chain) -> Quick:
+    layers = Chain(_prepared(chain)).eval()
+    return Quick(chain, layers, frozenset(layers._modules), _state(chain))
+
+
+def _of_foreign(network: FCN) -> Quick | None:
+    """Of a backbone whose layers are not known; None where its scores would be others."""
+    backbone = network.backbone
+    assert isinstance(backbone, Foreign)
+    image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
+    x, names = network.normalise(image), frozenset({network.top, *network.skips})
+    quick = Quick(backbone, folded(backbone, x), names, _state(backbone))
+    before, after = backbone.features(x, names), quick.features(x, names)
+    off = {name: (after[name] - before[name]).abs().max() for name in names}
+    close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)
+    return quick if close else None
 
 
 def _prepared(chain: Chain) -> Iterator[tuple[str, nn.Module]]:
@@ -229,7 +253,7 @@ def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Modu
     return kind(conv, weight, bias, relu)
 
 
-def _state(chain: Chain) -> tuple[tuple[int, int], ...]:
+def _state(backbone: nn.Module) -> tuple[tuple[int, int], ...]:
     """Changes whenever a weight is replaced, or written to by anything but `.data`."""
-    tensors = [*chain.parameters(), *chain.buffers()]
+    tensors = [*backbone.parameters(), *backbone.buffers()]
     return tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors)

@@ -13,7 +13,6 @@ from functools import lru_cache
 from fullconv.errors import ConfigError
 from fullconv.exported import Exported, open_model
 from fullconv.identity import file_fingerprint
-from fullconv.layers import Chain
 from fullconv.model import Model
 from fullconv.optimizing import Quick
 
@@ -60,8 +59,8 @@ class Twins:
         network = model.network
         shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
         twin = copy.deepcopy(network, shared)
-        if isinstance(network.quick, Quick) and isinstance(twin.backbone, Chain):
-            twin.quick = replace(network.quick, chain=twin.backbone, rims={})
+        if isinstance(network.quick, Quick):
+            twin.quick = replace(network.quick, backbone=twin.backbone, rims={})
         return Model(twin, model.classes, model.palette, model.size)
 
 

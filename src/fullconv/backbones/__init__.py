@@ -32,6 +32,16 @@ backbones: Registry[Builder] = Registry("fullconv.backbones", "classifier")
 libraries: Registry[Library] = Registry("fullconv.backbones", "library of classifiers")
 ORDER = ("torchvision", "timm")  # who is asked first
 
+__all__ = [
+    "Builder",
+    "Foreign",
+    "Library",
+    "backbones",
+    "create_classifier",
+    "foreign_backbone",
+    "libraries",
+]
+
 
 def create_classifier(name: str, classes: int = 1000, **options: Any) -> nn.Module:
     """A classifier by name: (B, 3, H, W) -> scores (B, classes).
