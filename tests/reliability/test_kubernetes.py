@@ -1,0 +1,70 @@
+"""The jobs for Kubernetes in docs/deploy.md: what their containers call, with stand-ins for it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fullconv.commands import run
+
+PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
+JOBS = [
+    yaml.safe_load(block)
+    for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+]
+STAND_IN = f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n"
+
+
+def called(container, folder, **environment):
+    """The words that the container's program gets."""
+    for name in ("fullconv", "torchrun"):
+        path = folder / name
+        path.write_text(STAND_IN, encoding="utf-8")
+        path.chmod(0o755)
+    command = [*container["command"], *container.get("args", [])]
+    assert all(isinstance(word, str) for word in command)
+    environment |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def containers(job):
+    """The container of a job, or of a TrainJob, which has no pods of its own."""
+    if job["kind"] == "TrainJob":
+        return [job["spec"]["trainer"]]
+    return job["spec"]["template"]["spec"]["containers"]
+
+
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: f"{job['kind']}-{job['metadata']['name']}")
+def test_a_job_calls_what_there_is(job, tmp_path, capsys):
+    (container,) = containers(job)
+    words = called(container, tmp_path, JOB_COMPLETION_INDEX="3")
+    assert not any("$" in word for word in words), "every variable is known"
+    if "-m" in words:  # torchrun's own words come before
+        words = words[words.index("-m") + 2 :]
+    assert run([words[0], "--help"]) == 0
+    known = capsys.readouterr().out
+    assert [word for word in words if word.startswith("--") and word not in known] == []
+
+
+def test_each_pod_has_a_part_of_its_own(tmp_path):
+    (job,) = (job for job in JOBS if job["metadata"]["name"] == "predict")
+    (container,) = containers(job)
+    count = job["spec"]["completions"]
+    parts = []
+    for index in (0, count - 1):
+        words = called(container, tmp_path, JOB_COMPLETION_INDEX=str(index))
+        parts.append(words[words.index("--shard") + 1])
+    assert parts == [f"0/{count}", f"{count - 1}/{count}"]
+    assert job["spec"]["completionMode"] == "Indexed"
+
+
+def test_there_is_time_to_save():
+    for job in JOBS:
+        if job["kind"] == "Job":
+            assert job["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 60
