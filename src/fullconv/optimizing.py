@@ -129,6 +129,10 @@ class Quick:
     names: frozenset[str]
     state: tuple[tuple[int, int], ...]
     rims: frame.Rims = field(default_factory=dict)
+    _modules: tuple[nn.Module, ...] = field(init=False)  # to walk through them takes milliseconds
+
+    def __post_init__(self) -> None:
+        self._modules = tuple(self.backbone.modules())
 
     def fits(self, x: Tensor, names: Iterable[str]) -> bool:
         """Whether it can answer for the backbone: nothing is learned, no weight has changed."""
@@ -137,9 +141,9 @@ class Quick:
         followed = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
         if learning or followed or x.device.type != "cpu" or x.dtype != torch.float32:
             return False
-        if not self.names.issuperset(names) or any(map(watched, self.backbone.modules())):
+        if not self.names.issuperset(names) or any(map(watched, self._modules)):
             return False
-        return self.state == _state(self.backbone)
+        return self.state == _state(self._modules)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of the layers called `names`."""
@@ -169,7 +173,7 @@ def optimize(network: nn.Module) -> bool:
     backbone = network.backbone
     if not torch.backends.mkldnn.is_available() or not _plain(backbone):  # type: ignore[no-untyped-call]
         return False
-    state = _state(backbone)
+    state = _state(backbone.modules())
     if isinstance(network.quick, Quick) and network.quick.state == state:
         return True
     network.eval()
@@ -202,7 +206,7 @@ def _plain(backbone: Chain | Foreign) -> bool:
 
 def _of_chain(chain: Chain) -> Quick:
     layers = Chain(_prepared(chain)).eval()
-    return Quick(chain, layers, frozenset(layers._modules), _state(chain))
+    return Quick(chain, layers, frozenset(layers._modules), _state(chain.modules()))
 
 
 def _of_foreign(network: FCN) -> Quick | None:
@@ -211,7 +215,7 @@ def _of_foreign(network: FCN) -> Quick | None:
     assert isinstance(backbone, Foreign)
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalise(image), frozenset({network.top, *network.skips})
-    quick = Quick(backbone, folded(backbone, x), names, _state(backbone))
+    quick = Quick(backbone, folded(backbone, x), names, _state(backbone.modules()))
     before, after = backbone.features(x, names), quick.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}
     close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)
@@ -253,7 +257,10 @@ def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Modu
     return kind(conv, weight, bias, relu)
 
 
-def _state(backbone: nn.Module) -> tuple[tuple[int, int], ...]:
+def _state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
     """Changes whenever a weight is replaced, or written to by anything but `.data`."""
-    tensors = [*backbone.parameters(), *backbone.buffers()]
+    held = (
+        one for each in modules for one in (*each._parameters.values(), *each._buffers.values())
+    )
+    tensors = (one for one in held if one is not None)
     return tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors)
