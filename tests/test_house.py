@@ -53,6 +53,7 @@ FLOORS = (
         "heads",
         "inputs",
         "journal",
+        "packing",
         "pickles",
         "polygons",
         "rows",

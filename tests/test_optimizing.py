@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv import optimizing
+from fullconv import optimizing, packing
 from fullconv.fcn import create_model
 from fullconv.model import Model, load
-from fullconv.optimizing import Direct, Product, Tiled, optimize, set_threads
+from fullconv.optimizing import optimize, set_threads
+from fullconv.packing import Direct, Product, Tiled
 
 CLOSE = 1e-5  # of the largest score
 
@@ -56,7 +57,7 @@ WAYS = [
 @pytest.mark.parametrize(("name", "options"), WAYS, ids=str)
 @torch.inference_mode()
 def test_the_same_scores(name, options, many, monkeypatch):
-    monkeypatch.setattr(optimizing, "MANY", many)
+    monkeypatch.setattr(packing, "MANY", many)
     made = network(name, **options)
     images = [photo(), photo(1, 1), photo(40, 57, 1, batch=2), photo(33, 80)]
     expected = [made(image) for image in images]

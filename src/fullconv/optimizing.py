@@ -7,109 +7,27 @@ backbones, whose layers are not known, batch norm is folded and maps are channel
 itself, and what is saved of it, stays as it is.
 """
 
-import math
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from fullconv import frame
 from fullconv.backbones import Foreign
 from fullconv.devices import usable_cores
 from fullconv.fcn import FCN
 from fullconv.folding import folded
-from fullconv.influence import Prepared, Window, known, watched
+from fullconv.influence import known, watched
 from fullconv.layers import Chain
-from fullconv.winograd import TAPS, Winograd
+from fullconv.packing import packed
 
-# Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
-# benchmarks/beyond_direct.py.
-MANY = 128 * 256
-LARGE = 5  # rows of a kernel from which its windows are better laid side by side
 TRIED = 96  # rows of the image that a folded backbone is tried on
 CLOSE = 1e-4  # of the largest value; rounding is a tenth, a norm in the wrong place a hundred times
 PAYS = 5  # photos from which the answers are sooner, the preparation included
 LAYOUTS = 16  # of rims that are kept; each is about a megabyte
-
-
-class Direct(Prepared):
-    """A convolution, and ReLU with it, of weights laid out for oneDNN."""
-
-    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
-        super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
-        self.strides, self.dilation, self.groups = (
-            list(conv.stride),
-            list(conv.dilation),
-            conv.groups,
-        )
-        self.bias, self.relu = bias, "relu" if relu else "none"
-        layout = [0, 0], self.strides, self.dilation, self.groups
-        self.packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *layout)
-
-    def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
-        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x,
-            self.packed,
-            self.bias,
-            [padding] * 2,
-            self.strides,
-            self.dilation,
-            self.groups,
-            self.relu,
-            [],
-            "",
-        )
-        return y
-
-
-class Product(Prepared):
-    """A convolution, and ReLU with it, as one product of matrices.
-
-    One of 1 x 1 goes over the pixels as they lie; a large one, such as fc6, over the map's windows
-    laid side by side, which are few numbers beside its weights. A matrix has one layout for any
-    number of pixels. A convolution's depends on the map's size on some processors, and oneDNN lays
-    weights of another layout out anew, each time: fc6 took seconds on an AMD EPYC.
-    """
-
-    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
-        super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
-        self.bias, self.relu = bias, "relu" if relu else "none"
-        matrix = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
-        self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous())
-
-    def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
-        x = F.pad(x, [padding] * 4) if padding else x
-        size, stride = self.window.size, self.window.stride
-        windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
-        batch, height, width = windows.shape[:3]
-        rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch * height * width, -1)
-        y: Tensor = torch.ops.mkldnn._linear_pointwise(
-            rows, self.packed, self.bias, self.relu, [], ""
-        )
-        return y.view(batch, height, width, -1).permute(0, 3, 1, 2)
-
-
-class Tiled(Prepared):
-    """A 3 x 3 convolution, and ReLU with it, by Winograd's way."""
-
-    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
-        super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
-        self.convolution = Winograd(weight, bias, relu)
-
-    def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
-        y: Tensor = self.convolution(F.pad(x, [padding] * 4) if padding else x)
-        return y
 
 
 @dataclass
@@ -205,7 +123,7 @@ def _plain(backbone: Chain | Foreign) -> bool:
 
 
 def _of_chain(chain: Chain) -> Quick:
-    layers = Chain(_prepared(chain)).eval()
+    layers = Chain(packed(chain)).eval()
     return Quick(chain, layers, frozenset(layers._modules), _state(chain.modules()))
 
 
@@ -220,41 +138,6 @@ def _of_foreign(network: FCN) -> Quick | None:
     off = {name: (after[name] - before[name]).abs().max() for name in names}
     close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)
     return quick if close else None
-
-
-def _prepared(chain: Chain) -> Iterator[tuple[str, nn.Module]]:
-    """The chain's layers; what follows a convolution is put into it, under the name of its last."""
-    layers = list(chain.named_children())
-    while layers:
-        name, layer = layers.pop(0)
-        if type(layer) is not nn.Conv2d:
-            yield name, layer
-            continue
-        followers: dict[type, nn.Module] = {}
-        for kind in (nn.BatchNorm2d, nn.ReLU, nn.Dropout):
-            if layers and type(layers[0][1]) is kind:
-                name, followers[kind] = layers.pop(0)
-        yield name, _convolution(layer, followers.get(nn.BatchNorm2d), nn.ReLU in followers)
-
-
-def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Module:
-    weight, bias = conv.weight, conv.bias
-    if isinstance(norm, nn.BatchNorm2d):
-        assert norm.running_mean is not None and norm.running_var is not None
-        settings = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        weight, bias = fuse_conv_bn_weights(weight, bias, *settings)
-    weight = weight.detach()
-    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
-    window = Window.of(conv)
-    kind: type[Direct | Tiled | Product] = Direct
-    if conv.groups == 1 and window.size == 1:
-        kind = Product
-    elif conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
-        if (window.size, window.stride) == (TAPS, 1):
-            kind = Tiled
-        elif window.size >= LARGE:
-            kind = Product
-    return kind(conv, weight, bias, relu)
 
 
 def _state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
