@@ -2,7 +2,7 @@
 
 import pytest
 
-from fullconv.wire import FOUR_BYTES, LENGTH, VARINT, fields, varint
+from fullconv.wire import FOUR_BYTES, LENGTH, VARINT, fields, tags, varint
 
 
 def test_fields_of_a_message_that_protobuf_wrote():
@@ -46,3 +46,12 @@ def test_a_number_longer_than_ten_bytes():
     with pytest.raises(ValueError, match="no end"):
         varint(memoryview(b"\xff" * 11), 0)
     assert varint(memoryview(b"\xff" * 9 + b"\x01"), 0) == (2**64 - 1, 10)
+
+
+def test_the_tags_of_a_head_that_is_cut_off():
+    text = b"\x0a\x03net"  # field 1, a text of 3 bytes
+    number = b"\x10\x96\x01"  # field 2, the integer 150
+    assert list(tags(memoryview(text + number + text))) == [(1, LENGTH), (2, VARINT), (1, LENGTH)]
+    assert list(tags(memoryview(text + number[:2]))) == [(1, LENGTH), (2, VARINT)]
+    assert list(tags(memoryview(text[:2]))) == [(1, LENGTH)]
+    assert list(tags(memoryview(b""))) == []

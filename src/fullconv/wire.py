@@ -44,6 +44,22 @@ def fields(message: memoryview) -> Iterator[Field]:
         position += size
 
 
+def tags(head: memoryview) -> Iterator[tuple[int, int]]:
+    """Number and kind of the fields at the head of a message, of integers, texts and messages.
+
+    It ends where the head does, or where it is no such message: enough to recognise one.
+    """
+    position = 0
+    try:
+        while position < len(head):
+            number, wire, position = tag(head, position)
+            yield number, wire
+            size, position = varint(head, position)
+            position += size if wire == LENGTH else 0
+    except ValueError:
+        return
+
+
 def tag(message: memoryview, position: int) -> tuple[int, int, int]:
     """Field number, kind, and the position after them.
 

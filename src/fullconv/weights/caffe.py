@@ -17,7 +17,7 @@ import numpy as np
 from fullconv.errors import WeightsError
 from fullconv.vggnames import CAFFE_MEAN
 from fullconv.weights import Source, Weights, weights
-from fullconv.wire import EIGHT_BYTES, FOUR_BYTES, LENGTH, VARINT, Field, fields, tag, varint
+from fullconv.wire import EIGHT_BYTES, FOUR_BYTES, LENGTH, VARINT, Field, fields, tags, varint
 
 
 @dataclass(frozen=True)
@@ -60,18 +60,11 @@ class Layer:
 
 def _recognises(head: bytes, path: Path) -> bool:
     """The net's name, its inputs and the like, then a layer."""
-    message, position = memoryview(head), 0
-    try:
-        while position < len(message):
-            number, wire, position = tag(message, position)
-            if number in LAYOUTS:
-                return wire == LENGTH
-            if number > 8 or (number in (1, 3, 8) and wire != LENGTH):
-                return False
-            size, position = varint(message, position)
-            position += size if wire == LENGTH else 0
-    except ValueError:
-        return False
+    for number, wire in tags(memoryview(head)):
+        if number in LAYOUTS:
+            return wire == LENGTH
+        if number > 8 or (number in (1, 3, 8) and wire != LENGTH):
+            return False
     return False
 
 

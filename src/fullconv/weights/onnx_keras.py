@@ -14,7 +14,7 @@ import numpy as np
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.vggnames import DEPTHS, conv_names, paper_names
 from fullconv.weights import Source, Weights, weights
-from fullconv.wire import LENGTH, tag, varint
+from fullconv.wire import LENGTH, tags
 
 _POOLINGS = ("MaxPool", "AveragePool")
 _HEAD = ("fc6", "fc7", "fc8")
@@ -24,20 +24,13 @@ _NONE = np.empty(0, np.float32)
 
 def _recognises(head: bytes, path: Path) -> bool:
     """ModelProto: ir_version (1) is a small number; then texts, and the graph (7)."""
-    message, position = memoryview(head), 0
     if head[:1] != b"\x08":
         return False
-    try:
-        while position < len(message):
-            number, wire, position = tag(message, position)
-            if number == 7:
-                return wire == LENGTH
-            if number > 20:
-                return False
-            size, position = varint(message, position)
-            position += size if wire == LENGTH else 0
-    except ValueError:
-        return False
+    for number, wire in tags(memoryview(head)):
+        if number == 7:
+            return wire == LENGTH
+        if number > 20:
+            return False
     return False
 
 
