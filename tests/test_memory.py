@@ -1,8 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis.strategies import integers
 
 from fullconv import memory
 from fullconv.errors import ConfigError
-from fullconv.memory import free_memory, in_words, parse_memory
+from fullconv.memory import enough, free_memory, in_words, parse_memory
 
 
 @pytest.mark.parametrize(
@@ -26,6 +28,11 @@ def test_sizes_are_said():
     assert [in_words(size) for size in (5, 1536, 2**20, 2.5 * 2**30, 3 * 2**40)] == [
         *("5 B", "1.5 KiB", "1.0 MiB", "2.5 GiB", "3072.0 GiB")
     ]
+
+
+@given(integers(1, 2**45))
+def test_a_memory_of_what_is_said_to_be_enough_is_enough(size):
+    assert size <= parse_memory(enough(size)) <= max(1.1 * size, size + 103)
 
 
 def test_there_is_free_memory():

@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from fullconv.atomic import explained, replacing
 from fullconv.errors import ConfigError
 from fullconv.labels import VOID
-from fullconv.memory import SHARE, free_memory, in_words, parse_memory
+from fullconv.memory import SHARE, enough, free_memory, in_words, parse_memory
 from fullconv.model import Model
 from fullconv.parts import Parts, forget, parts_of
 from fullconv.rasterfiles import (
@@ -226,7 +226,7 @@ def _check_memory(
     peak = planned["network"]["peak"]
     if memory is not None and peak > budget:
         raise ConfigError(
-            f"{target} was begun with more memory: its parts take {in_words(peak)}, and "
+            f"{target} was begun with more memory: its parts take {enough(peak)}, and "
             f"{in_words(budget)} is given; give that much, or begin anew with --fresh"
         )
 

@@ -38,6 +38,15 @@ def in_words(size: float) -> str:
     return f"{size:.1f} GiB"
 
 
+def enough(size: int) -> str:
+    """Bytes for people who are to give as many: `in_words`, but never less."""
+    for unit in ("KiB", "MiB", "GiB"):
+        tenths = -(-10 * size // UNITS[unit[0]])
+        if tenths < 10240 or unit == "GiB":
+            break
+    return f"{tenths / 10:.1f} {unit}"
+
+
 def _machine() -> int:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fullconv import colors, images
 from fullconv.colors import Palette
 from fullconv.errors import ConfigError, ImageError
-from fullconv.memory import free_memory, in_words, parse_memory
+from fullconv.memory import enough, free_memory, in_words, parse_memory
 from fullconv.sample import default_palette
 from fullconv.tiling import Plan, plan, stream
 
@@ -175,7 +175,7 @@ def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Ten
     if need > budget:
         raise ConfigError(
             f"the scores of {classes} classes at {shape[0]} x {shape[1]} pixels take "
-            f"{in_words(need)}; there is memory for {in_words(budget)}: ask for the labels only, "
+            f"{enough(need)}; there is memory for {in_words(budget)}: ask for the labels only, "
             "or give more memory"
         )
     return torch.empty(classes, *shape)

@@ -15,7 +15,7 @@ from fullconv import __version__
 from fullconv.atomic import replacing, write_text
 from fullconv.errors import ConfigError
 from fullconv.labels import VOID
-from fullconv.memory import in_words
+from fullconv.memory import enough, in_words
 from fullconv.model import Model
 from fullconv.parts import begun
 from fullconv.plans import Plan
@@ -137,7 +137,7 @@ def check_room(raster: Raster, target: Target, budget: int) -> None:
     need = TRACED * raster.size[0] * raster.size[1]
     if target.polygons and need > budget:
         raise ConfigError(
-            f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about {in_words(need)}, "
+            f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about {enough(need)}, "
             f"since regions reach across all parts; the memory given is {in_words(budget)}: give "
             "more with --memory, or leave geojson out"
         )

@@ -1,10 +1,13 @@
 """An image gets the plan that its memory allows, and what is planned fits."""
 
+import re
+
 import pytest
 import torch
 from torch import nn
 
 from fullconv.errors import ConfigError
+from fullconv.memory import parse_memory
 from fullconv.plans import flows, needs, plan, trust
 from fullconv.steps import record
 from lively import lively
@@ -43,8 +46,13 @@ def test_a_strip_that_is_too_wide_is_cut_into_bands(network):
 
 
 def test_too_little_memory_is_refused_with_what_it_takes(network):
-    with pytest.raises(ConfigError, match=r"6000 x 40000 takes this network at least .* MiB"):
-        plan(network, (6000, 40000), "66MiB")
+    size = (600, 6000)
+    with pytest.raises(ConfigError, match=r"600 x 6000 takes this network at least .*") as caught:
+        plan(network, size, "66MiB")
+    said = re.search(r"at least ([\d.]+ MiB)", str(caught.value))[1]
+    found = plan(network, size, said)
+    assert found.rows < 64 and found.peak <= parse_memory(said)
+    assert found.peak == needs.peak(record(network, size, numbers=False), found)
 
 
 def test_little_free_memory_is_no_reason_to_refuse(network, monkeypatch):

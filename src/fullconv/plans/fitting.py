@@ -6,14 +6,14 @@ from functools import partial
 from math import ceil
 
 from fullconv.errors import ConfigError
-from fullconv.memory import in_words
+from fullconv.memory import enough, in_words
 from fullconv.plans.needs import SIDE, Facts, peak, tile_within, tiles_need
 from fullconv.plans.planned import Plan
 from fullconv.steps import Steps
 
 LEAST = 64  # rows; strips are cut into bands of columns before they become lower than this
 MOST = 2**21  # pixels of a strip: more only leaves the processor's caches earlier
-FEW = 8  # rows; a lower strip is mostly the rows that layers carry
+FEW = 16  # rows; below this, what layers carry takes no less
 TILE = 256  # pixels; a smaller tile sees too little around it
 ALIGN = 32  # pixels; tiles begin on multiples, where the networks' coarsest pixels do
 
@@ -36,7 +36,7 @@ def in_strips(steps: Steps, start: Plan, budget: int, lenient: bool) -> Plan:
     assert best is not None
     if best.peak > budget and not lenient:
         raise ConfigError(
-            f"an image of {height} x {width} takes this network at least {in_words(best.peak)}, "
+            f"an image of {height} x {width} takes this network at least {enough(best.peak)}, "
             f"strip by strip; the memory given is {in_words(budget)}: give it more"
         )
     return best
@@ -48,7 +48,7 @@ def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
     if side < TILE:
         need = tiles_need(facts, TILE)
         raise ConfigError(
-            f"this network takes at least {in_words(need)} for tiles of {TILE} x {TILE}; the "
+            f"this network takes at least {enough(need)} for tiles of {TILE} x {TILE}; the "
             f"memory given is {in_words(budget)}: give it more"
         )
     waiting = int(budget / 4 / (9 * facts.classes * start.size[1]))
@@ -89,14 +89,10 @@ def _highest(steps: Steps, start: Plan, budget: int) -> Plan:
         return high
     low = tried(most // 2)
     slope = (high.peak - low.peak) / (high.rows - low.rows)
-    while low.peak > budget and low.rows > FEW:  # the need is nearly a straight line of the rows
+    while low.peak > budget and low.rows > FEW:  # nearly a straight line of the rows
         rows = min(int(low.rows * 0.8), int(low.rows - (low.peak - budget) / max(1.0, slope)))
         rows = max(FEW, rows // LEAST * LEAST or rows // FEW * FEW)
-        if low.rows > LEAST:
-            rows = max(LEAST, rows)
-        else:  # so low that trying would take long
-            return replace(low, rows=rows, peak=int(low.peak - 0.9 * slope * (low.rows - rows)))
-        low = tried(rows)
+        low = tried(max(LEAST, rows) if low.rows > LEAST else rows)
     return low
 
 
