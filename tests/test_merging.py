@@ -1,6 +1,7 @@
 """A merge happens only where every input is there exactly once."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -60,18 +61,22 @@ def test_shards_in_several_folders_become_one_list_that_leads_to_their_files(cop
     assert content(copied / "all") == before
 
 
-def refused(folder, message, outs=None):
+def refusal(folder, outs=None):
+    """What is said of a merge that must not happen, and leaves everything as it is."""
     before = content(folder)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as caught:
         merge(outs or parts(folder), str(folder / "all"))
     assert content(folder) == before
+    return str(caught.value)
 
 
 def test_a_part_that_is_missing_or_there_twice(copied):
-    refused(copied, "missing: part 1/3; run it with --shard 1/3", [*parts(copied)[::2]])
+    assert "missing: part 1/3; run it with --shard 1/3" in refusal(copied, [*parts(copied)[::2]])
     shutil.copytree(copied / "part-1", copied / "again")
-    refused(copied, "part 1/3 .* are the same part", [*parts(copied), str(copied / "again")])
-    refused(copied, "holds no answers", [*parts(copied), str(copied / "photos")])
+    assert re.search(
+        "part 1/3 .* are the same part", refusal(copied, [*parts(copied), str(copied / "again")])
+    )
+    assert "holds no answers" in refusal(copied, [*parts(copied), str(copied / "photos")])
 
 
 def test_an_answer_or_its_file_that_is_missing(copied):
@@ -79,10 +84,12 @@ def test_an_answer_or_its_file_that_is_missing(copied):
     lines = manifest.read_text().splitlines(keepends=True)
     file = copied / "part-0" / json.loads(lines[0])["files"]["labels"]
     file.rename(file.with_suffix(".gone"))
-    refused(copied, rf"{file.name}, the answer to .*, is missing")
+    assert re.search(rf"{file.name}, the answer to .*, is missing", refusal(copied))
     file.with_suffix(".gone").rename(file)
     manifest.write_text("".join(lines[1:]))
-    refused(copied, rf"part 0/3 .* has {len(lines) - 1} of its {len(lines)} inputs")
+    assert re.search(
+        rf"part 0/3 .* has {len(lines) - 1} of its {len(lines)} inputs", refusal(copied)
+    )
 
 
 def test_an_input_that_is_there_twice_or_of_another_part(copied):
@@ -95,17 +102,17 @@ def test_an_input_that_is_there_twice_or_of_another_part(copied):
     name = json.loads(stray)["files"]["labels"]
     shutil.copy(first.parent / name, second.parent / name)
     second.write_text(second.read_text() + stray)
-    refused(copied, "was answered twice")
+    assert "was answered twice" in refusal(copied)
 
 
 def test_parts_of_different_jobs(copied):
     shutil.rmtree(copied / "part-2")
     run(copied, copied / "part-2", (2, 3), kinds=("labels", "overlay"))
-    refused(copied, "differ in their options")
+    assert "differ in their options" in refusal(copied)
     shutil.rmtree(copied / "part-2")
     write_photos(copied / "photos" / "more", 1)
     run(copied, copied / "part-2", (2, 3))
-    refused(copied, r"made of 8 inputs, .* of 9 others")
+    assert re.search(r"made of 8 inputs, .* of 9 others", refusal(copied))
 
 
 def test_several_places_need_a_new_one(copied):

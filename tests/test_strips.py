@@ -22,7 +22,7 @@ NETWORKS = [
 ]
 
 
-def close(parts, whole):
+def assert_close(parts, whole):
     assert parts.shape == whole.shape
     assert (parts - whole).abs().max() <= 1e-5 * whole.abs().max()
     assert torch.equal(parts.argmax(1), whole.argmax(1))
@@ -41,7 +41,7 @@ def test_strips_of_any_height_are_the_whole(name, settings):
         with torch.inference_mode():
             whole = network(x)
         parts, flow = in_strips(network, x, rows)
-        close(parts, whole)
+        assert_close(parts, whole)
         assert flow.held == 0
 
 
@@ -53,7 +53,7 @@ def test_some_rows_and_columns_of_the_answer_can_be_had_alone(name, settings):
         whole = network(x)
     for rows, columns in [((140, 201), (0, 220)), ((0, 260), (70, 90)), ((259, 260), (219, 220))]:
         part, _ = in_strips(network, x, 32, (rows, columns))
-        close(part, whole[:, :, slice(*rows), slice(*columns)])
+        assert_close(part, whole[:, :, slice(*rows), slice(*columns)])
 
 
 def test_a_part_reads_of_the_image_only_what_it_sees():

@@ -27,18 +27,23 @@ def folded(layers: Layers, image: Tensor) -> Layers:
     for norm_path, conv_path in pairs.items():
         norm, conv = made.get_submodule(norm_path), made.get_submodule(conv_path)
         assert isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d)
-        _fold(conv, norm)
+        conv.weight, conv.bias = fused(conv, norm)
         folder, _, name = norm_path.rpartition(".")
         setattr(made.get_submodule(folder), name, _behind(norm))
     return made.to(memory_format=torch.channels_last)
 
 
+def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Weight and bias of a convolution that does what both do, in eval mode."""
+    assert norm.running_mean is not None and norm.running_var is not None
+    statistics = norm.running_mean, norm.running_var, norm.eps
+    return fuse_conv_bn_weights(conv.weight, conv.bias, *statistics, norm.weight, norm.bias)
+
+
 def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
     """Path of each norm that can be folded -> path of its convolution."""
     paths = {layer: path for path, layer in layers.named_modules()}
-    given: list[
-        tuple[Tensor, str]
-    ] = []  # by convolutions; kept, so that none takes another's place
+    given: list[tuple[Tensor, str]] = []  # kept, so that no other output takes a place in memory
     pairs: dict[str, str] = {}
     calls: dict[str, int] = {}
 
@@ -76,9 +81,3 @@ def _behind(norm: nn.BatchNorm2d) -> nn.Module:
     if type(norm) is nn.BatchNorm2d:
         return nn.Identity()
     return nn.Sequential(norm.get_submodule("drop"), norm.get_submodule("act"))
-
-
-def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> None:
-    assert norm.running_mean is not None and norm.running_var is not None
-    settings = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-    conv.weight, conv.bias = fuse_conv_bn_weights(conv.weight, conv.bias, *settings)

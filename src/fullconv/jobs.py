@@ -55,14 +55,12 @@ def work_of(
     Raises:
         ConfigError: a size or scales that cannot be meant.
     """
-    whole = threads or torch.get_num_threads()
     if scales:
         check_scales(scales)
     media = [item.medium for item in inputs]
     many = media.count("photo") >= PAYS
-    if device == "cpu" and many:
-        threads = threads or 1
-    threads = threads or whole
+    whole = threads or torch.get_num_threads()
+    of_each = threads or (1 if many and device == "cpu" else whole)
     job = Job(
         model=file_fingerprint(path),
         options=_options(kinds, scales, reading),
@@ -80,9 +78,9 @@ def work_of(
         kinds=tuple(kinds),
         folder=os.getcwd(),
         device=device,
-        threads=threads,
+        threads=of_each,
         whole=whole,
-        memory=_memory_of_each(memory, threads),
+        memory=_memory_of_each(memory, of_each),
         budget=memory,
         scales=tuple(scales),
         many=many or "video" in media,

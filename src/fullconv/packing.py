@@ -11,8 +11,8 @@ from collections.abc import Iterator
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from fullconv.folding import fused
 from fullconv.influence import Prepared, Window
 from fullconv.layers import Chain
 from fullconv.winograd import TAPS, Winograd
@@ -116,9 +116,7 @@ class Tiled(Prepared):
 def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Module:
     weight, bias = conv.weight, conv.bias
     if isinstance(norm, nn.BatchNorm2d):
-        assert norm.running_mean is not None and norm.running_var is not None
-        settings = norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
-        weight, bias = fuse_conv_bn_weights(weight, bias, *settings)
+        weight, bias = fused(conv, norm)
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
     window = Window.of(conv)

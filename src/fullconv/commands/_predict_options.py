@@ -42,7 +42,10 @@ Shard = Annotated[
 Engine = Annotated[str, typer.Option(help="Who works: local, or ray (a cluster).")]
 Threads = Annotated[
     int | None,
-    typer.Option(help="For one photo. Many photos are answered side by side: 1.", min=1),
+    typer.Option(
+        help="Of the CPU, for each photo. Default: all; 1 where many are answered side by side.",
+        min=1,
+    ),
 ]
 RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the former answers in --out first.")]
