@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.exported import open_model
 from fullconv.inputs import Input
 from fullconv.jobs import work_of
@@ -23,6 +23,21 @@ def test_work_travels_to_another_process_and_refuses_another_model_there(path, t
     write_model(copy, 1)
     with pytest.raises(ConfigError, match="not the same model here"):
         work.prepare()
+
+
+def test_a_photo_that_shares_too_little_memory_is_told_so(path, monkeypatch):
+    monkeypatch.setattr("fullconv.jobs.usable_cores", lambda: 8)
+    monkeypatch.setattr("fullconv.answering.usable_cores", lambda: 8)
+    photos = [Input(name, f"{name}.png") for name in "ab"]
+    error = MemoryBudgetError("it takes 3.0 GiB: give it more")
+    model = open_model(path)
+    for memory, said in (("1GiB", "share 1GiB"), (None, "share half of what is free")):
+        work = work_of(model, path, photos, out="out", threads=4, memory=memory)
+        assert work.failed(photos[0], error).error.endswith(
+            f"give it more, or say --threads 8: 2 photos at a time {said}"
+        )
+    alone = work_of(model, path, photos[:1], out="out", threads=4, memory="1GiB")
+    assert alone.failed(photos[0], error).error == "a.png: it takes 3.0 GiB: give it more"
 
 
 @pytest.mark.parametrize(

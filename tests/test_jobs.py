@@ -33,9 +33,18 @@ def test_a_key_follows_from_input_model_and_options(path):
 def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
     monkeypatch.setattr("fullconv.jobs.usable_cores", lambda: 8)
     model = open_model(path)
-    assert work_of(model, path, [], out="o", threads=2, memory="1GiB").memory == 2**28
-    assert work_of(model, path, [], out="o", threads=8, memory="1GiB").memory == 2**30
-    assert work_of(model, path, [], out="o", threads=8).memory is None
+    photos = [Input(str(n), f"{n}.png") for n in range(9)]
+
+    def memory(inputs, threads, given="1GiB", **options):
+        return work_of(
+            model, path, inputs, out="o", threads=threads, memory=given, **options
+        ).memory
+
+    assert [memory(photos, threads) for threads in (1, 2, 8, 9)] == [2**27, 2**28, 2**30, 2**30]
+    assert [memory(photos[:n], 2) for n in (0, 1, 2, 5)] == [2**30, 2**30, 2**29, 2**28]
+    assert memory(photos, 2, device="cuda") == 2**30
+    assert memory(photos, 8, None) is None and memory(photos[:1], 1, None) is None
+    assert memory(photos, 2, None) is not None
 
 
 def test_many_photos_are_computed_side_by_side_and_others_have_all_threads(path):

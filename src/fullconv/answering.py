@@ -12,7 +12,8 @@ import torch
 from jaxtyping import UInt8
 
 from fullconv.areas import class_pixels
-from fullconv.errors import FullconvError, ImageError
+from fullconv.devices import usable_cores
+from fullconv.errors import FullconvError, ImageError, MemoryBudgetError
 from fullconv.images import decode_image, read_image
 from fullconv.inputs import Input
 from fullconv.manifest import Answer, Failure, Job
@@ -62,6 +63,7 @@ class Answering:
         device: "cpu", "cuda", ...
         threads: of the CPU, that one photo's network uses.
         whole: of the CPU, that a raster or a video uses, while nothing else is answered.
+        at_once: photos that share the memory.
         memory: bytes that one photo's computation may take; None is half of what is free.
         budget: for all that is computed at once, as the user said it; None is half of what is free.
         scales: at which each photo is answered, as it is and mirrored, to average the answers; ()
@@ -78,6 +80,7 @@ class Answering:
     device: str = "cpu"
     threads: int = 1
     whole: int = 1
+    at_once: int = 1
     memory: int | None = None
     budget: str | None = None
     scales: tuple[float, ...] = ()
@@ -97,7 +100,7 @@ class Answering:
     def alone(self) -> "Answering":
         """The same for inputs that are answered one by one, and have the whole machine."""
         memory = None if self.budget is None else parse_memory(self.budget)
-        return replace(self, threads=self.whole, memory=memory)
+        return replace(self, threads=self.whole, memory=memory, at_once=1)
 
     def prepare(self) -> None:
         """Load the model into this process."""
@@ -189,6 +192,11 @@ class Answering:
         """A record with the error's sentence."""
         if isinstance(error, FullconvError):
             said = str(error)
+            if isinstance(error, MemoryBudgetError) and self.at_once > 1:
+                said += (
+                    f", or say --threads {usable_cores()}: {self.at_once} photos at a time share "
+                    f"{self.budget or 'half of what is free'}"
+                )
             return Failure(
                 item.id, item.where, said if item.where in said else f"{item.where}: {said}"
             )

@@ -36,6 +36,10 @@ class ConfigError(FullconvError, ValueError):
     """A setting that is unknown or out of its range."""
 
 
+class MemoryBudgetError(ConfigError):
+    """A computation that takes more memory than it may."""
+
+
 class DataError(FullconvError, ValueError):
     """A data set, or a file of it, that cannot be used as it is."""
 

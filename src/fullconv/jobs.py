@@ -61,6 +61,8 @@ def work_of(
     many = media.count("photo") >= PAYS
     whole = threads or torch.get_num_threads()
     of_each = threads or (1 if many and device == "cpu" else whole)
+    mine = share(inputs, shard)
+    at_once = _at_once(mine, of_each) if device == "cpu" else 1
     job = Job(
         model=file_fingerprint(path),
         options=_options(kinds, scales, reading),
@@ -68,7 +70,7 @@ def work_of(
         inputs=len(inputs),
         ids=fingerprint(item.id for item in inputs),
         shard=shard,
-        mine=len(share(inputs, shard)),
+        mine=len(mine),
         palette=model.palette,
     )
     return Answering(
@@ -80,7 +82,8 @@ def work_of(
         device=device,
         threads=of_each,
         whole=whole,
-        memory=_memory_of_each(memory, of_each),
+        at_once=at_once,
+        memory=_memory_of_each(memory, at_once),
         budget=memory,
         scales=tuple(scales),
         many=many or "video" in media,
@@ -100,13 +103,18 @@ def _options(kinds: Sequence[str], scales: Sequence[float], reading: Reading) ->
     return options
 
 
-def _memory_of_each(memory: str | None, threads: int) -> int | None:
-    """The memory for one photo, where several are computed at once; None is half of what is free.
+def _at_once(inputs: Sequence[Input], threads: int) -> int:
+    """Photos that are computed at the same time, each by so many threads."""
+    photos = sum(item.medium == "photo" for item in inputs)
+    return max(1, min(photos, usable_cores() // threads))
+
+
+def _memory_of_each(memory: str | None, at_once: int) -> int | None:
+    """The memory for one photo, where so many are computed at once; None is half of what is free.
 
     Raises:
         ConfigError: it is no size.
     """
-    at_once = max(1, usable_cores() // threads)
     if memory is None and at_once == 1:
         return None
     whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)

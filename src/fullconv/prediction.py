@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from fullconv import colors, images
 from fullconv.colors import Palette
-from fullconv.errors import ConfigError, ImageError
+from fullconv.errors import ConfigError, ImageError, MemoryBudgetError
 from fullconv.memory import enough, free_memory, in_words, parse_memory
 from fullconv.sample import default_palette
 from fullconv.tiling import Plan, plan, stream
@@ -133,7 +133,7 @@ def predict(
         scores: keep the scores also of a photo that is answered in parts.
 
     Raises:
-        ConfigError: the memory is less than the smallest part takes.
+        MemoryBudgetError: the memory is less than the smallest part takes.
     """
     photo = images.scale_image(image, fitted((image.shape[0], image.shape[1]), size))
     shape, shown = (image.shape[0], image.shape[1]), (photo.shape[0], photo.shape[1])
@@ -173,7 +173,7 @@ def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Ten
     need = 4 * classes * shape[0] * shape[1]
     budget = free_memory() if memory is None else parse_memory(memory)
     if need > budget:
-        raise ConfigError(
+        raise MemoryBudgetError(
             f"the scores of {classes} classes at {shape[0]} x {shape[1]} pixels take "
             f"{enough(need)}; there is memory for {in_words(budget)}: ask for the labels only, "
             "or give more memory"

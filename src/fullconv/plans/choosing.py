@@ -34,7 +34,7 @@ def plan(
         bands: of the image.
 
     Raises:
-        ConfigError: the memory is less than the smallest part takes.
+        MemoryBudgetError: the memory is less than the smallest part takes.
     """
     budget = parse_memory(memory) if memory is not None else int(SHARE * free_for(network))
     answer = None if answer == size else answer

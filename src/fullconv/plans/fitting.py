@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from math import ceil
 
-from fullconv.errors import ConfigError
+from fullconv.errors import MemoryBudgetError
 from fullconv.memory import enough, in_words
 from fullconv.plans.needs import SIDE, Facts, peak, tile_within, tiles_need
 from fullconv.plans.planned import Plan
@@ -22,7 +22,7 @@ def in_strips(steps: Steps, start: Plan, budget: int, lenient: bool) -> Plan:
     """The plan with the fewest bands that allow strips of a decent height, and the highest ones.
 
     Raises:
-        ConfigError: nothing fits, and nobody is lenient about it.
+        MemoryBudgetError: nothing fits, and nobody is lenient about it.
     """
     height, width = start.size
     best: Plan | None = None
@@ -35,7 +35,7 @@ def in_strips(steps: Steps, start: Plan, budget: int, lenient: bool) -> Plan:
             break
     assert best is not None
     if best.peak > budget and not lenient:
-        raise ConfigError(
+        raise MemoryBudgetError(
             f"an image of {height} x {width} takes this network at least {enough(best.peak)}, "
             f"strip by strip; the memory given is {in_words(budget)}: give it more"
         )
@@ -47,7 +47,7 @@ def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
     side = tile_within(facts, budget) // ALIGN * ALIGN
     if side < TILE:
         need = tiles_need(facts, TILE)
-        raise ConfigError(
+        raise MemoryBudgetError(
             f"this network takes at least {enough(need)} for tiles of {TILE} x {TILE}; the "
             f"memory given is {in_words(budget)}: give it more"
         )
