@@ -24,7 +24,8 @@ MEMORY = 100 * 2**20  # bytes that reading a hostile file may take
 PATIENCE = 3.0  # seconds of this process
 # Whoever is refused hears what to do, or that nothing can be done with this file.
 ADVICE = re.compile(
-    "copy or download|save the state dict|give a file|export the model|is damaged|none of the known",
+    "copy or download|save the state dict|give a file|export the model"
+    "|is damaged|none of the known kinds",
     re.IGNORECASE,
 )
 
