@@ -63,7 +63,7 @@ class Answering:
         device: "cpu", "cuda", ...
         threads: of the CPU, that one photo's network uses.
         whole: of the CPU, that a raster or a video uses, while nothing else is answered.
-        at_once: photos that share the memory.
+        at_once: photos that are computed at the same time, and share the memory.
         memory: bytes that one photo's computation may take; None is half of what is free.
         budget: for all that is computed at once, as the user said it; None is half of what is free.
         scales: at which each photo is answered, as it is and mirrored, to average the answers; ()

@@ -43,7 +43,8 @@ def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Param
 def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
     """Path of each norm that can be folded -> path of its convolution."""
     paths = {layer: path for path, layer in layers.named_modules()}
-    given: list[tuple[Tensor, str]] = []  # kept, so that no other output takes a place in memory
+    # What each convolution gave; kept, so that no later tensor is taken for an earlier one.
+    given: list[tuple[Tensor, str]] = []
     pairs: dict[str, str] = {}
     calls: dict[str, int] = {}
 

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import UInt8
 
 from fullconv.atomic import explained, replacing
-from fullconv.errors import ConfigError
+from fullconv.errors import MemoryBudgetError
 from fullconv.labels import VOID
 from fullconv.memory import SHARE, enough, free_memory, in_words, parse_memory
 from fullconv.model import Model
@@ -225,7 +225,7 @@ def _check_memory(
 ) -> None:
     peak = planned["network"]["peak"]
     if memory is not None and peak > budget:
-        raise ConfigError(
+        raise MemoryBudgetError(
             f"{target} was begun with more memory: its parts take {enough(peak)}, and "
             f"{in_words(budget)} is given; give that much, or begin anew with --fresh"
         )

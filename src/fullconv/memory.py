@@ -2,6 +2,8 @@
 
 import os
 import re
+from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 
 from fullconv.errors import ConfigError
@@ -29,22 +31,25 @@ def free_memory() -> int:
     return min(size for size in found if size is not None)
 
 
-def in_words(size: float) -> str:
-    """Bytes for people: "1.5 GiB"."""
-    for unit in ("B", "KiB", "MiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+def in_words(size: float, whole: Callable[[float], int] = round) -> str:
+    """Bytes for people: "1.5 GiB".
+
+    Args:
+        size: in bytes.
+        whole: makes whole tenths of a unit.
+    """
+    if size < 1024:
+        return f"{size:.0f} B"
+    for unit in ("KiB", "MiB", "GiB"):
         size /= 1024
-    return f"{size:.1f} GiB"
+        if size < 1024 or unit == "GiB":
+            break
+    return f"{whole(10 * size) / 10:.1f} {unit}"
 
 
 def enough(size: int) -> str:
-    """Bytes for people who are to give as many: `in_words`, but never less."""
-    for unit in ("KiB", "MiB", "GiB"):
-        tenths = -(-10 * size // UNITS[unit[0]])
-        if tenths < 10240 or unit == "GiB":
-            break
-    return f"{tenths / 10:.1f} {unit}"
+    """Bytes for people who are to give as many: `in_words`, rounded up."""
+    return in_words(size, ceil)
 
 
 def _machine() -> int:

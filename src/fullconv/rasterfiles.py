@@ -13,7 +13,7 @@ import numpy as np
 
 from fullconv import __version__
 from fullconv.atomic import replacing, write_text
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.labels import VOID
 from fullconv.memory import enough, in_words
 from fullconv.model import Model
@@ -132,11 +132,11 @@ def check_room(raster: Raster, target: Target, budget: int) -> None:
     """Refuse polygons that the memory does not allow, before any work is done.
 
     Raises:
-        ConfigError: they are asked for and do not fit.
+        MemoryBudgetError: they are asked for and do not fit.
     """
     need = TRACED * raster.size[0] * raster.size[1]
     if target.polygons and need > budget:
-        raise ConfigError(
+        raise MemoryBudgetError(
             f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about {enough(need)}, "
             f"since regions reach across all parts; the memory given is {in_words(budget)}: give "
             "more with --memory, or leave geojson out"

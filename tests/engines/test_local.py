@@ -15,7 +15,7 @@ from fullconv.manifest import Answer, Failure
 class Sleeping:
     """Work that takes time and no processor, and counts what happens at the same time."""
 
-    threads, gpus = 1, 0.0
+    threads, gpus, at_once = 1, 0.0, 2
 
     def __init__(self, pause=0.01):
         self.pause = pause
@@ -61,6 +61,12 @@ class Sleeping:
 
 def inputs(*ids):
     return [Input(str(one), str(one)) for one in ids]
+
+
+def test_as_many_are_computed_at_once_as_the_work_says():
+    work = Sleeping()
+    assert len(list(engines["local"](work, inputs(*range(24))))) == 24
+    assert work.most_computing == work.at_once == 2
 
 
 @pytest.mark.parametrize("at_once", [1, 3])

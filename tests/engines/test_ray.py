@@ -19,7 +19,7 @@ PROGRAM = Path(__file__).parents[1] / "two_nodes.py"
 class Nothing:
     """Work that is never done."""
 
-    threads, gpus = 1, 0.0
+    threads, gpus, at_once = 1, 0.0, 2
     prepare = read = compute = write = failed = print
 
 

@@ -22,6 +22,7 @@ class Work(Protocol):
     Attributes:
         threads: of the CPU, that one `compute` uses.
         gpus: that one `compute` uses; may be a part of one.
+        at_once: how many inputs one machine computes at the same time.
     """
 
     @property
@@ -29,6 +30,9 @@ class Work(Protocol):
 
     @property
     def gpus(self) -> float: ...  # noqa: D102
+
+    @property
+    def at_once(self) -> int: ...  # noqa: D102
 
     def prepare(self) -> None:
         """Get ready in this process; more calls cost nothing."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 
-from fullconv.devices import usable_cores
 from fullconv.engines import Work, engines
 from fullconv.errors import OutputError
 from fullconv.inputs import Input
@@ -21,8 +20,8 @@ AHEAD_OF_STORES = 14
 
 @engines.register("local")
 def run(work: Work, inputs: Iterable[Input]) -> Iterator[Record]:
-    """Do the inputs, as many at once as the processor has cores for."""
-    return overlapped(work, inputs, 1 if work.gpus else max(1, usable_cores() // work.threads))
+    """Do the inputs, as many at once as the work says."""
+    return overlapped(work, inputs, work.at_once)
 
 
 def overlapped(work: Work, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:

@@ -13,7 +13,7 @@ from fullconv.steps import Steps
 
 LEAST = 64  # rows; strips are cut into bands of columns before they become lower than this
 MOST = 2**21  # pixels of a strip: more only leaves the processor's caches earlier
-FEW = 16  # rows; below this, what layers carry takes no less
+FEW = 16  # rows; a lower strip saves little beside the rows that layers carry
 TILE = 256  # pixels; a smaller tile sees too little around it
 ALIGN = 32  # pixels; tiles begin on multiples, where the networks' coarsest pixels do
 
@@ -89,7 +89,7 @@ def _highest(steps: Steps, start: Plan, budget: int) -> Plan:
         return high
     low = tried(most // 2)
     slope = (high.peak - low.peak) / (high.rows - low.rows)
-    while low.peak > budget and low.rows > FEW:  # nearly a straight line of the rows
+    while low.peak > budget and low.rows > FEW:  # the need is nearly a straight line of the rows
         rows = min(int(low.rows * 0.8), int(low.rows - (low.peak - budget) / max(1.0, slope)))
         rows = max(FEW, rows // LEAST * LEAST or rows // FEW * FEW)
         low = tried(max(LEAST, rows) if low.rows > LEAST else rows)
