@@ -19,12 +19,12 @@ import torch.nn.functional as F
 from PIL import Image
 from rasterio.features import rasterize, shapes
 
-from fullconv.averaging import SCALES, averaged
-from fullconv.polygons import polygons
-from fullconv.prediction import Prediction
-from fullconv.video import overlay_video
-from fullconv.videofile import recording
-from fullconv.writers import writers
+from fullconv.batch.video import overlay_video
+from fullconv.batch.writers import writers
+from fullconv.batch.writers._polygonize import polygons
+from fullconv.inference.predictor import Prediction
+from fullconv.inference.tta import SCALES, averaged
+from fullconv.io.video import recording
 
 ROUNDS = 5
 CLASSES = 19

@@ -11,11 +11,11 @@ import warnings
 
 import torch
 
-from fullconv.anatomy import anatomy, on_meta
 from fullconv.config import Architecture, Normalisation
 from fullconv.errors import GeometryError
-from fullconv.explainers.field_by_gradient import measure
-from fullconv.fcn import create_model
+from fullconv.explain.receptive_field import measure
+from fullconv.networks.fcn import create_model
+from fullconv.networks.fcn.summary import anatomy, on_meta
 
 NAMES = (
     *("vgg16", "vgg16_bn", "alexnet", "resnet18", "resnet50", "densenet121", "googlenet"),

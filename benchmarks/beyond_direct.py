@@ -16,7 +16,7 @@ import torch
 from _timing import interleaved, machine, options
 from torch import Tensor, nn
 
-from fullconv.packing import Direct, Product, Tiled
+from fullconv.inference.cpu.packed_conv import Direct, Product, Tiled
 
 # (maps in, maps out, rows of the input), each behind the margin of its window.
 LAYERS = {

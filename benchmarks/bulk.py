@@ -25,16 +25,17 @@ from time import perf_counter
 import torch
 
 import fullconv as fc
-from fullconv.answering import files_of
-from fullconv.atomic import write_bytes
-from fullconv.bulk import answers, plan
-from fullconv.devices import usable_cores
-from fullconv.images import encode_jpeg
-from fullconv.inputs import Input, gather
-from fullconv.jobs import work_of
+from fullconv.batch.inputs import Input, gather
+from fullconv.batch.job import work_of
+from fullconv.batch.resume import plan
+from fullconv.batch.run import answers
+from fullconv.batch.worker import files_of
+from fullconv.batch.writers import writers
+from fullconv.hardware import usable_cores
+from fullconv.inference.cpu.optimize import PAYS
+from fullconv.io.atomic import write_bytes
+from fullconv.io.images import encode_jpeg
 from fullconv.model import Model
-from fullconv.optimizing import PAYS
-from fullconv.writers import writers
 
 PHOTOS, ROUNDS = 500, 5
 SCENES = 25  # that are really different

@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fullconv.checks._cores import over
-from fullconv.checks._reading import Scan, scanner
-from fullconv.checks._scan import scan
-from fullconv.formats import Pair, inventory, open_data
-from fullconv.images import scale_image, scale_labels
+from fullconv.data.checks._reading import Scan, scanner
+from fullconv.data.checks._scan import over, scan
+from fullconv.data.formats import inventory, open_data
+from fullconv.data.sample import Pair
+from fullconv.io.images import scale_image, scale_labels
 
 PHOTOS = 200
 SIZE = (360, 480)

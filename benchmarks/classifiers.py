@@ -12,10 +12,10 @@ import warnings
 import torch
 from torch import nn
 
-from fullconv.backbones import create_classifier
-from fullconv.dense import own_size
 from fullconv.errors import GeometryError
-from fullconv.surgery import convolutionalize
+from fullconv.networks.backbones import create_classifier
+from fullconv.networks.dense.classifier import own_size
+from fullconv.networks.dense.convolutionalize import convolutionalize
 
 NAMES = (
     *("vgg16", "alexnet", "torchvision_alexnet", "torchvision_vgg11"),

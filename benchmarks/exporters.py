@@ -23,8 +23,9 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.exporters import _traced, exporters
-from fullconv.proof import difference, scores
+from fullconv.export.exporters import _trace as _traced
+from fullconv.export.exporters import exporters
+from fullconv.export.parity import difference, scores
 
 ODD = (1, 3, 5, 7, 9, 15, 17, 31, 33, 47, 63, 65, 97, 127, 129, 161, 191, 225, 257, 289)
 KINDS = {

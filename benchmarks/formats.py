@@ -25,8 +25,8 @@ import numpy as np
 import rasterio
 from PIL import Image
 
+from fullconv.data.formats import found_format, open_data
 from fullconv.errors import FullconvError
-from fullconv.formats import found_format, open_data
 
 Counts = Counter[int]
 

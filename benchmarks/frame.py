@@ -19,8 +19,8 @@ import torch
 from _timing import interleaved, machine, options, table
 from torch import Tensor, nn
 
-from fullconv.fcn import FCN, create_model
-from fullconv.optimizing import optimize
+from fullconv.inference.cpu.optimize import optimize
+from fullconv.networks.fcn import FCN, create_model
 
 Run = Callable[[], object]
 

@@ -16,15 +16,15 @@ from time import perf_counter
 import torch
 from PIL import Image
 
-import fullconv.training as training_module
-from fullconv.beginning import new_model
+import fullconv.training.trainer as training_module
 from fullconv.config import TrainConfig
-from fullconv.formats import open_data
-from fullconv.images import scale_image, scale_labels
-from fullconv.order import batches
-from fullconv.sample import Batch, Data
-from fullconv.training import Training
-from fullconv.transforms import augmentation, fit, generator
+from fullconv.data.formats import open_data
+from fullconv.data.sample import Batch, Data
+from fullconv.data.transforms import augmentation, fit, generator
+from fullconv.io.images import scale_image, scale_labels
+from fullconv.training.initial_model import new_model
+from fullconv.training.sampler import batches
+from fullconv.training.trainer import Training
 
 SIZE = (360, 480)
 BATCHES = 20  # of 4, when the loader is measured alone

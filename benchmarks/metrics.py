@@ -25,10 +25,10 @@ import numpy as np
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from fullconv import open_data
-from fullconv.images import scale_labels
-from fullconv.metrics import Confusion
-from fullconv.sample import VOID
+from fullconv.data.formats import open_data
+from fullconv.evaluation.metrics import Confusion
+from fullconv.io.images import scale_labels
+from fullconv.io.palettes import VOID
 
 SIZE = (1024, 2048)
 CLASSES = 19

@@ -31,17 +31,12 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from fullconv import Model, create_model, open_data
-from fullconv.apart import do_apart
-from fullconv.benching import measure
 from fullconv.config import Architecture
+from fullconv.data.formats import open_data
 from fullconv.errors import ConfigError, EngineError, FullconvError
-from fullconv.exporters import exporter_for
-from fullconv.losses import cross_entropy
-from fullconv.memory import in_words
-from fullconv.model import load, model_file, read_card
-from fullconv.proof import as_batch, cut
-from fullconv.rivals import (
+from fullconv.export.benchmark.measure import measure
+from fullconv.export.benchmark.results import Bench
+from fullconv.export.benchmark.runtimes import (
     LARGE_PAGES,
     called,
     literal_work,
@@ -50,8 +45,14 @@ from fullconv.rivals import (
     run_model,
     write_export,
 )
-from fullconv.standings import Bench
-from fullconv.turns import Engine, Spread, Started
+from fullconv.export.benchmark.timing import Engine, Spread, Started
+from fullconv.export.benchmark.worker import do_apart
+from fullconv.export.exporters import exporter_for
+from fullconv.export.parity import as_batch, cut
+from fullconv.hardware import in_words
+from fullconv.model import Model, load, model_file, read_card
+from fullconv.networks.fcn import create_model
+from fullconv.training.losses._base import cross_entropy
 
 CLASSES = 21
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions of VGG-16 between its poolings

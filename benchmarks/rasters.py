@@ -27,8 +27,8 @@ import torch
 from rasterio.windows import Window
 
 import fullconv as fc
-from fullconv.exported import open_model
-from fullconv.labelling import label_raster
+from fullconv.batch.rasters.label import label_raster
+from fullconv.export.exported import open_model
 
 CLASSES = ("water", "field", "forest", "road", "roof")
 BLOCK = 512

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import fullconv as fc
-from fullconv.sample import Data
+from fullconv.data.sample import Data
 
 SCENES = "scenes:200@96x128"
 EPOCHS, HIDDEN = 20, 512

@@ -22,9 +22,9 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.errors import ConfigError
-from fullconv.plans import flows
-from fullconv.steps import record
-from fullconv.tiling import Plan, plan, stream
+from fullconv.inference.planner import Plan, flows, plan
+from fullconv.inference.streaming.ops import record
+from fullconv.inference.tiling import stream
 
 CLASSES = 21
 SIZES = 50

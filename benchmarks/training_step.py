@@ -16,8 +16,8 @@ import torch
 from _timing import interleaved, machine, options, table
 from torch import Tensor, nn
 
-from fullconv.fcn import FCN, create_model
-from fullconv.losses import cross_entropy
+from fullconv.networks.fcn import FCN, create_model
+from fullconv.training.losses._base import cross_entropy
 
 
 def step(made: FCN, image: Tensor, labels: Tensor, short_cut: bool) -> Callable[[], object]:

@@ -4,9 +4,9 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.beginning import new_model
-from fullconv.sample import Data, Sample
-from fullconv.training import Training
+from fullconv.data.sample import Data, Sample
+from fullconv.training.initial_model import new_model
+from fullconv.training.trainer import Training
 
 CONFIG = fc.TrainConfig(
     model="fcn8s-vgg11_bn", width=1 / 16, hidden=16, batch=2, epochs=3, crop=(32, 32), lr=1e-2

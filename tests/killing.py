@@ -18,9 +18,9 @@ from pathlib import Path
 
 import torch
 
-from fullconv import experiment
-from fullconv.commands import run
-from reliability.children import rows, settled
+from children import rows, settled
+from fullconv.cli import run
+from fullconv.training import experiment
 
 
 def start(out, workers, options):

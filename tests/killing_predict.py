@@ -13,12 +13,12 @@ from pathlib import Path
 
 import torch
 
-import fullconv.bulk
-from fullconv.answering import Answering
-from fullconv.commands import run
-from fullconv.devices import usable_cores
-from fullconv.engines.local import AHEAD
-from fullconv.exported import open_model
+import fullconv.batch.run
+from fullconv.batch.executors.local import AHEAD
+from fullconv.batch.worker import Answering
+from fullconv.cli import run
+from fullconv.export.exported import open_model
+from fullconv.hardware import usable_cores
 from photos import content, write_model, write_photos
 
 PHOTOS = 200
@@ -58,7 +58,9 @@ def main(folder, kills):
     draw = random.Random(kills)
     write_model(folder / "model.safetensors")
     write_photos(folder / "photos", PHOTOS)
-    assert fullconv.bulk and open_model(folder / "model.safetensors")  # what children need is here
+    assert fullconv.batch.run and open_model(
+        folder / "model.safetensors"
+    )  # what children need is here
     began = time.monotonic()
     assert finished(start(folder, "whole")) == 0
     seconds = time.monotonic() - began

@@ -15,10 +15,11 @@ from pathlib import Path
 import torch
 
 from earth import field, write
-from fullconv import labelling
-from fullconv.exported import open_model
-from fullconv.labelling import Target, label_raster
-from fullconv.tiling import Plan
+from fullconv.batch.rasters import label as labelling
+from fullconv.batch.rasters.label import label_raster
+from fullconv.batch.rasters.outputs import Target
+from fullconv.export.exported import open_model
+from fullconv.inference.planner import Plan
 from photos import write_model
 
 SIZE = (300, 120)

@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.steps import Region, record
-from fullconv.strips import Flow
+from fullconv.inference.streaming.executor import Flow
+from fullconv.inference.streaming.ops import Region, record
 
 CLASSES = 4
 

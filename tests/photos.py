@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.images import write_image
+from fullconv.io.images import write_image
 
 CLASSES = ["sky", "road", "car", "tree"]
 

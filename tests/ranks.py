@@ -9,11 +9,11 @@ from pathlib import Path
 import torch
 
 import fullconv as fc
-from fullconv.beginning import new_model
-from fullconv.evaluation import confusion_of
-from fullconv.team import joined
-from fullconv.training import Training
-from test_training import halves
+from fullconv.training.distributed import joined
+from fullconv.training.initial_model import new_model
+from fullconv.training.trainer import Training
+from fullconv.training.validation import confusion_of
+from halves import halves
 
 # One size for all, since a batch is filled up to its largest sample.
 CONFIG = fc.TrainConfig(

@@ -16,12 +16,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fullconv.commands import run
+from fullconv.cli import run
+from fullconv.data.formats import open_data
 from fullconv.errors import DataError, ImageError
-from fullconv.fcn import create_model
-from fullconv.formats import open_data
-from fullconv.images import decode_image, read_image, read_mask
+from fullconv.io.images import decode_image, read_image, read_mask
 from fullconv.model import Model
+from fullconv.networks.fcn import create_model
 
 SIZE = (40, 48)
 CLASSES = ("road", "sky", "tree")

@@ -7,7 +7,7 @@ import pytest
 
 import fullconv as fc
 from fullconv.config import read_yaml
-from fullconv.evaluation import evaluate
+from fullconv.evaluation.evaluate import evaluate
 
 FOLDER = Path(__file__).parents[1] / "models" / "camvid"
 FILE = FOLDER / "fcn4s-lite0.safetensors"

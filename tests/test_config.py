@@ -2,7 +2,14 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.config import Architecture, Normalisation, RunConfig, TrainConfig, read_yaml, to_yaml
+from fullconv.config import (
+    Architecture,
+    Normalisation,
+    RunConfig,
+    TrainConfig,
+    read_yaml,
+    to_yaml,
+)
 from fullconv.errors import ConfigError
 
 

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from fullconv import devices
-from fullconv.devices import choose_device, usable_cores
+from fullconv import hardware as devices
 from fullconv.errors import ConfigError
+from fullconv.hardware import choose_device, usable_cores
 
 
 def test_a_device_that_is_not_here():

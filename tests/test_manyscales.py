@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fullconv.exported import open_model
-from fullconv.images import scale_image
-from fullconv.manyscales import averaged_answer
+from fullconv.export.exported import open_model
+from fullconv.io.images import scale_image
+from fullconv.model import averaged_answer
 from photos import write_model
 
 

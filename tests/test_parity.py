@@ -7,9 +7,10 @@ import torch
 
 import parity
 from conftest import SHARED
-from fullconv.backbones import create_classifier
-from fullconv.fcn import create_model
-from fullconv.surgery import convolutionalize, transplant
+from fullconv.networks.backbones import create_classifier
+from fullconv.networks.dense.convolutionalize import convolutionalize
+from fullconv.networks.fcn import create_model
+from fullconv.networks.transplant import transplant
 
 CASES = sorted(path.name for path in (SHARED / "parity" / "cases").glob("*.npz"))
 NETWORKS = [name for name in CASES if re.match(r"(fcn|import_)", name)] or ["absent"]

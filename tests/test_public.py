@@ -22,7 +22,7 @@ def test_importing_does_not_import_torch():
 
 def test_help_does_not_import_torch():
     code = (
-        "import sys\nfrom fullconv.commands import run\n"
+        "import sys\nfrom fullconv.cli import run\n"
         "assert run(['--help']) == 0 and run(['train', '--help']) == 0\n"
         "print('torch' in sys.modules, 'numpy' in sys.modules)"
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.commands import run
+from fullconv.cli import run
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])

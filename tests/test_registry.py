@@ -4,9 +4,9 @@ from types import ModuleType
 
 import pytest
 
+from fullconv._registry import Registry
+from fullconv.data.formats import formats
 from fullconv.errors import UnknownNameError
-from fullconv.formats import formats
-from fullconv.registry import Registry
 
 
 def test_the_folder_is_the_list():

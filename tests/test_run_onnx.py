@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import exportable
-from fullconv.exporters import exporters
-from fullconv.exporting import describe, export
-from fullconv.images import read_mask, write_image
+from fullconv.export.export import describe, export
+from fullconv.export.exporters import exporters
+from fullconv.io.images import read_mask, write_image
 
 pytest.importorskip("onnx", reason="needs the extra [onnx]")
 pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")

@@ -16,12 +16,13 @@ os.environ |= {
 import ray
 from ray.cluster_utils import Cluster
 
-from fullconv.bulk import answers, plan
-from fullconv.engines import ray as engine
-from fullconv.exported import open_model
-from fullconv.inputs import gather
-from fullconv.jobs import work_of
-from fullconv.manifest import Answer
+from fullconv.batch.executors import ray as engine
+from fullconv.batch.inputs import gather
+from fullconv.batch.job import work_of
+from fullconv.batch.manifest import Answer
+from fullconv.batch.resume import plan
+from fullconv.batch.run import answers
+from fullconv.export.exported import open_model
 from photos import content, write_model, write_photos
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}

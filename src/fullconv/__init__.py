@@ -7,29 +7,37 @@ The public names live here and nothing else does; each is imported when it is fi
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from fullconv._version import __version__ as __version__
 
 # Public name -> the file it lives in.
 _HOMES = {
-    "Confusion": "metrics",
-    "Data": "sample",
-    "FCN": "fcn",
+    "Confusion": "evaluation.metrics",
+    "Data": "data.sample",
+    "FCN": "networks.fcn",
     "FullconvError": "errors",
     "Model": "model",
-    "Prediction": "prediction",
-    "Sample": "sample",
+    "Prediction": "inference.predictor",
+    "Sample": "data.sample",
     "TrainConfig": "config",
-    "convolutionalize": "surgery",
-    "create_classifier": "backbones",
-    "create_model": "fcn",
-    "evaluate": "evaluation",
-    "grow": "staging",
+    "convolutionalize": "networks.dense.convolutionalize",
+    "create_classifier": "networks.backbones",
+    "create_model": "networks.fcn",
+    "evaluate": "evaluation.evaluate",
+    "grow": "networks.fcn.staging",
     "load": "model",
-    "load_weights": "weights",
-    "open_data": "formats",
-    "train": "training",
+    "load_weights": "weights.load",
+    "open_data": "data.formats",
+    "train": "training.trainer",
 }
-_MODULES = ("backbones", "colors", "formats", "geometry", "images", "losses", "metrics", "weights")
+_MODULES = {
+    "backbones": "networks.backbones",
+    "colors": "io.palettes",
+    "formats": "data.formats",
+    "geometry": "networks.geometry",
+    "images": "io.images",
+    "losses": "training.losses",
+    "metrics": "evaluation.metrics",
+}
 
 __all__ = [  # noqa: RUF022 - in the order a user meets them
     "create_model",
@@ -53,27 +61,27 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
 ]
 
 if TYPE_CHECKING:
-    from fullconv.backbones import create_classifier
     from fullconv.config import TrainConfig
+    from fullconv.data.formats import open_data
+    from fullconv.data.sample import Data, Sample
     from fullconv.errors import FullconvError
-    from fullconv.evaluation import evaluate
-    from fullconv.fcn import FCN, create_model
-    from fullconv.formats import open_data
-    from fullconv.metrics import Confusion
+    from fullconv.evaluation.evaluate import evaluate
+    from fullconv.evaluation.metrics import Confusion
+    from fullconv.inference.predictor import Prediction
     from fullconv.model import Model, load
-    from fullconv.prediction import Prediction
-    from fullconv.sample import Data, Sample
-    from fullconv.staging import grow
-    from fullconv.surgery import convolutionalize
-    from fullconv.training import train
-    from fullconv.weights import load_weights
+    from fullconv.networks.backbones import create_classifier
+    from fullconv.networks.dense.convolutionalize import convolutionalize
+    from fullconv.networks.fcn import FCN, create_model
+    from fullconv.networks.fcn.staging import grow
+    from fullconv.training.trainer import train
+    from fullconv.weights.load import load_weights
 
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return getattr(import_module(f"fullconv.{_HOMES[name]}"), name)
     if name in _MODULES:
-        return import_module(f"fullconv.{name}")
+        return import_module(f"fullconv.{_MODULES[name]}")
     raise AttributeError(f"module 'fullconv' has no attribute {name!r}")
 
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from fullconv.commands import run
+from fullconv.cli import run
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ A message says what was found, where, what was expected, and what to do.
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
+from importlib.util import find_spec
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -116,3 +117,14 @@ class UnknownNameError(FullconvError, LookupError):
         close = get_close_matches(name, names, n=1)
         hint = f"did you mean {close[0]!r}? " if close else ""
         super().__init__(f"no {noun} is called {name!r}; {hint}there are: {', '.join(names)}")
+
+
+def need(packages: tuple[str, ...], extra: str, what: str) -> None:
+    """Make sure that optional packages are there, without importing them.
+
+    Raises:
+        MissingExtraError: one is not.
+    """
+    for package in packages:
+        if find_spec(package) is None:
+            raise MissingExtraError(package, extra, what)

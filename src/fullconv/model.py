@@ -1,5 +1,6 @@
-"""A network with all that its answers mean, in one file: classes, colours, normalisation, size."""
+"""A network with its classes, colours and normalization; load, save, predict."""
 
+import copy
 import errno
 import json
 import os
@@ -8,20 +9,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, overload
 
+import numpy as np
+from jaxtyping import Float, UInt8
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fullconv.atomic import replacing
-from fullconv.colors import Palette
 from fullconv.config import Architecture, Normalisation, Settings, Size
+from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError, WeightsError
-from fullconv.fcn import FCN, build
-from fullconv.optimizing import optimize
-from fullconv.prediction import Prediction, as_image, predict
-from fullconv.sample import default_palette
+from fullconv.inference.cpu.optimize import optimize
+from fullconv.inference.predictor import Prediction, as_image, predict
+from fullconv.inference.tta import averaged
+from fullconv.io.atomic import replacing
+from fullconv.io.palettes import Palette
+from fullconv.networks.fcn import FCN, build
 
 HEADER = "fullconv"  # the key of our JSON in a safetensors file's header
 OPTIMIZER = "optimizer."  # tensors of a checkpoint that are no weights begin so
@@ -264,3 +268,29 @@ class _Undrawn(TorchFunctionMode):
 def _single(tensor: Tensor) -> Tensor:
     # Models may be stored in half precision; they compute in single.
     return tensor.float() if tensor.is_floating_point() else tensor
+
+
+Image = UInt8[np.ndarray, "H W 3"]
+
+
+def averaged_answer(
+    model: Model, image: Image, scales: Sequence[float], memory: int | None = None
+) -> Prediction:
+    """The mean of a model's answers to a photo at several scales, as it is and mirrored.
+
+    Args:
+        model: answers each view.
+        image: the photo, RGB in [0, 255].
+        scales: times the size that the model answers photos at; 1 is as a plain answer sees it.
+        memory: bytes that one view's computation may take; None is half of what is free.
+    """
+    plain = copy.copy(model)
+    plain.size = None  # the views have the sizes that are wanted: fitted, all would be alike
+
+    def score(view: Image) -> Float[Tensor, "K H W"]:
+        answer = plain.predict(view, memory=memory, scores=True)
+        assert answer.score is not None  # it was asked for
+        return answer.score
+
+    found = averaged(score, image, scales, size=model.size)
+    return Prediction(image, found, model.classes, model.palette)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from fullconv.commands import run
+from fullconv.cli import run
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 JOBS = [

@@ -5,15 +5,15 @@ import pytest
 import torch
 
 import fullconv as fc
-from fullconv.beginning import new_model
-from fullconv.commands import run
+from fullconv.cli import run
 from fullconv.config import RunConfig
 from fullconv.errors import ConfigError, DivergedError
-from fullconv.experiment import Experiment
-from fullconv.losses import losses
-from fullconv.order import batches
-from fullconv.run import create
-from fullconv.training import Training
+from fullconv.training.experiment import Experiment
+from fullconv.training.initial_model import new_model
+from fullconv.training.losses import losses
+from fullconv.training.run.folder import create
+from fullconv.training.sampler import batches
+from fullconv.training.trainer import Training
 
 CONFIG = {
     "data": "scenes:8@32x40",
@@ -53,7 +53,7 @@ def poisoned(monkeypatch, step, value):
 @pytest.mark.parametrize(("step", "value"), [(1, "nan"), (2, "inf"), (6, "nan")])
 def test_a_pixel_that_is_no_number(tmp_path, monkeypatch, capsys, step, value):
     poisoned(monkeypatch, step, float(value))
-    monkeypatch.setattr("fullconv.experiment.SAVE_SECONDS", 0.0)
+    monkeypatch.setattr("fullconv.training.experiment.SAVE_SECONDS", 0.0)
     names = next(batches(built().data, built().config, 2, range(step - 1, step))).names
     settings = [f"--set={key}={value}" for key, value in CONFIG.items() if key != "data"]
     assert run(["train", CONFIG["data"], *settings, "--out", str(tmp_path), "--name", "nan"]) == 3

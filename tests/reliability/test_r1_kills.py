@@ -1,11 +1,9 @@
 """SIGKILL at random moments: all three stages of the paper's training end in the same bytes."""
 
-from pathlib import Path
-
 import pytest
-from children import told_by
 
-KILLING = Path(__file__).parents[1] / "killing.py"
+from children import KILLING, told_by
+
 STAGED = ("--recipe", "paper-staged", "--model", "fcn8s-vgg11", "--padding", "same")
 STAGED += ("--epochs", "2", "--lr", "1e-3", "--set", "average=0.9")
 

@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from children import code_of, files, fork, tell, told_by, train
-from test_r1_kills import KILLING
+
+from children import KILLING, code_of, files, fork, tell, told_by, train
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+
 from children import code_of, die_at_call, fork, tell, told_by
 
 BYTES = 40  # points within the file's bytes
@@ -41,8 +42,8 @@ class Bench:
 
     def __init__(self, folder):
         from fullconv.config import RunConfig
-        from fullconv.experiment import Experiment
-        from fullconv.run import create
+        from fullconv.training.experiment import Experiment
+        from fullconv.training.run.folder import create
 
         settings = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 16, "batch": 2}
         self.one = Experiment(RunConfig(data="scenes:10@32x40", epochs=2, average=0.9, **settings))

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from children import code_of, files, fork, tell, told_by, train
+
+from children import at_step, code_of, files, fork, tell, told_by, train
 
 MIB = 2**20
 STEP = 5  # after which the disk is full
@@ -50,26 +51,6 @@ def fill(folder, free=4096):
     """Leave so many bytes of the disk."""
     room = shutil.disk_usage(folder).free - free
     (folder / "ballast").write_bytes(bytes(room))
-
-
-def at_step(number, happens):
-    """Save at every step, and let something happen as one begins."""
-
-    def begin():
-        from fullconv import experiment
-        from fullconv.training import Training
-
-        experiment.SAVE_SECONDS = 0.0
-        taught = Training.learn
-
-        def learn(self, batch):
-            if self.done == number:
-                happens()
-            return taught(self, batch)
-
-        Training.learn = learn
-
-    return begin
 
 
 def report_of(code, said, folder, out, before, resumed, whole, needle=SAID):
@@ -122,7 +103,7 @@ def limited(folder):
 
 def report(folder):
     """The training is over, and the report has no room."""
-    from fullconv import experiment
+    from fullconv.training import experiment
 
     write_report = experiment.write_report
     with disk(folder / "small", 8 * MIB) as out:
@@ -135,8 +116,7 @@ def report(folder):
 
         def started(function):
             from children import TRAIN
-
-            from fullconv.commands import run as command
+            from fullconv.cli import run as command
 
             experiment.write_report = function
             return command([*TRAIN, "--out", str(out)])
@@ -154,8 +134,8 @@ def report(folder):
 def predict(folder):
     """Answers that have no room: those that are there are whole, and the others come later."""
     import fullconv as fc
-    from fullconv.commands import run
-    from fullconv.images import write_image
+    from fullconv.cli import run
+    from fullconv.io.images import write_image
 
     assert code_of(fork(lambda: train(folder / "whole"))) == 0
     model = folder / "whole" / "train" / "run-001"

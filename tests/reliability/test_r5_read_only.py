@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from children import code_of, files, fork, tell, told_by, train
-from test_r4_full_disk import at_step
+
+from children import at_step, code_of, files, fork, tell, told_by, train
 
 NOBODY = 65534
 STEP = 5
@@ -60,7 +60,7 @@ def lost(folder, whole, stop):
             os.kill(os.getpid(), signal.SIGTERM)
 
     def begin():
-        from fullconv.training import Training
+        from fullconv.training.trainer import Training
 
         at_step(STEP, happens)()
         taught = Training.learn

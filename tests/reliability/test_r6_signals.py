@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from children import STEPS, code_of, files, fork, tell, told_by, train
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 75}
@@ -100,8 +101,8 @@ def stop_at(step, samples):
     """Ask to stop once so many steps are done and so many samples of that evaluation answered."""
 
     def begin():
-        from fullconv import evaluation
-        from fullconv.training import Training
+        from fullconv.evaluation.evaluate import evaluate as evaluation
+        from fullconv.training.trainer import Training
 
         taught, answered = Training.learn, evaluation.score_each
         done = [0]
@@ -128,7 +129,7 @@ def twice(folder):
     """Two interrupts during one long computation, which no handler of Python's can enter."""
 
     def begin():
-        from fullconv.training import Training
+        from fullconv.training.trainer import Training
 
         os.setpgid(0, 0)
 
@@ -153,8 +154,8 @@ def twice(folder):
 if __name__ == "__main__":
     import torch
 
-    import fullconv.commands.train
-    import fullconv.experiment  # noqa: F401 - loaded before anything is forked
+    import fullconv.cli.train
+    import fullconv.training.experiment  # noqa: F401 - loaded before anything is forked
 
     torch.set_num_threads(1)
     tell(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -4,17 +4,16 @@ import os
 import random
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from children import TRAIN, code_of, files, fork, rows, tell, told_by, train
+
+from children import PATIENCE, TRAIN, code_of, files, fork, free_port, rows, tell, told_by, train
 
 TIMES = 5
-PATIENCE = 120  # seconds: three times what is promised, for a machine that others share
 MORE = ("--set", "preflight=false", "--device", "cpu", "--epochs", 6)
 STOPPED = re.compile(r"Stopped after step (\d+)")
 
@@ -106,12 +105,6 @@ def alive(process):
     return True
 
 
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
-
-
 def team(out, size, *more):
     """The same without torchrun: forked, and told by the environment who they are."""
     port = free_port()
@@ -126,7 +119,7 @@ def team(out, size, *more):
 
 
 def save_often():
-    from fullconv import experiment
+    from fullconv.training import experiment
 
     experiment.SAVE_SECONDS = 0.0
 

@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from children import code_of, files, fork, tell, told_by, train
 
 TIMES = 10

@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from children import TRAIN, rows
-from test_r7_ranks import PATIENCE, free_port
+
+from children import PATIENCE, TRAIN, free_port, rows
 
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 

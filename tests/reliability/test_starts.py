@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from children import code_of, die_at_call, fork, tell, told_by
 
-from fullconv.commands._stop import STOPPED, leaving, stoppable
+from children import code_of, die_at_call, fork, tell, told_by
+from fullconv.cli._signals import STOPPED, leaving, stoppable
 from fullconv.errors import OutputError
-from fullconv.run import create, unfinished
+from fullconv.training.run.folder import create, unfinished
 
 CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink")
 
@@ -59,7 +59,7 @@ def test_a_full_disk_is_told_before_anything_begins(tmp_path, monkeypatch):
     def full(path, content):
         raise OutputError(f"{path} could not be written: the disk is full")
 
-    monkeypatch.setattr("fullconv.run.write_text", full)
+    monkeypatch.setattr("fullconv.training.run.folder.write_text", full)
     with pytest.raises(OutputError, match=r"config\.yaml could not be written: the disk is full"):
         create(tmp_path, "train", "street", {"data": "d"})
 

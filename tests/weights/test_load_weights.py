@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from caffe_writer import layer, net
 
 import parity
+from caffe_writer import layer, net
 from fullconv.errors import WeightsError
-from fullconv.fcn import create_model
-from fullconv.weights import load_weights
+from fullconv.networks.fcn import create_model
+from fullconv.weights.load import load_weights
 
 RAW = {"mean": (0, 0, 0), "std": (1, 1, 1), "order": "rgb"}
 FILES = {

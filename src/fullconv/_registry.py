@@ -1,0 +1,58 @@
+"""Names to builders: the files of a folder are its members, imported when first asked for."""
+
+import pkgutil
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from threading import RLock
+from typing import Generic, TypeVar
+
+from fullconv.errors import UnknownNameError
+
+Member = TypeVar("Member")
+
+
+class Registry(Generic[Member]):
+    """The members of one family, by name.
+
+    Args:
+        package: the folder that is the list, e.g. "fullconv.networks.backbones".
+        noun: what a member is called in messages, e.g. "backbone".
+    """
+
+    def __init__(self, package: str, noun: str) -> None:
+        self.package = package
+        self.noun = noun
+        self._members: dict[str, Member] = {}
+        self._loaded = False
+        self._loading = RLock()  # or another thread would see half of the members
+
+    def register(self, name: str) -> Callable[[Member], Member]:
+        """Make the decorated object a member under `name`."""
+
+        def add(member: Member) -> Member:
+            self._members[name] = member
+            return member
+
+        return add
+
+    def __getitem__(self, name: str) -> Member:
+        self._load()
+        if name not in self._members:
+            raise UnknownNameError(self.noun, name, self._members)
+        return self._members[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._members
+
+    def __iter__(self) -> Iterator[str]:
+        self._load()
+        return iter(sorted(self._members))
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        with self._loading:
+            for file in pkgutil.iter_modules(getattr(import_module(self.package), "__path__", ())):
+                import_module(f"{self.package}.{file.name}")
+            self._loaded = True

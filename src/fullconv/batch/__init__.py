@@ -1,0 +1,1 @@
+"""Predict many inputs: resumable, sharded, on one machine or many."""

@@ -1,0 +1,1 @@
+"""Segment rasters of any size in resumable parts."""

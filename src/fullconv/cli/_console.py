@@ -1,0 +1,106 @@
+"""What commands print: progress on a terminal, plain lines elsewhere, results, JSON."""
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from fullconv.io.atomic import write_text
+
+if TYPE_CHECKING:
+    from fullconv.evaluation.evaluate import Evaluation
+
+
+Item = TypeVar("Item")
+
+console = Console(highlight=False, soft_wrap=True, emoji=False)
+
+
+def say(text: str) -> None:
+    """One line of output, as it is."""
+    console.print(text, markup=False)
+
+
+@contextmanager
+def progress(quiet: bool = False) -> Iterator[Progress]:
+    """A progress bar with the time left; nothing where the output is piped."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=quiet or not console.is_terminal,
+    )
+    with bar:
+        yield bar
+
+
+def counted(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> Iterator[Item]:
+    """The items, with a progress bar."""
+    with progress(quiet) as bar:
+        task = bar.add_task(what, total=total)
+        for item in items:
+            yield item
+            bar.advance(task)
+
+
+def clock(seconds: float) -> str:
+    """A time as a person reads it: 42 s, 3:05, 1:02:33."""
+    if seconds < 60:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+    """A table as plain text, never wrapped; the first `left` columns are flush left."""
+    lines = [tuple(titles), *(tuple(row) for row in rows)]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(titles))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in lines
+    )
+
+
+def table_of_classes(evaluation: "Evaluation") -> str:
+    """IU and accuracy of every class; "-" where a class is absent."""
+    from fullconv.evaluation.metrics import percent
+
+    confusion = evaluation.confusion
+    rows = zip(evaluation.classes, confusion.iu, confusion.accuracy, confusion.pixels, strict=True)
+    cells = [(name, percent(iu), percent(acc), f"{count:,}") for name, iu, acc, count in rows]
+    return columns(("class", "IU", "accuracy", "pixels"), cells)
+
+
+def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Write values as JSON to a file, or to standard output for "-"; None is nowhere."""
+    if target is None:
+        return
+    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
+    if str(target) == "-":
+        sys.stdout.write(text)
+    else:
+        write_text(target, text)
+
+
+def known(share: float) -> float | None:
+    """A number for JSON, which has no nan."""
+    return None if math.isnan(share) else share

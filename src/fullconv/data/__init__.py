@@ -1,0 +1,1 @@
+"""Data sets: from files on disk to samples and batches."""

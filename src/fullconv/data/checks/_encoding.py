@@ -1,0 +1,35 @@
+"""How masks show their classes: indices, colours, 0 and 255."""
+
+from fullconv.data.checks._scan import Value, is_jpeg
+from fullconv.data.checks._survey import Item, Survey
+from fullconv.io.palettes import VOID
+
+
+def encodings(survey: Survey) -> dict[str, int]:
+    """How many masks are of which kind, the most frequent first."""
+    kinds: dict[str, int] = {}
+    for item in survey.items:
+        if not item.mask.fault and item.mask.header:
+            kind = _encoding(survey, item)
+            kinds[kind] = kinds.get(kind, 0) + 1
+    return dict(sorted(kinds.items(), key=lambda one: -one[1]))
+
+
+def _encoding(survey: Survey, item: Item) -> str:
+    mode = item.mask.header.mode if item.mask.header else ""
+    if not survey.masks_are_files:
+        return "labels made by the format"
+    if is_jpeg(item.mask.header):
+        return "JPEG"
+    if item.mask.colored:
+        return "RGB-coded"
+    if set(item.mask.counts) == {0, VOID} and len(survey.classes) == 2:
+        return "binary 0-255"
+    if mode.startswith("I"):
+        return "16-bit indices"
+    return "palette indices" if mode == "P" else "grey indices"
+
+
+def written(value: Value) -> str:
+    """A raw value as a user knows it: 7, or #804080."""
+    return str(value) if isinstance(value, int) else "#{:02x}{:02x}{:02x}".format(*value)

@@ -1,0 +1,74 @@
+"""Small pictures of the pairs that findings name."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fullconv.data.checks._finding import Finding
+from fullconv.data.checks._survey import Item, Survey
+from fullconv.errors import DataError
+from fullconv.io.images import encode_jpeg, read_image, read_mask, scale_image
+from fullconv.io.palettes import colorize, voc_palette
+
+MOST_PICTURES = 4  # of one kind of finding
+_MOST_PIXELS = 50_000_000
+_HEIGHT = 120  # pixels
+
+Drawn = Callable[[], UInt8[np.ndarray, "H W 3"]]
+
+
+def thumbnails(survey: Survey, found: Sequence[Finding]) -> list[tuple[str, list[bytes]]]:
+    """The photo and the mask of the first files that findings name, or two photos, as JPEG."""
+    by_file: dict[str, Item] = {}
+    for item in survey.items:
+        by_file[survey.shown(item.photo.path)] = by_file[survey.shown(item.mask.path)] = item
+    pictures: list[tuple[str, list[bytes]]] = []
+    for one in [finding for finding in found if finding.file in by_file]:
+        if len(pictures) == MOST_PICTURES:
+            break
+        drawn = [*_pair(survey, by_file[one.file])]
+        if one.other in by_file:  # two photos side by side say more than one and its mask
+            drawn = drawn[:1] + [*_pair(survey, by_file[one.other])][:1]
+        if drawn:
+            pictures.append((" and ".join(filter(None, (one.file, one.other))), drawn))
+    return pictures
+
+
+def _pair(survey: Survey, item: Item) -> Iterator[bytes]:
+    """The photo and the mask, as far as they can be read."""
+    for facts, read in ((item.photo, _photo(survey, item)), (item.mask, _mask(survey, item))):
+        header = facts.header
+        if facts.fault or header is None or header.size[0] * header.size[1] > _MOST_PIXELS:
+            continue
+        try:
+            yield encode_jpeg(_small(read()), 85)
+        except DataError:
+            continue
+
+
+def _photo(survey: Survey, item: Item) -> Drawn:
+    read = survey.read
+    if survey.photos_are_files or read is None:
+        return lambda: read_image(item.photo.path)
+    return lambda: read(item).image
+
+
+def _mask(survey: Survey, item: Item) -> Drawn:
+    read = survey.read_labels
+    if survey.masks_are_files or read is None:
+        return lambda: _raw(item)
+    return lambda: colorize(read(item), survey.palette)
+
+
+def _raw(item: Item) -> UInt8[np.ndarray, "H W 3"]:
+    raw = read_mask(item.mask.path)
+    if raw.ndim == 3:
+        return np.asarray(raw, np.uint8)
+    return colorize(np.minimum(raw, 255).astype(np.uint8), voc_palette(255))
+
+
+def _small(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    height, width = image.shape[:2]
+    factor = _HEIGHT / height
+    return scale_image(image, (_HEIGHT, min(4 * _HEIGHT, max(1, round(width * factor)))))

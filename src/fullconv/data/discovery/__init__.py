@@ -1,0 +1,1 @@
+"""Find the images, masks and splits of a data set."""

@@ -1,0 +1,130 @@
+"""ADE20K's full release (ADE20K_2021_17_01): over 3000 objects, numbered in red and green.
+
+A mask PHOTO_seg.png holds the number of an object as R // 10 * 256 + G, and PHOTO.json beside it
+says which object that is. 8-bit labels have room for 255 classes, so a list chooses them by name;
+every other object is void. The release's own index is a pickle and is not needed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+
+from fullconv.data.discovery.pairing import check_names
+from fullconv.data.sample import Pair
+from fullconv.errors import DataError, LabelError
+from fullconv.io.palettes import VOID
+from fullconv.io.text import entry, read_json
+
+_END = "_seg.png"
+_PLACES = ("images/ADE", "images", "ADE20K_2021_17_01/images/ADE")
+
+
+@dataclass(frozen=True)
+class ObjectTable:
+    """The labels of masks that number objects; the JSON file beside a mask names them.
+
+    Attributes:
+        labels: name of an object -> label; synonyms ("car, auto, automobile") count by the first.
+    """
+
+    labels: Mapping[str, int]
+
+    def __call__(
+        self, raw: Integer[np.ndarray, "H W *channels"], where: str
+    ) -> UInt8[np.ndarray, "H W"]:
+        """The labels of the mask `where`.
+
+        Raises:
+            DataError: the mask is not in colour, or its JSON file is not there or broken.
+            LabelError: an object that the JSON file does not name.
+        """
+        if raw.ndim != 3:
+            raise DataError(f"{where}: a mask with one channel; expected ADE20K's colours")
+        wide = raw.astype(np.int32)
+        numbers = wide[..., 0] // 10 * 256 + wide[..., 1]
+        known = {0: VOID} | {
+            number: self.labels.get(name, self.labels.get(first_name(name), VOID))
+            for number, name in objects_of(Path(where)).items()
+        }
+        found, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        for number, count in zip(found.tolist(), counts.tolist(), strict=True):
+            if number not in known:
+                raise LabelError(
+                    f"{where}: the object {number} ({count:,} pixels) is not named in "
+                    f"{described(Path(where)).name}; expected both files as they were published"
+                )
+        labels = np.array([known[number] for number in found.tolist()], np.uint8)
+        return labels[places].reshape(numbers.shape)
+
+
+def labels_of(classes: tuple[str, ...]) -> dict[str, int]:
+    """Name -> label."""
+    return {name.casefold(): label for label, name in enumerate(classes)}
+
+
+def objects_of(mask: Path) -> dict[int, str]:
+    """The objects in one photo: number -> name.
+
+    Raises:
+        DataError: the JSON file is not there, or not as it was published.
+    """
+    path = described(mask)
+    where = str(path)
+    annotation = entry(read_json(path), "annotation", dict, where)
+    objects: dict[int, str] = {}
+    for place, record in enumerate(entry(annotation, "object", list, where)):
+        here = f"{where}: object {place}"
+        name = entry(record, "name", str, here)
+        objects[entry(record, "name_ndx", int, here)] = name.casefold()
+    return objects
+
+
+def first_name(name: str) -> str:
+    """The first of the synonyms that ADE20K gives an object."""
+    return name.partition(",")[0].strip()
+
+
+def described(mask: Path) -> Path:
+    """The JSON file of a mask."""
+    return mask.with_name(mask.name.removesuffix(_END) + ".json")
+
+
+def full_root(folder: Path) -> Path | None:
+    """The folder with training/ and validation/ of the full release; None where it is not that."""
+    for place in _PLACES:
+        here = folder / place
+        training = here / "training"
+        if training.is_dir() and next(training.glob(f"*/*{_END}"), None):
+            return here
+        if training.is_dir() and next(training.glob(f"*/*/*{_END}"), None):
+            return here
+    return None
+
+
+def full_pairs(folder: Path, part: str) -> list[Pair]:
+    """The photos of one part ("training", "validation") with their masks.
+
+    Raises:
+        DataError: a mask without a photo or without a JSON file.
+    """
+    masks = sorted((folder / part).rglob(f"*{_END}"))
+    pairs = [Pair(mask.name.removesuffix(_END), _photo(mask), mask) for mask in masks]
+    for what, missing in (
+        ("photo", [pair.photo for pair in pairs if not pair.photo.is_file()]),
+        ("JSON file", [path for pair in pairs if not (path := described(pair.mask)).is_file()]),
+    ):
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(pairs)} masks in {folder / part} have no {what}, e.g. "
+                f"{missing[0]}; expected ADE20K_2021_17_01: releases before it name their objects "
+                "otherwise"
+            )
+    check_names(pairs)
+    return pairs
+
+
+def _photo(mask: Path) -> Path:
+    return mask.with_name(mask.name.removesuffix(_END) + ".jpg")

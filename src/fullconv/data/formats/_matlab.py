@@ -1,0 +1,61 @@
+"""Labels in MATLAB files, read by scipy."""
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from fullconv.errors import DataError, MissingExtraError
+from fullconv.io.images import Header
+
+
+def mat_raw(key: str, *fields: str) -> Callable[[Path, Header], np.ndarray]:
+    """What reads the labels of a mask out of the variable `key`, or out of fields of it."""
+    return partial(_raw, key, fields)
+
+
+def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
+    """The whole numbers (H, W) in a MATLAB file (version 7 and older).
+
+    Raises:
+        MissingExtraError: scipy is not installed.
+        DataError: the file cannot be read, or holds no such variable.
+    """
+    try:
+        from scipy.io import loadmat
+    except ImportError as error:
+        raise MissingExtraError("scipy", "mat", f"reading {path.name}") from error
+    try:
+        value = loadmat(str(path), variable_names=[key])[key]
+        for field in fields:
+            value = value[field][0, 0]
+    except NotImplementedError as error:
+        raise DataError(
+            f"{path}: a MATLAB file of version 7.3; expected 7 or older: save it with -v7"
+        ) from error
+    except (KeyError, IndexError, ValueError) as error:
+        wanted = ".".join((key, *fields))
+        raise DataError(f"{path}: no variable {wanted}, which holds the labels") from error
+    except Exception as error:  # a damaged file can raise anything in scipy, zlib included
+        raise DataError(f"{path}: the file is damaged or no MATLAB file ({error})") from error
+    return whole(np.asarray(value), path)
+
+
+def whole(values: np.ndarray, path: Path) -> np.ndarray:
+    """`values` as whole numbers (H, W).
+
+    Raises:
+        DataError: they are none.
+    """
+    numbers = values.astype(np.int64) if values.dtype.kind in "fiub" else None
+    if numbers is None or values.ndim != 2 or not (numbers == values).all():
+        raise DataError(
+            f"{path}: {values.dtype} of shape {values.shape}; expected whole numbers, "
+            "height x width"
+        )
+    return numbers
+
+
+def _raw(key: str, fields: tuple[str, ...], path: Path, _: Header) -> np.ndarray:
+    return read_mat(path, key, fields)

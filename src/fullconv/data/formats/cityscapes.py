@@ -1,0 +1,189 @@
+"""Cityscapes (Cordts et al., 2016): leftImg8bit/ and gtFine/, 19 classes."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fullconv.data.discovery.inventory import Classes, Inventory, Read
+from fullconv.data.discovery.lists import PHOTOS, nothing
+from fullconv.data.discovery.pairing import a_few, check_names, unique
+from fullconv.data.formats import Format, formats
+from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.tables import LabelTable
+from fullconv.data.sample import Data, Pair
+from fullconv.errors import DataError, NoSplitError
+from fullconv.io.palettes import VOID, Color
+
+# (labelId, name, colour) of the classes that are trained, in the order of their trainIds:
+# cityscapesscripts/helpers/labels.py.
+TRAINED: tuple[tuple[int, str, Color], ...] = (
+    (7, "road", (128, 64, 128)),
+    (8, "sidewalk", (244, 35, 232)),
+    (11, "building", (70, 70, 70)),
+    (12, "wall", (102, 102, 156)),
+    (13, "fence", (190, 153, 153)),
+    (17, "pole", (153, 153, 153)),
+    (19, "traffic light", (250, 170, 30)),
+    (20, "traffic sign", (220, 220, 0)),
+    (21, "vegetation", (107, 142, 35)),
+    (22, "terrain", (152, 251, 152)),
+    (23, "sky", (70, 130, 180)),
+    (24, "person", (220, 20, 60)),
+    (25, "rider", (255, 0, 0)),
+    (26, "car", (0, 0, 142)),
+    (27, "truck", (0, 0, 70)),
+    (28, "bus", (0, 60, 100)),
+    (31, "train", (0, 80, 100)),
+    (32, "motorcycle", (0, 0, 230)),
+    (33, "bicycle", (119, 11, 32)),
+)
+CLASSES = tuple(name for _, name, _ in TRAINED)
+PALETTE = tuple(color for _, _, color in TRAINED)
+LABEL_IDS = range(34)  # and -1, the licence plate, which is 255 in 8 bits
+
+_PHOTO = "_leftImg8bit"
+_KINDS = ("labelIds", "labelTrainIds")
+
+
+def open_cityscapes(source: str, split: str | None) -> Data:
+    """Open Cityscapes.
+
+    Masks are *_labelIds.png, of which 19 ids are classes and the rest is void, or, where more
+    photos have those, *_labelTrainIds.png. The published masks of "test" are dummies: all void.
+
+    Args:
+        source: the folder with leftImg8bit/ and gtFine/, or gtCoarse/ for what is not in gtFine/.
+        split: "train", "val", "test": a folder in leftImg8bit; None for all.
+
+    Raises:
+        DataError: the layout, a mask or the split is not there, or two photos have one name.
+    """
+    folder = Path(source)
+    parts = _parts(folder)
+    if split is not None and split not in parts:
+        raise NoSplitError(folder, split, parts, _unlabelled(folder))
+    kind = _kind(folder, parts)
+    photos = [photo for name in ([split] if split else parts) for photo in parts[name]]
+    pairs = [_pair(folder, photo, kind) for photo in photos]
+    missing = [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(pairs)} photos in {folder / 'leftImg8bit'} have no mask: "
+            f"{a_few(missing)}; expected *_gtFine_{kind}.png in gtFine/, or those of gtCoarse/"
+        )
+    check_names(pairs)
+    return as_data(source, split, pairs, CLASSES, PALETTE, _table(kind))
+
+
+def inventory(source: str) -> Inventory:
+    """The files of Cityscapes, with the photos and masks that have no partner.
+
+    Raises:
+        DataError: the layout is not there.
+    """
+    folder = Path(source)
+    parts = _parts(folder)
+    kind = _kind(folder, parts)
+
+    def classes(masks: Sequence[Path], read: Read) -> Classes:
+        return CLASSES, PALETTE, _table(kind)
+
+    stock = Inventory(folder, "cityscapes", classes, len(CLASSES))
+    every = {name: [_pair(folder, photo, kind) for photo in part] for name, part in parts.items()}
+    _, stock.doubles = unique([pair for pairs in every.values() for pair in pairs])
+    other = {double for _, double in stock.doubles}
+    for name, pairs in every.items():
+        pairs = [pair for pair in pairs if pair.photo not in other]
+        stock.splits[name] = [pair for pair in pairs if os.path.lexists(pair.mask)]
+        stock.photos += [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
+        known = {pair.mask for pair in pairs}
+        stock.masks += [mask for mask in _masks(folder, name, kind) if mask not in known]
+    return stock
+
+
+def recognises(folder: Path) -> bool:
+    """Whether it holds leftImg8bit/ and gtFine/ or gtCoarse/."""
+    fine, coarse = folder / "gtFine", folder / "gtCoarse"
+    return (folder / "leftImg8bit").is_dir() and (fine.is_dir() or coarse.is_dir())
+
+
+def _parts(folder: Path) -> dict[str, list[Path]]:
+    """The photos of each split; a test split without a folder of masks is none."""
+    if not recognises(folder):
+        raise nothing(folder, "cityscapes", "leftImg8bit/ and gtFine/")
+    names = sorted(path.name for path in (folder / "leftImg8bit").iterdir() if path.is_dir())
+    parts = {name: [*_photos(folder, name)] for name in names if not _is_bare(folder, name)}
+    if not any(parts.values()):
+        raise DataError(
+            f"{folder / 'leftImg8bit'} holds no photos with masks; expected "
+            f"SPLIT/CITY/*{_PHOTO}.png, and their masks in {folder / 'gtFine'}"
+        )
+    return parts
+
+
+def _photos(folder: Path, split: str) -> Iterator[Path]:
+    for path in sorted((folder / "leftImg8bit" / split).glob(f"*/*{_PHOTO}.*")):
+        if path.suffix.lower() in PHOTOS:
+            yield path
+
+
+def _is_bare(folder: Path, split: str) -> bool:
+    truth = (folder / "gtFine" / split, folder / "gtCoarse" / split)
+    return split == "test" and not any(path.is_dir() for path in truth)
+
+
+def _unlabelled(folder: Path) -> str:
+    photos = folder / "leftImg8bit" / "test"
+    return f"; {photos} has no masks in gtFine/" if photos.is_dir() else ""
+
+
+def _kind(folder: Path, parts: dict[str, list[Path]]) -> str:
+    """Which of the two kinds of masks more photos have; all splits share one table."""
+    photos = [photo for part in parts.values() for photo in part]
+
+    def number(kind: str) -> int:
+        return sum(os.path.lexists(_pair(folder, photo, kind).mask) for photo in photos)
+
+    return max(_KINDS, key=number)
+
+
+def _pair(folder: Path, photo: Path, kind: str) -> Pair:
+    """A photo and the mask that it should have."""
+    split, city = photo.parts[-3:-1]
+    truth, name = _truth(folder, split), photo.stem.removesuffix(_PHOTO)
+    return Pair(name, photo, truth / split / city / f"{name}_{truth.name}_{kind}.png")
+
+
+def _masks(folder: Path, split: str, kind: str) -> list[Path]:
+    truth = _truth(folder, split)
+    return sorted((truth / split).glob(f"*/*_{truth.name}_{kind}.png"))
+
+
+def _truth(folder: Path, split: str) -> Path:
+    fine, coarse = folder / "gtFine", folder / "gtCoarse"
+    return coarse if (coarse / split).is_dir() and not (fine / split).is_dir() else fine
+
+
+def _table(kind: str) -> MaskTable:
+    return MaskTable(_of_ids() if kind == "labelIds" else _of_train_ids())
+
+
+def _of_ids() -> LabelTable:
+    void = dict.fromkeys((*LABEL_IDS, VOID), VOID)
+    mapping = void | {number: label for label, (number, _, _) in enumerate(TRAINED)}
+    return LabelTable(CLASSES, mapping, "expected labelIds, 0 to 33, as they were published")
+
+
+def _of_train_ids() -> LabelTable:
+    mapping = {label: label for label in range(len(CLASSES))} | {VOID: VOID}
+    return LabelTable(CLASSES, mapping, "expected trainIds, 0 to 18, and 255")
+
+
+formats.register("cityscapes")(
+    Format(
+        summary="leftImg8bit/SPLIT/CITY and gtFine/SPLIT/CITY",
+        open=open_cityscapes,
+        recognises=recognises,
+        inventory=inventory,
+    )
+)

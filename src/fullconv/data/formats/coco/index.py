@@ -1,0 +1,227 @@
+"""COCO's JSON without its polygons in memory: where each annotation stands, read when asked for.
+
+All of train2017's outlines as Python numbers take five gigabytes; where they stand takes megabytes.
+"""
+
+import json
+import re
+from array import array
+from collections.abc import Callable, Iterator, MutableSequence
+from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Int64
+
+from fullconv.errors import DataError
+from fullconv.io.text import entry, read_json, text_of
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_BOM = b"\xef\xbb\xbf".decode("latin-1")
+_LISTS = ("categories", "images", "annotations")
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the annotations of one photo stand in their file.
+
+    Attributes:
+        path: the file.
+        spans: (first byte, byte after the last) of each.
+    """
+
+    path: Path
+    spans: Int64[np.ndarray, "N 2"]
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def read(self) -> list[dict[str, Any]]:
+        """The annotations.
+
+        Raises:
+            DataError: the file is not what it was when it was opened.
+        """
+        if not len(self.spans):
+            return []
+        try:
+            with self.path.open("rb") as stream:
+                found = [_record(stream, first, last) for first, last in self.spans.tolist()]
+        except (OSError, ValueError) as error:
+            raise DataError(
+                f"{self.path} has changed since it was opened ({error}); start again"
+            ) from error
+        return found
+
+
+@dataclass
+class Index:
+    """What a COCO file holds.
+
+    Attributes:
+        categories: its records.
+        images: its records.
+        spans: first byte and byte after the last, of each annotation in turn.
+        image_ids: the image of each annotation.
+        category_ids: number of a category -> the first annotation that names it.
+        segments: whether the first annotation is a panoptic one.
+        outlined: annotations with an outline.
+        objects: those of them that are no crowd.
+    """
+
+    categories: list[object] = field(default_factory=list)
+    images: list[object] = field(default_factory=list)
+    spans: MutableSequence[int] = field(default_factory=lambda: array("q"))
+    image_ids: MutableSequence[int] = field(default_factory=lambda: array("q"))
+    category_ids: dict[int, int] = field(default_factory=dict)
+    segments: bool = False
+    outlined: int = 0
+    objects: int = 0
+
+    def places(self, path: Path) -> dict[int, Places]:
+        """The places of the annotations of each image that has any, in their order."""
+        ids = np.array(self.image_ids, np.int64)
+        spans = np.array(self.spans, np.int64).reshape(-1, 2)
+        order = np.argsort(ids, kind="stable")
+        found, starts = np.unique(ids[order], return_index=True)
+        parts = np.split(spans[order], starts[1:])
+        return {
+            number: Places(path, part) for number, part in zip(found.tolist(), parts, strict=False)
+        }
+
+
+def index_of(path: Path, panoptic: bool | None = None) -> Index:
+    """Go through a COCO file once.
+
+    Args:
+        path: the file.
+        panoptic: whether its annotations are panoptic ones; None: as the first one is.
+
+    Raises:
+        DataError: it is broken, or a record is not as it must be.
+    """
+    index = Index()
+    seen = set()
+    try:
+        text = _bytes_as_text(path)
+        start = len(_BOM) if text.startswith(_BOM) else 0
+        for name, records in _lists(text, start):
+            seen.add(name)
+            _take(index, name, records, text, path, panoptic)
+    except DataError:
+        raise
+    except (ValueError, RecursionError, IndexError, OSError) as error:
+        read_json(path)  # says where the JSON is broken
+        raise DataError(f"{path}: broken JSON ({error}); export it again") from error
+    for name in _LISTS:
+        if name not in seen:
+            entry(read_json(path), name, list, str(path))  # says what stands there instead
+    return index
+
+
+def _bytes_as_text(path: Path) -> str:
+    """One character a byte, so that places in the text are places in the file."""
+    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+        return str(content, "latin-1")
+
+
+def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, int, int]]]]:
+    """The lists of the outer object by name, each as records with their places."""
+    scan = json.JSONDecoder().raw_decode
+    place = _after(text, start)
+    if text[place] != "{":
+        raise ValueError("no object in braces")
+    place = _after(text, place + 1)
+    while text[place] != "}":
+        if text[place] != '"':
+            raise ValueError(f"no name at {place}")
+        name, place = scan(text, place)
+        place = _after(text, place)
+        if text[place] != ":":
+            raise ValueError(f"no colon at {place}")
+        place = _after(text, place + 1)
+        if name in _LISTS and text[place] == "[":
+            records = _Records(text, place, scan)
+            yield name, iter(records)
+            place = records.end
+        else:
+            place = scan(text, place)[1]
+        place = _after(text, place)
+        if text[place] not in ",}":
+            raise ValueError(f"no comma at {place}")
+        place = _after(text, place + 1) if text[place] == "," else place
+    if _after(text, place + 1) != len(text):
+        raise ValueError("more after the end")
+
+
+class _Records:
+    """The elements of a JSON list, one at a time; `end` is known when they are through."""
+
+    def __init__(self, text: str, start: int, scan: Callable[[str, int], tuple[Any, int]]) -> None:
+        self.text, self.start, self.scan = text, start, scan
+        self.end = start
+
+    def __iter__(self) -> Iterator[tuple[object, int, int]]:
+        place = _after(self.text, self.start + 1)
+        while self.text[place] != "]":
+            record, end = self.scan(self.text, place)
+            yield record, place, end
+            place = _after(self.text, end)
+            if self.text[place] not in ",]":
+                raise ValueError(f"no comma at {place}")
+            place = _after(self.text, place + 1) if self.text[place] == "," else place
+        self.end = place + 1
+
+
+def _take(
+    index: Index,
+    name: str,
+    records: Iterator[tuple[object, int, int]],
+    text: str,
+    path: Path,
+    panoptic: bool | None,
+) -> None:
+    if name != "annotations":
+        kept = [_plain(text[first:last], path) for _, first, last in records]
+        setattr(index, name, kept)
+        return
+    index.spans, index.image_ids, index.category_ids = array("q"), array("q"), {}
+    for number, (record, first, last) in enumerate(records):
+        where = f"{path}: annotation {number}"
+        index.spans.extend((first, last))
+        index.image_ids.append(entry(record, "image_id", int, where))
+        if number == 0:
+            index.segments = isinstance(record, dict) and "segments_info" in record
+        several = index.segments if panoptic is None else panoptic
+        parts = entry(record, "segments_info", list, where) if several else [record]
+        for part in parts:
+            index.category_ids.setdefault(entry(part, "category_id", int, where), number)
+        if isinstance(record, dict) and record.get("segmentation"):
+            index.outlined += 1
+            index.objects += not record.get("iscrowd")
+
+
+def _plain(content: str, path: Path) -> object:
+    """A small record, of which only what is needed is kept."""
+    try:
+        record = json.loads(content.encode("latin-1").decode("utf-8"))
+    except UnicodeDecodeError as error:
+        text_of(path)  # says where it is no UTF-8
+        raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+    keys = ("id", "name", "color", "file_name", "height", "width")
+    return {key: record[key] for key in keys if key in record} if isinstance(record, dict) else {}
+
+
+def _record(stream: Any, first: int, last: int) -> dict[str, Any]:
+    stream.seek(first)
+    record = json.loads(stream.read(last - first).decode("utf-8"))
+    if not isinstance(record, dict):
+        raise ValueError("no annotation where one was")
+    return record
+
+
+def _after(text: str, place: int) -> int:
+    match = _SPACE.match(text, place)
+    return match.end() if match else place

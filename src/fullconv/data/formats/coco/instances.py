@@ -1,0 +1,154 @@
+"""COCO's regions as shapes: instances and stuff, as polygons or run lengths."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from fullconv.data.formats._annotations import Drawing, blamed, drawn_data, label_of, with_ground
+from fullconv.data.formats.coco.annotations import Annotations, Chosen, Image, numbered, palette_of
+from fullconv.data.labels.rasterize import (
+    Layer,
+    Patch,
+    Size,
+    bitmap,
+    points_of,
+    polygon,
+    rectangle,
+    run_lengths,
+    union,
+)
+from fullconv.data.sample import Data, Pair
+from fullconv.errors import DataError
+from fullconv.io.palettes import VOID
+from fullconv.io.text import entry
+
+Record = Mapping[str, object]
+
+
+def instances(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
+    """Objects over a background, which is class 0; crowds are void.
+
+    Raises:
+        DataError: no object has an outline.
+    """
+    _need_outlines(parts)
+    where = parts[0].path
+    classes = with_ground([category.name for category in chosen.categories], where)
+    labels = {one.number: label_of(one.name, classes, str(where), "") for one in chosen.categories}
+    colors = {one.name: one.color for one in chosen.categories}
+    palette = palette_of(classes, [colors.get(name) for name in classes])
+    load = partial(_drawing, images=chosen.images, labels=labels, crowds=True)
+    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load)
+
+
+def stuff(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
+    """Regions of stuff; pixels in none of them are void.
+
+    In these files iscrowd only says that a region is stored as run lengths.
+    """
+    classes, labels = numbered(chosen.categories, parts[0].path)
+    palette = palette_of(classes, [category.color for category in chosen.categories])
+    load = partial(_drawing, images=chosen.images, labels=labels, crowds=False)
+    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load, VOID)
+
+
+def _need_outlines(parts: Sequence[Annotations]) -> None:
+    records = sum(len(part.index.image_ids) for part in parts)
+    if not records or any(part.index.objects for part in parts):
+        return
+    if any(part.index.outlined for part in parts):
+        raise DataError(
+            f"{parts[0].path}: each of the {records} annotations is marked as a crowd, which "
+            "is void; set iscrowd to 0 where a mask is one object"
+        )
+    raise DataError(
+        f"{parts[0].path}: none of the {records} annotations has an outline, only boxes; "
+        "expected segmentation: export the labels for segmentation, not for detection"
+    )
+
+
+def _outline(record: Record) -> bool:
+    return bool(record.get("segmentation"))
+
+
+def _drawing(
+    pair: Pair, images: Mapping[Path, Image], labels: Mapping[int, int], crowds: bool
+) -> Drawing:
+    image = images[pair.photo]
+    where = f"{image.path}: image {image.photo.name}"
+
+    def layers(size: Size) -> list[Layer]:
+        return [_layer(record, image, labels, crowds, size) for record in image.annotations]
+
+    return Drawing(image.photo, where, image.size, layers)
+
+
+def _layer(
+    record: Record, image: Image, labels: Mapping[int, int], crowds: bool, size: Size
+) -> Layer:
+    where = f"{image.path}: annotation {record.get('id')} of {image.photo.name}"
+    with blamed(where, "correct or delete it"):
+        if not _outline(record):
+            return Layer(_box(record, where, size), VOID)
+        patch = _patch(record["segmentation"], where, size)
+    if crowds and record.get("iscrowd"):
+        return Layer(patch, VOID)
+    return Layer(patch, labels[entry(record, "category_id", int, where)], order=1)
+
+
+def _box(record: Record, where: str, size: Size) -> Patch:
+    values = entry(record, "bbox", list, where)
+    if len(values) != 4:
+        raise DataError(f"a bbox of {len(values)} numbers; expected x, y, width, height")
+    (left, top), (width, height) = points_of([values[:2], values[2:]]).tolist()
+    return rectangle((top, left), (top + height, left + width), size)
+
+
+def _patch(segmentation: object, where: str, size: Size) -> Patch:
+    if isinstance(segmentation, dict):
+        return _runs(segmentation, where, size)
+    if not isinstance(segmentation, list) or not all(isinstance(one, list) for one in segmentation):
+        raise DataError("a segmentation that is no list of polygons [[x1, y1, x2, y2, ...]]")
+    rings = []
+    for numbers in segmentation:
+        if len(numbers) % 2:
+            raise DataError(f"a polygon of {len(numbers)} numbers, which are no pairs")
+        rings.append(points_of([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
+    return union([polygon([ring], size) for ring in rings])
+
+
+def _runs(segmentation: Record, where: str, size: Size) -> Patch:
+    own = entry(segmentation, "size", list, where)
+    if own != list(size):
+        raise DataError(f"run lengths for {own} pixels (height, width); expected {list(size)}")
+    counts = segmentation.get("counts")
+    runs = run_counts(counts) if isinstance(counts, str) else counts
+    return bitmap(run_lengths(runs, size, by_columns=True), (0, 0), size)
+
+
+def run_counts(text: str) -> list[int]:
+    """The run lengths of COCO's compressed RLE, in which a character holds five bits.
+
+    Each number from the fourth on is the difference to the last but one before it.
+
+    Raises:
+        DataError: a character that cannot be, or a number that is cut off.
+    """
+    counts: list[int] = []
+    value, bits = 0, 0
+    for character in text:
+        code = ord(character) - 48
+        if not 0 <= code < 64 or bits > 60:
+            raise DataError(
+                f"compressed run lengths with {character!r} at a place where it cannot be"
+            )
+        value |= (code & 31) << bits
+        bits += 5
+        if not code & 32:
+            if code & 16:
+                value -= 1 << bits
+            counts.append(value + counts[-2] if len(counts) > 2 else value)
+            value, bits = 0, 0
+    if bits:
+        raise DataError("compressed run lengths that are cut off")
+    return counts

@@ -1,0 +1,265 @@
+"""CVAT for images 1.1: annotations.xml and the photos. Tags have no pixels and are left out."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+import numpy as np
+
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.pairing import Line, located, name_of, named, unique
+from fullconv.data.discovery.splits import listed, of_split, split_of
+from fullconv.data.formats import Format, formats
+from fullconv.data.formats._annotations import (
+    LINE_WIDTH,
+    POINT_RADIUS,
+    Drawing,
+    blamed,
+    drawn_data,
+    drawn_stock,
+    label_of,
+    with_ground,
+)
+from fullconv.data.labels.rasterize import (
+    Layer,
+    Patch,
+    Points,
+    Size,
+    bitmap,
+    dots,
+    ellipse,
+    line,
+    points_of,
+    polygon,
+    run_lengths,
+)
+from fullconv.data.sample import Data, Pair, default_palette
+from fullconv.errors import DataError
+from fullconv.io.palettes import Color, Palette
+from fullconv.io.text import read_xml
+
+NAME = "annotations.xml"
+
+_SILENT = ("tag", "attribute")
+
+
+def open_cvat(source: str, split: str | None) -> Data:
+    """Open an export "CVAT for images 1.1".
+
+    Args:
+        source: the folder with annotations.xml, and the photos in it or in images/.
+        split: a subset of CVAT (Train, Validation, Test), a list such as splits/train.txt, or by
+            the hash of the names.
+
+    Raises:
+        DataError: the file is not such an export, a photo is missing, or there is no such split.
+    """
+    folder = Path(source)
+    root, faulty = _root(folder), list[Line]()
+    images = _images(folder, root, faulty)
+    for path, sentence in faulty:
+        raise DataError(
+            f"{path}: {sentence}; expected one <image> for each photo, and the photos in images/: "
+            'export with "Save images", or copy them there'
+        )
+    pairs = named(((photo, folder / NAME) for photo in images), folder)
+    classes, palette = _classes(root, folder / NAME)
+    declared = _subsets(images, pairs) or listed(folder, pairs)
+    chosen = of_split(folder, split, pairs, declared)
+    load = partial(_drawing, images=images, classes=classes)
+    return drawn_data(source, split, chosen, classes, palette, load)
+
+
+def inventory(source: str) -> Inventory:
+    """The photos of an export, and what is wrong with the entries that name them.
+
+    Raises:
+        DataError: the file is not such an export, or names no photo that is there.
+    """
+    folder = Path(source)
+    root, faulty = _root(folder), list[Line]()
+    images = _images(folder, root, faulty)
+    pairs, doubles = unique(Pair(name_of(photo, folder), photo, folder / NAME) for photo in images)
+    pairs.sort(key=lambda pair: pair.name)
+    classes, palette = _classes(root, folder / NAME)
+    load = partial(_drawing, images=images, classes=classes)
+    stock = drawn_stock("cvat", folder, classes, palette, load)
+    stock.lines, stock.doubles = faulty, doubles
+    stock.add(pairs, _subsets(images, pairs) or listed(folder, pairs, faulty))
+    return stock
+
+
+def recognises(folder: Path) -> bool:
+    """Whether there is an annotations.xml with CVAT's root element."""
+    path = folder / NAME
+    if not path.is_file():
+        return False
+    with path.open("rb") as stream:
+        return b"<annotations>" in stream.read(4096)
+
+
+def _root(folder: Path) -> Element:
+    root = read_xml(folder / NAME)
+    if root.find("track") is not None:
+        raise DataError(
+            f"{folder / NAME}: tracks of a video; expected pictures: export it from CVAT as "
+            '"CVAT for images 1.1"'
+        )
+    if root.find("image") is None:
+        raise DataError(f"{folder / NAME}: no <image>; expected one <image> for each photo")
+    return root
+
+
+def _images(folder: Path, root: Element, faulty: list[Line]) -> dict[Path, Element]:
+    """The photos that are there; `faulty` takes the others, and those that are named twice."""
+    images: dict[Path, Element] = {}
+    for image in root.findall("image"):
+        name = image.get("name", "")
+        photo = _photo(folder, image)
+        if photo is None:
+            faulty.append((folder / NAME, f"the photo {name!r} is not under {folder}"))
+        elif photo in images:
+            faulty.append((folder / NAME, f"two <image> of one photo, {name!r}"))
+        else:
+            images[photo] = image
+    return images
+
+
+def _photo(folder: Path, image: Element) -> Path | None:
+    name, subset = image.get("name", ""), image.get("subset", "")
+    places = [(folder / "images" / subset), folder / "images", folder]
+    return next((path for place in places if (path := located(place, name))), None)
+
+
+def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
+    colors: dict[str, Color | None] = {}
+    for label in root.iterfind("meta//label"):
+        name = label.findtext("name")
+        if name and label.find("parent") is None:  # a part of a skeleton has a parent
+            colors[name] = _color(label.findtext("color"))
+    shapes = [shape for image in root.findall("image") for shape in image]
+    names = list(colors) or sorted({shape.get("label", "") for shape in shapes} - {""})
+    classes = with_ground(names, path)
+    own = [colors.get(name) for name in classes]
+    given = [color for color in [own[0] or (0, 0, 0), *own[1:]] if color]
+    whole = len(given) == len(classes) and len(set(given)) == len(given)
+    return classes, tuple(given) if whole else default_palette(classes)
+
+
+def _color(text: str | None) -> Color | None:
+    if not text or not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
+        return None
+    red, green, blue = bytes.fromhex(text[1:])
+    return red, green, blue
+
+
+def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, list[int]]:
+    subsets: dict[str, list[int]] = {}
+    for index, pair in enumerate(pairs):
+        split = split_of(images[pair.photo].get("subset", ""))
+        if split is None:
+            return {}
+        subsets.setdefault(split, []).append(index)
+    return subsets
+
+
+def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) -> Drawing:
+    image = images[pair.photo]
+    where = f"{pair.mask}: image {image.get('name')!r}"
+    shapes = [shape for shape in image if shape.tag not in _SILENT]
+
+    def layers(size: Size) -> list[Layer]:
+        return [
+            layer_of(shape, f"{where}: {shape.tag} {number}", classes, size)
+            for number, shape in enumerate(shapes)
+        ]
+
+    with blamed(where, "export it from CVAT again"):
+        height, width = (int(number) for number in numbers_of(image, "height", "width"))
+        return Drawing(pair.photo, where, (height, width), layers)
+
+
+formats.register("cvat")(
+    Format(
+        summary="CVAT for images 1.1: annotations.xml, images/",
+        open=open_cvat,
+        recognises=recognises,
+        inventory=inventory,
+    )
+)
+
+
+def layer_of(shape: Element, where: str, classes: tuple[str, ...], size: Size) -> Layer:
+    """One shape of an image, painted on `size` pixels.
+
+    Raises:
+        DataError: it is none that can be drawn, or of no class.
+    """
+    remedy = "correct it in CVAT and export again"
+    label = label_of(shape.get("label", ""), classes, where, remedy)
+    with blamed(where, remedy):
+        if shape.tag not in _DRAW:
+            raise DataError(f"a shape that is none of {', '.join(_DRAW)}")
+        order = int(numbers_of(shape, "z_order")[0]) if "z_order" in shape.attrib else 0
+        return Layer(_DRAW[shape.tag](shape, size), label, order)
+
+
+def numbers_of(element: Element, *names: str) -> list[float]:
+    """Attributes that must be finite numbers."""
+    try:
+        values = [float(element.attrib[name]) for name in names]
+    except KeyError as error:
+        raise DataError(f"no {error.args[0]!r}") from error
+    except ValueError as error:
+        raise DataError(f"{', '.join(names)} should be numbers ({error})") from error
+    if not np.isfinite(values).all():
+        raise DataError(f"{', '.join(names)} should be finite numbers")
+    return values
+
+
+def _points(shape: Element, least: int) -> Points:
+    text = shape.get("points", "")
+    pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
+    return points_of(pairs, least)[:, ::-1]  # CVAT says (column, row)
+
+
+def _box(shape: Element, size: Size) -> Patch:
+    left, top, right, bottom = numbers_of(shape, "xtl", "ytl", "xbr", "ybr")
+    corners = points_of([(top, left), (top, right), (bottom, right), (bottom, left)])
+    middle = np.array([(top + bottom) / 2, (left + right) / 2])
+    down, across = (corners - middle).T
+    sine, cosine = _turn(shape)
+    turned = np.stack([down * cosine + across * sine, across * cosine - down * sine], 1)
+    return polygon([middle + turned], size)
+
+
+def _turn(shape: Element) -> tuple[float, float]:
+    """Sine and cosine of a clockwise rotation; exact where there is none."""
+    angle = numbers_of(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
+    return float(np.sin(np.deg2rad(angle))), float(np.cos(np.deg2rad(angle)))
+
+
+def _ellipse(shape: Element, size: Size) -> Patch:
+    column, row, across, down = numbers_of(shape, "cx", "cy", "rx", "ry")
+    angle = numbers_of(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
+    return ellipse((row, column), (down, across), size, angle)
+
+
+def _mask(shape: Element, size: Size) -> Patch:
+    left, top, width, height = (int(n) for n in numbers_of(shape, "left", "top", "width", "height"))
+    counts = shape.get("rle", "").split(",")
+    if min(width, height) < 1 or width * height > size[0] * size[1]:
+        raise DataError(f"a mask of {height} x {width} pixels (height x width)")
+    return bitmap(run_lengths(counts, (height, width), by_columns=False), (top, left), size)
+
+
+_DRAW: dict[str, Callable[[Element, Size], Patch]] = {
+    "polygon": lambda shape, size: polygon([_points(shape, 3)], size),
+    "polyline": lambda shape, size: line(_points(shape, 2), LINE_WIDTH, size),
+    "points": lambda shape, size: dots(_points(shape, 1), POINT_RADIUS, size),
+    "box": _box,
+    "ellipse": _ellipse,
+    "mask": _mask,
+}

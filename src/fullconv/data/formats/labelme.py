@@ -1,0 +1,284 @@
+"""LabelMe: one JSON file a photo, with everything that its tool can draw.
+
+A photo without a JSON file is not annotated yet and does not belong to the data set. The classes
+are those of labels.txt or, where there is none, the sorted names of all files: never of one.
+"""
+
+import binascii
+from base64 import b64decode
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unicodedata import normalize
+
+import numpy as np
+from jaxtyping import Float64
+
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.pairing import located, name_of, named, unique
+from fullconv.data.discovery.splits import listed, of_split
+from fullconv.data.formats import Format, formats
+from fullconv.data.formats._annotations import (
+    GROUND,
+    LINE_WIDTH,
+    POINT_RADIUS,
+    Drawing,
+    blamed,
+    drawn_data,
+    drawn_stock,
+    label_of,
+    with_ground,
+)
+from fullconv.data.labels.classes import ClassList, declared_classes
+from fullconv.data.labels.rasterize import (
+    Layer,
+    Patch,
+    Point,
+    Points,
+    Size,
+    bitmap,
+    dots,
+    ellipse,
+    line,
+    points_of,
+    polygon,
+    rectangle,
+)
+from fullconv.data.sample import Data, Pair, default_palette
+from fullconv.errors import DataError
+from fullconv.io.images import decode_mask
+from fullconv.io.palettes import Palette
+from fullconv.io.text import entry, read_json
+
+
+def open_labelme(source: str, split: str | None) -> Data:
+    """Open a folder of LabelMe files, with its sub-folders.
+
+    Args:
+        source: the folder.
+        split: "train", "val", ... by splits/train.txt and the like, or by the hash of the names.
+
+    Raises:
+        DataError: there are no such files, a file is broken, or there is no such split.
+    """
+    folder = Path(source)
+    files = _annotations(folder)
+    pairs = named(((path, path) for path in files), folder)
+    classes, palette = _classes_and_palette(folder, files)
+    chosen = of_split(folder, split, pairs, listed(folder, pairs))
+    load = partial(_drawing, folder=folder, classes=classes)
+    return drawn_data(source, split, chosen, classes, palette, load)
+
+
+def inventory(source: str) -> Inventory:
+    """The files of LabelMe and of the lists; the classes are those of the files that can be read.
+
+    Raises:
+        DataError: there are no such files, or none can be read.
+    """
+    folder = Path(source)
+    files = _annotations(folder)
+    pairs, doubles = unique(Pair(name_of(path, folder), path, path) for path in files)
+    classes, palette = _classes_and_palette(folder, files, whole=False)
+    load = partial(_drawing, folder=folder, classes=classes)
+    stock = drawn_stock("labelme", folder, classes, palette, load)
+    stock.files, stock.doubles = False, doubles
+    pairs.sort(key=lambda pair: pair.name)
+    stock.add(pairs, listed(folder, pairs, stock.lines))
+    return stock
+
+
+def recognises(folder: Path) -> bool:
+    """Whether a JSON file begins as LabelMe's do; where there are masks, they count instead."""
+    if not folder.is_dir() or (folder / "masks").is_dir():
+        return False
+    first = next(folder.rglob("*.json"), None)
+    if first is None:
+        return False
+    with first.open("rb") as stream:
+        head = stream.read(65536)
+    return any(key in head for key in (b'"shapes"', b'"imagePath"', b'"imageData"'))
+
+
+def _annotations(folder: Path) -> list[Path]:
+    found = [
+        path
+        for path in sorted(folder.rglob("*.json"))
+        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    ]
+    if not found:
+        raise DataError(f"{folder} holds no .json file; expected those that LabelMe saves")
+    return found
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        return all(name_of_shape(shape, where) for shape, where in shapes_of(path))
+    except DataError:  # reading the sample will say so
+        return False
+
+
+def _classes_and_palette(
+    folder: Path, files: Sequence[Path], whole: bool = True
+) -> tuple[tuple[str, ...], Palette]:
+    """The classes; unless `whole`, files that cannot be read do not count if others can."""
+    declared = declared_classes(folder)
+    if not (whole or declared):
+        files = [*filter(_is_whole, files)] or files
+    classes = _classes(folder, declared, files)
+    same = declared and declared.classes == classes
+    return classes, declared.palette if declared and same else default_palette(classes)
+
+
+def _classes(folder: Path, declared: ClassList | None, files: Sequence[Path]) -> tuple[str, ...]:
+    if declared:
+        return with_ground(declared.classes, declared.where, GROUND[0])
+    names = {name_of_shape(shape, where) for path in files for shape, where in shapes_of(path)}
+    return with_ground(sorted(names), folder, GROUND[0])
+
+
+def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
+    path = pair.mask
+    content = read_json(path)
+    shapes = list(shapes_of(path, content))
+
+    def layers(size: Size) -> list[Layer]:
+        return [layer_of(shape, where, classes, size) for shape, where in shapes]
+
+    height, width = content.get("imageHeight"), content.get("imageWidth")
+    size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
+    return Drawing(_photo(path, content, folder), str(path), size, layers)
+
+
+def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
+    text = entry(content, "imagePath", str, str(path)).replace("\\", "/")
+    for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
+        name = normalize(form, text)
+        beside = (path.parent / name).resolve()
+        # A photo may lie beside the folder ("../images/a.jpg"), but not anywhere on the disk.
+        if beside.is_relative_to(folder.resolve().parent) and beside.is_file():
+            return beside
+        found = located(path.parent, name) or located(folder, name)
+        if found:
+            return found
+    embedded = content.get("imageData")
+    if not isinstance(embedded, str):
+        raise DataError(
+            f"{path}: its photo {text!r} is not there and not in the file either; "
+            "put the photo beside the .json file"
+        )
+    with blamed(f"{path}: imageData", "put the photo beside the .json file"):
+        return decoded(embedded)
+
+
+formats.register("labelme")(
+    Format(
+        summary="LabelMe's .json files, one a photo",
+        open=open_labelme,
+        recognises=recognises,
+        inventory=inventory,
+    )
+)
+
+
+def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tuple[object, str]]:
+    """The records of the shapes in a file, and where each stands, for messages.
+
+    Args:
+        path: the file.
+        content: what it holds; None: it is read.
+
+    Raises:
+        DataError: it cannot be read, or has no shapes.
+    """
+    content = read_json(path) if content is None else content
+    if "shapes" not in content:
+        raise DataError(
+            f"{path}: no 'shapes', so no LabelMe file; expected only such files in a LabelMe "
+            "folder: move it elsewhere"
+        )
+    for number, shape in enumerate(entry(content, "shapes", list, str(path))):
+        yield shape, f"{path}: shape {number}"
+
+
+def name_of_shape(shape: object, where: str) -> str:
+    """The class of a shape.
+
+    Raises:
+        DataError: it has none.
+    """
+    return normalize("NFC", entry(shape, "label", str, where))
+
+
+def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) -> Layer:
+    """One shape, painted on `size` pixels.
+
+    Raises:
+        DataError: it is none that can be drawn, or of no class.
+    """
+    name = name_of_shape(shape, where)
+    remedy = "add it to labels.txt, or correct the shape in LabelMe"
+    label = label_of(name, classes, where, remedy)
+    kind = (isinstance(shape, dict) and shape.get("shape_type")) or "polygon"
+    values = entry(shape, "points", list, where)
+    with blamed(f"{where} ({name!r}, {kind})"):
+        if kind == "mask":
+            return Layer(
+                _mask(entry(shape, "mask", str, where), points_of(values), where, size), label
+            )
+        if kind not in _DRAW:
+            raise DataError(f"a shape type that is none of {', '.join(_DRAW)}, mask")
+        least, most, draw = _DRAW[kind]
+        points = points_of(values, least)[:, ::-1]  # LabelMe says (column, row)
+        if len(points) > most:
+            raise DataError(f"{len(points)} points; expected {most}")
+        return Layer(draw(points, size), label)
+
+
+def _pair(point: Float64[np.ndarray, "2"]) -> Point:
+    return float(point[0]), float(point[1])
+
+
+def _rectangle(points: Points, size: Size) -> Patch:
+    if len(points) == 2:
+        return rectangle(_pair(points[0]), _pair(points[1]), size)
+    return polygon([points], size)  # X-AnyLabeling writes all corners
+
+
+def _circle(points: Points, size: Size) -> Patch:
+    radius = float(np.hypot(*(points[1] - points[0])))
+    return ellipse(_pair(points[0]), (radius, radius), size)
+
+
+_MANY = 10**6
+_DRAW: dict[str, tuple[int, int, Callable[[Points, Size], Patch]]] = {
+    "polygon": (3, _MANY, lambda points, size: polygon([points], size)),
+    "rectangle": (2, 4, _rectangle),
+    "oriented_rectangle": (4, 4, _rectangle),
+    "rotation": (4, 4, _rectangle),
+    "circle": (2, 2, _circle),
+    "line": (2, 2, lambda points, size: line(points, LINE_WIDTH, size)),
+    "linestrip": (2, _MANY, lambda points, size: line(points, LINE_WIDTH, size)),
+    "point": (1, 1, lambda points, size: dots(points, POINT_RADIUS, size)),
+    "points": (1, _MANY, lambda points, size: dots(points, POINT_RADIUS, size)),
+}
+"""Shape type -> least and most points, and how it is drawn."""
+
+
+def _mask(encoded: str, points: Points, where: str, size: Size) -> Patch:
+    mask = decode_mask(decoded(encoded), where) > 0
+    column, row = np.round(points[0]).astype(int).tolist()
+    return bitmap(mask, (row, column), size)
+
+
+def decoded(encoded: str) -> bytes:
+    """The bytes that a file embeds.
+
+    Raises:
+        DataError: it is no base64.
+    """
+    try:
+        return b64decode(encoded, validate=False)
+    except (binascii.Error, ValueError) as error:
+        raise DataError(f"base64 that cannot be read ({error})") from error

@@ -1,0 +1,118 @@
+"""Class weights for imbalanced classes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float64, Int64
+
+from fullconv.data.sample import Data
+
+Weights = Float64[np.ndarray, " K"]
+
+ENET_CONSTANT = 1.02  # of Paszke et al. (2016), section 5.2: bounds the weights by 1 and 50
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What the rules know of a data set.
+
+    Attributes:
+        pixels: pixels of each class.
+        present: pixels, void included, of all the images in which each class occurs.
+    """
+
+    pixels: Int64[np.ndarray, " K"]
+    present: Int64[np.ndarray, " K"]
+
+
+def none(counts: Counts) -> Weights:
+    """All classes weigh 1: the paper's choice (section 4.3, class balancing)."""
+    return np.where(counts.pixels > 0, 1.0, np.nan)
+
+
+def median_frequency(counts: Counts) -> Weights:
+    """Median frequency over frequency, in the images that hold the class.
+
+    Eigen and Fergus (2015), section 5; SegNet's.
+    """
+    return _median_over(_ratio(counts.pixels, counts.present))
+
+
+def median_share(counts: Counts) -> Weights:
+    """Median frequency over frequency, in all images: rare classes weigh still more."""
+    return _median_over(_ratio(counts.pixels, counts.pixels.sum()))
+
+
+def enet(counts: Counts) -> Weights:
+    """1 / ln(1.02 + frequency): between 1.4 and 50.5 (Paszke et al., 2016)."""
+    return 1 / np.log(ENET_CONSTANT + _ratio(counts.pixels, counts.pixels.sum()))
+
+
+def inverse_square_root(counts: Counts) -> Weights:
+    """1 / sqrt(frequency), scaled to a mean of 1."""
+    return _mean_one(1 / np.sqrt(_ratio(counts.pixels, counts.pixels.sum())))
+
+
+def effective_number(counts: Counts) -> Weights:
+    """(1 - b) / (1 - b^n) for n pixels, scaled to a mean of 1 (Cui et al., 2019).
+
+    b is (N - 1) / N, where N is the mean number of pixels of a class: below N a class weighs
+    nearly as its inverse frequency, above it hardly less than 1.
+    """
+    pixels = np.where(counts.pixels > 0, counts.pixels, np.nan).astype(np.float64)
+    mean = float(np.nanmean(pixels)) if np.isfinite(pixels).any() else 2.0
+    # expm1 and log1p, since b is so near to 1 that 1 - b^n would lose all its digits.
+    power = np.log1p(-1 / max(mean, 2.0))
+    numbers = np.expm1(pixels * power) / np.expm1(power)
+    return _mean_one(1 / numbers)
+
+
+RULES: Mapping[str, Callable[[Counts], Weights]] = {
+    "none": none,
+    "median-freq": median_frequency,
+    "median-share": median_share,
+    "enet": enet,
+    "sqrt-inv": inverse_square_root,
+    "effective": effective_number,
+}
+"""By the name that a setting gives them; nan is the weight of a class without pixels."""
+
+
+def _ratio(part: np.ndarray, whole: np.ndarray | np.int64) -> Weights:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares = np.asarray(part / whole, np.float64)
+    return np.where(part > 0, shares, np.nan)
+
+
+def _median_over(frequency: Weights) -> Weights:
+    known = frequency[~np.isnan(frequency)]
+    return np.asarray((np.median(known) if known.size else np.nan) / frequency)
+
+
+def _mean_one(weights: Weights) -> Weights:
+    known = weights[~np.isnan(weights)]
+    return np.asarray(weights / (known.mean() if known.size else 1.0))
+
+
+COUNTED = 500  # samples whose pixels decide the class weights
+
+
+def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor | None:
+    """What each class weighs in the loss, from at most `COUNTED` samples; None is all the same."""
+    if rule == "none":
+        return None
+    weights = RULES[rule](count_labels(data))
+    return torch.tensor(np.nan_to_num(weights), dtype=torch.float32, device=device)
+
+
+def count_labels(data: Data) -> Counts:
+    """Each class's pixels, and the pixels of the photos it is in, from at most `COUNTED`."""
+    pixels, present = np.zeros((2, len(data.classes)), np.int64)
+    for index in range(0, len(data), max(1, len(data) // COUNTED)):
+        labels = data[index].labels
+        counts = np.bincount(labels.ravel(), minlength=256)[: len(data.classes)]
+        pixels += counts
+        present += labels.size * (counts > 0)
+    return Counts(pixels, present)

@@ -1,0 +1,218 @@
+"""Declared classes: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv -> ClassList."""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullconv.data.labels.tables import MAX_CLASSES
+from fullconv.data.sample import default_palette
+from fullconv.errors import DataError
+from fullconv.io.palettes import VOID, Color, Palette
+from fullconv.io.text import read_yaml, text_of
+
+TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt")
+YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
+META_FILES = ("dataset_meta.json",)
+TABLE_FILES = ("labelmap.csv", "class_dict.csv")
+
+_IGNORE = "__ignore__"  # LabelMe's name of what is left out, wherever it stands
+_VOID_NAMES = (_IGNORE, "ignore", "void", "unlabelled", "unlabeled")
+_HEX = re.compile(r"(.*\S)\s+#([0-9a-fA-F]{6})")
+_RGB = re.compile(r"(.*\S)[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})")
+_RGB_FIRST = re.compile(r"(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s+(\D.*)")
+_NUMBER = re.compile(r"(\d+)\s*[:,]?\s+(\S.*)")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One declared class: its value in the masks, name, and colour where one is given."""
+
+    value: int
+    name: str
+    color: Color | None = None
+
+
+@dataclass(frozen=True)
+class ClassList:
+    """The classes of a data set, and how masks show them.
+
+    Attributes:
+        where: the file that declares them.
+        classes: name of class 0, of class 1, ...
+        mapping: value in a mask -> label or 255.
+        colors: colour in a mask -> label or 255; empty where no colours are declared.
+        says_255: the declaration itself says what the value 255 is.
+    """
+
+    where: str
+    classes: tuple[str, ...]
+    mapping: Mapping[int, int]
+    colors: Mapping[Color, int]
+    says_255: bool = False
+
+    @property
+    def palette(self) -> Palette:
+        """The declared colours, or VOC's where a class has none."""
+        of_class = {label: color for color, label in self.colors.items()}
+        labels = range(len(self.classes))
+        if set(labels) <= set(of_class):
+            return tuple(of_class[label] for label in labels)
+        return default_palette(self.classes)
+
+
+def declared_classes(folder: Path) -> ClassList | None:
+    """What the first of the known files in `folder` declares; None where there is none."""
+    for names, read in (
+        (TEXT_FILES, read_text),
+        (YAML_FILES, _read_names),
+        (META_FILES, _read_meta),
+        (TABLE_FILES, _read_table),
+    ):
+        for name in names:
+            found = read(folder / name) if (folder / name).is_file() else None
+            if found:
+                return found
+    return None
+
+
+def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
+    """The class list of these entries: labels are the ranks of their values.
+
+    Raises:
+        DataError: no entry, a value, name or colour twice, or more than 255 classes.
+    """
+    _unique(entries, where)
+    kept = sorted((entry for entry in entries if not _is_void(entry)), key=lambda one: one.value)
+    if not 1 <= len(kept) <= MAX_CLASSES:
+        raise DataError(f"{where}: {len(kept)} classes; expected 1 to {MAX_CLASSES}")
+    label = {entry: number for number, entry in enumerate(kept)}
+    mapping = {entry.value: label.get(entry, VOID) for entry in entries}
+    colors = {entry.color: label.get(entry, VOID) for entry in entries if entry.color is not None}
+    classes = tuple(entry.name for entry in kept)
+    says_255 = VOID in mapping
+    return ClassList(str(where), classes, {VOID: VOID} | mapping, colors, says_255)
+
+
+def read_text(path: Path) -> ClassList:
+    """A file with one class a line: "road", "0 road", "0 road #804080", "road 128 64 128".
+
+    A line that starts with a hash is a comment. Without numbers the lines count from 0; a first
+    line `__ignore__` does not count (LabelMe).
+
+    Raises:
+        DataError: a line that fits none of these, or numbers on some of the lines only.
+    """
+    lines = [line.strip() for line in text_of(path).splitlines()]
+    lines = [line for line in lines if line and not line.startswith("#")]
+    first = [_RGB_FIRST.fullmatch(line) for line in lines]
+    if lines and all(first):
+        return declare(
+            [
+                Entry(number, match[4], _color(match.groups()[:3], path))
+                for number, match in enumerate(match for match in first if match)
+            ],
+            path,
+        )
+    colored = [_split_color(line, path) for line in lines]
+    return declare(_numbered(colored, path), path)
+
+
+def from_names(names: object, where: Path) -> ClassList:
+    """The class list of ultralytics' `names`: a list, or a mapping of number to name.
+
+    Raises:
+        DataError: neither of the two.
+    """
+    if isinstance(names, list):
+        names = dict(enumerate(names))
+    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
+        raise DataError(f"{where}: names must be a list, or a mapping of number to name")
+    return declare([Entry(int(key), str(name)) for key, name in names.items()], where)
+
+
+def _read_names(path: Path) -> ClassList | None:
+    names = read_yaml(path).get("names")
+    return from_names(names, path) if names else None
+
+
+def _read_meta(path: Path) -> ClassList | None:
+    try:
+        content = json.loads(text_of(path))
+        pairs = [(int(value), str(name)) for value, name in content["label_map"].items()]
+        colors = [_color(color, path) for color in content.get("segmentation_colors", [])]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: expected label_map with numbers and names ({error!r})") from error
+    if colors and len(colors) != len(pairs):
+        raise DataError(f"{path}: {len(pairs)} classes in label_map and {len(colors)} colours")
+    shown: Sequence[Color | None] = colors or [None] * len(pairs)
+    return declare([Entry(*pair, color) for pair, color in zip(pairs, shown, strict=True)], path)
+
+
+def _read_table(path: Path) -> ClassList | None:
+    rows = list(csv.DictReader(text_of(path).splitlines(), skipinitialspace=True))
+    entries = []
+    for value, row in enumerate(rows):
+        cells = {str(key).strip().lower(): str(cell).strip() for key, cell in row.items()}
+        if not {"name", "r", "g", "b"} <= set(cells):
+            raise DataError(f"{path}: expected the columns name,r,g,b; found {','.join(cells)}")
+        color = _color([cells["r"], cells["g"], cells["b"]], path)
+        entries.append(Entry(value, cells["name"], color))
+    return declare(entries, path)
+
+
+def _split_color(line: str, where: Path) -> tuple[str, Color | None]:
+    if match := _HEX.fullmatch(line):
+        red, green, blue = bytes.fromhex(match[2])
+        return match[1], (red, green, blue)
+    if match := _RGB.fullmatch(line):
+        return match[1], _color(match.groups()[1:], where)
+    return line, None
+
+
+def _numbered(lines: Sequence[tuple[str, Color | None]], path: Path) -> list[Entry]:
+    matches = [_NUMBER.fullmatch(text) for text, _ in lines]
+    if all(matches):
+        return [
+            Entry(int(match[1]), match[2], color)
+            for match, (_, color) in zip(matches, lines, strict=True)
+            if match
+        ]
+    if any(matches):
+        odd = next(text for (text, _), match in zip(lines, matches, strict=True) if not match)
+        raise DataError(
+            f"{path}: some lines begin with a number, but {odd!r} does not; "
+            "number all classes or none of them"
+        )
+    start = -1 if lines[0][0] == _IGNORE else 0
+    numbers = [VOID if number < 0 else number for number in range(start, start + len(lines))]
+    return [Entry(number, *line) for number, line in zip(numbers, lines, strict=True)]
+
+
+def _color(parts: Sequence[object], where: Path) -> Color:
+    numbers = [int(str(part)) for part in parts if str(part).strip().isdigit()]
+    if len(numbers) != 3 or len(parts) != 3 or max(numbers) > 255:
+        raise DataError(f"{where}: the colour {list(parts)}; expected three numbers from 0 to 255")
+    return numbers[0], numbers[1], numbers[2]
+
+
+def _is_void(entry: Entry) -> bool:
+    name = entry.name.lower()
+    return name == _IGNORE or (entry.value == VOID and name in _VOID_NAMES)
+
+
+def _unique(entries: Sequence[Entry], where: Path | str) -> None:
+    for what in ("value", "name", "color"):
+        seen = set()
+        for entry in entries:
+            one = getattr(entry, what)
+            if one in seen:
+                shown = "#{:02x}{:02x}{:02x}".format(*one) if what == "color" else repr(one)
+                raise DataError(f"{where}: two classes have the {what} {shown}; expected one")
+            if one is not None:
+                seen.add(one)
+    for entry in entries:
+        if entry.value > 65535:
+            raise DataError(f"{where}: the value {entry.value}; expected 0 to 65535")

@@ -1,0 +1,164 @@
+"""Photos with masks: one pair -> Sample, all pairs -> Data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Integer, UInt8
+
+from fullconv.data.labels.tables import LabelTable
+from fullconv.data.sample import Data, Pair, Sample
+from fullconv.errors import DataError, LabelError
+from fullconv.io.images import Header, read_header, read_image, read_mask
+from fullconv.io.palettes import Palette
+
+Table = Callable[[np.ndarray, str], np.ndarray]
+Raw = Callable[[Path, Header], np.ndarray]
+
+
+@dataclass(frozen=True)
+class MaskTable:
+    """Both ways in which a mask can show its classes.
+
+    Attributes:
+        indices: the table of masks with one number a pixel.
+        colors: the table of masks with a colour a pixel; None where no colours are declared.
+    """
+
+    indices: LabelTable
+    colors: Table | None = None
+
+    def __call__(
+        self, raw: Integer[np.ndarray, "H W *channels"], where: str
+    ) -> UInt8[np.ndarray, "H W"]:
+        """The labels of one mask; `where` is its file, for messages.
+
+        Raises:
+            LabelError: a value or a colour that is in neither table.
+        """
+        if raw.ndim == 3 and self.colors:
+            return self.colors(raw, where)
+        return self.indices(one_channel(raw, where), where)
+
+    @property
+    def stray(self) -> float:
+        """The share of a mask in unknown colours that is taken for slips and becomes void."""
+        return float(getattr(self.colors, "stray", 0.0))
+
+
+@dataclass(frozen=True)
+class PairReader:
+    """Index -> Sample; what `Data.read` is for photos with masks.
+
+    Attributes:
+        pairs: photo, mask and name of each sample.
+        table: raw values of a mask -> labels.
+        raw: (mask, photo's header) -> raw values; None: masks are pictures.
+    """
+
+    pairs: tuple[Pair, ...]
+    table: Table
+    raw: Raw | None = None
+
+    def __call__(self, index: int) -> Sample:
+        """The sample at `index`."""
+        return read_pair(self.pairs[index], self.table, self.raw or picture)
+
+
+def as_data(
+    source: str,
+    split: str | None,
+    pairs: Sequence[Pair],
+    classes: tuple[str, ...],
+    palette: Palette,
+    table: Table,
+    raw: Raw | None = None,
+) -> Data:
+    """The data set of these pairs.
+
+    Args:
+        source: what the user called it.
+        split: the split that `pairs` are.
+        pairs: photos and masks.
+        classes: name of class 0, of class 1, ...
+        palette: one colour a class.
+        table: raw values of a mask -> labels.
+        raw: (mask, photo's header) -> raw values; None: masks are pictures.
+    """
+    names = tuple(pair.name for pair in pairs)
+    read = PairReader(tuple(pairs), table, raw)
+    return Data(source, split, classes, palette, names, read)
+
+
+def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
+    """One photo with its labels, both turned as the photo's EXIF orientation says.
+
+    Raises:
+        ImageError: one of the two cannot be read.
+        DataError: their sizes differ, or the mask is a JPEG.
+        LabelError: the mask holds what is no class.
+    """
+    header = read_header(pair.photo)
+    if header.format == "TIFF" and header.mode in ("RGBA", "RGBX", "CMYK"):
+        raise DataError(
+            f"{pair.photo}: a TIFF with four bands; expected three: say which are red, green and "
+            "blue, e.g. rasters:FOLDER?bands=1,2,3"
+        )
+    values = raw(pair.mask, header)
+    image = read_image(pair.photo)
+    if values.shape[:2] != image.shape[:2]:
+        raise DataError(
+            f"{pair.mask}: {_size(values)} pixels (height x width), but its photo {pair.photo} has "
+            f"{_size(image)}; expected one size: {size_remedy(values.shape[:2], image.shape[:2])}"
+        )
+    return Sample(image, table(values, str(pair.mask)), pair.name)
+
+
+def size_remedy(mask: tuple[int, ...], photo: tuple[int, ...]) -> str:
+    """What to do where a mask and its photo have these sizes, (height, width)."""
+    if mask == photo[::-1]:
+        return "turn one of the two by 90 degrees, whichever lies on its side"
+    if abs(mask[0] * photo[1] - mask[1] * photo[0]) <= max(*mask, *photo):
+        return "resize the mask with the nearest neighbour"
+    return "export both anew; their proportions differ, so one was cut or is of another photo"
+
+
+def picture(path: Path, like: Header | None = None) -> np.ndarray:
+    """The raw values of a mask that is a picture; `like` is its photo's header.
+
+    Raises:
+        DataError: it is a JPEG.
+    """
+    if read_header(path).format == "JPEG":
+        raise DataError(
+            f"{path}: a mask as JPEG, whose compression invents labels along every edge; "
+            "expected PNG: export the masks again without loss"
+        )
+    return read_mask(path, like)
+
+
+def one_channel(
+    raw: Integer[np.ndarray, "H W *channels"], where: str
+) -> Integer[np.ndarray, "H W"]:
+    """A mask's numbers; a colour picture whose channels are all equal counts as numbers too.
+
+    Raises:
+        LabelError: it holds colours.
+    """
+    if raw.ndim == 2:
+        return raw
+    if (raw == raw[..., :1]).all():
+        return raw[..., 0]
+    colors, counts = np.unique(raw.reshape(-1, 3), axis=0, return_counts=True)
+    shown = ", ".join(
+        "#" + bytes(color.tolist()).hex() for color in colors[counts.argsort()[:-4:-1]]
+    )
+    raise LabelError(
+        f"{where}: a colour-coded mask ({len(colors)} colours, e.g. {shown}), but no colours are "
+        'declared; write each class with its colour into classes.txt, e.g. "0 road #804080"'
+    )
+
+
+def _size(raster: np.ndarray) -> str:
+    return f"{raster.shape[0]} x {raster.shape[1]}"

@@ -1,0 +1,146 @@
+"""From a mask's raw values to classes: one explicit table a data set, whose default is an error."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Bool, Integer, UInt8
+
+from fullconv.errors import ConfigError, LabelError
+from fullconv.io.palettes import VOID, Color
+
+MAX_CLASSES = 255
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """Raw mask value -> class, or `VOID`; a value that is not in the table is an error.
+
+    Attributes:
+        classes: the names, in the order of the labels.
+        mapping: raw value -> label in [0, len(classes)) or 255.
+        remedy: what a user can do about a value that is not in the table.
+    """
+
+    classes: tuple[str, ...]
+    mapping: Mapping[int, int]
+    remedy: str = "add the class to classes.txt, or give these pixels the void value 255"
+    _table: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        known = {*range(len(self.classes)), VOID}
+        if len(self.classes) > MAX_CLASSES or not set(self.mapping.values()) <= known:
+            raise ConfigError(
+                f"a label table with {len(self.classes)} classes and labels "
+                f"{sorted(set(self.mapping.values()))}: labels must be below the number of "
+                f"classes (at most {MAX_CLASSES}) or 255 for void"
+            )
+        table = np.full(65536, -1, np.int16)
+        for raw, label in self.mapping.items():
+            table[raw] = label
+        object.__setattr__(self, "_table", table)
+
+    def __call__(self, raw: Integer[np.ndarray, "H W"], where: str) -> UInt8[np.ndarray, "H W"]:
+        """The labels of one mask.
+
+        Args:
+            raw: the values as they stand in the file.
+            where: the file's name, for the message.
+
+        Raises:
+            LabelError: a value outside the table, with its count and the remedy.
+        """
+        outside = (raw < 0) | (raw > 65535)
+        labels = self._table[np.where(outside, 0, raw)]
+        wrong = outside | (labels < 0)
+        if wrong.any():
+            raise LabelError(self._message(np.asarray(raw)[wrong], where))
+        return labels.astype(np.uint8)
+
+    def _message(self, values: np.ndarray, where: str) -> str:
+        found, counts = np.unique(values, return_counts=True)
+        shown = ", ".join(
+            f"{value} ({count:,} pixels)" for value, count in zip(found[:5], counts, strict=False)
+        )
+        more = f" and {len(found) - 5} more values" if len(found) > 5 else ""
+        return (
+            f"{where}: the value {shown}{more} is none of the {len(self.classes)} declared "
+            f"classes ({self._expected()}); {self.remedy}"
+        )
+
+    def _expected(self) -> str:
+        numbers = range(len(self.classes))
+        if self.mapping == {value: value for value in (*numbers, VOID)}:
+            return f"0 to {len(self.classes) - 1}; 255 is void"
+        return f"the values {', '.join(map(str, sorted(self.mapping)))}"
+
+
+@dataclass(frozen=True)
+class ColorTable:
+    """Colour of a mask -> class, or `VOID`; a colour that is not in the table is an error.
+
+    Attributes:
+        classes: the names, in the order of the labels.
+        mapping: (red, green, blue) -> label in [0, len(classes)) or 255.
+        remedy: what a user can do about a colour that is not in the table.
+    """
+
+    classes: tuple[str, ...]
+    mapping: Mapping[Color, int]
+    remedy: str = "add the class with this colour to classes.txt, or draw these pixels anew"
+    _keys: np.ndarray = field(init=False, repr=False, compare=False)
+    _labels: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        ordered = sorted(self.mapping)
+        packed = _packed(np.array(ordered, np.uint8).reshape(-1, 3))
+        object.__setattr__(self, "_keys", packed)
+        labels = np.array([self.mapping[color] for color in ordered], np.uint8)
+        object.__setattr__(self, "_labels", labels)
+
+    def __call__(self, raw: Integer[np.ndarray, "H W 3"], where: str) -> UInt8[np.ndarray, "H W"]:
+        """The labels of one colour-coded mask.
+
+        Args:
+            raw: RGB in [0, 255].
+            where: the file's name, for the message.
+
+        Raises:
+            LabelError: a colour outside the table, with its count and the remedy.
+        """
+        colors = _packed(np.asarray(raw))
+        places = np.searchsorted(self._keys, colors).clip(max=len(self._keys) - 1)
+        wrong = self._keys[places] != colors
+        if wrong.any():
+            raise LabelError(self._message(colors[wrong], where))
+        labels: UInt8[np.ndarray, "H W"] = self._labels[places]
+        return labels
+
+    def knows(self, raw: Integer[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
+        """Where a mask's colours are in the table."""
+        known: Bool[np.ndarray, "H W"] = np.isin(_packed(np.asarray(raw)), self._keys)
+        return known
+
+    def _message(self, colors: np.ndarray, where: str) -> str:
+        found, counts = np.unique(colors, return_counts=True)
+        shown = ", ".join(
+            f"#{color:06x} ({count:,} pixels)"
+            for color, count in zip(found[:5], counts, strict=False)
+        )
+        more = f" and {len(found) - 5} more colours" if len(found) > 5 else ""
+        return (
+            f"{where}: the colour {shown}{more} belongs to none of the {len(self.classes)} "
+            f"declared classes; {self.remedy}"
+        )
+
+
+def _packed(colors: np.ndarray) -> np.ndarray:
+    wide = colors.astype(np.int32)
+    packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
+    return packed
+
+
+def plain(classes: Sequence[str], void: Sequence[int] = (VOID,)) -> LabelTable:
+    """The table of masks that hold class numbers already; `void` are the values to leave out."""
+    mapping = {label: label for label in range(len(classes))}
+    return LabelTable(tuple(classes), mapping | {value: VOID for value in void})

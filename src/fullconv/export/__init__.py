@@ -1,0 +1,1 @@
+"""Export a model to other runtimes and verify the result."""

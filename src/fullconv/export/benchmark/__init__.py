@@ -1,0 +1,1 @@
+"""Compare inference runtimes on this machine."""

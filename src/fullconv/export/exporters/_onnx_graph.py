@@ -1,0 +1,83 @@
+"""A network as an ONNX graph, which ONNX Runtime runs and OpenVINO reads."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from fullconv.errors import ExportError
+from fullconv.export.exporters._trace import any_size, traced
+from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
+
+
+def graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
+    """The network's graph and weights, for images of any size and number, or one of one size.
+
+    Raises:
+        ExportError: it has an operation that ONNX does not.
+    """
+    program = traced(network, size)
+    try:
+        with torch.no_grad(), any_size(), quiet():
+            exported = torch.onnx.export(
+                program,
+                dynamo=True,
+                verbose=False,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                external_data=False,
+            )
+    except Exception as error:  # torch.onnx raises what its translations raise
+        raise ExportError(f"no ONNX graph can hold this network: {first_line(error)}") from error
+    assert exported is not None
+    model = exported.model
+    for node in model.graph:
+        if node.op_type == "MaxPool":
+            pad_instead_of_ceil(node)
+    _strip(model, free=size is None)
+    return model
+
+
+def pad_instead_of_ceil(node: Any) -> None:
+    """Say "ceil mode" by what it means: a stride less one of nothing behind the last pixel.
+
+    The answers are the same, and no runtime has a say in how it rounds: OpenVINO refuses a window
+    that is larger than the map, as every window is on a map of one pixel.
+    """
+    import onnx_ir as ir
+
+    attributes = node.attributes
+    if not attributes.get_int("ceil_mode", 0):
+        return
+    strides = attributes.get_ints("strides")
+    before, behind = _halves(attributes.get_ints("pads", [0] * 2 * len(strides)))
+    pads = [*before, *(pad + stride - 1 for pad, stride in zip(behind, strides, strict=True))]
+    attributes["pads"] = ir.AttrInt64s("pads", pads)
+    attributes["ceil_mode"] = ir.AttrInt64("ceil_mode", 0)
+
+
+def _halves(values: Any) -> tuple[list[int], list[int]]:
+    half = len(values) // 2
+    return list(values[:half]), list(values[half:])
+
+
+def _strip(model: "ir.Model", free: bool) -> None:
+    """Leave away what names files of this machine, and sizes by the tracer's symbols."""
+    import onnx_ir as ir
+
+    model.metadata_props.clear()
+    model.graph.metadata_props.clear()
+    model.graph.doc_string = None
+    for node in model.graph:
+        node.metadata_props.clear()
+        node.doc_string = None
+        for value in node.outputs:
+            value.shape = value.shape if value.is_graph_output() else None
+            value.metadata_props.clear()
+    for value, channels in ((model.graph.inputs[0], 3), (model.graph.outputs[0], None)):
+        value.metadata_props.clear()
+        if free:
+            value.shape = ir.Shape(["batch", channels or "classes", "height", "width"])

@@ -1,0 +1,79 @@
+"""ONNX files (.onnx): run by ONNX Runtime and many others, without PyTorch and without our code."""
+
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from fullconv.config import Size
+from fullconv.errors import need
+from fullconv.export.exporters import Exporter, Images, exporters
+from fullconv.export.exporters._onnx_graph import graph
+from fullconv.inference.runtimes import INPUT, KEY, quiet
+from fullconv.inference.runtimes.onnx import open_onnx
+
+# Convolutions are nearly all of the work; sums of scores stay as precise as they were.
+QUANTIZED = ["Conv", "MaxPool", "Relu"]
+
+
+def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
+    """Write the network's graph and weights into one file."""
+    need(("onnx", "onnxscript", "onnxruntime"), "onnx", "an ONNX file")
+    import onnx_ir
+
+    with quiet():
+        onnx_ir.save(graph(network, size), path)
+
+
+def stamp(path: Path, description: str) -> None:
+    """Add the description to the file's metadata.
+
+    What is appended to a protocol buffer's bytes is added to its lists, so nothing is rewritten.
+    """
+    import onnx
+
+    entry = onnx.StringStringEntryProto(key=KEY, value=description)
+    with path.open("ab") as stream:
+        stream.write(onnx.ModelProto(metadata_props=[entry]).SerializeToString())
+
+
+def quantize(source: Path, target: Path, images: Images) -> None:
+    """Write the file in int8: static quantisation, weights by channel, QDQ nodes in the graph."""
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def __init__(self) -> None:
+            self.rest = iter(images)
+
+        def get_next(self) -> dict[str, Any] | None:
+            image = next(self.rest, None)
+            return None if image is None else {INPUT: image}
+
+    with quiet():
+        quantize_static(
+            source,
+            target,
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            op_types_to_quantize=QUANTIZED,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+
+
+exporters.register("onnx")(
+    Exporter(
+        suffix=".onnx",
+        summary="ONNX Runtime and others",
+        write=write,
+        stamp=stamp,
+        open=open_onnx,
+        quantize=quantize,
+    )
+)

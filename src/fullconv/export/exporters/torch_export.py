@@ -1,0 +1,40 @@
+"""PyTorch programs (.pt2): the network as torch.export sees it, run by PyTorch without our code."""
+
+import zipfile
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from fullconv.config import Size
+from fullconv.export.exporters import Exporter, exporters
+from fullconv.export.exporters._trace import traced
+from fullconv.inference.runtimes import KEY, quiet
+from fullconv.inference.runtimes.torch_export import open_program
+
+FOLDER = "extra"  # where torch.export.load looks for `extra_files`
+
+
+def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
+    """Write the network's graph and weights."""
+    program = traced(network, size)
+    with path.open("wb") as stream, quiet():
+        torch.export.save(program, stream)
+
+
+def stamp(path: Path, description: str) -> None:
+    """Add the description as one of the archive's extra files."""
+    with zipfile.ZipFile(path, "a") as archive:
+        root = archive.namelist()[0].partition("/")[0]
+        archive.writestr(f"{root}/{FOLDER}/{KEY}", description)
+
+
+exporters.register("program")(
+    Exporter(
+        suffix=".pt2",
+        summary="PyTorch, by torch.export",
+        write=write,
+        stamp=stamp,
+        open=open_program,
+    )
+)

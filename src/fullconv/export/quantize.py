@@ -1,0 +1,131 @@
+"""int8 after training, gated by what it costs: mean IU of every class before and after."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fullconv.config import Size
+from fullconv.data.sample import Data
+from fullconv.errors import ConfigError, DataError, ExportError
+from fullconv.evaluation.evaluate import score_each
+from fullconv.evaluation.metrics import Confusion, percent
+from fullconv.export.export import describe, on_cpu, placing, working, write_proved
+from fullconv.export.exported import Exported
+from fullconv.export.exporters import Exporter, exporter_for, exporters
+from fullconv.export.parity import as_batch, cut
+from fullconv.inference.runtimes.description import Description, Loss
+from fullconv.model import Model
+
+CALIBRATION = 32
+"""Photos that the ranges of the activations are taken from, at the most."""
+
+
+def export_int8(
+    model: Model,
+    path: Path,
+    calibration: Data,
+    data: Data,
+    tolerance: float = 1.0,
+    size: Size | None = None,
+) -> Description:
+    """Write a model in int8, unless it costs more than `tolerance`.
+
+    Args:
+        model: anything that `create_model` builds.
+        path: ends in .onnx or .xml.
+        calibration: photos whose activations give the ranges; best those it was trained on.
+        data: with labels, to measure mean IU on before and after; best those it was not.
+        tolerance: points (hundredths) of mean IU that may be lost.
+        size: as for `export`.
+
+    Returns:
+        What stands in the file.
+
+    Raises:
+        ExportError: more was lost, or the network cannot be exported; nothing stands under `path`
+            that did not before.
+        ConfigError: this kind of file knows no int8.
+        DataError: there are no photos, or of other classes.
+        MissingExtraError: a package is not installed.
+    """
+    exporter = exporter_for(path)
+    if exporter.quantize is None:
+        can = [exporters[name].suffix for name in exporters if exporters[name].quantize]
+        raise ConfigError(
+            f"{path}: there is no int8 for {exporter.suffix}; there is for {', '.join(can)}"
+        )
+    photos = [sample.image for sample in calibration.take(spread(len(calibration), CALIBRATION))]
+    if not photos:
+        raise DataError(f"{calibration.source} has no photos to take int8 ranges from")
+    network = on_cpu(model)
+    with placing(path, exporter) as temporary:
+        exact = temporary.with_name(f"fp32{exporter.suffix}")
+        proved = write_proved(model, network, exporter, exact, photos[:3], size)
+        shown = [working(photo, model.size) for photo in photos]
+        images = [as_batch(cut(photo, size or photo.shape[:2])) for photo in shown]
+        exporter.quantize(exact, temporary, images)
+        loss = measure(model, exporter, temporary, data, size)
+        check(loss, model.classes, tolerance)
+        facts = proved.model_dump(include={"least", "fixed", "parity"})
+        description = describe(model, precision="int8", loss=loss, **facts)
+        exporter.stamp(temporary, description.model_dump_json())
+    return description
+
+
+def measure(
+    model: Model, exporter: Exporter, path: Path, data: Data, size: Size | None = None
+) -> Loss:
+    """Evaluate the model and its int8 file on the same photos.
+
+    Raises:
+        DataError: the data has other classes than the model, or no labelled pixel.
+    """
+    quantized = Exported(path, exporter.open(path).run, describe(model, fixed=size))
+    before, after = Confusion(len(model.classes)), Confusion(len(model.classes))
+    same = pixels = 0
+    for one, other in zip(score_each(model, data), score_each(quantized, data), strict=True):
+        before, after = before + one.confusion, after + other.confusion
+        assert one.answer and other.answer
+        agree = one.answer.labels == other.answer.labels
+        same, pixels = same + int(agree.sum()), pixels + agree.size
+    if not before.pixels.any():
+        raise DataError(f"{data.source} has no labelled pixel to measure the loss by int8 on")
+    return Loss(
+        data=f"{data.source} ({data.split or 'all'})",
+        images=len(data),
+        before=_shares(before),
+        after=_shares(after),
+        mean_before=before.mean_iu,
+        mean_after=after.mean_iu,
+        agreement=same / pixels,
+    )
+
+
+def check(loss: Loss, classes: Sequence[str], tolerance: float) -> None:
+    """Refuse what costs too much.
+
+    Raises:
+        ExportError: mean IU fell by more than `tolerance` points.
+    """
+    fall = 100 * (loss.mean_before - loss.mean_after)
+    if fall <= tolerance:
+        return
+    rows = zip(classes, loss.before, loss.after, strict=True)
+    falls = [(a - b, name, a, b) for name, a, b in rows if a is not None and b is not None]
+    worst = [f"{name} {percent(a)} to {percent(b)}" for _, name, a, b in sorted(falls)[:-4:-1]]
+    raise ExportError(
+        f"int8 costs {fall:.2f} points of mean IU on {loss.data} ({percent(loss.mean_before)} to "
+        f"{percent(loss.mean_after)}; most of all {', '.join(worst)}); at most {tolerance:g} may "
+        "be lost: no file was written; give more or other photos, a larger --tolerance, or export "
+        "without --int8"
+    )
+
+
+def spread(count: int, most: int) -> list[int]:
+    """At most `most` of the indices 0 ... count - 1, evenly spread."""
+    return sorted({round(index) for index in np.linspace(0, count - 1, min(count, most))})
+
+
+def _shares(confusion: Confusion) -> tuple[float | None, ...]:
+    return tuple(None if np.isnan(share) else float(share) for share in confusion.iu)

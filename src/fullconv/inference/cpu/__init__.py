@@ -1,0 +1,1 @@
+"""Prepare networks for fast inference on CPUs."""

@@ -1,0 +1,131 @@
+"""Convolutions whose weights are laid out once for this CPU, each computed the way that suits it.
+
+Batch norm is folded into the weights and ReLU is computed on the way; maps are channels_last. Which
+way a layer goes is a rule of its shape, so that its numbers do not depend on how busy the machine
+was.
+"""
+
+import math
+from collections.abc import Iterator
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from fullconv.inference.cpu.fuse_bn import fused
+from fullconv.inference.cpu.winograd import TAPS, Winograd
+from fullconv.networks.layers import Chain
+from fullconv.networks.padding.regions import Prepared, Window
+
+# Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
+# benchmarks/beyond_direct.py.
+MANY = 128 * 256
+LARGE = 5  # rows of a kernel from which its windows are better laid side by side
+
+
+def packed(chain: Chain) -> Iterator[tuple[str, nn.Module]]:
+    """The chain's layers; what follows a convolution is put into it, under the name of its last."""
+    layers = list(chain.named_children())
+    while layers:
+        name, layer = layers.pop(0)
+        if type(layer) is not nn.Conv2d:
+            yield name, layer
+            continue
+        followers: dict[type, nn.Module] = {}
+        for kind in (nn.BatchNorm2d, nn.ReLU, nn.Dropout):
+            if layers and type(layers[0][1]) is kind:
+                name, followers[kind] = layers.pop(0)
+        yield name, _convolution(layer, followers.get(nn.BatchNorm2d), nn.ReLU in followers)
+
+
+class Direct(Prepared):
+    """A convolution, and ReLU with it, of weights laid out for oneDNN."""
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        self.strides, self.dilation, self.groups = (
+            list(conv.stride),
+            list(conv.dilation),
+            conv.groups,
+        )
+        self.bias, self.relu = bias, "relu" if relu else "none"
+        layout = [0, 0], self.strides, self.dilation, self.groups
+        self.packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *layout)
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        y: Tensor = torch.ops.mkldnn._convolution_pointwise(
+            x,
+            self.packed,
+            self.bias,
+            [padding] * 2,
+            self.strides,
+            self.dilation,
+            self.groups,
+            self.relu,
+            [],
+            "",
+        )
+        return y
+
+
+class Product(Prepared):
+    """A convolution, and ReLU with it, as one product of matrices.
+
+    One of 1 x 1 goes over the pixels as they lie; a large one, such as fc6, over the map's windows
+    laid side by side, which are few numbers beside its weights. A matrix has one layout for any
+    number of pixels. A convolution's depends on the map's size on some processors, and oneDNN lays
+    weights of another layout out anew, each time: fc6 took seconds on an AMD EPYC.
+    """
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        self.bias, self.relu = bias, "relu" if relu else "none"
+        matrix = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
+        self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous())
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        x = F.pad(x, [padding] * 4) if padding else x
+        size, stride = self.window.size, self.window.stride
+        windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
+        batch, height, width = windows.shape[:3]
+        rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch * height * width, -1)
+        y: Tensor = torch.ops.mkldnn._linear_pointwise(
+            rows, self.packed, self.bias, self.relu, [], ""
+        )
+        return y.view(batch, height, width, -1).permute(0, 3, 1, 2)
+
+
+class Tiled(Prepared):
+    """A 3 x 3 convolution, and ReLU with it, by Winograd's way."""
+
+    def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
+        super().__init__()
+        self.window, self.weights = Window.of(conv), weight.numel()
+        self.convolution = Winograd(weight, bias, relu)
+
+    def padded(self, x: Tensor, padding: int) -> Tensor:
+        """Its output with this padding instead of the window's."""
+        y: Tensor = self.convolution(F.pad(x, [padding] * 4) if padding else x)
+        return y
+
+
+def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Module:
+    weight, bias = conv.weight, conv.bias
+    if isinstance(norm, nn.BatchNorm2d):
+        weight, bias = fused(conv, norm)
+    weight = weight.detach()
+    bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
+    window = Window.of(conv)
+    kind: type[Direct | Tiled | Product] = Direct
+    if conv.groups == 1 and window.size == 1:
+        kind = Product
+    elif conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
+        if (window.size, window.stride) == (TAPS, 1):
+            kind = Tiled
+        elif window.size >= LARGE:
+            kind = Product
+    return kind(conv, weight, bias, relu)

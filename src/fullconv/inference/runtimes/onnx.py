@@ -1,0 +1,41 @@
+"""Run .onnx files with ONNX Runtime."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from fullconv.errors import WeightsError, need
+from fullconv.inference.runtimes import INPUT, KEY, OUTPUT, Opened, first_line
+
+
+def open_onnx(path: Path) -> Opened:
+    """Get ONNX Runtime ready to run a file, with as many threads as PyTorch has.
+
+    Raises:
+        MissingExtraError: ONNX Runtime is not installed.
+        WeightsError: it cannot run the file.
+    """
+    need(("onnxruntime",), "onnx", "an .onnx model")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    if not path.is_file():
+        raise WeightsError(f"{path}: there is no such model file")
+    try:
+        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its exceptions have no common ancestor but this
+        raise WeightsError(f"{path}: ONNX Runtime cannot run it: {first_line(error)}") from error
+    if [one.name for one in session.get_inputs()] != [INPUT]:
+        raise WeightsError(
+            f"{path}: its input is not {INPUT!r}; `fullconv export` did not write it"
+        )
+
+    def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
+        scores: np.ndarray = session.run([OUTPUT], {INPUT: image})[0]
+        return scores
+
+    return Opened(run, session.get_modelmeta().custom_metadata_map.get(KEY))

@@ -1,0 +1,1 @@
+"""Line-buffered execution of a network, a few rows at a time."""

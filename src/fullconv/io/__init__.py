@@ -1,0 +1,1 @@
+"""Files in and out: atomic writes, locks, images, rasters, video, text."""

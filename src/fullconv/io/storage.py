@@ -1,0 +1,216 @@
+"""Where files lie: a folder of this machine, or a URL (s3://, gs://, ...) that fsspec knows."""
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from time import sleep
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
+from fullconv.io.atomic import write_bytes
+
+MAX_BYTES = 2**30
+"""The largest file that is fetched from a URL."""
+
+ATTEMPTS = 3
+PAUSE = 0.5  # seconds before the second attempt, twice as long before the third
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A place on this machine. Names are below it, with slashes."""
+
+    root: Path
+
+    def __str__(self) -> str:
+        return str(self.root)
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put a file, whole or not at all."""
+        write_bytes(self.root / name, content)
+
+    def read(self, name: str) -> bytes | None:
+        """A file's bytes; None where there is none."""
+        try:
+            return (self.root / name).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def names(self, folder: str = "") -> set[str]:
+        """The files directly in `folder`."""
+        with suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
+            return {entry.name for entry in entries if entry.is_file()}
+        return set()
+
+    def remove(self, name: str) -> None:
+        """Remove a file if it is there."""
+        (self.root / name).unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A place behind a URL. An object of a store appears whole by the store's own promise."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    def write(self, name: str, content: bytes) -> None:
+        """Put an object."""
+        url = f"{self.url}/{name}"
+        try:
+            _patiently(lambda: self._system.pipe_file(self._path(name), content))
+        except OSError as error:
+            raise OutputError(f"{url} could not be written: {_reason(error)}") from error
+
+    def read(self, name: str) -> bytes | None:
+        """An object's bytes; None where there is none."""
+        try:
+            return _patiently(lambda: bytes(self._system.cat_file(self._path(name))))
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError(f"{self.url}/{name} could not be read: {_reason(error)}") from error
+
+    def names(self, folder: str = "") -> set[str]:
+        """The objects directly in `folder`."""
+        self._system.invalidate_cache()
+        try:
+            found = _patiently(lambda: self._system.ls(self._path(folder), detail=True))
+        except FileNotFoundError:
+            return set()
+        except OSError as error:
+            raise OutputError(f"{self.url} could not be listed: {_reason(error)}") from error
+        return {entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "file"}
+
+    def remove(self, name: str) -> None:
+        """Remove an object if it is there."""
+        with suppress(FileNotFoundError):
+            self._system.rm_file(self._path(name))
+
+    @cached_property
+    def _system(self) -> Any:
+        return _system(self.url)[0]
+
+    @cached_property
+    def _root(self) -> str:
+        return str(_system(self.url)[1]).rstrip("/")
+
+    def _path(self, name: str) -> str:
+        return f"{self._root}/{name}".rstrip("/")
+
+
+Place = Folder | Store
+"""Where answers go."""
+
+
+def place(where: str | Path) -> Place:
+    """The place that a path or a URL means; file:// is a folder like any other.
+
+    Raises:
+        ConfigError: a kind of URL that nobody knows.
+        MissingExtraError: a package that this kind of URL needs is not installed.
+    """
+    if not is_url(str(where)):
+        return Folder(Path(where))
+    own = local_path(str(where))
+    if own is not None:
+        return Folder(own)
+    store = Store(str(where).rstrip("/"))
+    store._system  # noqa: B018 - a wrong URL is told now, not after an hour
+    return store
+
+
+def is_url(text: str) -> bool:
+    """Whether this is written like a URL: scheme://..."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
+
+
+def local_path(where: str) -> Path | None:
+    """The path that a file:// URL, or a plain path, means; None for other URLs."""
+    if not is_url(where):
+        return Path(where)
+    parts = urlsplit(where)
+    return Path(url2pathname(parts.path)) if parts.scheme.lower() == "file" else None
+
+
+def fetch(url: str) -> bytes:
+    """The content behind a URL.
+
+    Raises:
+        ImageError: it cannot be had, or is larger than `MAX_BYTES`.
+    """
+    system, path = _system(url)
+    try:
+        size = _patiently(lambda: system.size(path))
+        if size is not None and size > MAX_BYTES:
+            raise ImageError(
+                f"{url}: {size / 2**20:,.0f} MiB, more than the limit of "
+                f"{MAX_BYTES // 2**20:,} MiB; copy it here and give its path"
+            )
+        return _patiently(lambda: bytes(system.cat_file(path)))
+    except FileNotFoundError as error:
+        raise ImageError(f"{url}: there is no such file") from error
+    except OSError as error:
+        raise ImageError(f"{url}: cannot be read ({_reason(error)})") from error
+
+
+def found(url: str) -> Iterator[str]:
+    """The files that a URL means: itself, what matches its wildcards, or all below a folder."""
+    system, path = _system(url)
+    try:
+        if any(sign in path for sign in "*?["):
+            names = system.glob(path)
+        elif system.isdir(path):
+            names = system.find(path)
+        else:
+            names = [path] if system.exists(path) else []
+    except OSError as error:
+        raise ImageError(f"{url}: cannot be listed ({_reason(error)})") from error
+    for name in sorted(names):
+        yield str(system.unstrip_protocol(name))
+
+
+def _system(url: str) -> tuple[Any, str]:
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingExtraError("fsspec", "storage", f"reading and writing {url}") from error
+    scheme = url.partition("://")[0]
+    try:
+        system, path = fsspec.core.url_to_fs(url)
+    except ImportError as error:
+        # fsspec's own sentence names the package: "Install s3fs to access S3".
+        raise ConfigError(
+            f"{url}: {scheme}:// needs a package that is not installed: {error}"
+        ) from error
+    except ValueError as error:
+        raise ConfigError(
+            f"{url}: {error}; expected a path, or a URL such as s3://bucket/folder"
+        ) from error
+    return system, str(path)
+
+
+def _patiently(action: Callable[[], Result]) -> Result:
+    """Do it, again after a pause where a store fails for the moment."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return action()
+        except (FileNotFoundError, PermissionError, ImageError):
+            raise
+        except OSError:
+            sleep(PAUSE * 2**attempt)
+    return action()
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error) or type(error).__name__

@@ -1,0 +1,118 @@
+"""Text, YAML, JSON and XML files, with errors that name the line."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any, TypeVar
+from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
+
+import yaml
+
+from fullconv.errors import DataError
+
+Kind = TypeVar("Kind")
+
+
+def text_of(path: Path) -> str:
+    """The text of a file.
+
+    Raises:
+        DataError: it cannot be opened, or is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's mapping.
+
+    Raises:
+        DataError: it is no YAML, or not a mapping.
+    """
+    try:
+        content = yaml.safe_load(text_of(path))
+    except yaml.YAMLError as error:
+        raise DataError(f"{path}: not readable as YAML ({_where(error)}); correct it") from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected keys such as train, val and names")
+    return {str(key): value for key, value in content.items()}
+
+
+def _where(error: yaml.YAMLError) -> str:
+    """What a YAML error says, in one line."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+    return f"{problem or ' '.join(str(error).split())}{place}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON file that holds an object.
+
+    Raises:
+        DataError: it is not readable as JSON, or holds something else.
+    """
+    try:
+        content = json.loads(text_of(path))
+    except RecursionError as error:
+        raise DataError(f"{path}: JSON that is nested too deep to be annotations") from error
+    except json.JSONDecodeError as error:
+        raise DataError(
+            f"{path}: broken JSON ({error.msg} in line {error.lineno}, column {error.colno}); "
+            "export it again"
+        ) from error
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: JSON without an object in braces; expected annotations")
+    return content
+
+
+def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
+    """The entry of a JSON object that must be there and of one type.
+
+    Raises:
+        DataError: it is not.
+    """
+    value = record.get(key) if isinstance(record, dict) else None
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        found = "missing" if value is None else f"{str(value)[:40]!r}"
+        raise DataError(f"{where}: {key!r} is {found}; expected {_KINDS[kind]}")
+    return value
+
+
+_KINDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+
+MOST_BYTES = 256 * 2**20  # of one file, whose tree takes some ten times as much memory
+
+# Entities can grow a small file to gigabytes, or read other files.
+_FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
+
+
+def read_xml(path: Path) -> Element:
+    """The root element of an XML file without a document type and entities.
+
+    Raises:
+        DataError: it is missing, too large, broken, or defines a document type or entities.
+    """
+    if not path.is_file():
+        raise DataError(f"{path}: there is no such file; expected the export of the labelling tool")
+    if path.stat().st_size > MOST_BYTES:
+        raise DataError(
+            f"{path}: {path.stat().st_size / 2**20:.0f} MiB; at most {MOST_BYTES // 2**20} are "
+            "read: export the annotations in parts"
+        )
+    text = text_of(path)  # as text, so that no other encoding hides what is looked for
+    if _FORBIDDEN.search(text):
+        raise DataError(
+            f"{path}: it defines a document type or entities, which can be an attack and which "
+            "no labelling tool writes; export the annotations again"
+        )
+    try:
+        return ElementTree.fromstring(text)
+    except ElementTree.ParseError as error:
+        raise DataError(f"{path}: broken XML ({error}); export the annotations again") from error

@@ -1,0 +1,254 @@
+"""Frames out of a video file, and into one: the only file that knows PyAV.
+
+Frames keep their times, so that a variable frame rate stays one, and are turned as the file says:
+a telephone held upright stores them lying. Sound is neither read nor written.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
+from fullconv.io.atomic import replacing
+
+if TYPE_CHECKING:
+    from av.container import InputContainer, OutputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+
+Frame = UInt8[np.ndarray, "H W 3"]
+
+SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+# How files begin that hold moving pictures: where in the file, and what.
+_BEGINNINGS = (
+    (4, b"ftyp"),  # MP4, QuickTime
+    (4, b"moov"),  # the same without its first part, or with what is large before
+    (4, b"mdat"),
+    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
+    (8, b"AVI "),
+    (0, b"\x00\x00\x01\xba"),  # MPEG
+    (0, b"\x30\x26\xb2\x75"),  # WMV
+)
+# What MP4's container also holds: photos (HEIC, AVIF) and music.
+_OTHERS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"M4A ", b"M4B ")
+_PACKET = 188  # bytes of MPEG's transport stream, each of which begins with this
+_SYNC = 0x47
+# The only containers ever opened; playlists, which name other files, are none of them.
+_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
+_ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this PyAV was built with
+_TICKS = 90_000  # a second: frames of the usual rates, and milliseconds, are whole numbers of these
+_BT709 = 1  # in ffmpeg's lists of colour spaces, primaries and transfer functions
+_LIMITED = 1  # in its list of ranges: 16 to 235
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a video's header says.
+
+    Attributes:
+        frames: how many; an estimate from length and rate where the header has no count; None
+            where it has neither.
+        rate: frames a second, on average.
+        seconds: its length, or None.
+        sound: whether it has any.
+    """
+
+    frames: int | None
+    rate: float
+    seconds: float | None
+    sound: bool
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file begins as videos do. No photo does, no music, and no program (".ts") either.
+
+    Of a file that cannot be opened, its name tells.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(_PACKET + 1)
+    except OSError:
+        return path.suffix.lower() in SUFFIXES
+    if head[4:8] == b"ftyp" and head[8:12] in _OTHERS:
+        return False
+    stream = len(head) > _PACKET and head[0] == head[_PACKET] == _SYNC
+    return stream or any(head[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
+
+
+def read_facts(path: Path) -> Facts:
+    """What the video at `path` is, without decoding it.
+
+    Raises:
+        ImageError: it is no video.
+        MissingExtraError: PyAV is not installed.
+    """
+    with _opened(path) as container:
+        stream = _pictures(container, path)
+        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        length = container.duration
+        seconds = length / 1_000_000 if length and length > 0 else None  # ffmpeg's microseconds
+        frames = stream.frames or (round(seconds * rate) if seconds else None)
+        return Facts(frames, float(rate), seconds, bool(container.streams.audio))
+
+
+def read_frames(path: Path) -> Iterator[tuple[Fraction, Frame]]:
+    """Each frame of a video: its time since the first in seconds, and its picture, upright.
+
+    Raises:
+        ImageError: it is no video, is damaged, or changes its size.
+        MissingExtraError: PyAV is not installed.
+    """
+    first, size = Fraction(0), None
+    with _opened(path) as container:
+        stream = _pictures(container, path)
+        for number, frame in enumerate(_decoded(container, stream, path), 1):
+            moment = _moment(frame, number, stream)
+            image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
+            first, size = (moment, image.shape) if size is None else (first, size)
+            if image.shape != size:
+                raise ImageError(
+                    f"{path}: frame {number} has {image.shape[0]} x {image.shape[1]} pixels "
+                    f"(height x width), frame 1 has {size[0]} x {size[1]}; expected one size: "
+                    "convert the video first"
+                )
+            yield moment - first, np.ascontiguousarray(image, np.uint8)
+    if size is None:
+        raise ImageError(f"{path}: a video without a single whole frame; is it cut short?")
+
+
+@contextmanager
+def recording(path: Path, rate: float) -> Iterator[Callable[[Fraction, Frame], None]]:
+    """Give what adds a picture, at its time in seconds, to a new video.
+
+    The video, H.264 in an .mp4 file, appears whole or not at all. All pictures have the first
+    one's size; where a side is odd, the last row or column comes twice, as the format asks for.
+
+    Args:
+        path: of the new video.
+        rate: frames a second, for the length of the last one and for players' display.
+
+    Raises:
+        ConfigError: the name does not end in .mp4.
+        OutputError: it cannot be written.
+        MissingExtraError: PyAV is not installed.
+    """
+    if path.suffix.lower() != ".mp4":
+        raise ConfigError(f"{path}: videos are written as .mp4; give it a name that ends so")
+    av = _pyav()
+    with replacing(path) as temporary:
+        try:
+            with av.open(str(temporary), "w", "mp4", {"movflags": "faststart"}) as container:
+                recorder = _Recorder(container, Fraction(rate).limit_denominator(1001))
+                yield recorder.add
+                recorder.finish()
+        except av.FFmpegError as error:
+            raise OutputError(f"{path} could not be written: {error.strerror}") from error
+
+
+def _pyav() -> ModuleType:
+    try:
+        import av
+    except ImportError as error:
+        raise MissingExtraError("av", "video", "a video") from error
+    return av
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator["InputContainer"]:
+    av = _pyav()
+    if not path.is_file():
+        raise ImageError(f"{path}: there is no such video")
+    limits = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
+    try:
+        container = av.open(str(path.absolute()), options=limits, metadata_errors="replace")
+    except av.FFmpegError as error:
+        raise ImageError(
+            f"{path}: no video that can be read, or its beginning is damaged; expected one of "
+            f"{', '.join(SUFFIXES)}"
+        ) from error
+    with container:
+        yield container
+
+
+def _pictures(container: "InputContainer", path: Path) -> "VideoStream":
+    stream = container.streams.best("video")
+    if stream is None:
+        raise ImageError(f"{path}: holds no moving pictures, only sound; expected a video")
+    return cast("VideoStream", stream)
+
+
+def _decoded(
+    container: "InputContainer", stream: "VideoStream", path: Path
+) -> Iterator["VideoFrame"]:
+    number = 0
+    try:
+        for number, frame in enumerate(container.decode(stream), 1):
+            if frame.is_corrupt:
+                raise ImageError(_damaged(path, number))
+            yield frame
+    except _pyav().FFmpegError as error:
+        raise ImageError(_damaged(path, number + 1)) from error
+
+
+def _damaged(path: Path, number: int) -> str:
+    return (
+        f"{path}: frame {number} is damaged or cut short; expected a whole video: copy it again "
+        "from where it came from, or convert it to skip what is damaged"
+    )
+
+
+def _moment(frame: "VideoFrame", number: int, stream: "VideoStream") -> Fraction:
+    if frame.pts is None or frame.time_base is None:  # a stream without times, as raw recordings
+        return (number - 1) / (stream.average_rate or Fraction(25))
+    return frame.pts * frame.time_base
+
+
+class _Recorder:
+    """Encodes pictures of one size, which the first one sets."""
+
+    def __init__(self, container: "OutputContainer", rate: Fraction) -> None:
+        self._container = container
+        self._rate = rate
+        self._stream: VideoStream | None = None
+        self._last = -1
+
+    def add(self, moment: Fraction, picture: Frame) -> None:
+        # H.264 with colours at half size needs even sides.
+        odd = [(0, side % 2) for side in picture.shape[:2]]
+        even = np.pad(picture, (*odd, (0, 0)), mode="edge")
+        self._stream = self._stream or self._begun(even.shape)
+        frame = (
+            _pyav()
+            .VideoFrame.from_ndarray(even, "rgb24")
+            .reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED)
+        )
+        # Broken recordings give two frames one time, which no encoder takes.
+        self._last = max(self._last + 1, round(moment * _TICKS))
+        frame.pts, frame.time_base = self._last, Fraction(1, _TICKS)
+        frame.duration = round(_TICKS / self._rate)
+        self._container.mux(self._stream.encode(frame))
+
+    def finish(self) -> None:
+        if self._stream is not None:
+            self._container.mux(self._stream.encode(None))
+
+    def _begun(self, shape: tuple[int, ...]) -> "VideoStream":
+        codec = next(name for name in _ENCODERS if name in _pyav().codecs_available)
+        # With its "mbtree", x264 165 gives other bytes each time: it reads memory never written.
+        x264 = {"crf": "20", "preset": "veryfast", "x264-params": "mbtree=0"}
+        quality = x264 if codec == "libx264" else {"b": "8000000"}
+        stream = cast("VideoStream", self._container.add_stream(codec, self._rate, quality))
+        stream.height, stream.width, stream.pix_fmt = shape[0], shape[1], "yuv420p"
+        context = stream.codec_context
+        context.time_base = Fraction(1, _TICKS)
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = _LIMITED
+        return stream

@@ -1,0 +1,1 @@
+"""Networks: geometry, layers, backbones, and the FCN itself."""

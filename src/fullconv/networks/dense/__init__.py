@@ -1,0 +1,1 @@
+"""Turn a classifier into a dense network (paper, section 3.1)."""

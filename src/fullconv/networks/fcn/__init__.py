@@ -1,0 +1,20 @@
+"""The fully convolutional network (`network`), and how one is made by its name (`creating`)."""
+
+from fullconv.networks.fcn.create import (
+    IMAGENET_MEAN,
+    IMAGENET_STD,
+    build,
+    create_model,
+    parse_name,
+)
+from fullconv.networks.fcn.network import FCN, Quick
+
+__all__ = [
+    "FCN",
+    "IMAGENET_MEAN",
+    "IMAGENET_STD",
+    "Quick",
+    "build",
+    "create_model",
+    "parse_name",
+]

@@ -1,0 +1,211 @@
+"""The fully convolutional network: a dense classifier, its layers' scores fused at any stride.
+
+FCN-32s, -16s, -8s and -4s (paper, section 4) are one class with 0, 1, 2 and 3 skips.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
+from fullconv.errors import ConfigError
+from fullconv.networks.fcn.unpooling import Mirror
+from fullconv.networks.fcn.upsampling import Fusion, planned
+from fullconv.networks.layers import Backbone, Chain, Context, Normalise, Sides, Stretch, Tap, crop
+from fullconv.networks.padding import sparse as frame
+
+
+class Quick(Protocol):
+    """What `optimizing` puts in the place of a backbone for answers."""
+
+    def fits(self, x: Tensor, names: Iterable[str]) -> bool:
+        """Whether it can answer for the backbone now."""
+
+    def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        """See `Backbone`."""
+
+
+class FCN(nn.Module):
+    """RGB image in [0, 255] -> score of every class at every pixel, for any size from 1 x 1.
+
+    Args:
+        backbone: a dense classifier without its scores (`convolutionalize`, `headless`).
+        classes: how many scores a pixel gets.
+        skips: features to fuse, coarse to fine; () is FCN-32s, ("pool4", "pool3") FCN-8s.
+        skip_scales: feature -> factor before its score layer ("at once": 0.01 and 0.0001).
+        learn_upsampling: train the upsampling (the course) or keep it bilinear (the paper).
+        upsampling: see `create_model`.
+        fusing: likewise.
+        context: likewise.
+        skip_context: likewise.
+
+    Raises:
+        GeometryError: the features' pixels cannot be lined up by whole crops.
+        ConfigError: the backbone cannot be run backwards for un-pooling, or there is nothing to
+            learn in the upsampling.
+    """
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        classes: int,
+        skips: Sequence[str] = (),
+        skip_scales: Mapping[str, float] | None = None,
+        learn_upsampling: bool = False,
+        upsampling: Upsampling = "transposed",
+        fusing: Fusing = "cascade",
+        context: int | None = None,
+        skip_context: int | None = None,
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.classes = classes
+        self.skips = tuple(skips)
+        self.skip_scales = dict(skip_scales or {})
+        self.upsampling, self.fusing = upsampling, fusing
+        self.architecture: Architecture | None = None  # set where it was built by name
+        self.fusions: tuple[Fusion, ...] = ()
+        self.mirror: Mirror | None = None
+        self.final, self.offset = "", 0
+        self.quick: Quick | None = None  # see `optimizing`
+        self.short_cut = True  # see `frame`; False computes all of the padding, to the same result
+        _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
+        self.top: str = self._backbone.top
+        self._add_contexts(context, skip_context)
+        taps = self.taps()
+        if upsampling == "unpooling":
+            self.mirror = Mirror(backbone, taps[self.top].width, self.skips)
+        self._add_scores(taps)
+        if upsampling != "unpooling":
+            settings = (upsampling, fusing, classes, learn_upsampling)
+            plan = planned(*settings, taps, self.top, self.skips)
+            self.fusions, self.final, self.offset = plan.fusions, plan.final, plan.offset
+            for name, layer in plan.layers.items():
+                self.add_module(name, layer)
+        self.normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+        for score in self.score_layers():
+            nn.init.zeros_(score.weight)
+            nn.init.zeros_(score.bias)  # type: ignore[arg-type]
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+        """Scores before softmax, one map a class, of the image's size."""
+        pooled = self.mirror.inputs.values() if self.mirror else ()
+        names = (*self.skips, self.top, *pooled)
+        features = self._features(self.normalise(image), names)
+        skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
+        if self.mirror:
+            backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
+            return backwards
+        score: Tensor = self.score_fr(self._in_context("fr", features[self.top]))
+        return self._fused(score, skips, image.shape[-2:])
+
+    def taps(self) -> dict[str, Tap]:
+        """Width and receptive field of each feature, of the scored ones with their context."""
+        found = self._backbone.taps()
+        for feature, place in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
+            layer = self._modules.get(f"context_{place}")
+            if isinstance(layer, Context):
+                found[feature] = layer.after(found[feature])
+        return found
+
+    def score_layers(self) -> Iterator[nn.Conv2d]:
+        """The layers that turn features into scores, coarse to fine."""
+        yield self.score_fr
+        for skip in self.skips:
+            layer = self.get_submodule(f"score_{skip}")
+            assert isinstance(layer, nn.Conv2d)
+            yield layer
+
+    def offsets(self) -> tuple[int, ...]:
+        """The crops, coarse to fine: 5, 9, 31 for the paper's FCN-8s."""
+        return (*(f.skip_offset or f.score_offset for f in self.fusions), self.offset)
+
+    @property
+    def normalisation(self) -> Normalisation:
+        """What the first convolution expects of an image."""
+        return self._normalisation
+
+    @normalisation.setter
+    def normalisation(self, wanted: Normalisation) -> None:
+        self._normalisation = wanted
+        device = self.score_fr.weight.device
+        with torch.device("cpu" if device.type == "meta" else device):
+            self.normalise = Normalise(wanted.mean, wanted.std, wanted.order)
+
+    @property
+    def _backbone(self) -> Backbone:
+        return self.backbone  # type: ignore[return-value]
+
+    def _features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
+        if self.quick is not None and self.quick.fits(x, names):
+            return self.quick.features(x, names)
+        if self.short_cut and isinstance(self.backbone, Chain):
+            return frame.features(self.backbone, x, names)
+        return self._backbone.features(x, names)
+
+    def _fused(self, score: Tensor, skips: Mapping[str, Tensor], size: Sides) -> Tensor:
+        """The scores of all strides as one, of the image's size."""
+        summands = []  # scores that already have the image's size
+        for fusion in self.fusions:  # coarse to fine
+            skip = skips[fusion.skip]
+            if self.fusing == "sum":
+                enlarged = self._enlarge(fusion.upscore, score, size)
+                summands.append(crop(enlarged, fusion.score_offset, size, fusion.upscore))
+                score = skip
+            else:
+                score = self._fuse(fusion, score, skip)
+        summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
+        return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
+
+    def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
+        layer = self.get_submodule(name)
+        enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
+        return enlarged
+
+    def _add_contexts(self, context: int | None, skip_context: int | None) -> None:
+        taps = self._backbone.taps()
+        for feature, place, width in (
+            (self.top, "fr", context),
+            *((skip, skip, skip_context) for skip in self.skips),
+        ):
+            if width:
+                self.add_module(f"context_{place}", Context(taps[feature].width, width))
+
+    def _add_scores(self, taps: Mapping[str, Tap]) -> None:
+        wide = taps[self.top].width
+        self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, self.classes, 1)
+        for skip in self.skips:
+            wide = taps[skip].width
+            scores = wide if self.mirror else self.classes
+            self.add_module(f"score_{skip}", nn.Conv2d(wide, scores, 1))
+
+    def _in_context(self, place: str, feature: Tensor) -> Tensor:
+        layer = self._modules.get(f"context_{place}")
+        return feature if layer is None else layer(feature)
+
+    def _skip_score(self, skip: str, feature: Tensor) -> Tensor:
+        scale = self.skip_scales.get(skip)
+        feature = self._in_context(skip, feature)
+        score: Tensor = self.get_submodule(f"score_{skip}")(
+            feature if scale is None else feature * scale
+        )
+        return score
+
+    def _fuse(self, fusion: Fusion, score: Tensor, skip: Tensor) -> Tensor:
+        score = self._enlarge(fusion.upscore, score, skip.shape[-2:])
+        if fusion.skip_offset:  # the paper's padding: the skip reaches further than the score
+            return score + crop(skip, fusion.skip_offset, score.shape[-2:], fusion.skip)
+        return crop(score, fusion.score_offset, skip.shape[-2:], fusion.upscore) + skip
+
+
+def _check(upsampling: Upsampling, fusing: Fusing, learn_upsampling: bool, context: bool) -> None:
+    """Refuse settings that mean nothing together."""
+    if learn_upsampling and upsampling != "transposed":
+        raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
+    if fusing == "sum" and upsampling == "unpooling":
+        raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
+    if upsampling == "unpooling" and context:
+        raise ConfigError('context has no meaning with "unpooling", which scores no features')

@@ -1,0 +1,1 @@
+"""Follow receptive fields through any network."""

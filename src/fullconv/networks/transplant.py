@@ -1,0 +1,66 @@
+"""Copy a layer's weights into a layer of another shape."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fullconv.errors import WeightsError
+
+
+@dataclass(frozen=True)
+class Transplant:
+    """What became of each array and of each of the network's parameters, by name.
+
+    Attributes:
+        taken: copied as they were.
+        reshaped: copied into another shape with the same numbers (fc -> convolution).
+        missing: of the network, not among the arrays: left as initialised.
+        left_over: among the arrays, not in the network, or of another size there.
+    """
+
+    taken: tuple[str, ...]
+    reshaped: tuple[str, ...]
+    missing: tuple[str, ...]
+    left_over: tuple[str, ...]
+
+
+@torch.no_grad()
+def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
+    """Copy arrays into the network by name; a prefix `backbone.` on either side is ignored.
+
+    Raises:
+        WeightsError: an array that is not finite.
+    """
+    state = {bare(name): tensor for name, tensor in network.state_dict().items()}
+    taken: list[str] = []
+    reshaped: list[str] = []
+    left_over: list[str] = []
+    for name, array in arrays.items():
+        if array.is_floating_point() and not array.isfinite().all():
+            raise WeightsError(f"the array {name} holds numbers that are not finite; none was used")
+    for name, array in arrays.items():
+        target = state.get(bare(name))
+        if target is None or not _fits(array, target):
+            left_over.append(name)
+            continue
+        (taken if array.shape == target.shape else reshaped).append(name)
+        target.copy_(array.reshape(target.shape))
+    given = {bare(name) for name in (*taken, *reshaped)}
+    counters = ("num_batches_tracked",)
+    missing = [name for name in state if name not in given and not name.endswith(counters)]
+    return Transplant(tuple(taken), tuple(reshaped), tuple(missing), tuple(left_over))
+
+
+def bare(name: str) -> str:
+    """A parameter's name without the prefix that says it belongs to the backbone."""
+    return name.removeprefix("backbone.")
+
+
+def _fits(array: Tensor, target: Tensor) -> bool:
+    if array.shape == target.shape:
+        return True
+    # A matrix over flattened maps is the convolution over them, and the other way round.
+    flat = array.ndim == 2 or target.ndim == 2
+    return flat and array.numel() == target.numel() and array.shape[:1] == target.shape[:1]

@@ -1,0 +1,1 @@
+"""The run folder, its logs and its trackers."""

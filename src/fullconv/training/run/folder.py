@@ -1,0 +1,232 @@
+"""The folder of one run: runs/train/photos-001 and what lies in it."""
+
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from fullconv.config import read_yaml, to_yaml
+from fullconv.errors import ConfigError, OutputError
+from fullconv.evaluation.metrics import ClassRow
+from fullconv.io.atomic import write_text
+from fullconv.io.locks import hold, locked
+
+Row = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run's folder; every file in it appears whole or not at all."""
+
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        """All settings, resolved; `fullconv train --config` takes them back."""
+        return self.folder / "config.yaml"
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint: weights, optimiser, step."""
+        return self.folder / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """The model with the highest mean IU so far."""
+        return self.folder / "best.safetensors"
+
+    @property
+    def results(self) -> Path:
+        """One row an epoch."""
+        return self.folder / "results.csv"
+
+    @property
+    def per_class_history(self) -> Path:
+        """One row an evaluation: every class's intersection over union."""
+        return self.folder / "per_class_history.csv"
+
+    @property
+    def events(self) -> Path:
+        """What happened and when, a JSON object a line."""
+        return self.folder / "events.jsonl"
+
+    @property
+    def summary(self) -> Path:
+        """The final numbers; there once the run is finished."""
+        return self.folder / "summary.json"
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.summary.is_file()
+
+    def write_config(self, settings: Mapping[str, Any]) -> None:
+        """Write config.yaml."""
+        write_text(self.config, to_yaml(dict(settings)))
+
+    def read_config(self) -> dict[str, Any]:
+        """The settings in config.yaml."""
+        return read_yaml(self.config)
+
+    def read_results(self, until: float = float("inf")) -> list[dict[str, float]]:
+        """The rows of results.csv up to step `until`."""
+        if not self.results.is_file():
+            return []
+        with self.results.open(newline="", encoding="utf-8") as file:
+            rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
+        return [row for row in rows if row["step"] <= until]
+
+    def write_results(self, rows: Sequence[Row]) -> None:
+        """Write results.csv anew."""
+        write_text(self.results, as_csv(rows))
+
+    def write_class_history(self, classes: Sequence[str], rows: Sequence[ClassRow]) -> None:
+        """Write per_class_history.csv anew."""
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["epoch", "step", *map(_name, classes)])
+        writer.writerows([row.epoch, row.step, *map(_cell, row.iu)] for row in rows)
+        write_text(self.per_class_history, stream.getvalue())
+
+    def read_class_history(self, until: float = float("inf")) -> list[ClassRow]:
+        """The rows of per_class_history.csv up to step `until`."""
+        if not self.per_class_history.is_file():
+            return []
+        with self.per_class_history.open(newline="", encoding="utf-8") as file:
+            _, *lines = csv.reader(file)
+        rows = [
+            ClassRow(int(epoch), int(step), tuple(float(cell or "nan") for cell in iu))
+            for epoch, step, *iu in lines
+        ]
+        return [row for row in rows if row.step <= until]
+
+    def write_summary(self, numbers: Mapping[str, Any]) -> None:
+        """Write the final numbers, which marks the run as finished."""
+        write_text(self.summary, json.dumps(dict(numbers), indent=2, ensure_ascii=False) + "\n")
+
+    def hold(self) -> None:
+        """Keep other processes from working in this folder until this one ends.
+
+        Raises:
+            ConfigError: one does already.
+        """
+        if not hold(self.folder):
+            raise ConfigError(
+                f"another process is training in {self.folder}; wait until it is done, or stop it "
+                "first (Ctrl-C, or SIGTERM to it): it saves all there is"
+            )
+
+    def clean(self) -> None:
+        """Remove what a killed process left half-written."""
+        for pattern in (".*.tmp", ".tmp*"):  # ours, and those of safetensors
+            for orphan in self.folder.glob(pattern):
+                orphan.unlink(missing_ok=True)
+
+
+def create(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None = None) -> Run:
+    """A new folder OUT/VERB/NAME-001, the first number that is free; `latest` points to it.
+
+    With settings it gets its config.yaml, and a folder that a kill left without one is taken.
+
+    Raises:
+        OutputError: the folder cannot be made.
+    """
+    parent = out / verb
+    safe = _safe(name)
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with locked(parent) as alone:
+            folder = _free(parent, safe, reuse=alone and settings is not None)
+            if settings is not None:
+                Run(folder).write_config(settings)
+            _point(parent / "latest", folder.name)
+    except OutputError:
+        raise
+    except OSError as error:
+        raise OutputError(
+            f"no run folder can be made in {parent}: {error.strerror}; choose another with --out"
+        ) from error
+    return Run(folder)
+
+
+def _free(parent: Path, name: str, reuse: bool) -> Path:
+    """A new folder, or one that is empty but for what a kill left half-written."""
+    found = {int(m[1]): p for p in parent.iterdir() if (m := _number(name).fullmatch(p.name))}
+    for _, folder in sorted(found.items() if reuse else ()):
+        if all(path.match(".*.tmp") for path in folder.iterdir()):
+            Run(folder).clean()
+            return folder
+    for number in count(max(found, default=0) + 1):
+        folder = parent / f"{name}-{number:03d}"
+        with suppress(FileExistsError):
+            folder.mkdir()
+            return folder
+    raise AssertionError("numbers do not end")
+
+
+def unfinished(out: Path, verb: str = "train", name: str | None = None) -> Run | None:
+    """The newest run under OUT/VERB, of this name, that was stopped before its end, or None."""
+    runs = [Run(path.parent) for path in (out / verb).glob("*/config.yaml")]
+    runs = [run for run in runs if not name or _number(_safe(name)).fullmatch(run.folder.name)]
+    runs = [run for run in runs if not run.finished and not run.folder.is_symlink()]
+    return max(runs, key=lambda run: run.config.stat().st_mtime_ns, default=None)
+
+
+def existing(folder: Path) -> Run:
+    """The run in a folder.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if not (folder / "config.yaml").is_file():
+        raise ConfigError(f"{folder} is no run folder: it has no config.yaml")
+    return Run(folder)
+
+
+def as_csv(rows: Sequence[Row]) -> str:
+    """Rows of numbers as CSV, all their keys as its header; nan and a lack are empty cells."""
+    stream = io.StringIO()
+    keys = dict.fromkeys(key for row in rows for key in row)
+    writer = csv.DictWriter(stream, list(keys), lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({key: _cell(value) for key, value in row.items()})
+    return stream.getvalue()
+
+
+def _cell(value: float) -> str:
+    if value != value:
+        return ""
+    return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.6g}"
+
+
+def _name(name: str) -> str:
+    # A spreadsheet would run such a name as a formula.
+    return "'" + name if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
+def _safe(name: str) -> str:
+    """A name as a folder has it."""
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
+
+
+def _number(name: str) -> re.Pattern[str]:
+    return re.compile(rf"{re.escape(name)}-(\d+)")
+
+
+def _point(link: Path, target: str) -> None:
+    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
+    for orphan in link.parent.glob(f".{link.name}.*.tmp"):
+        orphan.unlink(missing_ok=True)
+    try:
+        temporary.symlink_to(target, target_is_directory=True)
+        os.replace(temporary, link)
+    except OSError:  # a file system without links has no `latest`
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,61 @@
+"""TensorBoard: event files under tensorboard/ in the run folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fullconv.config import to_yaml
+from fullconv.errors import MissingExtraError
+from fullconv.training.run.trackers import Numbers, trackers
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+SETTINGS = "settings"  # the tag of their text
+
+
+@trackers.register("tensorboard")
+class TensorBoard:
+    """Event files that `tensorboard --logdir RUN` shows; a resumed run adds a file to them."""
+
+    _writer: "SummaryWriter"
+
+    def __init__(self) -> None:
+        try:
+            import tensorboard  # noqa: F401
+        except ImportError as error:
+            raise MissingExtraError("tensorboard", "tensorboard", "--track tensorboard") from error
+
+    def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
+        """See `Tracker`. The last step is read from the event files themselves."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        place = folder / "tensorboard"
+        known = place.is_dir()
+        held = last_step(place) if known else 0
+        self._writer = SummaryWriter(str(place))
+        if not known:
+            indented = to_yaml(dict(settings)).replace("\n", "\n    ")
+            self._writer.add_text(SETTINGS, f"    {indented}", 0)  # Markdown's form of code
+        return held
+
+    def log(self, step: int, numbers: Numbers) -> None:
+        """See `Tracker`."""
+        for name, value in numbers.items():
+            self._writer.add_scalar(name, value, step)
+        self._writer.flush()
+
+    def end(self, finished: bool) -> None:
+        """See `Tracker`."""
+        self._writer.close()
+
+
+def last_step(place: Path) -> int:
+    """The highest step in a folder of event files; a record cut short by a kill counts as none."""
+    from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+    from tensorboard.compat.proto.event_pb2 import Event
+
+    files = sorted(place.glob("*tfevents*"))
+    records = (record for file in files for record in RawEventFileLoader(str(file)).Load())
+    return max((int(Event.FromString(record).step) for record in records), default=0)

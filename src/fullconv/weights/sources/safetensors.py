@@ -1,0 +1,103 @@
+"""Safetensors: our own model files, and those of torchvision's VGG, timm and others."""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from fullconv.config import Normalisation
+from fullconv.errors import ConfigError, WeightsError
+from fullconv.networks.vgg_names import Order, Triple, paper_names
+from fullconv.weights.sources import Source, Weights, weights
+
+_OWN = "fullconv"
+NORMALISATION = "normalisation"
+"""The key under which a header holds mean, std and order as JSON."""
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?"
+
+
+def _recognises(head: bytes, path: Path) -> bool:
+    """Eight bytes of the header's length, then JSON; no header is as long as 2**40."""
+    return head[8:9] == b"{" and head[5:8] == b"\0\0\0"
+
+
+def read(path: Path) -> Weights:
+    """Read a safetensors file and what its header says about the input.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            said: dict[str, str] = file.metadata() or {}
+            names = [name for name in file.keys() if not name.startswith("optimizer.")]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, ValueError, OverflowError, MemoryError, OSError) as error:
+        raise WeightsError(
+            f"{path} looks like a safetensors file but cannot be read: {error}; "
+            "copy or download it again"
+        ) from error
+    arrays = {
+        name.removeprefix("backbone.") if _OWN in said else name: (
+            tensor.to(torch.float32) if tensor.is_floating_point() else tensor
+        ).numpy()
+        for name, tensor in tensors.items()
+    }
+    renamed = paper_names({name: array.shape for name, array in arrays.items()})
+    mean, std, order = _normalisation(said, path)
+    return Weights(
+        {renamed.get(name, name): array for name, array in arrays.items()},
+        "fullconv model" if _OWN in said else "safetensors",
+        mean=mean,
+        std=std,
+        order=order,
+        notes=tuple(f"{key}: {said[key][:200]}" for key in ("origin", "licence") if key in said),
+    )
+
+
+weights.register("safetensor")(Source("safetensors (.safetensors)", _recognises, read))
+
+
+def _normalisation(
+    said: Mapping[str, str], path: Path
+) -> tuple[Triple | None, Triple | None, Order | None]:
+    """As our models and `fullconv convert` write it (JSON), or in the words of others."""
+    if _OWN not in said and NORMALISATION not in said:
+        return _stated(said)
+    try:
+        values: Any = json.loads(said.get(_OWN) or said[NORMALISATION])
+        found = Normalisation.checked(**(values[NORMALISATION] if _OWN in said else values))
+    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
+        raise WeightsError(
+            f"{path}: its header says nothing usable about the normalisation ({error}); "
+            "save the model again"
+        ) from error
+    return found.mean, found.std, found.order
+
+
+def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Order | None]:
+    """Normalisation in words: three numbers under mean and std, or "(x-127)/128" under input."""
+    order = re.search(r"\b(RGB|BGR)\b", f"{said.get('mean', '')} {said.get('input', '')}")
+    channels: Order | None = None
+    if order:
+        channels = "rgb" if order[1] == "RGB" else "bgr"
+    mean, std = (_three(said.get(key, "")) for key in ("mean", "std"))
+    formula = re.search(rf"\(x\s*-\s*({_NUMBER})\)\s*/\s*({_NUMBER})", said.get("input", "")[:1000])
+    if formula and not mean:
+        mean = (float(formula[1]),) * 3
+        std = (float(formula[2]),) * 3
+    if mean and channels == "bgr":
+        mean, std = mean[::-1], std and std[::-1]
+    return (mean, std, channels) if mean and std else (None, None, channels)
+
+
+def _three(text: str) -> Triple | None:
+    """The three numbers in brackets, if they are said to be on a scale of 0..255."""
+    numbers = re.search(rf"\[({_NUMBER}), ({_NUMBER}), ({_NUMBER})\]", text[:1000])
+    if not numbers or "255" not in text:
+        return None
+    return float(numbers[1]), float(numbers[2]), float(numbers[3])

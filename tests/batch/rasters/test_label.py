@@ -1,0 +1,442 @@
+"""Rasters labelled part by part are what the network says of them whole."""
+
+import csv
+import json
+import os
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from earth import SIZE, field, read, whole, write
+from fullconv.batch.rasters import label as labelling
+from fullconv.batch.rasters.label import label_raster
+from fullconv.batch.rasters.outputs import Target
+from fullconv.batch.rasters.row_labels import Regional
+from fullconv.errors import ConfigError, DataError, ImageError, OutputError
+from fullconv.export.exported import open_model
+from fullconv.inference.planner import Plan
+from photos import write_model
+
+rasterio = pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
+# rasterio 1.4 multiplies as affine 3 no longer likes it.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return open_model(write_model(tmp_path_factory.mktemp("model") / "m.safetensors", seed=3))
+
+
+@pytest.fixture
+def strips(monkeypatch):
+    """Strips of 40 rows in bands of 100 columns, blocks of 32, as a large raster would get."""
+    planned = Plan("strips", True, (0, 0), 40, 100)
+    monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
+    monkeypatch.setattr(labelling, "BLOCK", 32)
+
+
+def answered(model, source, target, rows=64, **options):
+    """Label a raster; gives the progress."""
+    return list(label_raster(model, source, target, rows=rows, memory="1GiB", **options))
+
+
+def until_a_part_is_kept(progress, folder):
+    for _ in progress:
+        if (folder / ".o.tif.parts" / "000000.part").exists():
+            break
+    progress.close()
+
+
+def test_in_parts_as_whole(model, strips, tmp_path):
+    values = field()
+    source = write(tmp_path / "a.tif", values)
+    answered(model, source, tmp_path / "o.tif", bands=(4, 1, 2))
+    expected = whole(model, values[[3, 0, 1]])
+    assert len(np.unique(expected)) > 2
+    assert (read(tmp_path / "o.tif") == expected).all()
+
+
+def test_a_small_raster_at_once(model, tmp_path):
+    values = field(3)
+    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    assert (read(tmp_path / "o.tif") == whole(model, values)).all()
+
+
+@pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
+def test_without_data_is_void_and_black(model, tmp_path, kind):
+    values = field(4 if kind == "alpha" else 3)
+    valid = np.ones(SIZE, bool)
+    valid[20:100, 40:130] = valid[130:, 180:] = False
+    options = {}
+    if kind == "nodata":
+        values[:, ~valid] = 0
+        options = {"nodata": 0}
+    elif kind == "mask":
+        options = {"mask": valid}
+    else:
+        values[3] = np.where(valid, 255, 0)
+        options = {"colorinterp": ("red", "green", "blue", "alpha")}
+    source = write(tmp_path / "a.tif", values, **options)
+    answered(model, source, tmp_path / "o.tif", bands=(1, 2, 3))
+    assert (read(tmp_path / "o.tif") == whole(model, values[:3], valid)).all()
+
+
+def test_nan_is_no_data(model, tmp_path):
+    values = field(3).astype(np.float32)
+    values[1, 5:40, 7] = np.nan
+    valid = np.isfinite(values).all(0)
+    source = write(tmp_path / "a.tif", values)
+    answered(model, source, tmp_path / "o.tif", limits=(0, 255))
+    assert (read(tmp_path / "o.tif") == whole(model, np.nan_to_num(values), valid)).all()
+
+
+def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
+    values = field(3)
+    values[:, :80] = 0  # one part and more
+    values[:, :, :64] = values[:, :, 160:] = 0
+    asked, read_window = [], Regional._tensor
+    monkeypatch.setattr(
+        Regional, "_tensor", lambda self, window: asked.append(window) or read_window(self, window)
+    )
+    answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
+    assert (read(tmp_path / "o.tif") == whole(model, values, (values != 0).any(0))).all()
+    seen = sum(window.height * window.width for window in asked)
+    asked.clear()
+    answered(model, write(tmp_path / "b.tif", field(3)), tmp_path / "p.tif")
+    assert seen < 0.6 * sum(window.height * window.width for window in asked)
+
+
+def test_16_bits_are_stretched_as_was_said(model, tmp_path):
+    values = field(5, kind=np.uint16)
+    source = write(tmp_path / "a.tif", values)
+    answered(model, source, tmp_path / "o.tif", bands=(4, 1, 2), limits=(500, 3000))
+    shown = np.round(np.clip((values[[3, 0, 1]].astype(float) - 500) / 2500, 0, 1) * 255)
+    assert (read(tmp_path / "o.tif") == whole(model, shown)).all()
+    with rasterio.open(tmp_path / "o.tif") as file:
+        told = file.tags()["FULLCONV_PROTOCOL"]
+    assert "bands 4, 1, 2 as red, green, blue; 500 is black, 3000 white" in told
+
+
+PLACES = {
+    "north up": {},
+    "turned": {"transform": (3.0, 4.0, 4e5, 4.0, -3.0, 5.8e6)},
+    "degrees": {"crs": "EPSG:4326", "transform": (1e-4, 0, 7.0, 0, -1e-4, 50.0)},
+}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_answer_lies_where_the_raster_lies(model, tmp_path, place):
+    options = dict(PLACES[place])
+    if "transform" in options:
+        options["transform"] = rasterio.Affine(*options["transform"])
+    source = write(tmp_path / "a.tif", field(3), **options)
+    answered(model, source, tmp_path / "o.tif")
+    with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
+        assert one.crs == other.crs and one.transform == other.transform
+        assert one.shape == other.shape
+
+
+@pytest.mark.parametrize("point", [False, True])
+def test_ground_control_points_are_kept(model, tmp_path, point):
+    points = [
+        rasterio.control.GroundControlPoint(row, column, x, y)
+        for row, column, x, y in ((0, 0, 7.0, 50.0), (0, 189, 7.1, 50.1), (149, 3, 7.0, 49.9))
+    ]
+    source = write(tmp_path / "a.tif", field(3), place=False)
+    with rasterio.open(source, "r+") as file:
+        file.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
+        if point:
+            file.update_tags(AREA_OR_POINT="Point")
+    answered(model, source, tmp_path / "o.tif")
+    with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
+        found, expected = other.gcps, one.gcps
+    assert found[1] == expected[1] and len(found[0]) == 3
+    for a, b in zip(found[0], expected[0], strict=True):
+        assert (a.row, a.col, a.x, a.y) == (b.row, b.col, b.x, b.y)
+
+
+def test_no_place_is_fine(model, tmp_path):
+    answered(model, write(tmp_path / "a.tif", field(3), place=False), tmp_path / "o.tif")
+    with rasterio.open(tmp_path / "o.tif") as file:
+        assert file.crs is None and file.transform == rasterio.Affine.identity()
+
+
+def test_a_transform_without_a_reference_system_gets_none(model, tmp_path):
+    source = write(tmp_path / "a.tif", field(3), crs=None)
+    with rasterio.open(source, "r+") as file:
+        file.update_tags(AREA_OR_POINT="Point")
+    answered(model, source, tmp_path / "o.tif")
+    with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
+        assert one.tags()["AREA_OR_POINT"] == "Point"
+        assert other.transform == one.transform and bool(other.crs) == bool(one.crs)
+
+
+def test_the_file_is_cloud_optimised(model, tmp_path):
+    values = np.tile(field(3), (1, 8, 6))
+    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    with rasterio.open(tmp_path / "o.tif") as file:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2, 4] and file.block_shapes == [(512, 512)]
+        assert file.nodata == 255 and file.dtypes == ("uint8",)
+        colors = file.colormap(1)
+        assert [colors[label][:3] for label in range(4)] == list(model.palette)
+        tags = file.tags()
+        # All of the directories come before all of the pixels, the overviews' before the rest.
+        first = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
+        over = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1, ovr=0))
+        heads = [int(file.get_tag_item("IFD_OFFSET", "TIFF", bidx=1, ovr=o)) for o in (0, 1)]
+        assert max(heads) < over < first
+    assert json.loads(tags["FULLCONV_CLASSES"]) == list(model.classes)
+    assert len(tags["FULLCONV_MODEL"]) == 16 and "4 classes" in tags["FULLCONV_PROTOCOL"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif", "o.tif"]
+
+
+def test_an_overview_shows_the_most_frequent_class(model, tmp_path):
+    values = np.tile(field(3), (1, 8, 6))
+    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    labels = read(tmp_path / "o.tif")
+    with rasterio.open(tmp_path / "o.tif", OVERVIEW_LEVEL=0) as file:
+        small = file.read(1)
+    four = labels.reshape(600, 2, 570, 2).transpose(0, 2, 1, 3).reshape(600, 570, 4)
+    counts = (four[..., None] == four[..., None, :]).sum(-1)  # how often each of them occurs
+    shown = (four == small[..., None]) * counts
+    assert (shown.max(-1) == counts.max(-1)).all()
+
+
+def test_areas_are_pixels_and_square_metres(model, tmp_path):
+    values = field(3)
+    values[:, :50] = 0
+    source = write(tmp_path / "a.tif", values, nodata=0)
+    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    rows = list(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
+    labels = read(tmp_path / "o.tif")
+    for row in rows:
+        pixels = int((labels == int(row["label"])).sum())
+        assert int(row["pixels"]) == pixels and float(row["square metres"]) == 100 * pixels
+    assert rows[-1]["class"] == "no data" and int(rows[-1]["pixels"]) == 50 * SIZE[1]
+    assert sum(float(row["share"]) for row in rows[:-1]) == pytest.approx(1, abs=1e-5)
+
+
+def test_feet_are_no_metres(model, tmp_path):
+    feet = {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)}
+    source = write(tmp_path / "a.tif", field(3), **feet)
+    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    row = next(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
+    foot = 1200 / 3937  # metres; the US survey foot
+    area = int(row["pixels"]) * 100 * foot**2
+    assert float(row["square metres"]) == pytest.approx(area, rel=1e-6)
+
+
+def test_degrees_have_no_square_metres(model, tmp_path):
+    degrees = {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 7, 0, -1e-4, 50)}
+    source = write(tmp_path / "a.tif", field(3), **degrees)
+    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    assert "metres" not in (tmp_path / "o.csv").read_text()
+
+
+def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
+    from rasterio.features import rasterize
+
+    source = write(tmp_path / "a.tif", field(3))
+    answered(model, source, Target(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
+    found = json.loads((tmp_path / "o.geojson").read_text())
+    shapes = [(one["geometry"], one["properties"]["label"]) for one in found["features"]]
+    with rasterio.open(tmp_path / "o.tif") as file:
+        drawn = rasterize(shapes, file.shape, 255, transform=file.transform, dtype="uint8")
+        assert (drawn == file.read(1)).all()
+    assert found["crs"]["properties"]["name"] == "EPSG:32633"
+
+
+def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", field(3))
+    target = Target(tmp_path / "o.tif", polygons=tmp_path / "o.geojson")
+    with pytest.raises(ConfigError, match=r"polygons of 150 x 190 pixels take about 222.7 KiB"):
+        list(label_raster(model, source, target, memory="0.1MiB"))
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
+    source = write(tmp_path / "a.tif", field(3))
+    answered(model, source, Target(tmp_path / "whole.tif", tmp_path / "whole.csv"))
+    target = Target(tmp_path / "o.tif", tmp_path / "o.csv")
+    for stop_after in (2, 7, 5):
+        progress = label_raster(model, source, target, rows=64, memory="1GiB")
+        for _ in range(stop_after):
+            next(progress)
+        progress.close()
+        assert not target.labels.exists() and not target.areas.exists()
+    again = answered(model, source, target)
+    assert "going on: " in again[0].note and 0 < again[0].done < again[0].pixels
+    for one, other in (("o.tif", "whole.tif"), ("o.csv", "whole.csv")):
+        assert (tmp_path / one).read_bytes() == (tmp_path / other).read_bytes()
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+def test_the_plan_of_the_beginning_is_kept(model, strips, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", field(3))
+    answered(model, source, tmp_path / "whole.tif")
+    progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
+    until_a_part_is_kept(progress, tmp_path)
+    monkeypatch.setattr(labelling, "plan", None)  # nobody asks for another one
+    threads = torch.get_num_threads()
+    list(label_raster(model, source, tmp_path / "o.tif", memory="2GiB"))
+    assert torch.get_num_threads() == threads
+    assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+
+
+def test_what_is_done_is_not_done_again(model, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", field(3))
+    target = Target(tmp_path / "o.tif", tmp_path / "o.csv")
+    answered(model, source, target)
+    before = target.labels.stat().st_mtime_ns
+    target.areas.unlink()
+    monkeypatch.setattr(labelling, "Regional", None)
+    (only,) = answered(model, source, target)
+    assert only.note == f"{target.labels} is done already" and only.done == only.pixels
+    assert target.labels.stat().st_mtime_ns == before and target.areas.exists()
+
+
+def test_another_answer_is_not_written_over(model, tmp_path):
+    source = write(tmp_path / "a.tif", field(3))
+    answered(model, source, tmp_path / "o.tif")
+    before = (tmp_path / "o.tif").read_bytes()
+    with pytest.raises(ConfigError, match=r"is there, and is not this model's.*--fresh"):
+        answered(model, source, tmp_path / "o.tif", bands=(3, 2, 1))
+    assert (tmp_path / "o.tif").read_bytes() == before
+    answered(model, source, tmp_path / "o.tif", bands=(3, 2, 1), fresh=True)
+    assert (tmp_path / "o.tif").read_bytes() != before
+    shutil.copy(source, tmp_path / "b.tif")
+    with pytest.raises(ConfigError, match="is there, and is not"):
+        answered(model, source, tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize("fresh", [False, True])
+def test_the_raster_itself_is_never_written_over(model, tmp_path, fresh):
+    source = write(tmp_path / "a.tif", field(3))
+    before = source.read_bytes()
+    with pytest.raises(ConfigError, match=r"a.tif is the raster itself; choose another name"):
+        answered(model, source, source, fresh=fresh)
+    assert source.read_bytes() == before
+
+
+def test_writing_over_an_answer_can_be_interrupted_too(model, strips, tmp_path):
+    source, target = write(tmp_path / "a.tif", field(3)), tmp_path / "o.tif"
+    write(target, field(1))
+    before = target.read_bytes()
+    progress = label_raster(model, source, target, rows=64, memory="1GiB", fresh=True)
+    until_a_part_is_kept(progress, tmp_path)
+    assert target.read_bytes() == before
+    answered(model, source, target)
+    assert (read(target) == whole(model, field(3))).all()
+
+
+def test_a_raster_that_changed_is_not_mixed_with_itself(model, strips, tmp_path):
+    source = write(tmp_path / "a.tif", field(3))
+    progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
+    until_a_part_is_kept(progress, tmp_path)
+    write(source, field(3, seed=1))
+    with pytest.raises(ConfigError, match=r"o.tif was begun otherwise: last change was .*--fresh"):
+        answered(model, source, tmp_path / "o.tif")
+    answered(model, source, tmp_path / "o.tif", fresh=True)
+    assert (read(tmp_path / "o.tif") == whole(model, field(3, seed=1))).all()
+
+
+def test_a_network_that_sees_all_gets_blended_tiles_and_tells(tmp_path, model, monkeypatch):
+    planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
+    monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
+    monkeypatch.setattr(labelling, "BLOCK", 32)
+    source = write(tmp_path / "a.tif", field(3))
+    told = answered(model, source, tmp_path / "o.tif", rows=SIZE[0])
+    assert told[0].note == "blended" and "overlapping tiles disagree at" in told[-1].note
+    answered(model, source, tmp_path / "p.tif", rows=96)
+    assert (read(tmp_path / "o.tif") == read(tmp_path / "p.tif")).all()
+
+
+def test_a_size_of_training_is_told(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(model, "size", (96, 128))
+    told = answered(model, write(tmp_path / "a.tif", field(3)), tmp_path / "o.tif")
+    assert "photos scaled to fit 96 x 128; a raster is answered at its own size" in told[0].note
+
+
+@pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"tiled": False}])
+def test_a_cut_file_is_found_before_any_work(model, tmp_path, options):
+    source = write(tmp_path / "a.tif", field(3), **options)
+    content = source.read_bytes()
+    source.write_bytes(content[: len(content) * 2 // 3])
+    with pytest.raises(ImageError, match=r"a.tif: cut short: it has .* bytes.*copy it again"):
+        answered(model, source, tmp_path / "o.tif")
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_damage_leaves_nothing_half_written(model, tmp_path):
+    source = write(tmp_path / "a.tif", field(3), compress="deflate")
+    content = bytearray(source.read_bytes())
+    with rasterio.open(source) as file:
+        at = int(file.get_tag_item("BLOCK_OFFSET_2_0", "TIFF", bidx=1))
+    content[at : at + 40] = bytes(40)
+    source.write_bytes(content)
+    with pytest.raises(ImageError, match=r"a.tif: cannot be read to its end .*copy or export"):
+        answered(model, source, tmp_path / "o.tif")
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_bands_must_be_chosen(model, tmp_path):
+    source = write(tmp_path / "a.tif", field(4))
+    with pytest.raises(DataError, match=r"4 bands: 1 red \(uint8\).*--bands 1,2,3; band 4, called"):
+        answered(model, source, tmp_path / "o.tif")
+    with pytest.raises(DataError, match="there is no band 7; it has 4 bands"):
+        answered(model, source, tmp_path / "o.tif", bands=(7, 1, 2))
+    assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_a_target_that_cannot_be_written(model, tmp_path):
+    source = write(tmp_path / "a.tif", field(3))
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"file/o.tif could not be written: .*--out"):
+        answered(model, source, tmp_path / "file" / "o.tif")
+
+
+def test_a_full_disk_leaves_no_file_and_goes_on_later(model, strips, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", field(3))
+    answered(model, source, tmp_path / "whole.tif")
+    from rasterio import shutil as copying
+
+    def full(*_, **__):
+        raise rasterio._err.CPLE_FileIOError(3, 3, "write: No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(copying, "copy", full)
+        with pytest.raises(OutputError, match="the disk is full"):
+            answered(model, source, tmp_path / "o.tif")
+    left = sorted(path.name for path in (tmp_path / ".o.tif.parts").iterdir())
+    assert left == ["000000.part", "000001.part", "000002.part", "job.json", "lock"]
+    assert not (tmp_path / "o.tif").exists()
+    monkeypatch.setattr(labelling, "Regional", None)  # nothing is computed again
+    answered(model, source, tmp_path / "o.tif")
+    assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
+
+
+@pytest.mark.parametrize("driver", ["PNG", "JPEG", "GTiff"])
+def test_plain_pictures_are_read_by_windows_too(model, tmp_path, driver):
+    path = tmp_path / "a.dat"
+    shape = {"count": 3, "height": SIZE[0], "width": SIZE[1], "dtype": "uint8"}
+    with rasterio.open(path, "w", driver=driver, **shape) as file:
+        file.write(field(3))
+    with rasterio.open(path) as file:  # a JPEG's values are near those
+        values = file.read()
+    answered(model, path, tmp_path / "o.tif")
+    assert (read(tmp_path / "o.tif") == whole(model, values)).all()
+
+
+def test_something_else_is_refused(model, tmp_path):
+    (tmp_path / "a.vrt").write_text("<VRTDataset rasterXSize='5' rasterYSize='5'/>")
+    with pytest.raises(ImageError, match="no TIFF, PNG or JPEG by its first bytes"):
+        answered(model, tmp_path / "a.vrt", tmp_path / "o.tif")
+    with pytest.raises(ImageError, match="cannot be opened"):
+        answered(model, tmp_path / "nothing.tif", tmp_path / "o.tif")

@@ -1,0 +1,118 @@
+"""What users give, and the photos that it means."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fullconv.batch.inputs import gather
+from fullconv.errors import ConfigError, ImageError
+from fullconv.io.images import write_image
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("a.png", "new/b.JPG", "new/deep/c.tif", "new/ä ö.png"):
+        path = Path(name)
+        write_image(path.with_suffix(".png"), np.zeros((2, 2, 3), np.uint8))
+        path.with_suffix(".png").rename(path)
+    Path("new/notes.txt").write_text("no photo")
+    return tmp_path
+
+
+def ids(*given, **options):
+    return [item.id for item in gather(given, **options)]
+
+
+def test_folders_patterns_and_photos_each_photo_once(here):
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
+    assert ids("./a.png", "a.png", "new/../a.png") == ["a.png"]
+    assert ids("new/*.JPG", "*.png") == ["new/b.JPG", "a.png"]
+    assert ids("new/**/*.tif") == ["new/deep/c.tif"]
+    assert ids(f"file://{here}/a.png") == [str(here / "a.png")]
+
+
+def test_what_is_hidden_in_a_folder_is_left_out_unless_it_is_named(here):
+    for name in ("new/.cache/x.png", "new/._b.JPG"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).write_bytes(Path("a.png").read_bytes())
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
+    assert ids("new/._b.JPG", "new/.cache") == ["new/._b.JPG", "new/.cache/x.png"]
+
+
+def test_videos_in_a_folder_are_inputs_and_what_has_but_their_names_is_none(here):
+    Path("new/film.MOV").write_bytes(b"\0\0\0\x14ftypqt  ")
+    Path("new/program.ts").write_text("export const film = 1;")
+    Path("new/film.json").write_text("{}")
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/film.MOV", "new/ä ö.png"]
+
+
+def test_a_name_with_a_patterns_signs_is_a_name_where_it_exists(here):
+    Path("a.png").rename("a[1].png")
+    assert ids("a[1].png") == ["a[1].png"]
+
+
+def test_lists_are_read_line_by_line(here, monkeypatch):
+    Path("new/list.txt").write_text("# photos\n\na.png\nb.JPG\nlost.png\nmemory://x/y.png\n")
+    assert ids("@new/list.txt") == ["a.png", "new/b.JPG", "lost.png", "memory://x/y.png"]
+    monkeypatch.setattr("sys.stdin", io.StringIO("a.png\n"))
+    assert ids("@-") == ["a.png"]
+
+
+def test_manifests_name_ids_and_places(here):
+    rows = [{"id": 7, "path": "new/b.JPG"}, {"id": "x", "url": "https://a/b.png", "more": 1}]
+    Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    found = gather(["list.jsonl"])
+    assert [(item.id, item.where) for item in found] == [
+        ("7", "new/b.JPG"),
+        ("x", "https://a/b.png"),
+    ]
+
+
+@pytest.mark.parametrize("line", ["{", "7", '{"id": 1}', '{"path": 5}', '{"id": [], "path": "a"}'])
+def test_a_wrong_line_of_a_manifest_is_named(here, line):
+    Path("list.jsonl").write_text('{"path": "a.png"}\n' + line)
+    with pytest.raises(ConfigError, match=r"list.jsonl, line 2: expected"):
+        gather(["list.jsonl"])
+
+
+def test_one_id_for_two_photos_is_refused(here):
+    Path("list.jsonl").write_text('{"id": 1, "path": "a.png"}\n{"id": 1, "path": "b.png"}')
+    with pytest.raises(ConfigError, match=r"'1' stands for two photos, .*a.png and .*b.png"):
+        gather(["list.jsonl"])
+
+
+def test_answers_are_never_taken_for_photos(here):
+    for out in ("new/out", "new/older"):
+        write_image(Path(out, "overlay/a.jpg"), np.zeros((2, 2, 3), np.uint8))
+    Path("new/older/predict-0-of-2.json").write_text("{}")
+    assert ids("new", outside="new/out") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
+    assert ids("new/older/overlay") == ["new/older/overlay/a.jpg"], "unless one asks for them"
+
+
+@pytest.mark.parametrize("given", ["lost.png", "lost/", "lost/*.png", "@lost.txt", "empty"])
+def test_what_is_not_there_is_said(here, given):
+    Path("empty").mkdir()
+    with pytest.raises((ImageError, ConfigError), match=given.strip("@/").replace("*", r"\*")):
+        gather([given])
+
+
+def test_urls_stand_for_themselves_patterns_or_folders():
+    fsspec = pytest.importorskip("fsspec")
+    memory = fsspec.filesystem("memory")
+    for name in ("/in/a.png", "/in/b/c.jpg", "/in/notes.txt"):
+        memory.pipe_file(name, b"")
+    try:
+        assert ids("memory://in") == ["memory:///in/a.png", "memory:///in/b/c.jpg"]
+        assert ids("memory://in/*.png") == ["memory:///in/a.png"]
+        assert ids("memory://out/x.png") == ["memory://out/x.png"], "a name is taken at its word"
+        assert ids("https://nowhere.invalid/photo?id=3") == ["https://nowhere.invalid/photo?id=3"]
+        with pytest.raises(ImageError, match="there is no photo"):
+            gather(["memory://nothing"])
+        with pytest.raises(ConfigError, match="nosuch"):
+            gather(["nosuch://in"])
+    finally:
+        memory.rm("/in", recursive=True)

@@ -1,0 +1,141 @@
+"""Trainings in processes that are forked from one with torch loaded, so that a start costs nothing.
+
+A test runs its own file as a program, which forks, and reads the JSON that the program writes.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+TIMINGS = ("seconds", "step_seconds", "images_per_second", "memory")
+TRAIN = ("train", "scenes:14@24x32", "--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden")
+TRAIN += ("16", "--epochs", "3", "--batch", "3", "--name", "run", "--resume")
+KILLING = Path(__file__).with_name("killing.py")
+PATIENCE = 120  # seconds: three times what is promised, for a machine that others share
+STEPS = 9  # of that command: three epochs of three
+
+
+def told_by(file, folder, *arguments, seconds=600):
+    """What a test file says when it is run as a program."""
+    here = Path(__file__).parent
+    command = [sys.executable, str(file), str(folder), *map(str, arguments)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(here)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def fork(work, said=os.devnull):
+    """Fork a child that does `work()` and leaves with its result; what it says goes into a file."""
+    child = os.fork()
+    if child:
+        return child
+    code = 99
+    try:
+        sys.stdout = sys.stderr = open(said, "w", buffering=1)  # noqa: SIM115
+        code = work()
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
+
+
+def code_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def die_at_call(number, names):
+    """Kill this process before or after one of its calls to these functions of `os`, counted."""
+    left = [number]
+
+    def watched(call):
+        def kill():
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+
+        def called(*arguments, **more):
+            kill()
+            result = call(*arguments, **more)
+            kill()
+            return result
+
+        return called
+
+    for name in names:
+        setattr(os, name, watched(getattr(os, name)))
+
+
+def train(out, *more, begin=None, command=TRAIN):
+    """In a child: the command line's training, without its pictures; gives the exit code."""
+    from fullconv.cli import run
+    from fullconv.training import experiment
+
+    experiment.write_report = lambda folder, story: None
+    if begin:
+        begin()
+    return run([*command, *map(str, more), "--out", str(out)])
+
+
+def files(out):
+    """Content of the run under OUT as far as it follows from its settings; and what is amiss."""
+    (folder,) = (out / "train").glob("*-001")
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in (".safetensors", ".yaml"):
+            found[str(path.relative_to(folder))] = settled(path)
+        if path.name == "results.csv":
+            found[str(path.relative_to(folder))] = rows(path)
+        if path.name.startswith("."):
+            found["orphan"] = path.name
+    others = [path.name for path in (out / "train").iterdir() if path.name != "latest"]
+    return found | {"folders": others}
+
+
+def settled(path):
+    """A file's bytes; how many read the photos may be said anew, and changes nothing else."""
+    content = path.read_bytes()
+    return b"".join(line for line in content.splitlines(True) if not line.startswith(b"workers:"))
+
+
+def rows(path):
+    """results.csv without what a clock says."""
+    names, *lines = (line.split(",") for line in path.read_text().splitlines())
+    keep = [place for place, name in enumerate(names) if name not in TIMINGS]
+    return [[line[place] for place in keep] for line in (names, *lines)]
+
+
+def tell(values):
+    sys.stdout.write(json.dumps(values) + "\n")
+
+
+def at_step(number, happens):
+    """Save at every step, and let something happen as one begins."""
+
+    def begin():
+        from fullconv.training import experiment
+        from fullconv.training.trainer import Training
+
+        experiment.SAVE_SECONDS = 0.0
+        taught = Training.learn
+
+        def learn(self, batch):
+            if self.done == number:
+                happens()
+            return taught(self, batch)
+
+        Training.learn = learn
+
+    return begin
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]

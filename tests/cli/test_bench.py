@@ -1,0 +1,88 @@
+import json
+
+import pytest
+
+import exportable
+from fullconv.cli import run
+from fullconv.errors import EngineError
+from fullconv.export.benchmark import measure as benching
+from fullconv.export.benchmark import runtimes as rivals
+from fullconv.export.benchmark.worker import Here
+
+
+class Inside(Here):
+    """An engine in this process, on small products."""
+
+    def __init__(self, engine, threads):
+        super().__init__(engine.start(*engine.arguments))
+
+    def close(self):
+        pass
+
+
+@pytest.fixture(autouse=True)
+def inside(monkeypatch):
+    def refuse(title, *details):
+        raise EngineError(f"{title}: needs the package x, which is not installed")
+
+    monkeypatch.setattr(benching, "Apart", Inside)
+    monkeypatch.setattr(benching, "SIDE", 24)
+    monkeypatch.setattr("fullconv.export.benchmark.timing.LEAST", 0.0)
+    monkeypatch.setattr(rivals, "do_apart", refuse)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("bench") / "net.safetensors"
+    exportable.model("fcn32s-vgg11", padding=100).save(path)
+    return str(path)
+
+
+def test_a_table_and_json(model, tmp_path, capsys):
+    where = ["--json", str(tmp_path / "bench.json")]
+    options = ["--size", "7x9", "--size", "5x6", "--rounds", "2", "--threads", "1"]
+    assert run(["bench", model, *options, *where]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split()[:3] == ["engine", "precision", "ms"]
+    assert [line[:18].strip() for line in lines[1:4]] == [
+        *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimised")
+    ]
+    assert "1.00 (1.00-1.00)" in lines[1] and lines[3].split()[-1] == "100.00%"
+    assert lines[4].startswith("peak  fp32 ") and lines[4].endswith("a large matrix product")
+    assert lines[5] == "left out  ONNX Runtime: needs the package x, which is not installed"
+    assert lines[7].startswith("7 x 9, 1 threads, wall time, medians of 2 rounds in turns")
+    assert lines[8].startswith("date ") and len(lines) == 18
+    values = json.loads((tmp_path / "bench.json").read_text())
+    assert [one["size"] for one in values["sizes"]] == [[7, 9], [5, 6]]
+    row = values["sizes"][0]["rows"][2]
+    assert row["engine"] == "PyTorch, optimised" and len(row["turns"]) == 2
+    assert row["gflop"] < values["sizes"][0]["rows"][0]["gflop"] and row["difference"] < 1e-5
+
+
+def test_a_networks_name_is_enough(capsys):
+    small = ["--padding", "100", "--width", "0.03125", "--hidden", "4", "--classes", "3"]
+    options = ["--size", "5x6", "--rounds", "1", "--no-export", "--cpu-time", "--json", "-"]
+    assert run(["bench", "fcn32s-vgg11", *small, *options]) == 0
+    (bench,) = json.loads(capsys.readouterr().out)["sizes"]
+    assert [row["agreement"] for row in bench["rows"]] == [1, 1, 1]
+    assert bench["clock"] == "cpu" and bench["left_out"] == []
+
+
+def test_mistakes_are_sentences(model, capsys, tmp_path):
+    for arguments, message in (
+        ([str(tmp_path / "absent.safetensors")], "there is no such model file"),
+        (["nowhere"], "nowhere: there is no such model file"),
+        (["fcn9s-vgg11"], "no network is called 'fcn9s-vgg11'"),
+        (["fcn8s-vgg61"], "vgg61"),
+        ([model, "net.bin"], "net.bin is no exported file"),
+        ([model, "absent.onnx", "--no-export", "--size", "0x4"], "--size 0x4: expected"),
+        (["fcn8s-vgg11", "--padding", "wide"], "--padding wide: expected 'same'"),
+        ([model, "--photo", "absent.png"], "absent.png"),
+    ):
+        assert run(["bench", *arguments]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_a_file_that_does_not_open_is_left_out(model, capsys, tmp_path):
+    options = ["--size", "5x6", "--rounds", "1", "--no-export", "--quiet"]
+    assert run(["bench", model, str(tmp_path / "absent.onnx"), *options]) == 2

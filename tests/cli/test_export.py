@@ -1,0 +1,93 @@
+import json
+
+import pytest
+
+import exportable
+from fullconv.cli import run
+from fullconv.export.exported import open_model
+from fullconv.io.images import read_mask, write_image
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    exportable.model("fcn32s-vgg11").save(folder / "net.safetensors")
+    for index, photo in enumerate(exportable.photos((50, 60), (33, 47))):
+        write_image(folder / "photos" / f"{index}.png", photo)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(folder):
+    arguments = [str(folder / "net.safetensors"), str(folder / "net.pt2")]
+    where = ["--photos", str(folder / "photos"), "--json", str(folder / "export.json")]
+    assert run(["export", *arguments, *where]) == 0
+    return folder / "net.pt2"
+
+
+def test_the_proof_is_printed_and_written(exported, folder, capsys):
+    values = json.loads((folder / "export.json").read_text())
+    assert values["file"] == str(exported) and values["least"] == [1, 1]
+    assert len(values["parity"]["sizes"]) >= 4 and values["parity"]["difference"] < 1e-5
+    assert open_model(exported).description.parity.difference == values["parity"]["difference"]
+    again = [str(folder / "net.safetensors"), str(folder / "again.pt2"), "--quiet"]
+    assert run(["export", *again]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("parity  ") and "0.0000% of the pixels" in lines[0]
+    assert lines[1] == f"written {folder / 'again.pt2'}"
+
+
+def test_predict_and_evaluate_take_exported_files(exported, folder, tmp_path, capsys):
+    for model in (exported, folder / "net.safetensors"):
+        where = ["--out", str(tmp_path / model.suffix), "--save", "labels", "--quiet"]
+        assert run(["predict", str(model), str(folder / "photos"), *where]) == 0
+    for name in ("0.png", "1.png"):
+        ours, theirs = (tmp_path / s / "labels" / name for s in (".safetensors", ".pt2"))
+        assert (read_mask(ours) == read_mask(theirs)).all()
+    assert run(["evaluate", str(exported), "scenes:4"]) == 2
+    assert "evaluate it on data with its own classes" in capsys.readouterr().err
+
+
+def test_a_model_in_half_the_bytes(folder, tmp_path, capsys):
+    whole, half = folder / "net.safetensors", tmp_path / "half.safetensors"
+    where = ["--photos", str(folder / "photos"), "--json", str(tmp_path / "half.json")]
+    assert run(["export", str(whole), str(half), *where]) == 0
+    said = capsys.readouterr().out
+    assert "parity  " in said and f"written {half} (" in said
+    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    parity = json.loads((tmp_path / "half.json").read_text())["parity"]
+    assert 0 < parity["difference"] < 1e-2
+    before = whole.read_bytes()
+    assert run(["export", str(whole), str(whole)]) == 2
+    assert "is the model itself" in capsys.readouterr().err
+    assert run(["export", str(tmp_path / "nowhere.safetensors"), str(half)]) == 2
+    assert "nowhere.safetensors: there is no such model file" in capsys.readouterr().err
+    assert whole.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
+def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
+    (tmp_path / "config.yaml").write_text("data: scenes:9\n")
+    before = (folder / "net.safetensors").read_bytes()
+    (tmp_path / name).write_bytes(before)
+    assert run(["export", str(tmp_path), str(tmp_path / name)]) == 2
+    assert "is the run's own" in capsys.readouterr().err
+    assert (tmp_path / name).read_bytes() == before
+
+
+def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):
+    model, out = str(folder / "net.safetensors"), str(tmp_path / "out.pt2")
+    for arguments, message in (
+        ([model, str(tmp_path / "out.tflite")], "nothing is exported to .tflite"),
+        ([str(exported), out], "is an exported file; export the model that it came from"),
+        ([model, out, "--int8"], "give them: --data DATA"),
+        ([model, out, "--int8", "--data", "scenes:6"], "there is no int8 for .pt2"),
+        ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give one of them"),
+        ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
+        ([model, str(tmp_path / "out.safetensors"), "--int8"], "for other runtimes' files"),
+        ([model, out, "--size", "big"], "expected height x width"),
+        ([str(folder / "absent.safetensors"), out], "there is no such model file"),
+    ):
+        assert run(["export", *arguments]) == 2
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.pt2").exists()

@@ -1,0 +1,94 @@
+"""Recipes, stages and settings on the command line."""
+
+import json
+
+import pytest
+
+import fullconv as fc
+from fullconv.cli import run
+from fullconv.config import RunConfig
+from fullconv.training.experiment import Experiment
+from fullconv.training.run.folder import existing
+from fullconv.training.stages import in_stages
+
+SMALL = ["--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden", "8", "--batch", "4"]
+DATA = "scenes:10@32x40"
+
+
+def staged(out, *options):
+    command = ["train", DATA, *SMALL, "--recipe", "paper-staged", "--epochs", "1", "--lr", "0.01"]
+    return run([*command, "--out", str(out), "--name", "staged", *options])
+
+
+@pytest.fixture(scope="module")
+def three_stages(tmp_path_factory):
+    out = tmp_path_factory.mktemp("stages")
+    assert staged(out) == 0
+    return out / "train" / "staged-001"
+
+
+def test_the_papers_three_stages_lie_in_one_folder(three_stages):
+    stages = sorted(path.name for path in three_stages.glob("stage-*"))
+    assert stages == ["stage-1-fcn32s-vgg11_bn", "stage-2-fcn16s-vgg11_bn"]
+    assert fc.load(three_stages).network.skips == ("pool4", "pool3")
+    assert fc.load(three_stages / stages[0]).network.skips == ()
+    saved = RunConfig(**existing(three_stages).read_config())
+    assert saved.recipe == "paper-staged" and saved.padding == 100 and len(saved.stages) == 2
+
+
+def test_each_stage_begins_as_the_one_before(three_stages):
+    config = RunConfig(**existing(three_stages).read_config())
+    (first, _, none), (_, settings, begin), _ = in_stages(config, three_stages)
+    assert none is None and begin == first.best
+    network, before = Experiment(settings, begin).model.network, fc.load(begin).network
+    assert (network.backbone.conv1_1.weight == before.backbone.conv1_1.weight).all()
+    assert (network.score_fr.weight == before.score_fr.weight).all()
+    assert network.score_fr.weight.any() and not network.score_pool4.weight.any()
+
+
+def test_a_run_stopped_in_its_second_stage_goes_on_there(three_stages, tmp_path):
+    config = RunConfig(**existing(three_stages).read_config())
+    folder = tmp_path / "train" / "staged-001"
+    stages = list(in_stages(config, folder))
+    folder.mkdir(parents=True)
+    existing_run = stages[-1][0]
+    existing_run.write_config(config.model_dump(mode="json"))
+    for (stage, settings, begin), steps in zip(stages[:2], (None, 1), strict=True):
+        experiment = Experiment(settings, begin)
+        experiment.enter(stage)
+        for event in experiment.events():
+            if steps and event.number == steps:
+                experiment.save()
+                break
+        if not steps:
+            experiment.finish()
+    assert run(["train", "--resume", "--out", str(tmp_path), "--quiet"]) == 0
+    for name in ("best.safetensors", "last.safetensors", "config.yaml"):
+        assert (folder / name).read_bytes() == (three_stages / name).read_bytes(), name
+
+
+def test_any_setting_can_be_given(tmp_path):
+    options = ["--set", "average=0.5", "--set", "scale=[1, 1.2]", "--set", "clip=5"]
+    command = ["train", DATA, *SMALL, "--steps", "1", "--out", str(tmp_path), "--quiet"]
+    assert run([*command, *options]) == 0
+    saved = existing(tmp_path / "train" / "latest").read_config()
+    assert (saved["average"], saved["scale"], saved["clip"]) == (0.5, [1.0, 1.2], 5.0)
+    assert json.loads((tmp_path / "train" / "latest" / "summary.json").read_text())["images"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--recipe", "paper"], "paper-staged"),
+        (["--set", "averag=0.5"], "averag"),
+        (["--set", "average"], "NAME=VALUE"),
+        (["--set", "average=2"], "average is 2"),
+        (["--set", "stages=[{stride: 5}]"], "stages"),
+        (["--crop", "all"], "all"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence(options, said, tmp_path, capsys):
+    assert run(["train", DATA, *SMALL, "--out", str(tmp_path), *options]) == 2
+    told = capsys.readouterr().err
+    assert said in told and "Traceback" not in told and len(told.splitlines()) <= 8
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,253 @@
+"""Photos and labels move together; labels are never invented; randomness is a function."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+
+from fullconv.config import TrainConfig
+from fullconv.data.sample import Sample
+from fullconv.data.transforms import (
+    FILL,
+    Blur,
+    Crop,
+    Flip,
+    Jitter,
+    Rotate,
+    Scale,
+    apply,
+    augmentation,
+    fit,
+    generator,
+    seen,
+)
+from fullconv.data.transforms.geometric import rotated
+from fullconv.data.transforms.photometric import blurred
+
+
+def sample(height=20, width=30, seed=0):
+    """Each pixel's colour says its label, so that a mismatch shows."""
+    labels = np.random.default_rng(seed).integers(0, 5, (height, width)).astype(np.uint8)
+    return Sample(np.repeat(labels[..., None] * 40, 3, 2), labels, "one")
+
+
+def together(result):
+    filled = result.labels == 255
+    return (result.image[..., 0][~filled] == result.labels[~filled] * 40).all()
+
+
+@pytest.mark.parametrize("step", [Flip(), Crop((8, 11)), Crop((40, 50)), Crop((1, 1))])
+def test_photo_and_labels_move_together(step):
+    for seed in range(8):
+        assert together(step(sample(), generator(seed)))
+
+
+def test_a_window_that_reaches_past_the_photo_is_filled_with_void():
+    result = Crop((25, 31))(sample(20, 30), generator(0))
+    assert result.labels.shape == (25, 31) == result.image.shape[:2]
+    assert (result.labels[20:] == 255).all() and (result.labels[:, 30:] == 255).all()
+    assert (result.labels[:20, :30] == sample().labels).all()
+
+
+def rare_in_a_corner():
+    """Three classes of 1, 100 and 2099 pixels, and void."""
+    labels = np.zeros((40, 60), np.uint8)
+    labels[:10, :10] = 2
+    labels[10:20, :20] = 255
+    labels[35, 50] = 7
+    return Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
+
+
+def test_a_class_crop_holds_the_rarest_class_and_a_plain_one_seldom_does():
+    always, never = Crop((9, 11), 1.0), Crop((9, 11))
+    hit = [7 in always(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
+    chance = [7 in never(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
+    assert all(hit) and sum(chance) < 25
+
+
+def test_a_class_crop_is_as_often_as_it_says():
+    some = Crop((3, 3), 0.4)
+    hit = [7 in some(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
+    assert abs(np.mean(hit) - 0.4) < 0.06
+
+
+def test_a_class_crop_shows_its_pixel_at_every_place_of_the_window():
+    step = Crop((4, 5), 1.0)
+    drawn = [step(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
+    places = {tuple(np.argwhere(labels == 7)[0]) for labels in drawn}
+    assert len(places) == 20  # the pixel is far enough from the edges
+    assert all(labels.shape == (4, 5) for labels in drawn)
+
+
+@pytest.mark.parametrize("value", [255, 3])
+def test_a_class_crop_of_one_class_or_none_lies_anywhere(value):
+    labels = np.full((20, 30), value, np.uint8)
+    one = Sample(np.repeat(labels[..., None], 3, 2), labels, "one")
+    for seed in range(5):
+        assert (Crop((40, 6), 1.0)(one, generator(seed)).labels[:20] == value).all()
+
+
+def test_a_quarter_turn_is_exact():
+    before = sample(21, 21)
+    turned = rotated(before, 90)
+    assert (turned.labels == np.rot90(before.labels)).all()
+    assert (turned.image == np.rot90(before.image)).all()
+
+
+@pytest.mark.parametrize(("size", "degrees"), [((40, 60), 7.0), ((51, 30), -23.5), ((1, 9), 4.0)])
+def test_a_turn_takes_each_label_from_where_trigonometry_says(size, degrees):
+    labels = np.random.default_rng(1).integers(0, 200, size).astype(np.uint8)
+    turned = rotated(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
+    angle, (height, width) = np.deg2rad(degrees), size
+    for row in range(height):
+        for column in range(width):
+            place = complex(column - (width - 1) / 2, (height - 1) / 2 - row)
+            place *= np.exp(-1j * angle)  # back to where it came from; up is positive here
+            left, top = place.real + (width - 1) / 2, (height - 1) / 2 - place.imag
+            if min(abs(left % 1 - 0.5), abs(top % 1 - 0.5)) < 1e-3:
+                continue  # halfway between two pixels: either is the nearest
+            inside = 0 <= round(left) < width and 0 <= round(top) < height
+            expected = labels[round(top), round(left)] if inside else 255
+            assert turned[row, column] == expected
+
+
+def test_a_turned_photo_is_interpolated_and_its_corners_are_filled():
+    ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, 0).repeat(3, 2)
+    turned = rotated(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
+    reference = np.array(Image.fromarray(ramp).rotate(10, Image.Resampling.BILINEAR), int)
+    inner = np.abs(turned.image[20:60, 25:75].astype(int) - reference[20:60, 25:75])
+    assert inner.max() <= 1
+    corners = turned.labels == 255
+    assert corners[0, 0] and corners[-1, -1] and not corners[40, 50]
+    assert (turned.image[0, 0] == FILL).all()
+    assert set(np.unique(turned.labels)) == {0, 255}
+
+
+def test_turns_go_both_ways_and_no_farther_than_said():
+    upright = Sample(np.zeros((101, 101, 3), np.uint8), np.zeros((101, 101), np.uint8), "one")
+    upright.labels[:40, 50] = 1  # a pole; its tip tells the angle
+    tips = []
+    for seed in range(60):
+        labels = Rotate(20)(upright, generator(seed)).labels
+        row, column = np.argwhere(labels == 1)[0]
+        tips.append(np.rad2deg(np.arctan2(50 - column, 50 - row)))
+    assert max(tips) > 12 and min(tips) < -12
+    assert max(np.abs(tips)) <= 21
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0, 2.7])
+def test_blur_is_gaussian(sigma):
+    filters = pytest.importorskip("scipy.ndimage")
+    image = np.random.default_rng(0).integers(0, 256, (23, 31, 3)).astype(np.uint8)
+    reach = int(np.ceil(3 * sigma))
+    expected = filters.gaussian_filter(
+        image.astype(float), (sigma, sigma, 0), mode="nearest", radius=(reach, reach, 0)
+    )
+    assert np.abs(blurred(image, sigma) - expected).max() <= 0.51
+
+
+def test_blur_leaves_labels_and_draws_how_much():
+    noisy = Sample(
+        np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8), sample().labels, "one"
+    )
+    spreads = []
+    for seed in range(40):
+        result = Blur(2.0)(noisy, generator(seed))
+        assert (result.labels == noisy.labels).all()
+        spreads.append(result.image.std())
+    assert max(spreads) > 0.9 * noisy.image.std() and min(spreads) < 0.3 * noisy.image.std()
+
+
+def test_every_window_can_be_drawn():
+    corners = {Crop((19, 29))(sample(), generator(seed)).labels.tobytes() for seed in range(60)}
+    assert len(corners) == 4
+
+
+def test_flip_mirrors_every_second_time():
+    flipped = [Flip()(sample(), generator(seed)).labels for seed in range(200)]
+    mirrored = sum((labels == sample().labels[:, ::-1]).all() for labels in flipped)
+    assert 70 < mirrored < 130
+
+
+def test_scaling_invents_no_label():
+    labels = np.random.default_rng(0).choice(np.array([0, 200, 255], np.uint8), (40, 60))
+    before = Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
+    for seed in range(6):
+        after = Scale(0.3, 3.0)(before, generator(seed))
+        assert set(np.unique(after.labels)) <= {0, 200, 255}
+        assert after.image.shape[:2] == after.labels.shape
+
+
+def test_fit_scales_down_and_never_up():
+    assert fit(sample(20, 30), (10, 30)).labels.shape == (10, 15)
+    assert fit(sample(20, 30), (100, 100)).labels.shape == (20, 30)
+    assert fit(sample(20, 30), None).labels.shape == (20, 30)
+    assert fit(sample(1, 400), (50, 50)).labels.shape == (1, 50)
+
+
+def test_jitter_leaves_labels_and_changes_light():
+    result = Jitter(0.3)(sample(), generator(3))
+    assert (result.labels == sample().labels).all() and (result.image != sample().image).any()
+    same = Jitter(0.0)(sample(), generator(3))
+    assert np.abs(same.image.astype(int) - sample().image).max() <= 1
+
+
+def test_what_is_drawn_follows_from_the_key_alone():
+    steps = augmentation(TrainConfig(), (16, 16))
+    first, again, other = (
+        apply(steps, sample(), generator(*key)) for key in ((1, 2, 3), (1, 2, 3), (1, 2, 4))
+    )
+    assert first.image.tobytes() == again.image.tobytes() != other.image.tobytes()
+
+
+FULL = TrainConfig(rotate=15, blur=1.5, class_crops=0.5, crop=(24, 24), scale=(0.5, 2.0))
+
+
+class Seen(Dataset):
+    """Keys (epoch, index) -> what training sees of drawn samples."""
+
+    def __len__(self):
+        return 12
+
+    def __getitem__(self, key):
+        one = seen(sample(33, 47, seed=key % 6), FULL, key // 6, key % 6)
+        return one.image, one.labels
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_workers_and_threads_draw_the_same(workers, request):
+    request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
+    torch.set_num_threads(2)
+    here = [Seen()[key] for key in range(12)]
+    torch.set_num_threads(1)
+    there = DataLoader(Seen(), batch_size=None, num_workers=workers)
+    for (image, labels), (other, same) in zip(here, there, strict=True):
+        assert (image == other.numpy()).all() and (labels == same.numpy()).all()
+
+
+def test_new_transforms_that_are_off_draw_no_number():
+    """What was trained before they were there must be the same after."""
+    plain = augmentation(TrainConfig(), (16, 16))
+    assert [type(step) for step in plain] == [Flip, Scale, Crop, Jitter]
+    random, same = generator(4), generator(4)
+    Crop((5, 6))(sample(), random)
+    same.integers(20 - 5 + 1)
+    same.integers(30 - 6 + 1)
+    assert random.random() == same.random()
+
+
+def test_all_transforms_together_keep_labels_and_photo_on_each_other():
+    for index in range(6):
+        one = seen(
+            sample(40, 60, index), FULL.model_copy(update={"jitter": 0, "blur": 0}), 0, index
+        )
+        assert one.image.shape == (24, 24, 3) and one.labels.shape == (24, 24)
+        assert set(np.unique(one.labels)) <= {0, 1, 2, 3, 4, 255}
+
+
+def test_augmentation_can_be_switched_off():
+    off = TrainConfig(flip=False, scale=(1.0, 1.0), jitter=0)
+    assert augmentation(off, None) == ()

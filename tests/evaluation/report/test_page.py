@@ -1,0 +1,359 @@
+import csv
+import io
+import re
+from base64 import b64decode
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fullconv.errors import OutputError
+from fullconv.evaluation.metrics import ClassRow, Confusion
+from fullconv.evaluation.report.gallery import Picture
+from fullconv.evaluation.report.page import Story, weaknesses, write_report
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "=cmd|' /C calc'!A0",
+    "{{ 7 * 7 }}",
+)
+
+
+def picture(name, mean_iu):
+    image = np.full((6, 8, 3), 120, np.uint8)
+    truth = np.zeros((6, 8), np.uint8)
+    truth[0], truth[1] = 255, 1
+    return Picture(name, image, truth, np.zeros_like(truth), mean_iu)
+
+
+def epoch(number, **values):
+    return {"epoch": number, "loss": 1.0, "lr": 0.1, "pixel_accuracy": 0.5} | values
+
+
+def confusion(rows):
+    counts = np.array(rows, np.int64)
+    return Confusion(len(counts), counts)
+
+
+@pytest.fixture(scope="session")
+def story():
+    return Story(
+        title="street-001",
+        summary="fcn8s-vgg16, 3 classes, evaluated on 40 photos",
+        facts={"model": "fcn8s-vgg16", "seed": "1337"},
+        classes=("sky", "road", "bird"),
+        palette=((0, 0, 255), (90, 90, 90), (200, 0, 0)),
+        history=[epoch(1, mean_iu=0.25), epoch(2, mean_iu=0.5), epoch(3, mean_iu=0.375)],
+        confusion=confusion([[60, 20, 0, 0], [10, 10, 0, 0], [0, 0, 0, 0]]),
+        pictures=[picture("worst", 0.1), picture("best", 0.9), picture("empty", float("nan"))],
+        protocol="3 classes; void 255 left out",
+        commands=[
+            "fullconv predict runs/street-001 a.jpg",
+            "fullconv export runs/street-001 a.onnx",
+        ],
+    )
+
+
+class Page(HTMLParser):
+    """Every tag of a page with its attributes, and its text (tests only)."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.tags = []
+        self.text = ""
+        self.open = []
+        self.feed(path.read_text())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "link", "img", "source", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, data):
+        if self.open[-1:] != ["style"]:
+            self.text += f" {data.strip()}" if data.strip() else ""
+
+    def all(self, tag):
+        return [attributes for name, attributes in self.tags if name == tag]
+
+
+@pytest.fixture(scope="session")
+def folder(story, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    assert write_report(folder, story) == folder / "report.html"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def page(folder):
+    return Page(folder / "report.html")
+
+
+def test_everything_is_in_the_folder(folder):
+    files = sorted(str(f.relative_to(folder)) for f in folder.rglob("*") if f.is_file())
+    assert files == [
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+        "curves.png",
+        "per_class.csv",
+        "report.html",
+        "samples/best.png",
+        "samples/empty.png",
+        "samples/worst.png",
+    ]
+
+
+def test_the_page_needs_nothing_beside_it(folder, page):
+    assert not page.open, "an element is never closed"
+    assert not page.all("script")
+    sources = [tag["src"] for tag in page.all("img")] + [t["srcset"] for t in page.all("source")]
+    assert len(sources) == 2 * 2 + 3 * 4  # two charts in light and dark; four panels a sample
+    for source in sources:
+        head, content = source.split(",", 1)
+        assert re.fullmatch(r"data:image/(png|jpeg);base64", head)
+        Image.open(io.BytesIO(b64decode(content, validate=True))).load()
+    assert not re.search(
+        r"https?:|url\(|@import|//", re.sub(r"base64,[^\"]+", "", page_text(folder))
+    )
+
+
+def page_text(folder):
+    return (folder / "report.html").read_text()
+
+
+def test_the_headline_numbers_and_their_protocol(page):
+    # 60 + 10 of 100 pixels are right; accuracies 60/80 and 10/20; IU 60/(80+10) and 10/(20+20),
+    # weighted by 80 and 20 pixels (paper, section 5).
+    assert "mean IU 45.8 %" in page.text
+    assert "pixel accuracy 70.0 %" in page.text
+    assert "mean accuracy 62.5 %" in page.text
+    assert "frequency-weighted IU 58.3 %" in page.text
+    assert "3 classes; void 255 left out" in page.text
+
+
+def test_the_best_epoch_is_named(page):
+    assert "Best mean IU: 50.0 % , after epoch 2 of 3." in page.text
+
+
+def test_the_table_has_a_row_a_class_and_a_dash_for_an_absent_one(page):
+    assert "sky 80 75.0 % 66.7 % road 20 50.0 % 25.0 % bird 0 - - " in page.text
+    widths = [tag["style"] for tag in page.all("i") if "width" in tag.get("style", "")]
+    assert widths == ["width: 66.7%", "width: 25.0%"]
+
+
+def test_the_weakest_class_is_told_with_its_confusion(page):
+    # Of the 30 pixels answered as road, 20 are sky; fewer, 10, go the other way.
+    sentence = "The weakest class is road ( 25.0 % IU; 66.7 % of what is answered as road is sky)."
+    assert sentence in " ".join(page.text.split())
+
+
+def test_samples_go_from_best_to_worst(page):
+    names = [tag["alt"].split(":")[0] for tag in page.all("img") if ": photo" in tag["alt"]]
+    assert names == ["best", "worst", "empty"]
+    assert "worst 10.0 % mean IU" in page.text and "empty - mean IU" in page.text
+
+
+def test_the_worst_stand_beside_the_best_and_the_unlabelled_apart(story, tmp_path):
+    shares = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.1, "e": 0.2, "f": 0.3, "g": float("nan")}
+    pictures = [picture(name, share) for name, share in shares.items()]
+    page = Page(write_report(tmp_path, replace(story, pictures=pictures)))
+    names = [tag["alt"][0] for tag in page.all("img") if ": photo" in tag["alt"]]
+    assert names == list("abcdefg")
+    assert re.search(r"Best a .* c .*Worst d .* f .*Without labels g -", page.text, re.DOTALL)
+
+
+def test_a_single_sample_is_only_the_best(story, tmp_path):
+    page = Page(write_report(tmp_path, replace(story, pictures=[picture("only", 0.5)])))
+    assert "Best only" in page.text and "Worst" not in page.text
+
+
+@pytest.fixture(scope="session")
+def told(story, tmp_path_factory):
+    rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in story.history]
+    rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
+    more = replace(
+        story,
+        history=rows,
+        class_history=[
+            ClassRow(1, 10, (0.25, 0.5, float("nan"))),
+            ClassRow(3, 30, (0.75, 0.125, float("nan"))),
+        ],
+        class_weights=(0.5, 1.25, 0.0),
+        notes=[(0, "no pixel is labelled bird"), (1200, "the loss <b>rose</b>")],
+    )
+    return Page(write_report(tmp_path_factory.mktemp("told"), more))
+
+
+def test_each_class_has_its_curve_over_the_epochs(told):
+    assert not told.open
+    labels = [tag["aria-label"] for tag in told.all("svg")]
+    assert labels[:2] == ["sky: IU from 25.0 % to 75.0 %", "road: IU from 50.0 % to 12.5 %"]
+    assert "sky 75.0 % road 12.5 % bird -" in told.text
+    lines = [tag["points"].split() for tag in told.all("polyline")][:2]
+    heights = [[float(point.split(",")[1]) for point in line] for line in lines]
+    assert heights[0][0] > heights[0][1] and heights[1][0] < heights[1][1]
+
+
+def test_time_and_memory_are_shown(told):
+    assert "time 1 min 30 s 3 epochs" in told.text
+    assert "a step 0.50 s" in told.text and "images a second 8" in told.text
+    assert "memory 1.0 GiB" in told.text
+
+
+def test_what_was_noticed_is_told_with_its_step(told):
+    assert "before the first step no pixel is labelled bird" in told.text
+    assert "step 1,200 the loss <b>rose</b>" in told.text and not told.all("b")
+
+
+def test_class_weights_stand_beside_the_pixels(told):
+    assert "pixels weight accuracy IU" in told.text
+    assert "sky 80 0.5 75.0 %" in told.text and "road 20 1.25 50.0 %" in told.text
+
+
+def test_settings_and_commands_are_shown(page):
+    assert "model fcn8s-vgg16 seed 1337" in page.text
+    assert "fullconv predict runs/street-001 a.jpg\nfullconv export" in page.text
+
+
+def test_the_page_can_be_read_without_seeing_it(page):
+    assert page.all("html") == [{"lang": "en"}]
+    assert all(tag.get("alt") for tag in page.all("img"))
+    assert {tag.get("scope") for tag in page.all("th")} == {"row", "col"}
+    levels = [name for name, _ in page.tags if name in ("h1", "h2", "h3")]
+    assert levels[0] == "h1" and levels.count("h1") == 1
+
+
+def contrast(first, second):
+    """Of two colours, from 1 to 21 (WCAG 2.1, definition of contrast ratio)."""
+
+    def luminance(color):
+        values = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in values]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((luminance(first), luminance(second)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_stands_out_in_light_and_in_dark(folder):
+    found = re.findall(r":root \{(.*?)\}", page_text(folder), re.DOTALL)
+    themes = [dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in found]
+    assert len(themes) == 2
+    for theme in themes:
+        assert contrast(theme["ink"], theme["wash"]) > 7
+        assert contrast(theme["muted"], theme["paper"]) > 4.5  # WCAG 2.1, 1.4.3
+        assert contrast(theme["accent"], theme["wash"]) > 3  # 1.4.11
+
+
+def test_csv_files_hold_the_numbers(folder):
+    assert (folder / "confusion_matrix.csv").read_text() == (
+        "truth,sky,road,bird,no class\nsky,60,20,0,0\nroad,10,10,0,0\nbird,0,0,0,0\n"
+    )
+    assert (folder / "per_class.csv").read_text() == (
+        "class,pixels,accuracy,iu\nsky,80,0.750000,0.666667\nroad,20,0.500000,0.250000\nbird,0,-,-\n"
+    )
+
+
+def test_hostile_names_are_inert(story, tmp_path):
+    counts = np.full((4, 5), 3)
+    hostile = replace(
+        story,
+        title=HOSTILE[0],
+        summary=HOSTILE[1],
+        protocol=HOSTILE[0],
+        facts={HOSTILE[0]: HOSTILE[1]},
+        classes=HOSTILE,
+        palette=((1, 2, 3),) * 4,
+        confusion=confusion(counts),
+        history=[],
+        class_history=[ClassRow(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
+        notes=[(1, HOSTILE[0])],
+        pictures=[picture(HOSTILE[1], 0.5)],
+        commands=HOSTILE,
+    )
+    path = write_report(tmp_path, hostile)
+    page = Page(path)
+    assert not page.all("script")
+    assert all(tag["src"].startswith("data:") for tag in page.all("img"))
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert HOSTILE[0] in page.text and HOSTILE[3] in page.text and "49" not in page.text
+    for file in ("confusion_matrix.csv", "per_class.csv"):
+        rows = list(csv.reader(io.StringIO((tmp_path / file).read_text())))
+        assert len({len(row) for row in rows}) == 1
+        assert rows[3][0] == "'" + HOSTILE[2]
+        assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
+
+
+def test_an_evaluation_alone_has_no_curves_and_no_gallery(story, tmp_path):
+    page = Page(
+        write_report(tmp_path, replace(story, history=[], pictures=[], facts={}, commands=[]))
+    )
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+        "per_class.csv",
+        "report.html",
+    ]
+    for absent in (
+        "Training",
+        "samples",
+        "over the epochs",
+        "Time",
+        "Noticed",
+        "pixels weight",
+        "Settings",
+        "What next",
+    ):
+        assert absent not in page.text
+
+
+def test_an_evaluation_without_any_pixel_is_reported(story, tmp_path):
+    page = Page(write_report(tmp_path, replace(story, confusion=Confusion(3), pictures=[])))
+    assert "mean IU -" in page.text and "weakest" not in page.text
+
+
+def test_files_of_samples_stay_in_their_folder_and_apart(story, tmp_path):
+    names = ["../../../up", "a/b", "a b", "A_b", "a~b", "...", "é" * 200]
+    write_report(tmp_path / "run", replace(story, pictures=[picture(name, 0.5) for name in names]))
+    written = [file for file in tmp_path.rglob("*.png") if file.parent.name == "samples"]
+    assert len({file.name.casefold() for file in written}) == len(names)
+    assert {file.parent for file in written} == {tmp_path / "run" / "samples"}
+
+
+def test_the_same_story_gives_the_same_bytes(story, folder, tmp_path):
+    write_report(tmp_path, story)
+    assert (tmp_path / "report.html").read_bytes() == (folder / "report.html").read_bytes()
+
+
+def test_a_file_that_cannot_be_written_is_an_output_error(story, tmp_path):
+    (tmp_path / "per_class.csv").mkdir()
+    with pytest.raises(OutputError, match=r"per_class\.csv"):
+        write_report(tmp_path, replace(story, history=[], pictures=[]))
+
+
+def test_a_weak_class_names_the_larger_of_its_two_kinds_of_error():
+    missed = weaknesses(confusion([[2, 6, 0, 0], [1, 90, 9, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
+    assert [(w.name, w.other, w.share, w.missed) for w in missed] == [("a", "b", 0.75, True)]
+    wrongly = weaknesses(confusion([[2, 1, 0, 0], [8, 90, 0, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
+    assert [(w.name, w.other, w.share, w.missed) for w in wrongly] == [("a", "b", 0.8, False)]
+
+
+def test_pixels_without_a_class_count_as_a_confusion():
+    found = weaknesses(confusion([[5, 1, 4], [0, 10, 0]]), ["a", "b"])
+    assert [(w.name, w.other, w.share) for w in found] == [("a", "no class", 0.4)]
+
+
+def test_weak_classes_are_the_lowest_third_and_never_perfect_or_absent_ones():
+    counts = np.zeros((9, 10), np.int64)
+    counts[range(9), range(9)] = [10, 20, 30, 40, 50, 60, 70, 80, 0]
+    counts[:8, -1] = 10
+    names = [f"class {i}" for i in range(9)]
+    assert [w.name for w in weaknesses(confusion(counts), names)] == ["class 0", "class 1"]
+    counts[:, -1] = 0
+    assert weaknesses(confusion(counts), names) == []

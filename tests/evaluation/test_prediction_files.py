@@ -1,0 +1,94 @@
+"""Other people's answers, as they write them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import fullconv as fc
+from fullconv.errors import DataError
+from fullconv.evaluation.prediction_files import AnswerReader, answer_files
+from fullconv.io.images import write_image, write_labels
+from fullconv.io.palettes import VOID_COLOR, colorize
+
+
+@pytest.fixture(scope="module")
+def data():
+    return fc.open_data("scenes:15@20x24", "val")
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(b"")
+
+
+def found(folder, *names):
+    return {
+        name: str(path.relative_to(folder)) for name, path in answer_files(folder, names).items()
+    }
+
+
+def test_names_with_folders_or_without(tmp_path):
+    touch(tmp_path, "x/a.png", "y/a.png", "deep/b.PNG", "c.tif", "notes.txt")
+    assert found(tmp_path, "x/a", "b", "city/c") == {
+        "x/a": "x/a.png",
+        "b": "deep/b.PNG",
+        "city/c": "c.tif",
+    }
+    with pytest.raises(DataError, match=r"2 answers for a, such as .*x/a.png and .*y/a.png"):
+        answer_files(tmp_path, ["a"])
+
+
+def test_names_that_go_on(tmp_path):
+    touch(tmp_path, "a_pred.png", "a_2.png", "ab.png", "b.v1.png", "b.v2.png")
+    assert found(tmp_path, "a", "a_2", "ab") == {
+        "a": "a_pred.png",
+        "a_2": "a_2.png",
+        "ab": "ab.png",
+    }
+    with pytest.raises(DataError, match=r"2 answers for b, such as b.v1.png and b.v2.png"):
+        answer_files(tmp_path, ["b"])
+
+
+def test_what_is_missing_is_counted(tmp_path):
+    touch(tmp_path, "a.png", "b.jpg")
+    with pytest.raises(DataError, match=r"no answer for 2 of 3 .* b.png; .*JPEG changes"):
+        answer_files(tmp_path, ["a", "b", "c"])
+    with pytest.raises(DataError, match="no such folder"):
+        answer_files(tmp_path / "lost", ["a"])
+
+
+def read(data, path):
+    return AnswerReader(data)(path, (20, 24))
+
+
+def test_numbers_and_colours_are_the_same_answer(data, tmp_path):
+    labels = data[0].labels.copy()
+    labels[:3] = 255
+    write_labels(tmp_path / "indexed.png", labels, data.palette)
+    Image.fromarray(labels).save(tmp_path / "grey.png")
+    Image.fromarray(labels.astype(np.uint16)).save(tmp_path / "deep.png")
+    write_image(tmp_path / "thrice.png", np.repeat(labels[..., None], 3, 2))
+    write_image(tmp_path / "colours.png", colorize(labels, data.palette))
+    assert (colorize(labels, data.palette)[0, 0] == VOID_COLOR).all()
+    for path in tmp_path.iterdir():
+        assert (read(data, path) == labels).all(), path
+
+
+def test_what_is_no_class_is_refused(data, tmp_path):
+    labels = data[0].labels.copy()
+    labels[0, :5] = 33
+    Image.fromarray(labels).save(tmp_path / "ids.png")
+    with pytest.raises(DataError, match=r"ids.png: the value 33 \(5 pixels\) .*expected the class"):
+        read(data, tmp_path / "ids.png")
+    colors = colorize(data[0].labels, data.palette)
+    colors[0, :7] = (1, 2, 3)
+    write_image(tmp_path / "colours.png", colors)
+    with pytest.raises(DataError, match=r"colours.png: the colour #010203 \(7 pixels\)"):
+        read(data, tmp_path / "colours.png")
+
+
+def test_another_size_is_told_as_height_and_width(data, tmp_path):
+    write_image(tmp_path / "a.png", np.zeros((24, 20, 3), np.uint8))
+    with pytest.raises(DataError, match=r"a.png: 24 x 20 pixels .* for labels of 20 x 24"):
+        read(data, tmp_path / "a.png")

@@ -1,0 +1,49 @@
+"""The heat map: brightest where the class is, and at the place the grid's map says."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from fullconv.errors import ConfigError
+from fullconv.explain.class_heatmap import class_heat, heat_map
+from fullconv.networks.geometry import CoordMap, Field
+
+
+def scores(at):
+    score = torch.zeros(5, 4, 6)
+    score[(3, *at)] = 9
+    return score
+
+
+def test_the_hottest_pixel_is_where_the_grids_map_says():
+    place = Field(100, CoordMap(Fraction(8), Fraction(13)))
+    heat = class_heat(scores((2, 4)), 3, (60, 80), place)
+    assert np.unravel_index(heat.argmax(), heat.shape) == (8 * 2 + 13, 8 * 4 + 13)
+
+
+def test_it_is_bilinear_interpolation_of_the_probability():
+    score = torch.randn(5, 4, 6, generator=torch.manual_seed(1))
+    expected = torch.nn.functional.interpolate(
+        score.double().softmax(0)[None, 2:3], (40, 54), mode="bilinear", align_corners=False
+    )
+    assert np.allclose(class_heat(score, 2, (40, 54)), expected[0, 0], atol=1e-12)
+
+
+def test_the_picture_has_the_photos_size_and_changes_where_the_class_is():
+    image = np.full((40, 60, 3), 128, np.uint8)
+    picture = heat_map(scores((0, 0)), 3, image)
+    assert picture.shape == image.shape and picture.dtype == np.uint8
+    assert picture[0, 0].astype(int).sum() > picture[-1, -1].astype(int).sum() + 200
+    assert (heat_map(scores((0, 0)), 3, image, strength=0) == 128).all()
+
+
+def test_one_score_for_the_whole_photo_is_one_colour():
+    picture = heat_map(torch.zeros(2, 1, 1), 0, np.zeros((5, 7, 3), np.uint8))
+    assert (picture == picture[0, 0]).all()
+
+
+def test_a_class_that_is_not_there():
+    with pytest.raises(ConfigError, match="give 0 to 4"):
+        heat_map(scores((0, 0)), 5, np.zeros((5, 7, 3), np.uint8))

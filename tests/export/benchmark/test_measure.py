@@ -1,0 +1,152 @@
+import numpy as np
+import pytest
+import torch
+
+from fullconv.errors import EngineError
+from fullconv.export.benchmark import measure as benching
+from fullconv.export.benchmark.measure import measure, product
+from fullconv.export.benchmark.timing import Engine, Started
+from fullconv.export.benchmark.worker import Here
+
+IMAGES = np.full((1, 3, 4, 5), 100, np.float32)
+SCORES = np.random.default_rng(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
+NOW = [0.0]
+
+
+def engine(name, seconds, work=None, precision="fp32", shift=0.0, spent=2.0):
+    """An engine whose call takes so many seconds a picture, of `spent` processors."""
+
+    def run(images):
+        NOW[0] += seconds * len(images)
+        scores = np.repeat(SCORES, len(images), 0)
+        scores[:, 0] += shift
+        return scores
+
+    counted = None if work is None else lambda images: work * len(images)
+    return Engine(name, lambda: Started(run, counted, precision), (), {"SPENT": str(spent)})
+
+
+class Inside(Here):
+    """An engine in this process, with a clock that only engines move."""
+
+    closed: tuple = ()
+
+    def __init__(self, engine, threads):
+        if engine.name == "broken":
+            raise EngineError("broken: it does not start")
+        started = engine.start(*engine.arguments)
+        if engine.name.endswith("product"):
+            took = 0.125 if started.precision == "int8" else 0.5
+            started = Started(lambda images: self.busy(took), started.work, started.precision)
+        spent = float(engine.environment.get("SPENT", 1))
+        super().__init__(started, lambda: NOW[0], lambda: NOW[0] * spent)
+        self.name = engine.name
+
+    def busy(self, took):
+        NOW[0] += took
+        return IMAGES
+
+    def peak(self):
+        return 1000
+
+    def close(self):
+        Inside.closed += (self.name,)
+
+
+@pytest.fixture(autouse=True)
+def inside(monkeypatch):
+    monkeypatch.setattr(benching, "Apart", Inside)
+    monkeypatch.setattr(benching, "free_memory", lambda: 1300)
+    monkeypatch.setattr("fullconv.export.benchmark.timing.PAUSE", 0.0)
+    monkeypatch.setattr(Inside, "closed", ())
+
+
+def last(engines, **options):
+    return list(measure(engines, IMAGES, rounds=3, **options))[-1]
+
+
+def test_ratios_rates_and_shares_follow_from_the_times():
+    work = 2048**3 // 4  # a quarter of what the product takes half a second for
+    bench = last([engine("slow", 2.0, work), engine("fast", 0.25, work), engine("odd", 1.0)])
+    slow, fast, odd = bench.rows
+    assert (slow.seconds.median, fast.seconds.median) == (2.0, 0.25)
+    assert (slow.ahead.median, fast.ahead.median, odd.ahead.median) == (1, 8, 2)
+    assert bench.peaks["fp32"].median == pytest.approx(2 * 2048**3 / 0.5 / 1e9)
+    assert slow.gflop == 2 * work / 1e9 and slow.rate == pytest.approx(slow.gflop / 2)
+    assert (slow.share, fast.share) == (pytest.approx(0.0625), pytest.approx(0.5))
+    assert odd.gflop is odd.rate is odd.share is None, "nobody knows what it computes"
+    assert fast.throughput == 4 and fast.memory == 1000 and len(fast.turns) == 3
+    assert bench.size == (4, 5) and bench.rounds == 3
+
+
+def test_every_precision_has_its_own_peak():
+    bench = last([engine("a", 1.0, 2048**3), engine("b", 1.0, 2048**3, "int8")])
+    assert bench.peaks["int8"].median == pytest.approx(4 * bench.peaks["fp32"].median)
+    assert [row.share for row in bench.rows] == [pytest.approx(0.5), pytest.approx(0.125)]
+    assert [row.precision for row in bench.rows] == ["fp32", "int8"]
+
+
+def test_the_processors_time_can_be_what_counts():
+    engines = [engine("one core", 1.0, spent=1), engine("four cores", 0.5, spent=4)]
+    assert last(engines).rows[1].ahead.median == 2
+    assert last(engines, clock="cpu").rows[1].ahead.median == 0.5
+
+
+def test_scores_and_labels_are_compared_with_the_first_engines():
+    bench = last([engine("a", 1.0), engine("b", 1.0), engine("c", 1.0, shift=0.5)])
+    a, b, c = bench.rows
+    assert a.difference == b.difference == 0 and a.agreement == b.agreement == 1
+    assert c.difference == pytest.approx(0.5 / np.abs(SCORES).max())
+    moved = SCORES + np.array([0.5, 0], np.float32)[:, None, None]
+    assert c.agreement == (moved.argmax(1) == SCORES.argmax(1)).mean() < 1
+
+
+def test_throughput_is_measured_in_batches():
+    rows = last([engine("a", 1.0), engine("b", 0.25)], batch=4).rows
+    assert [row.throughput for row in rows] == [1, 4]
+    assert [row.seconds.median for row in rows] == [1, 0.25], "the latency is still one image's"
+
+
+def test_what_does_not_start_is_left_out_with_a_reason(monkeypatch):
+    bench = last([engine("a", 1.0), engine("broken", 1.0)], left_out=["x: not installed"])
+    assert [row.engine for row in bench.rows] == ["a"]
+    assert bench.left_out == ("x: not installed", "broken: it does not start")
+    with pytest.raises(EngineError, match="does not start"):
+        last([engine("broken", 1.0), engine("a", 1.0)])
+    monkeypatch.setattr(benching, "free_memory", lambda: 1299)
+    bench = last([engine("a", 1.0), engine("b", 1.0)])
+    assert bench.left_out == ("b: only 1.3 KiB of memory are free for it",)
+
+
+def test_every_process_is_closed_whatever_happens():
+    measuring = measure([engine("a", 1.0), engine("b", 1.0)], IMAGES, rounds=3)
+    next(measuring)
+    assert not Inside.closed
+    measuring.close()
+    assert set(Inside.closed) == {"a", "b", "fp32 product"}
+
+
+def test_the_products_are_products(monkeypatch):
+    monkeypatch.setattr(benching, "SIDE", 24)
+    seen = []
+    for name in ("mm", "_int_mm"):
+        real = getattr(torch, name)
+
+        def spy(a, b, real=real):
+            seen.append((a.dtype, a.shape[0] * a.shape[1] * b.shape[1], real(a, b)))
+            return seen[-1][-1]
+
+        monkeypatch.setattr(torch, name, spy)
+    for precision in ("fp32", "int8"):
+        started = product(precision)
+        assert started.run(IMAGES) is IMAGES
+        assert started.work(IMAGES) == seen[-1][1] and started.precision == precision
+    assert [kind for kind, *_ in seen] == [torch.float32, torch.int8]
+
+
+def test_the_result_is_json():
+    bench = last([engine("a", 1.0, 10)])
+    values = bench.as_json()
+    assert values["rows"][0]["seconds"] == {"median": 1.0, "low": 1.0, "high": 1.0}
+    assert values["rows"][0]["turns"][0] == {"wall": 1.0, "cpu": 2.0}
+    assert {"date", "processor", "cores", "load", "torch"} <= set(values["machine"])

@@ -1,0 +1,75 @@
+"""What turns say of an engine, round by round and beside the first."""
+
+import numpy as np
+import pytest
+
+from fullconv.export.benchmark.results import Known, product_name, times
+from fullconv.export.benchmark.timing import Turn
+
+IMAGES = np.zeros((1, 3, 2, 2), np.float32)
+SCORES = np.array([[[[1.0, 2.0], [3.0, 4.0]], [[4.0, 3.0], [2.0, 1.0]]]], np.float32)
+
+
+class Told:
+    """An engine that nobody runs."""
+
+    def __init__(self, scores=SCORES, work=None, precision="fp32"):
+        self.scores, self.operations, self.precision = scores, work, precision
+
+    def answer(self, images):
+        return self.scores
+
+    def turn(self, images, calls):
+        raise NotImplementedError
+
+    def work(self, images):
+        return self.operations
+
+    def peak(self):
+        return 7
+
+
+def known(**engines):
+    return Known(engines, {product_name("fp32"): Told(work=10**9)}, IMAGES)
+
+
+def turn(wall, cpu=1.0):
+    return Turn(wall, cpu)
+
+
+ROUNDS = [
+    {"a": turn(2.0), "b": turn(1.0), "fp32 product": turn(0.5)},
+    {"a": turn(4.0), "b": turn(1.0), "fp32 product": turn(0.5)},
+    {"a": turn(9.0), "b": turn(3.0), "fp32 product": turn(1.0)},
+]
+
+
+def test_ratios_are_taken_round_by_round_and_then_the_middle():
+    row = known(a=Told(), b=Told(work=5 * 10**8)).row("b", ROUNDS, "wall")
+    assert row.ahead.median == 3, "of 2, 4 and 3; the medians' ratio would be 4"
+    assert row.gflop == 1.0 and row.rate == 1.0 and row.memory == 7
+    # Rates of 1, 1 and 1/3 beside the product's 4, 4 and 2.
+    assert row.share == pytest.approx(0.25) and row.turns == tuple(r["b"] for r in ROUNDS)
+
+
+def test_unknown_work_has_no_rate_and_no_share():
+    row = known(a=Told()).row("a", ROUNDS, "wall")
+    assert row.gflop is row.rate is row.share is None and row.throughput == 1 / 4
+
+
+def test_answers_are_compared_with_the_first():
+    moved = SCORES.copy()
+    moved[0, 0, 0, 0] = 5.0  # one of four pixels has another label, off by 4 of 4
+    found = known(a=Told(), b=Told(moved), c=Told(np.zeros((1, 5, 2, 2), np.float32)))
+    rows = {
+        name: found.row(name, [{n: turn(1.0) for n in ("a", "b", "c", "fp32 product")}], "cpu")
+        for name in ("a", "b", "c")
+    }
+    assert (rows["a"].difference, rows["a"].agreement) == (0, 1)
+    assert rows["b"].difference == pytest.approx(1.0) and rows["b"].agreement == 0.75
+    assert rows["c"].difference is None and rows["c"].agreement is None, "other classes"
+
+
+def test_no_time_is_nought():
+    assert times([{"a": turn(0.0, 2.0)}], "a", "wall") == [1e-9]
+    assert times([{"a": turn(0.0, 2.0)}], "a", "cpu") == [2.0]

@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import exportable
+from fullconv.config import Architecture
+from fullconv.errors import ConfigError, EngineError, WeightsError
+from fullconv.export.benchmark import runtimes as rivals
+from fullconv.io.images import write_image
+
+SIZE = (33, 47)
+
+
+@pytest.fixture(scope="module", params=["same", 100])
+def model(request, tmp_path_factory):
+    path = tmp_path_factory.mktemp("rivals") / "net.safetensors"
+    exportable.model("fcn32s-vgg11", padding=request.param).save(path)
+    return path
+
+
+def by_hand(network, height, width):
+    """Multiply-adds of every convolution, from the shapes that come out of it."""
+    total = 0
+
+    def note(layer, inputs, output):
+        nonlocal total
+        turned = isinstance(layer, torch.nn.ConvTranspose2d)
+        pixels = (inputs[0] if turned else output)[0, 0].numel()
+        total += pixels * layer.weight.numel()
+
+    kinds = torch.nn.Conv2d | torch.nn.ConvTranspose2d
+    for layer in network.modules():
+        if isinstance(layer, kinds):
+            layer.register_forward_hook(note)
+    with torch.no_grad():
+        network(torch.zeros(1, 3, height, width))
+    return total
+
+
+def test_every_way_gives_the_same_scores_and_tells_its_work(model):
+    network = rivals.load(model).network
+    images = exportable.batch(1, *SIZE)
+    expected = exportable.answer(network, images)
+    network.short_cut = False
+    literal = by_hand(network, *SIZE)
+    work = {}
+    architecture = network.architecture
+    for engine in rivals.own_ways(model, architecture):
+        started = engine.start(*engine.arguments)
+        np.testing.assert_allclose(started.run(images), expected, atol=1e-4 * abs(expected).max())
+        work[engine.name.removeprefix("PyTorch, ")] = started.work(images)
+    assert rivals.literal_work(architecture)(images) == literal
+    assert rivals.literal_work(architecture)(np.repeat(images, 2, 0)) == 2 * literal
+    if architecture.padding == "same":
+        assert work == {"eager": literal, "optimised": literal}
+    else:
+        assert work["literal"] == literal
+        assert work["eager"] < 0.8 * literal, "the padding is not computed"
+        assert work["optimised"] < 0.7 * literal, "nor is it again for another image"
+
+
+def test_an_export_computes_what_its_graph_says(model):
+    network = rivals.load(model).network
+    images = exportable.batch(1, *SIZE)
+    any_size = rivals.exported_work(network.architecture, None)(images)
+    one_size = rivals.exported_work(network.architecture, SIZE)(images)
+    literal = rivals.literal_work(network.architecture)(images)
+    assert any_size < literal, "a bilinear transposed convolution is exported as interpolation"
+    if network.architecture.padding == "same":
+        assert one_size == any_size
+    else:
+        assert one_size < 0.7 * any_size
+
+
+def test_a_file_is_an_engine(tmp_path):
+    model, path = tmp_path / "net.safetensors", tmp_path / "net.pt2"
+    exportable.model("fcn32s-vgg11").save(model)
+    rivals.write_export(model, path, None)
+    network, images = rivals.load(model).network, exportable.batch(1, *SIZE)
+    started = rivals.run_file(path, network.architecture)
+    expected = exportable.answer(network, images)
+    np.testing.assert_allclose(started.run(images), expected, atol=1e-4 * abs(expected).max())
+    with pytest.raises(WeightsError, match="description"):
+        rivals.run_file(path)
+
+
+def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
+    written = []
+
+    def write(title, start, source, path, size):
+        written.append((title, path.name, size))
+        if title == "OpenVINO":
+            raise EngineError("OpenVINO: not installed")
+        path.touch()
+
+    monkeypatch.setattr(rivals, "do_apart", write)
+    left_out: list[str] = []
+    wide = rivals.read_card(model).architecture.padding == 100
+    own = ["PyTorch, eager", "PyTorch, optimised"]
+    own = ["PyTorch, literal", *own] if wide else own
+    runtimes = ["ONNX Runtime", "ONNX Runtime, one size"][: 2 if wide else 1]
+    for _ in range(2):  # what is there is not written again
+        found = rivals.rivals(model, [], tmp_path, SIZE, False, left_out)
+        assert [engine.name for engine in found] == own + runtimes
+    onnx = [("ONNX Runtime", "any.onnx", None), ("ONNX Runtime", "33x47.onnx", SIZE)]
+    openvino = [("OpenVINO", "any.xml", None)]
+    assert written == [*onnx[: 2 if wide else 1], *openvino, *openvino]
+    assert left_out == ["OpenVINO: not installed"] * 2
+    files = [tmp_path / "net.onnx", tmp_path / "int8.xml", tmp_path / "net.pt2"]
+    found = rivals.rivals(model, files, None, SIZE, True, [])
+    names = ["ONNX Runtime, net.onnx", "OpenVINO, int8.xml", "PyTorch, net.pt2"]
+    assert [engine.name for engine in found] == [*own, "PyTorch, compiled", *names]
+    found = rivals.rivals(files[0], files[1:], tmp_path, SIZE, False, [])
+    assert [engine.name for engine in found] == names
+
+
+def test_only_exported_files_are_files(tmp_path):
+    with pytest.raises(ConfigError, match=r"net\.bin is no exported file"):
+        rivals.rivals(tmp_path / "net.onnx", [tmp_path / "net.bin"], None, SIZE, False, [])
+    with pytest.raises(WeightsError, match="there is no such model"):
+        rivals.rivals(tmp_path / "net.safetensors", [], None, SIZE, False, [])
+
+
+def test_large_pages_are_asked_for_by_our_default_way_only():
+    ways = rivals.own_ways(
+        Path("m"), Architecture(name="fcn8s-vgg16", classes=2, padding=100), True
+    )
+    asked = {engine.name: engine.environment["THP_MEM_ALLOC_ENABLE"] for engine in ways}
+    assert asked.pop("PyTorch, optimised") == "1" and set(asked.values()) == {"0"}
+
+
+def test_pictures_have_the_size_that_was_asked_for(tmp_path):
+    drawn = rivals.picture(None, 700, 30)
+    assert drawn.shape == (1, 3, 700, 30) and drawn.std() > 10
+    photo = exportable.photos((20, 30))[0]
+    write_image(tmp_path / "photo.png", photo)
+    found = rivals.picture(tmp_path / "photo.png", 15, 45)
+    assert (found[0, :, :, :30] == photo.transpose(2, 0, 1)[:, :15]).all()
+    assert (found[0, :, :, 30:] == found[0, :, :, :15]).all(), "a small photo is repeated"

@@ -1,0 +1,44 @@
+import numpy as np
+import pytest
+
+from fullconv.export.benchmark.timing import LEAST, Spread, Turn, enough, in_turns
+
+IMAGES = np.zeros((1, 3, 2, 2), np.float32)
+
+
+class Scripted:
+    def __init__(self, name, seconds, told):
+        self.name, self.seconds, self.told = name, seconds, told
+
+    precision = "fp32"
+    answer = work = peak = lambda *_: pytest.fail("a turn asks for a turn only")
+
+    def turn(self, images, calls):
+        self.told.append((self.name, calls))
+        return Turn(self.seconds, 2 * self.seconds)
+
+
+def test_every_round_begins_with_another_engine():
+    told = []
+    lanes = {name: Scripted(name, seconds, told) for name, seconds in (("a", 1.0), ("b", 0.01))}
+    rounds = list(in_turns(lanes, IMAGES, 3, pause=lambda: told.append("pause")))
+    assert rounds == [{"a": Turn(1.0, 2.0), "b": Turn(0.01, 0.02)}] * 3
+    assert all(list(turns) == ["a", "b"] for turns in rounds)
+    warm, measured = told[:4], [one for one in told[4:] if one != "pause"]
+    assert warm == [("a", 1), ("a", 1), ("b", 1), ("b", 1)]
+    assert [name for name, _ in measured] == ["a", "b", "b", "a", "a", "b"]
+    assert dict(measured) == {"a": 1, "b": 10}, "a turn lasts a tenth of a second at the least"
+    assert told[4::2] == ["pause"] * 6, "idle threads get time to sleep before each turn"
+
+
+@pytest.mark.parametrize("seconds, calls", [(0, 100), (1e-9, 100), (LEAST / 4, 4), (9, 1)])
+def test_what_takes_no_time_is_called_several_times(seconds, calls):
+    assert enough(seconds) == calls
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 7, 8])
+def test_the_spread_is_that_of_numpy(count):
+    values = np.random.default_rng(count).random(count)
+    found = Spread.of(values.tolist())
+    expected = np.percentile(values, [50, 25, 75])
+    np.testing.assert_allclose([found.median, found.low, found.high], expected)

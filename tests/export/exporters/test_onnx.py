@@ -1,0 +1,128 @@
+import numpy as np
+import pytest
+
+import exportable
+from fullconv.errors import MissingExtraError, WeightsError
+from fullconv.export.exporters import exporters
+
+onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
+pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
+EXPORTER = exporters["onnx"]
+
+
+@pytest.fixture(scope="module")
+def net():
+    return exportable.network(padding=100)
+
+
+@pytest.fixture(scope="module")
+def file(net, tmp_path_factory):
+    path = tmp_path_factory.mktemp("onnx") / "net.onnx"
+    EXPORTER.write(net, path)
+    return path
+
+
+def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
+    run = EXPORTER.open(file).run
+    assert exportable.worst(net, run) < 1e-5
+    assert exportable.worst(net, run, sizes=[(5, 9)], count=3) < 1e-5
+
+
+def test_the_graph_is_valid_and_says_its_sizes_by_name(file):
+    graph = onnx.load(file)
+    onnx.checker.check_model(graph, full_check=True)
+    (image,), (score,) = graph.graph.input, graph.graph.output
+    assert (image.name, score.name) == ("image", "score")
+    sides = [side.dim_param or side.dim_value for side in image.type.tensor_type.shape.dim]
+    assert sides == ["batch", 3, "height", "width"]
+
+
+def test_no_pooling_rounds_by_itself(file):
+    pools = [node for node in onnx.load(file).graph.node if node.op_type == "MaxPool"]
+    assert len(pools) == 5
+    for pool in pools:
+        given = {one.name: onnx.helper.get_attribute_value(one) for one in pool.attribute}
+        assert given.get("ceil_mode", 0) == 0 and given["pads"] == [0, 0, 1, 1]
+
+
+def test_the_file_names_nothing_of_this_machine(file):
+    assert not exportable.names_this_machine(file.read_bytes())
+
+
+def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
+    path = tmp_path / "described.onnx"
+    path.write_bytes(file.read_bytes())
+    assert EXPORTER.open(path).description is None
+    EXPORTER.stamp(path, text := '{"classes": ["Straße", "a\\"b<c>&d"]}')
+    opened = EXPORTER.open(path)
+    assert opened.description == text
+    assert exportable.worst(net, opened.run, sizes=[(9, 5)]) < 1e-5
+    onnx.checker.check_model(onnx.load(path))
+
+
+def test_int8_is_smaller_and_close(net, file, tmp_path):
+    images = [exportable.batch(1, 40, 50), exportable.batch(1, 33, 65)]
+    EXPORTER.quantize(file, tmp_path / "int8.onnx", images)
+    opened = EXPORTER.open(tmp_path / "int8.onnx")
+    kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
+    assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
+    expected, found = exportable.answer(net, images[0]), opened.run(images[0])
+    assert 0 < np.abs(expected - found).max() / np.abs(expected).max() < 0.3
+
+
+def test_what_is_no_onnx_file_is_refused_in_a_sentence(tmp_path):
+    with pytest.raises(WeightsError, match="there is no such model file"):
+        EXPORTER.open(tmp_path / "absent.onnx")
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(WeightsError, match="ONNX Runtime cannot run it"):
+        EXPORTER.open(tmp_path / "text.onnx")
+
+
+def test_a_stranger_s_network_is_refused(tmp_path):
+    kind = onnx.TensorProto.FLOAT
+    value = [onnx.helper.make_tensor_value_info(name, kind, [1]) for name in "xy"]
+    node = onnx.helper.make_node("Relu", ["x"], ["y"])
+    graph = onnx.helper.make_graph([node], "g", value[:1], value[1:])
+    opset = [onnx.helper.make_opsetid("", 20)]
+    onnx.save(
+        onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "s.onnx"
+    )
+    with pytest.raises(WeightsError, match="its input is not 'image'"):
+        EXPORTER.open(tmp_path / "s.onnx")
+
+
+def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
+    monkeypatch.setattr("fullconv.errors.find_spec", lambda package: None)
+    with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[onnx\]"'):
+        EXPORTER.write(net, tmp_path / "net.onnx")
+    with pytest.raises(MissingExtraError, match="onnxruntime"):
+        EXPORTER.open(tmp_path / "net.onnx")
+
+
+@pytest.mark.slow
+def test_for_one_size_the_short_cut_is_in_the_graph(net, tmp_path):
+    EXPORTER.write(net, tmp_path / "net.onnx", (40, 50))
+    run = EXPORTER.open(tmp_path / "net.onnx").run
+    assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
+    EXPORTER.quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", [exportable.batch(1, 40, 50)])
+    kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
+    assert "QuantizeLinear" in kinds
+
+
+KINDS = {
+    "same": {},
+    "sum": {"fusing": "sum"},
+    "unpooling": {"upsampling": "unpooling"},
+    "bilinear": {"upsampling": "bilinear"},
+    "corners": {"upsampling": "bilinear-corners"},
+    "resnet": {"name": "fcn8s-torchvision_resnet18"},
+    "efficientnet": {"name": "fcn8s-tf_efficientnet_lite0"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network(kind, tmp_path):
+    net = exportable.network(**KINDS[kind])
+    EXPORTER.write(net, tmp_path / "net.onnx")
+    assert exportable.worst(net, EXPORTER.open(tmp_path / "net.onnx").run) < 2e-5

@@ -1,0 +1,85 @@
+import os
+
+import numpy as np
+import pytest
+
+import exportable
+from fullconv.errors import ConfigError, ExportError, OutputError
+from fullconv.export.export import export
+from fullconv.export.exporters import Exporter, exporters
+from fullconv.inference.runtimes import Opened
+
+
+@pytest.fixture
+def model():
+    return exportable.model(size=(60, 60))
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A kind of file that runs the network itself, with an error that can be chosen."""
+    kept = {"off": 0.0}
+
+    def write(network, path, size=None):
+        kept["network"] = network
+        path.write_text("graph ")
+        path.with_suffix(".weights").write_text("weights")
+
+    def run(image):
+        found = exportable.answer(kept["network"], image)
+        found[0, 0, 0, 0] += kept["off"] * np.abs(found).max()
+        return found
+
+    exporter = Exporter(
+        suffix=".fake",
+        summary="tests",
+        write=write,
+        stamp=lambda path, text: path.write_text(path.read_text() + text),
+        open=lambda path: Opened(run, path.read_text().removeprefix("graph ") or None),
+        companions=(".weights",),
+    )
+    exporters._load()
+    monkeypatch.setitem(exporters._members, "fake", exporter)
+    return kept
+
+
+def test_what_the_answers_mean_and_the_proof_stand_in_the_file(model, fake, tmp_path):
+    path = tmp_path / "new" / "net.fake"
+    description = export(model, path, exportable.photos((70, 90)))
+    text = path.read_text().removeprefix("graph ")
+    assert text == description.model_dump_json()
+    assert description.classes == exportable.CLASSES
+    assert description.size == (60, 60) and description.protocol == model.protocol
+    assert description.architecture == model.network.architecture
+    assert description.least == (1, 1) and description.precision == "fp32"
+    assert description.parity.sizes[0] == (47, 59)  # of the 47 x 60 that the network is given
+    assert description.parity.difference < 1e-6
+    assert sorted(os.listdir(path.parent)) == ["net.fake", "net.weights"]
+
+
+def test_a_file_that_answers_otherwise_is_not_left(model, fake, tmp_path):
+    fake["off"] = 1e-3
+    with pytest.raises(ExportError):
+        export(model, tmp_path / "net.fake", exportable.photos())
+    assert os.listdir(tmp_path) == []
+
+
+def test_what_was_there_stays_where_the_new_one_fails(model, fake, tmp_path):
+    path = tmp_path / "net.fake"
+    export(model, path, exportable.photos())
+    before = path.read_bytes()
+    fake["off"] = 1e-3
+    with pytest.raises(ExportError):
+        export(model, path, exportable.photos())
+    assert path.read_bytes() == before and path.with_suffix(".weights").exists()
+
+
+def test_another_suffix_is_refused_with_the_known_ones(model, tmp_path):
+    with pytest.raises(ConfigError, match=r"tflite: nothing is exported to \.tflite; .*\.onnx"):
+        export(model, tmp_path / "net.tflite", exportable.photos())
+
+
+def test_a_folder_that_cannot_be_made_is_an_output_error(model, fake, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="could not be written"):
+        export(model, tmp_path / "file" / "net.fake", exportable.photos())

@@ -1,0 +1,90 @@
+import numpy as np
+import pytest
+import torch
+
+import exportable
+from fullconv.errors import ExportError
+from fullconv.export.parity import TOLERANCE, batches, least_size, odd, prove, windows
+
+
+class Planes(torch.nn.Module):
+    """Scores that are the image's channels, so that what is compared is known."""
+
+    def forward(self, image):
+        return image * 1.0
+
+
+def off_by(amount, least=1):
+    """A run whose scores are off by a part of the largest one, at one pixel."""
+
+    def run(image):
+        if image.shape[2] < least:
+            raise RuntimeError("too small\nand more")
+        found = image.copy()
+        found[0, 0, -1, -1] += amount * np.abs(image).max()
+        return found
+
+    return run
+
+
+def test_at_least_three_odd_sizes_and_a_batch_of_two():
+    for sizes in ([(70, 90)], [(200, 300)] * 5, [(1, 1)], [(900, 2000), (4, 3)]):
+        found = [image.shape for image in batches(exportable.photos(*sizes))]
+        assert len({shape[2:] for shape in found}) >= 3
+        assert all(side % 2 == 1 and side <= 641 for shape in found for side in shape[2:])
+        assert [shape[0] for shape in found] == [1] * (len(found) - 1) + [2]
+
+
+def test_the_batches_are_the_photo_s_own_pixels():
+    photo = exportable.photos((70, 90))[0]
+    first = next(batches([photo]))
+    assert first.dtype == np.float32
+    assert np.array_equal(first[0], photo[:69, :89].transpose(2, 0, 1))
+
+
+@pytest.mark.parametrize(("side", "expected"), [(1, 1), (2, 1), (3, 3), (480, 479), (9000, 641)])
+def test_odd(side, expected):
+    assert odd(side) == expected
+
+
+def test_the_difference_is_relative_and_flips_are_counted():
+    photos = exportable.photos((50, 60))
+    assert prove(Planes(), off_by(0), photos).difference == 0
+    parity = prove(Planes(), off_by(TOLERANCE / 2), photos)
+    assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
+    assert parity.flips == 0 and parity.sizes[0] == (49, 59)
+
+
+def test_more_than_rounding_fails():
+    with pytest.raises(ExportError, match=r"differ .* by 2\.0e-04 of .* at most 1e-04"):
+        prove(Planes(), off_by(2 * TOLERANCE), exportable.photos())
+    with pytest.raises(ExportError, match="differ"):
+        prove(Planes(), lambda image: image * np.float32("nan"), exportable.photos())
+
+
+def test_another_shape_fails():
+    with pytest.raises(ExportError, match="scores of shape"):
+        prove(Planes(), lambda image: image[..., :-1], exportable.photos())
+
+
+def test_scores_without_a_size_prove_nothing():
+    black = [np.zeros((50, 60, 3), np.uint8)]
+    with pytest.raises(ExportError, match="nothing can be compared"):
+        prove(Planes(), off_by(0), black)
+
+
+def test_the_least_size_is_found_and_a_wrong_answer_is_no_answer():
+    assert least_size(Planes(), off_by(0)) == (1, 1)
+    assert least_size(Planes(), off_by(0, least=17)) == (17, 17)
+    with pytest.raises(ExportError, match=r"answers no image of 64 x 64 pixels: too small$"):
+        least_size(Planes(), off_by(0, least=100))
+    with pytest.raises(ExportError, match=r"differ by 5\.0e-01"):
+        least_size(Planes(), off_by(0.5))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_a_file_for_one_size_is_compared_on_three_different_parts_at_least(count):
+    found = list(windows(exportable.photos(*[(70, 90)] * count), (40, 31)))
+    assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
+    assert len({image.tobytes() for image in found}) == len(found)
+    assert len(prove(Planes(), off_by(0), exportable.photos(), (40, 30)).sizes) == 3

@@ -1,0 +1,145 @@
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import exportable
+from fullconv.data.sample import Data, Sample
+from fullconv.errors import ConfigError, DataError, ExportError
+from fullconv.export.exporters import Exporter, exporters
+from fullconv.export.quantize import check, export_int8, spread
+from fullconv.inference.runtimes import Opened
+from fullconv.inference.runtimes.description import Loss
+
+
+def drawn(count, classes=exportable.CLASSES, label=None):
+    random = np.random.default_rng(0)
+    photos = exportable.photos(*[(40, 50)] * count)
+    truth = [
+        np.full((40, 50), label, np.uint8)
+        if label is not None
+        else random.integers(0, 3, (40, 50), np.uint8)
+        for _ in photos
+    ]
+    names = tuple(f"photo-{index}" for index in range(count))
+    colours = tuple((index, 0, 0) for index in range(len(classes)))
+    return Data(
+        "drawn", "val", classes, colours, names, lambda i: Sample(photos[i], truth[i], names[i])
+    )
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    """A kind of file whose int8 answers the last class instead of the first at a share of rows."""
+    kept = {"wrong": 0.0, "images": []}
+
+    def run(image):
+        return exportable.answer(kept["network"], image)
+
+    def run_int8(image):
+        found = run(image)
+        rows = int(kept["wrong"] * found.shape[2])
+        found[:, :, :rows] = 0
+        found[:, 2, :rows] = 1
+        return found
+
+    def quantize(source, target, images):
+        kept["images"] = images
+        target.write_text("int8")
+
+    def write(network, path, size=None):
+        kept["network"] = network
+        path.write_text("fp32")
+
+    def opened(path):
+        return Opened(run_int8 if path.read_text().startswith("int8") else run, None)
+
+    def stamp(path, text):
+        path.write_text(path.read_text() + text)
+
+    exporters._load()
+    exporter = Exporter(".fake", "tests", write, stamp, opened, quantize)
+    monkeypatch.setitem(exporters._members, "fake", exporter)
+    return kept
+
+
+@pytest.fixture
+def model():
+    return exportable.model("fcn32s-vgg11", size=(20, 50))
+
+
+def test_what_costs_nothing_is_written_with_its_numbers(model, fake, tmp_path):
+    description = export_int8(model, tmp_path / "net.fake", drawn(40), drawn(2), tolerance=0)
+    assert (tmp_path / "net.fake").read_text() == "int8" + description.model_dump_json()
+    assert os.listdir(tmp_path) == ["net.fake"]
+    loss = description.loss
+    assert description.precision == "int8" and description.parity.difference < 1e-6
+    assert loss.before == loss.after and loss.agreement == 1 and loss.images == 2
+    assert len(fake["images"]) == 32
+    assert fake["images"][0].shape == (1, 3, 20, 25)  # as the network is given photos
+
+
+def test_the_loss_is_mean_iu_s_and_agreement_is_counted(model, fake, tmp_path):
+    fake["wrong"] = 0.5
+    data = drawn(1)
+    truth = data[0].labels
+    labels = model.predict(data[0].image).labels
+    description = export_int8(model, tmp_path / "net.fake", data, data, tolerance=100)
+    loss = description.loss
+    shares = [
+        (labels == k)[truth == k].sum() / ((labels == k) | (truth == k)).sum() for k in range(3)
+    ]
+    assert loss.before == pytest.approx(shares)
+    assert loss.mean_before == pytest.approx(np.mean(shares))
+    assert loss.mean_after != loss.mean_before and loss.agreement < 1
+
+
+def test_too_great_a_loss_leaves_no_file(model, fake, tmp_path):
+    fake["wrong"] = 1.0
+    labels = model.predict(drawn(1)[0].image).labels
+    best = drawn(1, label=int(np.bincount(labels.ravel(), minlength=3)[:2].argmax()))
+    with pytest.raises(ExportError, match=r"int8 costs .* points of mean IU .* no file was"):
+        export_int8(model, tmp_path / "net.fake", best, best, tolerance=1.0)
+    assert os.listdir(tmp_path) == []
+
+
+LOSS = Loss(
+    data="drawn",
+    images=3,
+    before=(0.9, 0.5, None),
+    after=(0.88, 0.5, None),
+    mean_before=0.7,
+    mean_after=0.69,
+    agreement=0.99,
+)
+
+
+def test_the_tolerance_is_in_points():
+    check(LOSS, exportable.CLASSES, tolerance=1.01)
+    with pytest.raises(ExportError, match=r"int8 costs 1\.00 points .*road 90\.0 % to 88\.0 %"):
+        check(LOSS, exportable.CLASSES, tolerance=0.99)
+    check(LOSS.model_copy(update={"mean_after": 0.8}), exportable.CLASSES, tolerance=0)
+
+
+def test_a_kind_without_int8_is_refused_with_those_that_have_it(model, tmp_path):
+    with pytest.raises(ConfigError, match=r"no int8 for \.pt2; there is for .*\.onnx, \.xml"):
+        export_int8(model, tmp_path / "net.pt2", drawn(1), drawn(1))
+
+
+def test_data_without_photos_or_labels_or_of_other_classes_is_refused(model, fake, tmp_path):
+    path = tmp_path / "net.fake"
+    with pytest.raises(DataError, match="no photos"):
+        export_int8(model, path, drawn(0), drawn(1))
+    with pytest.raises(DataError, match="no labelled pixel"):
+        export_int8(model, path, drawn(1), drawn(1, label=255))
+    with pytest.raises(DataError, match="its own classes"):
+        export_int8(model, path, drawn(1), replace(drawn(1), classes=("a", "b", "c")))
+
+
+@pytest.mark.parametrize(
+    ("count", "most", "expected"),
+    [(0, 3, []), (1, 3, [0]), (3, 3, [0, 1, 2]), (101, 3, [0, 50, 100]), (5, 1, [0])],
+)
+def test_indices_are_spread_evenly(count, most, expected):
+    assert spread(count, most) == expected

@@ -1,0 +1,44 @@
+"""What a network takes follows from its maps, and tiles are as large as fits."""
+
+import pytest
+
+from fullconv.inference.planner import Plan, peak
+from fullconv.inference.planner import memory_cost as needs
+from fullconv.inference.planner.memory_cost import Facts, facts_of, tile_within, tiles_need
+from fullconv.inference.streaming.ops import record
+from lively import lively
+
+
+@pytest.fixture(autouse=True)
+def _small_numbers(monkeypatch):
+    """So little beside the maps themselves that small images do not fit, either."""
+    monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
+    monkeypatch.setattr(needs, "SLACK", 1.2)
+
+
+@pytest.fixture(scope="module")
+def network():
+    return lively("fcn8s-vgg16", width=1 / 8, hidden=32)
+
+
+def test_the_estimate_follows_the_maps(network):
+    steps = record(network, (2000, 1000), numbers=False)
+    low, high = (peak(steps, Plan("strips", True, (2000, 1000), r, 1000)) for r in (128, 512))
+    # conv1_2: eight maps of four bytes, in and out, and once more in blocks of sixteen.
+    slope = (high - low) / (512 - 128) / 1000
+    assert 2 * 8 * 4 <= slope <= 6 * 8 * 4
+
+
+def test_a_pixel_takes_what_its_share_of_the_image_takes(network):
+    facts = facts_of(network, 3)
+    assert facts.classes == 4 and facts.refusal == ""
+    assert facts_of(network, 3) is facts, "it is looked at once"
+    # The widest maps are conv1's: eight channels of four bytes, in and out.
+    assert facts.per_pixel >= 2 * 8 * 4
+
+
+@pytest.mark.parametrize("budget", [2**28, 2**30, 10**10])
+def test_the_largest_tile_fits_and_a_larger_one_does_not(budget):
+    facts = Facts(per_pixel=100.0, classes=21, refusal="it looks at the whole image")
+    side = tile_within(facts, budget)
+    assert tiles_need(facts, side) <= budget < tiles_need(facts, side + 1)

@@ -1,0 +1,128 @@
+"""Strips with carried rows, against the whole forward of torch itself."""
+
+import pytest
+import torch
+from torch import nn
+
+from fullconv.inference.streaming.executor import Flow
+from fullconv.inference.streaming.ops import Region, record
+from lively import in_strips, lively
+
+NETWORKS = [
+    ("fcn8s-vgg16", {"width": 1 / 32, "hidden": 8}),
+    ("fcn8s-vgg16", {"width": 1 / 32, "hidden": 8, "padding": 100}),
+    ("fcn32s-vgg16_bn", {"width": 1 / 32, "hidden": 8}),
+    ("fcn16s-vgg11", {"width": 1 / 32, "hidden": 8, "upsampling": "bilinear"}),
+    ("fcn8s-vgg11", {"width": 1 / 32, "hidden": 8, "upsampling": "bilinear-corners"}),
+    ("fcn8s-vgg11", {"width": 1 / 32, "hidden": 8, "upsampling": "unpooling"}),
+    ("fcn4s-vgg11", {"width": 1 / 32, "hidden": 8, "fusing": "sum"}),
+    ("fcn8s-resnet18", {}),
+    ("fcn8s-resnet18", {"padding": 100}),
+    ("fcn16s-alexnet", {"width": 1 / 8, "hidden": 8}),
+]
+
+
+def assert_close(parts, whole):
+    assert parts.shape == whole.shape
+    assert (parts - whole).abs().max() <= 1e-5 * whole.abs().max()
+    assert torch.equal(parts.argmax(1), whole.argmax(1))
+
+
+def noise(height, width, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (1, 3, height, width), generator=generator).float()
+
+
+@pytest.mark.parametrize("name,settings", NETWORKS)
+def test_strips_of_any_height_are_the_whole(name, settings):
+    network = lively(name, **settings)
+    for height, width, rows in [(1, 1, 1), (130, 9, 3), (97, 64, 32)]:
+        x = noise(height, width, height)
+        with torch.inference_mode():
+            whole = network(x)
+        parts, flow = in_strips(network, x, rows)
+        assert_close(parts, whole)
+        assert flow.held == 0
+
+
+@pytest.mark.parametrize("name,settings", NETWORKS[:3])
+def test_some_rows_and_columns_of_the_answer_can_be_had_alone(name, settings):
+    network = lively(name, **settings)
+    x = noise(260, 220)
+    with torch.inference_mode():
+        whole = network(x)
+    for rows, columns in [((140, 201), (0, 220)), ((0, 260), (70, 90)), ((259, 260), (219, 220))]:
+        part, _ = in_strips(network, x, 32, (rows, columns))
+        assert_close(part, whole[:, :, slice(*rows), slice(*columns)])
+
+
+def test_a_part_reads_of_the_image_only_what_it_sees():
+    network = lively("fcn32s-vgg16", width=1 / 32, hidden=8)
+    steps = record(network, (4000, 3000))
+    flow = Flow(steps, Region((2000, 2064), (1500, 1501)), 64)
+    (top, bottom), (left, right) = flow.image
+    # fc7 sees 404 pixels, and an output pixel lies between two of fc7's, 32 pixels apart.
+    assert 404 + 32 <= right - left + 1 <= 404 + 64 and 404 + 64 <= bottom - top <= 404 + 160
+    x = noise(400, 300)
+    changed = x.clone()
+    changed[:, :, :, :20] = 255 - changed[:, :, :, :20]
+    near, _ = in_strips(network, x, 64, ((0, 400), (290, 300)))
+    far, _ = in_strips(network, changed, 64, ((0, 400), (290, 300)))
+    assert torch.equal(near, far)
+
+
+@pytest.mark.parametrize("rows", [8, 32, 200])
+def test_no_row_is_computed_twice(rows):
+    network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
+    # Only the upsampling, a thousandth of the work, reads rows again that lie between two strips.
+    _, flow = in_strips(network, noise(320, 96), rows, places=1)
+    expected = 0
+
+    def count(layer, given, result):
+        nonlocal expected
+        values = given[0] if isinstance(layer, nn.ConvTranspose2d) else result
+        expected += values.numel() * layer.weight[0].numel()
+
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.register_forward_hook(count)
+    with torch.no_grad():
+        network(noise(320, 96))
+    assert expected <= flow.multiply_adds <= 1.2 * expected
+    backbone = sum(
+        step.doing.per_output
+        * steps_values.shape[1]
+        * steps_values.sides[0]
+        * steps_values.sides[1]
+        for step, steps_values in _convolutions(network)
+    )
+    assert backbone <= flow.multiply_adds
+
+
+def _convolutions(network):
+    steps = record(network, (320, 96))
+    return [(step, steps.values[step.outputs[0]]) for step in steps.steps if step.name == "conv2d"]
+
+
+def test_what_is_held_does_not_grow_with_the_image():
+    network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
+    peaks = [in_strips(network, noise(height, 64), 32, places=64)[1].peak for height in (800, 1400)]
+    assert peaks[0] == peaks[1]
+
+
+def test_the_answer_comes_while_the_image_is_read():
+    network = lively("fcn32s-vgg11", width=1 / 32, hidden=8)
+    steps = record(network, (2000, 64))
+    flow = Flow(steps, Region((0, 2000), (0, 64)), 100, places=1)
+    given = answered = 0
+    with torch.inference_mode():
+        while given < 2000:
+            part = flow.advance(noise(100, 64))
+            given += 100
+            answered += 0 if part is None else part.shape[2]
+            assert given - answered <= 500
+        while not flow.done:
+            part = flow.advance(None)
+            assert part is None or part.shape[2] <= 128  # the end comes in strips, too
+            answered += 0 if part is None else part.shape[2]
+    assert answered == 2000

@@ -1,0 +1,105 @@
+"""The oracle is the gradient: an input pixel is read where the output has a derivative."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from fullconv.inference.streaming.ranges import (
+    Cells,
+    Moved,
+    Repeated,
+    Sliding,
+    Spreading,
+    hull,
+    inside,
+    outside,
+)
+
+
+def seen(function, size, wanted):
+    """The first and behind the last input pixel that has an influence on the wanted outputs."""
+    x = torch.ones(1, 1, size, requires_grad=True)
+    function(x)[0, 0, wanted[0] : wanted[1]].sum().backward()
+    touched = x.grad[0, 0].nonzero().flatten()
+    return (int(touched[0]), int(touched[-1]) + 1) if len(touched) else None
+
+
+def ranges(size):
+    return [(a, b) for a in range(size) for b in range(a + 1, size + 1)]
+
+
+@pytest.mark.parametrize("kernel", [1, 2, 3, 5])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("before", [0, 1, 4])
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_a_window_reads_what_has_a_gradient(kernel, stride, before, dilation):
+    def convolve(x):
+        return F.conv1d(x, torch.ones(1, 1, kernel), None, stride, before, dilation)
+
+    size = 13
+    reach = Sliding(kernel, stride, before, dilation)
+    assert reach.scale == stride
+    for wanted in ranges(convolve(torch.ones(1, 1, size)).shape[2]):
+        first, behind = inside(reach.reads(wanted), size)
+        found = seen(convolve, size, wanted)
+        if found:
+            assert first <= found[0] and found[1] <= behind
+            gaps = dilation > 1 or stride > kernel  # the end may be cut off between two pixels
+            assert gaps or (first, behind) == found
+            assert max(found[0] - first, behind - found[1]) < max(stride, dilation * kernel)
+
+
+@pytest.mark.parametrize("kernel,stride", [(4, 2), (3, 2), (16, 8), (2, 3), (1, 1)])
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
+    def spread(x):
+        return F.conv_transpose1d(
+            x, torch.ones(1, 1, kernel), None, stride, min(before, kernel - 1)
+        )
+
+    size = 6
+    reach = Spreading(kernel, stride, min(before, kernel - 1))
+    assert reach.scale == Fraction(1, stride)
+    for wanted in ranges(min(30, spread(torch.ones(1, 1, size)).shape[2])):
+        found = seen(spread, size, wanted)
+        first, behind = inside(reach.reads(wanted), size)
+        if found:
+            assert first <= found[0] and found[1] <= behind
+            assert stride > kernel or (first, behind) == found
+
+
+@pytest.mark.parametrize("before,behind", [(0, 0), (2, 3), (-2, 1), (3, -1)])
+def test_zeros_around_and_crops_move_pixels(before, behind):
+    reach = Moved(-before)
+    for wanted in ranges(7 + before + behind):
+        found = seen(lambda x: F.pad(x, (before, behind)), 7, wanted)
+        read = inside(reach.reads(wanted), 7)
+        assert read == found if found else read[0] == read[1]
+
+
+def test_a_repeated_edge_reads_the_edge():
+    for wanted in ranges(7 + 5):
+        found = seen(lambda x: F.pad(x, (2, 3), mode="replicate"), 7, wanted)
+        assert Repeated(-2, 7).reads(wanted) == found
+
+
+def test_cells_read_whole_windows():
+    assert Cells(2).reads((3, 6)) == (1, 3)
+    assert Cells(2, whole=True).reads((3, 6)) == (2, 6)
+    assert Cells(3).scale == Fraction(1, 3) and Cells(3, whole=True).scale == 1
+
+
+def test_inside_and_outside_are_all_of_a_range():
+    for wanted in [(-5, -2), (-2, 3), (0, 7), (4, 9), (8, 12), (-3, 20)]:
+        before, behind = outside(wanted, 7)
+        first, last = inside(wanted, 7)
+        assert before + (last - first) + behind == wanted[1] - wanted[0]
+        assert before == sum(i < 0 for i in range(*wanted))
+        assert behind == sum(i >= 7 for i in range(*wanted))
+
+
+def test_a_hull_holds_both_and_an_empty_range_is_nothing():
+    assert hull((1, 3), (5, 6)) == (1, 6)
+    assert hull((0, 0), (5, 6)) == hull((5, 6), (2, 2)) == (5, 6)

@@ -1,0 +1,34 @@
+import numpy as np
+import pytest
+
+from fullconv.errors import ConfigError
+from fullconv.io import palettes as colors
+
+# Read from a PASCAL VOC mask's own palette.
+VOC = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 15: (192, 128, 128)}
+
+
+def test_the_palette_is_vocs():
+    palette = colors.voc_palette()
+    assert {label: palette[label] for label in VOC} == VOC and palette[255] == (224, 224, 192)
+
+
+def test_void_is_cream_and_the_rest_black():
+    palette = colors.full_palette(((1, 2, 3),))
+    assert len(palette) == 256 and palette[255] == colors.VOID_COLOR and palette[7] == (0, 0, 0)
+    with pytest.raises(ConfigError, match="256 colours"):
+        colors.full_palette(colors.voc_palette())
+
+
+def test_an_overlay_lies_between_photo_and_colours():
+    image = np.full((2, 2, 3), 100, np.uint8)
+    labels = np.array([[0, 1], [1, 255]], np.uint8)
+    palette = ((0, 0, 0), (200, 200, 200))
+    assert (colors.overlay(image, labels, palette, 0.0) == image).all()
+    assert (colors.overlay(image, labels, palette, 1.0)[0, 1] == 200).all()
+    assert (colors.overlay(image, labels, palette)[0, 0] == 50).all()
+
+
+def test_void_is_never_an_error():
+    truth = np.array([[0, 1, 255]], np.uint8)
+    assert colors.errors(truth, np.array([[0, 0, 0]], np.uint8)).tolist() == [[False, True, False]]

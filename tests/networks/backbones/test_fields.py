@@ -1,0 +1,53 @@
+"""Derived coordinate maps and fields are those that the gradient shows, on each kind of network."""
+
+import pytest
+
+from fullconv.explain.receptive_field import measure
+from fullconv.networks.fcn import create_model
+
+NARROW = {"width": 1 / 32, "hidden": 4}
+# Chain, residual, unpadded, branched, asymmetric paddings, average pooling, 7 x 7 windows.
+CASES = {
+    "vgg11": NARROW,
+    "alexnet": NARROW,
+    "resnet18": {},
+    "squeezenet1_1": {},
+    "googlenet": {},
+    "shufflenet_v2_x0_5": {},
+    "mobilenet_v2": {},
+    "densenet121": {},
+    "tf_efficientnet_lite0": {},
+    "hgnetv2_b0": {},
+    "resnet50d": {},
+    "convnext_atto": {},
+}
+
+
+HEAVY = ("densenet121", "resnet50d", "googlenet", "convnext_atto")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] if n in HEAVY else []) for n in CASES]
+)
+def test_derived_is_measured(name):
+    network = create_model(f"fcn8s-{name}", 2, **CASES[name])
+    taps = network.backbone.taps()
+    for feature in (network.top, *network.skips):
+        assert taps[feature].field.bounded
+        assert measure(network.backbone, feature).agrees(taps[feature].field), feature
+
+
+def test_padding_moves_the_map_and_nothing_else():
+    plain, padded = (
+        create_model("fcn16s-resnet18", 2, padding=padding).backbone for padding in ("same", 21)
+    )
+    for feature, tap in plain.taps().items():
+        moved = padded.taps()[feature].field
+        assert (moved.size, moved.map.shift) == (tap.field.size, tap.field.map.shift - 21)
+    assert measure(padded, "layer3").agrees(padded.taps()["layer3"].field)
+
+
+def test_squeeze_excite_has_no_bounded_field():
+    taps = create_model("fcn8s-efficientnet_b0", 2).backbone.taps()
+    bounded = [tap.field.bounded for tap in taps.values()]
+    assert bounded[0] and not any(bounded[1:])

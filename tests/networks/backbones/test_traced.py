@@ -1,0 +1,175 @@
+"""torchvision's and timm's networks as backbones: any size, their own features and names."""
+
+import builtins
+
+import pytest
+import torch
+from torch import nn
+
+from fullconv.errors import ConfigError, GeometryError, MissingExtraError, UnknownNameError
+from fullconv.model import Model, load
+from fullconv.networks.backbones import create_classifier, foreign_backbone
+from fullconv.networks.backbones._traced import Foreign
+from fullconv.networks.fcn import create_model
+from fullconv.networks.transplant import transplant
+
+QUICK = (
+    *("resnet18", "mobilenet_v2", "mobilenet_v3_small", "squeezenet1_1", "shufflenet_v2_x0_5"),
+    *("mnasnet0_5", "torchvision_alexnet", "tf_efficientnet_lite0", "regnetx_002", "hgnetv2_b0"),
+    *("convnextv2_atto", "ghostnet_100", "timm_resnet18"),
+)
+HEAVY = (
+    *("resnet50", "densenet121", "googlenet", "inception_v3", "efficientnet_b0", "convnext_tiny"),
+    *("regnet_y_400mf", "torchvision_vgg11", "resnet50d", "res2net50_26w_4s", "dla34"),
+    *("repvgg_a0", "inception_v4", "resnetv2_50", "mixnet_s"),
+)
+SIZES = ((1, 1), (2, 3), (31, 33), (65, 47))
+
+
+def scored(name, classes=2):
+    """A network whose score layers are not zero, so that every feature has an influence."""
+    network = create_model(name, classes).eval()
+    for layer in network.score_layers():
+        nn.init.normal_(layer.weight)
+    return network
+
+
+@pytest.mark.parametrize(
+    "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in HEAVY)]
+)
+@torch.no_grad()
+def test_any_size_comes_out_as_it_went_in(name):
+    network = scored(f"fcn8s-{name}")
+    for size in SIZES:
+        score = network(torch.rand(1, 3, *size) * 255)
+        assert score.shape[-2:] == size and score.isfinite().all()
+
+
+@pytest.mark.parametrize("name", ["fcn32s-resnet18", "fcn4s-mobilenet_v2", "fcn16s-hgnetv2_b0"])
+@torch.no_grad()
+def test_other_strides_and_paddings(name):
+    for padding in ("same", 1, 50):
+        network = create_model(name, 2, padding=padding).eval()
+        assert network(torch.zeros(1, 3, 37, 70)).shape[-2:] == (37, 70)
+
+
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "regnetx_002", "timm_resnet18"])
+@torch.no_grad()
+def test_at_multiples_of_32_they_are_timms_own_features(name):
+    torch.manual_seed(3)
+    classifier = create_classifier(name).eval()
+    image = torch.randn(1, 3, 64, 96)
+    expected = classifier.forward_features(image)
+    assert torch.equal(Foreign(classifier, name)(image), expected)
+
+
+@torch.no_grad()
+def test_they_are_torchvisions_own_features():
+    torch.manual_seed(3)
+    classifier = create_classifier("resnet18").eval()
+    image, seen = torch.randn(1, 3, 64, 96), {}
+    for name in ("layer2", "layer3", "layer4"):
+        keep = classifier.get_submodule(name).register_forward_hook
+        keep(lambda _, given, result, name=name: seen.update({name: result.clone()}))
+    classifier(image)
+    found = Foreign(classifier, "resnet18").features(image, ["layer2", "layer4"])
+    assert found.keys() == {"layer2", "layer4"}
+    assert all(torch.equal(found[name], seen[name]) for name in found)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "tf_efficientnet_lite0"])
+def test_their_weights_load_by_their_names(name):
+    network = create_model(f"fcn32s-{name}", 2)
+    done = transplant(network, create_classifier(name).state_dict())
+    assert done.taken and not done.reshaped
+    assert all(missing.startswith(("score_", "upscore")) for missing in done.missing)
+    assert all(left.startswith(("fc.", "classifier.")) for left in done.left_over)
+
+
+@torch.no_grad()
+def test_a_shift_of_the_image_shifts_the_scores():
+    network = scored("fcn32s-squeezenet1_1")
+    image = torch.rand(1, 3, 512, 512) * 255
+    score, moved = network(image), network(image.roll((16, 32), (2, 3)))
+    inside = (..., slice(224, 288), slice(224, 288))
+    assert torch.allclose(score.roll((16, 32), (2, 3))[inside], moved[inside], atol=1e-3)
+
+
+@torch.no_grad()
+def test_a_saved_model_comes_back(tmp_path):
+    network = scored("fcn8s-regnetx_002")
+    Model(network, ["a", "b"]).save(tmp_path / "m.safetensors")
+    image = torch.rand(1, 3, 40, 50) * 255
+    assert torch.equal(load(tmp_path / "m.safetensors").network(image), network(image))
+
+
+@torch.no_grad()
+def test_it_can_be_exported_for_other_sizes():
+    network = scored("fcn8s-squeezenet1_1")
+    auto = torch.export.Dim.AUTO
+    program = torch.export.export(
+        network, (torch.rand(1, 3, 64, 96),), dynamic_shapes=({2: auto, 3: auto},)
+    )
+    image = torch.rand(1, 3, 75, 130)
+    assert torch.allclose(program.module()(image), network(image), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("vit_b_16", "does not run on an image of 256 x 256"),
+        ("swin_t", "attention"),
+        ("hrnet_w18_small", "more than to call one layer after the other"),
+        ("tresnet_m", "moves pixels in a way not known"),
+    ],
+)
+def test_networks_that_cannot_be_a_backbone_are_refused_with_the_reason(name, reason):
+    with pytest.raises(GeometryError, match=f"{name} cannot be a backbone.*{reason}"):
+        foreign_backbone(name)
+
+
+def test_branches_that_lie_apart_are_refused():
+    class Apart(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.left = nn.Conv2d(3, 4, 3)
+            self.right = nn.Conv2d(3, 4, 3)
+
+        def forward(self, x):
+            return self.left(x)[..., :-2, :-2] + self.right(nn.functional.pad(x, (-2, 0, -2, 0)))
+
+    class Classifier(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.both = Apart()
+            self.fc = nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.fc(self.both(x).mean((2, 3)))
+
+    with pytest.raises(GeometryError, match="at both"):
+        Foreign(Classifier(), "apart")
+
+
+def test_a_width_is_refused_with_the_reason():
+    with pytest.raises(ConfigError, match="one size; leave hidden and width away"):
+        create_model("fcn8s-resnet18", 2, width=0.5, hidden=8)
+
+
+def test_unknown_names_tell_close_ones_and_who_else_is_asked():
+    with pytest.raises(UnknownNameError, match=r"did you mean 'resnet18'.*vgg16.*torchvision"):
+        create_model("fcn8s-resnet181", 2)
+
+
+def test_without_timm_the_message_says_how_to_get_it(monkeypatch):
+    original = builtins.__import__
+
+    def absent(name, *args, **kwargs):
+        if name == "timm":
+            raise ImportError(name)
+        return original(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(MissingExtraError, match=r"fullconv\[timm\]"):
+        create_classifier("tf_efficientnet_lite0")
+    assert create_classifier("resnet18")

@@ -1,0 +1,56 @@
+"""Networks by name: the stride, the skips that it asks for, and settings that mean nothing."""
+
+import pytest
+
+from fullconv.config import Architecture
+from fullconv.errors import ConfigError, UnknownNameError
+from fullconv.networks.fcn import create_model, parse_name
+
+TINY = {"width": 1 / 32, "hidden": 8}
+
+
+@pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
+def test_a_name_says_stride_and_backbone_and_each_halving_is_a_skip(stride):
+    assert parse_name(f"fcn{stride}s-vgg16_bn") == (stride, "vgg16_bn")
+    network = create_model(f"fcn{stride}s-vgg11", 3, **TINY)
+    skips = ("pool4", "pool3", "pool2", "pool1")
+    assert network.skips == skips[: [32, 16, 8, 4, 2].index(stride)]
+    assert network.architecture.name == f"fcn{stride}s-vgg11"
+
+
+def test_factors_go_to_the_skips_from_coarse_to_fine():
+    network = create_model("fcn8s-vgg11", 3, skip_scales=(0.01, 0.0001), **TINY)
+    assert network.skip_scales == {"pool4": 0.01, "pool3": 0.0001}
+
+
+def test_the_normalisation_is_the_one_asked_for():
+    network = create_model("fcn32s-vgg11", 3, mean=(1, 2, 3), std=(4, 5, 6), order="bgr", **TINY)
+    found = network.normalisation
+    assert (found.mean, found.std, found.order) == ((1, 2, 3), (4, 5, 6), "bgr")
+
+
+@pytest.mark.parametrize("name", ["fcn8-vgg16", "vgg16", "fcn7s-vgg16", "fcn8s-"])
+def test_names_of_another_form(name):
+    with pytest.raises(UnknownNameError, match="fcn8s-vgg16"):
+        parse_name(name)
+
+
+WRONG = {
+    "classes": {"classes": 0},
+    "width": {"width": 0.0},
+    "padding": {"padding": 0},
+    "skip_scales has 1 factors": {"skip_scales": (0.1,)},
+    "learn_upsampling": {"upsampling": "bilinear", "learn_upsampling": True},
+    'fusing "sum" has no meaning': {"upsampling": "unpooling", "fusing": "sum"},
+}
+
+
+@pytest.mark.parametrize("reason", WRONG)
+def test_settings_that_make_no_sense(reason):
+    with pytest.raises(ConfigError, match=reason):
+        create_model("fcn8s-vgg11", **{"classes": 3, **TINY, **WRONG[reason]})
+
+
+def test_an_unknown_way_to_enlarge_is_refused_with_the_known_ones():
+    with pytest.raises(ConfigError, match=r"upsampling is 'nearest'.*'bilinear-corners'"):
+        Architecture.checked(name="fcn8s-vgg11", classes=3, upsampling="nearest")

@@ -1,0 +1,54 @@
+"""Which layers enlarge scores, and where their pixels then lie."""
+
+from fractions import Fraction
+
+import pytest
+
+from fullconv.errors import GeometryError
+from fullconv.networks.fcn.upsampling import IMAGE, enlarger, planned
+from fullconv.networks.geometry import CoordMap, Field
+from fullconv.networks.layers import Interpolate, Stretch, Tap, Upscore
+
+
+def at(scale, shift):
+    return CoordMap(Fraction(scale), Fraction(shift))
+
+
+CELLS = at(32, "31/2")  # a pixel is the middle of 32 pixels: VGG, padding "same"
+KNOTS = at(32, 0)  # a pixel lies on every 32nd pixel: ResNet
+
+
+@pytest.mark.parametrize(("kind", "layer"), [("transposed", Upscore), ("bilinear", Interpolate)])
+@pytest.mark.parametrize(("here", "size"), [(CELLS, 64), (KNOTS, 63), (at(4, 3), 7), (at(3, 1), 5)])
+def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
+    found, reached = enlarger(kind, 2, here, IMAGE, learned=False)
+    assert isinstance(found, layer)
+    kernel = found.kernel if kind == "bilinear" else found.kernel_size[0]
+    assert kernel == size
+    assert reached.scale == 1 and reached.shift.denominator == 1
+
+
+def test_stretching_needs_maps_that_begin_with_the_image():
+    assert isinstance(enlarger("bilinear-corners", 2, CELLS, IMAGE, False)[0], Stretch)
+    with pytest.raises(GeometryError, match='with VGG, padding "same"'):
+        enlarger("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)
+
+
+TAPS = {
+    "top": Tap(8, Field(map=CELLS)),
+    "skip": Tap(4, Field(map=at(16, "15/2"))),
+    "fine": Tap(4, Field(map=at(8, "7/2"))),
+}
+
+
+@pytest.mark.parametrize(
+    ("fusing", "names", "offsets"),
+    [
+        ("cascade", ["upscore2", "upscore_skip", "upscore8"], [(1, 0), (1, 0)]),
+        ("sum", ["upscore", "upscore16", "upscore8"], [(16, 0), (8, 0)]),
+    ],
+)
+def test_a_plan_names_the_layers_and_crops(fusing, names, offsets):
+    plan = planned("transposed", fusing, 2, False, TAPS, "top", ("skip", "fine"))
+    assert list(plan.layers) == names and plan.final == "upscore8" and plan.offset == 4
+    assert [(f.score_offset, f.skip_offset) for f in plan.fusions] == offsets

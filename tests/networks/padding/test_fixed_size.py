@@ -1,0 +1,31 @@
+"""For one size, a plain chain of layers gives what computing all of the padding gives."""
+
+import pytest
+import torch
+
+import exportable
+from fullconv.networks.padding.fixed_size import Inside
+
+
+def difference(first, second):
+    return ((first - second).abs().max() / second.abs().max()).item()
+
+
+@pytest.mark.parametrize("name", ["fcn8s-vgg11", "fcn16s-vgg13_bn", "fcn8s-alexnet", "fcn4s-vgg16"])
+@pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 90)])
+def test_the_plain_chain_gives_what_the_whole_padding_gives(name, size):
+    if name == "fcn8s-alexnet":
+        name = "fcn32s-alexnet"
+    net = exportable.network(name, padding=100, width=1 / 32, hidden=4)
+    for layer in net.backbone.children():
+        if isinstance(layer, torch.nn.Conv2d):
+            torch.nn.init.normal_(layer.bias, std=0.3)  # so that nothing is still at zero
+    names = (*net.skips, net.top)
+    image = torch.from_numpy(exportable.batch(2, *size)) / 255
+    with torch.no_grad():
+        chain = Inside(net.backbone, size, names)
+        expected, found = net.backbone.features(image, names), chain.features(image, names)
+    assert chain.steps and set(found) == set(names)
+    for feature in names:
+        assert found[feature].shape == expected[feature].shape
+        assert difference(found[feature], expected[feature]) < 1e-5, feature

@@ -1,0 +1,123 @@
+"""Coordinate maps compose and invert exactly; the authors' offsets and field come out of them."""
+
+from fractions import Fraction
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from fullconv.errors import GeometryError
+from fullconv.explain.receptive_field import measure
+from fullconv.networks.fcn import create_model
+from fullconv.networks.geometry import (
+    CoordMap,
+    Field,
+    coord_map,
+    crop_offset,
+    extent,
+    field,
+    line_up,
+)
+
+SMALL = {"width": 1 / 32, "hidden": 4}
+fractions = st.fractions(-100, 100, max_denominator=64)
+maps = st.builds(CoordMap, fractions.filter(lambda scale: scale > 0), fractions)
+windows = st.builds(
+    lambda kernel, stride, padding, dilation: nn.Conv2d(
+        1, 1, kernel, stride, min(padding, kernel // 2), dilation, bias=False
+    ),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(1, 2),
+)
+
+
+@given(maps, maps, fractions)
+def test_composition_is_one_after_the_other(outer, inner, i):
+    assert (outer @ inner)(i) == outer(inner(i))
+
+
+@given(maps, maps, maps)
+def test_composition_is_associative(a, b, c):
+    assert (a @ b) @ c == a @ (b @ c)
+
+
+@given(maps, maps)
+def test_the_inverse_undoes_from_both_sides(a, b):
+    assert a @ a.inverse() == a.inverse() @ a == CoordMap()
+    assert (a @ b).inverse() == b.inverse() @ a.inverse()
+
+
+@given(windows)
+def test_a_transposed_convolution_is_its_convolution_backwards(window):
+    same = (window.kernel_size, window.stride, window.padding)
+    back = nn.ConvTranspose2d(1, 1, *same, dilation=window.dilation)
+    assert coord_map(back) @ coord_map(window) == CoordMap()
+
+
+@given(st.lists(windows, min_size=1, max_size=4))
+def test_the_field_of_a_chain_is_what_its_gradient_reaches(chain):
+    found = field(chain)
+    for window in chain:
+        nn.init.ones_(window.weight)
+    side = 40 + found.size + 8 * int(found.stride)
+    image = torch.zeros(1, 1, side, 1 + side, dtype=torch.float64, requires_grad=True)
+    result = nn.Sequential(*chain).double()(image)
+    middle = result.shape[-2] // 2
+    result[0, 0, middle].sum().backward()
+    seen = image.grad[0, 0].abs().sum(1).nonzero().flatten()
+    assert seen[0] > 0 and seen[-1] < side - 1
+    assert int(seen[-1] - seen[0]) + 1 == found.size
+    assert Fraction(int(seen[0] + seen[-1]), 2) == found.map(middle)
+
+
+@pytest.mark.parametrize(
+    ("stride", "offsets"), [(32, (19,)), (16, (5, 27)), (8, (5, 9, 31)), (4, (5, 9, 17, 33))]
+)
+def test_the_authors_offsets(stride, offsets):
+    """voc-fcn32s, -16s and -8s crop by these; 4s as Caffe's coord_map.py would."""
+    assert create_model(f"fcn{stride}s-vgg16", 21, padding=100, **SMALL).offsets() == offsets
+
+
+def test_fc7_sees_404_pixels_every_32_from_12_and_a_half():
+    backbone = create_model("fcn32s-vgg16", 2, padding=100, **SMALL).backbone
+    expected = Field(404, CoordMap(Fraction(32), Fraction(25, 2)))
+    assert backbone.taps()["fc7"].field == expected
+    assert measure(backbone, "fc7").agrees(expected)
+
+
+def test_a_strided_window_and_its_extent():
+    assert coord_map(nn.MaxPool2d(2)) == CoordMap(Fraction(2), Fraction(1, 2))
+    assert coord_map(nn.ZeroPad2d(3)) == CoordMap(shift=Fraction(-3))
+    assert extent(nn.Conv2d(1, 1, 3, dilation=4)) == 9
+    assert extent(nn.ReLU()) == 1
+
+
+def test_what_is_unbounded_stays_so():
+    assert not Field(bounded=False).through(nn.Conv2d(1, 1, 3)).bounded
+
+
+@pytest.mark.parametrize(
+    "layer", [nn.Softmax2d(), nn.Conv2d(1, 1, (1, 3)), nn.ZeroPad2d((1, 0, 2, 0))]
+)
+def test_an_unknown_layer_or_window_is_refused(layer):
+    with pytest.raises(GeometryError):
+        coord_map(layer)
+
+
+def test_crops_that_no_whole_pixel_makes_are_refused():
+    half = CoordMap(shift=Fraction(1, 2))
+    with pytest.raises(GeometryError, match="no whole crop"):
+        crop_offset(CoordMap(), half)
+    with pytest.raises(GeometryError, match="no whole crop"):
+        crop_offset(CoordMap(), CoordMap(shift=Fraction(-1)))
+    assert line_up(CoordMap(shift=Fraction(3)), CoordMap()) == (0, 3)
+    assert line_up(CoordMap(), CoordMap(shift=Fraction(3))) == (3, 0)
+
+
+def test_maps_read_well():
+    assert str(CoordMap(Fraction(32), Fraction(-25, 2))) == "32 i - 25/2"
+    assert str(CoordMap()) == "1 i"

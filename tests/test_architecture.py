@@ -1,0 +1,148 @@
+"""The architecture, checked: imports only go down, without circles; each wall has one package."""
+
+import ast
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1] / "src" / "fullconv"
+FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
+
+# From the bottom up: a file imports from its own package and from those before it. The same list
+# is drawn in docs/architecture.md.
+PACKAGES = (
+    "errors",
+    "_version",
+    "_registry",
+    "config",
+    "hardware",
+    "io",
+    "data",
+    "networks",
+    "inference",
+    "model",
+    "weights",
+    "evaluation",
+    "explain",
+    "training",
+    "export",
+    "batch",
+    "serving",
+    "cli",
+    "__main__",
+)
+
+# Third-party packages that only these files may import.
+WALLS = {
+    "PIL": ("io/images/",),
+    "av": ("io/video.py",),
+    "rasterio": ("io/rasters/",),
+    "onnx": ("export/exporters/", "weights/sources/onnx.py"),
+    "onnxruntime": ("inference/runtimes/", "export/exporters/"),
+    "openvino": ("inference/runtimes/", "export/exporters/"),
+    "rich": ("cli/",),
+    "typer": ("cli/",),
+}
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+def modules(path: Path) -> Iterator[str]:
+    """Dotted names of everything that a file imports, lazily and for type checking too."""
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def file_of(module: str) -> Path | None:
+    """The file of a dotted name; None for what is not a module of this package."""
+    if not module.startswith("fullconv."):
+        return None
+    place = ROOT.joinpath(*module.split(".")[1:])
+    return next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+
+
+def imported_files(path: Path) -> set[Path]:
+    """The files of this package that a file imports."""
+    found = set()
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Import):
+            found |= {file_of(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            found |= {file_of(submodule) or file_of(node.module) for submodule in names}
+    return {file for file in found if file} - {path}
+
+
+def package(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+each_file = pytest.mark.parametrize("path", FILES, ids=name)
+
+
+@each_file
+def test_imports_only_go_down(path):
+    own = package(path)
+    assert own in PACKAGES, f"{own} has no place in the order: add it to PACKAGES"
+    for used in map(package, imported_files(path)):
+        assert PACKAGES.index(used) <= PACKAGES.index(own), f"{name(path)}: {own} imports {used}"
+
+
+def test_no_circles():
+    graph = {path: imported_files(path) for path in FILES}
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        raise AssertionError(" <- ".join(map(name, error.args[1]))) from None
+
+
+def test_the_circle_check_finds_a_circle():
+    with pytest.raises(CycleError):
+        TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+@each_file
+def test_third_party_walls(path):
+    for module in modules(path):
+        wall = WALLS.get(module.partition(".")[0])
+        assert wall is None or name(path).startswith(wall), f"{name(path)} imports {module}"
+
+
+def calls(path: Path) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(parsed(path)):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), ast.unparse(node)
+
+
+@each_file
+def test_only_commands_print(path):
+    if package(path) != "cli":
+        assert not any(function == "print" for function, _ in calls(path))
+
+
+@each_file
+def test_nothing_executes_what_a_file_says(path):
+    for function, text in calls(path):
+        assert function not in ("eval", "exec", "pickle.load", "pickle.loads", "yaml.load"), text
+        assert "allow_pickle=True" not in text
+        if function.endswith("torch.load"):
+            assert "weights_only=True" in text
+        if function == "import_module":
+            assert path.name in ("_registry.py", "__init__.py"), "import paths come from no file"
+
+
+@each_file
+def test_every_file_has_a_docstring(path):
+    assert ast.get_docstring(parsed(path)), path

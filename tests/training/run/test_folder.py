@@ -1,0 +1,85 @@
+import pytest
+
+from fullconv.errors import ConfigError, OutputError
+from fullconv.evaluation.metrics import ClassRow
+from fullconv.training.run.folder import Run, create, existing, unfinished
+
+
+def test_folders_are_counted_and_never_taken_twice(tmp_path):
+    names = [create(tmp_path, "train", "photos").folder.name for _ in range(3)]
+    assert names == ["photos-001", "photos-002", "photos-003"]
+    assert create(tmp_path, "train", "other").folder.name == "other-001"
+    assert (tmp_path / "train" / "latest").resolve().name == "other-001"
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "a b", "ümlaut", "", "..."])
+def test_no_name_escapes_its_folder(tmp_path, name):
+    folder = create(tmp_path, "train", name).folder
+    assert folder.parent == tmp_path / "train" and folder.is_dir()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="choose another with --out"):
+        create(tmp_path / "file", "train", "a")
+
+
+def started(tmp_path, name):
+    run = create(tmp_path, "train", name)
+    run.write_config({"data": "x"})
+    return run
+
+
+def test_the_newest_unfinished_run_goes_on(tmp_path):
+    assert unfinished(tmp_path) is None
+    first, second, third = (started(tmp_path, name) for name in ("a", "b", "c"))
+    third.write_summary({"mean_iu": 1})
+    assert unfinished(tmp_path) == second
+    second.write_summary({})
+    assert unfinished(tmp_path) == first
+
+
+def test_only_a_run_folder_is_one(tmp_path):
+    with pytest.raises(ConfigError, match=r"no config\.yaml"):
+        existing(tmp_path)
+
+
+def test_results_are_cut_at_the_step_that_is_gone_on_from(tmp_path):
+    run = Run(tmp_path)
+    rows = [
+        {"epoch": 1.0, "step": 10.0, "mean_iu": 0.5},
+        {"epoch": 2.0, "step": 20.0, "mean_iu": 0.25},
+    ]
+    run.write_results(rows)
+    assert run.read_results() == rows and run.read_results(until=15) == rows[:1]
+
+
+def test_what_a_kill_left_half_written_is_removed(tmp_path):
+    (tmp_path / ".last.safetensors.0badcafe.tmp").write_text("half")
+    (tmp_path / "config.yaml").write_text("{}")
+    Run(tmp_path).clean()
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_the_history_of_the_classes_comes_back_whatever_they_are_called(tmp_path):
+    run = Run(tmp_path)
+    classes = ("epoch", "=cmd|' /C calc'!A0", 'a,"b', "道路")
+    rows = [
+        ClassRow(1, 10, (0.0, 1.0, 0.25, float("nan"))),
+        ClassRow(3, 30, (0.5, 0.125, 1.0, 0.0)),
+    ]
+    assert run.read_class_history() == []
+    run.write_class_history(classes, rows)
+    found = run.read_class_history()
+    assert [row[:2] for row in found] == [(1, 10), (3, 30)]
+    assert [row.iu for row in found] == [pytest.approx(row.iu, nan_ok=True) for row in rows]
+    assert [row.epoch for row in run.read_class_history(until=29)] == [1]
+    header = run.per_class_history.read_text().splitlines()[0]
+    assert header.startswith("epoch,step,epoch,'=cmd")
+
+
+def test_a_column_that_earlier_rows_lack_is_empty_there(tmp_path):
+    run = Run(tmp_path)
+    run.write_results([{"epoch": 1.0, "step": 10.0}, {"epoch": 2.0, "step": 20.0, "memory": 5.0}])
+    first, second = run.read_results()
+    assert first["memory"] != first["memory"] and second["memory"] == 5

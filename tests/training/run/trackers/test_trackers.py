@@ -1,0 +1,97 @@
+import math
+import sys
+
+import pytest
+
+from fullconv.errors import MissingExtraError, UnknownNameError
+from fullconv.training.run.trackers import Tracking, trackers, with_classes
+
+
+class Diary:
+    """A tracker that keeps what it is told, and fails where it is told to."""
+
+    def __init__(self, held=0, fails_at=None):
+        self.held, self.fails_at = held, fails_at
+        self.rows, self.ended = [], None
+
+    def begin(self, folder, name, settings):
+        return self.held
+
+    def log(self, step, numbers):
+        if step == self.fails_at:
+            raise ConnectionError("no route\nto host")
+        self.rows.append((step, dict(numbers)))
+
+    def end(self, finished):
+        self.ended = finished
+
+
+@pytest.fixture
+def using(monkeypatch):
+    def use(**members):
+        made = {name: (lambda member=member: member) for name, member in members.items()}
+        monkeypatch.setattr(trackers, "_members", made)
+        monkeypatch.setattr(trackers, "_loaded", True)
+        return Tracking(list(members))
+
+    return use
+
+
+def steps(diary):
+    return [step for step, _ in diary.rows]
+
+
+def test_a_step_is_never_given_twice_and_what_is_missing_is_handed_on(using, tmp_path):
+    behind, ahead = Diary(held=10), Diary(held=40)
+    tracking = using(behind=behind, ahead=ahead)
+    past = [(step, {"loss": 1.0}) for step in (10, 20, 30)]
+    assert tracking.begin(tmp_path, "run", {}, past) == []
+    for step in (40, 50):
+        assert tracking.log(step, {"loss": 0.5}) == []
+    assert steps(behind) == [20, 30, 40, 50]
+    assert steps(ahead) == [50]
+
+
+def test_one_that_fails_is_said_once_and_the_others_go_on(using, tmp_path):
+    broken, working = Diary(fails_at=20), Diary()
+    tracking = using(broken=broken, working=working)
+    tracking.begin(tmp_path, "run", {})
+    notes = [note for step in (10, 20, 30) for note in tracking.log(step, {"loss": 1.0})]
+    assert len(notes) == 1
+    assert "broken is left out" in notes[0] and "ConnectionError: no route to host" in notes[0]
+    assert steps(broken) == [10] and steps(working) == [10, 20, 30]
+    assert tracking.end(True) == []
+    assert working.ended is True and broken.ended is None
+
+
+def test_even_one_that_wants_to_end_the_process_does_not(using, tmp_path):
+    class Quitting(Diary):
+        def begin(self, folder, name, settings):
+            raise SystemExit(1)
+
+    assert len(using(quitting=Quitting()).begin(tmp_path, "run", {})) == 1
+
+
+def test_what_is_not_finite_is_left_out(using, tmp_path):
+    diary = Diary()
+    tracking = using(diary=diary)
+    tracking.begin(tmp_path, "run", {})
+    tracking.log(1, {"loss": 2.0, "mean_iu": math.nan, "lr": math.inf})
+    assert diary.rows == [(1, {"loss": 2.0})]
+
+
+def test_a_row_gets_its_classes_and_loses_its_step():
+    row = with_classes({"epoch": 1, "step": 8, "loss": 2.0}, ("step", "sky"), (0.5, 0.25))
+    assert row == {"epoch": 1, "loss": 2.0, "iu/step": 0.5, "iu/sky": 0.25}
+
+
+def test_unknown_names_list_the_known_ones():
+    with pytest.raises(UnknownNameError, match="mlflow, tensorboard, trackio, wandb"):
+        Tracking(["tensorbord"])
+
+
+@pytest.mark.parametrize("name", ["mlflow", "tensorboard", "trackio", "wandb"])
+def test_a_package_that_is_missing_is_said_before_anything_begins(name, monkeypatch):
+    monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(MissingExtraError, match=rf'pip install "fullconv\[{name}\]"'):
+        Tracking([name])

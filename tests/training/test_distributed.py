@@ -1,0 +1,81 @@
+"""Two processes on parts of a batch do what one does on the whole of it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import ranks
+from fullconv.errors import ConfigError
+from fullconv.training.distributed import ALONE, Team, joined
+from fullconv.training.sampler import Order
+from fullconv.training.validation import confusion_of
+
+HERE = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ranks")
+    command = [sys.executable, HERE / "ranks.py", folder]
+    environment = os.environ | {"PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"}
+    subprocess.run(command, check=True, timeout=300, env=environment)
+    return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(2)], [
+        torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)
+    ]
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return ranks.trained(ALONE)
+
+
+@pytest.mark.parametrize("kind", ["one", "parts"])
+def test_the_weights_are_those_of_one_process(two, alone, kind):
+    for weights in two[1]:
+        for name, value in alone[0].model.network.state_dict().items():
+            assert (weights[f"{kind}.{name}"] - value).abs().max() < 1e-12, name
+
+
+def test_everybody_tells_the_loss_of_the_whole_batch(two, alone):
+    for found in two[0]:
+        assert found["losses"] == pytest.approx(alone[1], rel=1e-6)
+
+
+def test_what_the_first_says_everybody_hears(two):
+    assert [found["said"] for found in two[0]] == ["straße"] * 2
+
+
+def test_an_evaluation_shared_is_exactly_the_one_alone(two, alone):
+    alone[0].model.network.float()
+    expected = confusion_of(alone[0].model, ranks.uneven()).counts.tolist()
+    assert [found["counts"] for found in two[0]] == [expected, expected]
+
+
+def test_every_sample_is_seen_by_one_process():
+    whole = list(Order(11, 5, 3, range(6)))
+    parts = [list(Order(11, 5, 3, range(6), Team(rank, 3))) for rank in range(3)]
+    for step, keys in enumerate(whole):
+        shared = [key for part in parts for key in part[step]]
+        assert sorted(shared) == sorted(keys) and all(part[step] for part in parts)
+
+
+def test_a_batch_that_cannot_be_shared():
+    with pytest.raises(ConfigError, match="batch of 4 cannot be shared by 5 processes"):
+        ranks.trained(Team(0, 5))
+
+
+def test_without_a_launcher_nobody_else_is_waited_for(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with joined() as team:
+        assert team is ALONE and not torch.distributed.is_initialized()
+
+
+def test_an_environment_that_makes_no_sense(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "many")
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE.*torchrun"), joined():
+        pass

@@ -1,0 +1,145 @@
+"""A whole run: its folder, its numbers, and that a kill at any moment changes nothing."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fullconv as fc
+from fullconv.config import RunConfig
+from fullconv.errors import DataError
+from fullconv.io.images import write_image, write_labels
+from fullconv.training.events import Epoch
+from fullconv.training.experiment import Experiment
+from fullconv.training.run.folder import create
+from fullconv.training.stages import resolved, validation
+
+TINY = {
+    "data": "scenes:10@32x40",
+    "model": "fcn8s-vgg11_bn",
+    "width": 1 / 16,
+    "hidden": 8,
+    "epochs": 2,
+    "batch": 4,
+}
+
+
+def started(out, config):
+    experiment = Experiment(config)
+    experiment.enter(create(out, "train", "tiny"))
+    return experiment
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs")
+    experiment = started(out, RunConfig(**TINY))
+    events = list(experiment.events())
+    return experiment, events, experiment.finish()
+
+
+def test_the_folder_holds_all_that_a_colleague_wants(finished):
+    folder = finished[0].run.folder
+    names = {path.name for path in folder.iterdir()}
+    assert names >= {
+        *("config.yaml", "results.csv", "curves.png", "confusion_matrix.png", "per_class.csv"),
+        *("confusion_matrix.csv", "best.safetensors", "last.safetensors", "report.html"),
+        *("samples", "summary.json"),
+    }
+    assert not list(folder.glob(".*"))
+    assert (folder.parent / "latest").resolve() == folder.resolve()
+
+
+def test_the_report_needs_nothing_else(finished):
+    page = (finished[0].run.folder / "report.html").read_text()
+    assert "http://" not in page and "https://" not in page and 'src="data:image' in page
+
+
+def test_there_is_one_row_an_epoch(finished):
+    experiment, events, _ = finished
+    rows = list(csv.DictReader(experiment.run.results.read_text().splitlines()))
+    assert [int(row["epoch"]) for row in rows] == [1, 2]
+    assert sum(isinstance(event, Epoch) for event in events) == 2
+    assert int(rows[-1]["step"]) == experiment.training.steps == 4
+
+
+def test_the_numbers_are_those_of_the_best_file(finished):
+    experiment, _, evaluation = finished
+    again = fc.evaluate(fc.load(experiment.run.folder), fc.open_data(TINY["data"], "val"))
+    assert (again.confusion.counts == evaluation.confusion.counts).all()
+    summary = json.loads(experiment.run.summary.read_text())
+    assert summary["mean_iu"] == again.mean_iu and "void" in summary["protocol"]
+
+
+def test_its_config_runs_again_to_the_same_bytes(finished, tmp_path):
+    experiment = finished[0]
+    again = started(tmp_path, RunConfig(**experiment.run.read_config()))
+    list(again.events())
+    assert again.run.last.read_bytes() == experiment.run.last.read_bytes()
+    assert again.run.best.read_bytes() == experiment.run.best.read_bytes()
+
+
+def test_what_is_left_open_is_decided_from_the_data():
+    config = RunConfig(data="scenes:2@720x960")
+    decided = resolved(config, fc.open_data(config.data, "train"))
+    assert decided.size == (512, 512) and decided.crop == (384, 512) and decided.lr == 1e-3
+    small = resolved(RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train"))
+    assert small.size is None and small.crop == (40, 50) and small.width == 0.25
+
+
+def test_only_some_epochs_are_evaluated_if_asked(tmp_path):
+    config = RunConfig(**TINY | {"epochs": 3, "evaluate_every": 2})
+    experiment = started(tmp_path, config)
+    rows = [event.row for event in experiment.events() if isinstance(event, Epoch)]
+    assert [row["mean_iu"] == row["mean_iu"] for row in rows] == [False, True, True]
+
+
+def test_a_val_split_that_cannot_be_opened_is_an_error(tmp_path):
+    data = fc.open_data("scenes:2@32x40")
+    write_image(tmp_path / "images" / "one.png", data[0].image)
+    write_labels(tmp_path / "masks" / "one.png", data[0].labels, data.palette)
+    (tmp_path / "classes.txt").write_text("\n".join(data.classes))
+    (tmp_path / "train.txt").write_text("one\n")
+    train = fc.open_data(tmp_path, "train")
+    val, note = validation(str(tmp_path), train)
+    assert val is train and "measured on the training photos" in note
+    (tmp_path / "val.txt").write_text("gone\n")
+    with pytest.raises(DataError, match="gone"):
+        validation(str(tmp_path), train)
+
+
+def test_data_without_samples(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    (tmp_path / "classes.txt").write_text("a\nb\n")
+    with pytest.raises(DataError):
+        Experiment(RunConfig(data=str(tmp_path)))
+
+
+def kill(tmp_path, kills, workers):
+    command = [sys.executable, Path(__file__).parents[1] / "killing.py", tmp_path, kills, workers]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(map(str, command), capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def test_five_kills_change_no_byte(tmp_path):
+    found = kill(tmp_path, 5, 0)
+    assert found == {"kills": 5, "survived": 5, "different": []}
+
+
+@pytest.mark.slow
+def test_twenty_kills_change_no_byte(tmp_path):
+    found = kill(tmp_path, 20, 0)
+    assert found == {"kills": 20, "survived": 20, "different": []}
+
+
+@pytest.mark.slow
+def test_six_kills_with_two_workers_change_no_byte(tmp_path):
+    found = kill(tmp_path, 6, 2)
+    assert found == {"kills": 6, "survived": 6, "different": []}

@@ -1,0 +1,101 @@
+"""The flight recorder says what goes wrong, once, and nothing while all is well."""
+
+import numpy as np
+import pytest
+import torch
+
+from fullconv.config import TrainConfig
+from fullconv.evaluation.metrics import Confusion
+from fullconv.networks.fcn import create_model
+from fullconv.training.monitor import Recorder
+
+CLASSES = ("Road", "Sky", "Pole")
+
+
+def recorder(lr=0.01, steps=1000):
+    return Recorder(CLASSES, TrainConfig(lr=lr), steps)
+
+
+def confusion(rows):
+    counts = np.zeros((3, 4), np.int64)
+    counts[:, :3] = rows
+    return Confusion(3, counts)
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    network = create_model("fcn16s-vgg11", 3, width=1 / 32, hidden=4)
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight)
+    return network
+
+
+def notes(losses, **settings):
+    one = recorder(**settings)
+    return [note for number, loss in enumerate(losses, 1) for note in one.step(number, loss)]
+
+
+def test_a_falling_loss_is_no_news():
+    assert notes(1.1 * 0.99**step for step in range(400)) == []
+
+
+def test_a_rising_loss():
+    (note,) = notes(1.0 + step / 20 for step in range(300))
+    assert "rose from" in note and "too high" in note and "--lr 0.001" in note
+
+
+def test_a_loss_that_does_not_move():
+    (note,) = notes([1.0] * 600)
+    assert "hardly moved" in note and "--lr 0.1" in note
+    assert notes([0.2] * 600) == [], "weights that have learned leave little to learn"
+
+
+def test_a_run_that_goes_on_is_compared_with_its_beginning():
+    late = recorder()
+    late.go_on(1.9)
+    assert [note for number in range(1380, 1780) for note in late.step(number, 0.27)] == []
+    stuck = recorder()
+    stuck.go_on(1.9)
+    (note,) = [note for number in range(1380, 1780) for note in stuck.step(number, 1.9)]
+    assert "hardly moved in 1579 steps" in note
+
+
+def test_what_another_process_saw_is_not_judged_at_once():
+    late = recorder()
+    assert [note for number in range(1380, 1480) for note in late.step(number, 0.27)] == []
+
+
+def test_a_rate_for_the_authors_sum():
+    (note,) = notes([1.0] * 600, lr=1e-10)
+    assert "summed loss" in note and "1e-10" in note
+
+
+def test_a_collapse_is_told_with_both_shares(network):
+    # 97 of 100 pixels are answered Road, 29 are
+    answers = confusion([[29, 0, 0], [45, 0, 1], [23, 2, 0]])
+    one = recorder()
+    (note, *more) = one.epoch(10, answers, network)
+    assert "97% of the answers are Road, truth 29%" in note and not more
+    assert "rate is too high (0.01)" in note
+    assert one.epoch(20, answers, network) == [], "once is enough"
+    (note,) = recorder(lr=2e-9).epoch(10, answers, network)
+    assert "too high" not in note and "learned next to nothing" in note
+
+
+def test_a_data_set_of_nearly_one_class_is_no_collapse(network):
+    assert recorder().epoch(10, confusion([[95, 1, 0], [1, 2, 0], [0, 0, 1]]), network) == []
+
+
+def test_a_class_that_is_never_answered_after_half_of_the_training(network):
+    answers = confusion([[50, 0, 0], [0, 40, 0], [5, 5, 0]])
+    one = recorder()
+    assert one.epoch(400, answers, network) == []
+    (note,) = one.epoch(500, answers, network)
+    assert "Pole is never answered" in note and "--balance" in note
+
+
+def test_a_skip_without_scores(network):
+    torch.nn.init.zeros_(network.score_pool4.weight)
+    (note,) = recorder().epoch(10, confusion(np.eye(3, dtype=int) * 30), network)
+    assert "pool4" in note and "zero" in note

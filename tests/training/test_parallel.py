@@ -1,0 +1,25 @@
+"""A network alone is called as it is; what PyTorch cannot share is refused."""
+
+import pytest
+import torch
+from torch import nn
+
+import fullconv as fc
+from fullconv.errors import ConfigError
+from fullconv.training.distributed import ALONE, Team, gradients_stay, shared
+
+CPU = torch.device("cpu")
+
+
+def test_alone_nothing_is_wrapped_and_gradients_add_up():
+    network = nn.Linear(1, 1)
+    assert shared(network, fc.TrainConfig(), CPU, ALONE) is network
+    for _ in range(2):
+        with gradients_stay(network):
+            network(torch.ones(1, 1)).backward()
+    assert network.bias.grad.item() == 2
+
+
+def test_statistics_of_norms_are_shared_on_gpus_only():
+    with pytest.raises(ConfigError, match=r"sync_bn: PyTorch shares .* on GPUs only"):
+        shared(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, Team(0, 2))

@@ -1,0 +1,67 @@
+"""The rehearsal finds what is wrong, and leaves no trace."""
+
+import numpy as np
+import pytest
+import torch
+
+from fullconv.data.sample import Data, Sample
+from fullconv.training.preflight import preflight
+from halves import CONFIG, equal, halves, state, training
+
+
+def relabelled(change):
+    data = halves()
+
+    def read(index):
+        sample = data[index]
+        return Sample(sample.image, change(sample.labels), sample.name)
+
+    return Data("halves", None, data.classes, data.palette, data.names, read)
+
+
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd"}, {"average": 0.9, "warmup": 2}])
+def test_a_training_after_it_ends_in_the_same_bytes(changes):
+    config = CONFIG.model_copy(update=changes)
+    with_trial, without = training(config), training(config)
+    preflight(with_trial)
+    assert equal(state(with_trial), state(without))
+    assert [step.loss for step in with_trial.run()] == [step.loss for step in without.run()]
+    assert equal(state(with_trial), state(without))
+
+
+def test_all_is_well_with_good_data():
+    found = preflight(training())
+    assert found.warnings == () and found.losses[-1] < found.losses[0]
+    assert found.losses[0] == pytest.approx(np.log(2), rel=1e-4)
+    assert found.seconds > 0 and found.memory > 2**20
+
+
+def test_a_rate_that_is_too_high():
+    found = preflight(training(CONFIG.model_copy(update={"lr": 50.0, "optimizer": "sgd"})))
+    assert any("--lr 50" in warning for warning in found.warnings)
+
+
+def test_classes_that_no_label_has():
+    found = preflight(training(data=relabelled(lambda labels: labels * 0)))
+    assert any("no pixel is labelled bright" in warning for warning in found.warnings)
+
+
+def test_photos_that_are_all_void():
+    found = preflight(training(data=relabelled(lambda labels: labels * 0 + 255)))
+    assert any("all of it is void" in warning for warning in found.warnings)
+
+
+def test_a_skip_that_no_gradient_reaches():
+    one = training()
+    one.model.network.skip_scales = {"pool3": 0.0}
+    found = preflight(one)
+    assert [w for w in found.warnings if "score_pool3" in w]
+    assert not [w for w in found.warnings if "score_pool4" in w]
+
+
+def test_a_backbone_that_no_gradient_reaches():
+    one = training()
+    with torch.no_grad():
+        for layer in one.model.network.score_layers():
+            layer.weight.register_hook(lambda gradient: gradient * 0)
+    assert any("backbone" in warning for warning in preflight(one).warnings)

@@ -1,0 +1,27 @@
+"""Which samples a step sees, and who reads them."""
+
+import os
+
+from fullconv.training.sampler import Order, _undisturbed
+
+
+def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
+    first, second = (list(Order(7, 3, 0, range(4))) for _ in range(2))
+    assert first == second and first != list(Order(7, 3, 1, range(4)))
+    assert first[2:] == list(Order(7, 3, 0, range(2, 4)))  # wherever it is gone on from
+    for epoch, steps in enumerate((first[:2], first[2:])):
+        keys = [key for step in steps for key in step]
+        assert len(set(keys)) == 6 and {one for one, _ in keys} == {epoch}
+
+
+def test_a_worker_whose_training_was_killed_as_it_began_ends():
+    child = os.fork()
+    if not child:
+        _undisturbed(os.getppid() + 1, 0)  # as if another process had begun it
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+    child = os.fork()
+    if not child:
+        _undisturbed(os.getppid(), 0)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

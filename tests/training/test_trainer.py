@@ -1,0 +1,143 @@
+"""Training learns, repeats itself exactly, and goes on exactly where it stopped."""
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+
+import fullconv as fc
+from fullconv.errors import ConfigError, DataError
+from fullconv.training.initial_model import new_model
+from fullconv.training.trainer import Training
+from halves import CONFIG, equal, halves, state, training
+
+
+def test_it_learns():
+    one = training(CONFIG.model_copy(update={"epochs": 20}))
+    losses = [step.loss for step in one.run()]
+    assert math.isclose(losses[0], math.log(2), rel_tol=1e-5), "zero scores lose ln K at first"
+    assert losses[-1] < 0.3 * losses[0]
+    assert fc.evaluate(one.model, halves()).pixel_accuracy > 0.9
+
+
+def test_steps_say_where_they_are():
+    steps = list(training().run())
+    assert [step.number for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert [step.epoch for step in steps] == [1, 1, 2, 2, 3, 3]
+    assert [step.ends_epoch for step in steps] == [False, True] * 3
+    seen = [name for step in steps[:2] for name in step.names]
+    assert sorted(seen) == ["n0", "n1", "n2", "n3"]
+
+
+def test_the_order_is_another_every_epoch():
+    config = CONFIG.model_copy(update={"epochs": 6})
+    steps = list(training(config, halves(8)).run())
+    orders = {tuple(n for s in steps if s.epoch == e for n in s.names) for e in range(1, 7)}
+    assert len(orders) > 3
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_the_same_seed_gives_the_same_weights_and_another_gives_others(optimizer):
+    config = CONFIG.model_copy(update={"optimizer": optimizer})
+    first, again, other = (training(config.model_copy(update={"seed": seed})) for seed in (1, 1, 2))
+    for one in (first, again, other):
+        list(one.run())
+    assert equal(state(first), state(again)) and not equal(state(first), state(other))
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("stop", [1, 2, 5])
+def test_a_resumed_training_ends_in_the_same_bytes(tmp_path, optimizer, stop):
+    config = CONFIG.model_copy(update={"optimizer": optimizer})
+    whole = training(config)
+    list(whole.run())
+    whole.save(tmp_path / "whole.safetensors")
+    part = training(config)
+    for step in part.run():
+        if step.number == stop:
+            break
+    part.save(tmp_path / "part.safetensors", note=7)
+    rest = training(config)
+    assert rest.restore(tmp_path / "part.safetensors")["note"] == 7 and rest.done == stop
+    list(rest.run())
+    rest.save(tmp_path / "rest.safetensors")
+    assert (tmp_path / "rest.safetensors").read_bytes() == (
+        tmp_path / "whole.safetensors"
+    ).read_bytes()
+
+
+def test_a_users_random_numbers_are_left_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    one = training()
+    next(iter(one.run()))
+    # The loader draws one seed for its workers; dropout and weights draw nothing.
+    torch.manual_seed(5)
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_fewer_samples_than_a_batch():
+    assert len(list(training(CONFIG.model_copy(update={"batch": 16})).run())) == 3
+
+
+def test_workers_change_nothing():
+    config = CONFIG.model_copy(update={"epochs": 1})
+    data = fc.open_data("scenes:8@32x32", "train")
+    runs = [training(config.model_copy(update={"workers": workers}), data) for workers in (0, 2)]
+    for one in runs:
+        list(one.run())
+    assert equal(state(runs[0]), state(runs[1]))
+
+
+def test_a_name_is_enough():
+    steps = fc.train("fcn32s-vgg11", halves(), CONFIG.model_copy(update={"epochs": 1}))
+    assert [step.number for step in steps] == [1, 2]
+
+
+def test_other_classes_are_refused():
+    model = new_model(CONFIG, halves())
+    other = replace(halves(), classes=("a", "b"))
+    with pytest.raises(DataError, match="the model was made for dark, bright"):
+        Training(model, other, CONFIG)
+    with pytest.raises(DataError, match="no samples"):
+        Training(model, replace(halves(), names=()), CONFIG)
+
+
+def test_class_weights_are_taken_back_from_the_model_that_counts_alone():
+    changes = {"average": 0.9, "balance": "enet"}
+    plain, less = (
+        training(CONFIG.model_copy(update=changes | {"unweigh": share})) for share in (0.0, 0.5)
+    )
+    list(plain.run())
+    list(less.run())
+    assert equal(state(plain), state(less))
+    *_, layer = less.model.network.score_layers()
+    *_, whole = plain.model.network.score_layers()
+    with plain.averaged(), less.averaged():
+        torch.testing.assert_close(whole.bias - layer.bias, 0.5 * less.loss.weights.log())
+    assert equal(state(plain), state(less))
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"balance": "enet", "learn_upsampling": True}], ids=["no weights", "learned"]
+)
+def test_there_must_be_weights_to_take_back(changes):
+    with pytest.raises(ConfigError, match="unweigh"):
+        training(CONFIG.model_copy(update={"unweigh": 0.5, **changes}))
+
+
+def test_an_average_is_resumed_exactly(tmp_path):
+    config = CONFIG.model_copy(update={"average": 0.9, "channels_last": True})
+    whole, half, rest = (training(config) for _ in range(3))
+    list(whole.run())
+    for step in half.run():
+        if step.number == 3:
+            break
+    half.save(tmp_path / "half.safetensors")
+    rest.restore(tmp_path / "half.safetensors")
+    list(rest.run())
+    assert equal(state(whole), state(rest)) and equal(whole.average.values, rest.average.values)
+    with whole.averaged():
+        assert not equal(state(whole), state(rest))

@@ -1,0 +1,96 @@
+"""Foreign files become models that compute the same, or weights that can be read again."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+import parity
+from fullconv.cli import run
+from fullconv.errors import ConfigError, WeightsError
+from fullconv.model import load
+from fullconv.weights.convert import architecture, convert
+from fullconv.weights.sources import read_weights
+
+FILES = {
+    "tiny_fcn8s.caffemodel": ("fcn8s-vgg16", "import_tiny_fcn8s__caffe.npz"),
+    "tiny_fcn8s_bn.pdparams": ("fcn8s-vgg16_bn", "import_tiny_fcn8s_bn__paddle.npz"),
+    "tiny_fcn8s_torchfcn.pth": ("fcn8s-vgg16", "import_tiny_fcn8s_torchfcn__torch.npz"),
+}
+
+
+@pytest.mark.parametrize("file", FILES)
+@torch.no_grad()
+def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path):
+    folder = shared("parity")
+    name, case = FILES[file]
+    _, arrays = parity.case(folder, case)
+    convert(folder / "importers" / file, tmp_path / "ours.safetensors")
+    model = load(tmp_path / "ours.safetensors")
+    assert model.network.architecture.name == name
+    assert model.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
+    raw = {"mean": (0, 0, 0), "std": (1, 1, 1), "order": "rgb"}  # as the cases are
+    model.network.normalisation = model.network.normalisation.model_copy(update=raw)
+    score = model.network(torch.from_numpy(arrays["input"]))
+    assert parity.worst(score, arrays["output"]) <= parity.TOLERANCE
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"), [("fcn32s", "fcn32s-vgg16"), ("fcn16s-bn", "fcn16s-vgg16_bn")]
+)
+def test_the_network_follows_from_the_names(model, expected, shared):
+    arrays = parity.recipe(shared("parity")).weights(model, 3, 16, 32)
+    found = architecture(arrays, padding=100)
+    assert (found.name, found.classes) == (expected, 3)
+    assert (found.width, found.hidden, found.padding) == (1 / 16, 128, 100)
+
+
+def test_without_scores_it_is_no_network(shared):
+    arrays = parity.recipe(shared("parity")).weights("vgg16", 3, 16, 32)
+    assert architecture(arrays, padding=100) is None
+
+
+def test_half_a_network_is_refused(shared, tmp_path):
+    arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
+    del arrays["fc7.weight"]
+    torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, tmp_path / "a")
+    with pytest.raises(WeightsError, match=r"no plain fcn8s-vgg16: fc7\.weight is missing"):
+        convert(tmp_path / "a", tmp_path / "b.safetensors")
+    assert not (tmp_path / "b.safetensors").exists()
+
+
+def test_plain_weights_keep_their_normalisation(tmp_path):
+    kernel = torch.randn(4, 3, 3, 3)
+    said = {"mean": "[1, 2, 3] (BGR, 0..255)", "std": "[4, 5, 6] (0..255)"}
+    save_file({"features.0.weight": kernel}, tmp_path / "a.safetensors", said)
+    convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    found = read_weights(tmp_path / "b.safetensors")
+    np.testing.assert_array_equal(found.arrays["features.0.weight"], kernel)
+    assert (found.mean, found.std, found.order) == ((3, 2, 1), (6, 5, 4), "bgr")
+
+
+def test_the_wrong_number_of_names(shared, tmp_path):
+    file = shared("parity") / "importers" / "tiny_fcn8s.caffemodel"
+    with pytest.raises(ConfigError, match=r"2 class names .* 5 scores"):
+        convert(file, tmp_path / "b.safetensors", ["road", "sky"])
+
+
+def test_the_command(shared, tmp_path, capsys):
+    file = shared("parity") / "importers" / "tiny_fcn8s.caffemodel"
+    (tmp_path / "classes.txt").write_text("a\nb\nc\nd\ne\n")
+    out = tmp_path / "new" / "net.safetensors"
+    assert run(["convert", str(file), str(out), "--classes", str(tmp_path / "classes.txt")]) == 0
+    assert "39 taken" in capsys.readouterr().out
+    with safe_open(out, "pt") as written:
+        assert json.loads(written.metadata()["fullconv"])["classes"] == list("abcde")
+
+
+@pytest.mark.parametrize("arguments", [["absent", "b.safetensors"], ["absent", "b.pth"]])
+def test_mistakes_end_in_one_line(arguments, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(["convert", *arguments]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,60 @@
+"""What a network takes over beside its arrays."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from fullconv.networks.fcn import create_model
+from fullconv.weights.load import adopt_normalisation, adopt_scales
+
+
+def at_once(scales):
+    return create_model("fcn16s-vgg11", 2, width=1 / 64, hidden=2, skip_scales=scales)
+
+
+def test_a_network_without_factors_gets_them_in_its_weights():
+    factors = np.array([0.5, 0.5], np.float32)
+    weight = np.ones((3, 2, 1, 1), np.float32)
+    arrays = {"scale_pool4.weight": factors, "score_pool4.weight": weight}
+    adopt_scales(nn.Identity(), arrays)
+    assert arrays.keys() == {"score_pool4.weight"}
+    np.testing.assert_array_equal(arrays["score_pool4.weight"], weight / 2)
+
+
+def test_factors_without_a_score_layer_are_left_over():
+    arrays = {"scale_pool4.weight": np.array([0.5, 0.25], np.float32)}
+    assert adopt_scales(at_once(None), arrays) == []
+    assert "scale_pool4.weight" in arrays
+
+
+def test_a_file_that_is_silent_about_factors_is_told_of():
+    network = at_once((0.25,))
+    (note,) = adopt_scales(network, {"score_pool4.weight": np.ones((2, 8, 1, 1), np.float32)})
+    assert "pool4 by 0.25" in note and network.skip_scales == {"pool4": 0.25}
+
+
+def test_unequal_factors_replace_the_networks_own():
+    network = at_once((0.25,))
+    arrays = {
+        "scale_pool4.weight": np.array([0.5, 2], np.float32),
+        "score_pool4.weight": np.ones((2, 2, 1, 1), np.float32),
+    }
+    adopt_scales(network, arrays)
+    assert network.skip_scales == {"pool4": 1.0} and network.architecture.skip_scales == (1.0,)
+    np.testing.assert_array_equal(arrays["score_pool4.weight"][0].ravel(), [0.5, 2])
+
+
+@torch.no_grad()
+def test_the_network_normalises_as_the_weights_expect():
+    network = at_once(None)
+    adopt_normalisation(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
+    image = torch.tensor([12.0, 28.0, 45.0]).view(1, 3, 1, 1)
+    assert network.normalise(image).flatten().tolist() == [3, 2, 1]
+
+
+def test_nobody_says_how_so_nothing_changes():
+    network = at_once(None)
+    before = network.normalisation
+    (note,) = adopt_normalisation(network, None, None, "bgr")
+    assert network.normalisation == before and "does not say" in note
+    assert adopt_normalisation(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []
