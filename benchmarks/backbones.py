@@ -11,7 +11,7 @@ import warnings
 
 import torch
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.errors import GeometryError
 from fullconv.explain.receptive_field import measure
 from fullconv.networks.fcn import create_model
@@ -34,7 +34,7 @@ def row(name: str) -> list[str]:
         network = create_model(model, CLASSES)
     except GeometryError as error:
         return [name, "", "", "", "", f"refused: {str(error).partition(': ')[2]}"]
-    flat = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+    flat = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     shapes = on_meta(Architecture(name=model, classes=CLASSES), flat)
     cost = sum(layer.multiply_adds for layer in anatomy(shapes, 512, 512))
     taps = network.backbone.taps()

@@ -25,9 +25,9 @@ from time import perf_counter
 import torch
 
 import fullconv as fc
-from fullconv.batch.inputs import Input, gather
-from fullconv.batch.job import work_of
-from fullconv.batch.resume import plan
+from fullconv.batch.inputs import Input, resolve_inputs
+from fullconv.batch.job import create_job
+from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import answers
 from fullconv.batch.worker import files_of
 from fullconv.batch.writers import writers
@@ -70,8 +70,8 @@ def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
 
 def predict(path: Path, inputs: Sequence[Input], out: Path, threads: int | None) -> None:
     """What `fullconv predict` does."""
-    work = work_of(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
-    if len(list(answers(plan(work, inputs)))) != len(inputs):
+    work = create_job(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
+    if len(list(answers(plan_resume(work, inputs)))) != len(inputs):
         raise SystemExit("not every photo was answered")
 
 
@@ -80,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(sys.argv[1]) if sys.argv[1:] else draw(Path(scratch, "photos"))
         path = Path(sys.argv[2]) if sys.argv[2:] else untrained(Path(scratch, "m.safetensors"))
-        photos = gather([str(folder)])[:PHOTOS]
+        photos = resolve_inputs([str(folder)])[:PHOTOS]
         model, all_threads = fc.load(path).optimize(), torch.get_num_threads()
         ways: dict[str, Callable[[Sequence[Input], Path], None]] = {
             "loop": lambda part, out: loop(model, part, out),

@@ -156,7 +156,7 @@ def literal(wanted: bool) -> Iterator[None]:
 def unprepared(net: torch.nn.Module) -> torch.nn.Module:
     """The network without its short cut."""
     net = copy.copy(net)
-    net.short_cut, net.quick = False, None  # type: ignore[assignment]
+    net.sparse_padding, net.optimized_backbone = False, None  # type: ignore[assignment]
     return net
 
 
@@ -187,7 +187,7 @@ def table(
 
 def switched(net: fc.FCN, image: np.ndarray, short_cut: bool) -> np.ndarray:
     """The network's own scores, with or without the short cut."""
-    net.short_cut = short_cut
+    net.sparse_padding = short_cut
     return scores(net, image)
 
 

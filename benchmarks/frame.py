@@ -37,11 +37,11 @@ def network() -> FCN:
 def ours(made: FCN, image: Tensor) -> dict[str, Run]:
     """The network literally, with the short cut, and optimised."""
     optimize(made)
-    quick = made.quick
+    quick = made.optimized_backbone
 
     def way(short_cut: bool, optimised: bool) -> Run:
         def run() -> Tensor:
-            made.short_cut, made.quick = short_cut, quick if optimised else None
+            made.sparse_padding, made.optimized_backbone = short_cut, quick if optimised else None
             return made(image)
 
         return run
@@ -55,7 +55,7 @@ def ours(made: FCN, image: Tensor) -> dict[str, Run]:
 
 def exported(made: FCN, image: Tensor, folder: Path) -> Path:
     """The literal network as ONNX."""
-    made.short_cut, made.quick = False, None
+    made.sparse_padding, made.optimized_backbone = False, None
     file = folder / "literal.onnx"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

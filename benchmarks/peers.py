@@ -213,7 +213,7 @@ def run_training(path: Path, way: str) -> Started:
     """A step of SGD; what it gives is the gradient of the first convolution."""
     ours = load(path).network
     network: Any = pytorch_fcn(path) if way == "pytorch-fcn" else ours
-    ours.short_cut = way == "short cut"
+    ours.sparse_padding = way == "short cut"
     network.train()
     first = network.conv1_1 if way == "pytorch-fcn" else network.backbone.conv1_1
     trained = [one for one in network.parameters() if one.requires_grad]

@@ -23,7 +23,7 @@ from torch import nn
 import fullconv as fc
 from fullconv.errors import ConfigError
 from fullconv.inference.planner import Plan, flows, plan
-from fullconv.inference.streaming.ops import record
+from fullconv.inference.streaming.ops import record_ops
 from fullconv.inference.tiling import stream
 
 CLASSES = 21
@@ -86,7 +86,7 @@ def exact() -> Iterator[str]:
 
 def multiply_adds(network: nn.Module, planned: Plan) -> int:
     """Those of all parts, counted while they run on tensors without numbers."""
-    every = flows(record(network, planned.size, numbers=False), planned)
+    every = flows(record_ops(network, planned.size, numbers=False), planned)
     for flow in every:
         (at, end), (left, right) = flow.image
         while not flow.done:

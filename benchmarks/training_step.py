@@ -25,7 +25,7 @@ def step(made: FCN, image: Tensor, labels: Tensor, short_cut: bool) -> Callable[
     optimizer = torch.optim.SGD(made.parameters(), 1e-6, momentum=0.9)
 
     def run() -> None:
-        made.short_cut = short_cut
+        made.sparse_padding = short_cut
         torch.manual_seed(0)  # of the dropout
         optimizer.zero_grad(set_to_none=True)
         cross_entropy(made(image), labels).backward()
@@ -38,7 +38,7 @@ def difference(name: str, image: Tensor, labels: Tensor) -> float:
     """The largest of a gradient with and without the short cut, relative to its tensor."""
     made = network(name, 0.25).double()
     found = []
-    for made.short_cut in (True, False):
+    for made.sparse_padding in (True, False):
         torch.manual_seed(0)
         made.zero_grad()
         cross_entropy(made(image.double()), labels).backward()

@@ -15,7 +15,7 @@ import torch
 
 import fullconv.batch.run
 from fullconv.batch.executors.local import AHEAD
-from fullconv.batch.worker import Answering
+from fullconv.batch.worker import Worker
 from fullconv.cli import run
 from fullconv.export.exported import open_model
 from fullconv.hardware import usable_cores
@@ -31,13 +31,13 @@ def start(folder, out):
         return child
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     log = os.open(folder / f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    read = Answering.read
+    read = Worker.read
 
     def noted(self, item):
         os.write(log, f"{item.name}\n".encode())
         return read(self, item)
 
-    Answering.read = noted
+    Worker.read = noted
     arguments = ["predict", str(folder / "model.safetensors"), str(folder / "photos")]
     kinds = "labels,overlay,coco,contact"
     options = ["--out", str(folder / out), "--save", kinds, "--threads", "1", "--quiet"]

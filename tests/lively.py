@@ -4,8 +4,8 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.inference.streaming.executor import Flow
-from fullconv.inference.streaming.ops import Region, record
+from fullconv.inference.streaming.executor import StreamExecutor
+from fullconv.inference.streaming.ops import Region, record_ops
 
 CLASSES = 4
 
@@ -30,9 +30,9 @@ def photo(height, width, seed=0):
 @torch.inference_mode()
 def in_strips(network, x, rows, region=None, places=4096):
     """A module's answer to `x` (1, C, H, W), its region computed a few rows at a time."""
-    steps = record(network, tuple(x.shape[-2:]), x.shape[1])
+    steps = record_ops(network, tuple(x.shape[-2:]), x.shape[1])
     height, width = steps.values[steps.answer].sides
-    flow = Flow(steps, Region(*(region or ((0, height), (0, width)))), rows, places)
+    flow = StreamExecutor(steps, Region(*(region or ((0, height), (0, width)))), rows, places)
     (at, end), (left, right) = flow.image
     found = []
     for _ in range(100_000):

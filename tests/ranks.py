@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 import fullconv as fc
-from fullconv.training.distributed import joined
+from fullconv.training.distributed import init_distributed
 from fullconv.training.initial_model import new_model
 from fullconv.training.trainer import Training
 from fullconv.training.validation import confusion_of
@@ -56,14 +56,14 @@ def trained(team, accumulate=1):
 def member(rank, port, folder):
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    with joined("cpu") as team:
+    with init_distributed("cpu") as team:
         one, losses = trained(team)
         parts, _ = trained(team, accumulate=2)
         weights = {f"one.{k}": v.clone() for k, v in one.model.network.state_dict().items()}
         weights |= {f"parts.{k}": v for k, v in parts.model.network.state_dict().items()}
         one.model.network.float()
         counts = confusion_of(one.model, uneven(), team).counts
-        said = team.told("straße" if team.leads else "nothing")
+        said = team.broadcast_text("straße" if team.is_main else "nothing")
         result = {"losses": losses, "counts": counts.tolist(), "said": said}
         (folder / f"{rank}.json").write_text(json.dumps(result))
         torch.save(weights, folder / f"{rank}.pt")

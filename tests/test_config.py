@@ -4,7 +4,7 @@ import pytest
 
 from fullconv.config import (
     Architecture,
-    Normalisation,
+    Normalization,
     RunConfig,
     TrainConfig,
     read_yaml,
@@ -50,7 +50,7 @@ def test_no_size_is_too_large_to_be_checked_first():
         with pytest.raises(ConfigError):
             Architecture.checked(name="fcn8s-vgg16", **values)
     with pytest.raises(ConfigError):
-        Normalisation.checked(mean=(0, 0, 0), std=(1, 0, 1))
+        Normalization.checked(mean=(0, 0, 0), std=(1, 0, 1))
 
 
 BAD_YAML = {

@@ -17,10 +17,10 @@ import ray
 from ray.cluster_utils import Cluster
 
 from fullconv.batch.executors import ray as engine
-from fullconv.batch.inputs import gather
-from fullconv.batch.job import work_of
-from fullconv.batch.manifest import Answer
-from fullconv.batch.resume import plan
+from fullconv.batch.inputs import resolve_inputs
+from fullconv.batch.job import create_job
+from fullconv.batch.manifest import PredictionRecord
+from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import answers
 from fullconv.export.exported import open_model
 from photos import content, write_model, write_photos
@@ -30,9 +30,9 @@ NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": F
 
 def todo(folder, out, engine):
     model = folder / "model.safetensors"
-    inputs = gather([str(folder / "photos")])
-    work = work_of(open_model(model), model, inputs, out=folder / out, threads=1)
-    return plan(work, inputs, engine=engine)
+    inputs = resolve_inputs([str(folder / "photos")])
+    work = create_job(open_model(model), model, inputs, out=folder / out, threads=1)
+    return plan_resume(work, inputs, engine=engine)
 
 
 def lose(node):
@@ -62,7 +62,7 @@ def main(folder, photos):
         records.append(record)
     report = {
         "photos": photos,
-        "answered": sum(isinstance(record, Answer) for record in records),
+        "answered": sum(isinstance(record, PredictionRecord) for record in records),
         "nodes": nodes,
         "sent again": len(sent_again),
         "equal": content(folder / "local") == content(folder / "cluster") and records == local,

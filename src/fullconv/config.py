@@ -50,7 +50,7 @@ class Architecture(Settings):
     skip_context: int | None = Field(None, ge=1, le=4096)
 
 
-class Normalisation(Settings):
+class Normalization(Settings):
     """What the first convolution expects: mean and std in [0, 255], RGB order; channel order."""
 
     mean: tuple[Level, Level, Level]

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from fullconv.config import Architecture, Normalisation, Settings, Size
+from fullconv.config import Architecture, Normalization, Settings, Size
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.cpu.optimize import optimize
@@ -38,7 +38,7 @@ class Card(Settings):
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
     architecture: Architecture
-    normalisation: Normalisation
+    normalisation: Normalization
     size: Size | None = None
     training: dict[str, Any] = Field(default_factory=dict)
 

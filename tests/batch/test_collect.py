@@ -9,7 +9,7 @@ import torch
 
 import fullconv.io.storage
 from fullconv.batch.collect import remove_gathered, roots, write_gathered
-from fullconv.batch.manifest import Answer, Job
+from fullconv.batch.manifest import Job, PredictionRecord
 from fullconv.batch.writers import writers
 from fullconv.batch.writers.contact_sheet import PAGE
 from fullconv.errors import OutputError
@@ -36,7 +36,7 @@ def written(place, one):
         place.write(name, writers[kind].encode(answer))
     counts = np.bincount(labels.ravel(), minlength=2).tolist()
     pixels = dict(zip(CLASSES, counts, strict=True))
-    return Answer(one, f"in/{one}.png", one, "key", *labels.shape, 1, files, pixels)
+    return PredictionRecord(one, f"in/{one}.png", one, "key", *labels.shape, 1, files, pixels)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fullconv.batch.inputs import gather
+from fullconv.batch.inputs import resolve_inputs
 from fullconv.errors import ConfigError, ImageError
 from fullconv.io.images import write_image
 
@@ -24,7 +24,7 @@ def here(tmp_path, monkeypatch):
 
 
 def ids(*given, **options):
-    return [item.id for item in gather(given, **options)]
+    return [item.id for item in resolve_inputs(given, **options)]
 
 
 def test_folders_patterns_and_photos_each_photo_once(here):
@@ -65,7 +65,7 @@ def test_lists_are_read_line_by_line(here, monkeypatch):
 def test_manifests_name_ids_and_places(here):
     rows = [{"id": 7, "path": "new/b.JPG"}, {"id": "x", "url": "https://a/b.png", "more": 1}]
     Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    found = gather(["list.jsonl"])
+    found = resolve_inputs(["list.jsonl"])
     assert [(item.id, item.where) for item in found] == [
         ("7", "new/b.JPG"),
         ("x", "https://a/b.png"),
@@ -76,13 +76,13 @@ def test_manifests_name_ids_and_places(here):
 def test_a_wrong_line_of_a_manifest_is_named(here, line):
     Path("list.jsonl").write_text('{"path": "a.png"}\n' + line)
     with pytest.raises(ConfigError, match=r"list.jsonl, line 2: expected"):
-        gather(["list.jsonl"])
+        resolve_inputs(["list.jsonl"])
 
 
 def test_one_id_for_two_photos_is_refused(here):
     Path("list.jsonl").write_text('{"id": 1, "path": "a.png"}\n{"id": 1, "path": "b.png"}')
     with pytest.raises(ConfigError, match=r"'1' stands for two photos, .*a.png and .*b.png"):
-        gather(["list.jsonl"])
+        resolve_inputs(["list.jsonl"])
 
 
 def test_answers_are_never_taken_for_photos(here):
@@ -97,7 +97,7 @@ def test_answers_are_never_taken_for_photos(here):
 def test_what_is_not_there_is_said(here, given):
     Path("empty").mkdir()
     with pytest.raises((ImageError, ConfigError), match=given.strip("@/").replace("*", r"\*")):
-        gather([given])
+        resolve_inputs([given])
 
 
 def test_urls_stand_for_themselves_patterns_or_folders():
@@ -111,8 +111,8 @@ def test_urls_stand_for_themselves_patterns_or_folders():
         assert ids("memory://out/x.png") == ["memory://out/x.png"], "a name is taken at its word"
         assert ids("https://nowhere.invalid/photo?id=3") == ["https://nowhere.invalid/photo?id=3"]
         with pytest.raises(ImageError, match="there is no photo"):
-            gather(["memory://nothing"])
+            resolve_inputs(["memory://nothing"])
         with pytest.raises(ConfigError, match="nosuch"):
-            gather(["nosuch://in"])
+            resolve_inputs(["nosuch://in"])
     finally:
         memory.rm("/in", recursive=True)

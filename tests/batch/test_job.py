@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fullconv.batch.inputs import Input
-from fullconv.batch.job import work_of
+from fullconv.batch.job import create_job
 from fullconv.batch.worker import Reading
 from fullconv.export.exported import open_model
 from fullconv.inference.cpu.optimize import PAYS
@@ -20,14 +20,14 @@ def test_a_key_follows_from_input_model_and_options(path):
     model, inputs = open_model(path), [Input("a", "a.png")]
 
     def key(one="a", **options):
-        return work_of(model, path, inputs, out="out", **options).job.key(one)
+        return create_job(model, path, inputs, out="out", **options).job.key(one)
 
     bands, limits = Reading((4, 1, 2)), Reading(None, (0.0, 9.0))
     keys = [key(), key("b"), key(kinds=("labels",)), key(scales=(1.0, 2.0))]
     keys += [key(reading=bands), key(reading=limits)]
     assert len(set(keys)) == 6
     same = {"out": "elsewhere", "threads": 7, "memory": "1GiB", "shard": (1, 2)}
-    assert work_of(model, path, inputs, **same).job.key("a") == keys[0]
+    assert create_job(model, path, inputs, **same).job.key("a") == keys[0]
 
 
 def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
@@ -36,7 +36,7 @@ def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
     photos = [Input(str(n), f"{n}.png") for n in range(9)]
 
     def memory(inputs, threads, given="1GiB", **options):
-        return work_of(
+        return create_job(
             model, path, inputs, out="o", threads=threads, memory=given, **options
         ).memory
 
@@ -50,11 +50,11 @@ def test_memory_is_for_all_that_is_computed_at_once(path, monkeypatch):
 def test_many_photos_are_computed_side_by_side_and_others_have_all_threads(path):
     model, threads = open_model(path), torch.get_num_threads()
     photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
-    few, many = (work_of(model, path, some, out="o") for some in (photos[1:], photos))
+    few, many = (create_job(model, path, some, out="o") for some in (photos[1:], photos))
     assert (few.threads, many.threads, many.alone().threads) == (threads, 1, threads)
-    told = work_of(model, path, photos, out="o", threads=3, memory="1GiB")
+    told = create_job(model, path, photos, out="o", threads=3, memory="1GiB")
     assert (told.threads, told.alone().threads, told.alone().memory) == (3, 3, 2**30)
-    assert work_of(model, path, photos, out="o", device="cuda").threads == threads
+    assert create_job(model, path, photos, out="o", device="cuda").threads == threads
 
 
 def test_many_answers_or_a_video_are_prepared_for(path):
@@ -62,7 +62,7 @@ def test_many_answers_or_a_video_are_prepared_for(path):
     photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
 
     def many(inputs, **options):
-        return work_of(model, path, inputs, out="o", **options).many
+        return create_job(model, path, inputs, out="o", **options).many
 
     assert many(photos) and not many(photos[1:])
     assert many(photos, shard=(0, 9)), "as in all other shards"

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from earth import field, read, whole, write
-from fullconv.batch.inputs import gather, told_apart
-from fullconv.batch.job import work_of
+from fullconv.batch.inputs import detect_media, resolve_inputs
+from fullconv.batch.job import create_job
 from fullconv.batch.large_inputs import Progress
-from fullconv.batch.manifest import Answer, Failure
+from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.merge import merge
-from fullconv.batch.resume import plan
+from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import answers, events
 from fullconv.errors import ConfigError, MissingExtraError
 from fullconv.export.exported import open_model
@@ -45,11 +45,11 @@ def todo(asked, tmp_path):
 
     def make(out=None, given=None, model=asked[0], **options):
         later = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
-        inputs = told_apart(gather([str(asked[1] if given is None else given)]))
+        inputs = detect_media(resolve_inputs([str(asked[1] if given is None else given)]))
         out = tmp_path / "out" if out is None else out
         options |= {"threads": 1, "memory": "2GiB"}  # whatever the machine has free meanwhile
-        work = work_of(open_model(model), model, inputs, out=out, **options)
-        return plan(work, inputs, engine="local", **later)
+        work = create_job(open_model(model), model, inputs, out=out, **options)
+        return plan_resume(work, inputs, engine="local", **later)
 
     return make
 
@@ -139,10 +139,10 @@ def test_what_failed_is_tried_again_only_if_asked(asked, todo, tmp_path):
     copy.mkdir()
     raster = copy / "land.tif"
     raster.write_bytes((asked[1] / "cut.tif").read_bytes())
-    assert [type(one) for one in answers(todo(given=copy))] == [Failure]
+    assert [type(one) for one in answers(todo(given=copy))] == [FailureRecord]
     raster.write_bytes((asked[1] / "land.tif").read_bytes())
     assert not todo(given=copy).left
-    assert [type(one) for one in answers(todo(given=copy, retry_failed=True))] == [Answer]
+    assert [type(one) for one in answers(todo(given=copy, retry_failed=True))] == [PredictionRecord]
     assert not (tmp_path / "out" / "errors.jsonl").exists()
 
 

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from fullconv.batch.inputs import Input, told_apart
+from fullconv.batch.inputs import Input, detect_media
 from fullconv.errors import ConfigError
 from fullconv.io.images import write_image
 
 
 def medium(where, **options):
-    return told_apart([Input("x", str(where))], **options)[0].medium
+    return detect_media([Input("x", str(where))], **options)[0].medium
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.batch.inputs import gather
-from fullconv.batch.job import work_of
+from fullconv.batch.inputs import resolve_inputs
+from fullconv.batch.job import create_job
 from fullconv.batch.merge import merge
-from fullconv.batch.resume import plan
+from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import answers
 from fullconv.errors import DataError
 from fullconv.export.exported import open_model
@@ -33,11 +33,11 @@ def shards(tmp_path_factory):
 
 def run(folder, out, shard, photos="photos", kinds=("labels",)):
     model = folder / "model.safetensors"
-    found = gather([str(folder / photos)])
+    found = resolve_inputs([str(folder / photos)])
     # Ids without this test's folder: the same photos are in the same shards every time.
     inputs = [replace(item, id=str(Path(item.where).relative_to(folder))) for item in found]
-    work = work_of(open_model(model), model, inputs, out=out, shard=shard, kinds=kinds)
-    return list(answers(plan(work, inputs)))
+    work = create_job(open_model(model), model, inputs, out=out, shard=shard, kinds=kinds)
+    return list(answers(plan_resume(work, inputs)))
 
 
 @pytest.fixture

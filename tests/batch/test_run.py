@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fullconv.batch.inputs import gather
-from fullconv.batch.job import work_of
+from fullconv.batch.inputs import resolve_inputs
+from fullconv.batch.job import create_job
 from fullconv.batch.journal import Journal
-from fullconv.batch.manifest import Answer, Failure
+from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.merge import merge
-from fullconv.batch.resume import plan
+from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import answers
 from fullconv.errors import ConfigError, DataError, OutputError
 from fullconv.export.exported import open_model
@@ -37,10 +37,10 @@ def todo(asked, tmp_path):
 
     def make(out=None, given=None, model=asked[0], **options):
         later = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
-        inputs = gather([str(photos)] if given is None else given)
+        inputs = resolve_inputs([str(photos)] if given is None else given)
         out = tmp_path / "out" if out is None else out
-        work = work_of(open_model(model), model, inputs, out=out, **options)
-        return plan(work, inputs, **later)
+        work = create_job(open_model(model), model, inputs, out=out, **options)
+        return plan_resume(work, inputs, **later)
 
     return make
 
@@ -101,7 +101,11 @@ def test_one_bad_photo_is_reported_and_the_rest_go_on(todo, tmp_path):
     (photos / "photo-001.png").write_bytes(good[:60])
     given = [str(photos)]
     records = list(answers(todo(given=given)))
-    assert [type(record) for record in records] == [Answer, Failure, Answer]
+    assert [type(record) for record in records] == [
+        PredictionRecord,
+        FailureRecord,
+        PredictionRecord,
+    ]
     (row,) = lines(tmp_path / "out" / "errors.jsonl")
     assert row["id"].endswith("photo-001.png") and "damaged" in row["error"]
     (photos / "photo-001.png").write_bytes(good)
@@ -112,9 +116,9 @@ def test_one_bad_photo_is_reported_and_the_rest_go_on(todo, tmp_path):
 
 
 def test_a_bug_in_one_answer_is_told_as_such(todo, monkeypatch):
-    from fullconv.batch.worker import Answering
+    from fullconv.batch.worker import Worker
 
-    compute = Answering.compute
+    compute = Worker.compute
     seen = []
 
     def breaks(self, loaded):
@@ -123,9 +127,9 @@ def test_a_bug_in_one_answer_is_told_as_such(todo, monkeypatch):
             raise ZeroDivisionError("by nought")
         return compute(self, loaded)
 
-    monkeypatch.setattr(Answering, "compute", breaks)
+    monkeypatch.setattr(Worker, "compute", breaks)
     records = list(answers(todo()))
-    failed = [record for record in records if isinstance(record, Failure)]
+    failed = [record for record in records if isinstance(record, FailureRecord)]
     assert len(failed) == 1 and "ZeroDivisionError: by nought" in failed[0].error
 
 

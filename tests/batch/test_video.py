@@ -7,7 +7,7 @@ import torch
 from fullconv.batch.video import describe, overlay_video
 from fullconv.errors import ImageError
 from fullconv.inference.predictor import Prediction
-from fullconv.io.video import Facts, read_frames
+from fullconv.io.video import VideoInfo, read_frames
 from videos import alike, corners, quarters, write_video
 
 CLASSES, PALETTE = ("dark", "bright"), ((0, 0, 0), (255, 255, 255))
@@ -92,6 +92,6 @@ def test_equal_videos_give_equal_bytes(source, tmp_path):
 
 
 def test_a_video_is_described_in_a_line():
-    said = describe(Facts(1200, 30000 / 1001, 40.04, sound=True))
+    said = describe(VideoInfo(1200, 30000 / 1001, 40.04, sound=True))
     assert said == "1,200 frames, 40.0 s at 29.97 frames a second; the sound is left out"
-    assert "sound" not in describe(Facts(None, 25.0, None, sound=False))
+    assert "sound" not in describe(VideoInfo(None, 25.0, None, sound=False))

@@ -7,10 +7,10 @@ from fullconv.cli import run
 from fullconv.errors import EngineError
 from fullconv.export.benchmark import measure as benching
 from fullconv.export.benchmark import runtimes as rivals
-from fullconv.export.benchmark.worker import Here
+from fullconv.export.benchmark.worker import InProcess
 
 
-class Inside(Here):
+class Inside(InProcess):
     """An engine in this process, on small products."""
 
     def __init__(self, engine, threads):
@@ -25,7 +25,7 @@ def inside(monkeypatch):
     def refuse(title, *details):
         raise EngineError(f"{title}: needs the package x, which is not installed")
 
-    monkeypatch.setattr(benching, "Apart", Inside)
+    monkeypatch.setattr(benching, "WorkerProcess", Inside)
     monkeypatch.setattr(benching, "SIDE", 24)
     monkeypatch.setattr("fullconv.export.benchmark.timing.LEAST", 0.0)
     monkeypatch.setattr(rivals, "do_apart", refuse)

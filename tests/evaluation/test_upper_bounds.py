@@ -2,8 +2,15 @@ import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from fullconv.config import Architecture, Normalisation
-from fullconv.evaluation.upper_bounds import FIELD, MOST_MASKS, STRIDES, advise, chosen, coarse
+from fullconv.config import Architecture, Normalization
+from fullconv.evaluation.upper_bounds import (
+    FIELD,
+    MOST_MASKS,
+    STRIDES,
+    chosen,
+    coarse,
+    upper_bounds,
+)
 from fullconv.networks.fcn.summary import anatomy, on_meta
 
 
@@ -40,7 +47,7 @@ def test_a_line_is_lost_at_a_stride_far_wider_than_it():
 
 
 def test_the_finer_the_stride_the_higher_the_bound():
-    advice = advise((blobs(seed) for seed in range(8)), ["a", "b", "c", "d"])
+    advice = upper_bounds((blobs(seed) for seed in range(8)), ["a", "b", "c", "d"])
     means = [advice.bounds[stride].mean_iu for stride in STRIDES]
     assert means == sorted(means) and len(set(means)) == len(STRIDES)
     assert advice.masks == 8
@@ -75,10 +82,10 @@ def tents(shares, rows, columns):
 def test_void_is_neither_answered_nor_counted():
     labels = blobs(1)
     labels[:40] = 255
-    advice = advise([labels], ["a", "b", "c", "d"])
+    advice = upper_bounds([labels], ["a", "b", "c", "d"])
     assert advice.bounds[8].counts.sum() == (labels != 255).sum()
     assert not (coarse(labels)[8] == 255).any()
-    empty = advise([np.full((8, 8), 255, np.uint8)], ["a"])
+    empty = upper_bounds([np.full((8, 8), 255, np.uint8)], ["a"])
     assert np.isnan(empty.bounds[4].mean_iu) and empty.sentences() == []
 
 
@@ -86,12 +93,12 @@ def test_fragments_do_not_hide_how_large_objects_are():
     labels = np.zeros((500, 500), np.uint8)
     labels[20:480, 20:480] = 1  # 460 wide
     labels[::10, :4] = labels[1::10, :4] = labels[2::10, :4] = labels[3::10, :4] = 1
-    advice = advise([labels], ["ground", "field"])
+    advice = upper_bounds([labels], ["ground", "field"])
     assert advice.size(1, 0.5) == 4
     assert advice.usual_size(1) == 460
     (line,) = [line for line in advice.sentences() if "sees it" in line or "in part" in line]
     assert "field" in line and "404" in line
-    small = advise([labels[::2, ::2]], ["ground", "field"])
+    small = upper_bounds([labels[::2, ::2]], ["ground", "field"])
     assert not any("in part" in line for line in small.sentences())
 
 
@@ -108,7 +115,7 @@ def test_the_sample_is_fixed_and_bounded():
 def test_what_is_lost_is_said_with_its_number():
     labels = np.zeros((96, 96), np.uint8)
     labels[:, 48:50] = 1
-    advice = advise([labels], ["road", "pole"])
+    advice = upper_bounds([labels], ["road", "pole"])
     assert any("FCN-32s cannot exceed 0.0 % on pole" in line for line in advice.sentences())
 
 
@@ -119,7 +126,7 @@ def test_few_lost_classes_are_named_and_many_counted():
             labels[:, 8 * label] = label
         names = ["road", *(f"pole{label}" for label in range(1, number + 1))]
         return next(
-            line for line in advise([labels], names).sentences() if "FCN-32s cannot" in line
+            line for line in upper_bounds([labels], names).sentences() if "FCN-32s cannot" in line
         )
 
     assert said(4).count("pole") == 4 and "more" not in said(4)
@@ -128,13 +135,13 @@ def test_few_lost_classes_are_named_and_many_counted():
 
 def test_a_large_background_is_no_reason_for_smaller_photos():
     sky = np.zeros((500, 500), np.uint8)
-    assert any("in part" in line for line in advise([sky], ["sky"]).sentences())
+    assert any("in part" in line for line in upper_bounds([sky], ["sky"]).sentences())
     for name in ("background", "_background_"):
-        assert not any("in part" in line for line in advise([sky], [name]).sentences())
+        assert not any("in part" in line for line in upper_bounds([sky], [name]).sentences())
 
 
 def test_the_field_is_that_of_vggs_fc7():
     architecture = Architecture(name="fcn8s-vgg16", classes=2, width=0.02)
-    normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+    normalisation = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     rows = {row.name: row for row in anatomy(on_meta(architecture, normalisation), 500, 500)}
     assert rows["fc7"].field == FIELD

@@ -4,7 +4,7 @@ import torch
 
 import exportable
 from fullconv.errors import ExportError
-from fullconv.export.parity import TOLERANCE, batches, least_size, odd, prove, windows
+from fullconv.export.parity import TOLERANCE, batches, check_parity, least_size, odd, windows
 
 
 class Planes(torch.nn.Module):
@@ -49,28 +49,28 @@ def test_odd(side, expected):
 
 def test_the_difference_is_relative_and_flips_are_counted():
     photos = exportable.photos((50, 60))
-    assert prove(Planes(), off_by(0), photos).difference == 0
-    parity = prove(Planes(), off_by(TOLERANCE / 2), photos)
+    assert check_parity(Planes(), off_by(0), photos).difference == 0
+    parity = check_parity(Planes(), off_by(TOLERANCE / 2), photos)
     assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
-    assert parity.flips == 0 and parity.sizes[0] == (49, 59)
+    assert parity.label_changes == 0 and parity.sizes[0] == (49, 59)
 
 
 def test_more_than_rounding_fails():
     with pytest.raises(ExportError, match=r"differ .* by 2\.0e-04 of .* at most 1e-04"):
-        prove(Planes(), off_by(2 * TOLERANCE), exportable.photos())
+        check_parity(Planes(), off_by(2 * TOLERANCE), exportable.photos())
     with pytest.raises(ExportError, match="differ"):
-        prove(Planes(), lambda image: image * np.float32("nan"), exportable.photos())
+        check_parity(Planes(), lambda image: image * np.float32("nan"), exportable.photos())
 
 
 def test_another_shape_fails():
     with pytest.raises(ExportError, match="scores of shape"):
-        prove(Planes(), lambda image: image[..., :-1], exportable.photos())
+        check_parity(Planes(), lambda image: image[..., :-1], exportable.photos())
 
 
 def test_scores_without_a_size_prove_nothing():
     black = [np.zeros((50, 60, 3), np.uint8)]
     with pytest.raises(ExportError, match="nothing can be compared"):
-        prove(Planes(), off_by(0), black)
+        check_parity(Planes(), off_by(0), black)
 
 
 def test_the_least_size_is_found_and_a_wrong_answer_is_no_answer():
@@ -87,4 +87,4 @@ def test_a_file_for_one_size_is_compared_on_three_different_parts_at_least(count
     found = list(windows(exportable.photos(*[(70, 90)] * count), (40, 31)))
     assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
     assert len({image.tobytes() for image in found}) == len(found)
-    assert len(prove(Planes(), off_by(0), exportable.photos(), (40, 30)).sizes) == 3
+    assert len(check_parity(Planes(), off_by(0), exportable.photos(), (40, 30)).sizes) == 3

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 import exportable
-from fullconv.export.portable import Faded, prepared
-from fullconv.networks.layers import Upscore
+from fullconv.export.portable import ZeroPaddedUpsample, make_portable
+from fullconv.networks.layers import TransposedUpsample
 
 
 def difference(first, second):
@@ -14,7 +14,7 @@ def difference(first, second):
 
 def test_no_slices_and_no_concatenations_between_layers():
     net = exportable.network(padding=100)
-    program = torch.export.export(prepared(net, (64, 64)), (torch.zeros(1, 3, 64, 64),))
+    program = torch.export.export(make_portable(net, (64, 64)), (torch.zeros(1, 3, 64, 64),))
     used = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert not any("cat" in target or "index" in target for target in used)
     last = max(place for place, target in enumerate(used) if "conv2d" in target)
@@ -24,26 +24,33 @@ def test_no_slices_and_no_concatenations_between_layers():
 
 def test_networks_without_a_frame_stay_as_they_are():
     net = exportable.network()
-    assert prepared(net, (64, 64)).backbone is net.backbone
+    assert make_portable(net, (64, 64)).backbone is net.backbone
 
 
 def test_preparing_changes_nothing_of_the_network():
     net = exportable.network(padding=100)
     keys, upscore = list(net.state_dict()), net.upscore8
-    copy = prepared(net, (40, 50))
+    copy = make_portable(net, (40, 50))
     assert list(net.state_dict()) == keys and net.upscore8 is upscore
-    assert net.short_cut and not copy.short_cut and isinstance(copy.upscore8, Faded)
+    assert (
+        net.sparse_padding
+        and not copy.sparse_padding
+        and isinstance(copy.upscore8, ZeroPaddedUpsample)
+    )
 
 
 @pytest.mark.parametrize("factor", [2, 4, 8, 16, 32])
 @pytest.mark.parametrize("size", [(1, 1), (3, 5)])
 def test_interpolation_of_zeros_around_is_the_transposed_convolution(factor, size):
     score = torch.randn(2, 3, *size)
-    assert difference(Faded(factor)(score), Upscore(3, factor)(score).detach()) < 1e-6
+    assert (
+        difference(ZeroPaddedUpsample(factor)(score), TransposedUpsample(3, factor)(score).detach())
+        < 1e-6
+    )
 
 
 def test_learned_upsampling_stays_a_transposed_convolution():
     net = exportable.network()
     with torch.no_grad():
         net.upscore8.weight[0, 1, 0, 0] += 1e-3
-    assert prepared(net).upscore8 is net.upscore8
+    assert make_portable(net).upscore8 is net.upscore8

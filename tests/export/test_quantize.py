@@ -10,7 +10,7 @@ from fullconv.errors import ConfigError, DataError, ExportError
 from fullconv.export.exporters import Exporter, exporters
 from fullconv.export.quantize import check, export_int8, spread
 from fullconv.inference.runtimes import Opened
-from fullconv.inference.runtimes.description import Loss
+from fullconv.inference.runtimes.description import QuantizationCost
 
 
 def drawn(count, classes=exportable.CLASSES, label=None):
@@ -104,7 +104,7 @@ def test_too_great_a_loss_leaves_no_file(model, fake, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-LOSS = Loss(
+LOSS = QuantizationCost(
     data="drawn",
     images=3,
     before=(0.9, 0.5, None),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fullconv.inference.blended_tiles import Blend, Spans
+from fullconv.inference.blended_tiles import Spans, TileBlender
 
 
 def spans(height, width, side=64, overlap=16):
@@ -20,7 +20,7 @@ def assembled(blend, height, width, classes=3):
 @pytest.mark.parametrize("height,width", [(1, 1), (64, 64), (200, 150), (65, 300)])
 def test_tiles_that_agree_are_the_whole(height, width):
     whole = torch.randn(3, height, width)
-    blend = Blend(lambda w: whole[:, *w.slices].clone(), *spans(height, width), (0, height))
+    blend = TileBlender(lambda w: whole[:, *w.slices].clone(), *spans(height, width), (0, height))
     assert torch.allclose(assembled(blend, height, width), whole, atol=1e-5)
     assert blend.seams.differing == 0
     assert (blend.seams.compared > 0) == (height > 64 or width > 64)
@@ -34,7 +34,7 @@ def test_between_two_tiles_the_answer_changes_gradually():
         value = float(window.left > 0)
         return torch.stack([torch.full((window.height, window.width), v) for v in (value, 0.5)])
 
-    row = assembled(Blend(answer, down, across, (0, height)), height, width, 2)[0, 0]
+    row = assembled(TileBlender(answer, down, across, (0, height)), height, width, 2)[0, 0]
     assert list(across.starts) == [0, 48]
     assert (row[:48] == 0).all() and (row[64:] == 1).all()
     assert np.all(np.diff(row[48:64].numpy()) > 0)
@@ -53,7 +53,7 @@ def test_pixels_to_which_neighbours_give_other_labels_are_counted():
             * 1.0
         )
 
-    blend = Blend(answer, down, across, (0, height))
+    blend = TileBlender(answer, down, across, (0, height))
     assembled(blend, height, width, 4)
     # Two rows of tiles, each with one seam beside; one seam above, all along.
     assert blend.seams.compared == blend.seams.differing == 2 * 64 * 16 + 16 * width
@@ -67,7 +67,7 @@ def test_only_the_tiles_of_the_wanted_rows_are_computed():
         asked.append(window)
         return whole[:, *window.slices].clone()
 
-    blend = Blend(answer, *spans(400, 40), (150, 160))
+    blend = TileBlender(answer, *spans(400, 40), (150, 160))
     found = {row: score[:, row - w.top] for w, score in blend for row in range(w.top, w.bottom)}
     assert all(torch.allclose(found[row], whole[:, row], atol=1e-5) for row in range(150, 160))
     assert len(asked) < 4

@@ -13,12 +13,12 @@ from torch import nn
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, coord_map
 from fullconv.networks.layers import (
-    Chain,
-    Interpolate,
-    Normalise,
-    Stretch,
+    BilinearUpsample,
+    CornerResize,
+    NamedSequential,
+    Normalize,
+    TransposedUpsample,
     Unpool,
-    Upscore,
     bilinear_kernel,
     crop,
 )
@@ -33,7 +33,7 @@ def drawn(*shape, seed=0):
 
 def chain():
     layers = [("conv1", nn.Conv2d(3, 4, 3, padding=1)), ("pool1", nn.MaxPool2d(2))]
-    return Chain([*layers, ("conv2", nn.Conv2d(4, 5, 3)), ("pool2", nn.MaxPool2d(2))])
+    return NamedSequential([*layers, ("conv2", nn.Conv2d(4, 5, 3)), ("pool2", nn.MaxPool2d(2))])
 
 
 def test_a_chains_features_are_what_its_layers_give():
@@ -61,9 +61,9 @@ def test_a_chain_knows_its_widths_strides_and_skips():
 
 def test_normalising_subtracts_divides_and_orders():
     image = torch.tensor([10.0, 20.0, 30.0]).view(1, 3, 1, 1)
-    rgb = Normalise((1, 2, 3), (1, 2, 3))(image).flatten()
+    rgb = Normalize((1, 2, 3), (1, 2, 3))(image).flatten()
     assert rgb.tolist() == [9, 9, 9]
-    bgr = Normalise((0, 0, 0), (1, 1, 1), "bgr")(image).flatten()
+    bgr = Normalize((0, 0, 0), (1, 1, 1), "bgr")(image).flatten()
     assert bgr.tolist() == [30, 20, 10]
 
 
@@ -90,7 +90,7 @@ def test_the_kernel_is_the_authors(size):
 @torch.no_grad()
 def test_upscore_begins_as_bilinear_interpolation_away_from_the_border(factor, h, w):
     x, margin = drawn(1, 2, h, w), (factor + 1) // 2
-    found = crop(Upscore(2, factor)(x), factor // 2, (factor * h, factor * w))
+    found = crop(TransposedUpsample(2, factor)(x), factor // 2, (factor * h, factor * w))
     expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
     inside = (..., slice(margin, -margin), slice(margin, -margin))
     torch.testing.assert_close(found[inside], expected[inside], rtol=0, atol=1e-5)
@@ -102,7 +102,7 @@ def test_upscore_begins_as_bilinear_interpolation_away_from_the_border(factor, h
 @given(factors, st.integers(1, 5), st.integers(1, 5))
 def test_interpolation_is_pytorchs_up_to_the_border(factor, h, w):
     x = drawn(1, 2, h, w)
-    found = crop(Interpolate(factor)(x), factor // 2, (factor * h, factor * w))
+    found = crop(BilinearUpsample(factor)(x), factor // 2, (factor * h, factor * w))
     expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
 
@@ -112,7 +112,7 @@ def test_interpolation_is_pytorchs_up_to_the_border(factor, h, w):
 @torch.no_grad()
 def test_interpolation_has_the_pixels_of_upscore_and_repeats_the_edge(factor, odd, length):
     kernel = 2 * factor - 1 if odd else 2 * factor - factor % 2
-    layer, twin = Interpolate(factor, kernel), Upscore(1, factor, kernel)
+    layer, twin = BilinearUpsample(factor, kernel), TransposedUpsample(1, factor, kernel)
     x = drawn(1, 1, length, 1).repeat(1, 1, 1, 3)  # columns alike, so that numpy can do the rows
     found = layer(x)
     assert found.shape == twin(x).shape and coord_map(layer) == coord_map(twin)
@@ -127,7 +127,7 @@ def test_interpolation_has_the_pixels_of_upscore_and_repeats_the_edge(factor, od
 @given(st.integers(1, 6), st.integers(1, 20))
 def test_stretching_joins_the_corners(length, size):
     x = drawn(1, 1, length, 1).expand(1, 1, length, 2)
-    found = Stretch()(x, (size, 2))[0, 0, :, 0].numpy()
+    found = CornerResize()(x, (size, 2))[0, 0, :, 0].numpy()
     positions = np.linspace(0, length - 1, size) if size > 1 else [0]
     np.testing.assert_allclose(found, np.interp(positions, range(length), x[0, 0, :, 0]), atol=1e-5)
 
@@ -155,8 +155,8 @@ def test_unpooling_windows_that_overlap_is_refused(options):
 
 
 def test_the_maps_of_layers_that_enlarge():
-    assert coord_map(Upscore(1, 2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
-    assert coord_map(Interpolate(2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
+    assert coord_map(TransposedUpsample(1, 2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
+    assert coord_map(BilinearUpsample(2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
 
 
 @pytest.mark.parametrize(("offset", "size"), [(-1, (2, 2)), (3, (2, 3)), (0, (5, 4)), (0, (4, 5))])

@@ -11,8 +11,8 @@ import torch
 
 import ranks
 from fullconv.errors import ConfigError
-from fullconv.training.distributed import ALONE, Team, joined
-from fullconv.training.sampler import Order
+from fullconv.training.distributed import ALONE, ProcessGroup, init_distributed
+from fullconv.training.sampler import ResumableBatchSampler
 from fullconv.training.validation import confusion_of
 
 HERE = Path(__file__).parents[1]
@@ -57,8 +57,10 @@ def test_an_evaluation_shared_is_exactly_the_one_alone(two, alone):
 
 
 def test_every_sample_is_seen_by_one_process():
-    whole = list(Order(11, 5, 3, range(6)))
-    parts = [list(Order(11, 5, 3, range(6), Team(rank, 3))) for rank in range(3)]
+    whole = list(ResumableBatchSampler(11, 5, 3, range(6)))
+    parts = [
+        list(ResumableBatchSampler(11, 5, 3, range(6), ProcessGroup(rank, 3))) for rank in range(3)
+    ]
     for step, keys in enumerate(whole):
         shared = [key for part in parts for key in part[step]]
         assert sorted(shared) == sorted(keys) and all(part[step] for part in parts)
@@ -66,16 +68,16 @@ def test_every_sample_is_seen_by_one_process():
 
 def test_a_batch_that_cannot_be_shared():
     with pytest.raises(ConfigError, match="batch of 4 cannot be shared by 5 processes"):
-        ranks.trained(Team(0, 5))
+        ranks.trained(ProcessGroup(0, 5))
 
 
 def test_without_a_launcher_nobody_else_is_waited_for(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with joined() as team:
+    with init_distributed() as team:
         assert team is ALONE and not torch.distributed.is_initialized()
 
 
 def test_an_environment_that_makes_no_sense(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "many")
-    with pytest.raises(ConfigError, match=r"WORLD_SIZE.*torchrun"), joined():
+    with pytest.raises(ConfigError, match=r"WORLD_SIZE.*torchrun"), init_distributed():
         pass

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fullconv.training.ema import Average
+from fullconv.training.ema import EMA
 
 
 def test_it_is_the_weighted_sum_of_all_weights():
@@ -11,7 +11,7 @@ def test_it_is_the_weighted_sum_of_all_weights():
     values = [1.0, 5.0, -2.0, 7.0]
     with torch.no_grad():
         network.weight.fill_(values[0])
-        average = Average(network, 0.5)
+        average = EMA(network, 0.5)
         for step, value in enumerate(values[1:], 1):
             network.weight.fill_(value)
             average.update(step)
@@ -26,7 +26,7 @@ def test_it_is_the_weighted_sum_of_all_weights():
 def test_a_long_average_forgets_as_its_decay_says():
     network = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(network.weight)
-    average = Average(network, 0.9)
+    average = EMA(network, 0.9)
     nn.init.ones_(network.weight)
     for step in range(1000, 1010):
         average.update(step)
@@ -35,7 +35,7 @@ def test_a_long_average_forgets_as_its_decay_says():
 
 def test_inside_the_network_has_the_average_and_afterwards_its_own():
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
-    average = Average(network, 0.5)
+    average = EMA(network, 0.5)
     own = {name: value.clone() for name, value in network.state_dict().items()}
     for value in average.values.values():
         value.add_(3)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fullconv.networks.fcn import create_model
-from fullconv.training.logit_adjustment import unweighed
+from fullconv.training.logit_adjustment import logit_adjusted
 
 
 @pytest.mark.parametrize("name", ["fcn32s-vgg11", "fcn8s-vgg11_bn", "fcn4s-vgg11"])
@@ -19,7 +19,7 @@ def test_scores_are_less_by_the_logarithms(name, padding):
     state = {key: value.clone() for key, value in network.state_dict().items()}
     with torch.no_grad():
         before = network(image)
-        with unweighed(network, weights, 0.5):
+        with logit_adjusted(network, weights, 0.5):
             found = network(image)
     for key, value in network.state_dict().items():
         assert torch.equal(value, state[key])
@@ -37,6 +37,6 @@ def test_it_undoes_weighted_training_where_weights_are_all_that_was_learned():
     with torch.no_grad():
         layer.weight.zero_()
         layer.bias.copy_((weights * frequency).log())
-        with unweighed(network, weights, 1.0):
+        with logit_adjusted(network, weights, 1.0):
             found = network(torch.zeros(1, 3, 64, 64)).softmax(1)
     torch.testing.assert_close(found[0, :, 32, 32], frequency)

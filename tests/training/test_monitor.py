@@ -7,13 +7,13 @@ import torch
 from fullconv.config import TrainConfig
 from fullconv.evaluation.metrics import Confusion
 from fullconv.networks.fcn import create_model
-from fullconv.training.monitor import Recorder
+from fullconv.training.monitor import TrainingMonitor
 
 CLASSES = ("Road", "Sky", "Pole")
 
 
 def recorder(lr=0.01, steps=1000):
-    return Recorder(CLASSES, TrainConfig(lr=lr), steps)
+    return TrainingMonitor(CLASSES, TrainConfig(lr=lr), steps)
 
 
 def confusion(rows):

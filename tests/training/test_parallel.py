@@ -6,7 +6,7 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.errors import ConfigError
-from fullconv.training.distributed import ALONE, Team, gradients_stay, shared
+from fullconv.training.distributed import ALONE, ProcessGroup, gradients_stay, shared
 
 CPU = torch.device("cpu")
 
@@ -22,4 +22,4 @@ def test_alone_nothing_is_wrapped_and_gradients_add_up():
 
 def test_statistics_of_norms_are_shared_on_gpus_only():
     with pytest.raises(ConfigError, match=r"sync_bn: PyTorch shares .* on GPUs only"):
-        shared(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, Team(0, 2))
+        shared(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, ProcessGroup(0, 2))

@@ -2,13 +2,15 @@
 
 import os
 
-from fullconv.training.sampler import Order, _undisturbed
+from fullconv.training.sampler import ResumableBatchSampler, _undisturbed
 
 
 def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
-    first, second = (list(Order(7, 3, 0, range(4))) for _ in range(2))
-    assert first == second and first != list(Order(7, 3, 1, range(4)))
-    assert first[2:] == list(Order(7, 3, 0, range(2, 4)))  # wherever it is gone on from
+    first, second = (list(ResumableBatchSampler(7, 3, 0, range(4))) for _ in range(2))
+    assert first == second and first != list(ResumableBatchSampler(7, 3, 1, range(4)))
+    assert first[2:] == list(
+        ResumableBatchSampler(7, 3, 0, range(2, 4))
+    )  # wherever it is gone on from
     for epoch, steps in enumerate((first[:2], first[2:])):
         keys = [key for step in steps for key in step]
         assert len(set(keys)) == 6 and {one for one, _ in keys} == {epoch}

@@ -5,13 +5,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from fullconv.batch.class_areas import csv_lines
-from fullconv.batch.manifest import Answer, Job
-from fullconv.batch.writers import Together, writers
+from fullconv.batch.manifest import Job, PredictionRecord
+from fullconv.batch.writers import Collector, writers
 from fullconv.errors import OutputError
 from fullconv.io.atomic import replacing
 from fullconv.io.storage import Folder, Place
 
-Lying = tuple[Place, Answer]
+Lying = tuple[Place, PredictionRecord]
 """An answer, and the place that its files lie in."""
 
 
@@ -55,14 +55,14 @@ def roots(job: Job) -> list[str]:
     return [_root(job, together) for _, together in _makers(job)]
 
 
-def _makers(job: Job) -> Iterator[tuple[str, Together]]:
+def _makers(job: Job) -> Iterator[tuple[str, Collector]]:
     for kind in job.kinds:
         together = writers[kind].together if kind in writers else None
         if together:
             yield kind, together
 
 
-def _root(job: Job, together: Together) -> str:
+def _root(job: Job, together: Collector) -> str:
     """Where it lies: a shard has files of its own."""
     path = PurePosixPath(together.path)
     slash = "/" if together.path.endswith("/") else ""

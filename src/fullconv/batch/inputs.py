@@ -38,7 +38,7 @@ class Input:
     medium: Medium = "photo"
 
 
-def gather(given: Iterable[str], outside: str | Path | None = None) -> list[Input]:
+def resolve_inputs(given: Iterable[str], outside: str | Path | None = None) -> list[Input]:
     """The photos that are meant, in order, each once.
 
     Args:
@@ -178,11 +178,11 @@ def _inside(where: str, folder: str | Path) -> bool:
     return Path(os.path.abspath(own)).is_relative_to(os.path.abspath(outer))
 
 
-def told_apart(inputs: Iterable[Input], rasters_only: bool = False) -> list[Input]:
+def detect_media(inputs: Iterable[Input], rasters_only: bool = False) -> list[Input]:
     """The inputs, each with its medium.
 
     Args:
-        inputs: from `inputs.gather`.
+        inputs: from `inputs.resolve_inputs`.
         rasters_only: read every TIFF, PNG and JPEG as a raster, as the choice of bands asks for.
 
     Raises:

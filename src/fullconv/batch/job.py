@@ -11,7 +11,7 @@ from fullconv.batch.fingerprint import file_fingerprint, fingerprint
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Job
 from fullconv.batch.sharding import share
-from fullconv.batch.worker import Answering, Reading
+from fullconv.batch.worker import Reading, Worker
 from fullconv.hardware import SHARE, free_memory, parse_memory, usable_cores
 from fullconv.inference.cpu.optimize import PAYS
 from fullconv.inference.tta import check_scales
@@ -20,7 +20,7 @@ from fullconv.model import Model
 _AS_IT_IS = Reading()
 
 
-def work_of(
+def create_job(
     model: Model,
     path: str | Path,
     inputs: Sequence[Input],
@@ -33,7 +33,7 @@ def work_of(
     memory: str | None = None,
     scales: Sequence[float] = (),
     reading: Reading = _AS_IT_IS,
-) -> Answering:
+) -> Worker:
     """The work of answering some inputs with a model.
 
     Args:
@@ -72,7 +72,7 @@ def work_of(
         mine=len(mine),
         palette=model.palette,
     )
-    return Answering(
+    return Worker(
         model=str(path),
         out=str(out),
         job=job,

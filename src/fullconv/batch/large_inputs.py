@@ -14,7 +14,7 @@ from fullconv.batch.manifest import Record
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import Target
 from fullconv.batch.video import describe, overlay_video
-from fullconv.batch.worker import Answering, files_of
+from fullconv.batch.worker import Worker, files_of
 from fullconv.errors import MissingExtraError, OutputError
 from fullconv.io.rasters import look, tags_of
 from fullconv.io.storage import Folder
@@ -41,7 +41,7 @@ class Progress:
 Steps = Generator[Progress | Record, None, None]
 
 
-def answered(work: Answering, item: Input, fresh: bool = False) -> Steps:
+def answered(work: Worker, item: Input, fresh: bool = False) -> Steps:
     """Answer one input; the last that is given is its record.
 
     Args:
@@ -63,13 +63,13 @@ def answered(work: Answering, item: Input, fresh: bool = False) -> Steps:
         yield work.failed(item, error)
 
 
-def _raster(work: Answering, item: Input, fresh: bool) -> Steps:
+def _raster(work: Worker, item: Input, fresh: bool) -> Steps:
     source, files = work.path_of(item), files_of(item, work.kinds)
     assert isinstance(work.target, Folder)  # anything else was refused
     paths = {kind: work.target.root / name for kind, name in files.items()}
     target = Target(paths["labels"], paths["areas"], paths.get("geojson"))
     labelling = label_raster(
-        work.plain(),
+        work.fresh(),
         source,
         target,
         memory=work.budget,
@@ -100,13 +100,13 @@ def _pixels(areas: Path) -> dict[str, int]:
     return {row["class"]: int(row["pixels"]) for row in rows[:-1]}
 
 
-def _video(work: Answering, item: Input) -> Steps:
+def _video(work: Worker, item: Input) -> Steps:
     source, files = work.path_of(item), files_of(item, work.kinds)
     assert isinstance(work.target, Folder)
     shape, pixels = (0, 0), np.zeros(len(work.job.classes), np.int64)
     facts = read_facts(source)
     yield Progress(item, 0, facts.frames, describe(facts))
-    with work.lent() as model:
+    with work.borrow() as model:
         video = overlay_video(
             source, work.target.root / files["video"], lambda frame: work.answer(model, frame)
         )

@@ -23,7 +23,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True)
-class Answer:
+class PredictionRecord:
     """One input that was answered: a photo, a raster or a video.
 
     Attributes:
@@ -58,7 +58,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Failure:
+class FailureRecord:
     """One input that could not be answered; `error` is a sentence."""
 
     id: str
@@ -66,7 +66,7 @@ class Failure:
     error: str
 
 
-Record = Answer | Failure
+Record = PredictionRecord | FailureRecord
 
 
 @dataclass(frozen=True)
@@ -182,8 +182,8 @@ def write_records(place: Place, job: Job, records: Mapping[str, Record]) -> None
 
 def write_manifest(place: Place, job: Job, records: Sequence[Record]) -> None:
     """Write manifest and errors whole."""
-    failures = [one for one in records if isinstance(one, Failure)]
-    answers = [one for one in records if isinstance(one, Answer)]
+    failures = [one for one in records if isinstance(one, FailureRecord)]
+    answers = [one for one in records if isinstance(one, PredictionRecord)]
     place.write(job.file("manifest", ".jsonl"), b"".join(map(line_of, answers)))
     errors = job.file("errors", ".jsonl")
     if failures:
@@ -211,7 +211,7 @@ def _records(place: Place, name: str) -> Iterator[Record]:
             continue
         try:
             values = json.loads(line)
-            yield Failure(**values) if "error" in values else Answer(**values)
+            yield FailureRecord(**values) if "error" in values else PredictionRecord(**values)
         except (ValueError, TypeError) as error:
             if number == len(lines) and name.startswith("journal"):
                 return

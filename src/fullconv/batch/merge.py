@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from fullconv.batch.collect import write_gathered
 from fullconv.batch.fingerprint import fingerprint
 from fullconv.batch.manifest import (
-    Answer,
-    Failure,
+    FailureRecord,
     Job,
+    PredictionRecord,
     Record,
     read_jobs,
     read_records,
@@ -54,7 +54,7 @@ def merge(outs: Sequence[str], target: str | None = None) -> list[Record]:
     found = [(part.place, one) for part in parts for one in part.records.values()]
     found.sort(key=lambda lying: lying[1].id)
     whole = replace(parts[0].job, shard=(0, 1))
-    answers = [(where, one) for where, one in found if isinstance(one, Answer)]
+    answers = [(where, one) for where, one in found if isinstance(one, PredictionRecord)]
     write_gathered(goal, whole, answers)
     records = [moved(one, where, goal) for where, one in found]
     write_manifest(goal, whole, records)
@@ -91,7 +91,7 @@ def check(parts: Sequence[Part]) -> None:
 
 def moved(record: Record, source: Place, target: Place) -> Record:
     """The record as it reads from another place: its files' paths lead to where they are."""
-    if isinstance(record, Failure) or source == target:
+    if isinstance(record, FailureRecord) or source == target:
         return record
 
     def path(name: str) -> str:
@@ -135,7 +135,7 @@ def _complete(part: Part) -> None:
 def _files(part: Part) -> None:
     there: dict[str, set[str]] = {}
     for answer in part.records.values():
-        for name in answer.files.values() if isinstance(answer, Answer) else ():
+        for name in answer.files.values() if isinstance(answer, PredictionRecord) else ():
             folder, _, file = name.rpartition("/")
             if folder not in there:
                 there[folder] = part.place.names(folder)

@@ -17,7 +17,7 @@ from fullconv.inference.cpu.optimize import Quick
 from fullconv.model import Model
 
 
-class Twins:
+class ModelPool:
     """Copies of a model around the same weights, one for each thread that is answering.
 
     Args:
@@ -34,7 +34,7 @@ class Twins:
         self._idle.clear()
 
     @contextmanager
-    def lent(self) -> Iterator[Model]:
+    def borrow(self) -> Iterator[Model]:
         """One of them, for one answer."""
         try:
             twin = self._idle.pop()
@@ -45,11 +45,11 @@ class Twins:
         finally:
             self._idle.append(twin)
 
-    def plain(self) -> Model:
+    def fresh(self) -> Model:
         """Another one, for whoever needs it longer, that is not prepared for many answers."""
         twin = self._twin()
         if not isinstance(twin, Exported):
-            twin.network.quick = None
+            twin.network.optimized_backbone = None
         return twin
 
     def _twin(self) -> Model:
@@ -59,13 +59,15 @@ class Twins:
         network = model.network
         shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
         twin = copy.deepcopy(network, shared)
-        if isinstance(network.quick, Quick):
-            twin.quick = replace(network.quick, backbone=twin.backbone, rims={})
+        if isinstance(network.optimized_backbone, Quick):
+            twin.optimized_backbone = replace(
+                network.optimized_backbone, backbone=twin.backbone, rims={}
+            )
         return Model(twin, model.classes, model.palette, model.size)
 
 
 @lru_cache(maxsize=1)
-def open_twins(path: str, fingerprint: str, device: str) -> Twins:
+def open_twins(path: str, fingerprint: str, device: str) -> ModelPool:
     """The model at `path`, read once.
 
     Args:
@@ -80,4 +82,4 @@ def open_twins(path: str, fingerprint: str, device: str) -> Twins:
         raise ConfigError(f"{path} is not the same model here as where the job was begun")
     model = open_model(path)
     model.network.to(device).eval()
-    return Twins(model)
+    return ModelPool(model)

@@ -8,9 +8,9 @@ from fullconv.batch.collect import remove_gathered
 from fullconv.batch.executors import engines
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import (
-    Answer,
-    Failure,
+    FailureRecord,
     Job,
+    PredictionRecord,
     Record,
     is_job,
     job_in,
@@ -20,13 +20,13 @@ from fullconv.batch.manifest import (
     write_records,
 )
 from fullconv.batch.sharding import named, share
-from fullconv.batch.worker import Answering, files_of
+from fullconv.batch.worker import Worker, files_of
 from fullconv.errors import ConfigError, DataError
 from fullconv.io.storage import Folder, Place, local_path
 
 
 @dataclass(frozen=True)
-class Todo:
+class PendingWork:
     """What is to be done, and what was done before.
 
     Attributes:
@@ -38,7 +38,7 @@ class Todo:
         others: answers that are there to inputs which are none of these.
     """
 
-    work: Answering
+    work: Worker
     inputs: tuple[Input, ...]
     records: dict[str, Record]
     engine: str = "local"
@@ -56,14 +56,14 @@ class Todo:
         return self.work.target
 
 
-def plan(
-    work: Answering,
+def plan_resume(
+    work: Worker,
     inputs: Sequence[Input],
     *,
     engine: str = "local",
     retry_failed: bool = False,
     fresh: bool = False,
-) -> Todo:
+) -> PendingWork:
     """Look at what lies at the place already, and find what is left to do.
 
     Args:
@@ -85,7 +85,7 @@ def plan(
     refuse_large(work, inputs, engine)
     make_room(target, job, fresh)
     known = read_records(target, job) if read_job(target, job.shard) else {}
-    names = {one.id: one.name for one in known.values() if isinstance(one, Answer)}
+    names = {one.id: one.name for one in known.values() if isinstance(one, PredictionRecord)}
     mine = share(named(inputs, names), job.shard)
     there = _Files(target)
     records = {
@@ -94,7 +94,7 @@ def plan(
         if item.id in known and _counts(known[item.id], item, work, there, retry_failed)
     }
     others = len(names.keys() - {item.id for item in mine})
-    return Todo(work, tuple(mine), records, engine, fresh, others)
+    return PendingWork(work, tuple(mine), records, engine, fresh, others)
 
 
 def _refuse_file(target: Place) -> None:
@@ -102,7 +102,7 @@ def _refuse_file(target: Place) -> None:
         raise ConfigError(f"--out {target} is a file; expected a folder, begun or new")
 
 
-def refuse_large(work: Answering, inputs: Sequence[Input], engine: str) -> None:
+def refuse_large(work: Worker, inputs: Sequence[Input], engine: str) -> None:
     """Refuse what rasters and videos cannot be answered with.
 
     Raises:
@@ -140,11 +140,9 @@ class _Files:
         return name in self._names[folder]
 
 
-def _counts(
-    record: Record, item: Input, work: Answering, there: _Files, retry_failed: bool
-) -> bool:
+def _counts(record: Record, item: Input, work: Worker, there: _Files, retry_failed: bool) -> bool:
     """Whether an input need not be done again."""
-    if isinstance(record, Failure):
+    if isinstance(record, FailureRecord):
         return not retry_failed
     own = local_path(item.where)
     changed = own is not None and own.is_file() and own.stat().st_size != record.bytes
@@ -180,7 +178,7 @@ def make_room(target: Place, job: Job, fresh: bool) -> None:
 def remove(target: Place, job: Job) -> None:
     """Remove a shard's answers, all that its manifest and journal name, and these."""
     for answer in _still_known(target, job):
-        for name in answer.files.values() if isinstance(answer, Answer) else ():
+        for name in answer.files.values() if isinstance(answer, PredictionRecord) else ():
             target.remove(name)
     remove_gathered(target, job)
     write_records(target, job, {})
@@ -233,4 +231,4 @@ def _without_answers(target: Place, job: Job) -> bool:
     """Whether a job came to no answer at all, and is not at work."""
     if journals(target, job):
         return False
-    return not any(isinstance(one, Answer) for one in read_records(target, job).values())
+    return not any(isinstance(one, PredictionRecord) for one in read_records(target, job).values())

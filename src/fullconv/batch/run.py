@@ -10,13 +10,19 @@ from fullconv.batch.executors import engines
 from fullconv.batch.inputs import Input
 from fullconv.batch.journal import Journal
 from fullconv.batch.large_inputs import Progress, Steps, answered
-from fullconv.batch.manifest import Answer, Failure, Record, write_job, write_records
-from fullconv.batch.resume import Todo
+from fullconv.batch.manifest import (
+    FailureRecord,
+    PredictionRecord,
+    Record,
+    write_job,
+    write_records,
+)
+from fullconv.batch.resume import PendingWork
 from fullconv.batch.worker import files_of
 from fullconv.io.storage import Folder
 
 
-def answers(todo: Todo, stopped: Sequence[object] = ()) -> Iterator[Record]:
+def answers(todo: PendingWork, stopped: Sequence[object] = ()) -> Iterator[Record]:
     """Answer what is left; each record is given once it is safe from any kill.
 
     Nothing else may work on the same shard at the same place meanwhile. When the iterator is
@@ -33,10 +39,10 @@ def answers(todo: Todo, stopped: Sequence[object] = ()) -> Iterator[Record]:
         ConfigError: another process works here.
     """
     with closing(events(todo, stopped)) as found:
-        yield from (event for event in found if isinstance(event, Answer | Failure))
+        yield from (event for event in found if isinstance(event, PredictionRecord | FailureRecord))
 
 
-def events(todo: Todo, stopped: Sequence[object] = ()) -> Steps:
+def events(todo: PendingWork, stopped: Sequence[object] = ()) -> Steps:
     """As `answers`, with what happens between the records of rasters and videos."""
     work, target = todo.work, todo.target
     records = dict(todo.records)
@@ -53,12 +59,12 @@ def events(todo: Todo, stopped: Sequence[object] = ()) -> Steps:
             journal.flush()
             _sweep(todo)
         ordered = {item.id: records[item.id] for item in todo.inputs if item.id in records}
-        whole = [(target, one) for one in ordered.values() if isinstance(one, Answer)]
+        whole = [(target, one) for one in ordered.values() if isinstance(one, PredictionRecord)]
         write_gathered(target, work.job, whole)
         write_records(target, work.job, ordered)
 
 
-def _all(todo: Todo, stopped: Sequence[object]) -> Steps:
+def _all(todo: PendingWork, stopped: Sequence[object]) -> Steps:
     """The photos, several at once; then the rasters and videos, one by one."""
     photos = [item for item in todo.left if item.medium == "photo"]
     if photos:
@@ -82,7 +88,7 @@ def _until(stopped: Sequence[object], inputs: Iterable[Input]) -> Iterator[Input
         yield item
 
 
-def _sweep(todo: Todo) -> None:
+def _sweep(todo: PendingWork) -> None:
     """Remove what a kill left half-written of this shard's files, and nothing of other shards'."""
     target, work = todo.target, todo.work
     if not isinstance(target, Folder):

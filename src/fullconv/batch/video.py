@@ -9,7 +9,7 @@ import numpy as np
 
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import legend
-from fullconv.io.video import Facts, Frame, read_facts, read_frames, recording
+from fullconv.io.video import Frame, VideoInfo, read_facts, read_frames, recording
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def overlay_video(
             yield Answered(number, facts.frames, float(moment), said, remaining)
 
 
-def describe(facts: Facts) -> str:
+def describe(facts: VideoInfo) -> str:
     """A video's length and rate in a few words, and that its sound will be left out."""
     frames = f"{facts.frames:,} frames" if facts.frames else "frames of unknown number"
     length = f", {facts.seconds:.1f} s" if facts.seconds else ""

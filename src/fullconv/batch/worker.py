@@ -13,8 +13,8 @@ from jaxtyping import UInt8
 
 from fullconv.batch.class_areas import class_pixels
 from fullconv.batch.inputs import Input
-from fullconv.batch.manifest import Answer, Failure, Job
-from fullconv.batch.model_pool import Twins, open_twins
+from fullconv.batch.manifest import FailureRecord, Job, PredictionRecord
+from fullconv.batch.model_pool import ModelPool, open_twins
 from fullconv.batch.writers import writers
 from fullconv.errors import FullconvError, ImageError, MemoryBudgetError
 from fullconv.hardware import parse_memory, usable_cores
@@ -49,7 +49,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Answering:
+class Worker:
     """Photos in, files of answers out: the work that an engine does.
 
     Attributes:
@@ -95,7 +95,7 @@ class Answering:
         """GPUs that one photo needs."""
         return 1.0 if self.device.startswith("cuda") else 0.0
 
-    def alone(self) -> "Answering":
+    def alone(self) -> "Worker":
         """The same for inputs that are answered one by one, and have the whole machine."""
         memory = None if self.budget is None else parse_memory(self.budget)
         return replace(self, threads=self.whole, memory=memory, at_once=1)
@@ -112,16 +112,16 @@ class Answering:
             twins.optimize()
 
     @contextmanager
-    def lent(self) -> Iterator[Model]:
+    def borrow(self) -> Iterator[Model]:
         """A model that no other thread uses meanwhile."""
-        with self._twins().lent() as model:
+        with self._twins().borrow() as model:
             yield model
 
-    def plain(self) -> Model:
+    def fresh(self) -> Model:
         """A model of its own, that nothing is prepared in."""
-        return self._twins().plain()
+        return self._twins().fresh()
 
-    def _twins(self) -> Twins:
+    def _twins(self) -> ModelPool:
         return open_twins(str(self._from_here(self.model)), self.job.model, self.device)
 
     def _from_here(self, path: str | Path) -> Path:
@@ -149,7 +149,7 @@ class Answering:
 
     def compute(self, loaded: Loaded) -> Prediction:
         """The model's answer."""
-        with self.lent() as model:
+        with self.borrow() as model:
             return self.answer(model, loaded.image)
 
     def answer(self, model: Model, image: Image) -> Prediction:
@@ -159,7 +159,7 @@ class Answering:
         scores = any(writers[kind].scores for kind in self.kinds)
         return model.predict(image, memory=self.memory, scores=scores)
 
-    def write(self, item: Input, loaded: Loaded, answer: Prediction) -> Answer:
+    def write(self, item: Input, loaded: Loaded, answer: Prediction) -> PredictionRecord:
         """Put the answer's files into their places."""
         target, files = self.target, files_of(item, self.kinds)
         for kind, name in files.items():
@@ -175,18 +175,18 @@ class Answering:
             note=answer.note,
         )
 
-    def record(self, item: Input, **found: Any) -> Answer:
+    def record(self, item: Input, **found: Any) -> PredictionRecord:
         """What is known of an answered input.
 
         Args:
             item: the input.
-            found: the attributes of `Answer` that the answer tells.
+            found: the attributes of `PredictionRecord` that the answer tells.
         """
-        return Answer(
+        return PredictionRecord(
             id=item.id, path=item.where, name=item.name, key=self.job.key(item.id), **found
         )
 
-    def failed(self, item: Input, error: Exception) -> Failure:
+    def failed(self, item: Input, error: Exception) -> FailureRecord:
         """A record with the error's sentence."""
         if isinstance(error, FullconvError):
             said = str(error)
@@ -195,13 +195,17 @@ class Answering:
                     f", or say --threads {usable_cores()}: {self.at_once} photos at a time share "
                     f"{self.budget or 'half of what is free'}"
                 )
-            return Failure(
+            return FailureRecord(
                 item.id, item.where, said if item.where in said else f"{item.where}: {said}"
             )
         if isinstance(error, MemoryError) or "not enough memory" in str(error):
-            return Failure(item.id, item.where, f"{item.where}: there is not enough memory for it")
+            return FailureRecord(
+                item.id, item.where, f"{item.where}: there is not enough memory for it"
+            )
         what = f"{type(error).__name__}: {error}"
-        return Failure(item.id, item.where, f"{item.where}: an error that nobody expected ({what})")
+        return FailureRecord(
+            item.id, item.where, f"{item.where}: an error that nobody expected ({what})"
+        )
 
 
 def files_of(item: Input, kinds: Sequence[str]) -> dict[str, str]:

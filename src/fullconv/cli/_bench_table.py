@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fullconv.cli._console import columns, say
 
 if TYPE_CHECKING:
-    from fullconv.export.benchmark.results import Bench, Row
+    from fullconv.export.benchmark.results import Bench, RuntimeResult
     from fullconv.export.benchmark.timing import Spread
 
 
@@ -34,7 +34,7 @@ def tell(bench: "Bench", quiet: bool) -> None:
     say(", ".join(f"{name} {value}" for name, value in bench.machine.items()))
 
 
-def _cells(row: "Row") -> tuple[str, ...]:
+def _cells(row: "RuntimeResult") -> tuple[str, ...]:
     from fullconv.hardware import in_words
 
     return (

@@ -8,7 +8,7 @@ from fullconv.cli._console import columns, known, say
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
-    from fullconv.evaluation.upper_bounds import Advice
+    from fullconv.evaluation.upper_bounds import UpperBounds
 
 
 SHOWN = 5  # files that the terminal names of one kind of finding
@@ -51,7 +51,7 @@ def _how_divided(survey: "Survey") -> str:
 
 
 def tell(
-    diagnosis: "Diagnosis", advice: "Advice | None", facts: Mapping[str, str], quiet: bool
+    diagnosis: "Diagnosis", advice: "UpperBounds | None", facts: Mapping[str, str], quiet: bool
 ) -> None:
     """Print the facts, the classes, the findings and the advice; if quiet only the findings."""
     from fullconv.evaluation.report.data_page import class_rows
@@ -87,7 +87,7 @@ def _remark(row: Any) -> str:
 
 
 def values_of(
-    diagnosis: "Diagnosis", advice: "Advice | None", facts: Mapping[str, str]
+    diagnosis: "Diagnosis", advice: "UpperBounds | None", facts: Mapping[str, str]
 ) -> dict[str, Any]:
     """All of it as plain values for JSON."""
     from fullconv.evaluation.report.data_page import class_rows
@@ -110,7 +110,7 @@ def values_of(
     return values
 
 
-def _advised(advice: "Advice") -> dict[str, Any]:
+def _advised(advice: "UpperBounds") -> dict[str, Any]:
     bounds = {
         f"fcn{stride}s": {
             "mean_iu": known(bound.mean_iu),

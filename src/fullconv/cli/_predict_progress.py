@@ -15,15 +15,15 @@ from fullconv.cli._signals import STOPPED, stoppable
 
 if TYPE_CHECKING:
     from fullconv.batch.large_inputs import Progress
-    from fullconv.batch.manifest import Answer, Record
-    from fullconv.batch.resume import Todo
+    from fullconv.batch.manifest import PredictionRecord, Record
+    from fullconv.batch.resume import PendingWork
 
 
 MEGA = 1_000_000
 REPLACED = {"labels", "overlay"}  # kinds in whose place rasters and videos have something
 
 
-def follow(todo: "Todo", quiet: bool = False) -> "dict[str, Record]":
+def follow(todo: "PendingWork", quiet: bool = False) -> "dict[str, Record]":
     """Answer what is left, telling how it goes; gives all records, of before and now.
 
     Raises:
@@ -65,17 +65,17 @@ def counted(media: Iterable[str]) -> str:
 
 def as_json(records: "dict[str, Record]") -> dict[str, Any]:
     """What --json writes: files and areas of each answer, and why others failed."""
-    from fullconv.batch.manifest import Failure
+    from fullconv.batch.manifest import FailureRecord
 
     answers = [
         {"id": one.id, "name": one.name, "files": one.files, "areas": one.areas}
         for one in _answers(records)
     ]
-    failed = [one.error for one in records.values() if isinstance(one, Failure)]
+    failed = [one.error for one in records.values() if isinstance(one, FailureRecord)]
     return {"answers": answers, "failed": failed}
 
 
-def medium_of(answer: "Answer") -> str:
+def medium_of(answer: "PredictionRecord") -> str:
     """What an answer's input was, by its files."""
     return "video" if "video" in answer.files else "raster" if "areas" in answer.files else "photo"
 
@@ -83,7 +83,7 @@ def medium_of(answer: "Answer") -> str:
 class _Telling:
     """Says what happens, on bars and in lines."""
 
-    def __init__(self, todo: "Todo", bar: Bar, quiet: bool) -> None:
+    def __init__(self, todo: "PendingWork", bar: Bar, quiet: bool) -> None:
         self._todo, self._bar, self._quiet = todo, bar, quiet
         photos = sum(item.medium == "photo" for item in todo.left)
         self._photos = bar.add_task("photos", total=photos, visible=photos > 0)
@@ -103,13 +103,13 @@ class _Telling:
 
     def end(self, record: "Record") -> None:
         """An input has its record."""
-        from fullconv.batch.manifest import Failure
+        from fullconv.batch.manifest import FailureRecord
 
         if record.id in self._large:
             self._bar.update(self._large[record.id], visible=False)
         else:
             self._bar.advance(self._photos)
-        if isinstance(record, Failure):
+        if isinstance(record, FailureRecord):
             say(f"skipped: {record.error}")
         elif medium_of(record) != "photo":
             say(f"{record.id} -> {_written(record, self._todo.work.out)}")
@@ -124,7 +124,7 @@ class _Telling:
             say(f"the same holds for {self._noted - 1} more; manifest.jsonl says for which")
 
 
-def _written(answer: "Answer", out: str) -> str:
+def _written(answer: "PredictionRecord", out: str) -> str:
     files = ", ".join(f"{out}/{name}" for name in answer.files.values())
     if medium_of(answer) == "raster":
         return files
@@ -132,7 +132,7 @@ def _written(answer: "Answer", out: str) -> str:
     return f"{frames:,} frames in {files}"
 
 
-def _tell_before(todo: "Todo") -> None:
+def _tell_before(todo: "PendingWork") -> None:
     out = todo.work.out
     if todo.records:
         say(f"already in {out}: {_told(todo, todo.records)}")
@@ -145,8 +145,8 @@ def _tell_before(todo: "Todo") -> None:
         say(f"a video gets a video of overlays, without {', '.join(sorted(others))}")
 
 
-def _tell_after(todo: "Todo", records: "dict[str, Record]", seconds: float) -> None:
-    from fullconv.batch.manifest import Failure
+def _tell_after(todo: "PendingWork", records: "dict[str, Record]", seconds: float) -> None:
+    from fullconv.batch.manifest import FailureRecord
 
     job, out = todo.work.job, todo.work.out
     new = len(records) - len(todo.records)
@@ -154,18 +154,18 @@ def _tell_after(todo: "Todo", records: "dict[str, Record]", seconds: float) -> N
     where = _where(todo, records)
     rate = f", {new / seconds:.1f} photos/s" if where and new > 1 and photos_only else ""
     say(f"{_told(todo, records)}{rate}{where}")
-    if any(isinstance(record, Failure) for record in records.values()):
+    if any(isinstance(record, FailureRecord) for record in records.values()):
         say(f"what failed  {out}/{job.file('errors', '.jsonl')}; again: --retry-failed")
 
 
-def _told(todo: "Todo", records: "dict[str, Record]") -> str:
+def _told(todo: "PendingWork", records: "dict[str, Record]") -> str:
     """How many inputs were answered, and how many failed."""
     answers = {one.id for one in _answers(records)}
     done = counted(item.medium for item in todo.inputs if item.id in answers)
     return f"{done}, {len(records) - len(answers):,} failed"
 
 
-def _where(todo: "Todo", records: "dict[str, Record]") -> str:
+def _where(todo: "PendingWork", records: "dict[str, Record]") -> str:
     """The folders and files that were written, in a few words."""
     from fullconv.batch.collect import roots
 
@@ -178,7 +178,7 @@ def _where(todo: "Todo", records: "dict[str, Record]") -> str:
     return f" -> {todo.work.out}/" + ", ".join([first, job.file("areas", ".csv"), *roots(job)])
 
 
-def _answers(records: "dict[str, Record]") -> "list[Answer]":
-    from fullconv.batch.manifest import Answer
+def _answers(records: "dict[str, Record]") -> "list[PredictionRecord]":
+    from fullconv.batch.manifest import PredictionRecord
 
-    return [one for one in records.values() if isinstance(one, Answer)]
+    return [one for one in records.values() if isinstance(one, PredictionRecord)]

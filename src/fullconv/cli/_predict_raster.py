@@ -13,7 +13,7 @@ from fullconv.cli._verify_tiles import verify
 if TYPE_CHECKING:
     from fullconv.batch.inputs import Input
     from fullconv.batch.rasters.outputs import Target
-    from fullconv.batch.worker import Answering
+    from fullconv.batch.worker import Worker
     from fullconv.model import Model
 
 
@@ -43,7 +43,7 @@ def is_one_file(out: str | None) -> bool:
 
 def answer_one(
     model: "Model",
-    work: "Answering",
+    work: "Worker",
     inputs: "Sequence[Input]",
     engine: str,
     verified: bool,
@@ -72,7 +72,7 @@ def answer_one(
     return {"id": item.id, "files": {kind: str(path) for kind, path in files.items() if path}}
 
 
-def _only(work: "Answering", inputs: "Sequence[Input]") -> "Input":
+def _only(work: "Worker", inputs: "Sequence[Input]") -> "Input":
     from fullconv.errors import ConfigError
 
     out = work.out
@@ -97,7 +97,7 @@ def _target(out: Path, kinds: Sequence[str]) -> "Target":
 
 
 def _follow(
-    model: "Model", work: "Answering", item: "Input", target: "Target", fresh: bool, quiet: bool
+    model: "Model", work: "Worker", item: "Input", target: "Target", fresh: bool, quiet: bool
 ) -> None:
     from fullconv.batch.rasters.label import label_raster
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from fullconv.config import RunConfig
     from fullconv.evaluation.evaluate import Evaluation
-    from fullconv.training.distributed import Team
-    from fullconv.training.events import Epoch, Measured
+    from fullconv.training.distributed import ProcessGroup
+    from fullconv.training.events import Epoch, EvalProgress
     from fullconv.training.experiment import Experiment
     from fullconv.training.run.folder import Run
     from fullconv.training.trainer import Step
@@ -30,7 +30,7 @@ def follow_stages(
     config: "RunConfig",
     run: "Run",
     first: "Experiment | None",
-    team: "Team",
+    team: "ProcessGroup",
     quiet: bool = False,
     seconds: float | None = None,
 ) -> "Evaluation | None":
@@ -59,7 +59,7 @@ def follow_stages(
     for number, (folder, settings, begin) in enumerate(stages, 1):
         if folder.finished and folder.folder != run.folder:
             continue
-        if len(stages) > 1 and team.leads:
+        if len(stages) > 1 and team.is_main:
             say(f"stage {number} of {len(stages)}: {settings.model}, rate {settings.lr:.2g}")
         experiment = first if first and number == 1 else Experiment(settings, begin, team)
         experiment.enter(folder)
@@ -71,16 +71,16 @@ def follow(
     experiment: "Experiment", quiet: bool = False, deadline: float = math.inf
 ) -> "Evaluation | None":
     """Run an experiment to its end, or to a moment of time.monotonic(), telling how it goes."""
-    quiet = quiet or not experiment.team.leads
+    quiet = quiet or not experiment.team.is_main
     if not quiet:
         narrate.beginning(experiment)
     _rehearse(experiment, quiet)
     code = _watched(experiment, quiet, deadline)
     if code:
-        if experiment.team.leads:
+        if experiment.team.is_main:
             narrate.stopped(experiment)
         raise typer.Exit(code)
-    if not experiment.team.leads:
+    if not experiment.team.is_main:
         return None
     evaluation = experiment.finish()
     narrate.finished(experiment, evaluation, quiet)
@@ -101,35 +101,39 @@ def _watched(experiment: "Experiment", quiet: bool, deadline: float) -> int:
         task = bar.add_task("training", total=training.steps, completed=training.done)
         for event in events:
             if isinstance(event, Note):  # some only the first process has, so nobody waits here
-                if team.leads:
+                if team.is_main:
                     narrate.note(event)
                 continue
             _show(event, bar, task, quiet)
             late = REQUEUE if time.monotonic() > deadline else 0
-            code = team.largest(STOPPED[stopped[0]] if stopped else late, training.device)
+            code = team.all_reduce_max(STOPPED[stopped[0]] if stopped else late, training.device)
             if code:
                 break
         if code:
             events.close()  # in an evaluation the model has other weights than in training
             experiment.stop(f"exit code {code}")
-            team.largest(0, training.device)  # whoever leaves sooner may take the first with it
+            team.all_reduce_max(
+                0, training.device
+            )  # whoever leaves sooner may take the first with it
     return code
 
 
-def _show(event: "Step | Measured | Epoch", bar: "Progress", task: "TaskID", quiet: bool) -> None:
-    from fullconv.training.events import Epoch, Measured
+def _show(
+    event: "Step | EvalProgress | Epoch", bar: "Progress", task: "TaskID", quiet: bool
+) -> None:
+    from fullconv.training.events import Epoch, EvalProgress
     from fullconv.training.trainer import Step
 
     if isinstance(event, Epoch) and not quiet:
         narrate.epoch(event)
     if isinstance(event, Step):
         bar.update(task, completed=event.number, description=f"loss {event.loss:.3f}")
-    if isinstance(event, Measured):
+    if isinstance(event, EvalProgress):
         bar.update(task, description=f"evaluating {event.done} of {event.samples}")
 
 
 def _rehearse(experiment: "Experiment", quiet: bool) -> None:
     """Take the first steps on trial, where that is worth it."""
     found = experiment.rehearse()
-    if found is not None and experiment.team.leads:
+    if found is not None and experiment.team.is_main:
         narrate.trial(experiment, found, quiet)

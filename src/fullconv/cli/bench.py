@@ -38,7 +38,7 @@ def command(
     The network alone is measured, without reading photos and writing answers.
     """
     from fullconv.export.benchmark.measure import measure
-    from fullconv.export.benchmark.runtimes import picture, rivals
+    from fullconv.export.benchmark.runtimes import picture, runtimes_for
     from fullconv.inference.cpu.optimize import set_threads
 
     sizes = [parse_size(text) or (0, 0) for text in size or ["500x500"]]
@@ -48,7 +48,7 @@ def command(
             extent = images.shape[2], images.shape[3]
             missing: list[str] = []
             where = folder if export else None
-            engines = rivals(path, files or (), where, extent, compiled, missing)
+            engines = runtimes_for(path, files or (), where, extent, compiled, missing)
             told = measure(
                 engines,
                 images,
@@ -88,12 +88,12 @@ def _save_drawn(architecture: "Architecture", path: Path) -> None:
     """Save a network with random weights, in its score layers too."""
     import torch
 
-    from fullconv.config import Normalisation
+    from fullconv.config import Normalization
     from fullconv.model import Model
     from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD, build
 
     torch.manual_seed(0)
-    network = build(architecture, Normalisation(mean=IMAGENET_MEAN, std=IMAGENET_STD))
+    network = build(architecture, Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD))
     for layer in network.score_layers():
         torch.nn.init.normal_(layer.weight, std=0.01)  # zeros would agree with anything
     classes = [f"class {number}" for number in range(architecture.classes)]

@@ -13,7 +13,7 @@ from fullconv.cli._options import DATA, Json, Out, Quiet
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
-    from fullconv.evaluation.upper_bounds import Advice
+    from fullconv.evaluation.upper_bounds import UpperBounds
 
 
 IGNORE = "Findings that are known: a code, a file, or CODE:FILE; may be repeated."
@@ -85,8 +85,8 @@ def _check_options(write_config: Path | None, config: Path | None) -> None:
         TrainConfig.checked(**{k: v for k, v in read_yaml(config).items() if k != "data"})
 
 
-def _advice(survey: "Survey", progress: Any) -> "Advice | None":
-    from fullconv.evaluation.upper_bounds import advise, chosen
+def _advice(survey: "Survey", progress: Any) -> "UpperBounds | None":
+    from fullconv.evaluation.upper_bounds import chosen, upper_bounds
 
     read = survey.read_labels
     good = [item for item in survey.of("train") or survey.items if item.fits]
@@ -95,7 +95,7 @@ def _advice(survey: "Survey", progress: Any) -> "Advice | None":
     pixels = sum(sum(item.labels.values()) for item in good) // len(good)
     picked = [good[place] for place in chosen([item.name for item in good], pixels)]
     shown = progress(picked, len(picked), "strides")
-    return advise((read(item) for item in shown), survey.classes)
+    return upper_bounds((read(item) for item in shown), survey.classes)
 
 
 def _tell_stale(diagnosis: "Diagnosis", ignored: Sequence[str]) -> None:
@@ -106,7 +106,9 @@ def _tell_stale(diagnosis: "Diagnosis", ignored: Sequence[str]) -> None:
             say(f"note   --ignore {pattern}: no finding has this code or file (any more)")
 
 
-def _write_config(path: Path, diagnosis: "Diagnosis", advice: "Advice | None", shown: bool) -> None:
+def _write_config(
+    path: Path, diagnosis: "Diagnosis", advice: "UpperBounds | None", shown: bool
+) -> None:
     from fullconv.evaluation.recommendations import as_yaml, settings
     from fullconv.io.atomic import write_text
 

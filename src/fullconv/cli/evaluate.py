@@ -72,12 +72,12 @@ def command(
 
 
 def _report(model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str) -> Path:
-    from fullconv.evaluation.report.page import Story, write_report
+    from fullconv.evaluation.report.page import ReportData, write_report
     from fullconv.evaluation.summary import gallery
     from fullconv.training.run.folder import create
 
     run = create(out, "evaluate", Path(name).stem)
-    story = Story(
+    story = ReportData(
         title=run.folder.name,
         summary=f"{name}, evaluated on {len(data)} images of {data.source} ({data.split or 'all'})",
         facts={"model": name, "data": data.source, "split": data.split or "all"},

@@ -90,19 +90,19 @@ def _square(image: Any) -> Any:
 def _weighted(network: "nn.Module", name: str, weights: str | None) -> Any:
     """Load the weights, and give the normalisation that they need."""
     from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD
-    from fullconv.networks.layers import Normalise
+    from fullconv.networks.layers import Normalize
     from fullconv.weights.imagenet import IMAGENET, imagenet_weights
     from fullconv.weights.load import load_weights
     from fullconv.weights.sources import read_weights
 
     if weights is None:
         say("note without --weights the classifier's answers are those of chance")
-        return Normalise(IMAGENET_MEAN, IMAGENET_STD)
+        return Normalize(IMAGENET_MEAN, IMAGENET_STD)
     path = imagenet_weights(name) if weights == IMAGENET else Path(weights)
     load_weights(network, path, strict=True)
     found = read_weights(path)
     mean, std = found.mean or IMAGENET_MEAN, found.std or IMAGENET_STD
-    return Normalise(mean, std, found.order or "rgb")
+    return Normalize(mean, std, found.order or "rgb")
 
 
 def _names(classes: int) -> list[str]:

@@ -10,7 +10,7 @@ from fullconv.cli._options import DATA, Json, Quiet, parse_size
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.inference.runtimes.description import Description, Loss, Parity
+    from fullconv.inference.runtimes.description import Description, Parity, QuantizationCost
 
 
 COMPARED = 6  # photos, when a data set or a folder has more
@@ -133,13 +133,13 @@ def _trained_on(model: Path) -> str | None:
 
 def _images(source: str | None, photos: list[str] | None) -> tuple[list[Any], str]:
     """What to compare on, and what to call it."""
-    from fullconv.batch.inputs import gather
+    from fullconv.batch.inputs import resolve_inputs
     from fullconv.data.formats import open_data
     from fullconv.export.quantize import spread
     from fullconv.io.images import read_image
 
     if photos:
-        found = [item.where for item in gather(photos)]
+        found = [item.where for item in resolve_inputs(photos)]
         chosen = [found[index] for index in spread(len(found), COMPARED)]
         return [read_image(Path(where)) for where in chosen], f"{len(chosen)} photos"
     data: Data = open_data(source or DRAWN)
@@ -162,7 +162,9 @@ def _tell(description: "Description", file: Path, json: Path | None, quiet: bool
     write_json(json, {"file": str(file), **description.model_dump(mode="json")})
 
 
-def _tell_loss(classes: tuple[str, ...], protocol: str, loss: "Loss", quiet: bool) -> None:
+def _tell_loss(
+    classes: tuple[str, ...], protocol: str, loss: "QuantizationCost", quiet: bool
+) -> None:
     from fullconv.evaluation.metrics import percent
 
     if not quiet:
@@ -192,7 +194,7 @@ def _tell_parity(parity: "Parity", when: str = "") -> None:
     sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
     say(
         f"parity{when}  {parity.difference:.1e} of the largest score, labels differ at "
-        f"{parity.flips:.4%} of the pixels ({sizes})"
+        f"{parity.label_changes:.4%} of the pixels ({sizes})"
     )
 
 

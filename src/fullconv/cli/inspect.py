@@ -29,7 +29,7 @@ def command(
     json: Json = None,
 ) -> None:
     """Show every layer: output, parameters, multiply-adds, stride, field; and how crops follow."""
-    from fullconv.config import Architecture, Normalisation
+    from fullconv.config import Architecture, Normalization
     from fullconv.model import model_file, read_card
     from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
 
@@ -48,7 +48,7 @@ def command(
             fusing=fusing,
         )
     )
-    plain = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+    plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     network = on_meta(architecture, card.normalisation if card else plain)
     rows = anatomy(network, height, across)
     if str(json) != "-":

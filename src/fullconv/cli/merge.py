@@ -23,13 +23,13 @@ def command(
 
     These are manifest.jsonl, errors.jsonl, areas.csv, coco.json and contact-sheets/.
     """
-    from fullconv.batch.manifest import Answer, Failure
+    from fullconv.batch.manifest import FailureRecord, PredictionRecord
     from fullconv.batch.merge import merge
 
     records = merge(outs, out)
-    failed = [one.error for one in records if isinstance(one, Failure)]
+    failed = [one.error for one in records if isinstance(one, FailureRecord)]
     where = out or outs[0]
-    done = counted(medium_of(one) for one in records if isinstance(one, Answer))
+    done = counted(medium_of(one) for one in records if isinstance(one, PredictionRecord))
     say(f"{done}, {len(failed):,} failed, each once -> {where}/manifest.jsonl, areas.csv")
     if failed:
         say(f"what failed  {where}/errors.jsonl; fullconv predict ... --retry-failed")

@@ -15,7 +15,7 @@ from fullconv.cli._predict_raster import answer_one, is_one_file
 from fullconv.cli._verify_tiles import verify
 
 if TYPE_CHECKING:
-    from fullconv.batch.resume import Todo
+    from fullconv.batch.resume import PendingWork
     from fullconv.inference.predictor import Prediction
 
 
@@ -47,9 +47,9 @@ def command(
     A GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. The same command goes on
     where it was stopped or killed, and does nothing twice.
     """
-    from fullconv.batch.inputs import gather, told_apart
-    from fullconv.batch.job import work_of
-    from fullconv.batch.resume import plan
+    from fullconv.batch.inputs import detect_media, resolve_inputs
+    from fullconv.batch.job import create_job
+    from fullconv.batch.resume import plan_resume
     from fullconv.export.exported import open_model
     from fullconv.hardware import choose_device
 
@@ -57,9 +57,9 @@ def command(
     averaged, reading = options.scales_of(tta, scales), options.reading_of(model, bands, limits)
     opened = open_model(model)
     alone = is_one_file(out)
-    given = gather(photos, outside=None if alone else out)
-    inputs = told_apart(given, rasters_only=bool(bands or limits))
-    work = work_of(
+    given = resolve_inputs(photos, outside=None if alone else out)
+    inputs = detect_media(given, rasters_only=bool(bands or limits))
+    work = create_job(
         opened,
         model,
         inputs,
@@ -75,7 +75,7 @@ def command(
     if alone:
         write_json(json, answer_one(opened, work, inputs, engine, verify_tiles, fresh, quiet))
         return
-    todo = plan(work, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
+    todo = plan_resume(work, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
         verify(opened, inputs, reading, memory)
     todo = todo if out else _placed(todo)
@@ -85,7 +85,7 @@ def command(
         raise typer.Exit(2)
 
 
-def _placed(todo: "Todo") -> "Todo":
+def _placed(todo: "PendingWork") -> "PendingWork":
     """The same in a new run folder."""
     from fullconv.training.run.folder import create
 

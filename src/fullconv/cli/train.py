@@ -13,7 +13,7 @@ from fullconv.cli._train_progress import follow_stages
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
-    from fullconv.training.distributed import Team
+    from fullconv.training.distributed import ProcessGroup
     from fullconv.training.experiment import Experiment
     from fullconv.training.run.folder import Run
 
@@ -58,9 +58,9 @@ def command(
     given = options.settings_among(locals())
 
     from fullconv.evaluation.summary import numbers
-    from fullconv.training.distributed import joined
+    from fullconv.training.distributed import init_distributed
 
-    with joined(device or "auto") as team:
+    with init_distributed(device or "auto") as team:
         given |= options.parse_settings(settings or ())
         run = None if resume is None else _found(resume, out, name, team)
         if run:
@@ -74,7 +74,7 @@ def command(
         write_json(json, {"run": str(run.folder), **numbers(evaluation)})
 
 
-def _found(resume: str, out: Path, name: str | None, team: "Team") -> "Run | None":
+def _found(resume: str, out: Path, name: str | None, team: "ProcessGroup") -> "Run | None":
     """The run to go on with; None where the newest is asked for, and none is unfinished.
 
     The first process looks for it: other machines may see it later.
@@ -83,22 +83,22 @@ def _found(resume: str, out: Path, name: str | None, team: "Team") -> "Run | Non
 
     if resume not in (NEWEST, "auto"):
         return existing(Path(resume))
-    found = unfinished(out, name=name) if team.leads else None
-    said = team.told(str(found.folder) if found else "")
+    found = unfinished(out, name=name) if team.is_main else None
+    said = team.broadcast_text(str(found.folder) if found else "")
     return Run(Path(said)) if said else None
 
 
-def _new_run(out: Path, name: str, config: "RunConfig", team: "Team") -> "Run":
+def _new_run(out: Path, name: str, config: "RunConfig", team: "ProcessGroup") -> "Run":
     """A new folder, made by the first process; its settings stand in it before all else."""
     from fullconv.training.run.folder import Run, create
 
     made = ""
-    if team.leads:
+    if team.is_main:
         made = str(create(out, "train", name, config.model_dump(mode="json")).folder)
-    return Run(Path(team.told(made)))
+    return Run(Path(team.broadcast_text(made)))
 
 
-def begun(config: "RunConfig", team: "Team") -> "tuple[Experiment, RunConfig]":
+def begun(config: "RunConfig", team: "ProcessGroup") -> "tuple[Experiment, RunConfig]":
     """The first stage, built, and the run's settings with all that was left open decided."""
     from fullconv.training.experiment import Experiment
     from fullconv.training.stages import in_stages

@@ -11,7 +11,7 @@ from fullconv.data.checks import Diagnosis
 from fullconv.data.checks._survey import Survey
 from fullconv.data.discovery.resplit import with_groups
 from fullconv.data.labels.class_weights import RULES
-from fullconv.evaluation.upper_bounds import Advice
+from fullconv.evaluation.upper_bounds import UpperBounds
 
 RARE = 0.01  # share of the labelled pixels below which a class is given more weight
 STEEP = 50.0  # largest weight over smallest above which weights do more harm than good
@@ -26,7 +26,7 @@ class Setting:
     reason: str
 
 
-def settings(diagnosis: Diagnosis, advice: Advice | None) -> list[Setting]:
+def settings(diagnosis: Diagnosis, advice: UpperBounds | None) -> list[Setting]:
     """What to train this data set with; only what differs from the defaults, and the data."""
     chosen = [_data(diagnosis)]
     if advice and advice.stride:
@@ -54,7 +54,7 @@ def _data(diagnosis: Diagnosis) -> Setting:
     return Setting("data", survey.source, f"{len(survey.classes)} classes; photos: {sizes}.")
 
 
-def _model(advice: Advice) -> Setting:
+def _model(advice: UpperBounds) -> Setting:
     backbone = str(TrainConfig.model_fields["model"].default).partition("-")[2]
     return Setting("model", f"fcn{advice.stride}s-{backbone}", f"{advice.sentences()[0]}.")
 

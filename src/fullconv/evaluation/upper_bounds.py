@@ -23,7 +23,7 @@ LOST = 0.6  # an IU that no training can exceed, below which a class counts as l
 
 
 @dataclass(frozen=True)
-class Advice:
+class UpperBounds:
     """What each stride can reach.
 
     Attributes:
@@ -85,7 +85,7 @@ def chosen(names: Sequence[str], pixels: int) -> list[int]:
     return sorted(ranked[:most])
 
 
-def advise(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str]) -> Advice:
+def upper_bounds(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str]) -> UpperBounds:
     """Measure what each stride can reach on these labels; 255 is void."""
     bounds = {stride: Confusion(len(classes)) for stride in STRIDES}
     objects: list[list[np.ndarray]] = [[np.zeros((0, 2), np.int64)] for _ in classes]
@@ -98,7 +98,7 @@ def advise(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str]) ->
             objects[label].append(found)
     merged = [np.concatenate(parts) for parts in objects]
     sizes, pixels = (tuple(one[:, column] for one in merged) for column in (0, 1))
-    return Advice(tuple(classes), count, bounds, sizes, pixels)
+    return UpperBounds(tuple(classes), count, bounds, sizes, pixels)
 
 
 def coarse(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "H W"]]:
@@ -126,7 +126,7 @@ def _cells(each: Float[Tensor, "K H W"], factor: int) -> Float[Tensor, "K h w"]:
     return avg_pool2d(each[None], factor)[0] * factor**2
 
 
-def _choice(advice: Advice) -> list[str]:
+def _choice(advice: UpperBounds) -> list[str]:
     if advice.stride is None:
         return []
     lines = [_lost(advice, stride) for stride in STRIDES]
@@ -137,7 +137,7 @@ def _choice(advice: Advice) -> list[str]:
     ]
 
 
-def _lost(advice: Advice, stride: int) -> str:
+def _lost(advice: UpperBounds, stride: int) -> str:
     iu = advice.bounds[stride].iu
     lost = [int(label) for label in np.argsort(iu, stable=True) if iu[label] < LOST]
     if not lost:
@@ -149,7 +149,7 @@ def _lost(advice: Advice, stride: int) -> str:
     return f"FCN-{stride}s cannot exceed {shown}{more}"
 
 
-def _large(advice: Advice) -> list[str]:
+def _large(advice: UpperBounds) -> list[str]:
     wide = [
         name
         for label, name in enumerate(advice.classes)

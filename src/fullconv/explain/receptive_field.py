@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field
-from fullconv.networks.layers import Tap
+from fullconv.networks.layers import FeatureInfo
 
 DIM = 1e-3  # of the image; activations such as ReLU6 stay far from where they are flat
 
@@ -46,7 +46,7 @@ def measure(backbone: nn.Module, feature: str) -> Measured:
         GeometryError: every pixel of a large image has an influence.
     """
     flat = _flattened(deepcopy(backbone))
-    taps: dict[str, Tap] = flat.taps()  # type: ignore[operator]
+    taps: dict[str, FeatureInfo] = flat.taps()  # type: ignore[operator]
     expected = taps[feature].field  # says only how large an image has to be
     stride = int(expected.stride)
     long = stride * -(-(expected.size + 8 * stride) // stride)

@@ -17,7 +17,7 @@ from fullconv.config import Size
 from fullconv.data.sample import Sample
 from fullconv.data.transforms import fit
 from fullconv.export.exporters import Exporter, exporter_for
-from fullconv.export.parity import least_size, prove
+from fullconv.export.parity import check_parity, least_size
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing
 from fullconv.model import Model
@@ -68,7 +68,7 @@ def write_proved(
     exporter.write(network, path, size)
     run = exporter.open(path).run
     least = least_size(network, run) if size is None else (1, 1)
-    parity = prove(network, run, [working(photo, model.size) for photo in photos], size)
+    parity = check_parity(network, run, [working(photo, model.size) for photo in photos], size)
     return describe(model, least=least, fixed=size, parity=parity)
 
 

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from fullconv.errors import ExportError
 from fullconv.export.export import on_cpu, working
-from fullconv.export.parity import prove, scores
+from fullconv.export.parity import check_parity, scores
 from fullconv.inference.runtimes.description import Parity
 from fullconv.model import Model
 
@@ -44,11 +44,11 @@ def export_half(model: Model, path: Path, photos: Sequence[UInt8[ndarray, "_ _ 3
         return scores(rounded, images)
 
     images = [working(photo, model.size) for photo in photos]
-    parity = prove(whole, run, images, tolerance=TOLERANCE)
-    if parity.flips > FLIPS:
+    parity = check_parity(whole, run, images, tolerance=TOLERANCE)
+    if parity.label_changes > FLIPS:
         raise ExportError(
-            f"with weights in float16 {parity.flips:.2%} of the labels differ, expected at most "
-            f"{FLIPS:.1%}: no file was written; the network is better handed on as it is"
+            f"with float16 weights {parity.label_changes:.2%} of the labels differ; expected "
+            f"at most {FLIPS:.1%}. No file was written; save the model with float32 weights instead"
         )
     Model(half, model.classes, model.palette, model.size).save(path)
     return parity

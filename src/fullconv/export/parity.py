@@ -23,7 +23,7 @@ LARGEST_LEAST = 64  # pixels; the smallest image that a file has to answer is ne
 Image = UInt8[np.ndarray, "_ _ 3"]
 
 
-def prove(
+def check_parity(
     network: nn.Module,
     run: Run,
     photos: Sequence[Image],
@@ -55,7 +55,7 @@ def prove(
             f"(labels at {flipped / pixels:.3%} of the pixels); expected at most {tolerance:.0e}: "
             "no file was written"
         )
-    return Parity(sizes=tuple(sizes), difference=worst, flips=flipped / pixels)
+    return Parity(sizes=tuple(sizes), difference=worst, label_changes=flipped / pixels)
 
 
 def least_size(network: nn.Module, run: Run) -> tuple[int, int]:

@@ -8,11 +8,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv.networks.fcn import FCN
-from fullconv.networks.layers import Chain, Upscore, bilinear_kernel
-from fullconv.networks.padding.fixed_size import Inside
+from fullconv.networks.layers import NamedSequential, TransposedUpsample, bilinear_kernel
+from fullconv.networks.padding.fixed_size import FixedSizeBackbone
 
 
-def prepared(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
+def make_portable(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
     """A copy of the network, made of the same weights, for an export.
 
     For one size the padding is only computed where the image has an influence; for any size all
@@ -23,23 +23,23 @@ def prepared(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Modu
     deep = any(_same(layer) for layer in network.modules())
     network = copy.deepcopy(network) if deep else copy.copy(network)
     network._modules = dict(network._modules)
-    for switch, value in (("short_cut", False), ("quick", None)):
+    for switch, value in (("sparse_padding", False), ("optimized_backbone", None)):
         if hasattr(network, switch):
             setattr(network, switch, value)
     for path, layer in list(network.named_modules()):
         folder, _, name = path.rpartition(".")
         if _same(layer):
             setattr(network.get_submodule(folder), name, Padded(layer))
-        elif isinstance(layer, Upscore) and not folder and _bilinear(layer):
-            network._modules[name] = Faded(layer.factor)
-    if size and isinstance(network, FCN) and isinstance(network.backbone, Chain):
-        inside = Inside(network.backbone.eval(), size, (*network.skips, network.top))
+        elif isinstance(layer, TransposedUpsample) and not folder and _bilinear(layer):
+            network._modules[name] = ZeroPaddedUpsample(layer.factor)
+    if size and isinstance(network, FCN) and isinstance(network.backbone, NamedSequential):
+        inside = FixedSizeBackbone(network.backbone.eval(), size, (*network.skips, network.top))
         network._modules["backbone"] = inside if inside.steps else network.backbone
     return network.eval()
 
 
-class Faded(nn.Module):
-    """Bilinear interpolation of score maps with zeros around them: what an `Upscore` begins as.
+class ZeroPaddedUpsample(nn.Module):
+    """Interpolate score maps bilinearly with zeros around them, as a new upsampling layer does.
 
     A transposed convolution multiplies every class with every other, nearly always by zero, and
     takes five times as long.
@@ -90,8 +90,8 @@ def _same(layer: nn.Module) -> bool:
     return type(layer).__name__ == "Conv2dSame" and isinstance(layer, nn.Conv2d)
 
 
-def _bilinear(layer: Upscore) -> bool:
-    """Whether its weights are as at the beginning, and of the kernel that `Faded` stands for."""
+def _bilinear(layer: TransposedUpsample) -> bool:
+    """Return whether the weights still are the bilinear kernel."""
     if layer.kernel_size[0] != 2 * layer.factor or layer.factor % 2:
         return False
     begun = torch.zeros_like(layer.weight)

@@ -14,7 +14,7 @@ from fullconv.export.export import describe, on_cpu, placing, working, write_pro
 from fullconv.export.exported import Exported
 from fullconv.export.exporters import Exporter, exporter_for, exporters
 from fullconv.export.parity import as_batch, cut
-from fullconv.inference.runtimes.description import Description, Loss
+from fullconv.inference.runtimes.description import Description, QuantizationCost
 from fullconv.model import Model
 
 CALIBRATION = 32
@@ -75,7 +75,7 @@ def export_int8(
 
 def measure(
     model: Model, exporter: Exporter, path: Path, data: Data, size: Size | None = None
-) -> Loss:
+) -> QuantizationCost:
     """Evaluate the model and its int8 file on the same photos.
 
     Raises:
@@ -91,7 +91,7 @@ def measure(
         same, pixels = same + int(agree.sum()), pixels + agree.size
     if not before.pixels.any():
         raise DataError(f"{data.source} has no labelled pixel to measure the loss by int8 on")
-    return Loss(
+    return QuantizationCost(
         data=f"{data.source} ({data.split or 'all'})",
         images=len(data),
         before=_shares(before),
@@ -102,7 +102,7 @@ def measure(
     )
 
 
-def check(loss: Loss, classes: Sequence[str], tolerance: float) -> None:
+def check(loss: QuantizationCost, classes: Sequence[str], tolerance: float) -> None:
     """Refuse what costs too much.
 
     Raises:

@@ -16,7 +16,7 @@ Answer = Callable[[Window], Tensor]
 
 
 @dataclass
-class Seams:
+class SeamStats:
     """What neighbouring tiles said about the pixels that they share.
 
     Attributes:
@@ -89,7 +89,7 @@ class Spans:
 
 
 @dataclass
-class Blend:
+class TileBlender:
     """Weighted means of overlapping tiles, of which only the overlaps are kept for later tiles.
 
     Args:
@@ -104,21 +104,21 @@ class Blend:
     rows: Spans
     columns: Spans
     wanted: tuple[int, int]
-    seams: Seams = field(default_factory=Seams)
+    seams: SeamStats = field(default_factory=SeamStats)
 
     def __iter__(self) -> Iterator[tuple[Window, Float[Tensor, "K rows columns"]]]:
         """The settled part of each tile and its scores: left to right, then top to bottom."""
-        above: Edge | None = None
+        above: Overlap | None = None
         for top in self.rows.starts:
             if self.rows.end(top) <= self.wanted[0] or top >= self.wanted[1]:
                 continue
-            below, beside = Edge(), Edge()
+            below, beside = Overlap(), Overlap()
             for left in self.columns.starts:
                 yield self._settle(top, left, (above, beside, below))
             above = below
 
     def _settle(
-        self, top: int, left: int, edges: tuple["Edge | None", "Edge", "Edge"]
+        self, top: int, left: int, edges: tuple["Overlap | None", "Overlap", "Overlap"]
     ) -> tuple[Window, Tensor]:
         """One tile's answer, with what earlier ones left to it, less what it leaves itself."""
         above, beside, below = edges
@@ -143,7 +143,7 @@ class Blend:
 
 
 @dataclass
-class Edge:
+class Overlap:
     """What is left to later tiles: weighted scores, and the labels of the tile itself."""
 
     score: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))

@@ -10,10 +10,10 @@ from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
-from fullconv.inference.blended_tiles import Blend, Spans
+from fullconv.inference.blended_tiles import Spans, TileBlender
 from fullconv.inference.planner import ALIGN, Plan, Scaled, flows, in_parts, plan
-from fullconv.inference.streaming.executor import Flow
-from fullconv.inference.streaming.ops import Region, record
+from fullconv.inference.streaming.executor import StreamExecutor
+from fullconv.inference.streaming.ops import Region, record_ops
 from fullconv.io.window import Window
 
 Read = Callable[[Window], Shaped[np.ndarray, "rows columns bands"]]
@@ -108,7 +108,7 @@ def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
 
 def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
     subject = Scaled(network, planned.answer) if planned.answer else network
-    every = flows(record(subject, planned.size, planned.bands), planned, rows)
+    every = flows(record_ops(subject, planned.size, planned.bands), planned, rows)
     at, end = every[0].image.rows
     left = min(flow.image.columns[0] for flow in every)
     right = max(flow.image.columns[1] for flow in every)
@@ -141,7 +141,7 @@ def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
         score: Tensor = network(_tensor(read(window), network))
         return score[0].float().cpu()
 
-    blend = Blend(answer, down, across, rows)
+    blend = TileBlender(answer, down, across, rows)
     for window, score in blend:
         first, last = max(window.top, rows[0]), min(window.bottom, rows[1])
         if first < last:
@@ -159,8 +159,8 @@ def _scaled_tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int
     for window, score, seam in _tiles(network, read, small, (0, height)):  # noqa: B007
         whole = whole if len(whole) else score.new_empty(len(score), height, width)
         whole[:, *window.slices] = score
-    steps = record(Scaled(nn.Identity(), planned.answer), planned.size, len(whole))
-    flow = Flow(steps, Region(rows, (0, planned.answer[1])), 1)
+    steps = record_ops(Scaled(nn.Identity(), planned.answer), planned.size, len(whole))
+    flow = StreamExecutor(steps, Region(rows, (0, planned.answer[1])), 1)
     top, at = rows[0], flow.image.rows[0]
     while top < rows[1]:
         piece = flow.advance(whole[None, :, at : at + 1] if at < flow.image.rows[1] else None)

@@ -50,7 +50,7 @@ _LIMITED = 1  # in its list of ranges: 16 to 235
 
 
 @dataclass(frozen=True)
-class Facts:
+class VideoInfo:
     """What a video's header says.
 
     Attributes:
@@ -83,7 +83,7 @@ def is_video(path: Path) -> bool:
     return stream or any(head[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
 
 
-def read_facts(path: Path) -> Facts:
+def read_facts(path: Path) -> VideoInfo:
     """What the video at `path` is, without decoding it.
 
     Raises:
@@ -96,7 +96,7 @@ def read_facts(path: Path) -> Facts:
         length = container.duration
         seconds = length / 1_000_000 if length and length > 0 else None  # ffmpeg's microseconds
         frames = stream.frames or (round(seconds * rate) if seconds else None)
-        return Facts(frames, float(rate), seconds, bool(container.streams.audio))
+        return VideoInfo(frames, float(rate), seconds, bool(container.streams.audio))
 
 
 def read_frames(path: Path) -> Iterator[tuple[Fraction, Frame]]:

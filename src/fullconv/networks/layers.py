@@ -18,7 +18,7 @@ Sides = Sequence[int | torch.SymInt]  # (height, width); symbols while a network
 
 
 @dataclass(frozen=True)
-class Tap:
+class FeatureInfo:
     """A feature that a backbone offers: how many maps it has, and what each pixel sees."""
 
     width: int
@@ -36,14 +36,14 @@ class Backbone(Protocol):
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """The features called `names` of an image."""
 
-    def taps(self) -> dict[str, Tap]:
+    def taps(self) -> dict[str, FeatureInfo]:
         """Width and receptive field of each feature."""
 
     def skip(self, stride: int) -> str | None:
         """The feature to fuse at `stride`, or None."""
 
 
-class Chain(nn.Module):
+class NamedSequential(nn.Module):
     """Named layers, one after the other; every one's output can be had by its name."""
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]] = ()) -> None:
@@ -69,14 +69,14 @@ class Chain(nn.Module):
                 found[name] = x
         return found
 
-    def taps(self) -> dict[str, Tap]:
+    def taps(self) -> dict[str, FeatureInfo]:
         """Width and receptive field of every layer's output, in their order."""
-        found: dict[str, Tap] = {}
+        found: dict[str, FeatureInfo] = {}
         width, field = 3, Field()
         for name, layer in self.named_children():
             width = getattr(layer, "out_channels", width)
             field = field.through(layer)
-            found[name] = Tap(width, field)
+            found[name] = FeatureInfo(width, field)
         return found
 
     @property
@@ -92,7 +92,7 @@ class Chain(nn.Module):
         return None
 
 
-class Context(Chain):
+class Context(NamedSequential):
     """A 3x3 convolution, batch norm and ReLU: what is around a pixel, before it is scored.
 
     Args:
@@ -105,15 +105,15 @@ class Context(Chain):
         nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
         super().__init__([("conv", conv), ("bn", nn.BatchNorm2d(width)), ("relu", nn.ReLU())])
 
-    def after(self, tap: Tap) -> Tap:
+    def after(self, tap: FeatureInfo) -> FeatureInfo:
         """The width and field of what it makes of a feature."""
         field = tap.field
         for layer in self.children():
             field = field.through(layer)
-        return Tap(self.get_submodule("conv").out_channels, field)  # type: ignore[arg-type]
+        return FeatureInfo(self.get_submodule("conv").out_channels, field)  # type: ignore[arg-type]
 
 
-class Normalise(nn.Module):
+class Normalize(nn.Module):
     """RGB in [0, 255] -> what the first convolution was trained on: `(x - mean) / std`, in `order`.
 
     Part of the network, so that a data set, an export or a server cannot disagree with training.
@@ -151,7 +151,7 @@ def bilinear_kernel(size: int) -> Float[Tensor, "size size"]:
     return torch.outer(tent, tent)
 
 
-class Upscore(nn.ConvTranspose2d):
+class TransposedUpsample(nn.ConvTranspose2d):
     """Enlarges score maps by a factor; starts as bilinear interpolation (paper, section 3.3).
 
     Nothing is cut off: the output is `factor * (input - 1) + kernel` pixels high and wide, and the
@@ -175,15 +175,17 @@ class Upscore(nn.ConvTranspose2d):
         self.weight.requires_grad_(learned)
 
 
-class Interpolate(nn.Module):
+class BilinearUpsample(nn.Module):
     """Enlarges score maps by a factor, by bilinear interpolation; it has nothing to learn.
 
-    Its pixels are those of an `Upscore` of this kernel, so both are cropped alike. Beyond the
+    Its pixels are those of an `TransposedUpsample` of this kernel, so both are cropped alike.
+    Beyond the
     centres of the outermost pixels it repeats them, where the transposed convolution fades to zero.
 
     Args:
         factor: how much larger.
-        kernel: of the `Upscore` it stands for. 2 * factor, for an even factor, puts the pixels on
+        kernel: of the `TransposedUpsample` it stands for. 2 * factor, for an even factor, puts
+        the pixels on
             half positions of the input: PyTorch's align_corners=False. 2 * factor - 1 puts them on
             whole positions: align_corners=True, at the one size at which its scale is 1 / factor.
     """
@@ -210,16 +212,16 @@ class Interpolate(nn.Module):
 
 
 @coord_map.register
-def _(layer: Interpolate) -> CoordMap:
+def _(layer: BilinearUpsample) -> CoordMap:
     return CoordMap(Fraction(layer.factor), Fraction(layer.kernel - 1, 2)).inverse()
 
 
 @extent.register
-def _(layer: Interpolate) -> int:
+def _(layer: BilinearUpsample) -> int:
     return ceil(layer.kernel / layer.factor)
 
 
-class Stretch(nn.Module):
+class CornerResize(nn.Module):
     """Resizes score maps so that their corner pixels meet the corners (align_corners=True).
 
     Bilinear interpolation as the course's code calls it. The distance between the pixels,

@@ -22,7 +22,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """Who trains together.
 
     Attributes:
@@ -34,7 +34,7 @@ class Team:
     size: int = 1
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one that writes and talks."""
         return self.rank == 0
 
@@ -42,13 +42,13 @@ class Team:
         """This process's part of a list: every one is in exactly one part."""
         return items[self.rank :: self.size]
 
-    def add_up(self, tensor: Tensor) -> Tensor:
+    def all_reduce_sum(self, tensor: Tensor) -> Tensor:
         """The sum of everybody's tensor, in place."""
         if self.size > 1:
             torch.distributed.all_reduce(tensor)
         return tensor
 
-    def largest(self, number: int, device: torch.device) -> int:
+    def all_reduce_max(self, number: int, device: torch.device) -> int:
         """The largest of everybody's numbers."""
         if self.size == 1:
             return number
@@ -56,36 +56,36 @@ class Team:
         torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
         return int(found)
 
-    def agree(self, tensors: Mapping[str, Tensor]) -> None:
+    def broadcast(self, tensors: Mapping[str, Tensor]) -> None:
         """Make everybody's tensors those of the first process."""
         if self.size > 1:
             for name in sorted(tensors):
                 torch.distributed.broadcast(tensors[name], 0)
 
-    def told(self, text: str) -> str:
+    def broadcast_text(self, text: str) -> str:
         """What the first process says."""
         if self.size == 1:
             return text
         device = torch.device("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
-        letters = list(text.encode()) if self.leads else []
-        length = self.largest(len(letters), device)
+        letters = list(text.encode()) if self.is_main else []
+        length = self.all_reduce_max(len(letters), device)
         message = torch.tensor(letters + [0] * (length - len(letters)), device=device)
         torch.distributed.broadcast(message, 0)
         return bytes(message.tolist()).decode()
 
 
-ALONE = Team()
+ALONE = ProcessGroup()
 
 
 @contextmanager
-def joined(device: str = "auto") -> Iterator[Team]:
+def init_distributed(device: str = "auto") -> Iterator[ProcessGroup]:
     """The team that the environment speaks of; over gloo on CPUs, over nccl on GPUs.
 
     Raises:
         ConfigError: the environment names a team that cannot be.
     """
     try:
-        team = Team(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
+        team = ProcessGroup(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
         place = int(os.environ.get("LOCAL_RANK", 0))
     except ValueError as error:
         raise ConfigError(
@@ -111,7 +111,9 @@ def joined(device: str = "auto") -> Iterator[Team]:
         torch.distributed.destroy_process_group()
 
 
-def shared(network: nn.Module, config: TrainConfig, device: torch.device, team: Team) -> nn.Module:
+def shared(
+    network: nn.Module, config: TrainConfig, device: torch.device, team: ProcessGroup
+) -> nn.Module:
     """The network, compiled if asked for, and with its gradients shared where others train it too.
 
     Raises:

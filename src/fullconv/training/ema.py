@@ -9,7 +9,7 @@ from torch import Tensor, nn
 FIRST = 10  # steps: until then the average forgets faster, as its beginning is worth nothing
 
 
-class Average:
+class EMA:
     """An exponential moving average of all weights, and of the norms' statistics.
 
     Args:

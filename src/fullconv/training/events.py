@@ -29,7 +29,7 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class Measured:
+class EvalProgress:
     """One more of the samples that an evaluation is about.
 
     Attributes:

@@ -12,18 +12,18 @@ from fullconv.data.discovery.splits import write_splits
 from fullconv.data.formats import open_data
 from fullconv.evaluation.evaluate import Evaluation, score_each, summarise
 from fullconv.evaluation.metrics import Confusion
-from fullconv.evaluation.report.page import Story, write_report
+from fullconv.evaluation.report.page import ReportData, write_report
 from fullconv.evaluation.summary import gallery, known, numbers
 from fullconv.io.atomic import explained
 from fullconv.model import Model, load
-from fullconv.training.distributed import ALONE, Team
-from fullconv.training.events import Epoch, Measured, Note
+from fullconv.training.distributed import ALONE, ProcessGroup
+from fullconv.training.events import Epoch, EvalProgress, Note
 from fullconv.training.initial_model import new_model
-from fullconv.training.monitor import Recorder
+from fullconv.training.monitor import TrainingMonitor
 from fullconv.training.preflight import Preflight, preflight
 from fullconv.training.report import facts, next_commands, summary
 from fullconv.training.run.folder import Run
-from fullconv.training.run.logger import Chronicle
+from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
 from fullconv.training.stages import resolved, validation
 from fullconv.training.trainer import Step, Training
@@ -43,9 +43,11 @@ class Experiment:
     """
 
     run: Run
-    chronicle: Chronicle
+    chronicle: RunLogger
 
-    def __init__(self, config: RunConfig, begin: Path | None = None, team: Team = ALONE) -> None:
+    def __init__(
+        self, config: RunConfig, begin: Path | None = None, team: ProcessGroup = ALONE
+    ) -> None:
         self.team = team
         self.tracking = Tracking(config.track)
         self.train = open_data(config.data, "train")
@@ -57,25 +59,25 @@ class Experiment:
         self.best = (float("-inf"), 0)  # mean IU, and the epoch it came from
         self.losses = (0.0, 0)  # sum and count of this epoch's, for its row
         self.trial: Preflight | None = None
-        self.recorder = Recorder(self.train.classes, self.config, self.training.steps)
+        self.recorder = TrainingMonitor(self.train.classes, self.config, self.training.steps)
 
     def enter(self, run: Run) -> None:
         """Work in this folder; if it holds a checkpoint, the run goes on exactly there."""
         self.run = run
-        if self.team.leads:
+        if self.team.is_main:
             with explained(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
                 run.hold()
                 run.clean()
         if run.last.is_file():
             self._restore()
-        elif self.team.leads:
+        elif self.team.is_main:
             run.write_config(self.config.model_dump(mode="json"))
             if self.val is not self.train:
                 write_splits(run.folder / "splits", {"train": self.train, "val": self.val})
 
         done, classes = self.training.done, self.train.classes
-        self.chronicle = Chronicle(run, classes, self.tracking, done, self.team.leads)
+        self.chronicle = RunLogger(run, classes, self.tracking, done, self.team.is_main)
         if self.chronicle.rows:
             self.recorder.go_on(self.chronicle.rows[0]["loss"])
 
@@ -91,7 +93,7 @@ class Experiment:
             self.trial = preflight(self.training)
         return self.trial
 
-    def events(self) -> Generator[Step | Measured | Epoch | Note, None, None]:
+    def events(self) -> Generator[Step | EvalProgress | Epoch | Note, None, None]:
         """Train to the end; every step, after the last of an epoch its evaluation, and notes.
 
         Close it before `save` where it is left early: an evaluation has other weights in place.
@@ -121,7 +123,7 @@ class Experiment:
 
     def save(self) -> None:
         """Write the checkpoint that `--resume` goes on from."""
-        if not self.team.leads:
+        if not self.team.is_main:
             return
         best, epoch = self.best
         self.training.save(
@@ -153,7 +155,7 @@ class Experiment:
             self.chronicle.note(self.training.done, text)
             yield Note(self.training.done, text)
 
-    def _end_epoch(self, began: float) -> Iterator[Measured | Epoch | Note]:
+    def _end_epoch(self, began: float) -> Iterator[EvalProgress | Epoch | Note]:
         """Evaluate, and take the epoch down."""
         self.training.check_weights()
         done, epoch, epochs = self.training.done, self.training.epoch, self.training.epochs
@@ -169,14 +171,14 @@ class Experiment:
         if measured:
             yield from self._noted(self.recorder.epoch(done, measured, self.model.network))
 
-    def _judged(self) -> Generator[Measured, None, Confusion]:
+    def _judged(self) -> Generator[EvalProgress, None, Confusion]:
         """Evaluate the weights that count, and keep them where they are the best so far."""
         with self.training.averaged():
             confusion = yield from self._measured()
             score = known(confusion.mean_iu)
             if self.config.keep == "last" or score > self.best[0]:
                 self.best = (score, self.training.epoch)
-                if self.team.leads:
+                if self.team.is_main:
                     self.model.save(self.run.best)
         return confusion
 
@@ -188,13 +190,13 @@ class Experiment:
         row |= {**confusion.numbers(), "seconds": round(seconds, 1)}
         return row | self.chronicle.pace(self.training.batch, self.training.device)
 
-    def _measured(self) -> Generator[Measured, None, Confusion]:
-        self.training.agree()
+    def _measured(self) -> Generator[EvalProgress, None, Confusion]:
+        self.training.broadcast()
         found = Confusion(len(self.model.classes))
         samples = math.ceil(len(self.val) / self.team.size)
         for number, one in enumerate(confusions(self.model, self.val, self.team), 1):
             found += one
-            yield Measured(number, samples)
+            yield EvalProgress(number, samples)
         return added_up(found, self.model, self.team)
 
     def _restore(self) -> None:
@@ -203,11 +205,11 @@ class Experiment:
             self.best = (notes["best_mean_iu"], notes["best_epoch"])
         self.losses = (notes["epoch_losses"][0], notes["epoch_losses"][1])
 
-    def _story(self, best: Model, evaluation: Evaluation) -> Story:
+    def _story(self, best: Model, evaluation: Evaluation) -> ReportData:
         """All that the report tells of this run."""
         evaluated, history = len(self.val), self.run.read_results()
         weights = self.training.loss.weights
-        return Story(
+        return ReportData(
             title=self.run.folder.name,
             summary=summary(self.config, self.training, evaluated),
             facts=facts(self.config, self.training, evaluated, self.best[1], history),

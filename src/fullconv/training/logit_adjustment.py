@@ -17,7 +17,7 @@ from fullconv.networks.fcn import FCN
 
 
 @contextmanager
-def unweighed(network: FCN, weights: Tensor, share: float) -> Iterator[None]:
+def logit_adjusted(network: FCN, weights: Tensor, share: float) -> Iterator[None]:
     """Inside, `network`'s scores are less by `share * log(weights)`; then it is as it was.
 
     They are so by the biases of its finest scores, which every pixel gets whole but the outermost

@@ -15,7 +15,7 @@ EXCESS = 1.5  # over its share of the truth
 SUMMED = 1e-6  # rates below are usually meant for the authors' summed loss
 
 
-class Recorder:
+class TrainingMonitor:
     """Notes about one training; each kind is given once.
 
     Args:

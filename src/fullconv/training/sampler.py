@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch, Data, Sample, collate
 from fullconv.data.transforms import generator, seen
-from fullconv.training.distributed import ALONE, Team
+from fullconv.training.distributed import ALONE, ProcessGroup
 
 # What the number drawn from a key is for; part of the key, so that no two uses share a stream.
 # 1 is transforms.AUGMENT.
@@ -20,7 +20,7 @@ _ORDER, _DROPOUT = 0, 2
 Key = tuple[int, int]  # (epoch, index)
 
 
-class Order:
+class ResumableBatchSampler:
     """Lists of (epoch, index), one a step: every epoch has a fresh order of all samples.
 
     What does not fill a batch at the end of an epoch is left out; another epoch sees it.
@@ -33,7 +33,9 @@ class Order:
         team: who shares the batches.
     """
 
-    def __init__(self, count: int, batch: int, seed: int, steps: range, team: Team = ALONE) -> None:
+    def __init__(
+        self, count: int, batch: int, seed: int, steps: range, team: ProcessGroup = ALONE
+    ) -> None:
         self.count, self.batch, self.seed, self.steps = count, batch, seed, steps
         self.team = team
 
@@ -53,7 +55,7 @@ class Order:
             yield [(epoch, index) for index in self.team.share(chosen)]
 
 
-class Augmented(Dataset[Sample]):
+class AugmentedDataset(Dataset[Sample]):
     """The data set as training sees it: keys (epoch, index) -> augmented samples."""
 
     def __init__(self, data: Data, config: TrainConfig) -> None:
@@ -66,13 +68,13 @@ class Augmented(Dataset[Sample]):
 
 
 def batches(
-    data: Data, config: TrainConfig, batch: int, steps: range, team: Team = ALONE
+    data: Data, config: TrainConfig, batch: int, steps: range, team: ProcessGroup = ALONE
 ) -> Iterator[Batch]:
     """The batches of these steps, or this process's part of each, read by `config.workers`."""
     return iter(
         DataLoader(
-            Augmented(data, config),
-            batch_sampler=Order(len(data), batch, config.seed, steps, team),
+            AugmentedDataset(data, config),
+            batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, team),
             num_workers=config.workers,
             collate_fn=collate,
             worker_init_fn=partial(_undisturbed, os.getpid()),

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch
 from fullconv.errors import ConfigError, DivergedError
-from fullconv.training.distributed import Team, gradients_stay, shared
+from fullconv.training.distributed import ProcessGroup, gradients_stay, shared
 from fullconv.training.losses import Loss
 from fullconv.training.optim import make_optimizer
 from fullconv.training.sampler import dropout_seed
@@ -17,7 +17,7 @@ from fullconv.training.sampler import dropout_seed
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-class Learner:
+class TrainStep:
     """A network with what it takes to change its weights.
 
     Args:
@@ -39,7 +39,7 @@ class Learner:
         config: TrainConfig,
         parts: int,
         device: torch.device,
-        team: Team,
+        team: ProcessGroup,
     ) -> None:
         self.network, self.loss, self.config = network, loss, config
         self.parts, self.device, self.team = parts, device, team
@@ -72,7 +72,7 @@ class Learner:
         """Let every part add its gradients; gives the whole batch's loss."""
         labels = batch.labels.to(self.device)
         alone = self.parts * self.team.size == 1
-        whole = None if alone else self.team.add_up(self.loss.amounts(labels))
+        whole = None if alone else self.team.all_reduce_sum(self.loss.amounts(labels))
         total = 0.0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(dropout_seed(self.config.seed, done, self.team.rank))
@@ -81,7 +81,7 @@ class Learner:
                 last = number == self.parts
                 with nullcontext() if last else gradients_stay(self.forward):
                     loss = self.loss(self._score(image), truth, whole)
-                    total += self.team.add_up(loss.detach().clone()).item()
+                    total += self.team.all_reduce_sum(loss.detach().clone()).item()
                     if not math.isfinite(total):
                         raise self._diverged("loss", total, batch.names, done)
                     # The processes' gradients are averaged, and are parts of a sum.

@@ -19,14 +19,14 @@ from fullconv.errors import ConfigError, DataError, DivergedError
 from fullconv.hardware import choose_device
 from fullconv.model import Model
 from fullconv.training.checkpoint import load_checkpoint, save_checkpoint
-from fullconv.training.distributed import ALONE, Team
-from fullconv.training.ema import Average
+from fullconv.training.distributed import ALONE, ProcessGroup
+from fullconv.training.ema import EMA
 from fullconv.training.initial_model import new_model
-from fullconv.training.logit_adjustment import check_taken_back, unweighed
+from fullconv.training.logit_adjustment import check_taken_back, logit_adjusted
 from fullconv.training.losses import make_loss
 from fullconv.training.optim import schedule
 from fullconv.training.sampler import batches
-from fullconv.training.train_step import Learner
+from fullconv.training.train_step import TrainStep
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,9 @@ class Training:
         ConfigError: a batch that cannot be shared.
     """
 
-    def __init__(self, model: Model, data: Data, config: TrainConfig, team: Team = ALONE) -> None:
+    def __init__(
+        self, model: Model, data: Data, config: TrainConfig, team: ProcessGroup = ALONE
+    ) -> None:
         _check_classes(model, data)
         self.model = model
         self.data = data
@@ -86,9 +88,9 @@ class Training:
         check_taken_back(config)
         self.loss = make_loss(config.loss, weights, config.label_smoothing)
         parts = min(config.accumulate, self.batch // team.size)
-        self.learner = Learner(model.network, self.loss, config, parts, self.device, team)
+        self.learner = TrainStep(model.network, self.loss, config, parts, self.device, team)
         self.optimizer, self.scaler = self.learner.optimizer, self.learner.scaler
-        self.average = Average(model.network, config.average) if config.average else None
+        self.average = EMA(model.network, config.average) if config.average else None
 
     @property
     def epoch(self) -> int:
@@ -143,12 +145,12 @@ class Training:
             if self.average:
                 changes.enter_context(self.average.in_place())
             if weights is not None and share:
-                changes.enter_context(unweighed(self.model.network, weights, share))
+                changes.enter_context(logit_adjusted(self.model.network, weights, share))
             yield
 
-    def agree(self) -> None:
+    def broadcast(self) -> None:
         """Give all processes the statistics of the norms that the first has."""
-        self.team.agree(self.model.network.state_dict())
+        self.team.broadcast(self.model.network.state_dict())
 
     def run(self) -> Iterator[Step]:
         """Train, one `Step` at a time, from where the state is to the last step.

@@ -8,10 +8,10 @@ from fullconv.data.sample import Data
 from fullconv.evaluation.evaluate import score_each
 from fullconv.evaluation.metrics import Confusion, total
 from fullconv.model import Model
-from fullconv.training.distributed import ALONE, Team
+from fullconv.training.distributed import ALONE, ProcessGroup
 
 
-def confusion_of(model: Model, data: Data, team: Team = ALONE) -> Confusion:
+def confusion_of(model: Model, data: Data, team: ProcessGroup = ALONE) -> Confusion:
     """The confusion matrix over a data set, each process of a team with its part of the samples.
 
     It is exactly the one of a process alone: whole numbers are added, each sample once.
@@ -19,7 +19,7 @@ def confusion_of(model: Model, data: Data, team: Team = ALONE) -> Confusion:
     return added_up(total(confusions(model, data, team), len(data.classes)), model, team)
 
 
-def confusions(model: Model, data: Data, team: Team = ALONE) -> Iterator[Confusion]:
+def confusions(model: Model, data: Data, team: ProcessGroup = ALONE) -> Iterator[Confusion]:
     """A confusion matrix for each sample of this process's part; equally many in all of them."""
     part = data.take(team.share(range(len(data))))
     scored = score_each(model, part) if len(part) else iter(())
@@ -28,7 +28,7 @@ def confusions(model: Model, data: Data, team: Team = ALONE) -> Iterator[Confusi
         yield one.confusion if one else Confusion(len(data.classes))
 
 
-def added_up(confusion: Confusion, model: Model, team: Team) -> Confusion:
+def added_up(confusion: Confusion, model: Model, team: ProcessGroup) -> Confusion:
     """The sum of the confusion matrices that the processes have."""
     counts = torch.from_numpy(confusion.counts).to(next(model.network.parameters()).device)
-    return Confusion(confusion.classes, team.add_up(counts).cpu().numpy())
+    return Confusion(confusion.classes, team.all_reduce_sum(counts).cpu().numpy())

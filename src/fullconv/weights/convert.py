@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.io.atomic import replacing
 from fullconv.model import Model
@@ -79,7 +79,7 @@ def convert(
             f"{len(names)} class names for {source}, which has {found.classes} scores a pixel; "
             "give one name a score"
         )
-    network = build(found, Normalisation(mean=IMAGENET_MEAN, std=IMAGENET_STD))
+    network = build(found, Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD))
     done = place(network, read, source)
     if done.missing or done.left_over:
         raise WeightsError(
@@ -94,7 +94,7 @@ def convert(
 def _write_plain(target: Path, read: Weights) -> None:
     header = {"source": read.source}
     if read.mean and read.std:
-        said = Normalisation(mean=read.mean, std=read.std, order=read.order or "rgb")
+        said = Normalization(mean=read.mean, std=read.std, order=read.order or "rgb")
         header[NORMALISATION] = said.model_dump_json()
     tensors = {name: torch.from_numpy(array) for name, array in read.arrays.items()}
     with replacing(target) as temporary:

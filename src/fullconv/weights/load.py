@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.errors import WeightsError
 from fullconv.networks.transplant import Transplant, bare, transplant
 from fullconv.networks.vgg_names import Order, Triple
@@ -27,10 +27,10 @@ class Scaled(Protocol):
 
 
 @runtime_checkable
-class Normalised(Protocol):
+class WithNormalization(Protocol):
     """A network that normalises its images itself, such as `FCN`."""
 
-    normalisation: Normalisation
+    normalisation: Normalization
 
 
 def adopt_scales(network: nn.Module, arrays: dict[str, np.ndarray]) -> list[str]:
@@ -89,11 +89,11 @@ def adopt_normalisation(
         std: likewise.
         order: of the channels; None stands for RGB.
     """
-    if not isinstance(network, Normalised):
+    if not isinstance(network, WithNormalization):
         return []
     if mean is None or std is None:
         return ["the file does not say how images are normalised; the network keeps its own way"]
-    network.normalisation = Normalisation.checked(mean=mean, std=std, order=order or "rgb")
+    network.normalisation = Normalization.checked(mean=mean, std=std, order=order or "rgb")
     rounded = [tuple(round(value, 3) for value in values) for values in (mean, std)]
     return [f"images are normalised: mean {rounded[0]}, std {rounded[1]}, {order or 'rgb'}"]
 

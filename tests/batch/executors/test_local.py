@@ -8,7 +8,7 @@ import pytest
 from fullconv.batch.executors import engines
 from fullconv.batch.executors.local import AHEAD, overlapped
 from fullconv.batch.inputs import Input
-from fullconv.batch.manifest import Answer, Failure
+from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.errors import ImageError, OutputError
 
 
@@ -51,12 +51,12 @@ class Sleeping:
             self.in_memory -= 1
         if item.id == "full":
             raise OutputError("the disk is full")
-        return Answer(item.id, item.where, item.id, "", 1, 1, 1)
+        return PredictionRecord(item.id, item.where, item.id, "", 1, 1, 1)
 
     def failed(self, item, error):
         with self.lock:
             self.in_memory -= 1
-        return Failure(item.id, item.where, str(error))
+        return FailureRecord(item.id, item.where, str(error))
 
 
 def inputs(*ids):
@@ -99,7 +99,11 @@ def test_inputs_are_asked_for_only_as_there_is_room():
 
 def test_what_is_wrong_with_one_is_its_own_affair():
     records = list(engines["local"](Sleeping(0), inputs("a", "bad", "b")))
-    assert [type(record) for record in records] == [Answer, Failure, Answer]
+    assert [type(record) for record in records] == [
+        PredictionRecord,
+        FailureRecord,
+        PredictionRecord,
+    ]
 
 
 def test_what_is_wrong_with_the_disk_ends_all():

@@ -4,14 +4,14 @@ import os
 
 import pytest
 
-from fullconv.batch.rasters.parts import parts_of
+from fullconv.batch.rasters.parts import open_parts
 from fullconv.errors import ConfigError, OutputError
 
 JOB = {"model": "a", "size": (3, 4)}
 
 
 def begin(folder, job=JOB, plan=None, fresh=False):
-    return parts_of(folder / "big.tif", job, lambda: plan or {"rows": 5}, fresh)
+    return open_parts(folder / "big.tif", job, lambda: plan or {"rows": 5}, fresh)
 
 
 def test_what_is_kept_is_there_the_next_time(tmp_path):

@@ -18,7 +18,7 @@ from fullconv.data.synthetic.scene import (
     ROAD,
     WHITE,
     Camera,
-    Dice,
+    SceneRandom,
     develop,
     lay_out,
 )
@@ -86,7 +86,7 @@ def test_colour_alone_does_not_tell_the_classes(scenes):
 
 @pytest.fixture
 def dice():
-    return Dice(np.random.Generator(np.random.Philox(5)))
+    return SceneRandom(np.random.Generator(np.random.Philox(5)))
 
 
 def test_the_camera_sees_by_similar_triangles():

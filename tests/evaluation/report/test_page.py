@@ -12,7 +12,7 @@ from PIL import Image
 from fullconv.errors import OutputError
 from fullconv.evaluation.metrics import ClassRow, Confusion
 from fullconv.evaluation.report.gallery import Picture
-from fullconv.evaluation.report.page import Story, weaknesses, write_report
+from fullconv.evaluation.report.page import ReportData, weaknesses, write_report
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -40,7 +40,7 @@ def confusion(rows):
 
 @pytest.fixture(scope="session")
 def story():
-    return Story(
+    return ReportData(
         title="street-001",
         summary="fcn8s-vgg16, 3 classes, evaluated on 40 photos",
         facts={"model": "fcn8s-vgg16", "seed": "1337"},
@@ -174,7 +174,7 @@ def test_a_single_sample_is_only_the_best(story, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def told(story, tmp_path_factory):
+def broadcast_text(story, tmp_path_factory):
     rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in story.history]
     rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
     more = replace(

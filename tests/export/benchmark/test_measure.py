@@ -6,7 +6,7 @@ from fullconv.errors import EngineError
 from fullconv.export.benchmark import measure as benching
 from fullconv.export.benchmark.measure import measure, product
 from fullconv.export.benchmark.timing import Engine, Started
-from fullconv.export.benchmark.worker import Here
+from fullconv.export.benchmark.worker import InProcess
 
 IMAGES = np.full((1, 3, 4, 5), 100, np.float32)
 SCORES = np.random.default_rng(0).normal(size=(1, 2, 4, 5)).astype(np.float32)
@@ -26,7 +26,7 @@ def engine(name, seconds, work=None, precision="fp32", shift=0.0, spent=2.0):
     return Engine(name, lambda: Started(run, counted, precision), (), {"SPENT": str(spent)})
 
 
-class Inside(Here):
+class Inside(InProcess):
     """An engine in this process, with a clock that only engines move."""
 
     closed: tuple = ()
@@ -55,7 +55,7 @@ class Inside(Here):
 
 @pytest.fixture(autouse=True)
 def inside(monkeypatch):
-    monkeypatch.setattr(benching, "Apart", Inside)
+    monkeypatch.setattr(benching, "WorkerProcess", Inside)
     monkeypatch.setattr(benching, "free_memory", lambda: 1300)
     monkeypatch.setattr("fullconv.export.benchmark.timing.PAUSE", 0.0)
     monkeypatch.setattr(Inside, "closed", ())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fullconv.export.benchmark.results import Known, product_name, times
-from fullconv.export.benchmark.timing import Turn
+from fullconv.export.benchmark.timing import Timing
 
 IMAGES = np.zeros((1, 3, 2, 2), np.float32)
 SCORES = np.array([[[[1.0, 2.0], [3.0, 4.0]], [[4.0, 3.0], [2.0, 1.0]]]], np.float32)
@@ -34,7 +34,7 @@ def known(**engines):
 
 
 def turn(wall, cpu=1.0):
-    return Turn(wall, cpu)
+    return Timing(wall, cpu)
 
 
 ROUNDS = [

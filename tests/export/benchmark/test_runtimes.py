@@ -43,7 +43,7 @@ def test_every_way_gives_the_same_scores_and_tells_its_work(model):
     network = rivals.load(model).network
     images = exportable.batch(1, *SIZE)
     expected = exportable.answer(network, images)
-    network.short_cut = False
+    network.sparse_padding = False
     literal = by_hand(network, *SIZE)
     work = {}
     architecture = network.architecture
@@ -102,25 +102,25 @@ def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
     own = ["PyTorch, literal", *own] if wide else own
     runtimes = ["ONNX Runtime", "ONNX Runtime, one size"][: 2 if wide else 1]
     for _ in range(2):  # what is there is not written again
-        found = rivals.rivals(model, [], tmp_path, SIZE, False, left_out)
+        found = rivals.runtimes_for(model, [], tmp_path, SIZE, False, left_out)
         assert [engine.name for engine in found] == own + runtimes
     onnx = [("ONNX Runtime", "any.onnx", None), ("ONNX Runtime", "33x47.onnx", SIZE)]
     openvino = [("OpenVINO", "any.xml", None)]
     assert written == [*onnx[: 2 if wide else 1], *openvino, *openvino]
     assert left_out == ["OpenVINO: not installed"] * 2
     files = [tmp_path / "net.onnx", tmp_path / "int8.xml", tmp_path / "net.pt2"]
-    found = rivals.rivals(model, files, None, SIZE, True, [])
+    found = rivals.runtimes_for(model, files, None, SIZE, True, [])
     names = ["ONNX Runtime, net.onnx", "OpenVINO, int8.xml", "PyTorch, net.pt2"]
     assert [engine.name for engine in found] == [*own, "PyTorch, compiled", *names]
-    found = rivals.rivals(files[0], files[1:], tmp_path, SIZE, False, [])
+    found = rivals.runtimes_for(files[0], files[1:], tmp_path, SIZE, False, [])
     assert [engine.name for engine in found] == names
 
 
 def test_only_exported_files_are_files(tmp_path):
     with pytest.raises(ConfigError, match=r"net\.bin is no exported file"):
-        rivals.rivals(tmp_path / "net.onnx", [tmp_path / "net.bin"], None, SIZE, False, [])
+        rivals.runtimes_for(tmp_path / "net.onnx", [tmp_path / "net.bin"], None, SIZE, False, [])
     with pytest.raises(WeightsError, match="there is no such model"):
-        rivals.rivals(tmp_path / "net.safetensors", [], None, SIZE, False, [])
+        rivals.runtimes_for(tmp_path / "net.safetensors", [], None, SIZE, False, [])
 
 
 def test_large_pages_are_asked_for_by_our_default_way_only():

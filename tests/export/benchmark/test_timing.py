@@ -1,28 +1,28 @@
 import numpy as np
 import pytest
 
-from fullconv.export.benchmark.timing import LEAST, Spread, Turn, enough, in_turns
+from fullconv.export.benchmark.timing import LEAST, Spread, Timing, enough, interleaved_rounds
 
 IMAGES = np.zeros((1, 3, 2, 2), np.float32)
 
 
 class Scripted:
     def __init__(self, name, seconds, told):
-        self.name, self.seconds, self.told = name, seconds, told
+        self.name, self.seconds, self.broadcast_text = name, seconds, told
 
     precision = "fp32"
     answer = work = peak = lambda *_: pytest.fail("a turn asks for a turn only")
 
     def turn(self, images, calls):
-        self.told.append((self.name, calls))
-        return Turn(self.seconds, 2 * self.seconds)
+        self.broadcast_text.append((self.name, calls))
+        return Timing(self.seconds, 2 * self.seconds)
 
 
 def test_every_round_begins_with_another_engine():
     told = []
     lanes = {name: Scripted(name, seconds, told) for name, seconds in (("a", 1.0), ("b", 0.01))}
-    rounds = list(in_turns(lanes, IMAGES, 3, pause=lambda: told.append("pause")))
-    assert rounds == [{"a": Turn(1.0, 2.0), "b": Turn(0.01, 0.02)}] * 3
+    rounds = list(interleaved_rounds(lanes, IMAGES, 3, pause=lambda: told.append("pause")))
+    assert rounds == [{"a": Timing(1.0, 2.0), "b": Timing(0.01, 0.02)}] * 3
     assert all(list(turns) == ["a", "b"] for turns in rounds)
     warm, measured = told[:4], [one for one in told[4:] if one != "pause"]
     assert warm == [("a", 1), ("a", 1), ("b", 1), ("b", 1)]

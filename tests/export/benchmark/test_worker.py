@@ -7,14 +7,14 @@ import pytest
 
 from engines_apart import failing, telling
 from fullconv.errors import EngineError
-from fullconv.export.benchmark.timing import Engine, Started, Turn
-from fullconv.export.benchmark.worker import Apart, Here, do_apart
+from fullconv.export.benchmark.timing import Engine, Started, Timing
+from fullconv.export.benchmark.worker import InProcess, WorkerProcess, do_apart
 
 IMAGES = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
 
 
 def test_an_engine_runs_in_its_own_process(capfd):
-    lane = Apart(Engine("telling", telling, (), {"HINT": "1"}), threads=3)
+    lane = WorkerProcess(Engine("telling", telling, (), {"HINT": "1"}), threads=3)
     process, threads, hint = lane.answer(IMAGES)
     assert process != os.getpid() and (threads, hint) == (3, 1)
     assert "HINT" not in os.environ, "the environment is only the other's"
@@ -35,7 +35,7 @@ def test_an_engine_runs_in_its_own_process(capfd):
 
 def test_ctrl_c_is_for_the_one_that_asks():
     before = signal.getsignal(signal.SIGINT)
-    lane = Apart(Engine("telling", telling), threads=1)
+    lane = WorkerProcess(Engine("telling", telling), threads=1)
     process = int(lane.answer(IMAGES)[0])
     os.kill(process, signal.SIGINT)
     assert int(lane.answer(IMAGES)[0]) == process
@@ -44,7 +44,7 @@ def test_ctrl_c_is_for_the_one_that_asks():
 
 
 def test_a_closed_engine_leaves_no_process():
-    lane = Apart(Engine("telling", telling), threads=1)
+    lane = WorkerProcess(Engine("telling", telling), threads=1)
     process = int(lane.answer(IMAGES)[0])
     lane.close()
     with pytest.raises(ProcessLookupError):
@@ -60,12 +60,12 @@ def test_what_fails_to_start_says_why_in_one_line(tmp_path):
 def test_a_turn_is_the_mean_of_its_calls():
     calls = []
     wall, cpu = iter([10.0, 14.0]), iter([1.0, 7.0])
-    lane = Here(Started(calls.append), lambda: next(wall), lambda: next(cpu))
-    assert lane.turn(IMAGES, 4) == Turn(1.0, 1.5) and len(calls) == 4
+    lane = InProcess(Started(calls.append), lambda: next(wall), lambda: next(cpu))
+    assert lane.turn(IMAGES, 4) == Timing(1.0, 1.5) and len(calls) == 4
     assert lane.work(IMAGES) is None and lane.precision == "fp32"
 
 
 def test_the_clocks_are_those_of_the_machine():
-    lane = Here(Started(lambda images: time.sleep(0.02)))
+    lane = InProcess(Started(lambda images: time.sleep(0.02)))
     turn = lane.turn(IMAGES, 1)
     assert turn.wall >= 0.02 > turn.cpu

@@ -63,7 +63,7 @@ def test_the_same_scores(name, options, many, monkeypatch):
     images = [photo(), photo(1, 1), photo(40, 57, 1, batch=2), photo(33, 80)]
     expected = [made(image) for image in images]
     assert optimize(made)
-    kinds = {type(layer) for layer in made.quick.layers.modules()}
+    kinds = {type(layer) for layer in made.optimized_backbone.layers.modules()}
     assert {Product, Tiled if many == 1 else Direct} <= kinds
     for image, score in zip(images * 2, expected * 2, strict=True):
         assert worst(made(image), score) < CLOSE
@@ -78,8 +78,8 @@ def test_what_is_saved_and_copied_is_the_network(tmp_path):
     plain.save(tmp_path / "optimised.safetensors")
     files = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("plain", "optimised")]
     assert files[0] == files[1] and list(plain.network.state_dict()) == names
-    assert load(tmp_path / "optimised.safetensors").network.quick is None
-    assert copy.deepcopy(plain.network).quick is None
+    assert load(tmp_path / "optimised.safetensors").network.optimized_backbone is None
+    assert copy.deepcopy(plain.network).optimized_backbone is None
 
 
 def test_labels_are_the_same():
@@ -139,8 +139,8 @@ def test_rims_are_kept_but_not_all(monkeypatch):
     expected = {side: copy.deepcopy(made)(photo(side, side)) for side in range(20, 30)}
     for side in [*expected, *expected]:
         assert worst(made(photo(side, side)), expected[side]) < CLOSE
-        assert 1 <= len(made.quick.rims) <= 4
-    assert len({id(made.quick.rims)}) == 1
+        assert 1 <= len(made.optimized_backbone.rims) <= 4
+    assert len({id(made.optimized_backbone.rims)}) == 1
 
 
 def test_what_cannot_be_optimised_is_left_alone():
@@ -148,7 +148,7 @@ def test_what_cannot_be_optimised_is_left_alone():
     assert not optimize(nn.Conv2d(3, 4, 3))
     made = network("fcn8s-vgg11_bn")
     made.backbone.bn1_1.running_mean = made.backbone.bn1_1.running_var = None
-    assert not optimize(made) and made.quick is None
+    assert not optimize(made) and made.optimized_backbone is None
 
 
 def test_threads_are_no_more_than_cores(monkeypatch):
@@ -168,8 +168,12 @@ def test_other_libraries_networks_give_the_same_scores(name):
     made = network(name, padding="same", width=1.0, hidden=None)
     images = [photo(), photo(1, 1), photo(33, 80, batch=2)]
     expected = [made(image) for image in images]
-    assert optimize(made) and made.quick.fits(images[0], [made.top])
-    norms = [layer for layer in made.quick.layers.modules() if isinstance(layer, nn.BatchNorm2d)]
+    assert optimize(made) and made.optimized_backbone.fits(images[0], [made.top])
+    norms = [
+        layer
+        for layer in made.optimized_backbone.layers.modules()
+        if isinstance(layer, nn.BatchNorm2d)
+    ]
     assert not norms
     for image, score in zip(images, expected, strict=True):
         assert not torch.equal(made(image), score), "it is computed another way"
@@ -180,7 +184,7 @@ def test_a_folded_network_follows_its_weights():
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
     assert optimize(made)
     with torch.no_grad():
-        fits = lambda: made.quick.fits(photo(), [made.top])  # noqa: E731
+        fits = lambda: made.optimized_backbone.fits(photo(), [made.top])  # noqa: E731
         assert fits()
         hook = made.backbone.get_submodule("conv1").register_forward_hook(lambda *_: None)
         assert not fits(), "somebody watches a layer"
@@ -198,4 +202,4 @@ def test_a_backbone_whose_features_would_be_others_stays_as_it_is(monkeypatch):
 
     monkeypatch.setattr(optimizing, "folded", broken)
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
-    assert not optimize(made) and made.quick is None
+    assert not optimize(made) and made.optimized_backbone is None

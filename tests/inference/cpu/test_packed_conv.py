@@ -7,7 +7,7 @@ from torch import nn
 
 from fullconv.inference.cpu import packed_conv as packing
 from fullconv.inference.cpu.packed_conv import Direct, Product, Tiled, packed
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 
 KINDS = [
     (Tiled, {"kernel_size": 3, "padding": 1}),
@@ -33,7 +33,7 @@ def test_each_way_is_the_convolution(kind, settings, relu):
     torch.manual_seed(0)
     conv = nn.Conv2d(6, 8, **settings)
     followers = {"relu": nn.ReLU()} if relu else {}
-    (name, layer), *rest = packed(Chain({"conv": conv, **followers}.items()))
+    (name, layer), *rest = packed(NamedSequential({"conv": conv, **followers}.items()))
     assert type(layer) is kind and name == ("relu" if relu else "conv") and rest == []
     for size in ((9, 13), (8, 8), (21, 7)):
         x = torch.randn(2, 6, *size).to(memory_format=torch.channels_last)
@@ -57,7 +57,7 @@ def test_batch_norm_and_dropout_go_into_the_convolution_before_them():
         "drop": nn.Dropout(),
         "pool": nn.MaxPool2d(2),
     }
-    chain = Chain(layers.items()).eval()
+    chain = NamedSequential(layers.items()).eval()
     (name, layer), (last, pool) = packed(chain)
     assert (name, last) == ("drop", "pool") and pool is layers["pool"]
     x = torch.randn(1, 3, 9, 9).to(memory_format=torch.channels_last)

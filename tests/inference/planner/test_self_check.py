@@ -5,7 +5,7 @@ from torch import nn
 
 from fullconv.inference.planner import in_parts
 from fullconv.inference.planner import self_check as trust
-from fullconv.inference.planner.self_check import disagreement
+from fullconv.inference.planner.self_check import streaming_error
 from lively import lively
 
 
@@ -18,13 +18,13 @@ def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
 
 def test_what_adds_up_is_trusted_and_what_does_not_is_refused_with_how_far_it_is_off(monkeypatch):
     network = lively("fcn8s-vgg11", width=1 / 16, hidden=8)
-    assert disagreement(network, 3) == ""
+    assert streaming_error(network, 3) == ""
     other = lively("fcn8s-vgg11", width=1 / 16, hidden=8)
     answer = trust._answer
     monkeypatch.setattr(trust, "_answer", lambda *given: 1.5 * answer(*given))
-    assert disagreement(other, 3) == "this network's parts are 5e-01 off"
+    assert streaming_error(other, 3) == "this network's parts are 5e-01 off"
 
 
 def test_a_network_without_numbers_is_believed():
     network = nn.Conv2d(3, 2, 3, padding=1).to("meta").eval()
-    assert disagreement(network, 3) == "" and isinstance(network.weight, torch.Tensor)
+    assert streaming_error(network, 3) == "" and isinstance(network.weight, torch.Tensor)

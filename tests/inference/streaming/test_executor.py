@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.inference.streaming.executor import Flow
-from fullconv.inference.streaming.ops import Region, record
+from fullconv.inference.streaming.executor import StreamExecutor
+from fullconv.inference.streaming.ops import Region, record_ops
 from lively import in_strips, lively
 
 NETWORKS = [
@@ -58,8 +58,8 @@ def test_some_rows_and_columns_of_the_answer_can_be_had_alone(name, settings):
 
 def test_a_part_reads_of_the_image_only_what_it_sees():
     network = lively("fcn32s-vgg16", width=1 / 32, hidden=8)
-    steps = record(network, (4000, 3000))
-    flow = Flow(steps, Region((2000, 2064), (1500, 1501)), 64)
+    steps = record_ops(network, (4000, 3000))
+    flow = StreamExecutor(steps, Region((2000, 2064), (1500, 1501)), 64)
     (top, bottom), (left, right) = flow.image
     # fc7 sees 404 pixels, and an output pixel lies between two of fc7's, 32 pixels apart.
     assert 404 + 32 <= right - left + 1 <= 404 + 64 and 404 + 64 <= bottom - top <= 404 + 160
@@ -100,7 +100,7 @@ def test_no_row_is_computed_twice(rows):
 
 
 def _convolutions(network):
-    steps = record(network, (320, 96))
+    steps = record_ops(network, (320, 96))
     return [(step, steps.values[step.outputs[0]]) for step in steps.steps if step.name == "conv2d"]
 
 
@@ -112,8 +112,8 @@ def test_what_is_held_does_not_grow_with_the_image():
 
 def test_the_answer_comes_while_the_image_is_read():
     network = lively("fcn32s-vgg11", width=1 / 32, hidden=8)
-    steps = record(network, (2000, 64))
-    flow = Flow(steps, Region((0, 2000), (0, 64)), 100, places=1)
+    steps = record_ops(network, (2000, 64))
+    flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, places=1)
     given = answered = 0
     with torch.inference_mode():
         while given < 2000:

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 
 from fullconv.inference.streaming.ranges import (
-    Cells,
-    Moved,
-    Repeated,
-    Sliding,
-    Spreading,
+    EdgePad,
+    Shift,
+    SlidingWindow,
+    TransposedWindow,
+    UnpoolWindow,
     hull,
     inside,
     outside,
@@ -39,7 +39,7 @@ def test_a_window_reads_what_has_a_gradient(kernel, stride, before, dilation):
         return F.conv1d(x, torch.ones(1, 1, kernel), None, stride, before, dilation)
 
     size = 13
-    reach = Sliding(kernel, stride, before, dilation)
+    reach = SlidingWindow(kernel, stride, before, dilation)
     assert reach.scale == stride
     for wanted in ranges(convolve(torch.ones(1, 1, size)).shape[2]):
         first, behind = inside(reach.reads(wanted), size)
@@ -60,7 +60,7 @@ def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
         )
 
     size = 6
-    reach = Spreading(kernel, stride, min(before, kernel - 1))
+    reach = TransposedWindow(kernel, stride, min(before, kernel - 1))
     assert reach.scale == Fraction(1, stride)
     for wanted in ranges(min(30, spread(torch.ones(1, 1, size)).shape[2])):
         found = seen(spread, size, wanted)
@@ -72,7 +72,7 @@ def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
 
 @pytest.mark.parametrize("before,behind", [(0, 0), (2, 3), (-2, 1), (3, -1)])
 def test_zeros_around_and_crops_move_pixels(before, behind):
-    reach = Moved(-before)
+    reach = Shift(-before)
     for wanted in ranges(7 + before + behind):
         found = seen(lambda x: F.pad(x, (before, behind)), 7, wanted)
         read = inside(reach.reads(wanted), 7)
@@ -82,13 +82,13 @@ def test_zeros_around_and_crops_move_pixels(before, behind):
 def test_a_repeated_edge_reads_the_edge():
     for wanted in ranges(7 + 5):
         found = seen(lambda x: F.pad(x, (2, 3), mode="replicate"), 7, wanted)
-        assert Repeated(-2, 7).reads(wanted) == found
+        assert EdgePad(-2, 7).reads(wanted) == found
 
 
 def test_cells_read_whole_windows():
-    assert Cells(2).reads((3, 6)) == (1, 3)
-    assert Cells(2, whole=True).reads((3, 6)) == (2, 6)
-    assert Cells(3).scale == Fraction(1, 3) and Cells(3, whole=True).scale == 1
+    assert UnpoolWindow(2).reads((3, 6)) == (1, 3)
+    assert UnpoolWindow(2, whole=True).reads((3, 6)) == (2, 6)
+    assert UnpoolWindow(3).scale == Fraction(1, 3) and UnpoolWindow(3, whole=True).scale == 1
 
 
 def test_inside_and_outside_are_all_of_a_range():

@@ -2,11 +2,11 @@
 
 import torch
 
-from fullconv.inference.streaming.executor import Rows
+from fullconv.inference.streaming.executor import RowBuffer
 
 
 def test_rows_are_kept_until_they_are_dropped():
-    rows = Rows(10, 2)
+    rows = RowBuffer(10, 2)
     for value in range(3):
         rows.add(torch.full((1, 1, 4, 2), float(value)))
     assert (rows.begin, rows.end) == (10, 22)

@@ -9,7 +9,7 @@ from torch import nn
 from fullconv.errors import ConfigError, GeometryError, MissingExtraError, UnknownNameError
 from fullconv.model import Model, load
 from fullconv.networks.backbones import create_classifier, foreign_backbone
-from fullconv.networks.backbones._traced import Foreign
+from fullconv.networks.backbones._traced import TracedBackbone
 from fullconv.networks.fcn import create_model
 from fullconv.networks.transplant import transplant
 
@@ -60,7 +60,7 @@ def test_at_multiples_of_32_they_are_timms_own_features(name):
     classifier = create_classifier(name).eval()
     image = torch.randn(1, 3, 64, 96)
     expected = classifier.forward_features(image)
-    assert torch.equal(Foreign(classifier, name)(image), expected)
+    assert torch.equal(TracedBackbone(classifier, name)(image), expected)
 
 
 @torch.no_grad()
@@ -72,7 +72,7 @@ def test_they_are_torchvisions_own_features():
         keep = classifier.get_submodule(name).register_forward_hook
         keep(lambda _, given, result, name=name: seen.update({name: result.clone()}))
     classifier(image)
-    found = Foreign(classifier, "resnet18").features(image, ["layer2", "layer4"])
+    found = TracedBackbone(classifier, "resnet18").features(image, ["layer2", "layer4"])
     assert found.keys() == {"layer2", "layer4"}
     assert all(torch.equal(found[name], seen[name]) for name in found)
 
@@ -148,7 +148,7 @@ def test_branches_that_lie_apart_are_refused():
             return self.fc(self.both(x).mean((2, 3)))
 
     with pytest.raises(GeometryError, match="at both"):
-        Foreign(Classifier(), "apart")
+        TracedBackbone(Classifier(), "apart")
 
 
 def test_a_width_is_refused_with_the_reason():

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.networks.dense.head import over_window, shared_norm
+from fullconv.networks.dense.head import linear_as_conv, norm_for_maps
 
 
 def drawn(layer):
@@ -21,7 +21,7 @@ def drawn(layer):
 def test_a_linear_layer_slides_over_maps(bias):
     layer = drawn(nn.Linear(2 * 3 * 4, 5, bias=bias))
     maps = torch.rand(1, 2, 6, 7)
-    found = over_window(layer, 2, (3, 4))(maps)
+    found = linear_as_conv(layer, 2, (3, 4))(maps)
     assert found.shape == (1, 5, 4, 4)
     for row in range(4):
         for column in range(4):
@@ -33,7 +33,7 @@ def test_a_linear_layer_slides_over_maps(bias):
 def test_its_rows_may_lie_apart():
     layer = drawn(nn.Linear(2 * 2 * 2, 3))
     maps = torch.rand(1, 2, 5, 5)
-    found = over_window(layer, 2, (2, 2), step=3)(maps)
+    found = linear_as_conv(layer, 2, (2, 2), step=3)(maps)
     torch.testing.assert_close(found[:, :, 0, 1], layer(maps[:, :, 0:4:3, 1:5:3].flatten(1)))
 
 
@@ -43,12 +43,12 @@ def test_a_norm_of_vectors_is_done_at_every_place(norm):
     norm, maps = drawn(norm), torch.rand(2, 4, 3, 5)
     places = maps.movedim(1, -1).reshape(-1, 4)
     expected = norm(places).reshape(2, 3, 5, 4).movedim(-1, 1)
-    torch.testing.assert_close(shared_norm(norm).eval()(maps), expected)
+    torch.testing.assert_close(norm_for_maps(norm).eval()(maps), expected)
 
 
 def test_tensors_are_shared():
     norm, layer = nn.LayerNorm(4), nn.Linear(4, 2)
-    assert shared_norm(norm).weight is norm.weight
-    convolution = over_window(layer, 4, (1, 1))
+    assert norm_for_maps(norm).weight is norm.weight
+    convolution = linear_as_conv(layer, 4, (1, 1))
     assert convolution.bias is layer.bias
     assert convolution.weight.data_ptr() == layer.weight.data_ptr()

@@ -12,7 +12,7 @@ from torch import nn
 from fullconv.networks.backbones import create_classifier
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
 from fullconv.networks.fcn import create_model
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 from fullconv.training.losses._base import cross_entropy
 
 few = settings(deadline=None, max_examples=15, derandomize=True)
@@ -158,7 +158,7 @@ def test_the_field_of_view_by_gradient_is_the_computed_one(depth, size, padding)
     for parameter in dense.parameters():
         nn.init.constant_(parameter, 0.5)
     image = torch.ones(1, 3, 500, 480, dtype=torch.float64, requires_grad=True)
-    feature = Chain(layers).features(image, ("fc7",))["fc7"]
+    feature = NamedSequential(layers).features(image, ("fc7",))["fc7"]
     row, column = (
         next(i for i in range(99) if tap.field.map(i) - Fraction(tap.field.size - 1, 2) >= 0)
         for _ in range(2)

@@ -9,7 +9,7 @@ from torch import nn
 from fullconv.errors import ConfigError, GeometryError
 from fullconv.model import Model, load
 from fullconv.networks.fcn import FCN, create_model
-from fullconv.networks.layers import Chain, Upscore
+from fullconv.networks.layers import NamedSequential, TransposedUpsample
 from fullconv.training.losses._base import cross_entropy
 
 TINY = {"width": 1 / 32, "hidden": 8}
@@ -85,7 +85,7 @@ def test_fresh_networks_give_every_class_the_same_probability():
 def test_only_learned_upsampling_gets_gradients(learned):
     made = network(learn_upsampling=learned)
     made(photo()).square().mean().backward()
-    layers = [layer for layer in made.modules() if isinstance(layer, Upscore)]
+    layers = [layer for layer in made.modules() if isinstance(layer, TransposedUpsample)]
     assert len(layers) == 3
     for layer in layers:
         assert layer.weight.requires_grad is learned
@@ -123,7 +123,7 @@ def test_normalisation_follows_the_network_to_its_type():
 def test_features_between_the_images_pixels_are_refused():
     layers = [("pool1", nn.MaxPool2d(3)), ("conv2", nn.Conv2d(3, 4, 2))]  # at 3 i + 5/2
     with pytest.raises(GeometryError, match="cannot be enlarged by 3"):
-        FCN(Chain(layers), 3)
+        FCN(NamedSequential(layers), 3)
 
 
 def test_context_is_a_layer_before_each_score():

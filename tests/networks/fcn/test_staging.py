@@ -8,7 +8,7 @@ from torch import nn
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.fcn import create_model
 from fullconv.networks.fcn.staging import grow, stage
-from fullconv.networks.layers import Upscore
+from fullconv.networks.layers import TransposedUpsample
 
 
 def trained(network, seed=0):
@@ -18,7 +18,7 @@ def trained(network, seed=0):
         layer.weight.data.normal_(0, 0.1, generator=generator)
         layer.bias.data.normal_(0, 0.1, generator=generator)
     for layer in network.modules():
-        if isinstance(layer, Upscore) and layer.weight.requires_grad:
+        if isinstance(layer, TransposedUpsample) and layer.weight.requires_grad:
             layer.weight.data += 0.01
         if isinstance(layer, nn.BatchNorm2d):
             layer.running_mean.normal_(0, 0.1, generator=generator)
@@ -77,7 +77,11 @@ def test_in_the_papers_cascade_the_pixels_are_not():
     # The numbers that `stage` tells: the corner that the second step cuts.
     single = torch.zeros(1, 1, 9, 9)
     single[..., 4, 4] = 1
-    once, first, second = Upscore(1, 32), Upscore(1, 2), Upscore(1, 16)
+    once, first, second = (
+        TransposedUpsample(1, 32),
+        TransposedUpsample(1, 2),
+        TransposedUpsample(1, 16),
+    )
     at_once, in_two = once(single), second(first(single))
     assert at_once.max().item() == pytest.approx(0.97, abs=0.005)
     assert in_two.max().item() == pytest.approx(0.56, abs=0.005)
@@ -89,7 +93,10 @@ def test_in_the_papers_cascade_the_pixels_are_not():
 @torch.no_grad()
 def test_in_the_papers_cascade_linear_scores_stay_exact_inside():
     slope = (torch.arange(9.0)[:, None] + 2 * torch.arange(9.0))[None, None]
-    at_once, in_two = Upscore(1, 32)(slope), Upscore(1, 16)(Upscore(1, 2)(slope))
+    at_once, in_two = (
+        TransposedUpsample(1, 32)(slope),
+        TransposedUpsample(1, 16)(TransposedUpsample(1, 2)(slope)),
+    )
     middle = [one[..., 160:-160, 160:-160] for one in (at_once, in_two[..., 8:-8, 8:-8])]
     torch.testing.assert_close(*middle)
 

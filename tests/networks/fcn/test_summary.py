@@ -2,10 +2,10 @@
 
 import pytest
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
 
-RAW = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+RAW = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
 
 
 def rows(name="fcn8s-vgg16", size=(500, 500), **settings):

@@ -7,8 +7,8 @@ from torch import nn
 from fullconv.errors import ConfigError
 from fullconv.networks.backbones import create_classifier
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
-from fullconv.networks.fcn.unpooling import Mirror
-from fullconv.networks.layers import Chain
+from fullconv.networks.fcn.unpooling import UnpoolingDecoder
+from fullconv.networks.layers import NamedSequential
 
 
 def backbone(name="vgg11_bn", **options):
@@ -19,7 +19,7 @@ def backbone(name="vgg11_bn", **options):
 
 def backwards(chain, image, **skips):
     """The mirror's features, and the sizes of its maps by layer."""
-    mirror = Mirror(chain, chain.taps()[chain.top].width, tuple(skips)).eval()
+    mirror = UnpoolingDecoder(chain, chain.taps()[chain.top].width, tuple(skips)).eval()
     sizes = {}
     for name, layer in mirror.named_modules():
         layer.register_forward_hook(
@@ -39,12 +39,12 @@ def test_every_map_has_the_size_that_the_backbone_had_there(height, width, ceil_
     chain = backbone(ceil_mode=ceil_mode)
     found, sizes, features = backwards(chain, torch.rand(2, 3, height, width) * 255)
     assert found.shape == (2, 4, height, width)
-    for pool, before in Mirror(chain, 8).inputs.items():
+    for pool, before in UnpoolingDecoder(chain, 8).inputs.items():
         assert sizes[f"un{pool}"] == features[before].shape[1:]
 
 
 def test_convolutions_lead_from_the_outputs_width_back_to_the_inputs():
-    mirror = Mirror(backbone("vgg16"), 8)
+    mirror = UnpoolingDecoder(backbone("vgg16"), 8)
     found = {
         name.split(".")[-1]: (layer.in_channels, layer.out_channels)
         for name, layer in mirror.named_modules()
@@ -58,17 +58,17 @@ def test_convolutions_lead_from_the_outputs_width_back_to_the_inputs():
 
 @pytest.mark.parametrize(("name", "norms"), [("vgg11", 0), ("vgg11_bn", 9)])
 def test_norms_are_mirrored_too(name, norms):
-    mirror = Mirror(backbone(name), 8)
+    mirror = UnpoolingDecoder(backbone(name), 8)
     assert sum(isinstance(layer, nn.BatchNorm2d) for layer in mirror.modules()) == norms
 
 
 @torch.no_grad()
 def test_values_return_to_the_brightest_pixel_of_their_window():
-    chain = Chain([("conv1", nn.Conv2d(3, 1, 1)), ("pool1", nn.MaxPool2d(2))])
+    chain = NamedSequential([("conv1", nn.Conv2d(3, 1, 1)), ("pool1", nn.MaxPool2d(2))])
     nn.init.ones_(chain.conv1.weight)
     image = torch.zeros(1, 3, 4, 4)
     image[0, :, 1, 2] = image[0, :, 3, 0] = 9
-    mirror = Mirror(chain, 1)
+    mirror = UnpoolingDecoder(chain, 1)
     places = mirror.unpool1(torch.ones(1, 1, 2, 2), chain.conv1(image))
     assert places[0, 0, 1, 2] == 1 and places[0, 0, 3, 0] == 1
     assert places.sum() == 4
@@ -78,7 +78,7 @@ def test_values_return_to_the_brightest_pixel_of_their_window():
 def test_activations_keep_their_size_through_the_mirror():
     # He et al.'s rule, with the zeros of un-pooling counted: without, each block would halve them.
     chain = backbone("vgg16")
-    mirror = Mirror(chain, 8)
+    mirror = UnpoolingDecoder(chain, 8)
     torch.manual_seed(1)
     wide = [getattr(mirror, f"backpool{n}") for n in (5, 4)]
     spread = []
@@ -96,7 +96,7 @@ def test_skips_are_added_to_what_their_pooling_gave():
     first = backwards(chain, image)[0]
     nothing = torch.zeros_like(chain.features(image, ("pool4",))["pool4"])
     torch.manual_seed(2)
-    mirror = Mirror(chain, 8, ("pool4",)).eval()
+    mirror = UnpoolingDecoder(chain, 8, ("pool4",)).eval()
     features = chain.features(image, (chain.top, *mirror.inputs.values()))
     bare, zero, one = (
         mirror(features[chain.top], features, skips)
@@ -107,11 +107,11 @@ def test_skips_are_added_to_what_their_pooling_gave():
 
 REFUSED = {
     "[(]Sequential[)] is none": lambda: nn.Sequential(nn.Conv2d(3, 1, 1)),
-    "[(]Chain[)] is none": lambda: Chain([("conv1", nn.Conv2d(3, 1, 1))]),
-    "conv1 .kernel 3, stride 2, padding 1. changes": lambda: Chain(
+    "[(]NamedSequential[)] is none": lambda: NamedSequential([("conv1", nn.Conv2d(3, 1, 1))]),
+    "conv1 .kernel 3, stride 2, padding 1. changes": lambda: NamedSequential(
         [("conv1", nn.Conv2d(3, 1, 3, stride=2, padding=1)), ("pool1", nn.MaxPool2d(2))]
     ),
-    "pool1: a pooling of 3 x 3 windows every 2 pixels": lambda: Chain(
+    "pool1: a pooling of 3 x 3 windows every 2 pixels": lambda: NamedSequential(
         [("conv1", nn.Conv2d(3, 1, 1)), ("pool1", nn.MaxPool2d(3, 2))]
     ),
 }
@@ -120,14 +120,14 @@ REFUSED = {
 @pytest.mark.parametrize("reason", REFUSED)
 def test_backbones_without_a_way_back_are_refused(reason):
     with pytest.raises(ConfigError, match=reason):
-        Mirror(REFUSED[reason](), 1)
+        UnpoolingDecoder(REFUSED[reason](), 1)
 
 
 def test_the_papers_padding_is_refused():
     with pytest.raises(ConfigError, match='padding "same"'):
-        Mirror(backbone(padding=100), 8)
+        UnpoolingDecoder(backbone(padding=100), 8)
 
 
 def test_skips_that_are_no_poolings_are_refused():
     with pytest.raises(ConfigError, match="relu4_1 are no poolings"):
-        Mirror(backbone(), 8, ("relu4_1",))
+        UnpoolingDecoder(backbone(), 8, ("relu4_1",))

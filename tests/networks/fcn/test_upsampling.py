@@ -7,7 +7,7 @@ import pytest
 from fullconv.errors import GeometryError
 from fullconv.networks.fcn.upsampling import IMAGE, enlarger, planned
 from fullconv.networks.geometry import CoordMap, Field
-from fullconv.networks.layers import Interpolate, Stretch, Tap, Upscore
+from fullconv.networks.layers import BilinearUpsample, CornerResize, FeatureInfo, TransposedUpsample
 
 
 def at(scale, shift):
@@ -18,7 +18,9 @@ CELLS = at(32, "31/2")  # a pixel is the middle of 32 pixels: VGG, padding "same
 KNOTS = at(32, 0)  # a pixel lies on every 32nd pixel: ResNet
 
 
-@pytest.mark.parametrize(("kind", "layer"), [("transposed", Upscore), ("bilinear", Interpolate)])
+@pytest.mark.parametrize(
+    ("kind", "layer"), [("transposed", TransposedUpsample), ("bilinear", BilinearUpsample)]
+)
 @pytest.mark.parametrize(("here", "size"), [(CELLS, 64), (KNOTS, 63), (at(4, 3), 7), (at(3, 1), 5)])
 def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
     found, reached = enlarger(kind, 2, here, IMAGE, learned=False)
@@ -29,15 +31,15 @@ def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
 
 
 def test_stretching_needs_maps_that_begin_with_the_image():
-    assert isinstance(enlarger("bilinear-corners", 2, CELLS, IMAGE, False)[0], Stretch)
+    assert isinstance(enlarger("bilinear-corners", 2, CELLS, IMAGE, False)[0], CornerResize)
     with pytest.raises(GeometryError, match='with VGG, padding "same"'):
         enlarger("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)
 
 
 TAPS = {
-    "top": Tap(8, Field(map=CELLS)),
-    "skip": Tap(4, Field(map=at(16, "15/2"))),
-    "fine": Tap(4, Field(map=at(8, "7/2"))),
+    "top": FeatureInfo(8, Field(map=CELLS)),
+    "skip": FeatureInfo(4, Field(map=at(16, "15/2"))),
+    "fine": FeatureInfo(4, Field(map=at(8, "7/2"))),
 }
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import exportable
-from fullconv.networks.padding.fixed_size import Inside
+from fullconv.networks.padding.fixed_size import FixedSizeBackbone
 
 
 def difference(first, second):
@@ -23,7 +23,7 @@ def test_the_plain_chain_gives_what_the_whole_padding_gives(name, size):
     names = (*net.skips, net.top)
     image = torch.from_numpy(exportable.batch(2, *size)) / 255
     with torch.no_grad():
-        chain = Inside(net.backbone, size, names)
+        chain = FixedSizeBackbone(net.backbone, size, names)
         expected, found = net.backbone.features(image, names), chain.features(image, names)
     assert chain.steps and set(found) == set(names)
     for feature in names:

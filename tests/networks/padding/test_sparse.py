@@ -10,7 +10,7 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from fullconv.networks.fcn import create_model
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding import sparse as frame
 
 RAW = {"mean": (0, 0, 0), "std": (1, 1, 1)}
@@ -40,9 +40,9 @@ def photo(height, width, batch=1, seed=0, dtype=torch.float64):
 
 
 def literally(made, image):
-    made.short_cut = False
+    made.sparse_padding = False
     score = made(image)
-    made.short_cut = True
+    made.sparse_padding = True
     return score
 
 
@@ -136,7 +136,7 @@ def test_a_training_step_has_the_same_gradients(name, size):
     state = {key: value.clone() for key, value in made.state_dict().items()}
     quick, quick_buffers = gradients(made, image, target)
     made.load_state_dict(state)
-    made.short_cut = False
+    made.sparse_padding = False
     slow, slow_buffers = gradients(made, image, target)
     assert quick.keys() == slow.keys() and len(quick) > 20
     # A bias before a batch norm has no gradient but for rounding.
@@ -156,7 +156,7 @@ def test_a_training_step_has_the_same_gradients(name, size):
 def test_batch_norm_keeps_its_running_numbers_as_pytorch_does(momentum):
     made = network("fcn32s-vgg11_bn").train()
     other = network("fcn32s-vgg11_bn").train()
-    other.short_cut = False
+    other.sparse_padding = False
     for one in (made, other):
         for layer in one.modules():
             if isinstance(layer, nn.BatchNorm2d):
@@ -185,14 +185,16 @@ def test_each_part_matters(part, monkeypatch):
     made, image = network(), photo(64, 48)
     expected = literally(made, image)
     if part == "still":
-        monkeypatch.setattr(frame.Framed, "still", property(lambda self: 0 * self.rim[..., :1, :1]))
+        monkeypatch.setattr(
+            frame.SparseMap, "still", property(lambda self: 0 * self.rim[..., :1, :1])
+        )
     elif part == "rim":
-        stretched = frame.Framed.stretched
+        stretched = frame.SparseMap.stretched
 
         def without(self, height, width):
             return stretched(self, height, width) * 0 + self.still
 
-        monkeypatch.setattr(frame.Framed, "stretched", without)
+        monkeypatch.setattr(frame.SparseMap, "stretched", without)
     else:
         pasted = frame._pasted
 
@@ -234,7 +236,7 @@ def test_other_chains_of_windows():
                 options = {"dilation": draw.randint(1, 2), "groups": draw.choice([1, 2, 4])}
                 layer = nn.Conv2d(4, 4, size, 1, padding, **options)
             layers += [(f"layer{number}", layer), (f"relu{number}", nn.LeakyReLU())]
-        chain = Chain(layers).double()
+        chain = NamedSequential(layers).double()
         image = photo(draw.randint(1, 50), draw.randint(1, 50))
         names = [name for name, _ in layers]
         try:

@@ -4,7 +4,7 @@ import math
 import pytest
 
 from fullconv.errors import ConfigError, OutputError
-from fullconv.training.run.event_log import Events
+from fullconv.training.run.event_log import EventLog
 
 
 def lines(path):
@@ -12,7 +12,7 @@ def lines(path):
 
 
 def test_every_event_is_a_line_with_kind_step_and_time(tmp_path):
-    events = Events(tmp_path / "events.jsonl")
+    events = EventLog(tmp_path / "events.jsonl")
     events.add("start", 0, device="cpu")
     events.add("epoch", 8, loss=0.5, names=["a"], inner={"mean_iu": 0.25})
     first, second = lines(events.path)
@@ -23,10 +23,10 @@ def test_every_event_is_a_line_with_kind_step_and_time(tmp_path):
 
 def test_a_run_that_goes_on_has_each_event_once(tmp_path):
     path = tmp_path / "events.jsonl"
-    whole, cut = Events(path), [0, 8, 16, 24]
+    whole, cut = EventLog(path), [0, 8, 16, 24]
     for step in cut:
         whole.add("epoch", step, loss=1.0)
-    again = Events(path, until=16)
+    again = EventLog(path, until=16)
     again.add("resume", 16)
     again.add("epoch", 24, loss=1.0)
     found = [(event["event"], event["step"]) for event in lines(path)]
@@ -35,7 +35,7 @@ def test_a_run_that_goes_on_has_each_event_once(tmp_path):
 
 
 def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
-    events = Events(tmp_path / "events.jsonl")
+    events = EventLog(tmp_path / "events.jsonl")
     events.add("epoch", 1, mean_iu=math.nan, deep=[{"loss": math.inf}])
     (event,) = lines(events.path)
     assert event["mean_iu"] is None and event["deep"] == [{"loss": None}]
@@ -45,8 +45,8 @@ def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
 @pytest.mark.parametrize("text", ["道路", "a\nb", "\u2028", '"}', "\x85", "\ud83d"[:0]])
 def test_any_text_comes_back(tmp_path, text):
     path = tmp_path / "events.jsonl"
-    Events(path).add("note", 3, text=text)
-    assert [event["text"] for event in Events(path).of("note")] == [text]
+    EventLog(path).add("note", 3, text=text)
+    assert [event["text"] for event in EventLog(path).of("note")] == [text]
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"event": "epoch"}', '{"step": 4}', "\x00\xff"])
@@ -54,12 +54,12 @@ def test_a_file_of_something_else_is_told_with_its_line(tmp_path, line):
     path = tmp_path / "events.jsonl"
     path.write_text('{"event": "start", "step": 0}\n' + line + "\n")
     with pytest.raises(ConfigError, match=r"events\.jsonl, line 2: expected an event"):
-        Events(path)
+        EventLog(path)
 
 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "events.jsonl"
-    events = Events(path)
+    events = EventLog(path)
     events.add("start", 0)
     before = path.read_bytes()
     monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "full")))

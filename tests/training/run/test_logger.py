@@ -7,7 +7,7 @@ import torch
 
 from fullconv.evaluation.metrics import Confusion
 from fullconv.training.run.folder import Run
-from fullconv.training.run.logger import Chronicle
+from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking, trackers
 
 CLASSES = ("sky", "road")
@@ -43,7 +43,7 @@ def confusion(right):
 
 
 def started(folder, done=0, writes=True):
-    chronicle = Chronicle(Run(folder), CLASSES, Tracking(["diary"]), done, writes)
+    chronicle = RunLogger(Run(folder), CLASSES, Tracking(["diary"]), done, writes)
     assert chronicle.begin(folder.name, {"lr": 0.5}, device="cpu") == []
     return chronicle
 

@@ -13,7 +13,7 @@ from fullconv.batch.manifest import Record
 
 
 @runtime_checkable
-class Work(Protocol):
+class WorkItems(Protocol):
     """What is done with each input, in three parts that overlap with other inputs' parts.
 
     It can be sent to another machine. `read` and `write` may raise what they like: `failed` makes a
@@ -50,6 +50,6 @@ class Work(Protocol):
         """Say that this input has no answer, and why."""
 
 
-Engine = Callable[[Work, Iterable[Input]], Iterator[Record]]
+Engine = Callable[[WorkItems, Iterable[Input]], Iterator[Record]]
 
 engines: Registry[Engine] = Registry("fullconv.batch.executors", "engine")

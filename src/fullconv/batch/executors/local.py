@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 
-from fullconv.batch.executors import Work, engines
+from fullconv.batch.executors import WorkItems, engines
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
 from fullconv.errors import OutputError
@@ -19,12 +19,12 @@ AHEAD_OF_STORES = 14
 
 
 @engines.register("local")
-def run(work: Work, inputs: Iterable[Input]) -> Iterator[Record]:
+def run(work: WorkItems, inputs: Iterable[Input]) -> Iterator[Record]:
     """Do the inputs, as many at once as the work says."""
     return overlapped(work, inputs, work.at_once)
 
 
-def overlapped(work: Work, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
+def overlapped(work: WorkItems, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
     """Do the inputs; at most `AHEAD` more than are computed are in memory at any time.
 
     Args:
@@ -51,7 +51,7 @@ def overlapped(work: Work, inputs: Iterable[Input], at_once: int) -> Iterator[Re
         pool.shutdown(cancel_futures=True)
 
 
-def _done(work: Work, item: Input, computing: Semaphore) -> Record:
+def _done(work: WorkItems, item: Input, computing: Semaphore) -> Record:
     """One input, from its file to its record."""
     try:
         loaded = work.read(item)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from fullconv.batch.executors import Work, engines
+from fullconv.batch.executors import WorkItems, engines
 from fullconv.batch.executors.local import overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
@@ -28,7 +28,7 @@ ATTEMPTS = 4
 
 
 @engines.register("ray")
-def run(work: Work, inputs: Iterable[Input]) -> Iterator[Record]:
+def run(work: WorkItems, inputs: Iterable[Input]) -> Iterator[Record]:
     """Do the inputs on the cluster that RAY_ADDRESS names, or on one of this machine alone.
 
     Raises:
@@ -63,12 +63,12 @@ def _imported() -> Any:
     return ray
 
 
-def _batch(work: Work, items: list[Input]) -> list[Record]:
+def _batch(work: WorkItems, items: list[Input]) -> list[Record]:
     return list(overlapped(work, items, at_once=1))
 
 
 def _records(
-    ray: Any, task: Any, work: Work, items: list[Input], reference: Any
+    ray: Any, task: Any, work: WorkItems, items: list[Input], reference: Any
 ) -> Iterator[Record]:
     """The records of one batch; where its process or node was lost, it is done one by one."""
     try:
@@ -80,7 +80,7 @@ def _records(
         yield _insisting(ray, task, work, item, again)
 
 
-def _insisting(ray: Any, task: Any, work: Work, item: Input, reference: Any) -> Record:
+def _insisting(ray: Any, task: Any, work: WorkItems, item: Input, reference: Any) -> Record:
     for _ in range(ATTEMPTS - 1):
         try:
             return _result(ray, reference)[0]
@@ -115,7 +115,7 @@ def _lost(ray: Any) -> tuple[type[Exception], ...]:
     )
 
 
-def _room(ray: Any, work: Work) -> int:
+def _room(ray: Any, work: WorkItems) -> int:
     """Tasks under way at once: two for each that the cluster, as it is now, computes."""
     total = ray.cluster_resources()
     rooms = [total.get("CPU", 0) / work.threads]
@@ -124,7 +124,7 @@ def _room(ray: Any, work: Work) -> int:
     return 2 * max(1, int(min(rooms)))
 
 
-def _check(ray: Any, work: Work) -> None:
+def _check(ray: Any, work: WorkItems) -> None:
     """Refuse what Ray would wait for without end."""
     needs = {"CPU": work.threads, "GPU": work.gpus}
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]

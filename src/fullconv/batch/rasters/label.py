@@ -25,7 +25,7 @@ from fullconv.batch.rasters.outputs import (
     tags_for,
     write_beside,
 )
-from fullconv.batch.rasters.parts import Parts, forget, parts_of
+from fullconv.batch.rasters.parts import PartStore, forget, open_parts
 from fullconv.batch.rasters.row_labels import Regional, context
 from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE, enough, free_memory, in_words, parse_memory
@@ -106,13 +106,16 @@ def label_raster(
         def planned() -> dict[str, Any]:
             return _plan(model, raster, budget - cache, rows)
 
-        with parts_of(target.labels, job, planned, fresh) as parts, _threads(parts.plan["threads"]):
+        with (
+            open_parts(target.labels, job, planned, fresh) as parts,
+            _threads(parts.plan["threads"]),
+        ):
             _check_memory(parts.plan, memory, budget, target.labels)
             yield from _answer(model, raster, parts)
             yield from _finish(model, raster, target, parts, job)
 
 
-def _answer(model: Model, raster: Raster, parts: Parts) -> Iterator[Progress]:
+def _answer(model: Model, raster: Raster, parts: PartStore) -> Iterator[Progress]:
     """All parts that are not done."""
     planned = _planned(parts, raster)
     every = list(_spans(raster.size[0], parts.plan["rows"]))
@@ -134,7 +137,7 @@ def _answer(model: Model, raster: Raster, parts: Parts) -> Iterator[Progress]:
 
 
 def _finish(
-    model: Model, raster: Raster, target: Target, parts: Parts, job: dict[str, Any]
+    model: Model, raster: Raster, target: Target, parts: PartStore, job: dict[str, Any]
 ) -> Iterator[Progress]:
     """From the parts to the files; the labels come last, since they say that all is there."""
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
@@ -162,7 +165,7 @@ def _void(raster: Raster, top: int, bottom: int) -> UInt8[np.ndarray, "rows W"]:
     return labels
 
 
-def _rows(parts: Parts, count: int, width: int) -> Iterator[UInt8[np.ndarray, "rows W"]]:
+def _rows(parts: PartStore, count: int, width: int) -> Iterator[UInt8[np.ndarray, "rows W"]]:
     """The parts' labels, `BLOCK` rows at a time."""
     waiting, size = bytearray(), BLOCK * width
     for number in range(count):
@@ -189,7 +192,7 @@ def _plan(model: Model, raster: Raster, memory: int, rows: int | None) -> dict[s
     return {"rows": max(1, rows), "threads": torch.get_num_threads(), "network": network}
 
 
-def _planned(parts: Parts, raster: Raster) -> Plan:
+def _planned(parts: PartStore, raster: Raster) -> Plan:
     return Plan(**{**parts.plan["network"], "size": raster.size})
 
 

@@ -24,7 +24,7 @@ COUNTS = struct.Struct("<QQ")
 """What stands before a part: two numbers, of whoever made it."""
 
 
-class Parts:
+class PartStore:
     """What is done of one file that is in the making.
 
     The parts lie in a hidden folder beside it, which a kill at any moment leaves usable: each part
@@ -95,12 +95,12 @@ class Parts:
 
 
 @contextmanager
-def parts_of(
+def open_parts(
     target: Path,
     job: Mapping[str, Any],
     plan: Callable[[], Mapping[str, Any]],
     fresh: bool = False,
-) -> Iterator[Parts]:
+) -> Iterator[PartStore]:
     """The parts of `target`, which nobody else works on meanwhile.
 
     Args:
@@ -145,7 +145,7 @@ def _begun(
     job: Mapping[str, Any],
     plan: Callable[[], Mapping[str, Any]],
     fresh: bool,
-) -> Parts:
+) -> PartStore:
     known = None if fresh else _known(folder)
     if known is not None:
         job = json.loads(json.dumps(job))  # as it reads back
@@ -155,11 +155,11 @@ def _begun(
                 "name with --out, or begin anew with --fresh"
             )
         _sweep(folder, ".*.tmp")
-        return Parts(folder, known["plan"], True)
+        return PartStore(folder, known["plan"], True)
     _sweep(folder, "*")
     known = {"job": job, "plan": plan()}
     write_text(folder / "job.json", json.dumps(known, indent=1) + "\n")
-    return Parts(folder, known["plan"], False)
+    return PartStore(folder, known["plan"], False)
 
 
 def _known(folder: Path) -> Any:

@@ -11,8 +11,8 @@ from jaxtyping import Bool, UInt8
 from torch import Tensor, nn
 
 from fullconv.inference.planner import Plan
-from fullconv.inference.streaming.executor import Flow
-from fullconv.inference.streaming.ops import Region, Steps, record
+from fullconv.inference.streaming.executor import StreamExecutor
+from fullconv.inference.streaming.ops import OpGraph, Region, record_ops
 from fullconv.inference.streaming.ranges import Range
 from fullconv.inference.tiling import Read, stream
 from fullconv.io.palettes import VOID
@@ -45,9 +45,9 @@ class Regional:
 
     def __init__(self, network: nn.Module, read: Read, planned: Plan, block: int) -> None:
         self._network, self._read, self._planned, self._block = network, read, planned, block
-        self._steps: Steps | None = None
+        self._steps: OpGraph | None = None
         if planned.kind == "strips":
-            self._steps = record(network, planned.size, planned.bands)
+            self._steps = record_ops(network, planned.size, planned.bands)
 
     @torch.inference_mode()
     def answer(self, labels: UInt8[np.ndarray, "rows W"], top: int) -> Iterator[Share]:
@@ -74,8 +74,8 @@ class Regional:
             _put(labels, part.window, top, part.labels)
             yield Share(part.labels.size, part.seam)
 
-    def _flow(self, steps: Steps, region: Region) -> Iterator[tuple[Window, np.ndarray]]:
-        flow = Flow(steps, region, self._planned.rows)
+    def _flow(self, steps: OpGraph, region: Region) -> Iterator[tuple[Window, np.ndarray]]:
+        flow = StreamExecutor(steps, region, self._planned.rows)
         (at, end), (left, right) = flow.image
         top, bottom = region.rows
         while top < bottom:
@@ -98,7 +98,7 @@ def context(network: nn.Module, planned: Plan) -> int:
     """Rows of the image that an answer's rows see beside themselves."""
     if planned.kind != "strips":
         return planned.rows
-    steps = record(network, planned.size, planned.bands, numbers=False)
+    steps = record_ops(network, planned.size, planned.bands, numbers=False)
     middle = planned.size[0] // 2
     rows = (middle, min(planned.size[0], middle + 1))
     first, behind = steps.needed(Region(rows, (0, planned.size[1])))[0].rows

@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fullconv._registry import Registry
-from fullconv.batch.manifest import Answer
+from fullconv.batch.manifest import PredictionRecord
 from fullconv.inference.predictor import Prediction
 from fullconv.io.palettes import Palette
 
-Kept = tuple[Answer, Callable[[], bytes]]
+Kept = tuple[PredictionRecord, Callable[[], bytes]]
 """What is known of an answer, and what gives its file's bytes."""
 
 
 @dataclass(frozen=True)
-class Together:
+class Collector:
     """What is made of all answers of one kind.
 
     Attributes:
@@ -46,7 +46,7 @@ class Writer:
     encode: Callable[[Prediction], bytes]
     summary: str = ""
     scores: bool = False
-    together: Together | None = None
+    together: Collector | None = None
 
 
 writers: Registry[Writer] = Registry("fullconv.batch.writers", "kind of answer")

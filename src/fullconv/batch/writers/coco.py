@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from fullconv.batch.writers import Kept, Together, Writer, writers
+from fullconv.batch.writers import Collector, Kept, Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.palettes import VOID, Palette
 
@@ -159,6 +159,6 @@ writers.register("coco")(
         ".json",
         encode,
         "COCO annotations: each class that occurs, as compressed run lengths",
-        together=Together("coco.json", together),
+        together=Collector("coco.json", together),
     )
 )

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.batch.writers import Kept, Together, Writer, writers
+from fullconv.batch.writers import Collector, Kept, Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import caption, decode_image, encode_jpeg, legend, scale_image
 from fullconv.io.palettes import Palette
@@ -39,7 +39,7 @@ writers.register("contact")(
         ".jpg",
         encode,
         "JPEG: a small photo beside its answer; 24 on each of the contact-sheets",
-        together=Together("contact-sheets/", together),
+        together=Collector("contact-sheets/", together),
     )
 )
 

@@ -11,14 +11,14 @@ from fullconv.data.sample import Sample
 from fullconv.data.synthetic.buildings import place_buildings
 from fullconv.data.synthetic.ground import paint_ground, paint_sky
 from fullconv.data.synthetic.roadside import place_poles, place_trees
-from fullconv.data.synthetic.scene import Dice, Scene, Thing, develop, lay_out
+from fullconv.data.synthetic.scene import Scene, SceneRandom, Thing, develop, lay_out
 from fullconv.data.synthetic.traffic import place_cars, place_people
 
 
 def draw(seed: int, index: int, height: int, width: int) -> Sample:
     """Scene `index` of the data set with this seed; the same arguments give the same bytes."""
     sequence = np.random.SeedSequence([seed, index])
-    dice = Dice(np.random.Generator(np.random.Philox(sequence)))
+    dice = SceneRandom(np.random.Generator(np.random.Philox(sequence)))
     scene = lay_out(dice, (height, width))
     paint_sky(scene)
     paint_ground(scene)

@@ -76,7 +76,7 @@ Option = TypeVar("Option")
 
 
 @dataclass(frozen=True)
-class Dice:
+class SceneRandom:
     """What painters draw their lots from; who draws more than before changes all that follows.
 
     Attributes:
@@ -171,7 +171,7 @@ class Scene:
     """
 
     canvas: Canvas
-    dice: Dice
+    dice: SceneRandom
     light: Light
     camera: Camera
     half: float
@@ -188,7 +188,7 @@ class Scene:
         self.canvas.tint(stroke, (0.03, 0.03, 0.05), 0.3 + self.light.shadow, only=ROAD)
 
 
-def lay_out(dice: Dice, size: Size) -> Scene:
+def lay_out(dice: SceneRandom, size: Size) -> Scene:
     """A street, an hour and a place for the camera; `size` is (height, width) in pixels."""
     height, width = size
     scale = math.sqrt(height * width * 4 / 3)  # the width, where a picture is 3 by 4
@@ -260,7 +260,7 @@ BARK: Color = (0.34, 0.25, 0.18)
 GLOW: Color = (1.0, 0.86, 0.55)
 
 
-def develop(image: Float32[np.ndarray, "H W 3"], dice: Dice) -> UInt8[np.ndarray, "H W 3"]:
+def develop(image: Float32[np.ndarray, "H W 3"], dice: SceneRandom) -> UInt8[np.ndarray, "H W 3"]:
     """The photo of a painted picture: blur, colour cast, contrast, and sensor noise.
 
     Args:

@@ -12,7 +12,7 @@ from fullconv.data.checks._survey import Survey
 from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.labels.class_weights import RULES
 from fullconv.evaluation.metrics import percent
-from fullconv.evaluation.upper_bounds import FIELD, STRIDES, Advice
+from fullconv.evaluation.upper_bounds import FIELD, STRIDES, UpperBounds
 from fullconv.io.atomic import write_text
 from fullconv.io.palettes import full_palette
 
@@ -100,7 +100,7 @@ def class_rows(survey: Survey) -> list[Row]:
 
 
 def write_page(
-    path: Path, diagnosis: Diagnosis, advice: Advice | None, facts: Mapping[str, str]
+    path: Path, diagnosis: Diagnosis, advice: UpperBounds | None, facts: Mapping[str, str]
 ) -> Path:
     """Write the page.
 

@@ -32,7 +32,7 @@ Panels = tuple[Picture, dict[str, bytes]]
 
 
 @dataclass(frozen=True)
-class Story:
+class ReportData:
     """Everything that a report tells.
 
     Attributes:
@@ -67,7 +67,7 @@ class Story:
 
 
 @dataclass(frozen=True)
-class Weakness:
+class WorstClass:
     """A class and the confusion that costs it most.
 
     Attributes:
@@ -85,7 +85,7 @@ class Weakness:
     missed: bool
 
 
-def write_report(folder: Path, story: Story) -> Path:
+def write_report(folder: Path, story: ReportData) -> Path:
     """Write the report of a run into its folder.
 
     Writes report.html (self-contained), curves.png, confusion_matrix.png and .csv, per_class.csv
@@ -115,7 +115,7 @@ def write_report(folder: Path, story: Story) -> Path:
     return page
 
 
-def weaknesses(confusion: Confusion, classes: Sequence[str], most: int = 3) -> list[Weakness]:
+def weaknesses(confusion: Confusion, classes: Sequence[str], most: int = 3) -> list[WorstClass]:
     """Classes of lowest intersection over union, the lowest first; at most a third of all."""
     iu = confusion.iu
     present = [int(index) for index in np.argsort(iu, stable=True) if not math.isnan(iu[index])]
@@ -123,25 +123,25 @@ def weaknesses(confusion: Confusion, classes: Sequence[str], most: int = 3) -> l
     return [_weakness(confusion, classes, index) for index in weakest if iu[index] < 1]
 
 
-def _weakness(confusion: Confusion, classes: Sequence[str], index: int) -> Weakness:
+def _weakness(confusion: Confusion, classes: Sequence[str], index: int) -> WorstClass:
     missed, wrongly = confusion.counts[index].copy(), confusion.counts[:, index].copy()
     missed[index] = wrongly[index] = 0
     name, iu = classes[index], float(confusion.iu[index])
     if missed.max() >= wrongly.max():
         share = missed.max() / confusion.counts[index].sum()
-        return Weakness(name, iu, [*classes, NO_CLASS][int(missed.argmax())], float(share), True)
+        return WorstClass(name, iu, [*classes, NO_CLASS][int(missed.argmax())], float(share), True)
     share = wrongly.max() / confusion.counts[:, index].sum()
-    return Weakness(name, iu, classes[int(wrongly.argmax())], float(share), False)
+    return WorstClass(name, iu, classes[int(wrongly.argmax())], float(share), False)
 
 
-def _confusion_csv(story: Story) -> str:
+def _confusion_csv(story: ReportData) -> str:
     names = [_cell(name) for name in story.classes]
     counts = story.confusion.counts.tolist()
     rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
     return _csv([["truth", *names, NO_CLASS], *rows])
 
 
-def _per_class_csv(story: Story) -> str:
+def _per_class_csv(story: ReportData) -> str:
     rows = [
         [_cell(name), pixels, *("-" if math.isnan(share) else f"{share:.6f}" for share in shares)]
         for name, pixels, *shares in _per_class(story)
@@ -149,7 +149,7 @@ def _per_class_csv(story: Story) -> str:
     return _csv([["class", "pixels", "accuracy", "iu"], *rows])
 
 
-def _per_class(story: Story) -> list[tuple[str, int, float, float]]:
+def _per_class(story: ReportData) -> list[tuple[str, int, float, float]]:
     confusion = story.confusion
     columns = confusion.counts.sum(1).tolist(), confusion.accuracy.tolist(), confusion.iu.tolist()
     return list(zip(story.classes, *columns, strict=True))
@@ -176,7 +176,7 @@ def _stems(names: Iterable[str]) -> list[str]:
 
 
 def _render(
-    story: Story, ranked: Sequence[Picture], curves: Sequence[bytes], matrix: Sequence[bytes]
+    story: ReportData, ranked: Sequence[Picture], curves: Sequence[bytes], matrix: Sequence[bytes]
 ) -> str:
     loader = PackageLoader("fullconv.evaluation.report", "templates")
     environment = Environment(
@@ -215,7 +215,7 @@ def _columns(ranked: Sequence[Picture], palette: Palette) -> list[tuple[str, lis
     return [(title, samples) for title, samples in columns if samples]
 
 
-def _trends(story: Story) -> list[tuple[str, Color, Sparkline | None]]:
+def _trends(story: ReportData) -> list[tuple[str, Color, Sparkline | None]]:
     """Each class's intersection over union over the epochs; none where there is one epoch."""
     history = story.class_history
     if len(history) < 2:

@@ -18,13 +18,20 @@ from fullconv.export.benchmark.results import (
     Clock,
     Known,
     Lanes,
-    Row,
+    RuntimeResult,
     Told,
     product_name,
     times,
 )
-from fullconv.export.benchmark.timing import Engine, Images, Lane, Spread, Started, in_turns
-from fullconv.export.benchmark.worker import Apart
+from fullconv.export.benchmark.timing import (
+    Engine,
+    EngineRunner,
+    Images,
+    Spread,
+    Started,
+    interleaved_rounds,
+)
+from fullconv.export.benchmark.worker import WorkerProcess
 from fullconv.hardware import free_memory, in_words
 
 SIDE = 2048  # rows and columns of the matrices whose product is the machine's peak
@@ -61,7 +68,7 @@ def measure(
         known = Known(lanes, products, images)
         told: Told = []
         throughput: dict[str, float] = {}
-        for turns in in_turns(lanes | products, images, rounds):
+        for turns in interleaved_rounds(lanes | products, images, rounds):
             told.append(turns)
             rows = tuple(known.row(name, told, clock) for name in lanes)
             if batch > 1 and len(told) == rounds:
@@ -100,7 +107,7 @@ def started(
                 left_out.append(f"{engine.name}: only {in_words(free)} of memory are free for it")
                 continue
             try:
-                lane = Apart(engine, threads)
+                lane = WorkerProcess(engine, threads)
                 open_processes.callback(lane.close)
                 lane.answer(images)
                 largest = max(largest, lane.peak())
@@ -147,12 +154,12 @@ def machine() -> dict[str, str]:
 
 
 @contextmanager
-def _products(lanes: Mapping[str, Lane], threads: int) -> Iterator[Lanes]:
+def _products(lanes: Mapping[str, EngineRunner], threads: int) -> Iterator[Lanes]:
     """The matrix products of the lanes' precisions."""
     products: Lanes = {}
     with ExitStack() as open_processes:
         for precision in sorted({lane.precision for lane in lanes.values()}):
-            lane = Apart(Engine(product_name(precision), product, (precision,)), threads)
+            lane = WorkerProcess(Engine(product_name(precision), product, (precision,)), threads)
             open_processes.callback(lane.close)
             products[product_name(precision)] = lane
         yield products
@@ -161,9 +168,9 @@ def _products(lanes: Mapping[str, Lane], threads: int) -> Iterator[Lanes]:
 def _throughput(lanes: Lanes, images: Images, batch: int, clock: Clock) -> dict[str, float]:
     """Images a second, in batches."""
     many = np.repeat(images, batch, 0)
-    told = list(in_turns(lanes, many, BATCHES))
+    told = list(interleaved_rounds(lanes, many, BATCHES))
     return {name: batch / Spread.of(times(told, name, clock)).median for name in lanes}
 
 
-def _with(row: Row, throughput: Mapping[str, float]) -> Row:
+def _with(row: RuntimeResult, throughput: Mapping[str, float]) -> RuntimeResult:
     return replace(row, throughput=throughput.get(row.engine, row.throughput))

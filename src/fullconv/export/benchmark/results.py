@@ -5,16 +5,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from fullconv.export.benchmark.timing import Images, Lane, Spread, Turn
+from fullconv.export.benchmark.timing import EngineRunner, Images, Spread, Timing
 from fullconv.export.parity import difference
 
 Clock = Literal["wall", "cpu"]
-Lanes = dict[str, Lane]
-Told = list[dict[str, Turn]]
+Lanes = dict[str, EngineRunner]
+Told = list[dict[str, Timing]]
 
 
 @dataclass(frozen=True)
-class Row:
+class RuntimeResult:
     """One engine.
 
     Attributes:
@@ -45,7 +45,7 @@ class Row:
     memory: int
     difference: float | None
     agreement: float | None
-    turns: tuple[Turn, ...]
+    turns: tuple[Timing, ...]
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Bench:
     rounds: int
     threads: int
     clock: Clock
-    rows: tuple[Row, ...]
+    rows: tuple[RuntimeResult, ...]
     peaks: dict[str, Spread]
     left_out: tuple[str, ...]
     machine: dict[str, str]
@@ -89,7 +89,7 @@ class Known:
         self.memory = {name: lane.peak() for name, lane in lanes.items()}
         self.work = {name: lane.work(images) for name, lane in (lanes | products).items()}
 
-    def row(self, name: str, told: Told, clock: Clock) -> Row:
+    def row(self, name: str, told: Told, clock: Clock) -> RuntimeResult:
         """What is known of an engine after some rounds."""
         lane, work = self.lanes[name], self.work[name]
         seconds = times(told, name, clock)
@@ -97,7 +97,7 @@ class Known:
         rates = self.rates(name, told, clock)
         peaks = self.rates(product_name(lane.precision), told, clock)
         shares = [rate / peak for rate, peak in zip(rates, peaks, strict=False)]
-        return Row(
+        return RuntimeResult(
             engine=name,
             precision=lane.precision,
             seconds=Spread.of(seconds),

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.data.formats import open_data
 from fullconv.errors import ConfigError, EngineError
 from fullconv.export.benchmark.timing import Engine, Images, Started
@@ -16,19 +16,19 @@ from fullconv.export.benchmark.worker import do_apart
 from fullconv.export.exported import is_exported, open_exported
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import as_batch, cut
-from fullconv.export.portable import prepared
+from fullconv.export.portable import make_portable
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.io.images import read_image
 from fullconv.model import load, model_file, read_card
 from fullconv.networks.fcn.summary import anatomy, on_meta
-from fullconv.networks.layers import Upscore
+from fullconv.networks.layers import TransposedUpsample
 
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's; our command line asks for them, others do not
-PLAIN = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+PLAIN = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
 RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
 
-def rivals(
+def runtimes_for(
     model: Path,
     files: Sequence[Path],
     folder: Path | None,
@@ -90,7 +90,7 @@ def own_ways(model: Path, architecture: Architecture, compiled: bool = False) ->
 def run_model(path: Path, way: str) -> Started:
     """A model in PyTorch, in one of `own_ways`."""
     network = load(path).network
-    network.short_cut = way in ("eager", "optimised")
+    network.sparse_padding = way in ("eager", "optimised")
     if way == "optimised":
         optimize(network)
     if way == "compiled":
@@ -151,10 +151,10 @@ def exported_work(
         network = on_meta(architecture, PLAIN).to_empty(device="cpu")
         network.normalisation = PLAIN
         for layer in network.modules():  # bilinear ones are exported as interpolations
-            if isinstance(layer, Upscore) and not architecture.learn_upsampling:
-                fresh = Upscore(layer.in_channels, layer.factor, layer.kernel_size[0])
+            if isinstance(layer, TransposedUpsample) and not architecture.learn_upsampling:
+                fresh = TransposedUpsample(layer.in_channels, layer.factor, layer.kernel_size[0])
                 layer.load_state_dict(fresh.state_dict())
-        return performed(prepared(network, size), images)
+        return performed(make_portable(network, size), images)
 
     return work
 

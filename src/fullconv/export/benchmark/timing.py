@@ -52,7 +52,7 @@ class Engine:
 
 
 @dataclass(frozen=True)
-class Turn:
+class Timing:
     """What one call took, in seconds: by the clock, and of all processors' time."""
 
     wall: float
@@ -60,7 +60,7 @@ class Turn:
 
 
 @runtime_checkable
-class Lane(Protocol):
+class EngineRunner(Protocol):
     """Where an engine runs."""
 
     precision: str
@@ -68,7 +68,7 @@ class Lane(Protocol):
     def answer(self, images: Images) -> np.ndarray:
         """The scores of some images."""
 
-    def turn(self, images: Images, calls: int) -> Turn:
+    def turn(self, images: Images, calls: int) -> Timing:
         """The mean time of some calls in a row."""
 
     def work(self, images: Images) -> int | None:
@@ -78,12 +78,12 @@ class Lane(Protocol):
         """Bytes of memory that the process has held at the most."""
 
 
-def in_turns(
-    lanes: Mapping[str, Lane],
+def interleaved_rounds(
+    lanes: Mapping[str, EngineRunner],
     images: Images,
     rounds: int,
     pause: Callable[[], None] = lambda: time.sleep(PAUSE),
-) -> Iterator[dict[str, Turn]]:
+) -> Iterator[dict[str, Timing]]:
     """Give, round by round, the time that each engine takes for one call.
 
     Before the first round each is called twice: to warm up, and to see how many calls a turn needs.

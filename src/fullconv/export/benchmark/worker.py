@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import EngineError
-from fullconv.export.benchmark.timing import Engine, Images, Started, Turn
+from fullconv.export.benchmark.timing import Engine, Images, Started, Timing
 
 
-class Apart:
+class WorkerProcess:
     """An engine in a process of its own, which ends with `close`, or with this process.
 
     Raises:
@@ -44,9 +44,9 @@ class Apart:
         scores: np.ndarray = self._ask("answer", images)
         return scores
 
-    def turn(self, images: Images, calls: int) -> Turn:
+    def turn(self, images: Images, calls: int) -> Timing:
         """The mean time of some calls in a row."""
-        turn: Turn = self._ask("turn", images, calls)
+        turn: Timing = self._ask("turn", images, calls)
         return turn
 
     def work(self, images: Images) -> int | None:
@@ -95,10 +95,10 @@ def do_apart(name: str, start: Callable[..., Started], *arguments: Any, threads:
     Raises:
         EngineError: it failed; the message begins with `name`.
     """
-    Apart(Engine(name, start, arguments), threads).close()
+    WorkerProcess(Engine(name, start, arguments), threads).close()
 
 
-class Here:
+class InProcess:
     """An engine in this process."""
 
     def __init__(
@@ -114,12 +114,12 @@ class Here:
         """The scores of some images."""
         return self._started.run(images)
 
-    def turn(self, images: Images, calls: int) -> Turn:
+    def turn(self, images: Images, calls: int) -> Timing:
         """The mean time of some calls in a row."""
         wall, cpu = self._wall(), self._cpu()
         for _ in range(calls):
             self._started.run(images)
-        return Turn((self._wall() - wall) / calls, (self._cpu() - cpu) / calls)
+        return Timing((self._wall() - wall) / calls, (self._cpu() - cpu) / calls)
 
     def work(self, images: Images) -> int | None:
         """Multiply-adds of one run, where they can be counted."""
@@ -145,7 +145,7 @@ def _serve(pipe: Connection, engine: Engine) -> None:
     """What the engine's process does: answer requests until the other end is closed."""
     os.dup2(2, 1)  # libraries print; standard output is the result's
     try:
-        lane = Here(engine.start(*engine.arguments))
+        lane = InProcess(engine.start(*engine.arguments))
         pipe.send((True, lane.precision))
         while True:
             what, details = pipe.recv()

@@ -9,7 +9,7 @@ from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbols
 
 from fullconv.errors import ExportError
-from fullconv.export.portable import prepared
+from fullconv.export.portable import make_portable
 from fullconv.inference.runtimes import first_line, quiet
 
 EXAMPLE = (2, 3, 97, 130)  # the sides are no multiples of any stride
@@ -29,7 +29,7 @@ def traced(network: nn.Module, size: tuple[int, int] | None = None) -> ExportedP
     # A named Dim is refused for ceil-mode pooling.
     free = {} if size else {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}
     image = torch.full((1, 3, *size) if size else EXAMPLE, 127.0)
-    chosen = prepared(network, size)
+    chosen = make_portable(network, size)
     try:
         with torch.no_grad(), any_size(), quiet():
             return _bare(torch.export.export(chosen, (image,), dynamic_shapes=(free,)))

@@ -18,9 +18,9 @@ from torch import Tensor, nn
 from fullconv.hardware import usable_cores
 from fullconv.inference.cpu.fuse_bn import folded
 from fullconv.inference.cpu.packed_conv import packed
-from fullconv.networks.backbones import Foreign
+from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding import sparse as frame
 from fullconv.networks.padding.regions import known, watched
 
@@ -43,7 +43,7 @@ class Quick:
     """
 
     backbone: nn.Module
-    layers: Chain | Foreign
+    layers: NamedSequential | TracedBackbone
     names: frozenset[str]
     state: tuple[tuple[int, int], ...]
     rims: frame.Rims = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Quick:
         if len(self.rims) > LAYOUTS:
             self.rims.clear()
         x = x.contiguous(memory_format=torch.channels_last)
-        if isinstance(self.layers, Chain):
+        if isinstance(self.layers, NamedSequential):
             return frame.features(self.layers, x, names, self.rims)
         return self.layers.features(x, names)
 
@@ -86,18 +86,22 @@ def optimize(network: nn.Module) -> bool:
         Whether there was anything to do: not on a GPU, nor where weights are of another precision.
     """
     set_threads()
-    if not isinstance(network, FCN) or not isinstance(network.backbone, Chain | Foreign):
+    if not isinstance(network, FCN) or not isinstance(
+        network.backbone, NamedSequential | TracedBackbone
+    ):
         return False
     backbone = network.backbone
     if not torch.backends.mkldnn.is_available() or not _plain(backbone):  # type: ignore[no-untyped-call]
         return False
     state = _state(backbone.modules())
-    if isinstance(network.quick, Quick) and network.quick.state == state:
+    if isinstance(network.optimized_backbone, Quick) and network.optimized_backbone.state == state:
         return True
     network.eval()
     with torch.no_grad():
-        network.quick = _of_chain(backbone) if isinstance(backbone, Chain) else _of_foreign(network)
-    return network.quick is not None
+        network.optimized_backbone = (
+            _of_chain(backbone) if isinstance(backbone, NamedSequential) else _of_foreign(network)
+        )
+    return network.optimized_backbone is not None
 
 
 def set_threads() -> int:
@@ -111,9 +115,9 @@ def set_threads() -> int:
     return torch.get_num_threads()
 
 
-def _plain(backbone: Chain | Foreign) -> bool:
+def _plain(backbone: NamedSequential | TracedBackbone) -> bool:
     """Whether all that its answers depend on is single precision weights on the CPU."""
-    for layer in backbone.children() if isinstance(backbone, Chain) else ():
+    for layer in backbone.children() if isinstance(backbone, NamedSequential) else ():
         if isinstance(layer, nn.Conv2d) and not known(layer):
             return False
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
@@ -122,15 +126,15 @@ def _plain(backbone: Chain | Foreign) -> bool:
     return weights == {(torch.float32, "cpu")}
 
 
-def _of_chain(chain: Chain) -> Quick:
-    layers = Chain(packed(chain)).eval()
+def _of_chain(chain: NamedSequential) -> Quick:
+    layers = NamedSequential(packed(chain)).eval()
     return Quick(chain, layers, frozenset(layers._modules), _state(chain.modules()))
 
 
 def _of_foreign(network: FCN) -> Quick | None:
     """Of a backbone whose layers are not known; None where its scores would be others."""
     backbone = network.backbone
-    assert isinstance(backbone, Foreign)
+    assert isinstance(backbone, TracedBackbone)
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalise(image), frozenset({network.top, *network.skips})
     quick = Quick(backbone, folded(backbone, x), names, _state(backbone.modules()))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fullconv.inference.cpu.fuse_bn import fused
 from fullconv.inference.cpu.winograd import TAPS, Winograd
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding.regions import Prepared, Window
 
 # Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
@@ -23,7 +23,7 @@ MANY = 128 * 256
 LARGE = 5  # rows of a kernel from which its windows are better laid side by side
 
 
-def packed(chain: Chain) -> Iterator[tuple[str, nn.Module]]:
+def packed(chain: NamedSequential) -> Iterator[tuple[str, nn.Module]]:
     """The chain's layers; what follows a convolution is put into it, under the name of its last."""
     layers = list(chain.named_children())
     while layers:

@@ -19,8 +19,8 @@ from fullconv.inference.planner.memory_cost import (
     tiles_need,
 )
 from fullconv.inference.planner.plan import Plan, Scaled
-from fullconv.inference.planner.self_check import disagreement
-from fullconv.inference.streaming.ops import Steps, record
+from fullconv.inference.planner.self_check import streaming_error
+from fullconv.inference.streaming.ops import OpGraph, record_ops
 
 PLENTY = 8192  # bytes a pixel; VGG-16, which takes most, takes a fifth of that
 
@@ -56,7 +56,7 @@ def plan(
     start = replace(start, peak=_about(start, facts))
     if start.peak <= budget:
         return start
-    refusal = facts.refusal or disagreement(network, bands)
+    refusal = facts.refusal or streaming_error(network, bands)
     if refusal:
         facts = facts._replace(refusal=refusal)
         return in_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
@@ -66,7 +66,7 @@ def plan(
 def in_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Plan:
     """A plan with several parts, however small the image: for comparing them with the whole."""
     height, width = size
-    refusal = facts_of(network, bands).refusal or disagreement(network, bands)
+    refusal = facts_of(network, bands).refusal or streaming_error(network, bands)
     if not refusal:
         return Plan("strips", True, size, ceil(height / 4), ceil(width / 2), bands=bands)
     rows, columns = (max(2 * ALIGN, side * 5 // 8 // ALIGN * ALIGN) for side in size)
@@ -91,7 +91,7 @@ def _about(start: Plan, facts: Facts) -> int:
 def _step_by_step(network: nn.Module, start: Plan, budget: int, lenient: bool) -> Plan:
     """Whole, if what each step holds at this size fits after all; else in strips."""
     subject = Scaled(network, start.answer) if start.answer else network
-    steps = record(subject, start.size, start.bands, numbers=False)
+    steps = record_ops(subject, start.size, start.bands, numbers=False)
     taken = peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)
@@ -105,7 +105,7 @@ TILE = 256  # pixels; a smaller tile sees too little around it
 ALIGN = 32  # pixels; tiles begin on multiples, where the networks' coarsest pixels do
 
 
-def in_strips(steps: Steps, start: Plan, budget: int, lenient: bool) -> Plan:
+def in_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan:
     """The plan with the fewest bands that allow strips of a decent height, and the highest ones.
 
     Raises:
@@ -163,7 +163,7 @@ def _suitability(budget: int, planned: Plan) -> tuple[int, int]:
     return min(0, budget - planned.peak), planned.rows
 
 
-def _highest(steps: Steps, start: Plan, budget: int) -> Plan:
+def _highest(steps: OpGraph, start: Plan, budget: int) -> Plan:
     """The plan with the highest strips that fit, or with the lowest if none do."""
 
     def tried(rows: int) -> Plan:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fullconv.errors import GeometryError
 from fullconv.hardware import free_memory
 from fullconv.inference.planner.plan import Plan, flows
-from fullconv.inference.streaming.ops import Steps, record
+from fullconv.inference.streaming.ops import OpGraph, record_ops
 
 SIDE = 512  # pixels; of the image that a network's need per pixel is taken from
 # What the sizes say is not all: the allocator holds memory back (measured: up to so much).
@@ -43,7 +43,7 @@ def facts_of(network: nn.Module, bands: int) -> Facts:
     return found[bands]
 
 
-def peak(steps: Steps, planned: Plan) -> int:
+def peak(steps: OpGraph, planned: Plan) -> int:
     """Bytes that a plan's strips take at once; `steps` are a network's without numbers."""
     every = flows(steps, planned)
     flow = every[len(every) // 2]
@@ -79,7 +79,7 @@ def free_for(network: nn.Module) -> int:
 def _look(network: nn.Module, bands: int) -> Facts:
     side = (SIDE, SIDE)
     try:
-        steps = record(network, side, bands, numbers=False)
+        steps = record_ops(network, side, bands, numbers=False)
     except GeometryError as error:
         return _measured(network, bands, f"this network {error}")
     per_pixel = peak(steps, Plan("strips", True, side, *side, bands=bands)) / SIDE**2

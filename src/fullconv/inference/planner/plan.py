@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fullconv.inference.streaming.executor import PLACES, Flow
-from fullconv.inference.streaming.ops import Region, Steps
+from fullconv.inference.streaming.executor import PLACES, StreamExecutor
+from fullconv.inference.streaming.ops import OpGraph, Region
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class Scaled(nn.Module):
         return F.interpolate(self.network(image), self.size, mode="bilinear", align_corners=False)
 
 
-def flows(steps: Steps, planned: Plan, rows: tuple[int, int] | None = None) -> list[Flow]:
+def flows(
+    steps: OpGraph, planned: Plan, rows: tuple[int, int] | None = None
+) -> list[StreamExecutor]:
     """The bands of columns, side by side, in which a plan's strips are computed.
 
     Args:
@@ -78,5 +80,6 @@ def flows(steps: Steps, planned: Plan, rows: tuple[int, int] | None = None) -> l
     edges = [width * number // count for number in range(count + 1)]
     wanted = rows or (0, planned.result[0])
     return [
-        Flow(steps, Region(wanted, band), planned.rows, PLACES * count) for band in pairwise(edges)
+        StreamExecutor(steps, Region(wanted, band), planned.rows, PLACES * count)
+        for band in pairwise(edges)
     ]

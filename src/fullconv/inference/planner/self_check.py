@@ -6,15 +6,15 @@ import torch
 from torch import Tensor, nn
 
 from fullconv.inference.planner.plan import Plan, flows
-from fullconv.inference.streaming.executor import Flow
-from fullconv.inference.streaming.ops import record
+from fullconv.inference.streaming.executor import StreamExecutor
+from fullconv.inference.streaming.ops import record_ops
 
 AGREE = 1e-4  # of the largest score: a wrong rule is off by orders more, rounding by less
 
 _checked: WeakKeyDictionary[nn.Module, dict[int, float]] = WeakKeyDictionary()
 
 
-def disagreement(network: nn.Module, bands: int) -> str:
+def streaming_error(network: nn.Module, bands: int) -> str:
     """Why a network's strips are not to be believed; "" where they add up to the whole.
 
     The steps are believed only after a look: somebody's layer may do what no rule foresees.
@@ -36,13 +36,13 @@ def _difference(network: nn.Module, bands: int) -> float:
         return 0.0
     whole = network(image)
     planned = Plan("strips", True, size, 32, 23, bands=bands)
-    every = flows(record(network, size, bands), planned)
+    every = flows(record_ops(network, size, bands), planned)
     parts = torch.cat([_answer(flow, image, planned.rows) for flow in every], 3)
     largest = whole.abs().max().clamp(min=1e-20)
     return float((parts - whole).abs().max() / largest)
 
 
-def _answer(flow: Flow, image: Tensor, rows: int) -> Tensor:
+def _answer(flow: StreamExecutor, image: Tensor, rows: int) -> Tensor:
     """The scores of one band of columns, from strips of so many rows."""
     (at, end), (left, right) = flow.image
     found = []

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fullconv.config import Architecture, Normalisation, Settings, Size
+from fullconv.config import Architecture, Normalization, Settings, Size
 
 
 class Parity(Settings):
@@ -18,10 +18,10 @@ class Parity(Settings):
 
     sizes: tuple[Size, ...]
     difference: float = Field(ge=0)
-    flips: float = Field(ge=0, le=1)
+    label_changes: float = Field(ge=0, le=1)
 
 
-class Loss(Settings):
+class QuantizationCost(Settings):
     """What int8 cost on the user's data: IU of each class, in [0, 1]; None where it is absent.
 
     Attributes:
@@ -56,8 +56,8 @@ class Description(Settings):
     input: str = "image: float32 (B, 3, H, W), RGB in [0, 255]; normalisation is inside"
     output: str = "score: float32 (B, K, H, W), before softmax"
     architecture: Architecture | None = None
-    normalisation: Normalisation
+    normalisation: Normalization
     least: Size = (1, 1)  # of an image
     fixed: Size | None = None  # of all images, one at a time; None is any size
     parity: Parity | None = None
-    loss: Loss | None = None
+    loss: QuantizationCost | None = None

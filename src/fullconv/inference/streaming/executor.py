@@ -5,7 +5,7 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from fullconv.inference.streaming.ops import Region, Step, Steps
+from fullconv.inference.streaming.ops import Op, OpGraph, Region
 from fullconv.inference.streaming.ranges import Range, inside
 
 # A convolution's weights are laid out anew at each call, for few places as for many: one with
@@ -14,7 +14,7 @@ PLACES = 4096
 HEAVY = 2**18  # bytes
 
 
-class Flow:
+class StreamExecutor:
     """A band of an image's columns on its way through the network.
 
     Args:
@@ -31,24 +31,25 @@ class Flow:
         multiply_adds: done so far.
     """
 
-    def __init__(self, steps: Steps, region: Region, rows: int, places: int = PLACES) -> None:
+    def __init__(self, steps: OpGraph, region: Region, rows: int, places: int = PLACES) -> None:
         needed = steps.needed(region)
         self.image = needed.get(0, Region((0, 0), (0, 0)))
         self.held = self.most_held = self.peak = self.multiply_adds = 0
         self._answer, self._values = steps.answer, steps.values
         self._like = torch.empty(0)
         self._kept = {
-            number: Rows(part.rows[0], steps.values[number].rows) for number, part in needed.items()
+            number: RowBuffer(part.rows[0], steps.values[number].rows)
+            for number, part in needed.items()
         }
         self._columns = {number: part.columns for number, part in needed.items()}
-        self._turns: list[Turn] = []
-        self._readers: dict[int, list[tuple[Turn, int]]] = {number: [] for number in needed}
+        self._turns: list[OpProgress] = []
+        self._readers: dict[int, list[tuple[OpProgress, int]]] = {number: [] for number in needed}
         for step in steps.steps:
             outputs = [number for number in step.outputs if number in needed]
             if outputs:
-                self._add(Turn(step, steps, needed, outputs[0], rows, places), step)
+                self._add(OpProgress(step, steps, needed, outputs[0], rows, places), step)
 
-    def _add(self, turn: "Turn", step: Step) -> None:
+    def _add(self, turn: "OpProgress", step: Op) -> None:
         self._turns.append(turn)
         for position, number in enumerate(step.inputs):
             self._readers[number].append((turn, position))
@@ -82,7 +83,7 @@ class Flow:
         self._drop(self._answer, answer.end)
         return rows
 
-    def _take_turn(self, turn: "Turn", wanted: Range) -> None:
+    def _take_turn(self, turn: "OpProgress", wanted: Range) -> None:
         step = turn.step
         region = Region(wanted, turn.columns)
         given = [self._part(number, turn, at, region) for at, number in enumerate(step.inputs)]
@@ -99,7 +100,7 @@ class Flow:
             if number in self._kept:
                 self._keep(number, result)
 
-    def _part(self, number: int, turn: "Turn", position: int, region: Region) -> Tensor:
+    def _part(self, number: int, turn: "OpProgress", position: int, region: Region) -> Tensor:
         rows, columns = turn.reads(position, region)
         whole = self._columns[number]
         if rows[0] == rows[1]:  # it sees only what lies beyond the input's ends
@@ -128,7 +129,7 @@ class Flow:
         self.held -= self._kept[number].drop(before)
 
 
-class Turn:
+class OpProgress:
     """One step's progress down the image.
 
     Attributes:
@@ -141,8 +142,8 @@ class Turn:
 
     def __init__(
         self,
-        step: Step,
-        steps: Steps,
+        step: Op,
+        steps: OpGraph,
         needed: dict[int, Region],
         output: int,
         rows: int,
@@ -190,7 +191,7 @@ class Turn:
         return inside(reach.reads((self.done, end)), self.sides[position][0])[1]
 
 
-class Rows:
+class RowBuffer:
     """Consecutive rows of a value, as they were made, until nobody needs them.
 
     Attributes:

@@ -12,7 +12,7 @@ Range = tuple[int, int]
 
 
 @runtime_checkable
-class Reach(Protocol):
+class ReadRule(Protocol):
     """Along one side, what each of a layer's outputs reads."""
 
     @property
@@ -24,7 +24,7 @@ class Reach(Protocol):
 
 
 @dataclass(frozen=True)
-class Sliding:
+class SlidingWindow:
     """A window that slides over its input: convolutions and poolings.
 
     Attributes:
@@ -52,7 +52,7 @@ class Sliding:
 
 
 @dataclass(frozen=True)
-class Spreading:
+class TransposedWindow:
     """A sliding window backwards: each input pixel is spread over `kernel` outputs.
 
     Attributes:
@@ -82,7 +82,7 @@ class Spreading:
 
 
 @dataclass(frozen=True)
-class Moved:
+class Shift:
     """Output pixel `i` is input pixel `i + shift`: a crop, or (negative) zeros before the input."""
 
     shift: int = 0
@@ -98,8 +98,8 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Repeated:
-    """Like `Moved`, but beyond its ends the input's first and last pixels are repeated.
+class EdgePad:
+    """Like `Shift`, but beyond its ends the input's first and last pixels are repeated.
 
     Attributes:
         shift: input pixel of output pixel 0.
@@ -124,7 +124,7 @@ class Repeated:
 
 
 @dataclass(frozen=True)
-class Cells:
+class UnpoolWindow:
     """Windows side by side, each of them written by one input pixel.
 
     Attributes:

@@ -13,7 +13,7 @@ from torch import nn
 
 from fullconv._registry import Registry
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.networks.backbones._traced import Foreign
+from fullconv.networks.backbones._traced import TracedBackbone
 
 Builder = Callable[..., nn.Module]
 
@@ -34,8 +34,8 @@ ORDER = ("torchvision", "timm")  # who is asked first
 
 __all__ = [
     "Builder",
-    "Foreign",
     "Library",
+    "TracedBackbone",
     "backbones",
     "create_classifier",
     "foreign_backbone",
@@ -76,7 +76,7 @@ def foreign_backbone(
     padding: Literal["same"] | int = "same",
     width: float = 1.0,
     hidden: int | None = None,
-) -> Foreign:
+) -> TracedBackbone:
     """The features of another library's classifier, as the network uses them.
 
     Args:
@@ -94,7 +94,7 @@ def foreign_backbone(
     options = {"width": width} if width != 1 else {}
     options |= {"hidden": hidden} if hidden is not None else {}
     classifier = create_classifier(name, 1, **options)
-    return Foreign(classifier, name, 0 if padding == "same" else padding)
+    return TracedBackbone(classifier, name, 0 if padding == "same" else padding)
 
 
 def _whose(name: str) -> tuple[str, str]:

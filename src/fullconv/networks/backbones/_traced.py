@@ -15,14 +15,14 @@ from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field
-from fullconv.networks.layers import Tap
-from fullconv.networks.tracing.trace import Trace, Visit, trace
+from fullconv.networks.layers import FeatureInfo
+from fullconv.networks.tracing.trace import ModuleCall, Trace, trace
 
 SIDE = 256  # pixels; the image that is followed, a multiple of every network's stride
 MOST = 1024  # pixels; no classifier needs more to run at all
 
 
-class Foreign(nn.Module):
+class TracedBackbone(nn.Module):
     """The layers of a classifier that have a place for each of their values.
 
     The image is enlarged by zeros to the right and below, to a multiple of the coarsest stride: at
@@ -50,13 +50,13 @@ class Foreign(nn.Module):
                 "(attention), so its features have no receptive field; take a convolutional network"
             )
         self.steps: dict[str, str] = {}  # feature -> path of the layer
-        self._taps: dict[str, Tap] = {}
+        self._taps: dict[str, FeatureInfo] = {}
         ends: dict[str, int] = {}
         for visit in spine(followed, name):
             found = _checked(followed, visit, name)
             feature = visit.name.replace(".", "_")
             self.steps[feature] = visit.name
-            self._taps[feature] = Tap(visit.result.shape[1], found)
+            self._taps[feature] = FeatureInfo(visit.result.shape[1], found)
             ends[feature] = visit.result.shape[-1]
             _place(self, _own_path(visit.name), classifier.get_submodule(visit.name))
         self.folders = {path.partition(".")[0] for path in self.steps.values()}
@@ -89,7 +89,7 @@ class Foreign(nn.Module):
         moved = CoordMap(shift=Fraction(-self.before))
         for feature, tap in self._taps.items():
             field = Field(tap.field.size, moved @ tap.field.map, tap.field.bounded)
-            self._taps[feature] = Tap(tap.width, field)
+            self._taps[feature] = FeatureInfo(tap.width, field)
 
     def _enlarge_least(self) -> None:
         """Find the side of the smallest image, a multiple of the stride, that the layers run on."""
@@ -106,7 +106,7 @@ class Foreign(nn.Module):
         """The last feature."""
         return next(reversed(self.steps))
 
-    def taps(self) -> dict[str, Tap]:
+    def taps(self) -> dict[str, FeatureInfo]:
         """Width and receptive field of every layer's output, in their order."""
         return dict(self._taps)
 
@@ -148,14 +148,14 @@ class Foreign(nn.Module):
         return whole + -whole % self.stride - self.before - side
 
 
-def spine(followed: Trace, name: str) -> Iterator[Visit]:
+def spine(followed: Trace, name: str) -> Iterator[ModuleCall]:
     """The calls that an image goes through one after the other, up to the classifier's head.
 
     Raises:
         GeometryError: something happens to the features between two of them.
     """
     rest = iter(followed.top.inside)
-    last: Visit | None = None
+    last: ModuleCall | None = None
     for visit in rest:
         if not _placed(followed, visit):
             break
@@ -173,7 +173,7 @@ def spine(followed: Trace, name: str) -> Iterator[Visit]:
         )
 
 
-def _parts(followed: Trace, visit: Visit) -> Iterator[Visit]:
+def _parts(followed: Trace, visit: ModuleCall) -> Iterator[ModuleCall]:
     """A layer that shrinks the map by more than a half, as the layers it consists of."""
     before, after = visit.given.shape[-1], visit.result.shape[-1]
     chained = [visit.given, *(one.result for one in visit.inside)]
@@ -188,12 +188,12 @@ def _parts(followed: Trace, visit: Visit) -> Iterator[Visit]:
         yield from _parts(followed, one)
 
 
-def _placed(followed: Trace, visit: Visit) -> bool:
+def _placed(followed: Trace, visit: ModuleCall) -> bool:
     sight = followed.sight(visit.result)
     return sight is not None and sight.rows is not None and visit.result.dim() == 4
 
 
-def _checked(followed: Trace, visit: Visit, name: str) -> Field:
+def _checked(followed: Trace, visit: ModuleCall, name: str) -> Field:
     """The field of a layer's output, and a look whether its size can be that of such a map.
 
     Raises:
@@ -238,7 +238,7 @@ def _place(root: nn.Module, path: str, layer: nn.Module) -> None:
 def _own_path(path: str) -> str:
     """Where a layer hangs: a folder called like one of our methods ("features") gets a stroke."""
     folder, dot, rest = path.partition(".")
-    return f"{folder}_{dot}{rest}" if hasattr(Foreign, folder) else path
+    return f"{folder}_{dot}{rest}" if hasattr(TracedBackbone, folder) else path
 
 
 def _their_keys(module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any) -> None:

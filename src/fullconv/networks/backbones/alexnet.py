@@ -11,7 +11,7 @@ from torch import nn
 
 from fullconv.networks.backbones import backbones
 from fullconv.networks.backbones.vgg import HIDDEN, scaled, with_head
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 
 WIDTHS = (96, 256, 384, 384, 256)
 GRID = 6  # pool5's rows and columns on an image of 227 x 227: what fc6 sees
@@ -27,7 +27,7 @@ def alexnet(
     width: float = 1.0,
     hidden: int | None = None,
     padding: int | Literal["same"] = 0,
-) -> Chain:
+) -> NamedSequential:
     """An AlexNet classifier: (B, 3, 227, 227) -> (B, classes).
 
     Args:

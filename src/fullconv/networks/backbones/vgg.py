@@ -8,7 +8,7 @@ from torch import nn
 
 from fullconv.networks import vgg_names as vggnames
 from fullconv.networks.backbones import backbones
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 
 # Layers with weights (fc6, fc7 and fc8 among them) -> convolutions of each block; every block ends
 # in a pooling that halves the map.
@@ -27,7 +27,7 @@ def vgg(
     hidden: int | None = None,
     padding: int | Literal["same"] = "same",
     ceil_mode: bool = True,
-) -> Chain:
+) -> NamedSequential:
     """A VGG classifier: (B, 3, 224, 224) -> (B, classes).
 
     Args:
@@ -48,7 +48,7 @@ def vgg(
 
 def with_head(
     features: Iterable[tuple[str, nn.Module]], inner: int, hidden: int, classes: int
-) -> Chain:
+) -> NamedSequential:
     """The features and behind them fc6, fc7 and fc8, with fresh weights: AlexNet's head and VGG's.
 
     Args:
@@ -61,7 +61,7 @@ def with_head(
     layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
     layers += [("fc7", nn.Linear(hidden, hidden)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout())]
     layers += [("fc8", nn.Linear(hidden, classes))]
-    chain = Chain(layers)
+    chain = NamedSequential(layers)
     initialise(chain)
     return chain
 

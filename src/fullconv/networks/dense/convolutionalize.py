@@ -7,12 +7,14 @@ from torch import nn
 
 from fullconv.errors import GeometryError
 from fullconv.networks.dense.classifier import called, dense_classifier, own_size, settle
-from fullconv.networks.dense.head import over_window
-from fullconv.networks.layers import Chain
+from fullconv.networks.dense.head import linear_as_conv
+from fullconv.networks.layers import NamedSequential
 
 
 @overload
-def convolutionalize(classifier: Chain, same: bool = False, size: int | None = None) -> Chain: ...
+def convolutionalize(
+    classifier: NamedSequential, same: bool = False, size: int | None = None
+) -> NamedSequential: ...
 
 
 @overload
@@ -47,15 +49,15 @@ def convolutionalize(
     Raises:
         GeometryError: it cannot be done exactly; the message says why.
     """
-    if isinstance(classifier, Chain):
+    if isinstance(classifier, NamedSequential):
         return _dense_chain(classifier, same)
     if same:
         raise GeometryError(f"same=True is for our own classifiers, not {called(classifier)}")
     return dense_classifier(classifier, size or own_size(classifier))
 
 
-def _dense_chain(classifier: Chain, same: bool) -> Chain:
-    dense = Chain()
+def _dense_chain(classifier: NamedSequential, same: bool) -> NamedSequential:
+    dense = NamedSequential()
     channels = 3
     for name, layer in classifier.named_children():
         if isinstance(layer, nn.Flatten):
@@ -77,9 +79,9 @@ def as_convolution(layer: nn.Linear, channels: int, same: bool, name: str) -> nn
             "expected a flattened (channels, n, n) feature"
         )
     # For an even window there is no middle: one more row comes out, none gets lost.
-    return over_window(layer, channels, (size, size), padding=size // 2 if same else 0)
+    return linear_as_conv(layer, channels, (size, size), padding=size // 2 if same else 0)
 
 
-def headless(dense: Chain) -> Chain:
+def headless(dense: NamedSequential) -> NamedSequential:
     """`dense` without its last layer, the classifier's scores: what a segmenter builds on."""
-    return Chain(list(dense.named_children())[:-1])
+    return NamedSequential(list(dense.named_children())[:-1])

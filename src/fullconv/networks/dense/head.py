@@ -10,7 +10,7 @@ from torch import Tensor, fx, nn
 
 from fullconv.errors import GeometryError
 from fullconv.networks.tracing.ops import PLAIN
-from fullconv.networks.tracing.trace import Trace, Visit
+from fullconv.networks.tracing.trace import ModuleCall, Trace
 
 _FLATTEN = {"Flatten", "flatten", "view", "reshape", "squeeze", "getitem", "contiguous", "Identity"}
 _REDUCE = {"mean", "amax"}
@@ -21,7 +21,7 @@ _POOLS = {
 
 
 @dataclass(frozen=True)
-class Spot:
+class HeadShape:
     """What a head's value is about at one place: `maps` x `rows` x `columns` features.
 
     Attributes:
@@ -44,7 +44,7 @@ class Head:
 
     def __init__(self, dense: fx.GraphModule) -> None:
         self.dense = dense
-        self.spots: dict[fx.Node, Spot] = {}
+        self.spots: dict[fx.Node, HeadShape] = {}
 
     def rewrite(self) -> None:
         """Replace every step of the head.
@@ -94,7 +94,7 @@ class Head:
             return
         maps, rows, columns = given[1:]
         if name in _FLATTEN and result == (given[0], maps * rows * columns):
-            self._drop(node, before, Spot(maps, rows, columns))
+            self._drop(node, before, HeadShape(maps, rows, columns))
             return
         if name not in _POOLS or self._channels_last(node, layer):
             return
@@ -110,7 +110,7 @@ class Head:
         pool = nn.MaxPool2d(step, 1) if "max" in name.lower() else nn.AvgPool2d(step, 1)
         self._put(node, pool, before)
         high, wide = across
-        self.spots[node] = Spot(maps, high, wide, step if high > 1 else 1)
+        self.spots[node] = HeadShape(maps, high, wide, step if high > 1 else 1)
 
     @staticmethod
     def _channels_last(node: fx.Node, layer: nn.Module | None) -> bool:
@@ -120,7 +120,7 @@ class Head:
         return tuple(dim % 4 for dim in dims) != (2, 3) if isinstance(dims, tuple | list) else True
 
     def _in_head(
-        self, node: fx.Node, name: str, layer: nn.Module | None, spots: list[Spot]
+        self, node: fx.Node, name: str, layer: nn.Module | None, spots: list[HeadShape]
     ) -> None:
         """Replace one step between the pooling and the scores."""
         before, spot = node.all_input_nodes[0], spots[0]
@@ -131,25 +131,25 @@ class Head:
             self._drop(node, before, spot)  # a pooling of one place
         elif isinstance(layer, nn.Linear) and layer.in_features == spot.size:
             window = (spot.rows, spot.columns)
-            self._put(node, over_window(layer, spot.maps, window, spot.step))
-            self.spots[node] = Spot(layer.out_features)
+            self._put(node, linear_as_conv(layer, spot.maps, window, spot.step))
+            self.spots[node] = HeadShape(layer.out_features)
         elif (
             isinstance(layer, nn.Conv2d) and spot.size == spot.maps and layer.kernel_size == (1, 1)
         ):
-            self.spots[node] = Spot(layer.out_channels)
+            self.spots[node] = HeadShape(layer.out_channels)
         elif (
             layer is not None
             and type(layer) in (nn.LayerNorm, nn.BatchNorm1d)
             and spot.size == spot.maps
         ):
-            self._put(node, shared_norm(layer))
+            self._put(node, norm_for_maps(layer))
             self.spots[node] = spot
         elif name == "dropout":  # a function would stay as it was when its mode was read
             chance = node.args[1] if len(node.args) > 1 else node.kwargs.get("p", 0.5)
             self._put(node, nn.Dropout(float(str(chance))), before)
             self.spots[node] = spot
         elif name == "cat" and all(one.size == one.maps for one in spots):
-            self.spots[node] = Spot(sum(one.maps for one in spots))
+            self.spots[node] = HeadShape(sum(one.maps for one in spots))
         elif self._is_pointwise(name, layer) and size == spot.size:
             self.spots[node] = spot
         else:
@@ -166,7 +166,7 @@ class Head:
         own = any(f".{part}" in type(layer).__module__ for part in inside)
         return own or isinstance(layer, nn.Identity | nn.BatchNorm2d) or name == "LayerNorm2d"
 
-    def _drop(self, node: fx.Node, before: fx.Node, spot: Spot) -> None:
+    def _drop(self, node: fx.Node, before: fx.Node, spot: HeadShape) -> None:
         """The step does nothing to maps."""
         node.replace_all_uses_with(before, propagate_meta=False)
         # What follows reads `before` from now on, which is part of the head by that.
@@ -189,7 +189,7 @@ def _spreads(node: fx.Node, places: int) -> bool:
     return here or any(_spreads(user, places) for user in node.users)
 
 
-def over_window(
+def linear_as_conv(
     layer: nn.Linear, maps: int, window: tuple[int, int], step: int = 1, padding: int = 0
 ) -> nn.Conv2d:
     """A linear layer over flattened maps as the convolution that it is, of the same numbers.
@@ -213,7 +213,7 @@ def over_window(
     return convolution
 
 
-def shared_norm(layer: nn.Module) -> nn.Module:
+def norm_for_maps(layer: nn.Module) -> nn.Module:
     """The same norm with the same tensors, for maps."""
     other: nn.Module
     if isinstance(layer, nn.LayerNorm):
@@ -299,13 +299,13 @@ class _Recorder(fx.Interpreter):
         return result
 
 
-def _visits(visit: Visit) -> Iterator[Visit]:
+def _visits(visit: ModuleCall) -> Iterator[ModuleCall]:
     for inner in visit.inside:
         yield inner
         yield from _visits(inner)
 
 
-def _keeps_places(followed: Trace, visit: Visit) -> bool:
+def _keeps_places(followed: Trace, visit: ModuleCall) -> bool:
     def placed(value: Any) -> bool:
         sight = followed.sight(value)
         return sight is not None and sight.rows is not None and value.dim() == 4

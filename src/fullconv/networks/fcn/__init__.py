@@ -7,13 +7,13 @@ from fullconv.networks.fcn.create import (
     create_model,
     parse_name,
 )
-from fullconv.networks.fcn.network import FCN, Quick
+from fullconv.networks.fcn.network import FCN, OptimizedBackbone
 
 __all__ = [
     "FCN",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
-    "Quick",
+    "OptimizedBackbone",
     "build",
     "create_model",
     "parse_name",

@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import nn
 
-from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
+from fullconv.config import Architecture, Fusing, Normalization, Upsampling
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.backbones import backbones, create_classifier, foreign_backbone
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
@@ -48,8 +48,8 @@ def create_model(
         upsampling: "transposed" convolution, which starts as bilinear interpolation and fades to
             zero at the edge; "bilinear" interpolation at the same places, which repeats the edge;
             "bilinear-corners", the course's align_corners=True, which stretches each score to the
-            corners of what it is added to (see `Stretch`); "unpooling" with the poolings' indices
-            and mirrored convolutions, with each skip's features added on the way (see `Mirror`).
+            corners of its target (see `CornerResize`); "unpooling" with the poolings' indices
+            and mirrored convolutions, each skip's features added (see `UnpoolingDecoder`).
         learn_upsampling: train the transposed convolutions too, as the course does; the authors
             keep them fixed.
         fusing: "cascade" enlarges a score only as far as the next skip and adds there (paper,
@@ -81,11 +81,11 @@ def create_model(
             context=context,
             skip_context=skip_context,
         ),
-        Normalisation.checked(mean=tuple(mean), std=tuple(std), order=order),
+        Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
     )
 
 
-def build(architecture: Architecture, normalisation: Normalisation) -> FCN:
+def build(architecture: Architecture, normalisation: Normalization) -> FCN:
     """The network that `architecture` describes, with fresh weights."""
     stride, backbone_name = parse_name(architecture.name)
     same = architecture.padding == "same"

@@ -10,15 +10,24 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fullconv.config import Architecture, Fusing, Normalisation, Upsampling
+from fullconv.config import Architecture, Fusing, Normalization, Upsampling
 from fullconv.errors import ConfigError
-from fullconv.networks.fcn.unpooling import Mirror
+from fullconv.networks.fcn.unpooling import UnpoolingDecoder
 from fullconv.networks.fcn.upsampling import Fusion, planned
-from fullconv.networks.layers import Backbone, Chain, Context, Normalise, Sides, Stretch, Tap, crop
+from fullconv.networks.layers import (
+    Backbone,
+    Context,
+    CornerResize,
+    FeatureInfo,
+    NamedSequential,
+    Normalize,
+    Sides,
+    crop,
+)
 from fullconv.networks.padding import sparse as frame
 
 
-class Quick(Protocol):
+class OptimizedBackbone(Protocol):
     """What `optimizing` puts in the place of a backbone for answers."""
 
     def fits(self, x: Tensor, names: Iterable[str]) -> bool:
@@ -68,16 +77,18 @@ class FCN(nn.Module):
         self.upsampling, self.fusing = upsampling, fusing
         self.architecture: Architecture | None = None  # set where it was built by name
         self.fusions: tuple[Fusion, ...] = ()
-        self.mirror: Mirror | None = None
+        self.mirror: UnpoolingDecoder | None = None
         self.final, self.offset = "", 0
-        self.quick: Quick | None = None  # see `optimizing`
-        self.short_cut = True  # see `frame`; False computes all of the padding, to the same result
+        self.optimized_backbone: OptimizedBackbone | None = None  # see `optimizing`
+        self.sparse_padding = (
+            True  # see `frame`; False computes all of the padding, to the same result
+        )
         _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
         self.top: str = self._backbone.top
         self._add_contexts(context, skip_context)
         taps = self.taps()
         if upsampling == "unpooling":
-            self.mirror = Mirror(backbone, taps[self.top].width, self.skips)
+            self.mirror = UnpoolingDecoder(backbone, taps[self.top].width, self.skips)
         self._add_scores(taps)
         if upsampling != "unpooling":
             settings = (upsampling, fusing, classes, learn_upsampling)
@@ -85,7 +96,7 @@ class FCN(nn.Module):
             self.fusions, self.final, self.offset = plan.fusions, plan.final, plan.offset
             for name, layer in plan.layers.items():
                 self.add_module(name, layer)
-        self.normalisation = Normalisation(mean=(0, 0, 0), std=(1, 1, 1))
+        self.normalisation = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
         for score in self.score_layers():
             nn.init.zeros_(score.weight)
             nn.init.zeros_(score.bias)  # type: ignore[arg-type]
@@ -102,7 +113,7 @@ class FCN(nn.Module):
         score: Tensor = self.score_fr(self._in_context("fr", features[self.top]))
         return self._fused(score, skips, image.shape[-2:])
 
-    def taps(self) -> dict[str, Tap]:
+    def taps(self) -> dict[str, FeatureInfo]:
         """Width and receptive field of each feature, of the scored ones with their context."""
         found = self._backbone.taps()
         for feature, place in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
@@ -124,25 +135,25 @@ class FCN(nn.Module):
         return (*(f.skip_offset or f.score_offset for f in self.fusions), self.offset)
 
     @property
-    def normalisation(self) -> Normalisation:
+    def normalisation(self) -> Normalization:
         """What the first convolution expects of an image."""
         return self._normalisation
 
     @normalisation.setter
-    def normalisation(self, wanted: Normalisation) -> None:
+    def normalisation(self, wanted: Normalization) -> None:
         self._normalisation = wanted
         device = self.score_fr.weight.device
         with torch.device("cpu" if device.type == "meta" else device):
-            self.normalise = Normalise(wanted.mean, wanted.std, wanted.order)
+            self.normalise = Normalize(wanted.mean, wanted.std, wanted.order)
 
     @property
     def _backbone(self) -> Backbone:
         return self.backbone  # type: ignore[return-value]
 
     def _features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        if self.quick is not None and self.quick.fits(x, names):
-            return self.quick.features(x, names)
-        if self.short_cut and isinstance(self.backbone, Chain):
+        if self.optimized_backbone is not None and self.optimized_backbone.fits(x, names):
+            return self.optimized_backbone.features(x, names)
+        if self.sparse_padding and isinstance(self.backbone, NamedSequential):
             return frame.features(self.backbone, x, names)
         return self._backbone.features(x, names)
 
@@ -162,7 +173,7 @@ class FCN(nn.Module):
 
     def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
         layer = self.get_submodule(name)
-        enlarged: Tensor = layer(score, size) if isinstance(layer, Stretch) else layer(score)
+        enlarged: Tensor = layer(score, size) if isinstance(layer, CornerResize) else layer(score)
         return enlarged
 
     def _add_contexts(self, context: int | None, skip_context: int | None) -> None:
@@ -174,7 +185,7 @@ class FCN(nn.Module):
             if width:
                 self.add_module(f"context_{place}", Context(taps[feature].width, width))
 
-    def _add_scores(self, taps: Mapping[str, Tap]) -> None:
+    def _add_scores(self, taps: Mapping[str, FeatureInfo]) -> None:
         wide = taps[self.top].width
         self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, self.classes, 1)
         for skip in self.skips:

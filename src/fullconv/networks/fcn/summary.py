@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from fullconv.config import Architecture, Normalisation
+from fullconv.config import Architecture, Normalization
 from fullconv.networks.fcn import FCN, build
 from fullconv.networks.geometry import CoordMap, coord_map
-from fullconv.networks.layers import Tap
+from fullconv.networks.layers import FeatureInfo
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LayerRow:
     field: int | None
 
 
-def on_meta(architecture: Architecture, normalisation: Normalisation) -> FCN:
+def on_meta(architecture: Architecture, normalisation: Normalization) -> FCN:
     """The network without numbers: shapes only, in no time."""
     with torch.device("meta"):
         network = build(architecture, normalisation)
@@ -48,7 +48,7 @@ def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
     """Every layer in the order in which it runs, on one image of `height` x `width`."""
     names = {layer: name.removeprefix("backbone.") for name, layer in network.named_modules()}
     backbone: Any = network.backbone
-    taps: dict[str, Tap] = backbone.taps()
+    taps: dict[str, FeatureInfo] = backbone.taps()
     rows: list[LayerRow] = []
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -78,7 +78,7 @@ def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
 def derivation(network: FCN) -> Iterator[str]:
     """How the crop offsets follow from the layers, a line each (fractions are exact)."""
     backbone: Any = network.backbone
-    taps: dict[str, Tap] = backbone.taps()
+    taps: dict[str, FeatureInfo] = backbone.taps()
     here = taps[network.top].field.map
     yield f"{network.top}: centre of pixel i in the image = {here}"
     if network.mirror is not None:

@@ -7,10 +7,10 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError, GeometryError
 from fullconv.networks.geometry import rows
-from fullconv.networks.layers import Chain, Unpool
+from fullconv.networks.layers import NamedSequential, Unpool
 
 
-class Mirror(nn.Module):
+class UnpoolingDecoder(nn.Module):
     """The backbone backwards (SegNet, 2017; DeconvNet, 2015): features at every pixel.
 
     From the top feature on, each pooling is undone with its own indices, and each convolution is
@@ -37,10 +37,12 @@ class Mirror(nn.Module):
             )
         blocks.reverse()
         self.inputs = {block.pool: block.before for block in blocks}  # pooling -> what it pooled
-        self.enter = Chain(_mirrored("enter", width, blocks[0].width, 1, blocks[0].norm))
+        self.enter = NamedSequential(_mirrored("enter", width, blocks[0].width, 1, blocks[0].norm))
         for block in blocks:
             self.add_module(f"un{block.pool}", block.unpool)
-            self.add_module(f"back{block.pool}", Chain(_backwards(block, block is blocks[-1])))
+            self.add_module(
+                f"back{block.pool}", NamedSequential(_backwards(block, block is blocks[-1]))
+            )
         self.width = blocks[-1].convolutions[0].out_channels
 
     def forward(
@@ -80,7 +82,7 @@ class _Block:
 
 def _blocks(backbone: nn.Module) -> Iterator[_Block]:
     """The backbone block by block, checked to be one that can be mirrored."""
-    if not isinstance(backbone, Chain) or not _pools(backbone):
+    if not isinstance(backbone, NamedSequential) or not _pools(backbone):
         raise ConfigError(
             "un-pooling needs a chain of convolutions and max poolings such as VGG; this backbone "
             f'({type(backbone).__name__}) is none; use the upsampling "bilinear"'
@@ -101,7 +103,7 @@ def _blocks(backbone: nn.Module) -> Iterator[_Block]:
         before = name
 
 
-def _pools(backbone: Chain) -> list[nn.Module]:
+def _pools(backbone: NamedSequential) -> list[nn.Module]:
     return [layer for layer in backbone.children() if isinstance(layer, nn.MaxPool2d)]
 
 

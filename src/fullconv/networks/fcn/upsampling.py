@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from fullconv.config import Fusing, Upsampling
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, coord_map, crop_offset, line_up
-from fullconv.networks.layers import Interpolate, Stretch, Tap, Upscore
+from fullconv.networks.layers import BilinearUpsample, CornerResize, FeatureInfo, TransposedUpsample
 
-Enlarger = Upscore | Interpolate | Stretch
+Enlarger = TransposedUpsample | BilinearUpsample | CornerResize
 IMAGE = CoordMap()
 
 
@@ -31,7 +31,7 @@ class Fusion:
 
 
 @dataclass
-class Plan:
+class UpsamplingPlan:
     """All that leads from the score maps to the image.
 
     Attributes:
@@ -66,7 +66,9 @@ class Plan:
         self.offset = crop_offset(self.enlarge(self.final, here, IMAGE), IMAGE)
 
 
-def cascade(plan: Plan, taps: Mapping[str, Tap], top: str, skips: Sequence[str]) -> None:
+def cascade(
+    plan: UpsamplingPlan, taps: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
+) -> None:
     """Plan to enlarge the score only as far as the next skip, and to add there (paper, figure 3).
 
     Raises:
@@ -84,7 +86,9 @@ def cascade(plan: Plan, taps: Mapping[str, Tap], top: str, skips: Sequence[str])
     plan.end(here)
 
 
-def total(plan: Plan, taps: Mapping[str, Tap], top: str, skips: Sequence[str]) -> None:
+def total(
+    plan: UpsamplingPlan, taps: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
+) -> None:
     """Plan to enlarge every score to the image by itself, and to add there.
 
     Raises:
@@ -107,12 +111,12 @@ def planned(
     fusing: Fusing,
     classes: int,
     learned: bool,
-    taps: Mapping[str, Tap],
+    taps: Mapping[str, FeatureInfo],
     top: str,
     skips: Sequence[str],
-) -> Plan:
+) -> UpsamplingPlan:
     """The plan for a network; see `create_model` for the settings."""
-    plan = Plan(kind, classes, learned)
+    plan = UpsamplingPlan(kind, classes, learned)
     PLANS[fusing](plan, taps, top, skips)
     return plan
 
@@ -140,13 +144,13 @@ def enlarger(
                 'does not lie in the image\'s corner; use the upsampling "bilinear", which goes by '
                 'where they lie, or, with VGG, padding "same"'
             )
-        return Stretch(), goal
+        return CornerResize(), goal
     refused: GeometryError | None = None
     for kernel in (2 * factor - factor % 2, 2 * factor - 1):
         layer: Enlarger = (
-            Upscore(classes, factor, kernel, learned)
+            TransposedUpsample(classes, factor, kernel, learned)
             if kind == "transposed"
-            else Interpolate(factor, kernel)
+            else BilinearUpsample(factor, kernel)
         )
         reached = here @ coord_map(layer)
         try:

@@ -12,14 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fullconv.networks.layers import Chain, Tap
+from fullconv.networks.layers import FeatureInfo, NamedSequential
 from fullconv.networks.padding.regions import Span, Step, plan
 
 Windows = nn.Conv2d | nn.MaxPool2d
 Spans = tuple[Span, Span]
 
 
-class Inside(nn.Module):
+class FixedSizeBackbone(nn.Module):
     """A chain that pads the image, computed only where the image has an influence.
 
     Args:
@@ -28,7 +28,7 @@ class Inside(nn.Module):
         names: of the layers whose outputs will be asked for.
     """
 
-    def __init__(self, chain: Chain, size: tuple[int, int], names: Iterable[str]) -> None:
+    def __init__(self, chain: NamedSequential, size: tuple[int, int], names: Iterable[str]) -> None:
         super().__init__()
         self.layers = chain
         self.steps = plan(dict(chain.named_children()), (1, 3, *size))
@@ -48,7 +48,7 @@ class Inside(nn.Module):
         """Name of the last layer."""
         return self.layers.top
 
-    def taps(self) -> dict[str, Tap]:
+    def taps(self) -> dict[str, FeatureInfo]:
         """Width and receptive field of every layer's output."""
         return self.layers.taps()
 

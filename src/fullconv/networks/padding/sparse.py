@@ -22,14 +22,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fullconv.networks.layers import Chain
+from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding.regions import Axis, Layout, Prepared, Span, Step, layout, plan
 
 Rims = dict[Layout, dict[str, Tensor]]
 
 
 @dataclass(frozen=True)
-class Framed:
+class SparseMap:
     """A map in its two parts.
 
     Attributes:
@@ -43,11 +43,11 @@ class Framed:
     axes: tuple[Axis, Axis]
 
     @staticmethod
-    def of_image(image: Tensor, padding: int) -> "Framed":
+    def of_image(image: Tensor, padding: int) -> "SparseMap":
         """An image with zeros around it."""
         height, width = image.shape[-2:]
         axes = Axis.of_image(height, padding), Axis.of_image(width, padding)
-        return Framed(image, image.new_zeros(1, image.shape[1], 1, 1), axes)
+        return SparseMap(image, image.new_zeros(1, image.shape[1], 1, 1), axes)
 
     @property
     def still(self) -> Tensor:
@@ -82,7 +82,7 @@ class Framed:
         offsets = self.axes[0].seen[0] - top, self.axes[1].seen[0] - left
         return _pasted(around, self.inside, *offsets)
 
-    def through(self, layer: nn.Module, step: Step, rim: Tensor | None = None) -> "Framed":
+    def through(self, layer: nn.Module, step: Step, rim: Tensor | None = None) -> "SparseMap":
         """The layer's output; its rim is not computed where it is known."""
         if isinstance(layer, nn.BatchNorm2d) and (layer.training or layer.running_mean is None):
             return _normalised(self, layer)
@@ -90,11 +90,11 @@ class Framed:
         inside = self.surrounded((step.window.reads(seen[0]), step.window.reads(seen[1])))
         if rim is None:
             rim = _run(layer, self.stretched(*step.given), step.window.padding)
-        return Framed(_run(layer, inside, 0), rim, step.axes)
+        return SparseMap(_run(layer, inside, 0), rim, step.axes)
 
 
 def features(
-    chain: Chain, image: Tensor, names: Iterable[str], rims: Rims | None = None
+    chain: NamedSequential, image: Tensor, names: Iterable[str], rims: Rims | None = None
 ) -> dict[str, Tensor]:
     """The same as `chain.features(image, names)` but for rounding, without the frame's work.
 
@@ -112,17 +112,17 @@ def features(
     wanted = set(names)
     found: dict[str, Tensor] = {}
     known = {} if rims is None else rims.setdefault(layout(steps), {})
-    here: Framed | Tensor = Framed.of_image(image, next(iter(steps.values())).around)
+    here: SparseMap | Tensor = SparseMap.of_image(image, next(iter(steps.values())).around)
     for name, layer in chain.named_children():
         if len(found) == len(wanted):
             break
-        if isinstance(here, Framed) and name in steps:
+        if isinstance(here, SparseMap) and name in steps:
             here = here.through(layer, steps[name], known.get(name))
             known[name] = here.rim
         else:
-            here = layer(here.whole if isinstance(here, Framed) else here)
+            here = layer(here.whole if isinstance(here, SparseMap) else here)
         if name in wanted:
-            found[name] = here.whole if isinstance(here, Framed) else here
+            found[name] = here.whole if isinstance(here, SparseMap) else here
     return found
 
 
@@ -148,7 +148,7 @@ def _pasted(around: Tensor, inside: Tensor, top: int, left: int) -> Tensor:
     return x
 
 
-def _normalised(framed: Framed, layer: nn.BatchNorm2d) -> Framed:
+def _normalised(framed: SparseMap, layer: nn.BatchNorm2d) -> SparseMap:
     """Batch norm in training: by mean and variance of the whole map, put together from the parts'.
 
     Variances of parts add up to the variance within; that between the parts' means comes on top.
@@ -169,10 +169,10 @@ def _normalised(framed: Framed, layer: nn.BatchNorm2d) -> Framed:
         scale = scale * layer.weight.view_as(mean)
         shift = -mean * scale + layer.bias.view_as(mean)
     parts = [torch.addcmul(shift, part, scale) for part in (inside, rim)]
-    return Framed(parts[0], parts[1], framed.axes)
+    return SparseMap(parts[0], parts[1], framed.axes)
 
 
-def _shares(framed: Framed) -> tuple[Tensor, float]:
+def _shares(framed: SparseMap) -> tuple[Tensor, float]:
     """How much of the map outside the window each pixel of the rim stands for.
 
     Returns:

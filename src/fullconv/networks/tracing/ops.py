@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from fullconv.networks.tracing.spans import NOWHERE, Sight
+from fullconv.networks.tracing.spans import NOWHERE, PixelExtent
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
         yield from tensors_in(tuple(value.values()))
 
 
-Rule = Callable[[Call, Sight], Sight]
+Rule = Callable[[Call, PixelExtent], PixelExtent]
 
 ATTENTION = {
     *("matmul", "__matmul__", "bmm", "einsum", "baddbmm", "softmax"),
@@ -79,7 +79,7 @@ PLAIN = frozenset(f"{_SUMS} {_OPERATORS} {_ACTIVATIONS}".split())
 POINTWISE = PLAIN | set(f"{_ACROSS_MAPS} {_ARRANGED}".split())
 
 
-def pointwise(call: Call, sight: Sight) -> Sight:
+def pointwise(call: Call, sight: PixelExtent) -> PixelExtent:
     """What is left where it is, if the function is known to do that."""
     if call.name in POINTWISE or sight.rows is None:
         return sight
@@ -87,7 +87,7 @@ def pointwise(call: Call, sight: Sight) -> Sight:
     return replace(sight, problem=sight.problem or problem)
 
 
-def _window(call: Call, sight: Sight) -> Sight:
+def _window(call: Call, sight: PixelExtent) -> PixelExtent:
     if sight.rows is None or sight.columns is None:
         return sight
     if call.name == "conv2d":
@@ -113,7 +113,7 @@ def _window(call: Call, sight: Sight) -> Sight:
     )
 
 
-def _pad(call: Call, sight: Sight) -> Sight:
+def _pad(call: Call, sight: PixelExtent) -> PixelExtent:
     if sight.rows is None or sight.columns is None:
         return sight
     before = [*call.argument(1, "pad")[::2], 0, 0]
@@ -124,20 +124,20 @@ def _pad(call: Call, sight: Sight) -> Sight:
     )
 
 
-def _pooled(call: Call, sight: Sight) -> Sight:
+def _pooled(call: Call, sight: PixelExtent) -> PixelExtent:
     return sight if call.result.shape == call.given.shape else NOWHERE
 
 
-def _reduced(call: Call, sight: Sight) -> Sight:
+def _reduced(call: Call, sight: PixelExtent) -> PixelExtent:
     return NOWHERE if call.reduces_places else sight
 
 
-def grouped(call: Call, sight: Sight) -> Sight:
+def grouped(call: Call, sight: PixelExtent) -> PixelExtent:
     """What every place sees after a norm over whole maps."""
     return replace(sight, bounded=False)  # its mean and variance are those of whole maps
 
 
-def _taken(call: Call, sight: Sight) -> Sight:
+def _taken(call: Call, sight: PixelExtent) -> PixelExtent:
     before, after = call.given.shape, call.result.shape
     if call.result.dim() >= 3 and before[-2:] != after[-2:]:
         return replace(sight, problem=sight.problem or "pixels are picked by their index")

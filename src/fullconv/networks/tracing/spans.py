@@ -9,28 +9,28 @@ from fullconv.networks.geometry import CoordMap, Field
 
 
 @dataclass(frozen=True)
-class Span:
+class AxisExtent:
     """Along one side of the image, pixel `i` sees `first + stride * i` to `last + stride * i`."""
 
     stride: Fraction = Fraction(1)
     first: Fraction = Fraction(0)
     last: Fraction = Fraction(0)
 
-    def window(self, kernel: int, stride: int, before: int, dilation: int) -> "Span":
+    def window(self, kernel: int, stride: int, before: int, dilation: int) -> "AxisExtent":
         """What a window of `kernel` pixels sees, the first of which lies `before` the edge."""
-        return Span(
+        return AxisExtent(
             self.stride * stride,
             self.first - before * self.stride,
             self.last + (dilation * (kernel - 1) - before) * self.stride,
         )
 
-    def holds(self, other: "Span") -> bool:
+    def holds(self, other: "AxisExtent") -> bool:
         """Whether it sees all that `other` does."""
         return self.first <= other.first and other.last <= self.last
 
 
 @dataclass(frozen=True)
-class Sight:
+class PixelExtent:
     """What the pixels of one tensor see of the image, along rows and along columns.
 
     Attributes:
@@ -40,8 +40,8 @@ class Sight:
         problem: why the rest cannot be believed; "" where it can.
     """
 
-    rows: Span | None = Span()
-    columns: Span | None = Span()
+    rows: AxisExtent | None = AxisExtent()
+    columns: AxisExtent | None = AxisExtent()
     bounded: bool = True
     problem: str = ""
 
@@ -59,10 +59,10 @@ class Sight:
         return Field(int(span.last - span.first) + 1, CoordMap(span.stride, centre), self.bounded)
 
 
-NOWHERE = Sight(None, None, bounded=False)
+NOWHERE = PixelExtent(None, None, bounded=False)
 
 
-def join(sights: Iterable[Sight]) -> Sight:
+def join(sights: Iterable[PixelExtent]) -> PixelExtent:
     """What the sum of several tensors sees; of branches, the one that sees most has the map."""
     every = list(sights)
     placed = [sight for sight in every if sight.rows and sight.columns]
@@ -75,10 +75,10 @@ def join(sights: Iterable[Sight]) -> Sight:
         apart = "; ".join(f"{s.rows}" for s in placed)
         problem = problem or f"parallel branches whose pixels lie apart meet: {apart}"
         rows, columns = placed[0].rows, placed[0].columns
-    return Sight(rows, columns, all(sight.bounded for sight in every), problem)
+    return PixelExtent(rows, columns, all(sight.bounded for sight in every), problem)
 
 
-def _widest(spans: list[Span]) -> Span | None:
+def _widest(spans: list[AxisExtent]) -> AxisExtent | None:
     widest = max(spans, key=lambda span: span.last - span.first)
     alike = all(span.stride == widest.stride and widest.holds(span) for span in spans)
     return widest if alike else None

@@ -17,11 +17,11 @@ from torch.overrides import TorchFunctionMode
 
 from fullconv.errors import GeometryError
 from fullconv.networks.tracing.ops import ATTENTION, RULES, Call, grouped, pointwise, tensors_in
-from fullconv.networks.tracing.spans import Sight, join
+from fullconv.networks.tracing.spans import PixelExtent, join
 
 
 @dataclass
-class Visit:
+class ModuleCall:
     """One call of one module.
 
     Attributes:
@@ -34,7 +34,7 @@ class Visit:
     name: str
     given: Any = None
     result: Any = None
-    inside: list["Visit"] = field(default_factory=list)
+    inside: list["ModuleCall"] = field(default_factory=list)
 
 
 class Trace(TorchFunctionMode):
@@ -49,14 +49,14 @@ class Trace(TorchFunctionMode):
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.image = image
-        self.top = Visit("")
+        self.top = ModuleCall("")
         self.whole: dict[str, None] = {}
         self.attention: dict[str, None] = {}
         self._open = [self.top]
         # The tensors are kept, or another one could get the same id.
-        self._seen: dict[int, tuple[Tensor, Sight]] = {id(image): (image, Sight())}
+        self._seen: dict[int, tuple[Tensor, PixelExtent]] = {id(image): (image, PixelExtent())}
 
-    def sight(self, tensor: Any) -> Sight | None:
+    def sight(self, tensor: Any) -> PixelExtent | None:
         """What a tensor of this run sees; None for weights and other constants."""
         return self._seen.get(id(tensor), (None, None))[1]
 
@@ -74,7 +74,7 @@ class Trace(TorchFunctionMode):
                 self._seen[id(tensor)] = (tensor, self._through(call, given))
         return result
 
-    def _through(self, call: Call, given: list[Sight]) -> Sight:
+    def _through(self, call: Call, given: list[PixelExtent]) -> PixelExtent:
         here = self._open[-1].name
         together = join(given)
         if call.name in ATTENTION and (len(given) > 1 or call.name == "softmax"):
@@ -89,7 +89,7 @@ class Trace(TorchFunctionMode):
 
     def enter(self, name: str, given: Any) -> None:
         """A module begins."""
-        visit = Visit(name, given)
+        visit = ModuleCall(name, given)
         self._open[-1].inside.append(visit)
         self._open.append(visit)
 

@@ -13,7 +13,7 @@ from fullconv.io.atomic import write_text
 Event = dict[str, Any]
 
 
-class Events:
+class EventLog:
     """The events of one run, in a file that is whole after each of them.
 
     An event is a JSON object on a line of its own: "event" (its kind), "step" (how many were done),

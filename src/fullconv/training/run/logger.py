@@ -7,12 +7,12 @@ import torch
 
 from fullconv.evaluation.metrics import ClassRow, Confusion
 from fullconv.hardware import peak_memory
-from fullconv.training.run.event_log import Events
+from fullconv.training.run.event_log import EventLog
 from fullconv.training.run.folder import Run
 from fullconv.training.run.trackers import Tracking, with_classes
 
 
-class Chronicle:
+class RunLogger:
     """The records of one run; every file of them is whole after each epoch.
 
     An epoch is taken down before its checkpoint is written. So after a kill in between, the files
@@ -40,7 +40,7 @@ class Chronicle:
         self.writes = writes
         self.rows = run.read_results(until=done)
         self.class_rows = run.read_class_history(until=done)
-        self.events = Events(run.events, until=done)
+        self.events = EventLog(run.events, until=done)
         self.done = done
         self._seconds: list[float] = []  # of this epoch's steps
 

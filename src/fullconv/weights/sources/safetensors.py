@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 
-from fullconv.config import Normalisation
+from fullconv.config import Normalization
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.networks.vgg_names import Order, Triple, paper_names
 from fullconv.weights.sources import Source, Weights, weights
@@ -70,7 +70,7 @@ def _normalisation(
         return _stated(said)
     try:
         values: Any = json.loads(said.get(_OWN) or said[NORMALISATION])
-        found = Normalisation.checked(**(values[NORMALISATION] if _OWN in said else values))
+        found = Normalization.checked(**(values[NORMALISATION] if _OWN in said else values))
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise WeightsError(
             f"{path}: its header says nothing usable about the normalisation ({error}); "

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from fullconv.errors import GeometryError
-from fullconv.inference.streaming.ops import Region, record, rules
-from fullconv.networks.layers import Interpolate, Unpool
+from fullconv.inference.streaming.ops import Region, record_ops, rules
+from fullconv.networks.layers import BilinearUpsample, Unpool
 from lively import in_strips
 
 
@@ -113,8 +113,8 @@ CASES = {
         for c in (True, False)
     },
     "bilinear by 2.5": Does(lambda x: F.interpolate(x, scale_factor=2.5, mode="bilinear")),
-    "interpolate 4": Interpolate(4),
-    "interpolate 4, odd": Interpolate(4, 7),
+    "interpolate 4": BilinearUpsample(4),
+    "interpolate 4, odd": BilinearUpsample(4, 7),
     "unpool": Unpooled(),
     "pad zeros": Does(lambda x: F.pad(x, (1, 2, 3, 4))),
     "pad value": Does(lambda x: F.pad(x, (1, 2, 30, 40), value=2.0)),
@@ -176,7 +176,7 @@ def test_parts_are_the_whole(name):
 )
 def test_what_needs_the_whole_image_is_refused_by_its_name(function, says):
     with pytest.raises(GeometryError, match=says):
-        record(Does(function), (16, 16), 4)
+        record_ops(Does(function), (16, 16), 4)
 
 
 def test_weights_for_every_place_are_refused():
@@ -189,7 +189,7 @@ def test_weights_for_every_place_are_refused():
             return x + self.table
 
     with pytest.raises(GeometryError, match="weight for every place"):
-        record(Positions(), (16, 16), 4)
+        record_ops(Positions(), (16, 16), 4)
 
 
 def test_the_message_names_the_layer():
@@ -199,13 +199,13 @@ def test_the_message_names_the_layer():
 
     network = nn.Sequential(nn.Conv2d(4, 4, 1), Inner())
     with pytest.raises(GeometryError, match="amax over the whole image in 1"):
-        record(network, (16, 16), 4)
+        record_ops(network, (16, 16), 4)
 
 
 def test_recording_leaves_the_network_as_it_was():
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    record(network, (2000, 3000), 4)
+    record_ops(network, (2000, 3000), 4)
     assert network.training and network[1].training
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert not network[0]._forward_hooks and not network[0]._forward_pre_hooks
@@ -220,7 +220,7 @@ def test_what_is_needed_of_the_image_is_what_has_a_gradient():
     for layer in network:
         if isinstance(layer, nn.Conv2d):
             nn.init.ones_(layer.weight)
-    steps = record(network, (40, 30), 1)
+    steps = record_ops(network, (40, 30), 1)
     image = torch.rand(1, 1, 40, 30, requires_grad=True)
     # Sums in place of maxima, so that every pixel of a window counts.
     x = F.avg_pool2d(network[0](image), 2, ceil_mode=True)

@@ -19,12 +19,12 @@ from torch.overrides import TorchFunctionMode
 from fullconv._registry import Registry
 from fullconv.errors import GeometryError
 from fullconv.inference.streaming.ops._op import (
-    Call,
-    Doing,
+    Op,
+    OpCall,
+    PartialOp,
     Region,
     Slot,
-    Step,
-    UnknownStepError,
+    UnknownOpError,
     Value,
 )
 from fullconv.inference.streaming.ranges import inside
@@ -32,13 +32,13 @@ from fullconv.networks.layers import Unpool
 from fullconv.networks.tracing.ops import tensors_in
 from fullconv.networks.tracing.trace import evaluating
 
-Rule = Callable[[Call], Doing]
+Rule = Callable[[OpCall], PartialOp]
 rules: Registry[Rule] = Registry("fullconv.inference.streaming.ops", "function")
 ATOMS = (Unpool,)  # modules that are one step, whatever functions they call
 
 
 @dataclass(frozen=True)
-class Steps:
+class OpGraph:
     """All steps from an image of one size to its scores.
 
     Attributes:
@@ -48,7 +48,7 @@ class Steps:
     """
 
     values: tuple[Value, ...]
-    steps: tuple[Step, ...]
+    steps: tuple[Op, ...]
     answer: int
 
     def needed(self, region: Region) -> dict[int, Region]:
@@ -73,18 +73,18 @@ class Steps:
         ]
         return Region(ranges[0], ranges[1])
 
-    def consumers(self) -> dict[int, list[tuple[Step, int]]]:
+    def consumers(self) -> dict[int, list[tuple[Op, int]]]:
         """The steps that read each value, each with the position that it is read in."""
-        found: dict[int, list[tuple[Step, int]]] = {n: [] for n in range(len(self.values))}
+        found: dict[int, list[tuple[Op, int]]] = {n: [] for n in range(len(self.values))}
         for step in self.steps:
             for position, number in enumerate(step.inputs):
                 found[number].append((step, position))
         return found
 
 
-def record(
+def record_ops(
     network: nn.Module, size: tuple[int, int], channels: int = 3, numbers: bool = True
-) -> Steps:
+) -> OpGraph:
     """The steps of a network, in evaluation mode, on an image of `size` (height, width).
 
     Args:
@@ -101,12 +101,12 @@ def record(
     kind = next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32)
     image = torch.empty(1, channels, *size, device="meta", dtype=kind)
     real = state if numbers else shapes
-    recorder = Recorder(image, {id(shapes[name]): (shapes[name], real[name]) for name in state})
+    recorder = OpRecorder(image, {id(shapes[name]): (shapes[name], real[name]) for name in state})
     with _watched(network, recorder), evaluating(network), _in_full(network), torch.no_grad():
         try:
             with recorder:
                 answer = torch.func.functional_call(network, shapes, (image,))
-        except UnknownStepError as error:
+        except UnknownOpError as error:
             where = f" in {recorder.module}" if recorder.module else ""
             raise GeometryError(f"{error}{where}") from error
         except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
@@ -115,13 +115,13 @@ def record(
     return recorder.finish(answer)
 
 
-class Recorder(TorchFunctionMode):
+class OpRecorder(TorchFunctionMode):
     """Notes what PyTorch's functions do with what comes from the image."""
 
     def __init__(self, image: Tensor, weights: dict[int, tuple[Tensor, Tensor]]) -> None:
         super().__init__()
         self.values = [Value(tuple(image.shape), bytes=image.element_size())]
-        self.steps: list[Step] = []
+        self.steps: list[Op] = []
         self.module = ""  # the module that is being called, for messages
         self.atom = 0  # how many modules deep inside one that is a single step
         # The tensors are kept, or another one could get the same id.
@@ -152,7 +152,7 @@ class Recorder(TorchFunctionMode):
             return
         inputs = tuple(self._numbers[id(tensor)][1] for tensor in traced)
         slots = {id(tensor): Slot(position) for position, tensor in enumerate(traced)}
-        call = Call(
+        call = OpCall(
             name,
             function,
             self._settled(args, slots),
@@ -161,18 +161,20 @@ class Recorder(TorchFunctionMode):
             tuple(tuple(tensor.shape) for tensor in made),
         )
         if name not in rules:
-            raise UnknownStepError(f"calls {name}, of which no rule says how to do it on a part")
+            raise UnknownOpError(f"calls {name}, of which no rule says how to do it on a part")
         doing = rules[name](call)
         in_place = any(tensor is one for tensor in made for one in traced)
         self._add(name, inputs, made, _owning(doing) if in_place else doing)
 
-    def finish(self, answer: Any) -> Steps:
+    def finish(self, answer: Any) -> OpGraph:
         """The steps, once the network has answered."""
         if not isinstance(answer, Tensor) or id(answer) not in self._numbers:
             raise GeometryError("does not answer an image with one tensor of scores")
-        return Steps(tuple(self.values), tuple(self.steps), self._numbers[id(answer)][1])
+        return OpGraph(tuple(self.values), tuple(self.steps), self._numbers[id(answer)][1])
 
-    def _add(self, name: str, inputs: tuple[int, ...], made: list[Tensor], doing: Doing) -> None:
+    def _add(
+        self, name: str, inputs: tuple[int, ...], made: list[Tensor], doing: PartialOp
+    ) -> None:
         source = self.values[inputs[0]]
         rows, columns = doing.places or (source.rows, source.columns)
         stride = source.stride * doing.reaches[0][0].scale
@@ -182,7 +184,7 @@ class Recorder(TorchFunctionMode):
             self._numbers[id(tensor)] = (tensor, len(self.values))
             shape = tuple(tensor.shape)
             self.values.append(Value(shape, rows, columns, stride, tensor.element_size()))
-        self.steps.append(Step(name, inputs, tuple(outputs), doing))
+        self.steps.append(Op(name, inputs, tuple(outputs), doing))
 
     def _prepare(self, function: Any, args: Any, kwargs: Any, made: list[Tensor]) -> None:
         """Weights made of weights, such as standardised ones, are computed once."""
@@ -197,7 +199,7 @@ class Recorder(TorchFunctionMode):
                 return slots[id(value)]
             if id(value) in self._weights:
                 return self._weights[id(value)][1]
-            raise UnknownStepError("uses a tensor that is neither a weight nor made of the image")
+            raise UnknownOpError("uses a tensor that is neither a weight nor made of the image")
         if isinstance(value, tuple | list):
             settled = [self._settled(one, slots) for one in value]
             return tuple(settled) if isinstance(value, tuple) else settled
@@ -206,7 +208,7 @@ class Recorder(TorchFunctionMode):
         return value
 
 
-def _owning(doing: Doing) -> Doing:
+def _owning(doing: PartialOp) -> PartialOp:
     """The same on a copy, for a function that writes into what it is given."""
 
     def run(slabs: Any, region: Region) -> Any:
@@ -218,18 +220,18 @@ def _owning(doing: Doing) -> Doing:
 @contextmanager
 def _in_full(network: nn.Module) -> Iterator[None]:
     """Every layer on all of its input: a short cut holds for one whole image."""
-    cut = [module for module in network.modules() if getattr(module, "short_cut", False)]
+    cut = [module for module in network.modules() if getattr(module, "sparse_padding", False)]
     for module in cut:
-        module.short_cut = False  # type: ignore[assignment]
+        module.sparse_padding = False  # type: ignore[assignment]
     try:
         yield
     finally:
         for module in cut:
-            module.short_cut = True  # type: ignore[assignment]
+            module.sparse_padding = True  # type: ignore[assignment]
 
 
 @contextmanager
-def _watched(network: nn.Module, recorder: Recorder) -> Iterator[None]:
+def _watched(network: nn.Module, recorder: OpRecorder) -> Iterator[None]:
     """Let the recorder know which module is being called, and note atoms as single steps."""
 
     def enter(name: str, module: nn.Module) -> None:
@@ -254,4 +256,4 @@ def _watched(network: nn.Module, recorder: Recorder) -> Iterator[None]:
             hook.remove()
 
 
-__all__ = ["Range", "Region", "Step", "Steps", "Value", "record", "rules"]
+__all__ = ["Op", "OpGraph", "Range", "Region", "Value", "record_ops", "rules"]

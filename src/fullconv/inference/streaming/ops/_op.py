@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from fullconv.inference.streaming.ranges import Range, Reach, hull
+from fullconv.inference.streaming.ranges import Range, ReadRule, hull
 
-Sides = tuple[Reach, Reach]  # along rows, along columns
+Sides = tuple[ReadRule, ReadRule]  # along rows, along columns
 
 
-class UnknownStepError(Exception):
+class UnknownOpError(Exception):
     """A step that cannot be done on a part of its input; the message says what it does."""
 
 
@@ -59,7 +59,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Call:
+class OpCall:
     """One call, as it was made on the whole image.
 
     Attributes:
@@ -89,7 +89,7 @@ class Call:
         value = self.argument(position, name, default)
         values = tuple(value) if isinstance(value, tuple | list) else (value,)
         if not all(type(one) is int for one in values):
-            raise UnknownStepError(f"calls {self.name} with {name}={value!r}")
+            raise UnknownOpError(f"calls {self.name} with {name}={value!r}")
         return values[0], values[-1]
 
     def again(self, slabs: Sequence[Tensor]) -> Any:
@@ -98,7 +98,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Doing:
+class PartialOp:
     """How a call is done on a part of its input.
 
     Attributes:
@@ -132,7 +132,7 @@ def _blocked(x: Tensor) -> int:
 
 
 @dataclass(frozen=True)
-class Step:
+class Op:
     """A call in the order of the network's calls.
 
     Attributes:
@@ -145,7 +145,7 @@ class Step:
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    doing: Doing = field(repr=False)
+    doing: PartialOp = field(repr=False)
 
 
 def _filled(value: Any, slabs: Sequence[Tensor]) -> Any:

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import Call, Doing, Region, UnknownStepError, Value
-from fullconv.inference.streaming.ranges import Moved
+from fullconv.inference.streaming.ops._op import OpCall, PartialOp, Region, UnknownOpError, Value
+from fullconv.inference.streaming.ranges import Shift
 
-SAME = (Moved(), Moved())
+SAME = (Shift(), Shift())
 _SUMS = "add sub rsub mul div neg pow sqrt rsqrt exp log abs clamp where maximum minimum square"
 _WRITING = "add_ sub_ mul_ div_ neg_ clamp_ relu_ hardtanh_ hardswish_ hardsigmoid_ sigmoid_"
 _ALSO_WRITING = "silu_ leaky_relu_ tanh_ __iadd__ __isub__ __imul__ __itruediv__"
@@ -28,7 +28,7 @@ _ALONG = {  # what the result at a place is made of: every number along a dimens
 }
 
 
-def pointwise(call: Call) -> Doing:
+def pointwise(call: OpCall) -> PartialOp:
     """A function of numbers, or of several at the same place."""
     first = call.given[0]
     rank = len(call.shapes[0])
@@ -36,36 +36,34 @@ def pointwise(call: Call) -> Doing:
     for value in call.given:
         ranks = (value.rows - len(value.shape), value.columns - len(value.shape))
         if ranks != (rows, columns) or value.sides != first.sides:
-            raise UnknownStepError(
-                f"calls {call.name} of maps of {first.sides} and of {value.sides}"
-            )
+            raise UnknownOpError(f"calls {call.name} of maps of {first.sides} and of {value.sides}")
     for weight in _weights((call.args, call.kwargs)):
         reaches = [prod(weight.shape[dim:][:1]) for dim in (rows, columns) if weight.dim() >= -dim]
         if any(size != 1 for size in reaches):
-            raise UnknownStepError(f"calls {call.name} with a weight for every place")
-    return Doing((SAME,) * len(call.given), _again(call), (rank + rows, rank + columns))
+            raise UnknownOpError(f"calls {call.name} with a weight for every place")
+    return PartialOp((SAME,) * len(call.given), _again(call), (rank + rows, rank + columns))
 
 
-def along(call: Call) -> Doing:
+def along(call: OpCall) -> PartialOp:
     """A function of all numbers along a dimension, which may not be the rows' or the columns'."""
     refuse_places(call, [_ALONG[call.name]], call.given[0])
     outputs = call.argument(1, "weight") if call.name == "linear" else None
     cost = outputs[0].numel() if isinstance(outputs, Tensor) else 0
-    return Doing((SAME,), _again(call), per_output=cost)
+    return PartialOp((SAME,), _again(call), per_output=cost)
 
 
 @rules.register("layer_norm")
-def layer_norm(call: Call) -> Doing:
+def layer_norm(call: OpCall) -> PartialOp:
     """A norm over the last dimensions."""
     refuse_places(call, range(-len(call.argument(1, "normalized_shape")), 0), call.given[0])
-    return Doing((SAME,), _again(call))
+    return PartialOp((SAME,), _again(call))
 
 
 @rules.register("mean")
 @rules.register("sum")
 @rules.register("amax")
 @rules.register("norm")
-def reduction(call: Call) -> Doing:
+def reduction(call: OpCall) -> PartialOp:
     """A mean, sum or maximum over dimensions other than rows and columns."""
     value = call.given[0]
     position = 2 if call.name == "norm" else 1
@@ -73,28 +71,28 @@ def reduction(call: Call) -> Doing:
     dims = [dims] if isinstance(dims, int) else dims
     refuse_places(call, range(len(value.shape)) if dims is None else dims, value)
     if not call.argument(position + 1, "keepdim", False):
-        raise UnknownStepError(f"calls {call.name} that takes a dimension away")
-    return Doing((SAME,), _again(call))
+        raise UnknownOpError(f"calls {call.name} that takes a dimension away")
+    return PartialOp((SAME,), _again(call))
 
 
 @rules.register("adaptive_avg_pool2d")
 @rules.register("adaptive_max_pool2d")
-def global_pooling(call: Call) -> Doing:
+def global_pooling(call: OpCall) -> PartialOp:
     """A pooling to a fixed size."""
-    raise UnknownStepError("pools over the whole image")
+    raise UnknownOpError("pools over the whole image")
 
 
-def refuse_places(call: Call, dims: Iterable[int], value: Value) -> None:
+def refuse_places(call: OpCall, dims: Iterable[int], value: Value) -> None:
     """Refuse a function that lets one place see others.
 
     Raises:
         UnknownStepError: one of the dimensions is the rows' or the columns'.
     """
     if {dim % len(value.shape) for dim in dims} & {value.rows, value.columns}:
-        raise UnknownStepError(f"takes the {call.name} over the whole image")
+        raise UnknownOpError(f"takes the {call.name} over the whole image")
 
 
-def _again(call: Call) -> Any:
+def _again(call: OpCall) -> Any:
     def run(slabs: Sequence[Tensor], region: Region) -> Any:
         return call.again(slabs)
 

@@ -11,20 +11,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import Call, Doing, Region, Slot, UnknownStepError
-from fullconv.inference.streaming.ranges import Cells, Range, Spreading, inside
+from fullconv.inference.streaming.ops._op import OpCall, PartialOp, Region, Slot, UnknownOpError
+from fullconv.inference.streaming.ranges import Range, TransposedWindow, UnpoolWindow, inside
 
 
 @rules.register("conv_transpose2d")
-def transposed_convolution(call: Call) -> Doing:
+def transposed_convolution(call: OpCall) -> PartialOp:
     """A transposed convolution: where the parts of the input are spread to, they add up."""
     weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
     if isinstance(weight, Slot) or isinstance(bias, Slot):
-        raise UnknownStepError("convolves with weights that are made of the image")
+        raise UnknownOpError("convolves with weights that are made of the image")
     stride, padding = call.pair(3, "stride", 1), call.pair(4, "padding", 0)
     groups, dilation = call.argument(6, "groups", 1), call.pair(7, "dilation", 1)
     rows, columns = (
-        Spreading(gap * (int(size) - 1) + 1, step, before)
+        TransposedWindow(gap * (int(size) - 1) + 1, step, before)
         for gap, size, step, before in zip(
             dilation, weight.shape[-2:], stride, padding, strict=True
         )
@@ -39,7 +39,7 @@ def transposed_convolution(call: Call) -> Doing:
             enlarged = _cut(enlarged, dim, wanted, reach.begins(first))
         return enlarged if bias is None else enlarged + bias.view(1, -1, 1, 1)
 
-    return Doing(((rows, columns),), run, per_input=weight[0].numel(), weights=weight.nbytes)
+    return PartialOp(((rows, columns),), run, per_input=weight[0].numel(), weights=weight.nbytes)
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,11 @@ class Blend:
 
 
 @rules.register("interpolate")
-def interpolation(call: Call) -> Doing:
+def interpolation(call: OpCall) -> PartialOp:
     """Bilinear interpolation."""
     mode, smooth = call.argument(3, "mode", "nearest"), call.argument(6, "antialias", False)
     if mode != "bilinear" or smooth:
-        raise UnknownStepError(f"interpolates by {mode}{', antialiased' if smooth else ''}")
+        raise UnknownOpError(f"interpolates by {mode}{', antialiased' if smooth else ''}")
     corners = bool(call.argument(4, "align_corners", False))
     factors: Any = call.argument(2, "scale_factor")
     if factors is None or call.argument(5, "recompute_scale_factor"):
@@ -110,14 +110,14 @@ def interpolation(call: Call) -> Doing:
             x = _blended(x, dim, blend, wanted, first)
         return x
 
-    return Doing(((rows, columns),), run)
+    return PartialOp(((rows, columns),), run)
 
 
 @rules.register("Unpool")
-def unpooling(call: Call) -> Doing:
+def unpooling(call: OpCall) -> PartialOp:
     """Un-pooling, by whole windows."""
     window = int(call.function.window)  # type: ignore[attr-defined]
-    one, all_of_them = Cells(window), Cells(window, whole=True)
+    one, all_of_them = UnpoolWindow(window), UnpoolWindow(window, whole=True)
     size = call.given[1].sides
 
     def run(slabs: Sequence[Tensor], region: Region) -> Any:
@@ -127,7 +127,7 @@ def unpooling(call: Call) -> Doing:
             spread = _cut(spread, dim, wanted, first)
         return spread
 
-    return Doing(((one, one), (all_of_them, all_of_them)), run)
+    return PartialOp(((one, one), (all_of_them, all_of_them)), run)
 
 
 def _cut(x: Tensor, dim: int, wanted: Range, first: int) -> Tensor:

@@ -8,18 +8,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import Call, Doing, Region, Slot, UnknownStepError
-from fullconv.inference.streaming.ranges import Range, Sliding, outside
+from fullconv.inference.streaming.ops._op import OpCall, PartialOp, Region, Slot, UnknownOpError
+from fullconv.inference.streaming.ranges import Range, SlidingWindow, outside
 
-Windows = tuple[Sliding, Sliding]  # along rows, along columns
+Windows = tuple[SlidingWindow, SlidingWindow]  # along rows, along columns
 
 
 @rules.register("conv2d")
-def convolution(call: Call) -> Doing:
+def convolution(call: OpCall) -> PartialOp:
     """A convolution."""
     weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
     if isinstance(weight, Slot) or isinstance(bias, Slot):
-        raise UnknownStepError("convolves with weights that are made of the image")
+        raise UnknownOpError("convolves with weights that are made of the image")
     stride, dilation = call.pair(3, "stride", 1), call.pair(5, "dilation", 1)
     groups = call.argument(6, "groups", 1)
     kernel = (int(weight.shape[-2]), int(weight.shape[-1]))
@@ -31,11 +31,11 @@ def convolution(call: Call) -> Doing:
         x, own = padded(slabs[0], windows, sides, region, 0.0)
         return torch.conv2d(x, weight, bias, stride, own, dilation, groups)
 
-    return Doing((windows,), run, per_output=weight[0].numel(), weights=weight.nbytes)
+    return PartialOp((windows,), run, per_output=weight[0].numel(), weights=weight.nbytes)
 
 
 @rules.register("max_pool2d")
-def max_pooling(call: Call) -> Doing:
+def max_pooling(call: OpCall) -> PartialOp:
     """A max pooling; a half-filled last window (ceil mode) reaches past the image's end."""
     kernel = call.pair(1, "kernel_size")
     stride = call.pair(2, "stride") if call.argument(2, "stride") else kernel
@@ -47,11 +47,11 @@ def max_pooling(call: Call) -> Doing:
         x, own = padded(slabs[0], windows, sides, region, float("-inf"))
         return F.max_pool2d(x, kernel, stride, own, dilation)
 
-    return Doing((windows,), run)
+    return PartialOp((windows,), run)
 
 
 @rules.register("avg_pool2d")
-def average_pooling(call: Call) -> Doing:
+def average_pooling(call: OpCall) -> PartialOp:
     """An average pooling, each window divided by as many pixels as on the whole image."""
     kernel = call.pair(1, "kernel_size")
     stride = call.pair(2, "stride") if call.argument(2, "stride") else kernel
@@ -80,7 +80,7 @@ def average_pooling(call: Call) -> Doing:
         total = F.avg_pool2d(x, kernel, stride, own, divisor_override=1)
         return total / share.to(total)
 
-    return Doing((windows,), run)
+    return PartialOp((windows,), run)
 
 
 def padded(
@@ -113,7 +113,7 @@ def padded(
     return x, (own[0], own[1])
 
 
-def _before(call: Call, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
+def _before(call: OpCall, kernel: tuple[int, int], dilation: tuple[int, int]) -> tuple[int, int]:
     padding: Any = call.argument(4, "padding", 0)
     if padding == "valid":
         return 0, 0
@@ -132,6 +132,6 @@ def _windows(
     dilation: tuple[int, int],
 ) -> Windows:
     rows, columns = (
-        Sliding(*numbers) for numbers in zip(kernel, stride, before, dilation, strict=True)
+        SlidingWindow(*numbers) for numbers in zip(kernel, stride, before, dilation, strict=True)
     )
     return rows, columns
