@@ -120,7 +120,7 @@ def cropped(x: Tensor, offset: int, like: Tensor) -> Tensor:
 
 def pytorch_fcn(path: Path) -> PytorchFcn:
     """The literal network, with the weights of a model file."""
-    normal = read_card(path).normalisation
+    normal = read_card(path).normalization
     return PytorchFcn(load_file(path), normal.mean, normal.std)
 
 

@@ -100,7 +100,7 @@ def work() -> Iterator[str]:
     """The table of multiply-adds."""
     with torch.device("meta"):
         network = fc.create_model("fcn8s-vgg16", CLASSES).eval()
-    network.normalise.to("meta")
+    network.normalize.to("meta")
     yield "| megapixels | image | strips of | bands | expected peak | multiply-adds of the whole |"
     yield "|---|---|---|---|---|---|"
     shapes = [(round((n * 1e6) ** 0.5), round((n * 1e6) ** 0.5)) for n in MEGAPIXELS]

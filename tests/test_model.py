@@ -41,7 +41,7 @@ def test_a_saved_model_answers_the_same(tmp_path, options):
     model.save(tmp_path / "a.safetensors")
     again = fc.load(tmp_path / "a.safetensors")
     assert again.classes == CLASSES and again.palette == palette and again.size == (40, 40)
-    assert again.network.normalisation == model.network.normalisation
+    assert again.network.normalization == model.network.normalization
     first, second = model.predict(photo()), again.predict(photo())
     assert torch.equal(first.score, second.score)
     learned = options.get("learn_upsampling", False)
@@ -60,7 +60,7 @@ def test_the_header_says_what_answers_mean(tmp_path):
         header = json.loads(file.metadata()["fullconv"])
     assert header["classes"] == list(CLASSES) and len(header["palette"]) == 3
     assert header["architecture"]["name"] == "fcn8s-vgg11_bn"
-    assert set(header["normalisation"]) == {"mean", "std", "order"}
+    assert set(header["normalization"]) == {"mean", "std", "order"}
 
 
 def test_half_precision_files_are_read(tmp_path):
@@ -102,7 +102,7 @@ WRONG = {
         lambda header, _: header["architecture"].update(name="fcn8s-vgg13_bn")
     ),
     "unknown backbone": broken(lambda header, _: header["architecture"].update(name="fcn8s-evil")),
-    "no std": broken(lambda header, _: header["normalisation"].update(std=[0, 0, 0])),
+    "no std": broken(lambda header, _: header["normalization"].update(std=[0, 0, 0])),
     "a tensor too few": broken(lambda _, tensors: tensors.pop("score_fr.weight")),
     "a tensor too many": broken(lambda _, tensors: tensors.update(extra=torch.zeros(2))),
     "a tensor too large": broken(lambda _, t: t.update({"score_fr.bias": torch.zeros(9)})),

@@ -4,7 +4,7 @@
     python run_onnx.py model.onnx photo.jpg labels.png
 
 All that the answers mean stands in the file: class names, colours, the size that photos are scaled
-down to fit. Normalisation is inside the network, which takes RGB in [0, 255]. The labels are the
+down to fit. Normalization is inside the network, which takes RGB in [0, 255]. The labels are the
 same as those of `fullconv predict`.
 """
 

@@ -38,7 +38,7 @@ class Card(Settings):
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
     architecture: Architecture
-    normalisation: Normalization
+    normalization: Normalization
     size: Size | None = None
     training: dict[str, Any] = Field(default_factory=dict)
 
@@ -143,7 +143,7 @@ def card(model: Model, training: Mapping[str, Any]) -> Card:
         classes=model.classes,
         palette=model.palette,
         architecture=model.network.architecture,
-        normalisation=model.network.normalisation,
+        normalization=model.network.normalization,
         size=model.size,
         training=dict(training),
     )
@@ -208,7 +208,7 @@ def load(path: str | Path) -> Model:
     file = model_file(Path(path))
     found = read_card(file)
     with _Undrawn():
-        network = build(found.architecture, found.normalisation)
+        network = build(found.architecture, found.normalization)
     with safe_open(file, "pt") as tensors:
         names = [name for name in tensors.keys() if not name.startswith(OPTIMIZER)]  # noqa: SIM118
         state = {name: tensors.get_tensor(name) for name in names}

@@ -142,6 +142,6 @@ def test_a_large_background_is_no_reason_for_smaller_photos():
 
 def test_the_field_is_that_of_vggs_fc7():
     architecture = Architecture(name="fcn8s-vgg16", classes=2, width=0.02)
-    normalisation = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
-    rows = {row.name: row for row in anatomy(on_meta(architecture, normalisation), 500, 500)}
+    normalization = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
+    rows = {row.name: row for row in anatomy(on_meta(architecture, normalization), 500, 500)}
     assert rows["fc7"].field == FIELD

@@ -1,4 +1,4 @@
-"""Chains, normalisation, checked crops, and every layer that enlarges, against other sums."""
+"""Chains, normalization, checked crops, and every layer that enlarges, against other sums."""
 
 from fractions import Fraction
 
@@ -59,7 +59,7 @@ def test_a_chain_knows_its_widths_strides_and_skips():
     assert layers.top == "pool2"
 
 
-def test_normalising_subtracts_divides_and_orders():
+def test_normalizing_subtracts_divides_and_orders():
     image = torch.tensor([10.0, 20.0, 30.0]).view(1, 3, 1, 1)
     rgb = Normalize((1, 2, 3), (1, 2, 3))(image).flatten()
     assert rgb.tolist() == [9, 9, 9]

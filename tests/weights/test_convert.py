@@ -33,7 +33,7 @@ def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path
     assert model.network.architecture.name == name
     assert model.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
     raw = {"mean": (0, 0, 0), "std": (1, 1, 1), "order": "rgb"}  # as the cases are
-    model.network.normalisation = model.network.normalisation.model_copy(update=raw)
+    model.network.normalization = model.network.normalization.model_copy(update=raw)
     score = model.network(torch.from_numpy(arrays["input"]))
     assert parity.worst(score, arrays["output"]) <= parity.TOLERANCE
 
@@ -62,7 +62,7 @@ def test_half_a_network_is_refused(shared, tmp_path):
     assert not (tmp_path / "b.safetensors").exists()
 
 
-def test_plain_weights_keep_their_normalisation(tmp_path):
+def test_plain_weights_keep_their_normalization(tmp_path):
     kernel = torch.randn(4, 3, 3, 3)
     said = {"mean": "[1, 2, 3] (BGR, 0..255)", "std": "[4, 5, 6] (0..255)"}
     save_file({"features.0.weight": kernel}, tmp_path / "a.safetensors", said)

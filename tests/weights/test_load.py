@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fullconv.networks.fcn import create_model
-from fullconv.weights.load import adopt_normalisation, adopt_scales
+from fullconv.weights.load import adopt_normalization, adopt_scales
 
 
 def at_once(scales):
@@ -45,16 +45,16 @@ def test_unequal_factors_replace_the_networks_own():
 
 
 @torch.no_grad()
-def test_the_network_normalises_as_the_weights_expect():
+def test_the_network_normalizes_as_the_weights_expect():
     network = at_once(None)
-    adopt_normalisation(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
+    adopt_normalization(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
     image = torch.tensor([12.0, 28.0, 45.0]).view(1, 3, 1, 1)
-    assert network.normalise(image).flatten().tolist() == [3, 2, 1]
+    assert network.normalize(image).flatten().tolist() == [3, 2, 1]
 
 
 def test_nobody_says_how_so_nothing_changes():
     network = at_once(None)
-    before = network.normalisation
-    (note,) = adopt_normalisation(network, None, None, "bgr")
-    assert network.normalisation == before and "does not say" in note
-    assert adopt_normalisation(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []
+    before = network.normalization
+    (note,) = adopt_normalization(network, None, None, "bgr")
+    assert network.normalization == before and "does not say" in note
+    assert adopt_normalization(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []

@@ -36,17 +36,17 @@ def test_the_importer_cases(file, fluid, shared):
     network = tiny(name)
     done = load_weights(network, folder / "importers" / file, strict=True, fluid_dropout=fluid)
     assert not done.missing and not done.left_over and not done.reshaped
-    network.normalisation = network.normalisation.model_copy(update=RAW)  # as the cases are
+    network.normalization = network.normalization.model_copy(update=RAW)  # as the cases are
     score = network(torch.from_numpy(arrays["input"]))
     reference = arrays["output_fluid" if fluid else "output"]
     assert parity.worst(score, reference) <= parity.TOLERANCE
 
 
-def test_normalisation_comes_with_the_weights(shared):
+def test_normalization_comes_with_the_weights(shared):
     network = tiny("fcn8s-vgg16")
     done = load_weights(network, shared("parity") / "importers" / "tiny_fcn8s.caffemodel")
-    assert network.normalisation.mean == (122.67891434, 116.66876762, 104.00698793)
-    assert network.normalisation.order == "bgr"
+    assert network.normalization.mean == (122.67891434, 116.66876762, 104.00698793)
+    assert network.normalization.order == "bgr"
     assert "bgr" in str(done)
 
 
@@ -110,7 +110,7 @@ def test_at_once_scales_come_with_the_weights(equal, scales, shared, caffe):
         assert network.skip_scales == {"pool4": 0.01, "pool3": 0.0001}
         assert network.architecture.skip_scales == (0.01, 0.0001)
     assert sum("multiplied" in note for note in done.notes) == 2
-    network.normalisation = network.normalisation.model_copy(update=RAW)
+    network.normalization = network.normalization.model_copy(update=RAW)
     score = network(torch.from_numpy(case["input"]))
     assert parity.worst(score, case["output"]) <= parity.TOLERANCE
 
@@ -125,7 +125,7 @@ def test_a_matrix_becomes_a_convolution_and_is_told(caffe):
     np.testing.assert_array_equal(weight.reshape(64, -1), matrix)
 
 
-def test_without_the_first_layer_the_normalisation_stays(caffe):
+def test_without_the_first_layer_the_normalization_stays(caffe):
     network = tiny("fcn32s-vgg16")
     load_weights(
         network,
@@ -136,4 +136,4 @@ def test_without_the_first_layer_the_normalisation_stays(caffe):
             }
         ),
     )
-    assert network.normalisation.mean == (0, 0, 0)
+    assert network.normalization.mean == (0, 0, 0)

@@ -44,7 +44,7 @@ def command(
         raise ConfigError(f"--enlarge {enlarge:g}: expected a factor from 0.1 to 16")
     image = read_image(photo)
     network = create_classifier(classifier, classes).eval()
-    normalise = _weighted(network, classifier, weights)
+    normalize = _weighted(network, classifier, weights)
     dense: Any = convolutionalize(network)
     own = int(getattr(dense, "size", OWN))
     height, width = (_whole(side * enlarge, own) for side in image.shape[:2])
@@ -53,7 +53,7 @@ def command(
     def scored(pixels: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()
         with torch.inference_mode():
-            found: torch.Tensor = dense(normalise(batch))[0]
+            found: torch.Tensor = dense(normalize(batch))[0]
         return found
 
     middle = scored(scale_image(_square(image), (own, own)))[:, 0, 0].softmax(0)
@@ -88,7 +88,7 @@ def _square(image: Any) -> Any:
 
 
 def _weighted(network: "nn.Module", name: str, weights: str | None) -> Any:
-    """Load the weights, and give the normalisation that they need."""
+    """Load the weights, and give the normalization that they need."""
     from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD
     from fullconv.networks.layers import Normalize
     from fullconv.weights.imagenet import IMAGENET, imagenet_weights

@@ -49,7 +49,7 @@ def command(
         )
     )
     plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
-    network = on_meta(architecture, card.normalisation if card else plain)
+    network = on_meta(architecture, card.normalization if card else plain)
     rows = anatomy(network, height, across)
     if str(json) != "-":
         say(columns(TITLES, map(_cells, rows), left=2))

@@ -188,7 +188,7 @@ def batch_statistics(
 ) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
     """Mean and variance of each channel over a batch.
 
-    All frameworks normalise a training batch with the biased variance, the sum of squares over n.
+    All frameworks normalize a training batch with the biased variance, the sum of squares over n.
     Into the running variance goes the same in Paddle, but the unbiased one, over n - 1, in PyTorch.
     """
     mean = x.mean((0, 2, 3))

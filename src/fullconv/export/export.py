@@ -81,7 +81,7 @@ def describe(model: Model, **facts: Any) -> Description:
         size=model.size,
         protocol=model.protocol,
         architecture=model.network.architecture,
-        normalisation=model.network.normalisation,
+        normalization=model.network.normalization,
         **facts,
     )
 

@@ -136,7 +136,7 @@ class Normalize(nn.Module):
             self.register_buffer(name, row.view(1, -1, 1, 1), persistent=False)
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """Normalised image, of the same shape."""
+        """Normalized image, of the same shape."""
         x = (image - self.mean) / self.std
         return x.flip(1) if self.order == "bgr" else x
 

@@ -127,7 +127,7 @@ KNOWN = (
         (0.7343, 0.09340, 0.06776, 0.8863, 0.2599),
         (-1.5267, 0.3819, 1.3670),
     ),
-    # Biases as printed in public notebooks; normalisation as in torchvision's weights API.
+    # Biases as printed in public notebooks; normalization as in torchvision's weights API.
     Known(
         "torchvision's IMAGENET1K_V1 VGG-16",
         (0.485 * 255, 0.456 * 255, 0.406 * 255),

@@ -99,7 +99,7 @@ class TrainStep:
                 if "more than 1 value per channel" not in str(error):
                     raise
                 raise ConfigError(
-                    f"{self.config.model} normalises by the mean of what it sees at once, which is "
+                    f"{self.config.model} normalizes by the mean of what it sees at once, which is "
                     f"a single value here: {len(image)} photo of {image.shape[2]} x "
                     f"{image.shape[3]} at its coarsest; take a larger --batch or --crop, fewer "
                     "processes or parts (accumulate), or a network without batch norm"

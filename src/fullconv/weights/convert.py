@@ -16,7 +16,7 @@ from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD, build
 from fullconv.networks.vgg_names import DEPTHS, conv_names
 from fullconv.weights.load import Loaded, place
 from fullconv.weights.sources import Weights, compact, read_weights
-from fullconv.weights.sources.safetensors import NORMALISATION
+from fullconv.weights.sources.safetensors import NORMALIZATION
 
 VGG_WIDTH = 64  # feature maps of conv1_1, for which `width` is 1
 
@@ -95,7 +95,7 @@ def _write_plain(target: Path, read: Weights) -> None:
     header = {"source": read.source}
     if read.mean and read.std:
         said = Normalization(mean=read.mean, std=read.std, order=read.order or "rgb")
-        header[NORMALISATION] = said.model_dump_json()
+        header[NORMALIZATION] = said.model_dump_json()
     tensors = {name: torch.from_numpy(array) for name, array in read.arrays.items()}
     with replacing(target) as temporary:
         save_file(tensors, temporary, header)

@@ -1,4 +1,4 @@
-"""What a network takes over from a weights file beside its arrays: skip factors, normalisation."""
+"""What a network takes over from a weights file beside its arrays: skip factors, normalization."""
 
 import re
 from collections.abc import Mapping
@@ -28,9 +28,9 @@ class Scaled(Protocol):
 
 @runtime_checkable
 class WithNormalization(Protocol):
-    """A network that normalises its images itself, such as `FCN`."""
+    """A network that normalizes its images itself, such as `FCN`."""
 
-    normalisation: Normalization
+    normalization: Normalization
 
 
 def adopt_scales(network: nn.Module, arrays: dict[str, np.ndarray]) -> list[str]:
@@ -78,13 +78,13 @@ def _set_factor(network: nn.Module, skip: str, factor: float) -> None:
         network.architecture = network.architecture.model_copy(update={"skip_scales": factors})
 
 
-def adopt_normalisation(
+def adopt_normalization(
     network: nn.Module, mean: Triple | None, std: Triple | None, order: Order | None
 ) -> list[str]:
-    """Make the network normalise images as its new first layer expects; says how.
+    """Make the network normalize images as its new first layer expects; says how.
 
     Args:
-        network: one that does not normalise is left alone.
+        network: one that does not normalize is left alone.
         mean: RGB, in [0, 255]; None where nobody says, and then the network keeps its own.
         std: likewise.
         order: of the channels; None stands for RGB.
@@ -92,10 +92,10 @@ def adopt_normalisation(
     if not isinstance(network, WithNormalization):
         return []
     if mean is None or std is None:
-        return ["the file does not say how images are normalised; the network keeps its own way"]
-    network.normalisation = Normalization.checked(mean=mean, std=std, order=order or "rgb")
+        return ["the file does not say how images are normalized; the network keeps its own way"]
+    network.normalization = Normalization.checked(mean=mean, std=std, order=order or "rgb")
     rounded = [tuple(round(value, 3) for value in values) for values in (mean, std)]
-    return [f"images are normalised: mean {rounded[0]}, std {rounded[1]}, {order or 'rgb'}"]
+    return [f"images are normalized: mean {rounded[0]}, std {rounded[1]}, {order or 'rgb'}"]
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,7 @@ def load_weights(
 ) -> Loaded:
     """Copy a weights file of any known kind into a network, by layer name.
 
-    What the file says (or is known) about the input's normalisation becomes the network's, if
+    What the file says (or is known) about the input's normalization becomes the network's, if
     its first layer was taken; so do the factors of the skips of an at-once net.
 
     Args:
@@ -173,7 +173,7 @@ def place(network: nn.Module, read: Weights, path: Path, strict: bool = False) -
         )
     notes += _other_shapes(network, arrays, done)
     if bare(next(iter(network.state_dict()))) not in done.missing:
-        notes += adopt_normalisation(network, read.mean, read.std, read.order)
+        notes += adopt_normalization(network, read.mean, read.std, read.order)
     return Loaded(
         read.source, done.taken, done.reshaped, done.missing, done.left_over, tuple(notes)
     )

@@ -107,5 +107,5 @@ def lively_on_meta():
     import fullconv as fc
 
     network = fc.create_model("fcn8s-vgg16", 21).eval()
-    network.normalise.to("meta")
+    network.normalize.to("meta")
     return network

@@ -23,9 +23,9 @@ def test_factors_go_to_the_skips_from_coarse_to_fine():
     assert network.skip_scales == {"pool4": 0.01, "pool3": 0.0001}
 
 
-def test_the_normalisation_is_the_one_asked_for():
+def test_the_normalization_is_the_one_asked_for():
     network = create_model("fcn32s-vgg11", 3, mean=(1, 2, 3), std=(4, 5, 6), order="bgr", **TINY)
-    found = network.normalisation
+    found = network.normalization
     assert (found.mean, found.std, found.order) == ((1, 2, 3), (4, 5, 6), "bgr")
 
 

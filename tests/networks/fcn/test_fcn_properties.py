@@ -110,7 +110,7 @@ def test_shifting_the_image_by_the_stride_shifts_the_score_by_one_cell(name, pad
     size = 512
     wide = photo(size + SHIFT, size + SHIFT)
     features = [
-        made.backbone.features(made.normalise(one), (made.top, *made.skips))
+        made.backbone.features(made.normalize(one), (made.top, *made.skips))
         for one in (wide[..., :size, :size], wide[..., SHIFT:, SHIFT:])
     ]
     for layer, feature in zip(made.score_layers(), (made.top, *made.skips), strict=True):

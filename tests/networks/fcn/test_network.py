@@ -104,7 +104,7 @@ def test_skip_scales_multiply_the_features_before_the_score():
 
 
 @torch.no_grad()
-def test_the_network_normalises_its_image():
+def test_the_network_normalizes_its_image():
     mean, std = (120.0, 110.0, 100.0), (60.0, 50.0, 40.0)
     raw = network(mean=(0, 0, 0), std=(1, 1, 1))
     image, column = photo(), torch.tensor([mean, std]).view(2, 1, 3, 1, 1)
@@ -115,9 +115,9 @@ def test_the_network_normalises_its_image():
     assert not torch.allclose(found, expected)
 
 
-def test_normalisation_follows_the_network_to_its_type():
+def test_normalization_follows_the_network_to_its_type():
     made = network().double()
-    assert made.normalise.mean.dtype == torch.float64 and "normalise.mean" not in made.state_dict()
+    assert made.normalize.mean.dtype == torch.float64 and "normalize.mean" not in made.state_dict()
 
 
 def test_features_between_the_images_pixels_are_refused():
@@ -132,7 +132,7 @@ def test_context_is_a_layer_before_each_score():
     ).eval()
     assert network.score_fr.in_channels == 6 and network.score_pool3.in_channels == 4
     image = torch.rand(1, 3, 40, 50) * 255
-    bare = network.backbone.features(network.normalise(image), [network.top])[network.top]
+    bare = network.backbone.features(network.normalize(image), [network.top])[network.top]
     seen = []
     network.score_fr.register_forward_hook(lambda layer, inputs, output: seen.append(inputs[0]))
     assert network(image).shape == (1, 3, 40, 50)

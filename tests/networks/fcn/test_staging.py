@@ -131,7 +131,7 @@ def test_new_scores_are_zero_and_old_layers_are_copies():
     assert not finer.score_pool3.weight.any() and not finer.score_pool3.bias.any()
     assert torch.equal(finer.backbone.conv1_1.weight, coarser.backbone.conv1_1.weight)
     assert torch.equal(finer.score_pool4.weight, coarser.score_pool4.weight)
-    assert finer.normalisation == coarser.normalisation
+    assert finer.normalization == coarser.normalization
     finer.score_pool4.weight.data.zero_()
     assert coarser.score_pool4.weight.any()
 

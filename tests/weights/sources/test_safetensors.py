@@ -30,21 +30,21 @@ def test_other_floats_become_float32(kind, read):
     np.testing.assert_array_equal(found, tensor.float().numpy(), strict=True)
 
 
-def test_our_own_models_say_their_normalisation(read):
-    normalisation = {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "order": "bgr"}
+def test_our_own_models_say_their_normalization(read):
+    normalization = {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "order": "bgr"}
     tensors = {
         "backbone.conv1_1.weight": TENSORS["conv1_1.weight"],
         "score_fr.bias": torch.ones(2),
         "optimizer.conv1_1.weight.momentum": torch.ones(2),
     }
-    found = read(tensors, {"fullconv": json.dumps({"normalisation": normalisation})})
+    found = read(tensors, {"fullconv": json.dumps({"normalization": normalization})})
     assert found.arrays.keys() == {"conv1_1.weight", "score_fr.bias"}
     assert (found.mean, found.std, found.order) == ((1, 2, 3), (4, 5, 6), "bgr")
 
 
-@pytest.mark.parametrize("header", ["", "[]", "{}", '{"normalisation": {"mean": 3}}', "[" * 99999])
+@pytest.mark.parametrize("header", ["", "[]", "{}", '{"normalization": {"mean": 3}}', "[" * 99999])
 def test_a_header_of_ours_that_is_damaged(header, read):
-    with pytest.raises(WeightsError, match="normalisation"):
+    with pytest.raises(WeightsError, match="normalization"):
         read(TENSORS, {"fullconv": header})
 
 
@@ -64,7 +64,7 @@ def test_a_header_of_ours_that_is_damaged(header, read):
         ({"mean": "[0.5, 0.5, 0.5]", "std": "[1, 1, 1]"}, (None, None, None)),  # on which scale?
     ],
 )
-def test_normalisation_in_words(header, expected, read):
+def test_normalization_in_words(header, expected, read):
     found = read({"stem.weight": torch.ones(2)}, header)
     assert (found.mean, found.std, found.order) == expected
 

@@ -149,7 +149,7 @@ def exported_work(
 
     def work(images: Images) -> int:
         network = on_meta(architecture, PLAIN).to_empty(device="cpu")
-        network.normalisation = PLAIN
+        network.normalization = PLAIN
         for layer in network.modules():  # bilinear ones are exported as interpolations
             if isinstance(layer, TransposedUpsample) and not architecture.learn_upsampling:
                 fresh = TransposedUpsample(layer.in_channels, layer.factor, layer.kernel_size[0])

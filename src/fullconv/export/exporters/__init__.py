@@ -31,7 +31,7 @@ class Exporter:
             it beside it.
         stamp: (path, description as JSON) -> None; completes a file just written.
         open: path -> Opened.
-        quantize: (path, path to write, normalised batches of images) -> None: the same in int8
+        quantize: (path, path to write, normalized batches of images) -> None: the same in int8
             after watching these images; None where there is no such thing.
         companions: suffixes of the files that belong beside it.
     """

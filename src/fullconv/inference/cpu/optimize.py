@@ -136,7 +136,7 @@ def _of_foreign(network: FCN) -> Quick | None:
     backbone = network.backbone
     assert isinstance(backbone, TracedBackbone)
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
-    x, names = network.normalise(image), frozenset({network.top, *network.skips})
+    x, names = network.normalize(image), frozenset({network.top, *network.skips})
     quick = Quick(backbone, folded(backbone, x), names, _state(backbone.modules()))
     before, after = backbone.features(x, names), quick.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}

@@ -53,10 +53,10 @@ class Description(Settings):
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
     size: Size | None = None  # photos are scaled down to fit into it
     protocol: str
-    input: str = "image: float32 (B, 3, H, W), RGB in [0, 255]; normalisation is inside"
+    input: str = "image: float32 (B, 3, H, W), RGB in [0, 255]; normalization is inside"
     output: str = "score: float32 (B, K, H, W), before softmax"
     architecture: Architecture | None = None
-    normalisation: Normalization
+    normalization: Normalization
     least: Size = (1, 1)  # of an image
     fixed: Size | None = None  # of all images, one at a time; None is any size
     parity: Parity | None = None

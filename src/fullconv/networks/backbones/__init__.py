@@ -81,7 +81,7 @@ def foreign_backbone(
 
     Args:
         name: as for `create_classifier`.
-        padding: zeros around the normalised image; "same" is none but to the right and below, up
+        padding: zeros around the normalized image; "same" is none but to the right and below, up
             to a multiple of the coarsest stride.
         width: 1; no other is offered.
         hidden: None; likewise.

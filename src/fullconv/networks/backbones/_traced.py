@@ -31,7 +31,7 @@ class TracedBackbone(nn.Module):
     Args:
         classifier: (B, 3, H, W) -> scores; its layers are used, not copied.
         name: what it is called in messages.
-        padding: zeros around the normalised image; 0 is what the classifier was made for.
+        padding: zeros around the normalized image; 0 is what the classifier was made for.
 
     Raises:
         GeometryError: there is attention between all places, or layers do not follow one another.

@@ -1,6 +1,6 @@
 """AlexNet (Krizhevsky, 2012) as Caffe's CaffeNet has it, with its layer names: FCN-AlexNet's base.
 
-Its convolutions 2, 4 and 5 see half of the maps each (groups), and responses are normalised behind
+Its convolutions 2, 4 and 5 see half of the maps each (groups), and responses are normalized behind
 the poolings. torchvision's network of this name is another one: "torchvision_alexnet".
 """
 
@@ -33,7 +33,7 @@ def alexnet(
     Args:
         classes: scores to give.
         groups: into how many parts the maps of conv2, conv4 and conv5 are split; 2 in CaffeNet.
-        response_norm: normalise responses across maps behind pool1 and pool2, as CaffeNet does.
+        response_norm: normalize responses across maps behind pool1 and pool2, as CaffeNet does.
         width: multiplies the number of feature maps, and of fc6 and fc7 unless `hidden` gives it.
         hidden: width of fc6 and fc7.
         padding: zeros around the image; 100 in the FCN paper's network. "same" is enough for a

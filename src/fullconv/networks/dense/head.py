@@ -229,7 +229,7 @@ class LayerNormOverMaps(nn.LayerNorm):
     """A layer norm of vectors, at every place of (B, C, H, W)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Normalised over C, of the same shape."""
+        """Normalized over C, of the same shape."""
         normed: Tensor = super().forward(x.movedim(1, -1))
         return normed.movedim(-1, 1)
 

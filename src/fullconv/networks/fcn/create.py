@@ -85,7 +85,7 @@ def create_model(
     )
 
 
-def build(architecture: Architecture, normalisation: Normalization) -> FCN:
+def build(architecture: Architecture, normalization: Normalization) -> FCN:
     """The network that `architecture` describes, with fresh weights."""
     stride, backbone_name = parse_name(architecture.name)
     same = architecture.padding == "same"
@@ -114,7 +114,7 @@ def build(architecture: Architecture, normalisation: Normalization) -> FCN:
         architecture.context,
         architecture.skip_context,
     )
-    network.normalisation = normalisation
+    network.normalization = normalization
     network.architecture = architecture
     return network
 

@@ -96,7 +96,7 @@ class FCN(nn.Module):
             self.fusions, self.final, self.offset = plan.fusions, plan.final, plan.offset
             for name, layer in plan.layers.items():
                 self.add_module(name, layer)
-        self.normalisation = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
+        self.normalization = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
         for score in self.score_layers():
             nn.init.zeros_(score.weight)
             nn.init.zeros_(score.bias)  # type: ignore[arg-type]
@@ -105,7 +105,7 @@ class FCN(nn.Module):
         """Scores before softmax, one map a class, of the image's size."""
         pooled = self.mirror.inputs.values() if self.mirror else ()
         names = (*self.skips, self.top, *pooled)
-        features = self._features(self.normalise(image), names)
+        features = self._features(self.normalize(image), names)
         skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
         if self.mirror:
             backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
@@ -135,16 +135,16 @@ class FCN(nn.Module):
         return (*(f.skip_offset or f.score_offset for f in self.fusions), self.offset)
 
     @property
-    def normalisation(self) -> Normalization:
+    def normalization(self) -> Normalization:
         """What the first convolution expects of an image."""
-        return self._normalisation
+        return self._normalization
 
-    @normalisation.setter
-    def normalisation(self, wanted: Normalization) -> None:
-        self._normalisation = wanted
+    @normalization.setter
+    def normalization(self, wanted: Normalization) -> None:
+        self._normalization = wanted
         device = self.score_fr.weight.device
         with torch.device("cpu" if device.type == "meta" else device):
-            self.normalise = Normalize(wanted.mean, wanted.std, wanted.order)
+            self.normalize = Normalize(wanted.mean, wanted.std, wanted.order)
 
     @property
     def _backbone(self) -> Backbone:

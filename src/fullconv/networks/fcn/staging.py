@@ -33,7 +33,7 @@ def grow(coarser: FCN, fusing: Fusing | None = None, scale: float = 1.0) -> FCN:
         "fusing": fusing or _usual(coarser),
         "skip_scales": scales if any(one != 1 for one in scales) else None,
     }
-    finer = build(before.model_copy(update=changes), coarser.normalisation)
+    finer = build(before.model_copy(update=changes), coarser.normalization)
     stage(finer, coarser)
     return finer.to(coarser.score_fr.weight.device).train(coarser.training)
 
@@ -63,7 +63,7 @@ def stage(finer: FCN, coarser: FCN) -> Transplant:
       pixels in the second (16s), and so would smooth the new skip's scores too.
 
     Args:
-        finer: changed in place, its normalisation and skip factors included.
+        finer: changed in place, its normalization and skip factors included.
         coarser: of the same backbone, whose skips are the first ones of `finer`.
 
     Returns:
@@ -77,7 +77,7 @@ def stage(finer: FCN, coarser: FCN) -> Transplant:
     for skip in finer.skips[len(coarser.skips) :]:
         for parameter in finer.get_submodule(f"score_{skip}").parameters():
             nn.init.zeros_(parameter)
-    finer.normalisation = coarser.normalisation
+    finer.normalization = coarser.normalization
     return done
 
 

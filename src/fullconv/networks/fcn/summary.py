@@ -36,11 +36,11 @@ class LayerRow:
     field: int | None
 
 
-def on_meta(architecture: Architecture, normalisation: Normalization) -> FCN:
+def on_meta(architecture: Architecture, normalization: Normalization) -> FCN:
     """The network without numbers: shapes only, in no time."""
     with torch.device("meta"):
-        network = build(architecture, normalisation)
-    network.normalise.to("meta")
+        network = build(architecture, normalization)
+    network.normalize.to("meta")
     return network.eval()
 
 

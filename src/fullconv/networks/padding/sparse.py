@@ -85,7 +85,7 @@ class SparseMap:
     def through(self, layer: nn.Module, step: Step, rim: Tensor | None = None) -> "SparseMap":
         """The layer's output; its rim is not computed where it is known."""
         if isinstance(layer, nn.BatchNorm2d) and (layer.training or layer.running_mean is None):
-            return _normalised(self, layer)
+            return _normalized(self, layer)
         seen = step.axes[0].seen, step.axes[1].seen
         inside = self.surrounded((step.window.reads(seen[0]), step.window.reads(seen[1])))
         if rim is None:
@@ -148,7 +148,7 @@ def _pasted(around: Tensor, inside: Tensor, top: int, left: int) -> Tensor:
     return x
 
 
-def _normalised(framed: SparseMap, layer: nn.BatchNorm2d) -> SparseMap:
+def _normalized(framed: SparseMap, layer: nn.BatchNorm2d) -> SparseMap:
     """Batch norm in training: by mean and variance of the whole map, put together from the parts'.
 
     Variances of parts add up to the variance within; that between the parts' means comes on top.

@@ -132,7 +132,7 @@ def _recognised(read: Weights) -> Weights:
     if published is None:
         return read
     whose, order = published
-    note = f"conv1_1 is that of {whose.name}, so its normalisation is used"
+    note = f"conv1_1 is that of {whose.name}, so its normalization is used"
     return replace(
         read,
         mean=whose.mean,

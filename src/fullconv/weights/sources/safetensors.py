@@ -15,7 +15,7 @@ from fullconv.networks.vgg_names import Order, Triple, paper_names
 from fullconv.weights.sources import Source, Weights, weights
 
 _OWN = "fullconv"
-NORMALISATION = "normalisation"
+NORMALIZATION = "normalization"
 """The key under which a header holds mean, std and order as JSON."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?"
 
@@ -48,7 +48,7 @@ def read(path: Path) -> Weights:
         for name, tensor in tensors.items()
     }
     renamed = paper_names({name: array.shape for name, array in arrays.items()})
-    mean, std, order = _normalisation(said, path)
+    mean, std, order = _normalization(said, path)
     return Weights(
         {renamed.get(name, name): array for name, array in arrays.items()},
         "fullconv model" if _OWN in said else "safetensors",
@@ -62,25 +62,25 @@ def read(path: Path) -> Weights:
 weights.register("safetensor")(Source("safetensors (.safetensors)", _recognises, read))
 
 
-def _normalisation(
+def _normalization(
     said: Mapping[str, str], path: Path
 ) -> tuple[Triple | None, Triple | None, Order | None]:
     """As our models and `fullconv convert` write it (JSON), or in the words of others."""
-    if _OWN not in said and NORMALISATION not in said:
+    if _OWN not in said and NORMALIZATION not in said:
         return _stated(said)
     try:
-        values: Any = json.loads(said.get(_OWN) or said[NORMALISATION])
-        found = Normalization.checked(**(values[NORMALISATION] if _OWN in said else values))
+        values: Any = json.loads(said.get(_OWN) or said[NORMALIZATION])
+        found = Normalization.checked(**(values[NORMALIZATION] if _OWN in said else values))
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise WeightsError(
-            f"{path}: its header says nothing usable about the normalisation ({error}); "
+            f"{path}: its header says nothing usable about the normalization ({error}); "
             "save the model again"
         ) from error
     return found.mean, found.std, found.order
 
 
 def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Order | None]:
-    """Normalisation in words: three numbers under mean and std, or "(x-127)/128" under input."""
+    """Normalization in words: three numbers under mean and std, or "(x-127)/128" under input."""
     order = re.search(r"\b(RGB|BGR)\b", f"{said.get('mean', '')} {said.get('input', '')}")
     channels: Order | None = None
     if order:
