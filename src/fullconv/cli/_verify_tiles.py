@@ -43,12 +43,10 @@ def verify(
 
 def _shown(path: Path, model: "Model") -> "Image":
     """A photo as the network gets it."""
-    from fullconv.inference.predictor import fitted
-    from fullconv.io.images import read_image, scale_image
+    from fullconv.io.images import fit_size, read_image, scale_image
 
     image = read_image(path)
-    height, width = image.shape[:2]
-    return scale_image(image, fitted((height, width), model.size))
+    return scale_image(image, fit_size(image.shape, model.size))
 
 
 def _middle(path: Path, reading: "Reading") -> "Image":

@@ -14,12 +14,11 @@ from torch import nn
 
 from fullconv._version import __version__
 from fullconv.config import Size
-from fullconv.data.sample import Sample
-from fullconv.data.transforms import fit
 from fullconv.export.exporters import Exporter, exporter_for
 from fullconv.export.parity import check_parity, least_size
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing
+from fullconv.io.images import fit_size, scale_image
 from fullconv.model import Model
 from fullconv.networks.fcn import FCN
 
@@ -97,7 +96,7 @@ def working(
     photo: UInt8[ndarray, "H W 3"], size: tuple[int, int] | None
 ) -> UInt8[ndarray, "rows columns 3"]:
     """A photo as the model's network is given it: scaled down to fit into `size`."""
-    return fit(Sample(photo, photo[..., 0], ""), size).image
+    return scale_image(photo, fit_size(photo.shape, size))
 
 
 @contextmanager

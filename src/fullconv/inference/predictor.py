@@ -137,7 +137,7 @@ def predict(
     Raises:
         MemoryBudgetError: the memory is less than the smallest part takes.
     """
-    photo = images.scale_image(image, fitted((image.shape[0], image.shape[1]), size))
+    photo = images.scale_image(image, images.fit_size(image.shape, size))
     shape, shown = (image.shape[0], image.shape[1]), (photo.shape[0], photo.shape[1])
     planned = plan(network, shown, memory, answer=shape)
     keep = scores or planned.kind == "whole"
@@ -161,13 +161,6 @@ def predict(
         planned,
         seam[1] / seam[0] if seam[0] else None,
     )
-
-
-def fitted(shape: tuple[int, int], size: tuple[int, int] | None) -> tuple[int, int]:
-    """The (height, width) of a photo scaled down to fit into `size`; None is its own."""
-    height, width = shape
-    factor = min(1.0, size[0] / height, size[1] / width) if size else 1.0
-    return max(1, round(height * factor)), max(1, round(width * factor))
 
 
 def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:

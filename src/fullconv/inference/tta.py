@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fullconv.errors import ConfigError
-from fullconv.io.images import scale_image
+from fullconv.io.images import fit_size, scale_image
 
 SCALES = (0.75, 1.0, 1.25)
 """What is averaged unless said otherwise: with mirroring, the work of 6.25 answers."""
@@ -60,11 +60,8 @@ def views(
     size: tuple[int, int] | None = None,
 ) -> Iterator[tuple[UInt8[np.ndarray, "h w 3"], bool]]:
     """The photo at each scale, and mirrored; whether it is says the second value."""
-    rows, columns = image.shape[:2]
-    fitting = min(1.0, size[0] / rows, size[1] / columns) if size else 1.0
     for scale in scales:
-        height, width = (max(1, round(side * fitting * scale)) for side in (rows, columns))
-        view = scale_image(image, (height, width))
+        view = scale_image(image, fit_size(image.shape, size, scale))
         yield view, False
         if flip:
             yield view[:, ::-1].copy(), True  # contiguous even where one pixel wide

@@ -116,3 +116,11 @@ def read_xml(path: Path) -> Element:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
         raise DataError(f"{path}: broken XML ({error}); export the annotations again") from error
+
+
+def escape_formula(text: str) -> str:
+    """Return text for a CSV cell that a spreadsheet does not execute as a formula.
+
+    Prefixes an apostrophe where the text begins with a character that starts a formula (CWE-1236).
+    """
+    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

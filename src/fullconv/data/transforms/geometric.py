@@ -8,7 +8,7 @@ from jaxtyping import Float32, UInt8
 from torch.nn.functional import grid_sample
 
 from fullconv.data.sample import Sample
-from fullconv.io.images import scale_image, scale_labels
+from fullconv.io.images import fit_size, scale_image, scale_labels
 from fullconv.io.palettes import VOID
 
 FILL = (124, 116, 104)
@@ -148,15 +148,15 @@ class Scale:
 
 def fit(sample: Sample, size: tuple[int, int] | None) -> Sample:
     """Scale a sample down, keeping its shape, until it fits into `size`; never up."""
-    height, width = sample.labels.shape
-    factor = min(1.0, size[0] / height, size[1] / width) if size else 1.0
-    return resized(sample, factor)
+    return _resized(sample, fit_size(sample.labels.shape, size))
 
 
 def resized(sample: Sample, factor: float) -> Sample:
     """The sample `factor` times as large, at least 1 x 1; labels take the nearest pixel's."""
-    height, width = sample.labels.shape
-    size = (max(1, round(height * factor)), max(1, round(width * factor)))
+    return _resized(sample, fit_size(sample.labels.shape, None, factor))
+
+
+def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
     return replace(
         sample, image=scale_image(sample.image, size), labels=scale_labels(sample.labels, size)
     )

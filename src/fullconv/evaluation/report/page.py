@@ -26,6 +26,7 @@ from fullconv.evaluation.report.gallery import Picture, draw_sample, encode_pane
 from fullconv.io.atomic import write_bytes, write_text
 from fullconv.io.images import write_image
 from fullconv.io.palettes import Color, Palette
+from fullconv.io.text import escape_formula
 
 NO_CLASS = "no class"
 Panels = tuple[Picture, dict[str, bytes]]
@@ -135,7 +136,7 @@ def _weakness(confusion: Confusion, classes: Sequence[str], index: int) -> Worst
 
 
 def _confusion_csv(story: ReportData) -> str:
-    names = [_cell(name) for name in story.classes]
+    names = [escape_formula(name) for name in story.classes]
     counts = story.confusion.counts.tolist()
     rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
     return _csv([["truth", *names, NO_CLASS], *rows])
@@ -143,7 +144,11 @@ def _confusion_csv(story: ReportData) -> str:
 
 def _per_class_csv(story: ReportData) -> str:
     rows = [
-        [_cell(name), pixels, *("-" if math.isnan(share) else f"{share:.6f}" for share in shares)]
+        [
+            escape_formula(name),
+            pixels,
+            *("-" if math.isnan(share) else f"{share:.6f}" for share in shares),
+        ]
         for name, pixels, *shares in _per_class(story)
     ]
     return _csv([["class", "pixels", "accuracy", "iu"], *rows])
@@ -159,11 +164,6 @@ def _csv(rows: Iterable[Sequence[object]]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue()
-
-
-def _cell(name: str) -> str:
-    # A spreadsheet would run such a name as a formula.
-    return "'" + name if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def _stems(names: Iterable[str]) -> list[str]:

@@ -5,6 +5,7 @@ from fullconv.io.images.decode import FORMATS, MAX_PIXELS, SUFFIXES, Header, rea
 from fullconv.io.images.masks import decode_mask, read_mask
 from fullconv.io.images.photos import (
     decode_image,
+    fit_size,
     glance,
     read_image,
     rgb_from_pil,
@@ -32,6 +33,7 @@ __all__ = [
     "encode_jpeg",
     "encode_labels",
     "encode_png",
+    "fit_size",
     "glance",
     "legend",
     "read_header",

@@ -90,6 +90,24 @@ def _opaque(picture: Image.Image) -> float:
     return float((np.asarray(picture.getchannel("A")) == 255).mean())
 
 
+def fit_size(
+    size: tuple[int, ...], limit: tuple[int, int] | None, factor: float = 1.0
+) -> tuple[int, int]:
+    """Return the (height, width) of an image downscaled to fit `limit`, then scaled by `factor`.
+
+    Training, prediction and test-time augmentation all resize to this size. The aspect ratio is
+    kept up to rounding; no side is less than 1. An image is never enlarged to reach `limit`.
+
+    Args:
+        size: (height, width, ...) of the image, for example its shape.
+        limit: maximum (height, width); None for no limit.
+        factor: additional scale, for example of augmentation or test-time augmentation.
+    """
+    height, width = size[:2]
+    shrink = min(1.0, limit[0] / height, limit[1] / width) if limit else 1.0
+    return max(1, round(height * shrink * factor)), max(1, round(width * shrink * factor))
+
+
 def scale_image(
     image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:

@@ -17,6 +17,7 @@ from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import ClassRow
 from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
+from fullconv.io.text import escape_formula
 
 Row = Mapping[str, float]
 
@@ -91,7 +92,7 @@ class Run:
         """Write per_class_history.csv anew."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["epoch", "step", *map(_name, classes)])
+        writer.writerow(["epoch", "step", *map(escape_formula, classes)])
         writer.writerows([row.epoch, row.step, *map(_cell, row.iu)] for row in rows)
         write_text(self.per_class_history, stream.getvalue())
 
@@ -205,11 +206,6 @@ def _cell(value: float) -> str:
     if value != value:
         return ""
     return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.6g}"
-
-
-def _name(name: str) -> str:
-    # A spreadsheet would run such a name as a formula.
-    return "'" + name if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
 
 
 def _safe(name: str) -> str:
