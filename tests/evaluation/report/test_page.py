@@ -174,7 +174,7 @@ def test_a_single_sample_is_only_the_best(story, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def broadcast_text(story, tmp_path_factory):
+def full_page(story, tmp_path_factory):
     rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in story.history]
     rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
     more = replace(
@@ -187,33 +187,33 @@ def broadcast_text(story, tmp_path_factory):
         class_weights=(0.5, 1.25, 0.0),
         notes=[(0, "no pixel is labelled bird"), (1200, "the loss <b>rose</b>")],
     )
-    return Page(write_report(tmp_path_factory.mktemp("told"), more))
+    return Page(write_report(tmp_path_factory.mktemp("full_page"), more))
 
 
-def test_each_class_has_its_curve_over_the_epochs(told):
-    assert not told.open
-    labels = [tag["aria-label"] for tag in told.all("svg")]
+def test_each_class_has_its_curve_over_the_epochs(full_page):
+    assert not full_page.open
+    labels = [tag["aria-label"] for tag in full_page.all("svg")]
     assert labels[:2] == ["sky: IU from 25.0 % to 75.0 %", "road: IU from 50.0 % to 12.5 %"]
-    assert "sky 75.0 % road 12.5 % bird -" in told.text
-    lines = [tag["points"].split() for tag in told.all("polyline")][:2]
+    assert "sky 75.0 % road 12.5 % bird -" in full_page.text
+    lines = [tag["points"].split() for tag in full_page.all("polyline")][:2]
     heights = [[float(point.split(",")[1]) for point in line] for line in lines]
     assert heights[0][0] > heights[0][1] and heights[1][0] < heights[1][1]
 
 
-def test_time_and_memory_are_shown(told):
-    assert "time 1 min 30 s 3 epochs" in told.text
-    assert "a step 0.50 s" in told.text and "images a second 8" in told.text
-    assert "memory 1.0 GiB" in told.text
+def test_time_and_memory_are_shown(full_page):
+    assert "time 1 min 30 s 3 epochs" in full_page.text
+    assert "a step 0.50 s" in full_page.text and "images a second 8" in full_page.text
+    assert "memory 1.0 GiB" in full_page.text
 
 
-def test_what_was_noticed_is_told_with_its_step(told):
-    assert "before the first step no pixel is labelled bird" in told.text
-    assert "step 1,200 the loss <b>rose</b>" in told.text and not told.all("b")
+def test_what_was_noticed_is_told_with_its_step(full_page):
+    assert "before the first step no pixel is labelled bird" in full_page.text
+    assert "step 1,200 the loss <b>rose</b>" in full_page.text and not full_page.all("b")
 
 
-def test_class_weights_stand_beside_the_pixels(told):
-    assert "pixels weight accuracy IU" in told.text
-    assert "sky 80 0.5 75.0 %" in told.text and "road 20 1.25 50.0 %" in told.text
+def test_class_weights_stand_beside_the_pixels(full_page):
+    assert "pixels weight accuracy IU" in full_page.text
+    assert "sky 80 0.5 75.0 %" in full_page.text and "road 20 1.25 50.0 %" in full_page.text
 
 
 def test_settings_and_commands_are_shown(page):
