@@ -49,10 +49,10 @@ from fullconv.export.benchmark.timing import Engine, Spread, Started
 from fullconv.export.benchmark.worker import do_apart
 from fullconv.export.exporters import exporter_for
 from fullconv.export.parity import as_batch, cut
-from fullconv.hardware import in_words
 from fullconv.model import Model, load, model_file, read_card
 from fullconv.networks.fcn import create_model
 from fullconv.training.losses._base import cross_entropy
+from fullconv.units import format_bytes
 
 CLASSES = 21
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions of VGG-16 between its poolings
@@ -394,7 +394,7 @@ def markdown(part: str, bench: Bench) -> str:
             "" if row.gflop is None else f"{row.gflop:.0f}",
             "" if row.rate is None else f"{row.rate:.0f}",
             "" if row.share is None else f"{row.share:.0%}",
-            in_words(row.memory),
+            format_bytes(row.memory),
             "" if row.difference is None or part == "others" else f"{row.difference:.1e}",
             ""
             if row.agreement is None or part in ("others", "training")

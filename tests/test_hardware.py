@@ -1,51 +1,71 @@
-import pytest
-from hypothesis import given
-from hypothesis.strategies import integers
+"""Devices, cores and memory, also where the system does not report them."""
 
-from fullconv import hardware as memory
+import math
+
+import pytest
+import torch
+
+from fullconv import hardware
 from fullconv.errors import ConfigError
-from fullconv.hardware import enough, free_memory, in_words, parse_memory
+from fullconv.hardware import choose_device, free_memory, peak_memory, usable_cores
+
+CPU = torch.device("cpu")
+
+
+def test_a_missing_device_is_refused():
+    assert choose_device("cpu").type == "cpu"
+    if not torch.cuda.is_available():
+        with pytest.raises(ConfigError, match="no usable GPU"):
+            choose_device("cuda")
+
+
+def test_auto_is_the_gpu_where_there_is_one():
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @pytest.mark.parametrize(
-    "text,size",
-    [
-        *(("2GiB", 2**31), ("2 GB", 2**31), ("512M", 2**29), ("1.5g", 3 * 2**29)),
-        *(("100", 100), (4096, 4096), ("1 KiB", 1024), ("3T", 3 * 2**40)),
-    ],
+    ("content", "cores"), [("max 100000", 8), ("150000 100000", 2), ("5000 100000", 1), ("", 8)]
 )
-def test_sizes_are_read(text, size):
-    assert parse_memory(text) == size
-
-
-@pytest.mark.parametrize("wrong", ["", "GiB", "-1", "0", "two GiB", "1,5 GiB", "2 GiB more", -5])
-def test_what_is_no_size_is_refused(wrong):
-    with pytest.raises(ConfigError, match="such as 2GiB"):
-        parse_memory(wrong)
-
-
-def test_sizes_are_said():
-    assert [in_words(size) for size in (5, 1536, 2**20, 2.5 * 2**30, 3 * 2**40)] == [
-        *("5 B", "1.5 KiB", "1.0 MiB", "2.5 GiB", "3072.0 GiB")
-    ]
-
-
-@given(integers(1, 2**45))
-def test_a_memory_of_what_is_said_to_be_enough_is_enough(size):
-    assert size <= parse_memory(enough(size)) <= max(1.1 * size, size + 103)
+def test_a_containers_limit_counts(content, cores, tmp_path, monkeypatch):
+    limit = tmp_path / "cpu.max"
+    limit.write_text(content)
+    monkeypatch.setattr(hardware, "CGROUP", limit)
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda _: range(8), raising=False)
+    assert usable_cores() == cores
 
 
 def test_there_is_free_memory():
     assert 2**20 < free_memory() < 2**50
 
 
-def test_a_container_may_have_less_than_the_machine(tmp_path, monkeypatch):
+def test_a_container_may_have_less_memory_than_the_machine(tmp_path, monkeypatch):
     (tmp_path / "limit").write_text("5000\n")
     (tmp_path / "used").write_text("2000\n")
     files = (str(tmp_path / "limit"), str(tmp_path / "used"))
-    assert memory._left(*files) == 3000
+    assert hardware._below_limit(*files) == 3000
     (tmp_path / "limit").write_text("max\n")
-    assert memory._left(*files) is None
-    assert memory._left(str(tmp_path / "none"), files[1]) is None
-    monkeypatch.setattr(memory, "_groups", lambda: [None, 3000])
+    assert hardware._below_limit(*files) is None
+    assert hardware._below_limit(str(tmp_path / "none"), files[1]) is None
+    monkeypatch.setattr(hardware, "_free_of_cgroups", lambda: [None, 3000])
     assert free_memory() == 3000
+
+
+def test_peak_memory_grows_with_what_is_held():
+    before = peak_memory(CPU)
+    held = torch.ones(2**26)  # 256 MiB
+    assert peak_memory(CPU) > before or before > 2**30
+    assert before > 2**24 and held.sum() > 0
+    assert peak_memory() >= peak_memory(CPU) > 0
+
+
+def test_peak_memory_without_proc_is_that_of_getrusage(tmp_path, monkeypatch):
+    reported = peak_memory()
+    monkeypatch.setattr(hardware, "STATUS", tmp_path / "none")
+    # The kernel's two counters differ by the pages that it counts in batches.
+    assert peak_memory() == pytest.approx(reported, rel=0.2)
+
+
+def test_peak_memory_is_nan_where_the_system_does_not_report_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(hardware, "STATUS", tmp_path / "none")
+    monkeypatch.setitem(__import__("sys").modules, "resource", None)
+    assert math.isnan(peak_memory(CPU))

@@ -22,7 +22,8 @@ A message says what was found, where, what was expected, and what to do.
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from importlib.util import find_spec
+from importlib import import_module
+from typing import Any
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -119,12 +120,18 @@ class UnknownNameError(FullconvError, LookupError):
         super().__init__(f"no {noun} is called {name!r}; {hint}there are: {', '.join(names)}")
 
 
-def need(packages: tuple[str, ...], extra: str, what: str) -> None:
-    """Make sure that optional packages are there, without importing them.
+def require(module: str, *, extra: str, what: str) -> Any:
+    """Import an optional package and return the module.
+
+    Args:
+        module: its name, e.g. "rasterio" or "scipy.io".
+        extra: the extra of this project that installs it.
+        what: needs the package, e.g. "reading a.tif"; begins the message.
 
     Raises:
-        MissingExtraError: one is not.
+        MissingExtraError: the package is not installed.
     """
-    for package in packages:
-        if find_spec(package) is None:
-            raise MissingExtraError(package, extra, what)
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise MissingExtraError(module.partition(".")[0], extra, what) from error

@@ -12,10 +12,11 @@ from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Job
 from fullconv.batch.sharding import share
 from fullconv.batch.worker import Reading, Worker
-from fullconv.hardware import SHARE, free_memory, parse_memory, usable_cores
+from fullconv.hardware import SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import PAYS
 from fullconv.inference.tta import check_scales
 from fullconv.model import Model
+from fullconv.units import parse_bytes
 
 _AS_IT_IS = Reading()
 
@@ -116,5 +117,5 @@ def _memory_of_each(memory: str | None, at_once: int) -> int | None:
     """
     if memory is None and at_once == 1:
         return None
-    whole = int(SHARE * free_memory()) if memory is None else parse_memory(memory)
+    whole = int(SHARE * free_memory()) if memory is None else parse_bytes(memory)
     return max(1, whole // at_once)

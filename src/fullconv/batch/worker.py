@@ -17,11 +17,12 @@ from fullconv.batch.manifest import FailureRecord, Job, PredictionRecord
 from fullconv.batch.model_pool import ModelPool, open_twins
 from fullconv.batch.writers import writers
 from fullconv.errors import FullconvError, ImageError, MemoryBudgetError
-from fullconv.hardware import parse_memory, usable_cores
+from fullconv.hardware import usable_cores
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import decode_image, read_image
 from fullconv.io.storage import Place, fetch, is_url, local_path, place
 from fullconv.model import Model, averaged_answer
+from fullconv.units import parse_bytes
 
 Image = UInt8[np.ndarray, "H W 3"]
 
@@ -97,7 +98,7 @@ class Worker:
 
     def alone(self) -> "Worker":
         """The same for inputs that are answered one by one, and have the whole machine."""
-        memory = None if self.budget is None else parse_memory(self.budget)
+        memory = None if self.budget is None else parse_bytes(self.budget)
         return replace(self, threads=self.whole, memory=memory, at_once=1)
 
     def prepare(self) -> None:

@@ -35,7 +35,7 @@ def tell(bench: "Bench", quiet: bool) -> None:
 
 
 def _cells(row: "RuntimeResult") -> tuple[str, ...]:
-    from fullconv.hardware import in_words
+    from fullconv.units import format_bytes
 
     return (
         row.engine,
@@ -47,7 +47,7 @@ def _cells(row: "RuntimeResult") -> tuple[str, ...]:
         "-" if row.gflop is None else f"{row.gflop:.1f}",
         "-" if row.rate is None else f"{row.rate:.1f}",
         "-" if row.share is None else f"{row.share:.0%}",
-        in_words(row.memory),
+        format_bytes(row.memory),
         "-" if row.difference is None else f"{row.difference:.1e}",
         "-" if row.agreement is None else f"{row.agreement:.2%}",
     )

@@ -58,15 +58,6 @@ def counted(items: Iterable[Item], total: int, what: str, quiet: bool = False) -
             bar.advance(task)
 
 
-def clock(seconds: float) -> str:
-    """A time as a person reads it: 42 s, 3:05, 1:02:33."""
-    if seconds < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
 def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """A table as plain text, never wrapped; the first `left` columns are flush left."""
     lines = [tuple(titles), *(tuple(row) for row in rows)]

@@ -3,7 +3,8 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import clock, say, table_of_classes
+from fullconv.cli._console import say, table_of_classes
+from fullconv.units import format_duration
 
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
@@ -43,14 +44,15 @@ def trial(experiment: "Experiment", found: "Preflight", quiet: bool) -> None:
     total = found.seconds * experiment.training.steps
     height, width = experiment.config.window or (0, 0)
     shorter = (
-        f"; --size {height // 2}x{width // 2} would take {clock(total / 4)}"
+        f"; --size {height // 2}x{width // 2} would take {format_duration(total / 4)}"
         if total > LONG and min(height, width) >= 2 * SMALLEST
         else ""
     )
     say(
         f"trial  {len(found.losses)} steps on one batch: loss {found.losses[0]:.3f} to "
         f"{found.losses[-1]:.3f}, {found.seconds:.2g} s a step, {found.memory / 2**30:.1f} GiB; "
-        f"about {clock(total)} of training on this {experiment.training.device.type}{shorter}"
+        f"about {format_duration(total)} of training on this "
+        f"{experiment.training.device.type}{shorter}"
     )
 
 
@@ -73,7 +75,8 @@ def epoch(brought: "Epoch") -> None:
     )
     say(
         f"epoch {brought.number:3d}/{brought.epochs}  loss {row['loss']:.3f}  {measured}"
-        f"lr {row['lr']:.1e}  {clock(brought.seconds)}  left {clock(brought.left)}"
+        f"lr {row['lr']:.1e}  {format_duration(brought.seconds)}  "
+        f"left {format_duration(brought.left)}"
     )
 
 

@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
-from fullconv.cli._console import clock, say
+from fullconv.cli._console import say
 from fullconv.cli._options import Out, Quiet
 from fullconv.cli._train_progress import follow
 from fullconv.cli.predict import write
+from fullconv.units import format_duration
 
 TRAINED_ON = "scenes:200"
 NEW_PHOTOS = 4
@@ -54,4 +55,4 @@ def command(
         write_image(folder / "photos" / f"{sample.name}.png", sample.image)
         write(model.predict(sample.image), folder, sample.name, ("labels", "overlay"))
     say(f"answers to {NEW_PHOTOS} new scenes  {folder / 'overlay'}")
-    say(f"demo done in {clock(time.monotonic() - began)}")
+    say(f"demo done in {format_duration(time.monotonic() - began)}")

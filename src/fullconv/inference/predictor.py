@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError, ImageError, MemoryBudgetError
-from fullconv.hardware import enough, free_memory, in_words, parse_memory
+from fullconv.hardware import free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.tiling import stream
 from fullconv.io import images
 from fullconv.io import palettes as colors
 from fullconv.io.palettes import Palette
+from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,12 @@ def predict(
 def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:
     """Memory for the scores of a photo that is answered in parts."""
     need = 4 * classes * shape[0] * shape[1]
-    budget = free_memory() if memory is None else parse_memory(memory)
+    budget = free_memory() if memory is None else parse_bytes(memory)
     if need > budget:
         raise MemoryBudgetError(
             f"the scores of {classes} classes at {shape[0]} x {shape[1]} pixels take "
-            f"{enough(need)}; there is memory for {in_words(budget)}: ask for the labels only, "
-            "or give more memory"
+            f"{format_bytes_up(need)}; there is memory for {format_bytes(budget)}: ask for the "
+            "labels only, or give more memory"
         )
     return torch.empty(classes, *shape)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
+from fullconv.errors import ConfigError, ImageError, OutputError, require
 from fullconv.io.atomic import write_bytes
 
 MAX_BYTES = 2**30
@@ -181,10 +181,7 @@ def found(url: str) -> Iterator[str]:
 
 
 def _system(url: str) -> tuple[Any, str]:
-    try:
-        import fsspec
-    except ImportError as error:
-        raise MissingExtraError("fsspec", "storage", f"reading and writing {url}") from error
+    fsspec = require("fsspec", extra="storage", what=f"reading and writing {url}")
     scheme = url.partition("://")[0]
     try:
         system, path = fsspec.core.url_to_fs(url)

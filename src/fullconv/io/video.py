@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
+from fullconv.errors import ConfigError, ImageError, OutputError, require
 from fullconv.io.atomic import replacing
 
 if TYPE_CHECKING:
@@ -154,11 +154,8 @@ def recording(path: Path, rate: float) -> Iterator[Callable[[Fraction, Frame], N
 
 
 def _pyav() -> ModuleType:
-    try:
-        import av
-    except ImportError as error:
-        raise MissingExtraError("av", "video", "a video") from error
-    return av
+    module: ModuleType = require("av", extra="video", what="a video")
+    return module
 
 
 @contextmanager

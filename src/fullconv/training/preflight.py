@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from fullconv.data.labels.class_weights import Counts, count_labels
 from fullconv.data.sample import Batch
-from fullconv.hardware import _memory
+from fullconv.hardware import peak_memory
 from fullconv.training.sampler import batches
 from fullconv.training.trainer import Training
 
@@ -34,7 +34,7 @@ class Preflight:
 
     losses: tuple[float, ...]
     seconds: float
-    memory: int
+    memory: float
     warnings: tuple[str, ...]
 
 
@@ -53,7 +53,7 @@ def preflight(training: Training) -> Preflight:
         *unreached,
         *_label_warnings(training),
     ]
-    return Preflight(tuple(losses), spent, _memory(training.device), tuple(warnings))
+    return Preflight(tuple(losses), spent, peak_memory(training.device), tuple(warnings))
 
 
 def _first_batch(training: Training) -> Batch:

@@ -115,7 +115,7 @@ def test_what_does_not_start_is_left_out_with_a_reason(monkeypatch):
         last([engine("broken", 1.0), engine("a", 1.0)])
     monkeypatch.setattr(benching, "free_memory", lambda: 1299)
     bench = last([engine("a", 1.0), engine("b", 1.0)])
-    assert bench.left_out == ("b: only 1.3 KiB of memory are free for it",)
+    assert bench.left_out == ("b: only 1.3 KiB of memory is free",)
 
 
 def test_every_process_is_closed_whatever_happens():

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -92,7 +94,8 @@ def test_a_stranger_s_network_is_refused(tmp_path):
 
 
 def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
-    monkeypatch.setattr("fullconv.errors.find_spec", lambda package: None)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[onnx\]"'):
         EXPORTER.write(net, tmp_path / "net.onnx")
     with pytest.raises(MissingExtraError, match="onnxruntime"):

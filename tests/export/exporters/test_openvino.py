@@ -76,7 +76,7 @@ def test_missing_and_damaged_files_are_refused_in_a_sentence(file, tmp_path):
 
 
 def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
-    monkeypatch.setattr("fullconv.errors.find_spec", lambda package: None)
+    monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[openvino\]"'):
         EXPORTER.write(net, tmp_path / "net.xml")
 

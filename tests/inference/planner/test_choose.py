@@ -7,11 +7,11 @@ import torch
 from torch import nn
 
 from fullconv.errors import ConfigError
-from fullconv.hardware import parse_memory
 from fullconv.inference.planner import flows, plan
 from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.planner import self_check as trust
 from fullconv.inference.streaming.ops import record_ops
+from fullconv.units import parse_bytes
 from lively import lively
 
 
@@ -53,7 +53,7 @@ def test_too_little_memory_is_refused_with_what_it_takes(network):
         plan(network, size, "66MiB")
     said = re.search(r"at least ([\d.]+ MiB)", str(caught.value))[1]
     found = plan(network, size, said)
-    assert found.rows < 64 and found.peak <= parse_memory(said)
+    assert found.rows < 64 and found.peak <= parse_bytes(said)
     assert found.peak == needs.peak(record_ops(network, size, numbers=False), found)
 
 

@@ -1,6 +1,6 @@
 """torchvision's and timm's networks as backbones: any size, their own features and names."""
 
-import builtins
+import sys
 
 import pytest
 import torch
@@ -162,14 +162,7 @@ def test_unknown_names_tell_close_ones_and_who_else_is_asked():
 
 
 def test_without_timm_the_message_says_how_to_get_it(monkeypatch):
-    original = builtins.__import__
-
-    def absent(name, *args, **kwargs):
-        if name == "timm":
-            raise ImportError(name)
-        return original(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", absent)
+    monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingExtraError, match=r"fullconv\[timm\]"):
         create_classifier("tf_efficientnet_lite0")
     assert create_classifier("resnet18")

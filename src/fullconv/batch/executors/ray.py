@@ -18,7 +18,7 @@ from fullconv.batch.executors import WorkItems, engines
 from fullconv.batch.executors.local import overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
-from fullconv.errors import ConfigError, MissingExtraError, OutputError
+from fullconv.errors import ConfigError, OutputError, require
 
 BATCH = 8
 """Inputs of one task: enough that sending it costs little, few enough that losing it does."""
@@ -36,7 +36,7 @@ def run(work: WorkItems, inputs: Iterable[Input]) -> Iterator[Record]:
         ConfigError: no node has as many CPUs or GPUs as one input needs.
         OutputError: answers cannot be written.
     """
-    ray = _imported()
+    ray = require("ray", extra="ray", what="--engine ray")
     with _connected(ray):
         _check(ray, work)
         # A process whose GPU task is done is kept, with its model; a lost task is sent again by us.
@@ -53,14 +53,6 @@ def run(work: WorkItems, inputs: Iterable[Input]) -> Iterator[Record]:
         finally:
             for _, reference in sent:
                 ray.cancel(reference)
-
-
-def _imported() -> Any:
-    try:
-        import ray
-    except ImportError as error:
-        raise MissingExtraError("ray", "ray", "--engine ray") from error
-    return ray
 
 
 def _batch(work: WorkItems, items: list[Input]) -> list[Record]:

@@ -28,13 +28,14 @@ from fullconv.batch.rasters.outputs import (
 from fullconv.batch.rasters.parts import PartStore, forget, open_parts
 from fullconv.batch.rasters.row_labels import Regional, context
 from fullconv.errors import MemoryBudgetError
-from fullconv.hardware import SHARE, enough, free_memory, in_words, parse_memory
+from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.io.atomic import explained, replacing
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BLOCK, Layer, Raster, caching, opened, write_cog
 from fullconv.io.window import Window
 from fullconv.model import Model
+from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 MEMORY = 2 * 2**30  # bytes; more only makes the parts larger that a kill costs
 WASTE = 16  # times the rows that a part sees beside itself: the share that is computed twice
@@ -220,7 +221,7 @@ def _pixels(raster: Raster) -> int:
 
 
 def _budget(memory: int | str | None) -> int:
-    return parse_memory(memory) if memory is not None else min(MEMORY, int(SHARE * free_memory()))
+    return parse_bytes(memory) if memory is not None else min(MEMORY, int(SHARE * free_memory()))
 
 
 def _check_memory(
@@ -229,8 +230,8 @@ def _check_memory(
     peak = planned["network"]["peak"]
     if memory is not None and peak > budget:
         raise MemoryBudgetError(
-            f"{target} was begun with more memory: its parts take {enough(peak)}, and "
-            f"{in_words(budget)} is given; give that much, or begin anew with --fresh"
+            f"{target} was begun with more memory: its parts take {format_bytes_up(peak)}, and "
+            f"{format_bytes(budget)} is given; give that much, or begin anew with --fresh"
         )
 
 

@@ -15,12 +15,12 @@ from fullconv._version import __version__
 from fullconv.batch.rasters.parts import begun
 from fullconv.batch.writers.geojson import PIXELS, feature_lines
 from fullconv.errors import ConfigError, MemoryBudgetError
-from fullconv.hardware import enough, in_words
 from fullconv.inference.planner import Plan
 from fullconv.io.atomic import replacing, write_text
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BLOCK, Raster, opened, tags_of
 from fullconv.model import Model
+from fullconv.units import format_bytes, format_bytes_up
 
 TRACED = 8  # bytes a pixel that tracing polygons takes
 
@@ -137,9 +137,9 @@ def check_room(raster: Raster, target: Target, budget: int) -> None:
     need = TRACED * raster.size[0] * raster.size[1]
     if target.polygons and need > budget:
         raise MemoryBudgetError(
-            f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about {enough(need)}, "
-            f"since regions reach across all parts; the memory given is {in_words(budget)}: give "
-            "more with --memory, or leave geojson out"
+            f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about "
+            f"{format_bytes_up(need)}, since they are traced in one piece; --memory allows "
+            f"{format_bytes(budget)}: raise it, or leave geojson out of --save"
         )
 
 

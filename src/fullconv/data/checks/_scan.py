@@ -17,6 +17,7 @@ from jaxtyping import Integer, UInt8
 from fullconv.data.checks._finding import parted
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
+from fullconv.hardware import usable_cores
 from fullconv.io.images import Header, glance, read_header, read_mask, scale_image
 from fullconv.io.palettes import Color
 
@@ -269,7 +270,7 @@ def over(
         workers: threads or processes; None is one a core, at most 8.
         python: whether `work` is mostly Python and not decoding.
     """
-    count = workers or min(8, os.cpu_count() or 1)
+    count = workers or min(8, usable_cores())
     if python and count > 1 and len(pairs) >= FEW and sys.platform == "linux":
         fork = multiprocessing.get_context("fork")
         with ProcessPoolExecutor(count, fork, _work.append, (work,)) as processes:

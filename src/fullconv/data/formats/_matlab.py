@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.errors import DataError, MissingExtraError
+from fullconv.errors import DataError, require
 from fullconv.io.images import Header
 
 
@@ -22,10 +22,7 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
         MissingExtraError: scipy is not installed.
         DataError: the file cannot be read, or holds no such variable.
     """
-    try:
-        from scipy.io import loadmat
-    except ImportError as error:
-        raise MissingExtraError("scipy", "mat", f"reading {path.name}") from error
+    loadmat = require("scipy.io", extra="mat", what=f"reading {path.name}").loadmat
     try:
         value = loadmat(str(path), variable_names=[key])[key]
         for field in fields:

@@ -32,7 +32,8 @@ from fullconv.export.benchmark.timing import (
     interleaved_rounds,
 )
 from fullconv.export.benchmark.worker import WorkerProcess
-from fullconv.hardware import free_memory, in_words
+from fullconv.hardware import free_memory, usable_cores
+from fullconv.units import format_bytes
 
 SIDE = 2048  # rows and columns of the matrices whose product is the machine's peak
 ROOM = 1.3  # times what the largest engine holds must be free before the next is started
@@ -104,7 +105,7 @@ def started(
         for engine in engines:
             free = free_memory()
             if free < ROOM * largest:
-                left_out.append(f"{engine.name}: only {in_words(free)} of memory are free for it")
+                left_out.append(f"{engine.name}: only {format_bytes(free)} of memory is free")
                 continue
             try:
                 lane = WorkerProcess(engine, threads)
@@ -143,8 +144,9 @@ def machine() -> dict[str, str]:
     if info.exists():
         lines = info.read_text(encoding="utf-8").splitlines()
         name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
-    facts = {"date": str(date.today()), "processor": name, "cores": str(os.cpu_count())}
-    facts["load"] = ", ".join(f"{load:.1f}" for load in os.getloadavg())
+    facts = {"date": str(date.today()), "processor": name, "cores": str(usable_cores())}
+    if hasattr(os, "getloadavg"):  # Windows has none
+        facts["load"] = ", ".join(f"{load:.1f}" for load in os.getloadavg())
     for package in ("fullconv", "torch", "onnxruntime", "openvino"):
         try:
             facts[package] = metadata.version(package)

@@ -4,6 +4,7 @@ Threads that wait for work, allocators and settings of one library would disturb
 turn, and the memory of one could not be told from another's. A process sleeps while others compute.
 """
 
+import math
 import multiprocessing
 import os
 import signal
@@ -12,13 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fullconv.errors import EngineError
 from fullconv.export.benchmark.timing import Engine, Images, Started, Timing
+from fullconv.hardware import peak_memory
 
 
 class WorkerProcess:
@@ -126,19 +127,9 @@ class InProcess:
         return None if self._started.work is None else self._started.work(images)
 
     def peak(self) -> int:
-        """Bytes of memory that the process has held at the most."""
-        return peak_memory()
-
-
-def peak_memory() -> int:
-    """Bytes that this process has held at the most, mapped files included."""
-    try:
-        lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
-    except (OSError, StopIteration):
-        import resource  # Linux' own figure would include the parent's before the start
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # macOS: bytes
+        """Return the most bytes that the process has held; 0 where it is not reported."""
+        peak = peak_memory()
+        return 0 if math.isnan(peak) else int(peak)
 
 
 def _serve(pipe: Connection, engine: Engine) -> None:

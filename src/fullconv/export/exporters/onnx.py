@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from fullconv.config import Size
-from fullconv.errors import need
+from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_graph import graph
 from fullconv.inference.runtimes import INPUT, KEY, quiet
@@ -18,7 +18,8 @@ QUANTIZED = ["Conv", "MaxPool", "Relu"]
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     """Write the network's graph and weights into one file."""
-    need(("onnx", "onnxscript", "onnxruntime"), "onnx", "an ONNX file")
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        require(package, extra="onnx", what="an ONNX file")
     import onnx_ir
 
     with quiet():

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch import nn
 
 from fullconv.config import Size
-from fullconv.errors import need
+from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_graph import graph
 from fullconv.inference.runtimes import KEY, quiet
@@ -21,7 +21,8 @@ NEEDED = ("openvino", "onnx", "onnxscript")
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     """Write the graph (.xml) and the weights (.bin), as they are: 32 bits each."""
-    need(NEEDED, "openvino", "an OpenVINO file")
+    for package in NEEDED:
+        require(package, extra="openvino", what="an OpenVINO file")
     import onnx_ir
     import openvino
 
@@ -48,13 +49,11 @@ def stamp(path: Path, description: str) -> None:
 
 def quantize(source: Path, target: Path, images: Images) -> None:
     """Write the file in int8: NNCF's post-training quantisation."""
-    need(("nncf",), "openvino", "int8 for OpenVINO")
     os.environ.setdefault("NNCF_CI", "1")  # without it NNCF tells Google Analytics that it is used
     import openvino
 
     with quiet(), contextlib.redirect_stdout(io.StringIO()):  # its progress bars
-        import nncf
-
+        nncf = require("nncf", extra="openvino", what="int8 for OpenVINO")
         nncf.set_log_level(logging.ERROR)
         quantized = nncf.quantize(
             _core().read_model(source), nncf.Dataset(list(images)), subset_size=len(images)

@@ -8,7 +8,7 @@ from math import ceil
 from torch import nn
 
 from fullconv.errors import MemoryBudgetError
-from fullconv.hardware import SHARE, enough, in_words, parse_memory
+from fullconv.hardware import SHARE
 from fullconv.inference.planner.memory_cost import (
     SIDE,
     Facts,
@@ -21,6 +21,7 @@ from fullconv.inference.planner.memory_cost import (
 from fullconv.inference.planner.plan import Plan, Scaled
 from fullconv.inference.planner.self_check import streaming_error
 from fullconv.inference.streaming.ops import OpGraph, record_ops
+from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 PLENTY = 8192  # bytes a pixel; VGG-16, which takes most, takes a fifth of that
 
@@ -46,7 +47,7 @@ def plan(
     Raises:
         MemoryBudgetError: the memory is less than the smallest part takes.
     """
-    budget = parse_memory(memory) if memory is not None else int(SHARE * free_for(network))
+    budget = parse_bytes(memory) if memory is not None else int(SHARE * free_for(network))
     answer = None if answer == size else answer
     start = Plan("whole", True, size, *size, answer=answer, bands=bands)
     most = _at_most(start)
@@ -123,8 +124,9 @@ def in_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan:
     assert best is not None
     if best.peak > budget and not lenient:
         raise MemoryBudgetError(
-            f"an image of {height} x {width} takes this network at least {enough(best.peak)}, "
-            f"strip by strip; the memory given is {in_words(budget)}: give it more"
+            f"an image of {height} x {width} takes this network at least "
+            f"{format_bytes_up(best.peak)}, strip by strip; "
+            f"the memory given is {format_bytes(budget)}: give it more"
         )
     return best
 
@@ -135,8 +137,8 @@ def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
     if side < TILE:
         need = tiles_need(facts, TILE)
         raise MemoryBudgetError(
-            f"this network takes at least {enough(need)} for tiles of {TILE} x {TILE}; the "
-            f"memory given is {in_words(budget)}: give it more"
+            f"this network takes at least {format_bytes_up(need)} for tiles of {TILE} x {TILE}; "
+            f"the memory given is {format_bytes(budget)}: give it more"
         )
     waiting = int(budget / 4 / (9 * facts.classes * start.size[1]))
     overlap = max(ALIGN, min(side // 4, waiting) // ALIGN * ALIGN)

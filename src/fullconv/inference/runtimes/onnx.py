@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fullconv.errors import WeightsError, need
+from fullconv.errors import WeightsError, require
 from fullconv.inference.runtimes import INPUT, KEY, OUTPUT, Opened, first_line
 
 
@@ -17,8 +17,7 @@ def open_onnx(path: Path) -> Opened:
         MissingExtraError: ONNX Runtime is not installed.
         WeightsError: it cannot run the file.
     """
-    need(("onnxruntime",), "onnx", "an .onnx model")
-    import onnxruntime
+    onnxruntime = require("onnxruntime", extra="onnx", what="an .onnx model")
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from fullconv.errors import WeightsError, need
+from fullconv.errors import WeightsError, require
 from fullconv.inference.runtimes import KEY, Opened, first_line
 
 
@@ -19,7 +19,7 @@ def open_openvino(path: Path) -> Opened:
         MissingExtraError: OpenVINO is not installed.
         WeightsError: it cannot run the file.
     """
-    need(("openvino",), "openvino", "an OpenVINO model")
+    require("openvino", extra="openvino", what="an OpenVINO model")
     for part in (path, path.with_suffix(".bin")):
         if not part.is_file():
             raise WeightsError(f"{part}: there is no such file; a model is an .xml and a .bin")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 
-from fullconv.errors import DataError, ImageError, MissingExtraError
+from fullconv.errors import DataError, ImageError, require
 from fullconv.io.rasters.bands import Choice, Words, choose, to_rgb
 from fullconv.io.window import Window
 
@@ -155,11 +155,7 @@ def imported(path: Path) -> Any:
     Raises:
         MissingExtraError: it is not installed.
     """
-    try:
-        import rasterio
-    except ImportError as error:
-        raise MissingExtraError("rasterio", "geo", f"answering {path} part by part") from error
-    return rasterio
+    return require("rasterio", extra="geo", what=f"reading {path} by windows")
 
 
 @contextmanager
@@ -387,10 +383,7 @@ def _opaque(alpha: Integer[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    try:
-        import rasterio
-    except ImportError as error:
-        raise MissingExtraError("rasterio", "geo", f"reading {path.name}") from error
+    rasterio = require("rasterio", extra="geo", what=f"reading {path.name}")
     with warnings.catch_warnings():
         # Masks rarely say where they lie, and need not.
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)

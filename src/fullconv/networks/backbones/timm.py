@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from fullconv.errors import MissingExtraError
+from fullconv.errors import require
 from fullconv.networks.backbones import libraries
 
 
@@ -19,11 +19,8 @@ class Timm:
         Raises:
             MissingExtraError: timm is not installed.
         """
-        try:
-            import timm  # slow to import
-        except ImportError as error:
-            what = "a network that neither fullconv nor torchvision knows"
-            raise MissingExtraError("timm", "timm", what) from error
+        what = "a network that is neither fullconv's nor torchvision's"
+        timm = require("timm", extra="timm", what=what)
         found: list[str] = timm.list_models()
         return found
 

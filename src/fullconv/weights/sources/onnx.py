@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from fullconv.errors import MissingExtraError, WeightsError
+from fullconv.errors import WeightsError, require
 from fullconv.networks.vgg_names import DEPTHS, conv_names, paper_names
 from fullconv.weights.sources import Source, Weights, weights
 from fullconv.weights.sources._protobuf import LENGTH, tags
@@ -59,10 +59,7 @@ weights.register("onnx_keras")(Source("ONNX (.onnx)", _recognises, read))
 
 
 def _graph(path: Path) -> Any:
-    try:
-        import onnx
-    except ImportError as error:
-        raise MissingExtraError("onnx", "onnx", f"reading {path}") from error
+    onnx = require("onnx", extra="onnx", what=f"reading {path}")
     if path.stat().st_size > _LARGEST:
         raise WeightsError(f"{path} is larger than 2 GiB, which no single ONNX file can be")
     try:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fullconv.errors import MissingExtraError
+from fullconv.errors import require
 from fullconv.training.run.trackers import Numbers, trackers
 from fullconv.training.run.trackers._state import recall, remember
 
@@ -27,11 +27,7 @@ class MLflow:
     def __init__(self) -> None:
         for name, value in PATIENCE.items():
             os.environ.setdefault(name, value)
-        try:
-            import mlflow
-        except ImportError as error:
-            raise MissingExtraError("mlflow", "mlflow", "--track mlflow") from error
-        self._mlflow = mlflow
+        self._mlflow = require("mlflow", extra="mlflow", what="--track mlflow")
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
         """See `Tracker`. The last step is asked from the store."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.config import to_yaml
-from fullconv.errors import MissingExtraError
+from fullconv.errors import require
 from fullconv.training.run.trackers import Numbers, trackers
 
 if TYPE_CHECKING:
@@ -22,10 +22,7 @@ class TensorBoard:
     _writer: "SummaryWriter"
 
     def __init__(self) -> None:
-        try:
-            import tensorboard  # noqa: F401
-        except ImportError as error:
-            raise MissingExtraError("tensorboard", "tensorboard", "--track tensorboard") from error
+        require("tensorboard", extra="tensorboard", what="--track tensorboard")
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
         """See `Tracker`. The last step is read from the event files themselves."""

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from fullconv.errors import MissingExtraError
+from fullconv.errors import require
 from fullconv.training.run.trackers import Numbers, trackers
 from fullconv.training.run.trackers._state import recall, remember
 
@@ -24,11 +24,7 @@ class Trackio:
     _folder: Path
 
     def __init__(self) -> None:
-        try:
-            import trackio
-        except ImportError as error:
-            raise MissingExtraError("trackio", "trackio", "--track trackio") from error
-        self._trackio = trackio
+        self._trackio = require("trackio", extra="trackio", what="--track trackio")
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
         """See `Tracker`. The last step is trackio's own, or where it does not tell, ours."""

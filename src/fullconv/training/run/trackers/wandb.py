@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fullconv.errors import MissingExtraError
+from fullconv.errors import require
 from fullconv.training.run.trackers import Numbers, trackers
 from fullconv.training.run.trackers._state import recall, remember
 
@@ -31,11 +31,7 @@ class Wandb:
     _folder: Path
 
     def __init__(self) -> None:
-        try:
-            import wandb
-        except ImportError as error:
-            raise MissingExtraError("wandb", "wandb", "--track wandb") from error
-        self._wandb = wandb
+        self._wandb = require("wandb", extra="wandb", what="--track wandb")
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
         """See `Tracker`."""
