@@ -143,7 +143,9 @@ def test_nothing_executes_what_a_file_says(path):
         if function.endswith("torch.load"):
             assert "weights_only=True" in text
         if function == "import_module":
-            assert path.name in ("_registry.py", "__init__.py", "errors.py"), "import paths come from no file"
+            assert path.name in ("_registry.py", "__init__.py", "errors.py"), (
+                "import paths come from no file"
+            )
 
 
 @each_file
