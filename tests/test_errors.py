@@ -1,10 +1,53 @@
-"""Optional packages, and the message where one is missing."""
+"""Data errors with their parts, and missing optional packages."""
 
+import pickle
 import sys
 
 import pytest
 
-from fullconv.errors import MissingExtraError, require
+from fullconv.errors import DataError, LabelError, MissingExtraError, NoSplitError, require
+
+
+@pytest.mark.parametrize(
+    ("parts", "sentence"),
+    [
+        ({}, "no mask"),
+        ({"expected": "one"}, "no mask; expected one"),
+        ({"remedy": "add it"}, "no mask; add it"),
+        ({"expected": "one", "remedy": "add it: now"}, "no mask; expected one: add it: now"),
+        ({"where": "a.png", "remedy": "add it"}, "a.png: no mask; add it"),
+    ],
+)
+def test_the_parts_of_a_data_error_form_one_sentence(parts, sentence):
+    error = DataError("no mask", **parts)
+    assert str(error) == sentence
+    assert error.problem == sentence.partition("; ")[0]
+
+
+def test_a_data_error_is_located_from_the_inside_out():
+    inner = LabelError("class 9", expected="0 to 3")
+    outer = inner.at("shape 2", remedy="draw it anew").at("a.json", remedy="never mind")
+    assert str(outer) == "a.json: shape 2: class 9; expected 0 to 3: draw it anew"
+    assert isinstance(outer, LabelError) and outer.code == "value-outside"
+    assert str(inner) == "class 9; expected 0 to 3"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        DataError("no mask", "one", "add it", where="a.png", code="mask-missing"),
+        NoSplitError("photos", "val", ["train"]),
+        LabelError("class 9"),
+    ],
+)
+def test_errors_travel_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert (str(copy), copy.code, copy.args) == (str(error), error.code, error.args)
+
+
+def test_control_characters_of_file_names_do_not_reach_the_terminal():
+    assert "\n" not in str(DataError("broken", where="a\nb.png"))
 
 
 def test_a_package_that_is_installed_is_imported():

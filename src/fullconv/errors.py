@@ -21,6 +21,7 @@ A message says what was found, where, what was expected, and what to do.
 
 import re
 from collections.abc import Iterable
+from copy import copy
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -43,23 +44,83 @@ class MemoryBudgetError(ConfigError):
 
 
 class DataError(FullconvError, ValueError):
-    """A data set, or a file of it, that cannot be used as it is."""
+    """A data set, or a file of it, that cannot be used as it is.
+
+    `str()` joins the parts into one sentence: "WHERE: FOUND; expected EXPECTED: REMEDY".
+
+    Attributes:
+        found: what is wrong.
+        expected: what should be there instead; "" if that is obvious.
+        remedy: what the user can do; "" if there is nothing special to do.
+        where: the file, and the place in it; "" if `found` names it.
+        code: the kind of problem, for programs ("too-large"); "" for any other.
+    """
+
+    code = ""
+
+    def __init__(
+        self,
+        found: str,
+        expected: str = "",
+        remedy: str = "",
+        *,
+        where: object = "",
+        code: str = "",
+    ) -> None:
+        super().__init__(found, expected, remedy)
+        self.found, self.expected, self.remedy = found, expected, remedy
+        self.where = str(where)
+        if code:
+            self.code = code
+
+    @property
+    def problem(self) -> str:
+        """Where it is and what was found, without what was expected and the remedy."""
+        return f"{self.where}: {self.found}" if self.where else self.found
+
+    def at(self, where: object, remedy: str = "") -> "DataError":
+        """Return the same error, located in `where`, with a remedy if it has none."""
+        moved = copy(self)
+        moved.where = f"{where}: {self.where}" if self.where else str(where)
+        moved.remedy = self.remedy or remedy
+        return moved
 
     def __str__(self) -> str:
-        # A file's name may hold line breaks and what else moves a terminal's cursor.
-        return _CONTROL.sub(lambda found: repr(found[0])[1:-1], super().__str__())
+        text = self.problem
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.remedy:
+            text += f"{': ' if self.expected else '; '}{self.remedy}"
+        # File names may hold line breaks and other characters that move a terminal's cursor.
+        return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Subclasses take other arguments, so unpickling must not call their __init__.
+        return _restore, (type(self), self.args, self.__dict__)
+
+
+def _restore(
+    kind: type[DataError], args: tuple[object, ...], state: dict[str, object]
+) -> DataError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class NoSplitError(DataError):
     """A split that the data set does not have; one that is there and broken is a DataError."""
 
+    code = "no-split"
+
     def __init__(self, where: object, split: str, known: Iterable[str], how: str = "") -> None:
         names = ", ".join(known) or "none"
-        super().__init__(f"{where} has no split {split!r}; there are: {names}{how}")
+        super().__init__(f"{where} has no split {split!r}", remedy=f"there are: {names}{how}")
 
 
 class LabelError(DataError):
     """A label outside the declared classes."""
+
+    code = "value-outside"
 
 
 class ImageError(DataError):

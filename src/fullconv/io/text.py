@@ -24,10 +24,15 @@ def text_of(path: Path) -> str:
         return path.read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start}); save it as UTF-8"
+            f"not UTF-8 text ({error.reason} at byte {error.start})",
+            remedy="save it as UTF-8",
+            where=path,
         ) from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror or error})") from error
+        raise DataError(
+            f"cannot be opened ({error.strerror or error})",
+            where=path,
+        ) from error
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -39,9 +44,15 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(text_of(path))
     except yaml.YAMLError as error:
-        raise DataError(f"{path}: not readable as YAML ({_where(error)}); correct it") from error
+        raise DataError(
+            f"not readable as YAML ({_where(error)})",
+            remedy="correct it",
+            where=path,
+        ) from error
     if not isinstance(content, dict):
-        raise DataError(f"{path}: expected keys such as train, val and names")
+        raise DataError(
+            "YAML without keys", expected="keys such as train, val and names", where=path
+        )
     return {str(key): value for key, value in content.items()}
 
 
@@ -61,14 +72,22 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(text_of(path))
     except RecursionError as error:
-        raise DataError(f"{path}: JSON that is nested too deep to be annotations") from error
+        raise DataError(
+            "JSON that is nested too deep to be annotations",
+            where=path,
+        ) from error
     except json.JSONDecodeError as error:
         raise DataError(
-            f"{path}: broken JSON ({error.msg} in line {error.lineno}, column {error.colno}); "
-            "export it again"
+            f"broken JSON ({error.msg} in line {error.lineno}, column {error.colno})",
+            remedy="export it again",
+            where=path,
         ) from error
     if not isinstance(content, dict):
-        raise DataError(f"{path}: JSON without an object in braces; expected annotations")
+        raise DataError(
+            "JSON without an object in braces",
+            expected="annotations",
+            where=path,
+        )
     return content
 
 
@@ -81,7 +100,11 @@ def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
     value = record.get(key) if isinstance(record, dict) else None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         found = "missing" if value is None else f"{str(value)[:40]!r}"
-        raise DataError(f"{where}: {key!r} is {found}; expected {_KINDS[kind]}")
+        raise DataError(
+            f"{key!r} is {found}",
+            expected=_KINDS[kind],
+            where=where,
+        )
     return value
 
 
@@ -100,22 +123,34 @@ def read_xml(path: Path) -> Element:
         DataError: it is missing, too large, broken, or defines a document type or entities.
     """
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; expected the export of the labelling tool")
+        raise DataError(
+            "there is no such file",
+            expected="the export of the labelling tool",
+            where=path,
+        )
     if path.stat().st_size > MOST_BYTES:
         raise DataError(
-            f"{path}: {path.stat().st_size / 2**20:.0f} MiB; at most {MOST_BYTES // 2**20} are "
-            "read: export the annotations in parts"
+            f"{path.stat().st_size / 2**20:.0f} MiB",
+            expected=f"at most {MOST_BYTES // 2**20} MiB",
+            remedy="export the annotations in parts",
+            where=path,
         )
     text = text_of(path)  # as text, so that no other encoding hides what is looked for
     if _FORBIDDEN.search(text):
         raise DataError(
-            f"{path}: it defines a document type or entities, which can be an attack and which "
-            "no labelling tool writes; export the annotations again"
+            "it defines a document type or entities, which can be an attack and which no "
+            "labelling tool writes",
+            remedy="export the annotations again",
+            where=path,
         )
     try:
         return ElementTree.fromstring(text)
     except ElementTree.ParseError as error:
-        raise DataError(f"{path}: broken XML ({error}); export the annotations again") from error
+        raise DataError(
+            f"broken XML ({error})",
+            remedy="export the annotations again",
+            where=path,
+        ) from error
 
 
 def escape_formula(text: str) -> str:

@@ -22,7 +22,6 @@ from faultysets import (
 )
 from fullconv.data.checks import checks, examine
 from fullconv.data.checks._encoding import encodings
-from fullconv.data.checks._finding import parted
 from fullconv.data.checks._scan import fringe, scan_sample
 from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.formats import open_data
@@ -140,14 +139,6 @@ def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
         assert photo.fault is None and mask.path == named
         assert (mask.fault.found, mask.fault.expected) == ("a ring of 2 points", "3 or more")
         assert mask.fault.remedy == "draw it anew"
-
-
-def test_a_message_is_parted_into_found_expected_and_remedy():
-    assert parted("no mask; expected one: add it: now") == ("no mask", "one", "add it: now")
-    assert parted("no mask; expected one") == ("no mask", "one", "")
-    assert parted("no lists; voc expects lists") == ("no lists", "lists", "")
-    assert parted("no mask; rename") == ("no mask", "", "rename")
-    assert parted("no mask") == ("no mask", "", "")
 
 
 @pytest.mark.parametrize(

@@ -317,7 +317,7 @@ def test_lists_in_splits_count_more_than_a_formats_own(tmp_path, build):
     assert {*open_data(source).names} == {*whole.names}
     stock = inventory(source)
     assert {pair.name for pair in stock.splits["val"]} == {*held}
-    assert not stock.lines and stock.divided
+    assert not stock.bad_lines and stock.divided
     with pytest.raises(NoSplitError):
         open_data(source, "test")
 
@@ -330,7 +330,7 @@ def test_a_wrong_line_in_splits_is_named(tmp_path):
         open_data(source, "train")
     stock = inventory(source)
     assert [pair.name for pair in stock.splits["train"]] == ["a", "b"]
-    assert [sentence for _, sentence in stock.lines] == [
+    assert [sentence for _, sentence in stock.bad_lines] == [
         "'B' stands there twice",
         "'nobody' is the name of no sample",
     ]

@@ -61,8 +61,8 @@ def test_a_file_without_a_partner_hides_no_other(challenge):
     (challenge / "annotations" / "training" / "ADE_train_00000000.png").unlink()
     (challenge / "images" / "validation" / "ADE_val_00000000.jpg").unlink()
     stock = inventory(f"ade20k:{challenge}")
-    assert [path.stem for path in stock.photos] == ["ADE_train_00000000"]
-    assert [path.stem for path in stock.masks] == ["ADE_val_00000000"]
+    assert [path.stem for path in stock.unmatched_images] == ["ADE_train_00000000"]
+    assert [path.stem for path in stock.unmatched_masks] == ["ADE_val_00000000"]
     assert [pair.name for pair in stock.splits["train"]] == ["ADE_train_00000001"]
 
 
@@ -135,5 +135,5 @@ def test_an_object_without_a_name_is_an_error(full):
 
 def test_a_folder_that_is_neither_is_refused(tmp_path):
     (tmp_path / "images" / "ADE" / "training" / "urban").mkdir(parents=True)
-    with pytest.raises(DataError, match="ade20k expects images/training"):
+    with pytest.raises(DataError, match="not the layout of ade20k; expected images/training"):
         open_data(f"ade20k:{tmp_path}")

@@ -129,13 +129,13 @@ def test_a_faulty_entry_is_named_and_the_others_stay(case):
     folder, change, source, found, left = case
     whole = inventory(source)
     assert len(pairs_of(whole)) == 6
-    assert not (whole.lines or whole.doubles or whole.refused)
+    assert not (whole.bad_lines or whole.duplicates or whole.broken_splits)
     change(folder)
     stock = inventory(source)
-    ((_, sentence),) = stock.lines
+    ((_, sentence),) = stock.bad_lines
     assert found in sentence
     assert len({*pairs_of(stock)}) == len(pairs_of(stock)) == left
-    assert not stock.refused
+    assert not stock.broken_splits
     for pairs in stock.splits.values():
         for pair in pairs:
             assert stock.read(pair).labels.shape == SIZE
@@ -178,4 +178,4 @@ def test_without_a_readable_file_there_is_no_inventory(tmp_path):
 def test_where_every_photo_is_lost_each_is_named(tmp_path):
     cvat(tmp_path)
     stock = inventory(str(tmp_path))
-    assert len(stock.lines) == 6 and pairs_of(stock) == []
+    assert len(stock.bad_lines) == 6 and pairs_of(stock) == []

@@ -269,7 +269,9 @@ def test_dataset_yaml_with_lists_and_several_folders(described):
     assert np.array_equal(data[1].labels, INDICES)
     stock = inventory(described)
     assert [pair.name for pair in stock.splits["val"]] == ["new__e f", "old__b"]
-    assert not (stock.photos or stock.masks or stock.lines or stock.doubles)
+    assert not (
+        stock.unmatched_images or stock.unmatched_masks or stock.bad_lines or stock.duplicates
+    )
 
 
 def test_a_list_in_dataset_yaml_that_names_a_missing_photo(described):
@@ -278,7 +280,7 @@ def test_a_list_in_dataset_yaml_that_names_a_missing_photo(described):
     with pytest.raises(DataError, match=r"some\.txt: 'images/old/x\.jpg' names no photo") as caught:
         open_data(described, "val")
     assert not isinstance(caught.value, NoSplitError)
-    assert len(inventory(described).lines) == 1
+    assert len(inventory(described).bad_lines) == 1
     (described / "annotated" / "old" / "b.png").unlink()
     (described / "lists" / "some.txt").write_text("images/old/b.jpg\n")
     with pytest.raises(DataError, match=r"1 of 1 listed photos have no mask, e\.g\. .*b\.jpg"):

@@ -1,6 +1,5 @@
 """What the check says about one file, or about the data set as a whole."""
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -30,17 +29,3 @@ class Finding:
     expected: str
     remedy: str
     other: str = ""
-
-
-def parted(sentence: str) -> tuple[str, str, str]:
-    """What an error says was found, what it expected and what to do; "" where it does not say.
-
-    Messages have the form "FOUND; expected EXPECTED: REMEDY", of which the ends may lack, or say
-    "voc expects" for "expected".
-    """
-    found, _, rest = sentence.partition("; ")
-    said = re.match(r"(expected|\w+ expects) ", rest)
-    if not said:
-        return found, "", rest
-    expected, _, remedy = rest[said.end() :].partition(": ")
-    return found, expected, remedy

@@ -48,7 +48,7 @@ def survey(source: str, split: str | None, progress: Shown, workers: int | None 
     try:
         stock = inventory(source)
     except DataError as error:
-        return Survey(source, layout, [], refusal=str(error))
+        return Survey(source, layout, [], refusal=error)
     stock.keep(split)
     jobs = [(name, pair) for name, pairs in stock.splits.items() for pair in pairs]
     facts = over(scanner(stock), [pair for _, pair in jobs], workers, stock.read is not None)
@@ -83,7 +83,7 @@ def _resolve(found: Survey, stock: Inventory) -> None:
             raise DataError("no mask can be read, so that the classes are not known")
         found.classes, found.palette, table = stock.resolve([*usable], values)
     except DataError as error:
-        found.refusal = str(error)
+        found.refusal = error
     if not (table and table.colors):  # then a grey that is stored as a colour is a number
         found.items = [replace(item, mask=item.mask.as_numbers()) for item in found.items]
     if stock.read and not found.refusal:

@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.checks._finding import parted
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
 from fullconv.hardware import usable_cores
@@ -103,7 +102,7 @@ def scan_photo(path: Path) -> PhotoFacts:
     try:
         header, grey, opaque = glance(path, SMALL)
     except DataError as error:
-        return PhotoFacts(path, header=_header(path), fault=_fault(error, path))
+        return PhotoFacts(path, header=_header(path), fault=_fault(error))
     digest = blake2b(path.read_bytes(), digest_size=16).digest()
     return PhotoFacts(path, header, digest, grey, opaque)
 
@@ -116,7 +115,7 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
     try:
         raw = read_mask(path, photo)
     except DataError as error:
-        return MaskFacts(path, header=header, fault=_fault(error, path))
+        return MaskFacts(path, header=header, fault=_fault(error))
     grey = raw if raw.ndim == 2 else raw[..., 0] if (raw == raw[..., :1]).all() else None
     return MaskFacts(path, header, count(raw), 0.0 if grey is None else fringe(grey))
 
@@ -180,10 +179,8 @@ def _header(path: Path) -> Header | None:
         return None
 
 
-def _fault(error: DataError, path: Path) -> Fault:
-    sentence = str(error).removeprefix(f"{path}: ")
-    code = "too-large" if "million pixels" in sentence else "damaged"
-    return Fault(code, sentence.partition("; ")[0])
+def _fault(error: DataError) -> Fault:
+    return Fault(error.code or "damaged", error.found, error.expected, error.remedy)
 
 
 def scan_sample(
@@ -224,9 +221,9 @@ def _refused(
     photo = scan_photo(pair.photo) if files else PhotoFacts(pair.photo)
     if photo.fault:  # then nothing is known of the labels
         return photo, MaskFacts(where)
-    found, expected, remedy = parted(str(error))
-    code = "value-outside" if isinstance(error, LabelError) else "labels-refused"
-    fault = Fault(code, found.removeprefix(f"{where}: "), expected, remedy)
+    code = error.code if isinstance(error, LabelError) else "labels-refused"
+    found = error.problem.removeprefix(f"{where}: ")
+    fault = Fault(code, found, error.expected, error.remedy)
     return photo, MaskFacts(where, fault=fault)
 
 

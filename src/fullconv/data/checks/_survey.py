@@ -14,6 +14,7 @@ from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.labels.class_weights import Counts
 from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Data, Pair, Sample
+from fullconv.errors import DataError
 from fullconv.io.palettes import Palette
 
 SPLITS = ("train", "val", "test")
@@ -63,7 +64,7 @@ class Survey:
         items: the samples.
         classes: name of class 0, of class 1, ...; empty where they cannot be told.
         palette: one colour a class.
-        refusal: why the classes cannot be told, or the data set not be opened.
+        refusal: why the classes are unknown or the data set cannot be opened; None if neither.
         inventory: the files; None where the data set cannot be opened.
         table: what the masks' values mean; None where that cannot be told, or masks are no files.
         read: gives the sample of an item that fits.
@@ -75,7 +76,7 @@ class Survey:
     items: list[Item]
     classes: tuple[str, ...] = ()
     palette: Palette = ()
-    refusal: str = ""
+    refusal: DataError | None = None
     inventory: Inventory | None = None
     table: MaskTable | None = None
     read: Callable[[Item], Sample] | None = None

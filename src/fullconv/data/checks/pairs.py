@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding, parted
+from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._survey import Survey
 
 
@@ -11,19 +11,18 @@ from fullconv.data.checks._survey import Survey
 def pairs(survey: Survey) -> Iterator[Finding]:
     """What has no partner, or more than one."""
     stock = survey.inventory
-    refused = [*stock.refused.items()] if stock else [("", survey.refusal)]
-    for split, sentence in refused:
-        found, expected, remedy = parted(sentence)
+    broken = {"": survey.refusal} if survey.refusal and not stock else {}
+    for split, error in (stock.broken_splits if stock else broken).items():
         yield survey.about(
             "not-readable",
             f"{survey.source} ({split})" if split else survey.source,
-            found,
-            expected or "a data set that opens",
-            remedy or "correct what it names, and check again",
+            error.problem,
+            error.expected or "a data set that opens",
+            error.remedy or "correct what it names, and check again",
         )
     if stock is None:
         return
-    for path in stock.photos:
+    for path in stock.unmatched_images:
         yield survey.about(
             "mask-missing",
             path,
@@ -31,7 +30,7 @@ def pairs(survey: Survey) -> Iterator[Finding]:
             "a mask of the same stem",
             "add the mask, or take the photo out",
         )
-    for path in stock.masks:
+    for path in stock.unmatched_masks:
         yield survey.about(
             "photo-missing",
             path,
@@ -39,7 +38,7 @@ def pairs(survey: Survey) -> Iterator[Finding]:
             "a photo of the same stem",
             "add the photo, or take the labels out",
         )
-    for one, other in stock.doubles:
+    for one, other in stock.duplicates:
         yield survey.about(
             "one-stem-twice",
             other,
@@ -47,7 +46,7 @@ def pairs(survey: Survey) -> Iterator[Finding]:
             "one file a stem",
             "rename or remove one of the two",
         )
-    for path, sentence in stock.lines:
+    for path, sentence in stock.bad_lines:
         yield survey.about(
             "list-line",
             path,

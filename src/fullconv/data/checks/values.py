@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fullconv.data.checks import checks
 from fullconv.data.checks._encoding import written
-from fullconv.data.checks._finding import Finding, parted
+from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._scan import FRINGED, Value, is_jpeg
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.io.palettes import VOID
@@ -31,13 +31,12 @@ def values(survey: Survey) -> Iterator[Finding]:
         else:
             yield from _values(survey, item, bool(explained))
     if survey.refusal and survey.items and not (explained or colored):
-        what, expected, remedy = parted(survey.refusal)
         yield survey.about(
             "classes-unknown",
             _place(survey),
-            what,
-            expected or "declared classes, or masks that hold 0, 1, 2, ...",
-            remedy or "write classes.txt with one class a line",
+            survey.refusal.problem,
+            survey.refusal.expected or "declared classes, or masks that hold 0, 1, 2, ...",
+            survey.refusal.remedy or "write classes.txt with one class a line",
         )
 
 

@@ -38,11 +38,11 @@ class Inventory:
         divided: whether the splits are on disk; else they follow from the hash of the names.
         files: whether `photo` of a pair is a picture file.
         read: gives the sample of a pair; None where masks are pictures.
-        photos: photos without a mask.
-        masks: masks without a photo.
-        doubles: two files of one stem.
-        lines: (list, what is wrong with a line of it).
-        refused: split -> why it cannot be opened although it is there.
+        unmatched_images: photos without a mask.
+        unmatched_masks: masks without a photo.
+        duplicates: two files of one stem.
+        bad_lines: (list, what is wrong with a line of it).
+        broken_splits: split -> why it cannot be opened although it is there.
     """
 
     folder: Path
@@ -53,11 +53,11 @@ class Inventory:
     divided: bool = True
     files: bool = True
     read: Callable[[Pair], Sample] | None = None
-    photos: list[Path] = field(default_factory=list)
-    masks: list[Path] = field(default_factory=list)
-    doubles: list[tuple[Path, Path]] = field(default_factory=list)
-    lines: list[tuple[Path, str]] = field(default_factory=list)
-    refused: dict[str, str] = field(default_factory=dict)
+    unmatched_images: list[Path] = field(default_factory=list)
+    unmatched_masks: list[Path] = field(default_factory=list)
+    duplicates: list[tuple[Path, Path]] = field(default_factory=list)
+    bad_lines: list[tuple[Path, str]] = field(default_factory=list)
+    broken_splits: dict[str, DataError] = field(default_factory=dict)
 
     def keep(self, split: str | None) -> None:
         """Leave only one split; None: train, val and test, without their parts and unions.
@@ -69,7 +69,7 @@ class Inventory:
         chosen = usual or [*self.splits]
         if split is not None:
             chosen = [name for name in self.splits if name in (split, canonical(split))]
-        if split is not None and not chosen and split not in self.refused:
+        if split is not None and not chosen and split not in self.broken_splits:
             raise NoSplitError(self.folder, split, self.splits)
         self.splits = {name: self.splits[name] for name in chosen}
 
@@ -117,7 +117,7 @@ def opened_inventory(layout: str, folder: Path, opened: Callable[[str | None], D
     Raises:
         DataError: neither a split nor the whole can be opened.
     """
-    refused: dict[str, str] = {}
+    refused: dict[str, DataError] = {}
     parts: dict[str, Data] = {}
     for split in USUAL:
         try:
@@ -125,10 +125,10 @@ def opened_inventory(layout: str, folder: Path, opened: Callable[[str | None], D
         except NoSplitError:
             continue
         except DataError as error:
-            refused[split] = str(error)
+            refused[split] = error
     parts = {split: data for split, data in parts.items() if data.names}
     if not parts and refused:
-        raise DataError(next(iter(refused.values())))
+        raise next(iter(refused.values()))
     whole = parts or {"all": opened(None)}
     first = next(iter(whole.values()))
     places = {
@@ -144,7 +144,7 @@ def opened_inventory(layout: str, folder: Path, opened: Callable[[str | None], D
         divided=bool(parts) and not _by_hash(parts),
         files=all(pair.photo.suffix.lower() in SUFFIXES for pair in places) and _has_files(first),
         read=None if table else lambda pair: places[pair][0][places[pair][1]],
-        refused=refused,
+        broken_splits=refused,
     )
 
 

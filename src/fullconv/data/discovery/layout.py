@@ -137,8 +137,10 @@ def _two_folders(folder: Path) -> tuple[Path, Path] | None:
     for found in (photos, masks):
         if len(found) > 1:
             raise DataError(
-                f"{folder}: {' and '.join(path.name for path in found)} all hold pictures, so that "
-                "it is open which is meant; rename or move all but one"
+                f"{' and '.join(path.name for path in found)} all hold pictures, so that it is "
+                "open which is meant",
+                remedy="rename or move all but one",
+                where=folder,
             )
     return (photos[0], masks[0]) if photos and masks else None
 
@@ -186,7 +188,10 @@ def _described(folder: Path) -> list[Part]:
             if there is None and split == "test":  # often named and not there
                 continue
             if there is None:
-                raise DataError(f"{path}: {split}: {place} is no folder and no list in {base}")
+                raise DataError(
+                    f"{split}: {place} is no folder and no list in {base}",
+                    where=path,
+                )
             if there.is_file():
                 parts += _of_list(split, there, base, str(content["masks_dir"]))
             else:

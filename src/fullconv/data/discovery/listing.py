@@ -34,22 +34,22 @@ def of_folders(source: str) -> Inventory:
         add_lists(stock, lists)
         return stock
     found = [_of_part(part) for part in parts]
-    stock.lines += [fault for part in parts for fault in part.faulty]
-    stock.doubles = [*dict.fromkeys(two for one in found for two in one.doubles)]
+    stock.bad_lines += [fault for part in parts for fault in part.faulty]
+    stock.duplicates = [*dict.fromkeys(two for one in found for two in one.duplicates)]
     if lists:
         pairs = [pair for one in found for pair in one.pairs]
         for split, path in lists.items():
             stock.splits[split], faulty = select_known(pairs, path, folder)
-            stock.lines += faulty
+            stock.bad_lines += faulty
         return stock
     shares = Counter(part.masks for part in parts)
-    stock.photos = [path for one in found for path in one.photos]
+    stock.unmatched_images = [path for one in found for path in one.photos]
     for part, one in zip(parts, found, strict=True):
         stock.splits.setdefault(part.split or "", []).extend(one.pairs)
         if shares[part.masks] == 1:
-            stock.masks += one.masks  # none where a list tells the photos
+            stock.unmatched_masks += one.masks  # none where a list tells the photos
     whole = {part.masks for part in parts if part.only is None and shares[part.masks] > 1}
-    stock.masks += _left_over([masks for masks in shares if masks in whole], found)
+    stock.unmatched_masks += _left_over([masks for masks in shares if masks in whole], found)
     stock.divide()
     return stock
 
@@ -61,7 +61,7 @@ def add_lists(stock: Inventory, lists: Mapping[str, Path]) -> None:
         for line in list_lines(path):
             two = two_files(stock.folder, line) or _two_links(stock.folder, line)
             if two is None:
-                stock.lines.append((path, f"{line!r} names no photo and mask that are there"))
+                stock.bad_lines.append((path, f"{line!r} names no photo and mask that are there"))
             else:
                 pairs.append(Pair(two[0].stem, *two))
 
@@ -73,7 +73,7 @@ def listed_stems(stock: Inventory, path: Path) -> Iterator[str]:
         stem = PurePosixPath(line.split()[0].replace("\\", "/")).name
         stem = stem.removesuffix(".jpg").removesuffix(".png")
         if stem in seen:
-            stock.lines.append((path, f"{stem!r} stands there twice"))
+            stock.bad_lines.append((path, f"{stem!r} stands there twice"))
         else:
             yield stem
         seen.add(stem)
@@ -85,7 +85,7 @@ def stems(stock: Inventory, folder: Path, suffixes: Sequence[str]) -> dict[str, 
     for path in sorted(folder.iterdir()) if folder.is_dir() else []:
         if path.suffix.lower() in suffixes and not path.name.startswith("."):
             if path.stem in found:
-                stock.doubles.append((found[path.stem], path))
+                stock.duplicates.append((found[path.stem], path))
             else:
                 found[path.stem] = path
     return found
@@ -107,7 +107,7 @@ def _of_part(part: Part) -> Pairing:
         return whole
     pairs = tuple(pair for pair in whole.pairs if pair.photo in part.only)
     photos = tuple(path for path in whole.photos if path in part.only)
-    return Pairing(pairs, photos, (), whole.doubles)
+    return Pairing(pairs, photos, (), whole.duplicates)
 
 
 def _left_over(folders: Iterable[Path], found: Sequence[Pairing]) -> list[Path]:

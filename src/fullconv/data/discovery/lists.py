@@ -44,7 +44,11 @@ def select(pairs: Sequence[Pair], path: Path, folder: Path) -> list[Pair]:
     for line in list_lines(path):
         pair = _looked_up(index, line.split("\t")[0], path)
         if pair.name in chosen:
-            raise DataError(f"{path}: {line!r} stands there twice; expected each sample once")
+            raise DataError(
+                f"{line!r} stands there twice",
+                expected="each sample once",
+                where=path,
+            )
         chosen[pair.name] = pair
     return list(chosen.values())
 
@@ -71,7 +75,11 @@ def _looked_up(index: Mapping[str, list[Pair]], line: str, path: Path) -> Pair:
     found = next((index[key] for key in keys if key in index), [])
     if len(found) != 1:
         what = "no photo with a mask" if not found else f"{len(found)} photos"
-        raise DataError(f"{path}: {line!r} is the name of {what}; expected exactly one")
+        raise DataError(
+            f"{line!r} is the name of {what}",
+            expected="exactly one",
+            where=path,
+        )
     return found[0]
 
 
@@ -110,7 +118,11 @@ def listed(path: Path) -> list[str]:
     stems = [stem.removesuffix(".jpg").removesuffix(".png").removesuffix(".mat") for stem in stems]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise DataError(f"{path}: {twice} stands there twice; expected each name once")
+        raise DataError(
+            f"{twice} stands there twice",
+            expected="each name once",
+            where=path,
+        )
     return stems
 
 
@@ -129,8 +141,9 @@ def joined(
             shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
             place = next(iter(there.values())).parent if there else "the data set, which has none"
             raise DataError(
-                f"{where}: {len(missing)} of {len(stems)} names have no {what}: {shown}; expected "
-                f"{what}s of these names in {place}"
+                f"{len(missing)} of {len(stems)} names have no {what}: {shown}",
+                expected=f"{what}s of these names in {place}",
+                where=where,
             )
     return [Pair(stem, photos[stem], masks[stem]) for stem in stems]
 
@@ -150,4 +163,4 @@ def nothing(folder: Path, name: str, expected: str) -> DataError:
     """The error for a folder that is none of format `name`."""
     inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is no folder"
-    return DataError(f"{folder} {what}; {name} expects {expected}")
+    return DataError(f"{folder} {what}, which is not the layout of {name}", expected=expected)

@@ -30,13 +30,13 @@ class Pairing:
         pairs: photos with their masks.
         photos: those without a mask.
         masks: those without a photo.
-        doubles: two files of one stem, of which the first is the one in the other lists.
+        duplicates: two files of one stem, of which the first is the one in the other lists.
     """
 
     pairs: tuple[Pair, ...]
     photos: tuple[Path, ...]
     masks: tuple[Path, ...]
-    doubles: tuple[tuple[Path, Path], ...]
+    duplicates: tuple[tuple[Path, Path], ...]
 
 
 def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list[Pair]:
@@ -61,9 +61,9 @@ def match(photos: Path, masks: Path, folder: Path, shared: bool = False) -> list
     ):
         if lonely and not (shared and what == "mask"):
             raise DataError(
-                f"{len(lonely)} of {total} {what}s in {folder} have no {other}: {a_few(lonely)}; "
-                f"expected a {other} of the same stem under {there}: add it, or take the {what} out"
-                f"{_unread(lonely[0], there)}"
+                f"{len(lonely)} of {total} {what}s in {folder} have no {other}: {a_few(lonely)}",
+                expected=f"a {other} of the same stem under {there}",
+                remedy=f"add it, or take the {what} out{_unread(lonely[0], there)}",
             )
     return named(found, folder)
 
@@ -119,8 +119,8 @@ def _by_key(
             continue
         if key in keys:
             raise DataError(
-                f"{keys[key]} and {path} have one stem, so that it is open which is meant; "
-                "rename or remove one"
+                f"{keys[key]} and {path} have one stem, so that it is open which is meant",
+                remedy="rename or remove one",
             )
         keys[key] = path
     return keys
@@ -171,7 +171,10 @@ def check_names(pairs: Sequence[Pair]) -> None:
     counts = Counter(pair.name.casefold() for pair in pairs)
     twice = [pair.photo for pair in pairs if counts[pair.name.casefold()] > 1]
     if twice:
-        raise DataError(f"{len(twice)} photos have one name with another: {a_few(twice)}; rename")
+        raise DataError(
+            f"{len(twice)} photos have one name with another: {a_few(twice)}",
+            remedy="rename",
+        )
 
 
 def unique(pairs: Iterable[Pair]) -> tuple[list[Pair], list[tuple[Path, Path]]]:
@@ -187,7 +190,7 @@ def unique(pairs: Iterable[Pair]) -> tuple[list[Pair], list[tuple[Path, Path]]]:
 
 def line_of(path: Path, error: DataError) -> Line:
     """What an error says was found in the list `path`, without what it expected."""
-    return path, str(error).partition("; ")[0].removeprefix(f"{path}: ")
+    return path, error.problem.removeprefix(f"{path}: ")
 
 
 def name_of(photo: Path, folder: Path) -> str:

@@ -109,8 +109,10 @@ def listed_data(
     places, faulty = _places(lists[name], whole.names)
     for path, sentence in faulty:
         raise DataError(
-            f"{path}: {sentence}; expected names such as {whole.names[0]!r}, each once: correct "
-            "the list, or delete splits/"
+            sentence,
+            expected=f"names such as {whole.names[0]!r}, each once",
+            remedy="correct the list, or delete splits/",
+            where=path,
         )
     part = whole.take(places)
     return Data(part.source, split, part.classes, part.palette, part.names, part.read)
@@ -123,7 +125,7 @@ def relist(stock: Inventory, lists: Mapping[str, Path]) -> None:
     for name, path in lists.items():
         places, faulty = _places(path, [*free])
         stock.splits[name] = [[*free.values()][place] for place in places]
-        stock.lines += faulty
+        stock.bad_lines += faulty
 
 
 def _places(path: Path, names: Sequence[str]) -> tuple[list[int], list[Line]]:

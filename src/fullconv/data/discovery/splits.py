@@ -45,7 +45,8 @@ def hash_split(
     if groups is not None and len(names) > 1 and len(members) == 1 and 0 < share < 1:
         raise DataError(
             f"all {len(names)} samples are of one group, {next(iter(members))!r}, so that none is "
-            "left for validation; group by something finer"
+            "left for validation",
+            remedy="group by something finer",
         )
     wanted = math.ceil(share * len(names)) if len(names) > 1 else 0
     chosen = _validation(members, wanted, len(names) if share == 1 else len(names) - 1)
@@ -67,8 +68,11 @@ def grouped_split(
     if len(found) == len(names) > 1:
         raise DataError(
             f"no two of the {len(names)} samples are of one group by their names (such as "
-            f"{names[0]!r}); say with a regular expression what they have in common, e.g. "
-            "?group-by=^[^_]+ for all up to the first underscore, or leave group-by away"
+            f"{names[0]!r})",
+            remedy=(
+                "say with a regular expression what they have in common, e.g. ?group-by=^[^_]+ "
+                "for all up to the first underscore, or leave group-by away"
+            ),
         )
     return hash_split(names, share, groups)
 
@@ -114,7 +118,8 @@ def group_of(name: str, groups: Grouping) -> str:
     if match is None:
         raise DataError(
             f"the sample {name!r} belongs to no group: it does not match "
-            f"{getattr(groups, 'pattern', groups)!r}; expected an expression for every name"
+            f"{getattr(groups, 'pattern', groups)!r}",
+            expected="an expression for every name",
         )
     return (match.group(1) if match.re.groups else match.group(0)) or ""
 
@@ -211,7 +216,11 @@ def _numbers(path: Path, keys: Mapping[str, set[int]], faulty: list[Line] | None
             what = "once more a sample" if found & chosen.keys() else f"{len(found)} samples"
             sentence = f"the line {line!r} means {what}"
             if faulty is None:
-                raise DataError(f"{path}: {sentence}; expected each sample once")
+                raise DataError(
+                    sentence,
+                    expected="each sample once",
+                    where=path,
+                )
             faulty.append((path, sentence))
         else:
             chosen[min(found)] = line
@@ -238,8 +247,9 @@ def write_splits(folder: Path, parts: Mapping[str, Data]) -> list[Path]:
     for path, text in texts.items():
         if path.is_file() and text_of(path) != text:
             raise DataError(
-                f"{path} is there already, with other names; expected a new folder, so that no "
-                "split is lost: delete the list first if it should be replaced"
+                f"{path} is there already, with other names",
+                expected="a new folder, so that no split is lost",
+                remedy="delete the list first if it should be replaced",
             )
     for path, text in texts.items():
         write_text(path, text)

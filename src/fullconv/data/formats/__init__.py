@@ -116,8 +116,11 @@ def found_format(source: str) -> tuple[str, str]:
     folder = Path(source)
     if not folder.exists():
         raise DataError(
-            f"there is no data at {source}; expected a folder with images/, masks/ and "
-            "classes.txt, or FORMAT:PATH, or scenes:N for drawn scenes"
+            f"there is no data at {source}",
+            expected=(
+                "a folder with images/, masks/ and classes.txt, or FORMAT:PATH, or scenes:N for "
+                "drawn scenes"
+            ),
         )
     return recognise(folder), str(folder)
 
@@ -135,15 +138,16 @@ def recognise(folder: Path) -> str:
         return candidates[0]
     if candidates:
         raise DataError(
-            f"{folder} looks like each of {', '.join(candidates)}; say which: "
-            f"{candidates[0]}:{folder}"
+            f"{folder} looks like each of {', '.join(candidates)}",
+            remedy=f"say which: {candidates[0]}:{folder}",
         )
-    raise DataError(_unknown(folder))
+    raise _unknown(folder)
 
 
-def _unknown(folder: Path) -> str:
+def _unknown(folder: Path) -> DataError:
     if not folder.is_dir():
-        return f"{folder} is a file; expected a folder, or FORMAT:PATH, e.g. coco:{folder}"
+        expected = f"a folder, or FORMAT:PATH, e.g. coco:{folder}"
+        return DataError(f"{folder} is a file", expected=expected)
     inside = sorted(path.name for path in folder.iterdir())
     shown = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "")
     below = [
@@ -152,9 +156,11 @@ def _unknown(folder: Path) -> str:
         for name in formats
         if path.is_dir() and formats[name].recognises(path)
     ]
-    hint = f"; did you mean {below[0]}?" if below else ""
-    return (
-        f"{folder} holds {shown or 'nothing'}, which is none of the known layouts; expected "
-        f"images/ and masks/ with equal stems and classes.txt, or one of {', '.join(formats)}, as "
-        f"FORMAT:PATH where that is not seen{hint}"
+    return DataError(
+        f"{folder} holds {shown or 'nothing'}, which is not a known layout",
+        expected=(
+            "images/ and masks/ with one mask per image and classes.txt, or FORMAT:PATH with one "
+            f"of the formats {', '.join(formats)}"
+        ),
+        remedy=f"did you mean {below[0]}?" if below else "",
     )

@@ -42,7 +42,11 @@ class ObjectTable:
             LabelError: an object that the JSON file does not name.
         """
         if raw.ndim != 3:
-            raise DataError(f"{where}: a mask with one channel; expected ADE20K's colours")
+            raise DataError(
+                "a mask with one channel",
+                expected="ADE20K's colours",
+                where=where,
+            )
         wide = raw.astype(np.int32)
         numbers = wide[..., 0] // 10 * 256 + wide[..., 1]
         known = {0: VOID} | {
@@ -53,8 +57,10 @@ class ObjectTable:
         for number, count in zip(found.tolist(), counts.tolist(), strict=True):
             if number not in known:
                 raise LabelError(
-                    f"{where}: the object {number} ({count:,} pixels) is not named in "
-                    f"{described(Path(where)).name}; expected both files as they were published"
+                    f"the object {number} ({count:,} pixels) is not named in "
+                    f"{described(Path(where)).name}",
+                    expected="both files as they were published",
+                    where=where,
                 )
         labels = np.array([known[number] for number in found.tolist()], np.uint8)
         return labels[places].reshape(numbers.shape)
@@ -119,8 +125,8 @@ def full_pairs(folder: Path, part: str) -> list[Pair]:
         if missing:
             raise DataError(
                 f"{len(missing)} of {len(pairs)} masks in {folder / part} have no {what}, e.g. "
-                f"{missing[0]}; expected ADE20K_2021_17_01: releases before it name their objects "
-                "otherwise"
+                f"{missing[0]}",
+                expected="ADE20K_2021_17_01; older releases name their objects in another way",
             )
     check_names(pairs)
     return pairs

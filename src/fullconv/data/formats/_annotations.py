@@ -123,11 +123,17 @@ def with_ground(
     others = [name for name in names if name not in own and name != IGNORE]
     classes = (*(own or [ground]), *others)
     if len(own) > 1 or len({*classes}) < len(classes):
-        raise DataError(f"{where}: a class stands there twice, of {', '.join(classes)}; rename it")
+        raise DataError(
+            f"a class stands there twice, of {', '.join(classes)}",
+            remedy="rename it",
+            where=where,
+        )
     if len(classes) > MAX_CLASSES:
         raise DataError(
-            f"{where}: {len(classes)} classes with the background; at most {MAX_CLASSES} fit into "
-            "8-bit labels: join or drop some"
+            f"{len(classes)} classes with the background",
+            expected=f"at most {MAX_CLASSES}, which fit into 8-bit labels",
+            remedy="join or drop some",
+            where=where,
         )
     return classes
 
@@ -144,7 +150,11 @@ def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
         return 0
     if name not in classes:
         known = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
-        raise DataError(f"{where}: the class {name!r} is none of {known}; {remedy}")
+        raise DataError(
+            f"the class {name!r} is none of {known}",
+            remedy=remedy,
+            where=where,
+        )
     return classes.index(name)
 
 
@@ -154,7 +164,7 @@ def blamed(where: str, remedy: str = "draw it anew or delete it") -> Iterator[No
     try:
         yield
     except DataError as error:
-        raise DataError(f"{where}: {error}; {remedy}") from error
+        raise error.at(where, remedy) from error
 
 
 def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Painted]:
@@ -167,7 +177,7 @@ def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Pa
     shown = (image.shape[0], image.shape[1])
     size = drawing.size or shown
     if size not in (shown, stored):
-        raise DataError(_sizes(drawing, size, shown))
+        raise _wrong_size(drawing, size, shown)
     painted = paint(drawing.layers(size), size, ground)
     if size == shown:
         return image, painted
@@ -185,10 +195,12 @@ def _turned(labels: UInt8[np.ndarray, "H W"], orientation: int) -> UInt8[np.ndar
     return np.ascontiguousarray(labels)
 
 
-def _sizes(drawing: Drawing, size: Size, shown: Size) -> str:
+def _wrong_size(drawing: Drawing, size: Size, shown: Size) -> DataError:
     photo = drawing.where if isinstance(drawing.photo, bytes) else drawing.photo
-    return (
-        f"{drawing.where}: drawn on {size[0]} x {size[1]} pixels (height x width), but the photo "
-        f"{photo} has {shown[0]} x {shown[1]}; expected the photo that was drawn on: put it back, "
-        "or scale the shapes with it"
+    return DataError(
+        f"drawn on {size[0]} x {size[1]} pixels (height x width), but the photo {photo} has "
+        f"{shown[0]} x {shown[1]}",
+        expected="the photo that was drawn on",
+        remedy="put it back, or scale the shapes with it",
+        where=drawing.where,
     )

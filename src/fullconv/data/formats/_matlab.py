@@ -29,13 +29,22 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
             value = value[field][0, 0]
     except NotImplementedError as error:
         raise DataError(
-            f"{path}: a MATLAB file of version 7.3; expected 7 or older: save it with -v7"
+            "a MATLAB file of version 7.3",
+            expected="7 or older",
+            remedy="save it with -v7",
+            where=path,
         ) from error
     except (KeyError, IndexError, ValueError) as error:
         wanted = ".".join((key, *fields))
-        raise DataError(f"{path}: no variable {wanted}, which holds the labels") from error
+        raise DataError(
+            f"no variable {wanted}, which holds the labels",
+            where=path,
+        ) from error
     except Exception as error:  # a damaged file can raise anything in scipy, zlib included
-        raise DataError(f"{path}: the file is damaged or no MATLAB file ({error})") from error
+        raise DataError(
+            f"the file is damaged or no MATLAB file ({error})",
+            where=path,
+        ) from error
     return whole(np.asarray(value), path)
 
 
@@ -48,8 +57,9 @@ def whole(values: np.ndarray, path: Path) -> np.ndarray:
     numbers = values.astype(np.int64) if values.dtype.kind in "fiub" else None
     if numbers is None or values.ndim != 2 or not (numbers == values).all():
         raise DataError(
-            f"{path}: {values.dtype} of shape {values.shape}; expected whole numbers, "
-            "height x width"
+            f"{values.dtype} of shape {values.shape}",
+            expected="whole numbers, height x width",
+            where=path,
         )
     return numbers
 

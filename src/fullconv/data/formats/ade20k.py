@@ -68,8 +68,8 @@ def inventory(source: str) -> Inventory:
         masks = stems(stock, _root(folder) / "annotations" / part, (".png",))
         both = sorted(photos.keys() & masks.keys())
         stock.splits[split] = [Pair(stem, photos[stem], masks[stem]) for stem in both]
-        stock.photos += [photos[stem] for stem in sorted(photos.keys() - masks.keys())]
-        stock.masks += [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
+        stock.unmatched_images += [photos[stem] for stem in sorted(photos.keys() - masks.keys())]
+        stock.unmatched_masks += [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
     return stock
 
 

@@ -130,24 +130,24 @@ def inventory(source: str, merged: bool = True) -> Inventory:
         photos, masks = folder / name, folder / f"{name}annot"
         if photos.is_dir() and masks.is_dir():
             found = pairing(photos, masks, folder)
-            stock.doubles += found.doubles
+            stock.duplicates += found.duplicates
             listed = {path.name for two in stock.splits.values() for path in _files(two)}
-            stock.photos += [path for path in found.photos if path.name not in listed]
-            stock.masks += [path for path in found.masks if path.name not in listed]
+            stock.unmatched_images += [path for path in found.photos if path.name not in listed]
+            stock.unmatched_masks += [path for path in found.masks if path.name not in listed]
     return stock
 
 
 def _stock_of_original(stock: Inventory, lists: Mapping[str, Path]) -> Inventory:
     found = pairing(stock.folder / PHOTOS, stock.folder / MASKS, stock.folder)
-    stock.photos, stock.masks = [*found.photos], [*found.masks]
-    stock.doubles = [*found.doubles]
+    stock.unmatched_images, stock.unmatched_masks = [*found.photos], [*found.masks]
+    stock.duplicates = [*found.duplicates]
     frames = [replace(pair, name=pair.photo.stem) for pair in found.pairs]
     if not lists:
         stock.splits[""] = frames
         stock.divide(_CLIP)
     for name, path in lists.items():
         stock.splits[name], faulty = select_known(frames, path, stock.folder)
-        stock.lines += faulty
+        stock.bad_lines += faulty
     return stock
 
 
@@ -162,8 +162,9 @@ def _check_names(path: Path) -> None:
     # Spellings differ ("Sidewalk", "Column-Pole"), and some lists name void, some do not.
     if len(names) not in (len(CLASSES), len(CLASSES) + 1) or names[0].casefold() != "sky":
         raise DataError(
-            f"{path}: {len(names)} classes from {names[0]!r} to {names[-1]!r} are not CamVid's 11; "
-            f"open them as folders:{path.parent}"
+            f"{len(names)} classes from {names[0]!r} to {names[-1]!r} are not CamVid's 11",
+            remedy=f"open them as folders:{path.parent}",
+            where=path,
         )
 
 
@@ -209,8 +210,9 @@ def _listed(folder: Path, path: Path) -> list[Pair]:
         two = two_files(folder, line)
         if two is None:
             raise DataError(
-                f"{path}: {line!r} names no photo and mask that are under {folder}; expected "
-                '"train/FRAME.png trainannot/FRAME.png"'
+                f"{line!r} names no photo and mask that are under {folder}",
+                expected='"train/FRAME.png trainannot/FRAME.png"',
+                where=path,
             )
         files.append(two)
     return _of_frames([Pair(photo.name, photo, mask) for photo, mask in files])

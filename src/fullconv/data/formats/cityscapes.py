@@ -69,7 +69,8 @@ def open_cityscapes(source: str, split: str | None) -> Data:
     if missing:
         raise DataError(
             f"{len(missing)} of {len(pairs)} photos in {folder / 'leftImg8bit'} have no mask: "
-            f"{a_few(missing)}; expected *_gtFine_{kind}.png in gtFine/, or those of gtCoarse/"
+            f"{a_few(missing)}",
+            expected=f"*_gtFine_{kind}.png in gtFine/, or those of gtCoarse/",
         )
     check_names(pairs)
     return as_data(source, split, pairs, CLASSES, PALETTE, _table(kind))
@@ -90,14 +91,14 @@ def inventory(source: str) -> Inventory:
 
     stock = Inventory(folder, "cityscapes", classes, len(CLASSES))
     every = {name: [_pair(folder, photo, kind) for photo in part] for name, part in parts.items()}
-    _, stock.doubles = unique([pair for pairs in every.values() for pair in pairs])
-    other = {double for _, double in stock.doubles}
+    _, stock.duplicates = unique([pair for pairs in every.values() for pair in pairs])
+    other = {double for _, double in stock.duplicates}
     for name, pairs in every.items():
         pairs = [pair for pair in pairs if pair.photo not in other]
         stock.splits[name] = [pair for pair in pairs if os.path.lexists(pair.mask)]
-        stock.photos += [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
+        stock.unmatched_images += [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
         known = {pair.mask for pair in pairs}
-        stock.masks += [mask for mask in _masks(folder, name, kind) if mask not in known]
+        stock.unmatched_masks += [mask for mask in _masks(folder, name, kind) if mask not in known]
     return stock
 
 
@@ -115,8 +116,8 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
     parts = {name: [*_photos(folder, name)] for name in names if not _is_bare(folder, name)}
     if not any(parts.values()):
         raise DataError(
-            f"{folder / 'leftImg8bit'} holds no photos with masks; expected "
-            f"SPLIT/CITY/*{_PHOTO}.png, and their masks in {folder / 'gtFine'}"
+            f"{folder / 'leftImg8bit'} holds no photos with masks",
+            expected=f"SPLIT/CITY/*{_PHOTO}.png, and their masks in {folder / 'gtFine'}",
         )
     return parts
 

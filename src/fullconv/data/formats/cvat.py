@@ -61,8 +61,10 @@ def open_cvat(source: str, split: str | None) -> Data:
     images = _images(folder, root, faulty)
     for path, sentence in faulty:
         raise DataError(
-            f"{path}: {sentence}; expected one <image> for each photo, and the photos in images/: "
-            'export with "Save images", or copy them there'
+            sentence,
+            expected="one <image> for each photo, and the photos in images/",
+            remedy='export with "Save images", or copy them there',
+            where=path,
         )
     pairs = named(((photo, folder / NAME) for photo in images), folder)
     classes, palette = _classes(root, folder / NAME)
@@ -81,12 +83,14 @@ def inventory(source: str) -> Inventory:
     folder = Path(source)
     root, faulty = _root(folder), list[Line]()
     images = _images(folder, root, faulty)
-    pairs, doubles = unique(Pair(name_of(photo, folder), photo, folder / NAME) for photo in images)
+    pairs, duplicates = unique(
+        Pair(name_of(photo, folder), photo, folder / NAME) for photo in images
+    )
     pairs.sort(key=lambda pair: pair.name)
     classes, palette = _classes(root, folder / NAME)
     load = partial(_drawing, images=images, classes=classes)
     stock = drawn_stock("cvat", folder, classes, palette, load)
-    stock.lines, stock.doubles = faulty, doubles
+    stock.bad_lines, stock.duplicates = faulty, duplicates
     stock.add(pairs, _subsets(images, pairs) or listed(folder, pairs, faulty))
     return stock
 
@@ -104,11 +108,17 @@ def _root(folder: Path) -> Element:
     root = read_xml(folder / NAME)
     if root.find("track") is not None:
         raise DataError(
-            f"{folder / NAME}: tracks of a video; expected pictures: export it from CVAT as "
-            '"CVAT for images 1.1"'
+            "tracks of a video",
+            expected="pictures",
+            remedy='export it from CVAT as "CVAT for images 1.1"',
+            where=folder / NAME,
         )
     if root.find("image") is None:
-        raise DataError(f"{folder / NAME}: no <image>; expected one <image> for each photo")
+        raise DataError(
+            "no <image>",
+            expected="one <image> for each photo",
+            where=folder / NAME,
+        )
     return root
 
 

@@ -53,7 +53,7 @@ def pairs_and_masks(folder: Path, split: str | None) -> tuple[list[Pair], list[P
     """
     parts = find_parts(folder)
     if not parts and not lists_pairs(folder):
-        raise DataError(_nothing(folder))
+        raise _no_folders(folder)
     lists = chosen_lists(folder, parts)
     pairs = _chosen(folder, parts, lists, None if split is None else canonical(split) or split)
     return pairs, _all_masks(folder, parts, lists)
@@ -86,15 +86,19 @@ def _of_parts(folder: Path, parts: Sequence[Part], split: str | None) -> list[Pa
 def _of_part(part: Part, shared: bool) -> list[Pair]:
     if part.faulty:
         path, what = part.faulty[0]
-        raise DataError(f"{path}: {what}; expected the path of one photo in each line")
+        raise DataError(
+            what,
+            expected="the path of one photo in each line",
+            where=path,
+        )
     if part.only is None:
         return match(part.photos, part.masks, part.base, shared)
     pairs = [p for p in matched_only(part.photos, part.masks, part.base) if p.photo in part.only]
     lonely = sorted(part.only - {pair.photo for pair in pairs})
     if lonely:
         raise DataError(
-            f"{len(lonely)} of {len(part.only)} listed photos have no mask, e.g. {lonely[0]}; "
-            f"expected a mask of the same stem under {part.masks}"
+            f"{len(lonely)} of {len(part.only)} listed photos have no mask, e.g. {lonely[0]}",
+            expected=f"a mask of the same stem under {part.masks}",
         )
     return pairs
 
@@ -109,7 +113,10 @@ def _of_lists(
         matched = [pair for pairs in found for pair in pairs]
     if split:
         if not list_lines(lists[split]):
-            raise DataError(f"{lists[split]} names no photo; fill it, or delete it for no {split}")
+            raise DataError(
+                f"{lists[split]} names no photo",
+                remedy=f"fill it, or delete it for no {split}",
+            )
         return _of_list(folder, matched, lists[split])
     every = {
         pair.photo: pair for path in lists.values() for pair in _of_list(folder, matched, path)
@@ -144,12 +151,15 @@ def _all_masks(folder: Path, parts: Sequence[Part], lists: Mapping[str, Path]) -
     return [path for root in roots for path in pictures(root)]
 
 
-def _nothing(folder: Path) -> str:
+def _no_folders(folder: Path) -> DataError:
     inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is no folder"
-    return (
-        f"{folder} {what}; expected a folder of photos (images, photos, img_dir, ...) beside a "
-        "folder of masks (masks, annotations, labels, gt, ...), with or without train and val"
+    return DataError(
+        f"{folder} {what}",
+        expected=(
+            "a folder of photos (images, photos, img_dir, ...) beside a folder of masks (masks, "
+            "annotations, labels, gt, ...), with or without train and val"
+        ),
     )
 
 

@@ -79,13 +79,13 @@ def inventory(source: str) -> Inventory:
     """
     folder = Path(source)
     files = _annotations(folder)
-    pairs, doubles = unique(Pair(name_of(path, folder), path, path) for path in files)
+    pairs, duplicates = unique(Pair(name_of(path, folder), path, path) for path in files)
     classes, palette = _classes_and_palette(folder, files, whole=False)
     load = partial(_drawing, folder=folder, classes=classes)
     stock = drawn_stock("labelme", folder, classes, palette, load)
-    stock.files, stock.doubles = False, doubles
+    stock.files, stock.duplicates = False, duplicates
     pairs.sort(key=lambda pair: pair.name)
-    stock.add(pairs, listed(folder, pairs, stock.lines))
+    stock.add(pairs, listed(folder, pairs, stock.bad_lines))
     return stock
 
 
@@ -108,7 +108,10 @@ def _annotations(folder: Path) -> list[Path]:
         if not any(part.startswith(".") for part in path.relative_to(folder).parts)
     ]
     if not found:
-        raise DataError(f"{folder} holds no .json file; expected those that LabelMe saves")
+        raise DataError(
+            f"{folder} holds no .json file",
+            expected="those that LabelMe saves",
+        )
     return found
 
 
@@ -165,8 +168,9 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
     embedded = content.get("imageData")
     if not isinstance(embedded, str):
         raise DataError(
-            f"{path}: its photo {text!r} is not there and not in the file either; "
-            "put the photo beside the .json file"
+            f"its photo {text!r} is not there and not in the file either",
+            remedy="put the photo beside the .json file",
+            where=path,
         )
     with blamed(f"{path}: imageData", "put the photo beside the .json file"):
         return decoded(embedded)
@@ -195,8 +199,10 @@ def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tup
     content = read_json(path) if content is None else content
     if "shapes" not in content:
         raise DataError(
-            f"{path}: no 'shapes', so no LabelMe file; expected only such files in a LabelMe "
-            "folder: move it elsewhere"
+            "no 'shapes', so no LabelMe file",
+            expected="only such files in a LabelMe folder",
+            remedy="move it elsewhere",
+            where=path,
         )
     for number, shape in enumerate(entry(content, "shapes", list, str(path))):
         yield shape, f"{path}: shape {number}"
@@ -232,7 +238,10 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
         least, most, draw = _DRAW[kind]
         points = points_of(values, least)[:, ::-1]  # LabelMe says (column, row)
         if len(points) > most:
-            raise DataError(f"{len(points)} points; expected {most}")
+            raise DataError(
+                f"{len(points)} points",
+                expected=f"{most}",
+            )
         return Layer(draw(points, size), label)
 
 

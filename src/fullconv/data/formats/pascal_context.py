@@ -82,12 +82,20 @@ def _classes(folder: Path, background: bool) -> tuple[tuple[str, ...], LabelTabl
 def _names(path: Path) -> dict[int, str]:
     """Lines "12: name"; spaces in names do not count, as the two files differ in them."""
     if not path.is_file():
-        raise DataError(f"{path}: there is no such file; it comes with PASCAL-Context")
+        raise DataError(
+            "there is no such file",
+            remedy="it comes with PASCAL-Context",
+            where=path,
+        )
     names = {}
     for line in text_of(path).splitlines():
         number, colon, name = line.partition(":")
         if line.strip() and not (colon and number.strip().isdigit()):
-            raise DataError(f'{path}: {line!r}; expected "12: name"')
+            raise DataError(
+                f"{line!r}",
+                expected='"12: name"',
+                where=path,
+            )
         if line.strip():
             names[int(number)] = name.replace(" ", "")
     return names

@@ -86,8 +86,10 @@ def _read_at(pairs: Sequence[Pair], table: MaskTable, choice: Choice, index: int
     raw, drawn = read_truth(pair.mask)
     if drawn.shape != seen.shape:
         raise DataError(
-            f"{pair.mask}: {drawn.shape[0]} x {drawn.shape[1]} pixels (height x width), but "
-            f"{pair.photo} has {seen.shape[0]} x {seen.shape[1]}; expected one size"
+            f"{drawn.shape[0]} x {drawn.shape[1]} pixels (height x width), but {pair.photo} has "
+            f"{seen.shape[0]} x {seen.shape[1]}",
+            expected="one size",
+            where=pair.mask,
         )
     labels = np.full(drawn.shape, VOID, np.uint8)
     # One row of pixels: the table must not see what stands where there is no data.
@@ -101,9 +103,13 @@ def _check_nodata(path: Path, table: MaskTable) -> None:
     label = VOID if nodata is None else table.indices.mapping.get(int(nodata), VOID)
     if label != VOID:
         raise DataError(
-            f"{path}: its metadata calls the value {nodata:g} no data, but it is the class "
-            f"{table.indices.classes[label]!r}; take the nodata value out (gdal_edit.py "
-            f'-unsetnodata), or write "{nodata:g} __ignore__" into classes.txt'
+            f"its metadata calls the value {nodata:g} no data, but it is the class "
+            f"{table.indices.classes[label]!r}",
+            remedy=(
+                f'take the nodata value out (gdal_edit.py -unsetnodata), or write "{nodata:g} '
+                '__ignore__" into classes.txt'
+            ),
+            where=path,
         )
 
 

@@ -42,18 +42,24 @@ def _parse(rest: str) -> tuple[int, int, int, int]:
     found = re.fullmatch(r"(\d{1,9})(?:@(\d{1,9})x(\d{1,9}))?(?:#(\d{1,9}))?", rest, re.ASCII)
     if not found:
         raise DataError(
-            f"scenes:{rest} is not scenes:N, the number of scenes; expected e.g. scenes:200, "
-            "scenes:200@240x320 (height x width) or scenes:200@240x320#7 (seed)"
+            f"scenes:{rest} is not scenes:N, the number of scenes",
+            expected=(
+                "e.g. scenes:200, scenes:200@240x320 (height x width) or scenes:200@240x320#7 "
+                "(seed)"
+            ),
         )
     count, height, width, seed = (int(n) for n in found.groups(default="0"))
     if not 1 <= count <= MOST:
-        raise DataError(f"scenes:{rest} asks for {count:,} scenes; expected 1 to {MOST:,}")
+        raise DataError(
+            f"scenes:{rest} asks for {count:,} scenes",
+            expected=f"1 to {MOST:,}",
+        )
     if not found[2]:
         height, width = 120, 160
     if not (16 <= height <= 2048 and 16 <= width <= 2048):
         raise DataError(
-            f"scenes:{rest} asks for scenes of {height} x {width} pixels (height x width); "
-            "expected 16 to 2048 a side"
+            f"scenes:{rest} asks for scenes of {height} x {width} pixels (height x width)",
+            expected="16 to 2048 a side",
         )
     return count, height, width, seed
 
@@ -69,5 +75,8 @@ def _indices(count: int, split: str | None) -> range:
     if split not in splits:
         raise NoSplitError("scenes", split, splits)
     if count < 2:
-        raise DataError(f"scenes:{count} is too few to split; expected scenes:2 or more")
+        raise DataError(
+            f"scenes:{count} is too few to split",
+            expected="scenes:2 or more",
+        )
     return splits[split]

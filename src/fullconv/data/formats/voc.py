@@ -71,8 +71,8 @@ def inventory(source: str) -> Inventory:
                 pairs.append(Pair(stem, photos[stem], masks[stem]))
             for what, there in (("photo", photos), ("mask", masks)):
                 if stem not in there:
-                    stock.lines.append((path, f"{stem!r} has no {what}"))
-    stock.masks = [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
+                    stock.bad_lines.append((path, f"{stem!r} has no {what}"))
+    stock.unmatched_masks = [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
     return stock
 
 
@@ -104,7 +104,10 @@ def year_of(folder: Path) -> Path:
     years = _years(folder)
     if len(years) > 1:
         names = ", ".join(year.name for year in years)
-        raise DataError(f"{folder} holds {names}; say which: voc:{years[-1]}")
+        raise DataError(
+            f"{folder} holds {names}",
+            remedy=f"say which: voc:{years[-1]}",
+        )
     if not years:
         expected = "ImageSets/Segmentation, JPEGImages and SegmentationClass"
         raise nothing(folder, "voc", expected)
@@ -162,7 +165,11 @@ def _labelmap(path: Path) -> ClassList:
 def _color(text: str, path: Path) -> tuple[int, ...]:
     parts = text.split(",")
     if len(parts) != 3 or not all(part.strip().isdigit() and int(part) < 256 for part in parts):
-        raise DataError(f"{path}: the colour {text!r}; expected name:red,green,blue::")
+        raise DataError(
+            f"the colour {text!r}",
+            expected="name:red,green,blue::",
+            where=path,
+        )
     return tuple(int(part) for part in parts)
 
 

@@ -69,10 +69,10 @@ def inventory(source: str) -> Inventory:
     parts = photo_parts(folder)
     stock = drawn_stock("yolo", folder, classes, default_palette(classes), load)
     every = [Pair(name_of(photo, folder), photo, mask) for photo, mask in _found(folder, parts)]
-    pairs, stock.doubles = unique(sorted(every, key=lambda pair: pair.name))
-    stock.masks = [*lonely_labels(every)]
-    stock.lines = [line for part in parts.values() for line in part.lines]
-    stock.refused = {name: part.refusal for name, part in parts.items() if part.refusal}
+    pairs, stock.duplicates = unique(sorted(every, key=lambda pair: pair.name))
+    stock.unmatched_masks = [*lonely_labels(every)]
+    stock.bad_lines = [line for part in parts.values() for line in part.lines]
+    stock.broken_splits = {name: part.refusal for name, part in parts.items() if part.refusal}
     stock.add(pairs, _indices(parts, pairs))
     return stock
 
@@ -90,8 +90,8 @@ def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
     declared = declared_classes(folder)
     if declared is None:
         raise DataError(
-            f"{folder} does not name its classes; expected data.yaml with the line "
-            "names: [road, car]"
+            f"{folder} does not name its classes",
+            expected="data.yaml with the line names: [road, car]",
         )
     classes = with_ground(declared.classes, declared.where)
     labels = {
@@ -114,14 +114,18 @@ class Part:
 
     photos: list[Path] = field(default_factory=list)
     lines: list[tuple[Path, str]] = field(default_factory=list)
-    refusal: str = ""
+    refusal: DataError | None = None
 
     def check(self) -> None:
         """Raise a DataError for the first fault."""
         if self.refusal:
-            raise DataError(self.refusal)
+            raise self.refusal
         for path, sentence in self.lines:
-            raise DataError(f"{path}: {sentence}; correct the line or take it out")
+            raise DataError(
+                sentence,
+                remedy="correct the line or take it out",
+                where=path,
+            )
 
 
 def _found(folder: Path, parts: Mapping[str, Part]) -> list[tuple[Path, Path]]:
@@ -130,12 +134,15 @@ def _found(folder: Path, parts: Mapping[str, Part]) -> list[tuple[Path, Path]]:
     if not photos:
         for part in parts.values():
             part.check()
-        raise DataError(f"{folder} holds no photos; expected images/ with photos in it")
+        raise DataError(
+            f"{folder} holds no photos",
+            expected="images/ with photos in it",
+        )
     found = [(photo, labels_of(photo)) for photo in photos]
     if not any(os.path.lexists(labels) for _, labels in found):
         raise DataError(
-            f"none of the {len(found)} photos under {folder} has a label file, e.g. "
-            f"{found[0][1]}; expected labels/ beside images/"
+            f"none of the {len(found)} photos under {folder} has a label file, e.g. {found[0][1]}",
+            expected="labels/ beside images/",
         )
     return found
 
@@ -168,14 +175,24 @@ def _layer(
     try:
         number, values = int(fields[0]), np.array(fields[1:], np.float64)
     except ValueError as error:
-        raise DataError(f"{place}: not a class and numbers ({error}); export it again") from error
+        raise DataError(
+            f"not a class and numbers ({error})",
+            remedy="export it again",
+            where=place,
+        ) from error
     if len(values) == 4:
         raise DataError(
-            f"{place}: four numbers after the class are a box, not an outline; expected "
-            "x1 y1 x2 y2 x3 y3 ...: export the labels for segmentation, not for detection"
+            "four numbers after the class are a box, not an outline",
+            expected="x1 y1 x2 y2 x3 y3 ...",
+            remedy="export the labels for segmentation, not for detection",
+            where=place,
         )
     if number not in labels:
-        raise DataError(f"{place}: the class {number} is not among the names of {where}; add it")
+        raise DataError(
+            f"the class {number} is not among the names of {where}",
+            remedy="add it",
+            where=place,
+        )
     with blamed(place, "expected class x1 y1 x2 y2 x3 y3 ...: draw it anew or delete the line"):
         if len(values) % 2:
             raise DataError(f"{len(values)} numbers after the class, which are no pairs")
@@ -234,9 +251,9 @@ def _described(folder: Path) -> dict[str, Part]:
         for place in value if isinstance(value, list) else [value] if value else []:
             _add(part, folder, content, place)
             if part.refusal and split == "test":  # often named and not there
-                part.refusal = ""
+                part.refusal = None
             elif part.refusal:
-                part.refusal = f"{path}: {split}: {part.refusal}"
+                part.refusal = part.refusal.at(f"{path}: {split}")
                 break
         if part.photos or part.lines or part.refusal:
             parts[split] = part
@@ -246,7 +263,7 @@ def _described(folder: Path) -> dict[str, Part]:
 def _add(part: Part, folder: Path, content: dict[str, Any], place: object) -> None:
     found = place_of(folder, content, place)
     if found is None:
-        part.refusal = f"{place} is no folder and no list of photos under {folder}"
+        part.refusal = DataError(f"{place} is no folder and no list of photos under {folder}")
     elif found.is_dir():
         part.photos += pictures(found)
     else:

@@ -87,7 +87,11 @@ def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
     _unique(entries, where)
     kept = sorted((entry for entry in entries if not _is_void(entry)), key=lambda one: one.value)
     if not 1 <= len(kept) <= MAX_CLASSES:
-        raise DataError(f"{where}: {len(kept)} classes; expected 1 to {MAX_CLASSES}")
+        raise DataError(
+            f"{len(kept)} classes",
+            expected=f"1 to {MAX_CLASSES}",
+            where=where,
+        )
     label = {entry: number for number, entry in enumerate(kept)}
     mapping = {entry.value: label.get(entry, VOID) for entry in entries}
     colors = {entry.color: label.get(entry, VOID) for entry in entries if entry.color is not None}
@@ -129,7 +133,10 @@ def from_names(names: object, where: Path) -> ClassList:
     if isinstance(names, list):
         names = dict(enumerate(names))
     if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
-        raise DataError(f"{where}: names must be a list, or a mapping of number to name")
+        raise DataError(
+            "names must be a list, or a mapping of number to name",
+            where=where,
+        )
     return declare([Entry(int(key), str(name)) for key, name in names.items()], where)
 
 
@@ -144,9 +151,16 @@ def _read_meta(path: Path) -> ClassList | None:
         pairs = [(int(value), str(name)) for value, name in content["label_map"].items()]
         colors = [_color(color, path) for color in content.get("segmentation_colors", [])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DataError(f"{path}: expected label_map with numbers and names ({error!r})") from error
+        raise DataError(
+            f"a label_map that cannot be read ({error!r})",
+            expected="label_map with numbers and names",
+            where=path,
+        ) from error
     if colors and len(colors) != len(pairs):
-        raise DataError(f"{path}: {len(pairs)} classes in label_map and {len(colors)} colours")
+        raise DataError(
+            f"{len(pairs)} classes in label_map and {len(colors)} colours",
+            where=path,
+        )
     shown: Sequence[Color | None] = colors or [None] * len(pairs)
     return declare([Entry(*pair, color) for pair, color in zip(pairs, shown, strict=True)], path)
 
@@ -157,7 +171,11 @@ def _read_table(path: Path) -> ClassList | None:
     for value, row in enumerate(rows):
         cells = {str(key).strip().lower(): str(cell).strip() for key, cell in row.items()}
         if not {"name", "r", "g", "b"} <= set(cells):
-            raise DataError(f"{path}: expected the columns name,r,g,b; found {','.join(cells)}")
+            raise DataError(
+                f"the columns {','.join(cells)}",
+                expected="the columns name,r,g,b",
+                where=path,
+            )
         color = _color([cells["r"], cells["g"], cells["b"]], path)
         entries.append(Entry(value, cells["name"], color))
     return declare(entries, path)
@@ -183,8 +201,9 @@ def _numbered(lines: Sequence[tuple[str, Color | None]], path: Path) -> list[Ent
     if any(matches):
         odd = next(text for (text, _), match in zip(lines, matches, strict=True) if not match)
         raise DataError(
-            f"{path}: some lines begin with a number, but {odd!r} does not; "
-            "number all classes or none of them"
+            f"some lines begin with a number, but {odd!r} does not",
+            remedy="number all classes or none of them",
+            where=path,
         )
     start = -1 if lines[0][0] == _IGNORE else 0
     numbers = [VOID if number < 0 else number for number in range(start, start + len(lines))]
@@ -194,7 +213,11 @@ def _numbered(lines: Sequence[tuple[str, Color | None]], path: Path) -> list[Ent
 def _color(parts: Sequence[object], where: Path) -> Color:
     numbers = [int(str(part)) for part in parts if str(part).strip().isdigit()]
     if len(numbers) != 3 or len(parts) != 3 or max(numbers) > 255:
-        raise DataError(f"{where}: the colour {list(parts)}; expected three numbers from 0 to 255")
+        raise DataError(
+            f"the colour {list(parts)}",
+            expected="three numbers from 0 to 255",
+            where=where,
+        )
     return numbers[0], numbers[1], numbers[2]
 
 
@@ -210,9 +233,17 @@ def _unique(entries: Sequence[Entry], where: Path | str) -> None:
             one = getattr(entry, what)
             if one in seen:
                 shown = "#{:02x}{:02x}{:02x}".format(*one) if what == "color" else repr(one)
-                raise DataError(f"{where}: two classes have the {what} {shown}; expected one")
+                raise DataError(
+                    f"two classes have the {what} {shown}",
+                    expected="one",
+                    where=where,
+                )
             if one is not None:
                 seen.add(one)
     for entry in entries:
         if entry.value > 65535:
-            raise DataError(f"{where}: the value {entry.value}; expected 0 to 65535")
+            raise DataError(
+                f"the value {entry.value}",
+                expected="0 to 65535",
+                where=where,
+            )

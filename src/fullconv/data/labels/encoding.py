@@ -78,7 +78,7 @@ def derived(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = picture)
         return declare([Entry(number, name) for number, name in enumerate(BINARY)], "the masks")
     classes = [value for value in values if value != VOID]
     if classes != list(range(len(classes))) or not 1 <= len(classes) <= _MOST_DERIVED:
-        raise DataError(_not_contiguous(values, first))
+        raise _not_contiguous(values, first)
     return declare([Entry(value, f"class {value}") for value in classes], "the masks")
 
 
@@ -87,8 +87,11 @@ def no_jpeg(masks: Iterable[Path]) -> None:
     lossy = [path for path in masks if path.suffix.lower() in (".jpg", ".jpeg")]
     if lossy:
         raise DataError(
-            f"{lossy[0]}: a mask as JPEG ({len(lossy)} in all), whose compression invents labels "
-            "along every edge; expected PNG: export the masks again without loss"
+            f"a mask as JPEG ({len(lossy)} in all), whose compression invents labels along every "
+            "edge",
+            expected="PNG",
+            remedy="export the masks again without loss",
+            where=lossy[0],
         )
 
 
@@ -98,12 +101,13 @@ def _numbers(path: Path, raw: np.ndarray) -> set[int]:
     return set(np.unique(one_channel(raw, str(path))).tolist())
 
 
-def _not_contiguous(values: Sequence[int], first: dict[int, Path]) -> str:
+def _not_contiguous(values: Sequence[int], first: dict[int, Path]) -> DataError:
     shown = ", ".join(map(str, values[:12])) + (", ..." if len(values) > 12 else "")
     lines = " / ".join(f"{value} NAME" for value in values[:4] if value != VOID) or "0 NAME"
     where = first[values[-1]] if values else "the masks"
-    return (
+    return DataError(
         f"no classes are declared, and the masks hold {len(values)} values: {shown} (the last in "
-        f"{where}); expected 0, 1, 2, ... without a gap: write classes.txt with one line a value, "
-        f"e.g. {lines}"
+        f"{where})",
+        expected="0, 1, 2, ... without a gap",
+        remedy=f"write classes.txt with one line a value, e.g. {lines}",
     )

@@ -102,15 +102,20 @@ def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
     header = read_header(pair.photo)
     if header.format == "TIFF" and header.mode in ("RGBA", "RGBX", "CMYK"):
         raise DataError(
-            f"{pair.photo}: a TIFF with four bands; expected three: say which are red, green and "
-            "blue, e.g. rasters:FOLDER?bands=1,2,3"
+            "a TIFF with four bands",
+            expected="three",
+            remedy="say which are red, green and blue, e.g. rasters:FOLDER?bands=1,2,3",
+            where=pair.photo,
         )
     values = raw(pair.mask, header)
     image = read_image(pair.photo)
     if values.shape[:2] != image.shape[:2]:
         raise DataError(
-            f"{pair.mask}: {_size(values)} pixels (height x width), but its photo {pair.photo} has "
-            f"{_size(image)}; expected one size: {size_remedy(values.shape[:2], image.shape[:2])}"
+            f"{_size(values)} pixels (height x width), but its photo {pair.photo} has "
+            f"{_size(image)}",
+            expected="one size",
+            remedy=f"{size_remedy(values.shape[:2], image.shape[:2])}",
+            where=pair.mask,
         )
     return Sample(image, table(values, str(pair.mask)), pair.name)
 
@@ -132,8 +137,10 @@ def picture(path: Path, like: Header | None = None) -> np.ndarray:
     """
     if read_header(path).format == "JPEG":
         raise DataError(
-            f"{path}: a mask as JPEG, whose compression invents labels along every edge; "
-            "expected PNG: export the masks again without loss"
+            "a mask as JPEG, whose compression invents labels along every edge",
+            expected="PNG",
+            remedy="export the masks again without loss",
+            where=path,
         )
     return read_mask(path, like)
 
@@ -155,8 +162,9 @@ def one_channel(
         "#" + bytes(color.tolist()).hex() for color in colors[counts.argsort()[:-4:-1]]
     )
     raise LabelError(
-        f"{where}: a colour-coded mask ({len(colors)} colours, e.g. {shown}), but no colours are "
-        'declared; write each class with its colour into classes.txt, e.g. "0 road #804080"'
+        f"a colour-coded mask ({len(colors)} colours, e.g. {shown}), but no colours are declared",
+        remedy='write each class with its colour into classes.txt, e.g. "0 road #804080"',
+        where=where,
     )
 
 

@@ -165,7 +165,10 @@ def ellipse(centre: Point, radii: Point, size: Size, turn: float = 0.0) -> Patch
     """
     points_of([centre, radii])
     if min(radii) <= 0 or not np.isfinite(turn):
-        raise DataError(f"radii of {radii[1]:g} and {radii[0]:g} pixels; expected more than 0")
+        raise DataError(
+            f"radii of {radii[1]:g} and {radii[0]:g} pixels",
+            expected="more than 0",
+        )
     (top, bottom), (left, right) = (
         np.array([middle - max(radii), middle + max(radii) + 1]).clip(0, most).astype(int).tolist()
         for middle, most in zip(centre, size, strict=True)

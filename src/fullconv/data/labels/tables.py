@@ -54,18 +54,20 @@ class LabelTable:
         labels = self._table[np.where(outside, 0, raw)]
         wrong = outside | (labels < 0)
         if wrong.any():
-            raise LabelError(self._message(np.asarray(raw)[wrong], where))
+            raise self._error(np.asarray(raw)[wrong], where)
         return labels.astype(np.uint8)
 
-    def _message(self, values: np.ndarray, where: str) -> str:
+    def _error(self, values: np.ndarray, where: str) -> LabelError:
         found, counts = np.unique(values, return_counts=True)
         shown = ", ".join(
             f"{value} ({count:,} pixels)" for value, count in zip(found[:5], counts, strict=False)
         )
         more = f" and {len(found) - 5} more values" if len(found) > 5 else ""
-        return (
-            f"{where}: the value {shown}{more} is none of the {len(self.classes)} declared "
-            f"classes ({self._expected()}); {self.remedy}"
+        return LabelError(
+            f"the value {shown}{more} is none of the {len(self.classes)} declared classes "
+            f"({self._expected()})",
+            remedy=self.remedy,
+            where=where,
         )
 
     def _expected(self) -> str:
@@ -112,7 +114,7 @@ class ColorTable:
         places = np.searchsorted(self._keys, colors).clip(max=len(self._keys) - 1)
         wrong = self._keys[places] != colors
         if wrong.any():
-            raise LabelError(self._message(colors[wrong], where))
+            raise self._error(colors[wrong], where)
         labels: UInt8[np.ndarray, "H W"] = self._labels[places]
         return labels
 
@@ -121,16 +123,17 @@ class ColorTable:
         known: Bool[np.ndarray, "H W"] = np.isin(_packed(np.asarray(raw)), self._keys)
         return known
 
-    def _message(self, colors: np.ndarray, where: str) -> str:
+    def _error(self, colors: np.ndarray, where: str) -> LabelError:
         found, counts = np.unique(colors, return_counts=True)
         shown = ", ".join(
             f"#{color:06x} ({count:,} pixels)"
             for color, count in zip(found[:5], counts, strict=False)
         )
         more = f" and {len(found) - 5} more colours" if len(found) > 5 else ""
-        return (
-            f"{where}: the colour {shown}{more} belongs to none of the {len(self.classes)} "
-            f"declared classes; {self.remedy}"
+        return LabelError(
+            f"the colour {shown}{more} belongs to none of the {len(self.classes)} declared classes",
+            remedy=self.remedy,
+            where=where,
         )
 
 

@@ -39,16 +39,22 @@ def opened(path: Path, content: bytes | None = None) -> Image.Image:
         raise
     except FileNotFoundError as error:
         target = f"; it is a link to {path.readlink()}" if path.is_symlink() else ""
-        raise ImageError(f"{path}: there is no such file{target}") from error
+        raise ImageError(
+            f"there is no such file{target}",
+            where=path,
+        ) from error
     except Image.DecompressionBombError as error:
-        raise ImageError(_too_large(path)) from error
+        raise _too_large(path) from error
     except (UnidentifiedImageError, SyntaxError, ValueError) as error:
-        raise ImageError(_no_picture(path)) from error
+        raise _not_an_image(path) from error
     except OSError as error:
-        raise ImageError(f"{path}: cannot be opened ({error.strerror or error})") from error
+        raise ImageError(
+            f"cannot be opened ({error.strerror or error})",
+            where=path,
+        ) from error
     if picture.width * picture.height > MAX_PIXELS:
         picture.close()
-        raise ImageError(_too_large(path))
+        raise _too_large(path)
     return picture
 
 
@@ -62,8 +68,10 @@ def decoded(picture: Image.Image, path: Path) -> Image.Image:
         picture.load()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(
-            f"{path}: the file is damaged or cut short ({error}); expected a whole picture: "
-            "copy it again from where it came from"
+            f"the file is damaged or cut short ({error})",
+            expected="a whole picture",
+            remedy="copy it again from where it came from",
+            where=path,
         ) from error
     return picture
 
@@ -77,7 +85,10 @@ def one_frame(picture: Image.Image, path: Path) -> None:
     frames = getattr(picture, "n_frames", 1)
     if frames != 1:
         raise ImageError(
-            f"{path}: {frames} pictures in one file; expected one: save the one that is meant"
+            f"{frames} pictures in one file",
+            expected="one",
+            remedy="save the one that is meant",
+            where=path,
         )
 
 
@@ -92,7 +103,11 @@ def is_deep(picture: Image.Image) -> bool:
 
 def _open(path: Path, content: bytes | None) -> Image.Image:
     if content is None and not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
-        raise ImageError(f"{path}: a folder or a device, not a file; expected a picture")
+        raise ImageError(
+            "a folder or a device, not a file",
+            expected="a picture",
+            where=path,
+        )
     with warnings.catch_warnings():
         # Pillow warns at half of its limit; our limit is the limit.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
@@ -103,20 +118,24 @@ def _flat(arguments: object) -> Sequence[object]:
     return arguments if isinstance(arguments, tuple) else (arguments,)
 
 
-def _too_large(path: Path) -> str:
-    return (
-        f"{path}: more than {MAX_PIXELS // 1_000_000} million pixels by its header, which is the "
-        "limit; cut it into smaller pictures"
+def _too_large(path: Path) -> ImageError:
+    return ImageError(
+        f"more than {MAX_PIXELS // 1_000_000} million pixels by its header, which is the limit",
+        remedy="cut it into smaller pictures",
+        where=path,
+        code="too-large",
     )
 
 
-def _no_picture(path: Path) -> str:
+def _not_an_image(path: Path) -> ImageError:
     head = path.read_bytes()[:12] if path.is_file() else b""
     other = next((kind for mark, kind in OTHERS.items() if mark in head), None)
     what = f"a {other} file by its content" if other else "no picture that can be read"
-    return (
-        f"{path}: {what if head else 'an empty file'}; expected one of {', '.join(FORMATS)}: "
-        "save it as PNG or JPEG, or take it out"
+    return ImageError(
+        what if head else "an empty file",
+        expected=f"one of {', '.join(FORMATS)}",
+        remedy="save it as PNG or JPEG, or take it out",
+        where=path,
     )
 
 

@@ -35,8 +35,10 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
         one_frame(picture, path)
         if is_deep(picture):
             raise ImageError(
-                f"{path}: a mask in colours with more than 8 bits a channel; expected 8 bits, or "
-                "one channel with class numbers: export the mask again"
+                "a mask in colours with more than 8 bits a channel",
+                expected="8 bits, or one channel with class numbers",
+                remedy="export the mask again",
+                where=path,
             )
         own = header_of(picture)
         mask = _upright(decoded(picture, path), own, like)
@@ -44,7 +46,9 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
             mask = mask.convert("RGB")
         if mask.mode not in (*MASK_MODES, "RGB"):
             raise ImageError(
-                f"{path}: a mask of type {mask.mode!r}; expected 8-bit or 16-bit whole numbers"
+                f"a mask of type {mask.mode!r}",
+                expected="8-bit or 16-bit whole numbers",
+                where=path,
             )
         return _values(mask)
 
@@ -62,7 +66,11 @@ def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
     with opened(Path(where), content) as picture:
         mask = decoded(picture, Path(where))
         if mask.mode not in MASK_MODES:
-            raise ImageError(f"{where}: a mask of type {mask.mode!r}; expected one channel")
+            raise ImageError(
+                f"a mask of type {mask.mode!r}",
+                expected="one channel",
+                where=where,
+            )
         return _values(mask)
 
 

@@ -61,7 +61,11 @@ def glance(path: Path, size: tuple[int, int]) -> tuple[Header, UInt8[np.ndarray,
     with opened(path) as picture:
         one_frame(picture, path)
         if is_deep(picture):
-            raise ImageError(f"{path}: a photo of type {picture.mode!r}{DEEP}; expected 8 bits")
+            raise ImageError(
+                f"a photo of type {picture.mode!r}{DEEP}",
+                expected="8 bits",
+                where=path,
+            )
         header = header_of(picture)
         picture.draft("L", (2 * size[1], 2 * size[0]))
         picture = decoded(picture, path)
@@ -78,8 +82,10 @@ def _photo(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
     deep = is_deep(picture) or picture.mode.startswith(("I", "F"))
     if deep or picture.mode not in PHOTO_MODES:
         raise ImageError(
-            f"{path}: a photo of type {picture.mode!r}{DEEP if deep else ''}; expected 8-bit grey "
-            "or colour: convert it, choosing what becomes black and white"
+            f"a photo of type {picture.mode!r}{(DEEP if deep else '')}",
+            expected="8-bit grey or colour",
+            remedy="convert it, choosing what becomes black and white",
+            where=path,
         )
     return rgb_from_pil(decoded(picture, path))
 

@@ -57,7 +57,7 @@ def inventory(source: str) -> Inventory:
     faulty: list[Line] = []
     folder, files = _files(_parsed(source)[0])
     stock = opened_inventory("coco", folder, lambda split: _opened(source, split, faulty))
-    stock.lines += dict.fromkeys(faulty)
+    stock.bad_lines += dict.fromkeys(faulty)
     named = any(file_split(path) for path in files)
     stock.divided = named or bool(map_folders(folder) or find_lists(folder))
     return stock
@@ -76,8 +76,9 @@ def _opened(source: str, split: str | None, faulty: list[Line] | None) -> Data:
     parts = [part for part in read if part.kind == kind]
     if not parts:
         raise DataError(
-            f"{place} holds {'only ' + ', '.join(sorted(kinds)) if kinds else 'no'} annotations of "
-            f"COCO; expected e.g. annotations/{kind or 'instances'}_train.json"
+            f"{place} holds {('only ' + ', '.join(sorted(kinds)) if kinds else 'no')} annotations "
+            "of COCO",
+            expected=f"e.g. annotations/{kind or 'instances'}_train.json",
         )
     return _data(source, split, folder, parts, faulty)
 
@@ -108,7 +109,10 @@ def _only(place: Path, kinds: Collection[str]) -> str | None:
         return next(iter(kinds), None)
     names = sorted(kinds)
     ways = " or ".join(f"coco:{place}?kind={name}" for name in names)
-    raise DataError(f"{place} holds {' and '.join(names)} annotations of COCO; say which: {ways}")
+    raise DataError(
+        f"{place} holds {' and '.join(names)} annotations of COCO",
+        remedy=f"say which: {ways}",
+    )
 
 
 def _data(
@@ -121,14 +125,18 @@ def _data(
     for part in parts[1:]:
         if part.categories != parts[0].categories:
             raise DataError(
-                f"{part.path} and {parts[0].path} have different categories; expected one list in "
-                "all files, so that a class has one number"
+                f"{part.path} and {parts[0].path} have different categories",
+                expected="one list in all files, so that a class has one number",
             )
     own = sorted(parts, key=lambda part: split is not None and part.split == split_of(split))
     images = {image.photo: image for part in own for image in part.images.values()}
     if not images:
         path, what = (faulty or [(parts[0].path, "no images")])[0]
-        raise DataError(f"{path}: {what}; expected one record for each photo that is there")
+        raise DataError(
+            what,
+            expected="one record for each photo that is there",
+            where=path,
+        )
     pairs = named(((image.photo, image.path) for image in images.values()), folder)
     index = {pair.photo: number for number, pair in enumerate(pairs)}
     declared: dict[str, list[int]] = {}

@@ -139,8 +139,9 @@ def numbered(categories: Sequence[Category], where: Path) -> tuple[tuple[str, ..
     classes = tuple(category.name for category in categories)
     if not 1 <= len(classes) <= MAX_CLASSES or len(set(classes)) < len(classes):
         raise DataError(
-            f"{where}: {len(classes)} categories with {len(set(classes))} names; expected 1 to "
-            f"{MAX_CLASSES}, each with a name of its own"
+            f"{len(classes)} categories with {len(set(classes))} names",
+            expected=f"1 to {MAX_CLASSES}, each with a name of its own",
+            where=where,
         )
     return classes, {category.number: label for label, category in enumerate(categories)}
 
@@ -149,13 +150,16 @@ def _check_numbers(path: Path, index: Index, images: set[int], known: set[int]) 
     for number, image in enumerate(index.image_ids):
         if image not in images:
             raise DataError(
-                f"{path}: annotation {number}: image_id {image} is none of the {len(images)} images"
+                f"annotation {number}: image_id {image} is none of the {len(images)} images",
+                where=path,
             )
     for category, number in index.category_ids.items():
         if category not in known:
             raise DataError(
-                f"{path}: annotation {number}: category_id {category} is none of the "
-                f"{len(known)} categories {sorted(known)[:20]}; add it or correct it"
+                f"annotation {number}: category_id {category} is none of the {len(known)} "
+                f"categories {sorted(known)[:20]}",
+                remedy="add it or correct it",
+                where=path,
             )
 
 
@@ -165,7 +169,10 @@ def _categories(records: Sequence[object], where: str) -> tuple[Category, ...]:
         here = f"{where}: category {place}"
         number, name = entry(record, "id", int, here), entry(record, "name", str, here)
         if number in found:
-            raise DataError(f"{here}: the id {number} is also that of {found[number].name!r}")
+            raise DataError(
+                f"the id {number} is also that of {found[number].name!r}",
+                where=here,
+            )
         found[number] = Category(number, name, _color(record))
     return tuple(found[number] for number in sorted(found))
 
@@ -227,7 +234,10 @@ def images_of(
         where = f"{path}: image {place}"
         number, name = entry(record, "id", int, where), entry(record, "file_name", str, where)
         if number in names:
-            raise DataError(f"{where}: the id {number} is also that of {names[number]}")
+            raise DataError(
+                f"the id {number} is also that of {names[number]}",
+                where=where,
+            )
         photo = _photo(folder, path, name)
         if photo is None:
             missing[number] = name
@@ -247,14 +257,19 @@ def check_photos(
     if missing:
         more = ", ..." if len(missing) > 3 else ""
         raise DataError(
-            f"{path}: {len(missing)} of {total} photos are not under {folder}: "
-            f"{', '.join(missing[:3])}{more}; expected them in images/, in a folder with the name "
-            "of the split, or beside the .json file"
+            f"{len(missing)} of {total} photos are not under {folder}: "
+            f"{', '.join(missing[:3])}{more}",
+            expected=(
+                "them in images/, in a folder with the name of the split, or beside the .json file"
+            ),
+            where=path,
         )
     if twice:
         raise DataError(
-            f"{path}: {twice[0]!r} is the photo of two images; expected one record a photo: join "
-            "their annotations under one id"
+            f"{twice[0]!r} is the photo of two images",
+            expected="one record a photo",
+            remedy="join their annotations under one id",
+            where=path,
         )
 
 

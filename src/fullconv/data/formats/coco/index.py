@@ -51,7 +51,8 @@ class Places:
                 found = [_record(stream, first, last) for first, last in self.spans.tolist()]
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{self.path} has changed since it was opened ({error}); start again"
+                f"{self.path} has changed since it was opened ({error})",
+                remedy="start again",
             ) from error
         return found
 
@@ -114,7 +115,11 @@ def index_of(path: Path, panoptic: bool | None = None) -> Index:
         raise
     except (ValueError, RecursionError, IndexError, OSError) as error:
         read_json(path)  # says where the JSON is broken
-        raise DataError(f"{path}: broken JSON ({error}); export it again") from error
+        raise DataError(
+            f"broken JSON ({error})",
+            remedy="export it again",
+            where=path,
+        ) from error
     for name in _LISTS:
         if name not in seen:
             entry(read_json(path), name, list, str(path))  # says what stands there instead
@@ -209,7 +214,11 @@ def _plain(content: str, path: Path) -> object:
         record = json.loads(content.encode("latin-1").decode("utf-8"))
     except UnicodeDecodeError as error:
         text_of(path)  # says where it is no UTF-8
-        raise DataError(f"{path}: not UTF-8 text; save it as UTF-8") from error
+        raise DataError(
+            "not UTF-8 text",
+            remedy="save it as UTF-8",
+            where=path,
+        ) from error
     keys = ("id", "name", "color", "file_name", "height", "width")
     return {key: record[key] for key in keys if key in record} if isinstance(record, dict) else {}
 

@@ -58,12 +58,15 @@ def _need_outlines(parts: Sequence[Annotations]) -> None:
         return
     if any(part.index.outlined for part in parts):
         raise DataError(
-            f"{parts[0].path}: each of the {records} annotations is marked as a crowd, which "
-            "is void; set iscrowd to 0 where a mask is one object"
+            f"each of the {records} annotations is marked as a crowd, which is void",
+            remedy="set iscrowd to 0 where a mask is one object",
+            where=parts[0].path,
         )
     raise DataError(
-        f"{parts[0].path}: none of the {records} annotations has an outline, only boxes; "
-        "expected segmentation: export the labels for segmentation, not for detection"
+        f"none of the {records} annotations has an outline, only boxes",
+        expected="segmentation",
+        remedy="export the labels for segmentation, not for detection",
+        where=parts[0].path,
     )
 
 
@@ -99,7 +102,10 @@ def _layer(
 def _box(record: Record, where: str, size: Size) -> Patch:
     values = entry(record, "bbox", list, where)
     if len(values) != 4:
-        raise DataError(f"a bbox of {len(values)} numbers; expected x, y, width, height")
+        raise DataError(
+            f"a bbox of {len(values)} numbers",
+            expected="x, y, width, height",
+        )
     (left, top), (width, height) = points_of([values[:2], values[2:]]).tolist()
     return rectangle((top, left), (top + height, left + width), size)
 
@@ -120,7 +126,10 @@ def _patch(segmentation: object, where: str, size: Size) -> Patch:
 def _runs(segmentation: Record, where: str, size: Size) -> Patch:
     own = entry(segmentation, "size", list, where)
     if own != list(size):
-        raise DataError(f"run lengths for {own} pixels (height, width); expected {list(size)}")
+        raise DataError(
+            f"run lengths for {own} pixels (height, width)",
+            expected=f"{list(size)}",
+        )
     counts = segmentation.get("counts")
     runs = run_counts(counts) if isinstance(counts, str) else counts
     return bitmap(run_lengths(runs, size, by_columns=True), (0, 0), size)

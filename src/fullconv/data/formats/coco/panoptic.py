@@ -75,7 +75,10 @@ def maps(source: str, folder: Path, files: Sequence[Path], split: str | None) ->
             None,
         )
         if photos is None:
-            raise DataError(f"{place} has no photos; expected them in {folder / place.name}")
+            raise DataError(
+                f"{place} has no photos",
+                expected=f"them in {folder / place.name}",
+            )
         parts.setdefault(str(split_of(place.name)), []).extend(match(photos, place, folder))
     pairs = [pair for part in parts.values() for pair in part]
     check_names(pairs)
@@ -116,8 +119,10 @@ class SegmentTable:
         for number, count in zip(found.tolist(), counts.tolist(), strict=True):
             if number not in known:
                 raise LabelError(
-                    f"{where}: the segment {number} ({count:,} pixels) is not in the segments_info "
-                    "of its annotation; add it, or give these pixels the number 0"
+                    f"the segment {number} ({count:,} pixels) is not in the segments_info of its "
+                    "annotation",
+                    remedy="add it, or give these pixels the number 0",
+                    where=where,
                 )
         labels = np.array([known[number] for number in found.tolist()], np.uint8)
         return labels[places].reshape(numbers.shape)
@@ -137,15 +142,21 @@ def _with_segments(chosen: Chosen) -> Iterator[Pair]:
 def _segments_file(folder: Path, image: Image) -> Path:
     where = f"{image.path}: {image.photo.name}"
     if len(image.places) != 1:
-        raise DataError(f"{where}: {len(image.places)} annotations; expected one a photo")
+        raise DataError(
+            f"{len(image.places)} annotations",
+            expected="one a photo",
+            where=where,
+        )
     name = entry(image.annotations[0], "file_name", str, where)
     stem = image.path.stem
     for place in (image.path.parent / stem, folder / stem, image.path.parent, folder):
         if found := located(place, name):
             return found
     raise DataError(
-        f"{where}: its segments {name} are not under {folder}; expected them in "
-        f"{image.path.parent / stem}: unpack panoptic_annotations there"
+        f"its segments {name} are not under {folder}",
+        expected=f"them in {image.path.parent / stem}",
+        remedy="unpack panoptic_annotations there",
+        where=where,
     )
 
 
@@ -165,8 +176,10 @@ def _map_classes(folder: Path, files: Sequence[Path]) -> ClassList:
         ordered = [categories[number] for number in sorted(categories)]
         if not ordered:
             raise DataError(
-                f"{folder} does not name the classes of its pixel maps; expected labels.txt, or "
-                "instances_*.json and stuff_*.json, whose categories have them"
+                f"{folder} does not name the classes of its pixel maps",
+                expected=(
+                    "labels.txt, or instances_*.json and stuff_*.json, whose categories have them"
+                ),
             )
         names, _ = numbered(ordered, folder)
         values = {one.number - 1: label for label, one in enumerate(ordered)}
