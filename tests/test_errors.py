@@ -41,7 +41,7 @@ def test_a_data_error_is_located_from_the_inside_out():
     ],
 )
 def test_errors_travel_between_processes(error):
-    copy = pickle.loads(pickle.dumps(error))
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert type(copy) is type(error)
     assert (str(copy), copy.code, copy.args) == (str(error), error.code, error.args)
 

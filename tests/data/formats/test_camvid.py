@@ -156,7 +156,10 @@ def test_a_few_stray_pixels_are_void_and_more_are_an_error(original, stray, void
 
 
 def test_what_is_no_camvid(tmp_path):
-    with pytest.raises(DataError, match=r"holds nothing, which is not the layout of camvid; expected train\.txt, train/ "):
+    with pytest.raises(
+        DataError,
+        match=r"holds nothing, which is not the layout of camvid; expected train\.txt, train/ ",
+    ):
         open_data(f"camvid:{tmp_path}")
 
 

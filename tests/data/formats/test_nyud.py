@@ -49,5 +49,7 @@ def test_classes_and_lists_of_the_authors(rooms, shared):
 
 
 def test_what_is_no_nyud(tmp_path):
-    with pytest.raises(DataError, match="holds nothing, which is not the layout of nyud; expected data/images"):
+    with pytest.raises(
+        DataError, match="holds nothing, which is not the layout of nyud; expected data/images"
+    ):
         open_data(f"nyud:{tmp_path}")

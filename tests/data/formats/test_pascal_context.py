@@ -74,7 +74,10 @@ def test_missing_parts_are_named(context, tmp_path):
     (context / "59_labels.txt").write_text("sofa\n")
     with pytest.raises(DataError, match=r"59_labels\.txt: 'sofa'; expected \"12: name\""):
         open_data(context)
-    with pytest.raises(DataError, match="holds VOC2010, context, which is not the layout of pascal_context; expected trainval/"):
+    with pytest.raises(
+        DataError,
+        match="holds VOC2010, context, .* of pascal_context; expected trainval/",
+    ):
         open_data(f"pascal_context:{tmp_path}")
 
 

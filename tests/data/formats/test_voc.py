@@ -120,7 +120,10 @@ def test_two_years_are_one_too_many(year):
 
 
 def test_what_is_no_voc(tmp_path):
-    with pytest.raises(DataError, match="holds nothing, which is not the layout of voc; expected ImageSets/Segmentation"):
+    with pytest.raises(
+        DataError,
+        match="holds nothing, which is not the layout of voc; expected ImageSets/Segmentation",
+    ):
         open_data(f"voc:{tmp_path}")
 
 
