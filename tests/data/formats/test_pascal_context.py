@@ -76,7 +76,7 @@ def test_missing_parts_are_named(context, tmp_path):
         open_data(context)
     with pytest.raises(
         DataError,
-        match="holds VOC2010, context, .* of pascal_context; expected trainval/",
+        match=r"holds VOC2010, context, .* of pascal_context; expected trainval/",
     ):
         open_data(f"pascal_context:{tmp_path}")
 
