@@ -1,4 +1,4 @@
-# Two commands on a fresh machine: `make demo` and `make test`. Each sets up .venv by itself.
+# On a fresh machine: `make demo` or `make test`. Both create .venv first.
 PYTHON ?= python3.11
 ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
 PYTHON := python3
@@ -7,19 +7,26 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: demo test test-slow check format setup clean
+.PHONY: help demo test test-slow check format setup docs pictures clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       train on drawn street scenes, evaluate, predict, write a report (about 3 minutes)"
-	@echo "make test       checks, then the tests (under 10 minutes)"
-	@echo "make test-slow  the slow tests: kills and the like"
-	@echo "make check      ruff (format and lint) and mypy strict"
-	@echo "make format     let ruff rewrite the files"
+	@echo "make demo       install, train on synthetic street scenes, write a report (about 3 minutes after the install)"
+	@echo "make setup      create .venv and install fullconv with everything that its tests need"
+	@echo "make test       make check, then the tests (under 10 minutes)"
+	@echo "make test-slow  the slow tests: interrupted jobs, clusters, very large images"
+	@echo "make check      ruff (format and lint) and mypy in strict mode"
+	@echo "make format     format and fix the code with ruff"
+	@echo "make docs       write the reference pages of docs/ from the code"
+	@echo "make pictures   draw the pictures of the README (about 15 minutes; a screenshot needs Chromium)"
+	@echo "make clean      remove .venv, runs and caches"
+	@echo
+	@echo "make ... PYTHON=python3.12 uses another interpreter (default: python3.11, or else python3)"
+	@echo "After make setup: source .venv/bin/activate"
 
-# The marker is newer than what it depends on once everything is installed.
+# The marker is newer than its dependencies once everything is installed.
 $(VENV)/.ready: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fullconv needs Python 3.11 or newer; $(PYTHON) is older. Say: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fullconv needs Python 3.11 or newer; $(PYTHON) is older. Name another interpreter: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
@@ -41,6 +48,12 @@ test-slow: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+docs: setup
+	$(BIN)/python scripts/make_docs.py
+
+pictures: setup
+	$(BIN)/python scripts/pictures.py
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .ruff_cache .mypy_cache
