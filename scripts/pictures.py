@@ -22,7 +22,7 @@ import fullconv as fc
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-NUCLEI = ROOT / "docs" / "examples" / "nuclei"
+NUCLEI = "docs/examples/nuclei"
 SETTINGS = """--model=fcn4s-vgg13_bn --width=0.25 --hidden=64 --epochs=150 --crop=192x192
     --batch=4 --lr=0.004 --warmup=20 --set=rotate=180 --set=evaluate_every=15 --set=average=0.99
     --set=jitter=0.3"""
@@ -36,13 +36,13 @@ def main() -> None:
     """Train what is missing, then draw every picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "pictures")
-    runs = parser.parse_args().runs
+    runs = parser.parse_args().runs.resolve()
     demo = trained(runs, "demo", ["demo"])
-    nuclei = trained(runs, "nuclei", ["train", str(NUCLEI), "--name=nuclei", *SETTINGS.split()])
+    nuclei = trained(runs, "nuclei", ["train", NUCLEI, "--name=nuclei", *SETTINGS.split()])
     PICTURES.mkdir(exist_ok=True)
     rows = [
         *examples(demo, "scenes:200", "test", ["scene-1000003"]),
-        *examples(nuclei, str(NUCLEI), "val", ["442c4eb01856"]),
+        *examples(nuclei, str(ROOT / NUCLEI), "val", ["442c4eb01856"]),
     ]
     save(strip(rows), PICTURES / "predictions.webp")
     screenshot(demo / "report.html", PICTURES / "report.webp")
@@ -54,7 +54,7 @@ def trained(runs: Path, name: str, command: list[str]) -> Path:
     if not (folder / "summary.json").exists():
         fullconv = [sys.executable, "-m", "fullconv"]
         resume = ["--resume=auto"] if command[0] == "train" else []
-        subprocess.run([*fullconv, *command, *resume, f"--out={runs}"], check=True)
+        subprocess.run([*fullconv, *command, *resume, f"--out={runs}"], check=True, cwd=ROOT)
     return folder
 
 
