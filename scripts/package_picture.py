@@ -22,6 +22,7 @@ PACKAGES = {
     "io": (0.2, "images, rasters, files"),
     "config": (0.75, "settings"),
     "hardware": (0.45, "devices, memory"),
+    "units": (0.45, "sizes, durations"),
     "errors": (0.45, "user errors"),
 }
 
