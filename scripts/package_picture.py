@@ -21,8 +21,8 @@ PACKAGES = {
     "networks": (0.75, "FCN, backbones"),
     "io": (0.2, "images, rasters, files"),
     "config": (0.75, "settings"),
-    "hardware": (0.45, "devices, memory"),
-    "units": (0.45, "sizes, durations"),
+    "hardware": (0.56, "devices, memory"),
+    "units": (0.38, "sizes, durations"),
     "errors": (0.45, "user errors"),
 }
 
