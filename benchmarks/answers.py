@@ -21,7 +21,7 @@ from rasterio.features import rasterize, shapes
 
 from fullconv.batch.video import overlay_video
 from fullconv.batch.writers import writers
-from fullconv.batch.writers._polygonize import polygons
+from fullconv.batch.writers._polygonize import polygonize
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import SCALES, averaged
 from fullconv.io.video import recording
@@ -39,7 +39,7 @@ def exact(count: int = 500) -> str:
         labels = rng.integers(0, rng.integers(1, 6), size).astype(np.uint8)
         labels[rng.random(size) < 0.1] = 255
         again = np.full(size, 255, np.uint8)
-        for one in polygons(labels):
+        for one in polygonize(labels):
             rings = [[(c, r) for r, c in [*ring.tolist(), ring[0].tolist()]] for ring in one.rings]
             mask = rasterize([{"type": "Polygon", "coordinates": rings}], size).astype(bool)
             again[mask] = np.where(again[mask] == 255, one.label, 254)  # 254: in two polygons
@@ -70,14 +70,14 @@ def seconds(function: Callable[[], object]) -> float:
 def times(cell: int) -> None:
     """One answer's files, and the tracing beside rasterio's."""
     found = answer(cell)
-    count = sum(1 for _ in polygons(found.labels))
+    count = sum(1 for _ in polygonize(found.labels))
     print(f"\n2048 x 1024 pixels, {count:,} regions")
     for kind in writers:
         took = statistics.median(seconds(lambda k=kind: writers[k].encode(found)) for _ in range(3))
         print(f"  {kind:15} {took:6.2f} s  {len(writers[kind].encode(found)) / 2**20:6.1f} MiB")
     ratios = []
     for _ in range(ROUNDS):
-        own = seconds(lambda: list(polygons(found.labels)))
+        own = seconds(lambda: list(polygonize(found.labels)))
         ratios.append(own / seconds(lambda: list(shapes(found.labels, connectivity=4))))
     shown = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
     print(f"  tracing: {shown} times rasterio's time, median of {ROUNDS} turns")

@@ -27,9 +27,9 @@ import torch
 import fullconv as fc
 from fullconv.batch.inputs import Input, resolve_inputs
 from fullconv.batch.job import create_job
+from fullconv.batch.names import output_files
 from fullconv.batch.resume import plan_resume
-from fullconv.batch.run import answers
-from fullconv.batch.worker import files_of
+from fullconv.batch.run import run_job
 from fullconv.batch.writers import writers
 from fullconv.hardware import usable_cores
 from fullconv.inference.cpu.optimize import PAYS
@@ -64,14 +64,14 @@ def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
     for item in inputs:
         answer = model.predict(item.where)
         named = replace(item, name=Path(item.where).stem)
-        for kind, name in files_of(named, KINDS).items():
+        for kind, name in output_files(named, KINDS).items():
             write_bytes(out / name, writers[kind].encode(answer))
 
 
 def predict(path: Path, inputs: Sequence[Input], out: Path, threads: int | None) -> None:
     """What `fullconv predict` does."""
-    work = create_job(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
-    if len(list(answers(plan_resume(work, inputs)))) != len(inputs):
+    job = create_job(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
+    if len(list(run_job(plan_resume(job, inputs)))) != len(inputs):
         raise SystemExit("not every photo was answered")
 
 

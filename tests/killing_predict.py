@@ -1,6 +1,6 @@
-"""Kill predictions at random moments and go on; run as a program by test_bulk.py.
+"""Kill prediction jobs at random moments and resume them; run as a program by batch/test_run.py.
 
-Children are forked from one process that has torch loaded, so that a kill costs no import.
+Children are forked from a process that has loaded torch, so a restart needs no import.
 """
 
 import json
@@ -25,7 +25,7 @@ PHOTOS = 200
 
 
 def start(folder, out):
-    """Fork a child that answers the photos, or goes on with it; it notes each that it begins."""
+    """Fork a child that starts or resumes the job; it logs each photo that it reads."""
     child = os.fork()
     if child:
         return child
@@ -33,23 +33,23 @@ def start(folder, out):
     log = os.open(folder / f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     read = Worker.read
 
-    def noted(self, item):
+    def read_and_log(self, item):
         os.write(log, f"{item.name}\n".encode())
         return read(self, item)
 
-    Worker.read = noted
+    Worker.read = read_and_log
     arguments = ["predict", str(folder / "model.safetensors"), str(folder / "photos")]
     kinds = "labels,overlay,coco,contact"
     options = ["--out", str(folder / out), "--save", kinds, "--threads", "1", "--quiet"]
     os._exit(run([*arguments, *options]))
 
 
-def finished(child):
+def wait(child):
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def whole_files(folder):
-    """The files that are there under their own names, not those in the making."""
+def finished_files(folder):
+    """Return the finished files, without temporary ones."""
     return {name: data for name, data in content(folder).items() if "/." not in name}
 
 
@@ -60,30 +60,30 @@ def main(folder, kills):
     write_photos(folder / "photos", PHOTOS)
     assert fullconv.batch.run and open_model(
         folder / "model.safetensors"
-    )  # what children need is here
-    began = time.monotonic()
-    assert finished(start(folder, "whole")) == 0
-    seconds = time.monotonic() - began
-    whole = content(folder / "whole")
-    partial, happened, rounds, again, different = [], 0, 0, 0, []
-    while happened < kills:
+    )  # imported before forking
+    start_time = time.monotonic()
+    assert wait(start(folder, "complete")) == 0
+    seconds = time.monotonic() - start_time
+    expected = content(folder / "complete")
+    partial, kill_count, rounds, again, different = [], 0, 0, 0, []
+    while kill_count < kills:
         out = f"killed-{rounds}"
         for _ in range(5):
             child = start(folder, out)
             time.sleep(draw.uniform(0.02, 0.4 * seconds))
             os.kill(child, signal.SIGKILL)
-            if finished(child) == 0:
+            if wait(child) == 0:
                 break
-            happened += 1
-            files = whole_files(folder / out).items()
-            partial += [n for n, data in files if "/" in n and data != whole[n]]
-        assert finished(start(folder, out)) == 0
+            kill_count += 1
+            files = finished_files(folder / out).items()
+            partial += [n for n, data in files if "/" in n and data != expected[n]]
+        assert wait(start(folder, out)) == 0
         found = content(folder / out)
-        different += [n for n in {*whole, *found} if whole.get(n) != found.get(n)]
+        different += [n for n in {*expected, *found} if expected.get(n) != found.get(n)]
         again += len((folder / f"{out}.log").read_text().splitlines()) - PHOTOS
         rounds += 1
     flight = usable_cores() + AHEAD
-    report = {"kills": happened, "again": again, "in_flight": flight, "rounds": rounds}
+    report = {"kills": kill_count, "again": again, "in_flight": flight, "rounds": rounds}
     report |= {"different": different, "partial": partial, "seconds": seconds}
     sys.stdout.write(json.dumps(report) + "\n")
 

@@ -1,4 +1,4 @@
-"""A Ray cluster of two nodes on this machine loses one midway; run by engines/test_ray.py."""
+"""Lose one of two nodes of a local Ray cluster midway; run by executors/test_ray.py."""
 
 import json
 import os
@@ -21,22 +21,22 @@ from fullconv.batch.inputs import resolve_inputs
 from fullconv.batch.job import create_job
 from fullconv.batch.manifest import PredictionRecord
 from fullconv.batch.resume import plan_resume
-from fullconv.batch.run import answers
+from fullconv.batch.run import run_job
 from fullconv.export.exported import open_model
 from photos import content, write_model, write_photos
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
 
 
-def todo(folder, out, engine):
+def plan(folder, out, engine):
     model = folder / "model.safetensors"
     inputs = resolve_inputs([str(folder / "photos")])
-    work = create_job(open_model(model), model, inputs, out=folder / out, threads=1)
-    return plan_resume(work, inputs, engine=engine)
+    job = create_job(open_model(model), model, inputs, out=folder / out, threads=1)
+    return plan_resume(job, inputs, engine=engine)
 
 
-def lose(node):
-    """Kill a node's worker processes with it: a machine that is gone finishes nothing."""
+def kill(node):
+    """Kill a node and its worker processes, as if the machine were lost."""
     raylet = node.all_processes["raylet"][0].process.pid
     children = Path(f"/proc/{raylet}/task/{raylet}/children").read_text().split()
     for process in (raylet, *map(int, children)):
@@ -46,27 +46,27 @@ def lose(node):
 def main(folder, photos):
     write_model(folder / "model.safetensors")
     write_photos(folder / "photos", photos, (120, 160))
-    local = list(answers(todo(folder, "local", "local")))
+    local = list(run_job(plan(folder, "local", "local")))
     cluster = Cluster(initialize_head=True, head_node_args=NODE)
     second = cluster.add_node(num_cpus=1, object_store_memory=80_000_000)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
-    sent_again = []
-    insisting = engine._insisting
-    engine._insisting = lambda *given: sent_again.append(given[3].id) or insisting(*given)
-    began, records = time.monotonic(), []
-    for record in answers(todo(folder, "cluster", "ray")):
+    retried = []
+    retry = engine._retry
+    engine._retry = lambda *given: retried.append(given[3].id) or retry(*given)
+    start, records = time.monotonic(), []
+    for record in run_job(plan(folder, "cluster", "ray")):
         if len(records) == photos // 4:
             nodes = sum(node["Alive"] for node in ray.nodes())
-            lose(second)
+            kill(second)
             cluster.remove_node(second, allow_graceful=False)
         records.append(record)
     report = {
         "photos": photos,
-        "answered": sum(isinstance(record, PredictionRecord) for record in records),
+        "predicted": sum(isinstance(record, PredictionRecord) for record in records),
         "nodes": nodes,
-        "sent again": len(sent_again),
+        "retried": len(retried),
         "equal": content(folder / "local") == content(folder / "cluster") and records == local,
-        "seconds": round(time.monotonic() - began, 1),
+        "seconds": round(time.monotonic() - start, 1),
     }
     sys.stdout.write(json.dumps(report) + "\n")
     ray.shutdown()

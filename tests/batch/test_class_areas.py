@@ -1,29 +1,29 @@
-"""areas.csv, read by pandas' and Python's own rules, gives the pixels back."""
+"""areas.csv, read with Python's csv module, gives the pixels back."""
 
 import csv
 
 import numpy as np
 import torch
 
-from fullconv.batch.class_areas import class_pixels, csv_lines
+from fullconv.batch.class_areas import count_pixels, format_csv
 from fullconv.inference.predictor import Prediction
 
 CLASSES = ("sky", 'road, "wet"', "car")
 
 
-def answer(labels):
+def predict(labels):
     score = torch.nn.functional.one_hot(torch.tensor(labels), 3).permute(2, 0, 1).float()
     image = np.zeros((*score.shape[1:], 3), np.uint8)
     return Prediction(image, score, CLASSES, ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
-def test_every_class_is_counted_even_where_it_is_absent():
-    assert class_pixels(answer([[0, 0, 1], [0, 1, 1]])) == (3, 3, 0)
+def test_absent_classes_are_counted_too():
+    assert count_pixels(predict([[0, 0, 1], [0, 1, 1]])) == (3, 3, 0)
 
 
 def test_the_table_has_shares_and_pixels():
     rows = [("a b.jpg", (3, 3, 0)), ("line\nbreak, comma.jpg", (0, 0, 12))]
-    header, *read = csv.reader("".join(csv_lines(rows, CLASSES)).splitlines(keepends=True))
+    header, *read = csv.reader("".join(format_csv(rows, CLASSES)).splitlines(keepends=True))
     assert header == ["photo", *CLASSES, "pixels", *(f"{name} pixels" for name in CLASSES)]
     assert read[0] == ["a b.jpg", "0.500000", "0.500000", "0.000000", "6", "3", "3", "0"]
     assert read[1] == [
@@ -38,12 +38,12 @@ def test_the_table_has_shares_and_pixels():
     ]
 
 
-def test_a_photo_without_a_single_known_pixel_has_no_shares():
-    _, line = csv_lines([("a", (0, 0, 0))], CLASSES)
+def test_a_photo_without_labelled_pixels_has_no_shares():
+    _, line = format_csv([("a", (0, 0, 0))], CLASSES)
     assert line == "a,,,,0,0,0,0\n"
 
 
-def test_lines_come_as_rows_do():
+def test_lines_are_yielded_row_by_row():
     taken = []
 
     def rows():
@@ -51,6 +51,6 @@ def test_lines_come_as_rows_do():
             taken.append(number)
             yield str(number), (1, 0, 0)
 
-    lines = csv_lines(rows(), CLASSES)
+    lines = format_csv(rows(), CLASSES)
     next(lines), next(lines)
     assert taken == [0]

@@ -1,4 +1,4 @@
-"""What users give, and the photos that it means."""
+"""Paths, folders, patterns, lists, manifests and URLs are resolved to inputs."""
 
 import io
 import json
@@ -23,11 +23,11 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def ids(*given, **options):
-    return [item.id for item in resolve_inputs(given, **options)]
+def ids(*sources, **options):
+    return [item.id for item in resolve_inputs(sources, **options)]
 
 
-def test_folders_patterns_and_photos_each_photo_once(here):
+def test_folders_patterns_and_photos_give_each_photo_once(here):
     assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
     assert ids("./a.png", "a.png", "new/../a.png") == ["a.png"]
     assert ids("new/*.JPG", "*.png") == ["new/b.JPG", "a.png"]
@@ -35,7 +35,7 @@ def test_folders_patterns_and_photos_each_photo_once(here):
     assert ids(f"file://{here}/a.png") == [str(here / "a.png")]
 
 
-def test_what_is_hidden_in_a_folder_is_left_out_unless_it_is_named(here):
+def test_hidden_files_are_skipped_unless_named(here):
     for name in ("new/.cache/x.png", "new/._b.JPG"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(Path("a.png").read_bytes())
@@ -43,14 +43,14 @@ def test_what_is_hidden_in_a_folder_is_left_out_unless_it_is_named(here):
     assert ids("new/._b.JPG", "new/.cache") == ["new/._b.JPG", "new/.cache/x.png"]
 
 
-def test_videos_in_a_folder_are_inputs_and_what_has_but_their_names_is_none(here):
+def test_videos_in_a_folder_are_recognized_by_content(here):
     Path("new/film.MOV").write_bytes(b"\0\0\0\x14ftypqt  ")
     Path("new/program.ts").write_text("export const film = 1;")
     Path("new/film.json").write_text("{}")
     assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/film.MOV", "new/ä ö.png"]
 
 
-def test_a_name_with_a_patterns_signs_is_a_name_where_it_exists(here):
+def test_an_existing_file_is_not_read_as_a_pattern(here):
     Path("a.png").rename("a[1].png")
     assert ids("a[1].png") == ["a[1].png"]
 
@@ -62,7 +62,7 @@ def test_lists_are_read_line_by_line(here, monkeypatch):
     assert ids("@-") == ["a.png"]
 
 
-def test_manifests_name_ids_and_places(here):
+def test_manifests_give_ids_and_paths(here):
     rows = [{"id": 7, "path": "new/b.JPG"}, {"id": "x", "url": "https://a/b.png", "more": 1}]
     Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
     found = resolve_inputs(["list.jsonl"])
@@ -73,34 +73,34 @@ def test_manifests_name_ids_and_places(here):
 
 
 @pytest.mark.parametrize("line", ["{", "7", '{"id": 1}', '{"path": 5}', '{"id": [], "path": "a"}'])
-def test_a_wrong_line_of_a_manifest_is_named(here, line):
+def test_an_invalid_line_of_a_manifest_is_named(here, line):
     Path("list.jsonl").write_text('{"path": "a.png"}\n' + line)
     with pytest.raises(ConfigError, match=r"list.jsonl, line 2: expected"):
         resolve_inputs(["list.jsonl"])
 
 
-def test_one_id_for_two_photos_is_refused(here):
+def test_a_duplicate_id_is_refused(here):
     Path("list.jsonl").write_text('{"id": 1, "path": "a.png"}\n{"id": 1, "path": "b.png"}')
-    with pytest.raises(ConfigError, match=r"'1' stands for two photos, .*a.png and .*b.png"):
+    with pytest.raises(ConfigError, match=r"two inputs have the id '1': .*a.png and .*b.png"):
         resolve_inputs(["list.jsonl"])
 
 
-def test_answers_are_never_taken_for_photos(here):
+def test_output_folders_are_not_inputs(here):
     for out in ("new/out", "new/older"):
         write_image(Path(out, "overlay/a.jpg"), np.zeros((2, 2, 3), np.uint8))
     Path("new/older/predict-0-of-2.json").write_text("{}")
     assert ids("new", outside="new/out") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
-    assert ids("new/older/overlay") == ["new/older/overlay/a.jpg"], "unless one asks for them"
+    assert ids("new/older/overlay") == ["new/older/overlay/a.jpg"], "unless they are named"
 
 
-@pytest.mark.parametrize("given", ["lost.png", "lost/", "lost/*.png", "@lost.txt", "empty"])
-def test_what_is_not_there_is_said(here, given):
+@pytest.mark.parametrize("source", ["lost.png", "lost/", "lost/*.png", "@lost.txt", "empty"])
+def test_a_missing_source_is_named(here, source):
     Path("empty").mkdir()
-    with pytest.raises((ImageError, ConfigError), match=given.strip("@/").replace("*", r"\*")):
-        resolve_inputs([given])
+    with pytest.raises((ImageError, ConfigError), match=source.strip("@/").replace("*", r"\*")):
+        resolve_inputs([source])
 
 
-def test_urls_stand_for_themselves_patterns_or_folders():
+def test_urls_of_photos_patterns_and_folders():
     fsspec = pytest.importorskip("fsspec")
     memory = fsspec.filesystem("memory")
     for name in ("/in/a.png", "/in/b/c.jpg", "/in/notes.txt"):
@@ -108,9 +108,11 @@ def test_urls_stand_for_themselves_patterns_or_folders():
     try:
         assert ids("memory://in") == ["memory:///in/a.png", "memory:///in/b/c.jpg"]
         assert ids("memory://in/*.png") == ["memory:///in/a.png"]
-        assert ids("memory://out/x.png") == ["memory://out/x.png"], "a name is taken at its word"
+        assert ids("memory://out/x.png") == ["memory://out/x.png"], (
+            "a single photo is not looked up"
+        )
         assert ids("https://nowhere.invalid/photo?id=3") == ["https://nowhere.invalid/photo?id=3"]
-        with pytest.raises(ImageError, match="there is no photo"):
+        with pytest.raises(ImageError, match="no photo found"):
             resolve_inputs(["memory://nothing"])
         with pytest.raises(ConfigError, match="nosuch"):
             resolve_inputs(["nosuch://in"])

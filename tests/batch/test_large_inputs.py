@@ -1,4 +1,4 @@
-"""Rasters and videos in the same job as photos: one manifest, one list of what failed."""
+"""Rasters and videos are part of the same job as photos, with one manifest and errors.jsonl."""
 
 import json
 from contextlib import closing
@@ -10,11 +10,11 @@ import pytest
 from earth import field, read, whole, write
 from fullconv.batch.inputs import detect_media, resolve_inputs
 from fullconv.batch.job import create_job
-from fullconv.batch.large_inputs import Progress
+from fullconv.batch.large_inputs import InputProgress
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
-from fullconv.batch.merge import merge
+from fullconv.batch.merge import merge_shards
 from fullconv.batch.resume import plan_resume
-from fullconv.batch.run import answers, events
+from fullconv.batch.run import run_job, run_with_progress
 from fullconv.errors import ConfigError, MissingExtraError
 from fullconv.export.exported import open_model
 from photos import content, write_model, write_photos
@@ -27,9 +27,9 @@ FRAMES = 4
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """A model, and a folder of two photos, a raster, a video, and one of each that is damaged."""
-    folder = tmp_path_factory.mktemp("asked")
+def data(tmp_path_factory):
+    """Return a model, and a folder of photos, a raster, a video, and damaged ones."""
+    folder = tmp_path_factory.mktemp("data")
     model, inside = write_model(folder / "model.safetensors", seed=3), folder / "in"
     write_photos(inside, 2)
     write(inside / "land.tif", field(3))
@@ -40,16 +40,16 @@ def asked(tmp_path_factory):
 
 
 @pytest.fixture
-def todo(asked, tmp_path):
-    """What is to be done in a folder, by default all inputs in `out`."""
+def plan(data, tmp_path):
+    """Plan a job; by default of all inputs, into `out`."""
 
-    def make(out=None, given=None, model=asked[0], **options):
-        later = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
-        inputs = detect_media(resolve_inputs([str(asked[1] if given is None else given)]))
+    def make(out=None, source=None, model=data[0], **options):
+        resume = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
+        inputs = detect_media(resolve_inputs([str(data[1] if source is None else source)]))
         out = tmp_path / "out" if out is None else out
-        options |= {"threads": 1, "memory": "2GiB"}  # whatever the machine has free meanwhile
-        work = create_job(open_model(model), model, inputs, out=out, **options)
-        return plan_resume(work, inputs, engine="local", **later)
+        options |= {"threads": 1, "memory": "2GiB"}  # independent of this machine
+        job = create_job(open_model(model), model, inputs, out=out, **options)
+        return plan_resume(job, inputs, engine="local", **resume)
 
     return make
 
@@ -59,20 +59,20 @@ def lines(path):
 
 
 def differing(folder):
-    """Names of the files in which `out` is not what was done at once."""
-    out, once = content(folder / "out"), content(folder / "at once")
-    return {name for name in {*out, *once} if out.get(name) != once.get(name)}
+    """Return the names of files that differ from those of the uninterrupted job."""
+    out, expected = content(folder / "out"), content(folder / "uninterrupted")
+    return {name for name in {*out, *expected} if out.get(name) != expected.get(name)}
 
 
-def test_each_is_in_the_manifest_or_in_the_errors(asked, todo, tmp_path):
-    list(answers(todo()))
+def test_each_input_is_in_the_manifest_or_in_the_errors(data, plan, tmp_path):
+    list(run_job(plan()))
     rows = lines(tmp_path / "out" / "manifest.jsonl")
     assert list(rows) == ["clip.mp4", "land.tif", "photo-000.png", "photo-001.png"]
     raster, video = rows["land.tif"], rows["clip.mp4"]
     assert raster["files"] == {"labels": "labels/land.tif", "areas": "areas/land.csv"}
     assert video["files"] == {"video": "video/clip.mp4"}
     found = read(tmp_path / "out" / "labels" / "land.tif")
-    assert (found == whole(open_model(asked[0]), field(3))).all()
+    assert (found == whole(open_model(data[0]), field(3))).all()
     counts = np.bincount(found.ravel(), minlength=4).tolist()
     assert list(raster["pixels"].values()) == counts and raster["height"] == len(found)
     assert "bands 1, 2, 3 as red, green, blue" in raster["note"]
@@ -82,141 +82,147 @@ def test_each_is_in_the_manifest_or_in_the_errors(asked, todo, tmp_path):
     assert len((tmp_path / "out" / "areas.csv").read_text().splitlines()) == 1 + len(rows)
 
 
-def test_progress_is_told_between_the_records(todo):
-    found = list(events(todo()))
-    steps = [one for one in found if isinstance(one, Progress)]
-    frames = [one.done for one in steps if one.item.medium == "video"]
+def test_progress_is_yielded_between_the_records(plan):
+    events = list(run_with_progress(plan()))
+    steps = [event for event in events if isinstance(event, InputProgress)]
+    frames = [step.done for step in steps if step.item.medium == "video"]
     assert frames == list(range(FRAMES + 1))
-    rasters = [one for one in steps if one.item.medium == "raster"]
-    assert [one.done for one in rasters] == sorted(one.done for one in rasters)
+    rasters = [step for step in steps if step.item.medium == "raster"]
+    assert [step.done for step in rasters] == sorted(step.done for step in rasters)
     assert rasters[-1].done == rasters[-1].total == 150 * 190
-    assert sum(not isinstance(one, Progress) for one in found) == 6
+    assert len(events) - len(steps) == 6
 
 
-def test_left_at_any_moment_it_ends_in_the_same_files_and_does_nothing_twice(todo, tmp_path):
-    events_of_all = len(list(events(todo(out=tmp_path / "at once"))))
+def test_interrupted_after_each_record_it_ends_in_the_same_files(plan, tmp_path):
+    event_count = len(list(run_with_progress(plan(out=tmp_path / "uninterrupted"))))
     done = set()
-    for _ in range(events_of_all):
+    for _ in range(event_count):
         records = 0
-        with closing(events(todo())) as some:  # left after the first step that is new, as by a kill
-            for event in some:
-                if not isinstance(event, Progress):
+        with closing(run_with_progress(plan())) as events:
+            for event in events:
+                if not isinstance(event, InputProgress):
                     assert event.id not in done
                     done.add(event.id)
                     records += 1
                 if records == 1:
                     break
-        if not todo().left:
+        if not plan().left:
             break
-    list(answers(todo()))
+    list(run_job(plan()))
     assert differing(tmp_path) == set()
 
 
-def test_left_amid_a_video_or_a_raster_nothing_half_written_counts(todo, tmp_path):
-    with closing(events(todo())) as some:
-        for event in some:
-            if isinstance(event, Progress) and event.item.medium == "video" and event.done == 2:
+def test_an_interrupted_video_leaves_no_file(plan, tmp_path):
+    with closing(run_with_progress(plan())) as events:
+        for event in events:
+            if (
+                isinstance(event, InputProgress)
+                and event.item.medium == "video"
+                and event.done == 2
+            ):
                 break
     assert not list((tmp_path / "out" / "video").glob("*.mp4"))
-    list(answers(todo()))
-    list(answers(todo(out=tmp_path / "at once")))
+    list(run_job(plan()))
+    list(run_job(plan(out=tmp_path / "uninterrupted")))
     assert differing(tmp_path) == set()
 
 
-def test_asked_to_stop_a_video_is_left_at_once(todo, tmp_path):
-    stopped, after = [], 0
-    for event in events(todo(), stopped):
-        after += bool(stopped)
-        if isinstance(event, Progress) and event.item.medium == "video":
-            stopped.append("now")
+def test_a_stop_request_interrupts_a_video(plan, tmp_path):
+    stop_requests, after = [], 0
+    for event in run_with_progress(plan(), stop_requests):
+        after += bool(stop_requests)
+        if isinstance(event, InputProgress) and event.item.medium == "video":
+            stop_requests.append("now")
     assert after == 0
     rows = lines(tmp_path / "out" / "manifest.jsonl")
-    assert list(rows) == ["photo-000.png", "photo-001.png"], "what is done is told"
+    assert list(rows) == ["photo-000.png", "photo-001.png"], "finished photos are listed"
 
 
-def test_what_failed_is_tried_again_only_if_asked(asked, todo, tmp_path):
+def test_failures_are_retried_only_on_request(data, plan, tmp_path):
     copy = tmp_path / "in"
     copy.mkdir()
     raster = copy / "land.tif"
-    raster.write_bytes((asked[1] / "cut.tif").read_bytes())
-    assert [type(one) for one in answers(todo(given=copy))] == [FailureRecord]
-    raster.write_bytes((asked[1] / "land.tif").read_bytes())
-    assert not todo(given=copy).left
-    assert [type(one) for one in answers(todo(given=copy, retry_failed=True))] == [PredictionRecord]
+    raster.write_bytes((data[1] / "cut.tif").read_bytes())
+    assert [type(record) for record in run_job(plan(source=copy))] == [FailureRecord]
+    raster.write_bytes((data[1] / "land.tif").read_bytes())
+    assert not plan(source=copy).left
+    assert [type(record) for record in run_job(plan(source=copy, retry_failed=True))] == [
+        PredictionRecord
+    ]
     assert not (tmp_path / "out" / "errors.jsonl").exists()
 
 
-def test_a_raster_that_has_changed_or_lost_its_answer_is_done_again(asked, todo, tmp_path):
+def test_a_raster_with_a_missing_file_is_predicted_again(data, plan, tmp_path):
     copy = tmp_path / "in"
     copy.mkdir()
-    (copy / "land.tif").write_bytes((asked[1] / "land.tif").read_bytes())
-    list(answers(todo(given=copy)))
-    assert not todo(given=copy).left
+    (copy / "land.tif").write_bytes((data[1] / "land.tif").read_bytes())
+    list(run_job(plan(source=copy)))
+    assert not plan(source=copy).left
     (tmp_path / "out" / "areas" / "land.csv").unlink()
-    assert [item.name for item in todo(given=copy).left] == ["land"]
-    list(answers(todo(given=copy)))
+    assert [item.name for item in plan(source=copy).left] == ["land"]
+    list(run_job(plan(source=copy)))
     assert (tmp_path / "out" / "areas" / "land.csv").is_file()
 
 
-def test_begun_anew_nothing_of_another_model_stays(asked, todo, tmp_path):
-    list(answers(todo(out=tmp_path / "at once")))
+def test_fresh_removes_everything_of_another_model(data, plan, tmp_path):
+    list(run_job(plan(out=tmp_path / "uninterrupted")))
     other = write_model(tmp_path / "other.safetensors", seed=1)
-    list(answers(todo(model=other)))
-    list(answers(todo(fresh=True)))
+    list(run_job(plan(model=other)))
+    list(run_job(plan(fresh=True)))
     assert differing(tmp_path) == set()
 
 
-def test_shards_share_them_out_and_merge_as_one(todo, tmp_path):
+def test_shards_of_all_media_merge_to_the_undivided_job(plan, tmp_path):
     for index in range(3):
-        list(answers(todo(shard=(index, 3))))
-    merge([str(tmp_path / "out")])
-    list(answers(todo(out=tmp_path / "at once")))
+        list(run_job(plan(shard=(index, 3))))
+    merge_shards([str(tmp_path / "out")])
+    list(run_job(plan(out=tmp_path / "uninterrupted")))
     shards = {
-        f"{what}-{index}-of-3"
-        for what in ("areas", "manifest", "errors", "predict")
+        f"{stem}-{index}-of-3"
+        for stem in ("areas", "manifest", "errors", "predict")
         for index in range(3)
     }
     others = {name for name in differing(tmp_path) if Path(name).stem not in shards}
     assert others == {"predict.json"}
 
 
-def test_names_of_photos_and_rasters_differ(asked, tmp_path, todo):
+def test_photos_and_rasters_with_equal_stems_get_different_names(data, tmp_path, plan):
     copy = tmp_path / "in"
     write_photos(copy, 1)
-    (copy / "photo-000.tif").write_bytes((asked[1] / "land.tif").read_bytes())
-    list(answers(todo(given=copy)))
+    (copy / "photo-000.tif").write_bytes((data[1] / "land.tif").read_bytes())
+    list(run_job(plan(source=copy)))
     rows = lines(tmp_path / "out" / "manifest.jsonl")
     assert {row["name"] for row in rows.values()} == {"in__photo-000_png", "in__photo-000_tif"}
 
 
-def test_what_cannot_be_done_is_refused_at_once(asked, todo, tmp_path):
-    with pytest.raises(ConfigError, match=r"land.tif: a raster is answered once .*leave --tta out"):
-        todo(given=asked[1] / "land.tif", scales=(0.5, 1.0))
+def test_unsupported_options_are_refused_before_the_start(data, plan, tmp_path):
+    with pytest.raises(ConfigError, match=r"land.tif: --tta does not support rasters; omit it"):
+        plan(source=data[1] / "land.tif", scales=(0.5, 1.0))
     with pytest.raises(
-        ConfigError, match=r"clip.mp4: the answer to a video is written to a folder"
+        ConfigError, match=r"clip.mp4: a video needs a local folder as --out, found memory:"
     ):
-        todo(given=asked[1] / "clip.mp4", out="memory://out")
+        plan(source=data[1] / "clip.mp4", out="memory://out")
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="is a file; expected a folder"):
-        todo(out=tmp_path / "file")
+        plan(out=tmp_path / "file")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_package_ends_all_and_no_input_is_blamed(todo, tmp_path, monkeypatch):
+def test_a_missing_package_aborts_the_job_without_failures(plan, tmp_path, monkeypatch):
     def missing(*_, **__):
         raise MissingExtraError("rasterio", "geo", "a raster")
         yield
 
     monkeypatch.setattr("fullconv.batch.large_inputs.label_raster", missing)
     with pytest.raises(MissingExtraError):
-        list(answers(todo()))
+        list(run_job(plan()))
     monkeypatch.undo()
-    assert "land" in [item.name for item in todo().left]
+    assert "land" in [item.name for item in plan().left]
 
 
-def test_a_video_is_averaged_too(asked, todo, tmp_path):
-    (record,) = answers(todo(given=asked[1] / "clip.mp4"))
-    (averaged,) = answers(
-        todo(given=asked[1] / "clip.mp4", out=tmp_path / "averaged", scales=(0.5, 1.0))
+def test_tta_applies_to_videos(data, plan, tmp_path):
+    (record,) = run_job(plan(source=data[1] / "clip.mp4"))
+    (averaged,) = run_job(
+        plan(source=data[1] / "clip.mp4", out=tmp_path / "tta", scales=(0.5, 1.0))
     )
     assert record.pixels != averaged.pixels

@@ -1,4 +1,4 @@
-"""What inputs are, by what their files hold."""
+"""Photos, rasters and videos are told apart by the content of their files."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ def photo(tmp_path):
     return tmp_path / "a.png"
 
 
-def test_a_photo_is_a_raster_where_it_lies_on_the_earth_or_bands_are_chosen(photo):
+def test_a_georeferenced_photo_or_one_with_bands_is_a_raster(photo):
     assert medium(photo) == "photo"
     assert medium(photo, rasters_only=True) == "raster"
     photo.with_suffix(".pgw").write_text("1\n0\n0\n-1\n0\n0\n")
     assert medium(photo) == "raster"
 
 
-def test_what_is_too_large_to_be_held_is_a_raster(photo, monkeypatch):
+def test_a_picture_too_large_for_memory_is_a_raster(photo, monkeypatch):
     monkeypatch.setattr("fullconv.batch.inputs.MAX_PIXELS", 19)
     assert medium(photo) == "raster"
     monkeypatch.setattr("fullconv.batch.inputs.MAX_PIXELS", 20)
@@ -37,20 +37,20 @@ def test_what_is_too_large_to_be_held_is_a_raster(photo, monkeypatch):
     [
         ("film", b"\0\0\0\x18ftypisom", "video"),
         ("film.bin", b"\x1a\x45\xdf\xa3", "video"),
-        ("film.mp4", b"nothing", "video"),  # and it will be told what is wrong with it
+        ("film.mp4", b"nothing", "video"),  # reading it explains the problem
         ("photo.heic", b"\0\0\0\x18ftypheic", "photo"),
         ("photo.jpg", b"\0\0\0\x18ftypisom", "photo"),
         ("notes.txt", b"nothing", "photo"),
         ("empty", b"", "photo"),
     ],
 )
-def test_a_video_is_known_by_its_beginning_or_its_name(tmp_path, name, head, expected):
+def test_a_video_is_recognized_by_its_first_bytes_or_its_name(tmp_path, name, head, expected):
     (tmp_path / name).write_bytes(head)
     assert medium(tmp_path / name) == expected
 
 
-def test_of_what_is_far_away_or_missing_the_name_tells():
+def test_remote_and_missing_files_are_classified_by_name():
     assert medium("memory://bucket/film.MP4") == "video"
     assert medium("memory://bucket/a.tif") == medium("lost.tif") == "photo"
-    with pytest.raises(ConfigError, match="--bands and --range need files of this machine"):
+    with pytest.raises(ConfigError, match="--bands and --range need local files"):
         medium("memory://bucket/a.tif", rasters_only=True)

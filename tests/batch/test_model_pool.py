@@ -1,4 +1,4 @@
-"""A model for every thread."""
+"""A pool gives each thread its own model around shared weights."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,38 +16,38 @@ def path(tmp_path_factory):
 
 
 @pytest.mark.parametrize("optimized", [False, True])
-def test_threads_at_the_same_time_answer_as_one_after_the_other(path, optimized):
+def test_parallel_and_sequential_predictions_are_equal(path, optimized):
     draw = np.random.default_rng(0)
     images = [draw.integers(0, 256, (40 + n, 61 - n, 3), np.uint8) for n in range(24)]
     model = open_model(path)
-    twins = ModelPool(open_model(path))
+    pool = ModelPool(open_model(path))
     if optimized:
         model.optimize()
-        twins.optimize()
+        pool.optimize()
 
-    def answer(image):
-        with twins.borrow() as twin:
-            return twin.predict(image, memory="64MiB").labels
+    def predict(image):
+        with pool.borrow() as lent:
+            return lent.predict(image, memory="64MiB").labels
 
-    with ThreadPoolExecutor(4) as pool:
-        for image, found in zip(images, pool.map(answer, images), strict=True):
+    with ThreadPoolExecutor(4) as threads:
+        for image, found in zip(images, threads.map(predict, images), strict=True):
             assert (found == model.predict(image, memory="64MiB").labels).all()
 
 
-def test_twins_share_their_weights(path):
-    twins = ModelPool(open_model(path))
-    with twins.borrow() as one, twins.borrow() as other:
+def test_pooled_models_share_their_weights(path):
+    pool = ModelPool(open_model(path))
+    with pool.borrow() as one, pool.borrow() as other:
         assert one is not other
-        mine, others = (twin.network.state_dict() for twin in (one, other))
+        mine, others = (model.network.state_dict() for model in (one, other))
         assert all(mine[name].data_ptr() == others[name].data_ptr() for name in mine)
-    with twins.borrow() as again:
+    with pool.borrow() as again:
         assert again is one or again is other
 
 
-def test_those_of_before_are_not_answered_with_once_they_are_prepared(path):
-    twins = ModelPool(open_model(path))
-    with twins.borrow() as plain:
+def test_optimizing_discards_pooled_models(path):
+    pool = ModelPool(open_model(path))
+    with pool.borrow() as plain:
         assert plain.network.optimized_backbone is None
-    twins.optimize()
-    with twins.borrow() as prepared:
-        assert prepared.network.optimized_backbone is not None
+    pool.optimize()
+    with pool.borrow() as optimized:
+        assert optimized.network.optimized_backbone is not None

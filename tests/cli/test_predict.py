@@ -1,4 +1,4 @@
-"""fullconv predict and merge, as a user meets them."""
+"""The commands predict and merge."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from photos import content, write_model, write_photos
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_model(Path("model.safetensors"))
     write_photos(Path("photos"), 5)
@@ -28,85 +28,91 @@ def predict(*arguments):
     return run(["predict", "model.safetensors", *arguments])
 
 
-def test_the_same_command_goes_on_and_does_nothing_twice(here, capsys):
+def test_the_same_command_resumes(folder, capsys):
     assert predict("photos", "--out", "out", "--quiet") == 0
-    before = content(here / "out")
+    before = content(folder / "out")
     assert predict("photos", "--out", "out", "--json", "-") == 0
     text = capsys.readouterr().out
-    assert "already in out: 5 photos, 0 failed" in text and content(here / "out") == before
+    assert "already in out: 5 photos, 0 failed" in text and content(folder / "out") == before
     values = json.loads(text[text.index("{\n") :])
-    assert len(values["answers"]) == 5
-    assert sum(values["answers"][0]["areas"].values()) == pytest.approx(1)
+    assert len(values["predictions"]) == 5
+    assert sum(values["predictions"][0]["areas"].values()) == pytest.approx(1)
 
 
-def test_shards_then_merge(here, capsys):
+def test_shards_then_merge(folder, capsys):
     for index in (1, 0):
         assert predict("photos", "--out", "out", "--shard", f"{index}/2") == 0
     assert run(["merge", "out"]) == 0
     assert "5 photos, 0 failed, each once -> out/manifest.jsonl" in capsys.readouterr().out
-    assert len((here / "out" / "areas.csv").read_text().splitlines()) == 6
+    assert len((folder / "out" / "areas.csv").read_text().splitlines()) == 6
 
 
-def test_every_kind_is_in_the_help_and_can_be_written(here):
+def test_every_output_kind_is_in_the_help_and_can_be_written(folder):
     assert all(kind in SAVE for kind in writers)
     assert predict("photos/photo-000.png", "--out", "out", "--save", ",".join(writers)) == 0
     for kind in writers:
-        assert (here / "out" / kind / f"photo-000{writers[kind].suffix}").stat().st_size
+        assert (folder / "out" / kind / f"photo-000{writers[kind].suffix}").stat().st_size
 
 
-def test_without_a_name_the_answers_get_a_folder_of_their_own(here, capsys):
+def test_without_out_each_job_gets_a_new_folder(folder, capsys):
     for number in (1, 2):
-        assert predict("photos", "--json", "told.json") == 0
-        folder = json.loads(Path("told.json").read_text())["folder"]
-        assert folder == f"runs/predict/model-00{number}"
-        assert (here / folder / "labels" / "photo-000.png").is_file()
+        assert predict("photos", "--json", "result.json") == 0
+        out = json.loads(Path("result.json").read_text())["folder"]
+        assert out == f"runs/predict/model-00{number}"
+        assert (folder / out / "labels" / "photo-000.png").is_file()
 
 
-def test_gathered_answers_of_shards(here, capsys):
+def test_collected_files_of_shards(folder, capsys):
     for index in (0, 1):
         shard = ("--out", "out", "--save", "coco,contact", "--shard", f"{index}/2")
         assert predict("photos", *shard) == 0
     assert "coco-1-of-2.json, contact-sheets-1-of-2/" in capsys.readouterr().out
     assert run(["merge", "out"]) == 0
-    assert len(json.loads((here / "out/coco.json").read_text())["images"]) == 5
+    assert len(json.loads((folder / "out/coco.json").read_text())["images"]) == 5
     assert os.listdir("out/contact-sheets") == ["001.jpg"]
 
 
-def test_averaged_answers(here):
+def test_tta_is_recorded_in_the_job_file(folder):
     arguments = ("photos", "--out", "out", "--tta", "--scales", "1,1.5", "--save", "labels")
     assert predict(*arguments) == 0
-    assert '"scales": [\n      1.0,\n      1.5\n    ]' in (here / "out/predict.json").read_text()
+    assert '"scales": [\n      1.0,\n      1.5\n    ]' in (folder / "out/predict.json").read_text()
 
 
-def test_tiles_are_compared_on_the_users_photo(here, capsys):
+def test_verify_tiles_compares_the_first_photo(folder, capsys):
     assert predict("photos", "--out", "out", "--verify-tiles", "--memory", "64MiB") == 0
     text = capsys.readouterr().out
     assert "photos/photo-000.png: 20 x 24 pixels" in text and "labels at 0 pixels" in text
 
 
-def test_a_list_and_a_manifest(here):
+def test_a_list_and_a_manifest(folder):
     Path("list.txt").write_text("photos/photo-001.png\nphotos/photo-003.png\n")
     assert predict("@list.txt", "--out", "out") == 0
     assert predict("out/manifest.jsonl", "--out", "again") == 0
-    assert content(here / "out") == content(here / "again")
+    assert content(folder / "out") == content(folder / "again")
 
 
 MISTAKES = {
     "shard without out": (["photos", "--shard", "0/2"], "--shard needs --out"),
     "shard from one": (["photos", "--shard", "2/2", "--out", "o"], "counted from 0"),
-    "shard in words": (["photos", "--shard", "all", "--out", "o"], "expected part/parts"),
+    "shard in words": (["photos", "--shard", "all", "--out", "o"], "expected I/N"),
     "engine": (["photos", "--engine", "spark", "--out", "o"], "no engine is called 'spark'"),
     "memory": (["photos", "--memory", "much", "--out", "o"], "such as 2GiB"),
     "scales": (["photos", "--tta", "--scales", "a,b", "--out", "o"], "expected numbers"),
-    "scales alone": (["photos", "--scales", "1", "--out", "o"], "belongs to --tta"),
-    "no photo": (["lost.png", "--out", "o"], "there is no such photo"),
+    "scales alone": (["photos", "--scales", "1", "--out", "o"], "--scales needs --tta"),
+    "no photo": (["lost.png", "--out", "o"], "no such photo"),
     "kind": (["photos", "--save", "label", "--out", "o"], "did you mean 'labels'?"),
-    "no kind": (["photos", "--save", ",", "--out", "o"], "--save: expected some of coco"),
+    "no kind": (["photos", "--save", ",", "--out", "o"], "--save: expected one or more of coco"),
     "a file": (["photos", "--out", "model.safetensors"], "is a file; expected a folder"),
-    "a name": (["photos", "--out", "o.png"], "--out o.png names one file; expected a folder"),
-    "a raster's name": (["photos", "--out", "o.tif"], "one raster; found 5 inputs"),
+    "a name": (["photos", "--out", "o.png"], "--out o.png names a file; expected a folder"),
+    "a raster's name": (
+        ["photos", "--out", "o.tif"],
+        "needs a single raster as input; found 5 inputs",
+    ),
     "shards of one": (["photos", "--out", "o.tif", "--shard", "0/2"], "--shard needs a folder"),
-    "no raster": (["photos/photo-001.png", "--out", "o.tif"], "photo-001.png, which is none"),
+    "no raster": (
+        ["photos/photo-001.png", "--out", "o.tif"],
+        "photo-001.png, which is not a raster",
+    ),
     "no list": (["@lost.txt", "--out", "o"], "cannot be read"),
     "url": (["nosuch://x/", "--out", "o"], "nosuch"),
     "threads": (["photos", "--threads", "0"], "--threads"),
@@ -114,7 +120,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("what", MISTAKES)
-def test_a_mistake_is_one_clear_message(here, capsys, what):
+def test_a_mistake_is_one_clear_message(folder, capsys, what):
     arguments, message = MISTAKES[what]
     assert predict(*arguments) == 2
     printed = capsys.readouterr()
@@ -122,13 +128,13 @@ def test_a_mistake_is_one_clear_message(here, capsys, what):
     assert not Path("o").exists() and not Path("runs").exists(), "nothing is left behind"
 
 
-def test_when_all_photos_fail_the_command_does(here):
+def test_the_command_fails_if_all_photos_fail(folder):
     Path("photos/photo-000.png").write_bytes(b"no picture")
     assert predict("photos/photo-000.png", "--out", "out") == 2
-    assert (here / "out" / "errors.jsonl").is_file()
+    assert (folder / "out" / "errors.jsonl").is_file()
 
 
-def test_a_video_becomes_a_video_and_is_not_made_twice(here, capsys):
+def test_a_video_is_predicted_once(folder, capsys):
     av = pytest.importorskip("av")
     import numpy as np
 
@@ -141,9 +147,9 @@ def test_a_video_becomes_a_video_and_is_not_made_twice(here, capsys):
         container.mux(stream.encode(None))
     assert predict("clip.bin", "photos", "--out", "out") == 0
     assert "6 frames in out/video/clip.mp4" in capsys.readouterr().out
-    before = (here / "out/video/clip.mp4").stat().st_mtime_ns
+    before = (folder / "out/video/clip.mp4").stat().st_mtime_ns
     assert predict("clip.bin", "photos", "--out", "out") == 0
-    assert (here / "out/video/clip.mp4").stat().st_mtime_ns == before
+    assert (folder / "out/video/clip.mp4").stat().st_mtime_ns == before
     write_model(Path("model.safetensors"), seed=1)
     assert predict("clip.bin", "--out", "out") == 2
     assert "another model" in capsys.readouterr().err
@@ -151,7 +157,7 @@ def test_a_video_becomes_a_video_and_is_not_made_twice(here, capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (10, 75)])
-def test_asked_to_stop_it_finishes_what_it_began(here, number, code):
+def test_a_signal_stops_after_the_started_photos(folder, number, code):
     write_photos(Path("many"), 300, (240, 320))
     command = [sys.executable, "-m", "fullconv", "predict", "model.safetensors", "many"]
     command += ["--out", "out"]
@@ -163,6 +169,6 @@ def test_asked_to_stop_it_finishes_what_it_began(here, number, code):
     text, _ = process.communicate(timeout=60)
     assert process.returncode == code and time.monotonic() - asked < 20
     assert "Stopped" in text and "the same command and --out out" in text
-    done = len((here / "out/manifest.jsonl").read_text().splitlines())
+    done = len((folder / "out/manifest.jsonl").read_text().splitlines())
     assert 0 < done < 300 and len(os.listdir("out/labels")) == done
     assert not Path("out/journal.jsonl").exists()

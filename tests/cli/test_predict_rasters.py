@@ -1,4 +1,4 @@
-"""`fullconv predict` on rasters, as a user types it."""
+"""The command predict on rasters."""
 
 import json
 import os
@@ -28,19 +28,19 @@ def test_a_geotiff_among_photos(model, tmp_path):
     values = field(3)
     photos = write_photos(tmp_path / "in", 2)
     write(tmp_path / "in" / "land.tif", values)
-    out, told = tmp_path / "out", tmp_path / "told.json"
-    assert predict(model, photos, "--out", out, "--save", "labels,geojson", "--json", told) == 0
+    out, result = tmp_path / "out", tmp_path / "result.json"
+    assert predict(model, photos, "--out", out, "--save", "labels,geojson", "--json", result) == 0
     assert sorted(os.listdir(out / "labels")) == ["land.tif", "photo-000.png", "photo-001.png"]
     assert (read(out / "labels" / "land.tif") == whole(open_model(model), values)).all()
     assert os.listdir(out / "areas") == ["land.csv"] and (out / "geojson" / "land.geojson").exists()
-    assert [one["name"] for one in json.loads(told.read_text())["answers"]] == [
+    assert [one["name"] for one in json.loads(result.read_text())["predictions"]] == [
         *("land", "photo-000", "photo-001")
     ]
     raster = json.loads((out / "manifest.jsonl").read_text().splitlines()[0])
     assert raster["id"].endswith("in/land.tif") and sum(raster["pixels"].values()) == 150 * 190
 
 
-def test_one_raster_may_get_its_name(model, tmp_path):
+def test_out_may_name_the_file_of_one_raster(model, tmp_path):
     values = field(5)
     source = write(tmp_path / "a.tif", values)
     assert predict(model, source, "--bands", "5,1,2", "--out", tmp_path / "o.tif") == 0
@@ -56,11 +56,11 @@ def test_one_raster_may_get_its_name(model, tmp_path):
         (("--bands", "5,1,x"), "--bands 5,1,x: expected one or three"),
         (("--bands", "9,1,2"), "there is no band 9"),
         (("--bands", "1,2,3", "--range", "9"), "--range 9: expected two numbers"),
-        (("--bands", "1,2,3", "--tta"), "at its own size; leave --tta out"),
+        (("--bands", "1,2,3", "--tta"), "--tta does not support rasters; omit it"),
         (("--bands", "1,2,3", "--memory", "1MiB"), "give it more"),
     ],
 )
-def test_mistakes_get_one_sentence_and_leave_nothing(model, tmp_path, capsys, options, message):
+def test_a_mistake_is_one_line_and_leaves_no_files(model, tmp_path, capsys, options, message):
     source = write(tmp_path / "a.tif", np.tile(field(5), (1, 8, 6)))
     assert predict(model, source, "--out", tmp_path / "o.tif", *options) == 2
     error = capsys.readouterr().err
@@ -76,7 +76,7 @@ def test_one_bad_raster_does_not_stop_the_others(model, tmp_path, capsys):
     assert "skipped: " in capsys.readouterr().out
 
 
-def test_bands_of_the_training_are_taken(model, tmp_path):
+def test_bands_default_to_those_of_the_training(model, tmp_path):
     values = field(5)
     folder = tmp_path / "run"
     folder.mkdir()

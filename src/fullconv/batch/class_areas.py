@@ -1,4 +1,4 @@
-"""How much of each photo each class covers, as CSV: one row a photo, shares and pixels."""
+"""Class areas as CSV: one row per photo, with the share and the pixels of each class."""
 
 import csv
 import io
@@ -8,33 +8,30 @@ import numpy as np
 
 from fullconv.inference.predictor import Prediction
 
-Row = tuple[str, Sequence[int]]
+AreaRow = tuple[str, Sequence[int]]
+"""A photo's id and the pixels of each class."""
 
 
-def class_pixels(answer: Prediction) -> tuple[int, ...]:
-    """The pixels of each class, in the classes' order."""
-    counts = np.bincount(answer.labels.ravel(), minlength=256)
-    return tuple(counts[: len(answer.classes)].tolist())
+def count_pixels(prediction: Prediction) -> tuple[int, ...]:
+    """Count the pixels of each class, in the order of the classes."""
+    counts = np.bincount(prediction.labels.ravel(), minlength=256)
+    return tuple(counts[: len(prediction.classes)].tolist())
 
 
-def csv_lines(rows: Iterable[Row], classes: Sequence[str]) -> Iterator[str]:
-    """The lines of areas.csv, each with its line end: a header, then one a row, as they come.
+def format_csv(rows: Iterable[AreaRow], classes: Sequence[str]) -> Iterator[str]:
+    """Yield the lines of areas.csv, with line ends: a header, then one line per row.
 
-    The columns are the photo, the share of each class in [0, 1], all its pixels, and the pixels
-    of each class. A share is of the pixels that have a class.
-
-    Args:
-        rows: name of a photo, and its `class_pixels`.
-        classes: their names.
+    The columns are the photo, the share of each class in [0, 1], the number of pixels, and the
+    pixels of each class. Shares are of the pixels that have a class.
     """
-    yield _line(["photo", *classes, "pixels", *(f"{name} pixels" for name in classes)])
-    for name, pixels in rows:
+    yield _format_line(["photo", *classes, "pixels", *(f"{name} pixels" for name in classes)])
+    for photo, pixels in rows:
         total = sum(pixels)
         shares = (f"{count / total:.6f}" if total else "" for count in pixels)
-        yield _line([name, *shares, total, *pixels])
+        yield _format_line([photo, *shares, total, *pixels])
 
 
-def _line(cells: Sequence[object]) -> str:
+def _format_line(cells: Sequence[object]) -> str:
     stream = io.StringIO()
     csv.writer(stream, lineterminator="\n").writerow(cells)
     return stream.getvalue()

@@ -1,75 +1,79 @@
-"""What is made of all answers together: areas.csv, one COCO file, contact sheets."""
+"""Files made from all predictions of a job: areas.csv, one COCO file, contact sheets."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
-from fullconv.batch.class_areas import csv_lines
-from fullconv.batch.manifest import Job, PredictionRecord
+from fullconv.batch.class_areas import format_csv
+from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.writers import Collector, writers
 from fullconv.errors import OutputError
 from fullconv.io.atomic import replacing
 from fullconv.io.storage import Folder, Place
 
-Lying = tuple[Place, PredictionRecord]
-"""An answer, and the place that its files lie in."""
+StoredPrediction = tuple[Place, PredictionRecord]
+"""A prediction, and the place that has its files."""
 
 
-def write_gathered(target: Place, job: Job, answers: Sequence[Lying]) -> None:
-    """Write all of it anew.
+def write_collected(
+    target: Place, job: JobDescription, predictions: Sequence[StoredPrediction]
+) -> None:
+    """Write all collected files anew, and remove those that are no longer needed.
 
     Args:
         target: the place to write to.
-        job: whose answers they are: which kinds, and which shard.
-        answers: in the order of the manifest.
+        job: says which kinds and which shard.
+        predictions: in the order of the manifest.
 
     Raises:
-        OutputError: it cannot be written, or an answer's file is gone.
+        OutputError: a file cannot be written, or a prediction's file is missing.
     """
-    rows = ((one.id, list(one.pixels.values())) for _, one in answers)
-    lines = (line.encode("utf-8", "backslashreplace") for line in csv_lines(rows, job.classes))
+    rows = ((record.id, list(record.pixels.values())) for _, record in predictions)
+    lines = (line.encode("utf-8", "backslashreplace") for line in format_csv(rows, job.classes))
     _write(target, job.file("areas", ".csv"), lines)
-    for kind, together in _makers(job):
-        kept = [
-            (one, _reader(place, one.files[kind])) for place, one in answers if kind in one.files
+    for kind, collector in _collectors(job):
+        stored = [
+            (record, _reader(place, record.files[kind]))
+            for place, record in predictions
+            if kind in record.files
         ]
-        root = _root(job, together)
+        root = _root(job, collector)
         written = set()
-        for name, pieces in together.make(kept, job.classes, job.palette):
+        for name, pieces in collector.make(stored, job.classes, job.palette):
             _write(target, root + name, pieces)
             written.add(root + name)
-        for name in _there(target, root) - written:
+        for name in _existing(target, root) - written:
             target.remove(name)
 
 
-def remove_gathered(target: Place, job: Job) -> None:
-    """Remove all of it."""
+def remove_collected(target: Place, job: JobDescription) -> None:
+    """Remove all collected files."""
     target.remove(job.file("areas", ".csv"))
-    for root in roots(job):
-        for name in _there(target, root):
+    for root in collected_paths(job):
+        for name in _existing(target, root):
             target.remove(name)
 
 
-def roots(job: Job) -> list[str]:
-    """Paths of the files, or of the folders, which end with a slash; without areas.csv."""
-    return [_root(job, together) for _, together in _makers(job)]
+def collected_paths(job: JobDescription) -> list[str]:
+    """Return the collected files, and folders with a final slash; without areas.csv."""
+    return [_root(job, collector) for _, collector in _collectors(job)]
 
 
-def _makers(job: Job) -> Iterator[tuple[str, Collector]]:
+def _collectors(job: JobDescription) -> Iterator[tuple[str, Collector]]:
     for kind in job.kinds:
-        together = writers[kind].together if kind in writers else None
-        if together:
-            yield kind, together
+        collector = writers[kind].collector if kind in writers else None
+        if collector:
+            yield kind, collector
 
 
-def _root(job: Job, together: Collector) -> str:
-    """Where it lies: a shard has files of its own."""
-    path = PurePosixPath(together.path)
-    slash = "/" if together.path.endswith("/") else ""
+def _root(job: JobDescription, collector: Collector) -> str:
+    """Return a collector's file or folder; each shard has its own."""
+    path = PurePosixPath(collector.path)
+    slash = "/" if collector.path.endswith("/") else ""
     return job.file(path.stem, path.suffix) + slash
 
 
-def _there(target: Place, root: str) -> set[str]:
+def _existing(target: Place, root: str) -> set[str]:
     if not root.endswith("/"):
         return {root} & target.names()
     return {root + name for name in target.names(root[:-1]) if re.fullmatch(r"\d+\.\w+", name)}
@@ -79,14 +83,14 @@ def _reader(place: Place, name: str) -> Callable[[], bytes]:
     def read() -> bytes:
         content = place.read(name)
         if content is None:
-            raise OutputError(f"{place}/{name} is gone since it was written; run again")
+            raise OutputError(f"{place}/{name} was deleted after it was written; run again")
         return content
 
     return read
 
 
 def _write(target: Place, name: str, pieces: Iterable[bytes]) -> None:
-    """Put a file; into a folder piece by piece, as it may be larger than the memory."""
+    """Write a file; into a folder piece by piece, since it may be larger than the memory."""
     if isinstance(target, Folder):
         with replacing(target.root / name) as temporary, temporary.open("wb") as file:
             file.writelines(pieces)

@@ -1,4 +1,4 @@
-"""Which model it is: one short word that follows from its file's bytes."""
+"""Fingerprints of models and sets of inputs: 16 hexadecimal digits."""
 
 import hashlib
 import json
@@ -11,16 +11,16 @@ from fullconv.model import Model, model_file
 
 
 def file_fingerprint(path: str | Path) -> str:
-    """One short word for a model's file: equal files have equal ones, wherever they lie.
+    """Return the fingerprint of a model file's bytes, whatever its name.
 
     Args:
-        path: a run folder, a .safetensors file or an exported one.
+        path: a run folder, a .safetensors file or an exported file.
 
     Raises:
-        WeightsError: there is none, or it cannot be read.
+        WeightsError: there is no such file, or it cannot be read.
     """
     file = model_file(Path(path))
-    weights = file.with_suffix(".bin")  # OpenVINO keeps them beside its .xml
+    weights = file.with_suffix(".bin")  # OpenVINO keeps the weights next to its .xml
     files = (file, weights) if file.suffix == ".xml" and weights.is_file() else (file,)
     try:
         return _digest(*((part, part.stat().st_size, part.stat().st_mtime_ns) for part in files))
@@ -31,15 +31,15 @@ def file_fingerprint(path: str | Path) -> str:
 @lru_cache(maxsize=16)
 def _digest(*files: tuple[Path, int, int]) -> str:
     digest = hashlib.sha256()
-    for path, _, _ in files:  # size and time are there for the cache
+    for path, _, _ in files:  # size and time are part of the cache's key
         with path.open("rb") as stream:
             while block := stream.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:16]
 
 
-def fingerprint_of(model: Model) -> str:
-    """One short word for a model: equal weights and classes have equal ones."""
+def model_fingerprint(model: Model) -> str:
+    """Return the fingerprint of a model's weights, classes and palette."""
     digest = hashlib.sha256(json.dumps([model.classes, model.palette]).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         digest.update(name.encode())
@@ -47,9 +47,9 @@ def fingerprint_of(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def fingerprint(ids: Iterable[str]) -> str:
-    """One short word for a set of ids, whatever their order."""
+def ids_fingerprint(ids: Iterable[str]) -> str:
+    """Return the fingerprint of a set of input ids, in any order."""
     digest = hashlib.sha256()
-    for one in sorted(ids):
-        digest.update(one.encode("utf-8", "surrogateescape") + b"\0")
+    for input_id in sorted(ids):
+        digest.update(input_id.encode("utf-8", "surrogateescape") + b"\0")
     return digest.hexdigest()[:16]

@@ -1,24 +1,162 @@
-"""A job out of what a user asks for: its options, and what each answer may take of the machine."""
+"""A prediction job: its model, options, outputs and share of this machine's resources."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from jaxtyping import UInt8
 
-from fullconv.batch.fingerprint import file_fingerprint, fingerprint
+from fullconv.batch.fingerprint import file_fingerprint, ids_fingerprint
 from fullconv.batch.inputs import Input
-from fullconv.batch.manifest import Job
-from fullconv.batch.sharding import share
-from fullconv.batch.worker import Reading, Worker
+from fullconv.batch.manifest import JobDescription, PredictionRecord
+from fullconv.batch.model_pool import ModelPool, open_pool
+from fullconv.batch.sharding import select_shard
+from fullconv.batch.writers import writers
+from fullconv.errors import ImageError
 from fullconv.hardware import SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import PAYS
+from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
-from fullconv.model import Model
+from fullconv.io.storage import Place, is_url, local_path, place
+from fullconv.model import Model, averaged_answer
 from fullconv.units import parse_bytes
 
-_AS_IT_IS = Reading()
+Image = UInt8[np.ndarray, "H W 3"]
+
+
+@dataclass(frozen=True)
+class RasterOptions:
+    """How rasters are read.
+
+    Attributes:
+        bands: numbers of the red, green and blue band, or of the grey one; None takes the file's
+            own order if it is unambiguous.
+        limits: the values mapped to 0 and 255; None keeps 8-bit values.
+    """
+
+    bands: tuple[int, ...] | None = None
+    limits: tuple[float, float] | None = None
+
+
+_DEFAULT_RASTERS = RasterOptions()
+
+
+@dataclass(frozen=True)
+class PredictionJob:
+    """Everything that is the same for all inputs of a job; can be pickled and sent to machines.
+
+    Attributes:
+        model: a run folder, a .safetensors file or an exported file that every machine can read.
+        out: the output folder or URL, reachable from every machine.
+        description: what predict.json holds.
+        kinds: output kinds, as in `writers`.
+        folder: the working directory that relative paths start from.
+        device: "cpu", "cuda", ...
+        threads: CPU threads per photo.
+        large_threads: CPU threads for a raster or a video, which run alone.
+        at_once: photos computed at the same time, sharing the memory.
+        memory: bytes for one photo; None is half of the free memory.
+        budget: memory for all photos computed at once, as the user wrote it.
+        scales: TTA scales, each also mirrored; () turns TTA off.
+        optimize: whether the job is large enough to optimize the network for this CPU first.
+        rasters: how rasters are read.
+    """
+
+    model: str
+    out: str
+    description: JobDescription
+    kinds: tuple[str, ...]
+    folder: str = ""
+    device: str = "cpu"
+    threads: int = 1
+    large_threads: int = 1
+    at_once: int = 1
+    memory: int | None = None
+    budget: str | None = None
+    scales: tuple[float, ...] = ()
+    optimize: bool = False
+    rasters: RasterOptions = _DEFAULT_RASTERS
+
+    @property
+    def target(self) -> Place:
+        """The place that predictions are written to."""
+        return place(self.out if is_url(self.out) else self._resolve(self.out))
+
+    def for_large_inputs(self) -> "PredictionJob":
+        """Return the job for inputs that are predicted one at a time, with the whole machine."""
+        memory = None if self.budget is None else parse_bytes(self.budget)
+        return replace(self, threads=self.large_threads, memory=memory, at_once=1)
+
+    def prepare(self) -> None:
+        """Load the model and the writers into this process; repeated calls cost nothing."""
+        # Even if the number stays the same: after a fork PyTorch creates its thread pool anew, and
+        # crashes if two threads ask for it first.
+        torch.set_num_threads(self.threads)
+        for kind in self.kinds:  # imported here, before several threads ask for them
+            _ = writers[kind]
+        pool = self._open_pool()
+        if self.optimize:  # decided for the whole job, so all its predictions are computed alike
+            pool.optimize()
+
+    @contextmanager
+    def borrow(self) -> Iterator[Model]:
+        """Yield a model that no other thread uses meanwhile."""
+        with self._open_pool().borrow() as model:
+            yield model
+
+    def fresh(self) -> Model:
+        """Return a new copy of the model, not optimized for many predictions."""
+        return self._open_pool().fresh()
+
+    def predict(self, model: Model, image: Image) -> Prediction:
+        """Predict a photo or a frame with this job's options.
+
+        Args:
+            model: from `borrow`.
+            image: RGB in [0, 255].
+        """
+        if self.scales:
+            return averaged_answer(model, image, self.scales, self.memory)
+        scores = any(writers[kind].scores for kind in self.kinds)
+        return model.predict(image, memory=self.memory, scores=scores)
+
+    def input_path(self, item: Input) -> Path:
+        """Return the path of an input's file.
+
+        Raises:
+            ImageError: the input is a URL.
+        """
+        path = local_path(item.where)
+        if path is None:
+            raise ImageError(f"{item.where}: a {item.medium} must be a local file")
+        return self._resolve(path)
+
+    def record(self, item: Input, **facts: Any) -> PredictionRecord:
+        """Return the manifest entry of a predicted input.
+
+        Args:
+            item: the input.
+            facts: the remaining attributes of `PredictionRecord`.
+        """
+        return PredictionRecord(
+            id=item.id,
+            path=item.where,
+            name=item.name,
+            key=self.description.key(item.id),
+            **facts,
+        )
+
+    def _open_pool(self) -> ModelPool:
+        return open_pool(str(self._resolve(self.model)), self.description.model, self.device)
+
+    def _resolve(self, path: str | Path) -> Path:
+        # Unchanged in the same working directory, since messages show the path.
+        return Path(path) if os.getcwd() == self.folder else Path(self.folder, path)
 
 
 def create_job(
@@ -33,89 +171,94 @@ def create_job(
     threads: int | None = None,
     memory: str | None = None,
     scales: Sequence[float] = (),
-    reading: Reading = _AS_IT_IS,
-) -> Worker:
-    """The work of answering some inputs with a model.
+    rasters: RasterOptions = _DEFAULT_RASTERS,
+) -> PredictionJob:
+    """Create the job that predicts `inputs` with the model loaded from `path`.
 
     Args:
-        model: opened from `path`.
-        path: a run folder, a .safetensors file or an exported one.
-        inputs: all of them, over all shards.
-        out: the folder or URL that the answers go to.
-        kinds: of files to write, as in `writers`.
-        shard: which part of the inputs, of how many parts.
+        model: loaded from `path`.
+        path: a run folder, a .safetensors file or an exported file.
+        inputs: the inputs of all shards.
+        out: the output folder or URL.
+        kinds: output kinds, as in `writers`.
+        shard: index and number of shards.
         device: "cpu", "cuda", ...
-        threads: of the CPU, for one photo. With fewer than there are cores, several photos are
-            computed at once. None is as many as PyTorch uses now for a few photos, and one for
-            many, which are done sooner side by side.
-        memory: for all that is computed at once, such as "2GiB"; None is half of what is free.
-        scales: of averaged answers; () averages nothing.
-        reading: of rasters.
+        threads: CPU threads per photo; if fewer than the cores, several photos are computed at
+            once. None is one for many photos, which is faster, and PyTorch's setting for few.
+        memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
+        scales: TTA scales; () turns TTA off.
+        rasters: how rasters are read.
 
     Raises:
-        ConfigError: a size or scales that cannot be meant.
+        ConfigError: the memory or the scales are invalid.
     """
     if scales:
         check_scales(scales)
-    media = [item.medium for item in inputs]
-    many = media.count("photo") >= PAYS
-    whole = threads or torch.get_num_threads()
-    of_each = threads or (1 if many and device == "cpu" else whole)
-    mine = share(inputs, shard)
-    at_once = _at_once(mine, of_each) if device == "cpu" else 1
-    job = Job(
+    resources = _plan_resources(inputs, shard, device, threads, memory)
+    description = JobDescription(
         model=file_fingerprint(path),
-        options=_options(kinds, scales, reading),
+        options=_describe_options(kinds, scales, rasters),
         classes=model.classes,
         inputs=len(inputs),
-        ids=fingerprint(item.id for item in inputs),
+        ids=ids_fingerprint(item.id for item in inputs),
         shard=shard,
-        mine=len(mine),
+        mine=len(select_shard(inputs, shard)),
         palette=model.palette,
     )
-    return Worker(
+    return PredictionJob(
         model=str(path),
         out=str(out),
-        job=job,
+        description=description,
         kinds=tuple(kinds),
         folder=os.getcwd(),
         device=device,
-        threads=of_each,
-        whole=whole,
-        at_once=at_once,
-        memory=_memory_of_each(memory, at_once),
         budget=memory,
         scales=tuple(scales),
-        many=many or "video" in media,
-        reading=reading,
+        rasters=rasters,
+        **resources,
     )
 
 
-def _options(kinds: Sequence[str], scales: Sequence[float], reading: Reading) -> dict[str, Any]:
-    """All that answers follow from, beside input and model."""
+def _plan_resources(
+    inputs: Sequence[Input],
+    shard: tuple[int, int],
+    device: str,
+    threads: int | None,
+    memory: str | None,
+) -> dict[str, Any]:
+    """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names."""
+    media = [item.medium for item in inputs]
+    many = media.count("photo") >= PAYS
+    large_threads = threads or torch.get_num_threads()
+    photo_threads = threads or (1 if many and device == "cpu" else large_threads)
+    photos = sum(item.medium == "photo" for item in select_shard(inputs, shard))
+    at_once = 1 if device != "cpu" else max(1, min(photos, usable_cores() // photo_threads))
+    return {
+        "threads": photo_threads,
+        "large_threads": large_threads,
+        "at_once": at_once,
+        "memory": _memory_per_photo(memory, at_once),
+        "optimize": many or "video" in media,
+    }
+
+
+def _describe_options(
+    kinds: Sequence[str], scales: Sequence[float], rasters: RasterOptions
+) -> dict[str, Any]:
+    """Return the options that predictions depend on, as predict.json stores them."""
     options: dict[str, Any] = {"save": sorted(kinds)}
     if scales:
         options["scales"] = list(scales)
-    if reading.bands:
-        options["bands"] = list(reading.bands)
-    if reading.limits:
-        options["range"] = list(reading.limits)
+    if rasters.bands:
+        options["bands"] = list(rasters.bands)
+    if rasters.limits:
+        options["range"] = list(rasters.limits)
     return options
 
 
-def _at_once(inputs: Sequence[Input], threads: int) -> int:
-    """Photos that are computed at the same time, each by so many threads."""
-    photos = sum(item.medium == "photo" for item in inputs)
-    return max(1, min(photos, usable_cores() // threads))
-
-
-def _memory_of_each(memory: str | None, at_once: int) -> int | None:
-    """The memory for one photo, where so many are computed at once; None is half of what is free.
-
-    Raises:
-        ConfigError: it is no size.
-    """
+def _memory_per_photo(memory: str | None, at_once: int) -> int | None:
+    """Return the bytes for one of `at_once` photos; None lets the planner use half of the free."""
     if memory is None and at_once == 1:
         return None
-    whole = int(SHARE * free_memory()) if memory is None else parse_bytes(memory)
-    return max(1, whole // at_once)
+    total = int(SHARE * free_memory()) if memory is None else parse_bytes(memory)
+    return max(1, total // at_once)

@@ -1,9 +1,9 @@
-"""Records, taken down as they become true: what a kill leaves of a job."""
+"""An append-only journal of finished inputs, so that a killed job can resume."""
 
 import os
 from pathlib import Path
 
-from fullconv.batch.manifest import Job, Record, journals, line_of
+from fullconv.batch.manifest import JobDescription, Record, journal_files, to_json_line
 from fullconv.errors import ConfigError
 from fullconv.io.atomic import explained
 from fullconv.io.locks import claim
@@ -11,26 +11,26 @@ from fullconv.io.storage import Folder, Place
 
 
 class Journal:
-    """Takes down each record as soon as it is true; nobody else writes here meanwhile.
+    """Append each record as soon as its files are written; locks the shard meanwhile.
 
-    In a folder, each record is one write to the end of one file, and is on the disk before the
-    next; half a line at its end, after a power cut, counts as none. A store knows no appending:
-    there, every `EVERY` records become an object.
+    In a folder, each record is one write to the end of one file and is synced to disk before the
+    next; an incomplete last line, after a power failure, is dropped. An object store cannot append:
+    there, every `EVERY` records become an object, and nothing is locked.
 
     Raises:
-        ConfigError: another process has the folder's journal open.
+        ConfigError: another process has the journal open.
     """
 
     EVERY = 32
 
-    def __init__(self, place: Place, job: Job) -> None:
+    def __init__(self, place: Place, job: JobDescription) -> None:
         self._place = place
         self._stem = job.file("journal", "")
         self._waiting: list[Record] = []
-        self._number = len(journals(place, job))
+        self._number = len(journal_files(place, job))
         self._file = -1
         if isinstance(place, Folder):
-            self._file = _locked(place.root / f"{self._stem}.jsonl")
+            self._file = _open_locked(place.root / f"{self._stem}.jsonl")
 
     def __enter__(self) -> "Journal":
         return self
@@ -41,14 +41,14 @@ class Journal:
             os.close(self._file)
 
     def add(self, record: Record) -> None:
-        """Take down one record."""
+        """Append one record."""
         self._waiting.append(record)
         if self._file >= 0 or len(self._waiting) >= self.EVERY:
             self.flush()
 
     def flush(self) -> None:
-        """Let all records be where they outlive this process."""
-        content = b"".join(map(line_of, self._waiting))
+        """Write all records to where they survive this process."""
+        content = b"".join(map(to_json_line, self._waiting))
         if not content:
             return
         if self._file >= 0:
@@ -61,17 +61,17 @@ class Journal:
         self._waiting.clear()
 
 
-def _locked(path: Path) -> int:
+def _open_locked(path: Path) -> int:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
     if not claim(file):
         os.close(file)
         raise ConfigError(
-            f"another `fullconv predict` is writing to {path.parent}; wait until it is done, "
+            f"another `fullconv predict` is writing to {path.parent}; wait until it has finished, "
             "or choose another folder with --out"
         )
     content = path.read_bytes()
-    if content and not content.endswith(b"\n"):  # a power cut in the middle of a line
+    if content and not content.endswith(b"\n"):  # cut off by a power failure
         os.truncate(path, content.rfind(b"\n") + 1)
     return file

@@ -1,4 +1,4 @@
-"""Inputs that are answered piece by piece, each by all of this process: rasters and videos."""
+"""Predict rasters and videos, piece by piece, one input at a time."""
 
 import csv
 from collections.abc import Generator
@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.batch.class_areas import class_pixels
+from fullconv.batch.class_areas import count_pixels
 from fullconv.batch.inputs import Input
+from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import Record
+from fullconv.batch.names import output_files
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import Target
-from fullconv.batch.video import describe, overlay_video
-from fullconv.batch.worker import Worker, files_of
+from fullconv.batch.video import describe_video, overlay_video
+from fullconv.batch.worker import Worker
 from fullconv.errors import MissingExtraError, OutputError
 from fullconv.io.rasters import look, tags_of
 from fullconv.io.storage import Folder
@@ -22,14 +24,14 @@ from fullconv.io.video import read_facts
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a raster or a video is answered.
+class InputProgress:
+    """Progress of a raster or a video.
 
     Attributes:
         item: the input.
-        done: its pixels, or frames, that are answered.
-        total: all of them; None where nobody knows.
-        note: what the user should know now, in a sentence; mostly "".
+        done: pixels or frames predicted so far.
+        total: pixels or frames in all; None if unknown.
+        note: a message for the user; mostly "".
     """
 
     item: Input
@@ -38,88 +40,89 @@ class Progress:
     note: str = ""
 
 
-Steps = Generator[Progress | Record, None, None]
+JobEvents = Generator[InputProgress | Record, None, None]
 
 
-def answered(work: Worker, item: Input, fresh: bool = False) -> Steps:
-    """Answer one input; the last that is given is its record.
+def predict_large_input(job: PredictionJob, item: Input, fresh: bool = False) -> JobEvents:
+    """Predict a raster or a video; yield its progress, then its record.
 
     Args:
-        work: how.
-        item: a raster or a video; `work` writes to a folder.
-        fresh: begin a raster anew, also where parts of it are done.
+        job: from `for_large_inputs`; writes to a folder.
+        item: the raster or video.
+        fresh: start a raster over even if parts of it are done.
 
     Raises:
-        OutputError: the answer cannot be written.
-        MissingExtraError: what reads the input is not installed.
+        OutputError: the prediction cannot be written.
+        MissingExtraError: the package that reads the input is not installed.
     """
-    answer = _video(work, item) if item.medium == "video" else _raster(work, item, fresh)
+    events = _predict_video(job, item) if item.medium == "video" else _label(job, item, fresh)
     try:
-        with closing(answer):
-            yield from answer
-    except (OutputError, MissingExtraError):  # no fault of this input
+        with closing(events):
+            yield from events
+    except (OutputError, MissingExtraError):  # not this input's fault: abort the job
         raise
-    except Exception as error:  # whatever is wrong with one input must not stop the others
-        yield work.failed(item, error)
+    except Exception as error:  # one bad input must not stop the others
+        yield Worker(job).record_failure(item, error)
 
 
-def _raster(work: Worker, item: Input, fresh: bool) -> Steps:
-    source, files = work.path_of(item), files_of(item, work.kinds)
-    assert isinstance(work.target, Folder)  # anything else was refused
-    paths = {kind: work.target.root / name for kind, name in files.items()}
-    target = Target(paths["labels"], paths["areas"], paths.get("geojson"))
+def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
+    source, files = job.input_path(item), output_files(item, job.kinds)
+    target = job.target
+    assert isinstance(target, Folder)  # checked by plan_resume
+    paths = {kind: target.root / name for kind, name in files.items()}
     labelling = label_raster(
-        work.fresh(),
+        job.fresh(),
         source,
-        target,
-        memory=work.budget,
-        bands=work.reading.bands,
-        limits=work.reading.limits,
-        fingerprint=work.job.model,
+        Target(paths["labels"], paths["areas"], paths.get("geojson")),
+        memory=job.budget,
+        bands=job.rasters.bands,
+        limits=job.rasters.limits,
+        fingerprint=job.description.model,
         fresh=fresh,
     )
     with closing(labelling) as steps:
         for step in steps:
-            yield Progress(item, step.done, step.pixels, step.note)
-    signs = look(target.labels)
-    assert signs is not None  # it was written
-    yield work.record(
+            yield InputProgress(item, step.done, step.pixels, step.note)
+    header = look(paths["labels"])
+    assert header is not None  # label_raster has written it
+    yield job.record(
         item,
-        height=signs.height,
-        width=signs.width,
+        height=header.height,
+        width=header.width,
         bytes=source.stat().st_size,
         files=files,
-        pixels=_pixels(paths["areas"]),
-        note=tags_of(target.labels)["FULLCONV_PROTOCOL"],
+        pixels=_read_pixels(paths["areas"]),
+        note=tags_of(paths["labels"])["FULLCONV_PROTOCOL"],
     )
 
 
-def _pixels(areas: Path) -> dict[str, int]:
-    """Class -> its pixels, from a raster's areas; the last row is no class."""
+def _read_pixels(areas: Path) -> dict[str, int]:
+    """Read the pixels of each class from a raster's areas file; its last row is no data."""
     rows = list(csv.DictReader(areas.read_text(encoding="utf-8").splitlines()))
     return {row["class"]: int(row["pixels"]) for row in rows[:-1]}
 
 
-def _video(work: Worker, item: Input) -> Steps:
-    source, files = work.path_of(item), files_of(item, work.kinds)
-    assert isinstance(work.target, Folder)
-    shape, pixels = (0, 0), np.zeros(len(work.job.classes), np.int64)
-    facts = read_facts(source)
-    yield Progress(item, 0, facts.frames, describe(facts))
-    with work.borrow() as model:
+def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
+    source, files = job.input_path(item), output_files(item, job.kinds)
+    target, classes = job.target, job.description.classes
+    assert isinstance(target, Folder)  # checked by plan_resume
+    size, pixels = (0, 0), np.zeros(len(classes), np.int64)
+    info = read_facts(source)
+    yield InputProgress(item, 0, info.frames, describe_video(info))
+    with job.borrow() as model:
         video = overlay_video(
-            source, work.target.root / files["video"], lambda frame: work.answer(model, frame)
+            source, target.root / files["video"], lambda frame: job.predict(model, frame)
         )
-        with closing(video) as events:
-            for event in events:
-                shape = event.answer.labels.shape
-                pixels += class_pixels(event.answer)
-                yield Progress(item, event.number, event.frames)
-    yield work.record(
+        with closing(video) as frames:
+            for frame in frames:
+                size = frame.prediction.labels.shape
+                pixels += count_pixels(frame.prediction)
+                yield InputProgress(item, frame.number, frame.frames)
+    yield job.record(
         item,
-        height=shape[0],
-        width=shape[1],
+        height=size[0],
+        width=size[1],
         bytes=source.stat().st_size,
         files=files,
-        pixels=dict(zip(work.job.classes, pixels.tolist(), strict=True)),
+        pixels=dict(zip(classes, pixels.tolist(), strict=True)),
     )

@@ -1,11 +1,11 @@
-"""What lies beside the answers: whose they are, which are there, which failed, and why.
+"""The lists next to the predictions: the job, its predictions and its failures.
 
     predict.json      the job: model, options, number of inputs
-    manifest.jsonl    one line an answer: id, path, files, areas
-    errors.jsonl      one line an input that failed: id, path, error
-    journal.jsonl     only while a job runs, or after a kill: lines in the order of their happening
+    manifest.jsonl    one line per prediction: id, path, files, pixels of each class
+    errors.jsonl      one line per failed input: id, path, error
+    journal.jsonl     only while a job runs, or after a kill: lines in order of completion
 
-A shard i of n has files of its own: manifest-i-of-n.jsonl and so on.
+Shard i of n has its own files: manifest-i-of-n.jsonl and so on.
 """
 
 import hashlib
@@ -24,19 +24,19 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class PredictionRecord:
-    """One input that was answered: a photo, a raster or a video.
+    """A predicted photo, raster or video.
 
     Attributes:
-        id: of the input.
-        path: its path or URL.
-        name: of its files.
-        key: follows from id, model and options; equal keys mean equal answers.
+        id: the input's id.
+        path: the input's path or URL.
+        name: of the output files, without suffix.
+        key: a hash of id, model and options; equal keys mean equal predictions.
         height: of the photo, raster or frame, in pixels.
         width: likewise.
-        bytes: of the input's file.
-        files: kind -> path below the place.
-        pixels: class -> how many it has; of a video, in all frames.
-        note: what the user should know about how it was answered; "" where nothing is.
+        bytes: size of the input's file.
+        files: kind -> path below the output folder.
+        pixels: class -> number of pixels; of a video, in all frames.
+        note: how it was predicted, if a user should know; else "".
     """
 
     id: str
@@ -59,7 +59,7 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """One input that could not be answered; `error` is a sentence."""
+    """An input that could not be predicted; `error` is a sentence for the user."""
 
     id: str
     path: str
@@ -70,18 +70,18 @@ Record = PredictionRecord | FailureRecord
 
 
 @dataclass(frozen=True)
-class Job:
-    """What a folder of answers is about.
+class JobDescription:
+    """The content of predict.json: which job the predictions in a folder belong to.
 
     Attributes:
         model: fingerprint of the model's file.
-        options: everything else that the answers follow from.
-        classes: their names.
-        inputs: how many there are in all, over all shards.
+        options: all other options that the predictions depend on.
+        classes: class names.
+        inputs: number of inputs of all shards.
         ids: fingerprint of their ids.
-        shard: (which, of how many); (0, 1) is the whole.
-        mine: how many of the inputs are this shard's.
-        palette: the classes' colours.
+        shard: (index, number of shards); (0, 1) is an undivided job.
+        mine: number of inputs of this shard.
+        palette: colours of the classes.
     """
 
     model: str
@@ -95,115 +95,117 @@ class Job:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of files that are written of each answer."""
+        """The output kinds that are written of each photo."""
         return tuple(self.options.get("save", ()))
 
-    def key(self, one: str) -> str:
-        """What the answer to the input `one` follows from, as one short word."""
-        parts = json.dumps([one, self.model, self.options], sort_keys=True)
+    def key(self, input_id: str) -> str:
+        """Return the hash of everything that the prediction of an input depends on."""
+        parts = json.dumps([input_id, self.model, self.options], sort_keys=True)
         return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
-    def file(self, what: str, suffix: str) -> str:
-        """The name of one of the files above, e.g. "manifest" and ".jsonl"."""
+    def file(self, stem: str, suffix: str) -> str:
+        """Return the name of a list of this shard, e.g. of "manifest" and ".jsonl"."""
         index, count = self.shard
-        return f"{what}{suffix}" if count == 1 else f"{what}-{index}-of-{count}{suffix}"
+        return f"{stem}{suffix}" if count == 1 else f"{stem}-{index}-of-{count}{suffix}"
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The names of the files that tell of it, but for its journal's."""
-        manifests = [self.file(what, ".jsonl") for what in ("manifest", "errors")]
+        """The names of manifest, errors and job file; without the journal."""
+        manifests = [self.file(stem, ".jsonl") for stem in ("manifest", "errors")]
         return (*manifests, self.file("predict", ".json"))
 
 
-def is_job(name: str) -> bool:
-    """Whether a file of this name says that its folder holds answers."""
+def is_job_file(name: str) -> bool:
+    """Return whether a file of this name marks its folder as an output folder."""
     return re.fullmatch(r"predict(-\d+-of-\d+)?\.json", name) is not None
 
 
-def read_jobs(place: Place) -> list[Job]:
-    """The jobs whose answers lie in a place.
+def read_jobs(place: Place) -> list[JobDescription]:
+    """Read all job files of a place.
 
     Raises:
-        DataError: one of them cannot be understood.
+        DataError: one of them is damaged.
     """
-    return [job_in(place, name) for name in sorted(place.names()) if is_job(name)]
+    return [read_job_file(place, name) for name in sorted(place.names()) if is_job_file(name)]
 
 
-def job_in(place: Place, name: str) -> Job:
-    """The job that a file tells of.
+def read_job_file(place: Place, name: str) -> JobDescription:
+    """Read one job file.
 
     Raises:
-        DataError: it cannot be understood.
+        DataError: it is damaged.
     """
     try:
         values = json.loads(place.read(name) or b"")
-        if values.pop("format") != FORMAT:
-            raise ValueError("of another version")
+        if (version := values.pop("format")) != FORMAT:
+            raise ValueError(f"format {version}, expected {FORMAT}")
         values |= {key: tuple(values[key]) for key in ("classes", "shard")}
         values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
-        return Job(**values)
+        return JobDescription(**values)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{place}/{name}: no description of a job of fullconv predict ({error}); "
-            "begin anew with --fresh"
+            f"{place}/{name}: not a job file of fullconv predict ({error}); start over with --fresh"
         ) from error
 
 
-def read_job(place: Place, shard: tuple[int, int]) -> Job | None:
-    """The job of one shard, or None where it was never begun."""
-    name = Job("", {}, (), 0, "", shard).file("predict", ".json")
-    return job_in(place, name) if name in place.names() else None
+def read_job(place: Place, shard: tuple[int, int]) -> JobDescription | None:
+    """Read the job file of one shard; None if the shard has not been started."""
+    name = JobDescription("", {}, (), 0, "", shard).file("predict", ".json")
+    return read_job_file(place, name) if name in place.names() else None
 
 
-def write_job(place: Place, job: Job) -> None:
-    """Say whose answers these are."""
+def write_job(place: Place, job: JobDescription) -> None:
+    """Write a shard's job file."""
     values = {"format": FORMAT, **asdict(job)}
-    place.write(job.file("predict", ".json"), _pretty(values))
+    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+    place.write(job.file("predict", ".json"), text.encode())
 
 
-def read_records(place: Place, job: Job) -> dict[str, Record]:
-    """All that is known of a job's inputs, by id; what happened last wins."""
+def read_records(place: Place, job: JobDescription) -> dict[str, Record]:
+    """Read a shard's records by id: manifest and errors, overridden by the journal's lines.
+
+    Raises:
+        DataError: a list is damaged.
+    """
     records: dict[str, Record] = {}
-    for what in ("manifest", "errors"):
-        for record in _records(place, job.file(what, ".jsonl")):
-            records[record.id] = record
-    for name in journals(place, job):
-        for record in _records(place, name):
+    lists = [job.file(stem, ".jsonl") for stem in ("manifest", "errors")]
+    for name in (*lists, *journal_files(place, job)):
+        for record in _read_lines(place, name):
             records[record.id] = record
     return records
 
 
-def write_records(place: Place, job: Job, records: Mapping[str, Record]) -> None:
-    """Write manifest and errors whole, in the order of `records`; the journal goes."""
+def write_records(place: Place, job: JobDescription, records: Mapping[str, Record]) -> None:
+    """Write manifest and errors in the order of `records`, then remove the journal."""
     write_manifest(place, job, list(records.values()))
-    for name in journals(place, job):
+    for name in journal_files(place, job):
         place.remove(name)
 
 
-def write_manifest(place: Place, job: Job, records: Sequence[Record]) -> None:
-    """Write manifest and errors whole."""
-    failures = [one for one in records if isinstance(one, FailureRecord)]
-    answers = [one for one in records if isinstance(one, PredictionRecord)]
-    place.write(job.file("manifest", ".jsonl"), b"".join(map(line_of, answers)))
+def write_manifest(place: Place, job: JobDescription, records: Sequence[Record]) -> None:
+    """Write manifest and errors; without failures, errors.jsonl is removed."""
+    failures = [record for record in records if isinstance(record, FailureRecord)]
+    predictions = [record for record in records if isinstance(record, PredictionRecord)]
+    place.write(job.file("manifest", ".jsonl"), b"".join(map(to_json_line, predictions)))
     errors = job.file("errors", ".jsonl")
     if failures:
-        place.write(errors, b"".join(map(line_of, failures)))
+        place.write(errors, b"".join(map(to_json_line, failures)))
     else:
         place.remove(errors)
 
 
-def journals(place: Place, job: Job) -> list[str]:
-    """The journal's files: one in a folder, several parts in a store."""
+def journal_files(place: Place, job: JobDescription) -> list[str]:
+    """Return the names of a shard's journal: one file in a folder, numbered parts in a store."""
     stem = job.file("journal", "")
     return sorted(n for n in place.names() if re.fullmatch(rf"{stem}(\.\d+)?\.jsonl", n))
 
 
-def line_of(record: Record) -> bytes:
-    """A record as a line of JSON."""
+def to_json_line(record: Record) -> bytes:
+    """Return a record as one line of JSON."""
     return (json.dumps(asdict(record), ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
 
 
-def _records(place: Place, name: str) -> Iterator[Record]:
+def _read_lines(place: Place, name: str) -> Iterator[Record]:
     content = place.read(name) or b""
     lines = content.split(b"\n")
     for number, line in enumerate(lines, 1):
@@ -213,13 +215,9 @@ def _records(place: Place, name: str) -> Iterator[Record]:
             values = json.loads(line)
             yield FailureRecord(**values) if "error" in values else PredictionRecord(**values)
         except (ValueError, TypeError) as error:
-            if number == len(lines) and name.startswith("journal"):
+            if number == len(lines) and name.startswith("journal"):  # cut off by a power failure
                 return
             raise DataError(
                 f"{place}/{name}, line {number}: expected a record of fullconv predict, found "
-                f"{line[:60]!r}; begin anew with --fresh"
+                f"{line[:60]!r}; start over with --fresh"
             ) from error
-
-
-def _pretty(values: Mapping[str, Any]) -> bytes:
-    return (json.dumps(values, indent=2, ensure_ascii=False) + "\n").encode()

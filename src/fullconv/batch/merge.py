@@ -1,14 +1,14 @@
-"""The shards of a job put together, after proof that every input is there exactly once."""
+"""Merge the shards of a job, after checking that every input is there exactly once."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fullconv.batch.collect import write_gathered
-from fullconv.batch.fingerprint import fingerprint
+from fullconv.batch.collect import write_collected
+from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.manifest import (
     FailureRecord,
-    Job,
+    JobDescription,
     PredictionRecord,
     Record,
     read_jobs,
@@ -20,161 +20,156 @@ from fullconv.io.storage import Folder, Place, place
 
 
 @dataclass(frozen=True)
-class Part:
-    """One shard's records, and where its answers lie."""
+class Shard:
+    """A shard's job and records, and the place of its files."""
 
     place: Place
-    job: Job
+    job: JobDescription
     records: dict[str, Record]
 
     def __str__(self) -> str:
         index, count = self.job.shard
-        return str(self.place) if count == 1 else f"part {index}/{count} in {self.place}"
+        return str(self.place) if count == 1 else f"shard {index}/{count} in {self.place}"
 
 
-def merge(outs: Sequence[str], target: str | None = None) -> list[Record]:
-    """Write one manifest, one list of errors, one areas.csv and the like for several shards.
+def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]:
+    """Write one manifest, errors.jsonl, areas.csv and other collected files for several shards.
 
     Args:
-        outs: the places that their answers lie in; the answers stay there.
+        outs: the shards' output folders; their predictions stay there.
         target: the folder or URL to write to; None is the only one of `outs`.
 
     Returns:
-        the records of all inputs, by id.
+        The records of all inputs, sorted by id.
 
     Raises:
         DataError: an input is missing or there twice, a file is missing, or the shards' models or
-            options differ; nothing is written then.
+            options differ; nothing has been written.
     """
     if target is None and len(outs) != 1:
-        raise DataError("several places are merged into one that is new: name it with --out")
-    parts = [part for out in dict.fromkeys(outs) for part in parts_of(place(out))]
-    check(parts)
+        raise DataError("to merge several folders, name a new one with --out")
+    shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(place(out))]
+    check_shards(shards)
     goal = place(target if target is not None else outs[0])
-    found = [(part.place, one) for part in parts for one in part.records.values()]
-    found.sort(key=lambda lying: lying[1].id)
-    whole = replace(parts[0].job, shard=(0, 1))
-    answers = [(where, one) for where, one in found if isinstance(one, PredictionRecord)]
-    write_gathered(goal, whole, answers)
-    records = [moved(one, where, goal) for where, one in found]
-    write_manifest(goal, whole, records)
+    found = [(shard.place, record) for shard in shards for record in shard.records.values()]
+    found.sort(key=lambda pair: pair[1].id)
+    job = replace(shards[0].job, shard=(0, 1))
+    write_collected(goal, job, [(p, r) for p, r in found if isinstance(r, PredictionRecord)])
+    records = [relocate(record, source, goal) for source, record in found]
+    write_manifest(goal, job, records)
     return records
 
 
-def parts_of(where: Place) -> Iterator[Part]:
-    """The jobs in one place, with what they have done so far.
+def read_shards(folder: Place) -> Iterator[Shard]:
+    """Read the shards in one place.
 
     Raises:
         DataError: there is none.
     """
-    jobs = read_jobs(where)
+    jobs = read_jobs(folder)
     if not jobs:
-        raise DataError(f"{where} holds no answers of fullconv predict; expected its --out")
+        raise DataError(f"{folder} holds no predictions; expected an --out of fullconv predict")
     for job in jobs:
-        yield Part(where, job, read_records(where, job))
+        yield Shard(folder, job, read_records(folder, job))
 
 
-def check(parts: Sequence[Part]) -> None:
-    """Prove that the parts make one whole.
+def check_shards(shards: Sequence[Shard]) -> None:
+    """Check that the shards make up one complete job.
 
     Raises:
-        DataError: they do not, and why.
+        DataError: they do not.
     """
-    first = parts[0]
-    for part in parts:
-        _same(first, part)
-        _complete(part)
-        _files(part)
-    _every_shard_once(parts)
-    _every_input_once(parts)
+    for shard in shards:
+        _check_same_job(shards[0], shard)
+        _check_complete(shard)
+        _check_files(shard)
+    _check_each_shard_once(shards)
+    _check_each_input_once(shards)
 
 
-def moved(record: Record, source: Place, target: Place) -> Record:
-    """The record as it reads from another place: its files' paths lead to where they are."""
+def relocate(record: Record, source: Place, target: Place) -> Record:
+    """Return the record with its files' paths relative to another place."""
     if isinstance(record, FailureRecord) or source == target:
         return record
 
-    def path(name: str) -> str:
+    def relocate_path(name: str) -> str:
         if isinstance(source, Folder) and isinstance(target, Folder):
             return os.path.relpath(source.root / name, target.root).replace(os.sep, "/")
         return f"{source}/{name}"
 
-    return replace(record, files={kind: path(name) for kind, name in record.files.items()})
+    return replace(record, files={kind: relocate_path(n) for kind, n in record.files.items()})
 
 
-_SAME: tuple[tuple[str, Callable[[Job], object]], ...] = (
+_COMMON: tuple[tuple[str, Callable[[JobDescription], object]], ...] = (
     ("model", lambda job: job.model),
     ("options", lambda job: job.options),
     ("classes", lambda job: job.classes),
-    ("number of parts", lambda job: job.shard[1]),
+    ("number of shards", lambda job: job.shard[1]),
 )
 
 
-def _same(first: Part, part: Part) -> None:
-    for what, of in _SAME:
-        if of(first.job) != of(part.job):
+def _check_same_job(first: Shard, shard: Shard) -> None:
+    for what, value in _COMMON:
+        if value(first.job) != value(shard.job):
             raise DataError(
-                f"{first} and {part} differ in their {what} ({of(first.job)}; {of(part.job)}); "
-                "expected parts of one job"
+                f"{first} and {shard} differ in their {what} ({value(first.job)}; "
+                f"{value(shard.job)}); expected shards of one job"
             )
-    if part.job.shard[1] > 1 and part.job.ids != first.job.ids:
+    if shard.job.shard[1] > 1 and shard.job.ids != first.job.ids:
         raise DataError(
-            f"{first} was made of {first.job.inputs:,} inputs, {part} of {part.job.inputs:,} "
-            "others; run those parts again whose inputs have changed since"
+            f"{first} was run on {first.job.inputs:,} inputs, {shard} on {shard.job.inputs:,} "
+            "different ones; run the shards again whose inputs have changed"
         )
 
 
-def _complete(part: Part) -> None:
-    if len(part.records) < part.job.mine:
+def _check_complete(shard: Shard) -> None:
+    if len(shard.records) < shard.job.mine:
         raise DataError(
-            f"{part} has {len(part.records):,} of its {part.job.mine:,} inputs; "
-            "run its command again, which does the rest"
+            f"{shard} has {len(shard.records):,} of its {shard.job.mine:,} inputs; "
+            "run its command again to finish it"
         )
 
 
-def _files(part: Part) -> None:
-    there: dict[str, set[str]] = {}
-    for answer in part.records.values():
-        for name in answer.files.values() if isinstance(answer, PredictionRecord) else ():
+def _check_files(shard: Shard) -> None:
+    listed: dict[str, set[str]] = {}
+    for record in shard.records.values():
+        for name in record.files.values() if isinstance(record, PredictionRecord) else ():
             folder, _, file = name.rpartition("/")
-            if folder not in there:
-                there[folder] = part.place.names(folder)
-            if file not in there[folder]:
+            if folder not in listed:
+                listed[folder] = shard.place.names(folder)
+            if file not in listed[folder]:
                 raise DataError(
-                    f"{part}: {name}, the answer to {answer.id}, is missing; "
-                    "run its command again, which does it anew"
+                    f"{shard}: {name}, the prediction of {record.id}, is missing; "
+                    "run its command again to restore it"
                 )
 
 
-def _every_shard_once(parts: Sequence[Part]) -> None:
-    count = parts[0].job.shard[1]
+def _check_each_shard_once(shards: Sequence[Shard]) -> None:
+    count = shards[0].job.shard[1]
     if count == 1:
         return
-    found: dict[int, Part] = {}
-    for part in parts:
-        other = found.setdefault(part.job.shard[0], part)
-        if other is not part:
-            raise DataError(f"{other} and {part} are the same part; merge only one of them")
+    found: dict[int, Shard] = {}
+    for shard in shards:
+        other = found.setdefault(shard.job.shard[0], shard)
+        if other is not shard:
+            raise DataError(f"{other} and {shard} are the same shard; merge only one of them")
     missing = [f"{index}/{count}" for index in range(count) if index not in found]
     if missing:
-        raise DataError(f"missing: part {', '.join(missing)}; run it with --shard {missing[0]}")
+        raise DataError(f"missing: shard {', '.join(missing)}; run it with --shard {missing[0]}")
 
 
-def _every_input_once(parts: Sequence[Part]) -> None:
-    found: dict[str, Part] = {}
-    for part in parts:
-        for one in part.records:
-            other = found.setdefault(one, part)
-            if other is not part:
-                raise DataError(f"{one} was answered twice, in {other} and in {part}")
-    for group in [parts] if parts[0].job.shard[1] > 1 else [[part] for part in parts]:
-        ids = (one for part in group for one in part.records)
-        if fingerprint(ids) != group[0].job.ids:
+def _check_each_input_once(shards: Sequence[Shard]) -> None:
+    found: dict[str, Shard] = {}
+    for shard in shards:
+        for input_id in shard.records:
+            other = found.setdefault(input_id, shard)
+            if other is not shard:
+                raise DataError(f"{input_id} was predicted twice, in {other} and in {shard}")
+    # Undivided jobs each have all of their inputs; shards have them together.
+    for group in [shards] if shards[0].job.shard[1] > 1 else [[shard] for shard in shards]:
+        ids = (input_id for shard in group for input_id in shard.records)
+        if ids_fingerprint(ids) != group[0].job.ids:
             raise DataError(
-                f"{_listed(group)} together do not hold the {group[0].job.inputs:,} inputs that "
-                "they were begun with; run the parts again"
+                f"{', '.join(map(str, group))} do not hold the {group[0].job.inputs:,} inputs that "
+                "they were started with; run them again"
             )
-
-
-def _listed(parts: Iterable[Part]) -> str:
-    return ", ".join(map(str, parts))

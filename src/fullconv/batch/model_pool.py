@@ -1,7 +1,7 @@
-"""A model for every thread that asks at the same time: they share the weights, and no more.
+"""A pool of models, one per thread, that share weights.
 
-To plan an answer, PyTorch puts other tensors into a network's layers for a moment, which no other
-thread may see.
+PyTorch's planning puts other tensors into a network's layers for a moment, which no other thread
+may see.
 """
 
 import copy
@@ -18,10 +18,10 @@ from fullconv.model import Model
 
 
 class ModelPool:
-    """Copies of a model around the same weights, one for each thread that is answering.
+    """Lend copies of a model that share its weights.
 
     Args:
-        model: is copied, and never used: a copy is taken at any moment.
+        model: copied on demand, and never used itself.
     """
 
     def __init__(self, model: Model) -> None:
@@ -29,57 +29,61 @@ class ModelPool:
         self._idle: list[Model] = []
 
     def optimize(self) -> None:
-        """Prepare for many answers on this CPU; see `optimizing`. Those of before are let go."""
+        """Optimize the network for many predictions on this CPU; discards pooled models."""
         self._model.optimize()
         self._idle.clear()
 
     @contextmanager
     def borrow(self) -> Iterator[Model]:
-        """One of them, for one answer."""
+        """Yield a model that no other thread uses meanwhile."""
         try:
-            twin = self._idle.pop()
+            model = self._idle.pop()
         except IndexError:
-            twin = self._twin()
+            model = self._copy()
         try:
-            yield twin
+            yield model
         finally:
-            self._idle.append(twin)
+            self._idle.append(model)
 
     def fresh(self) -> Model:
-        """Another one, for whoever needs it longer, that is not prepared for many answers."""
-        twin = self._twin()
-        if not isinstance(twin, Exported):
-            twin.network.optimized_backbone = None
-        return twin
+        """Return a new copy, not pooled and not optimized for many predictions."""
+        model = self._copy()
+        if not isinstance(model, Exported):
+            model.network.optimized_backbone = None
+        return model
 
-    def _twin(self) -> Model:
+    def _copy(self) -> Model:
         model = self._model
-        if isinstance(model, Exported):  # its engine allows several threads
+        if isinstance(model, Exported):  # its runtime is thread-safe
             return model
         network = model.network
         shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
-        twin = copy.deepcopy(network, shared)
+        clone = copy.deepcopy(network, shared)
         if isinstance(network.optimized_backbone, Quick):
-            twin.optimized_backbone = replace(
-                network.optimized_backbone, backbone=twin.backbone, rims={}
+            clone.optimized_backbone = replace(
+                network.optimized_backbone, backbone=clone.backbone, rims={}
             )
-        return Model(twin, model.classes, model.palette, model.size)
+        return Model(clone, model.classes, model.palette, model.size)
 
 
 @lru_cache(maxsize=1)
-def open_twins(path: str, fingerprint: str, device: str) -> ModelPool:
-    """The model at `path`, read once.
+def open_pool(path: str, fingerprint: str, device: str) -> ModelPool:
+    """Load the model at `path` once per process.
 
     Args:
-        path: a run folder, a .safetensors file or an exported one.
-        fingerprint: of the file that is meant; see `identity`.
+        path: a run folder, a .safetensors file or an exported file.
+        fingerprint: the expected `file_fingerprint`.
         device: "cpu", "cuda", ...
 
     Raises:
-        ConfigError: another model lies there by now, or on this machine.
+        ConfigError: the file is another model than the one the job was created with.
     """
-    if file_fingerprint(path) != fingerprint:
-        raise ConfigError(f"{path} is not the same model here as where the job was begun")
+    found = file_fingerprint(path)
+    if found != fingerprint:
+        raise ConfigError(
+            f"{path} is not the model that the job was created with (fingerprint {found}, "
+            f"expected {fingerprint})"
+        )
     model = open_model(path)
     model.network.to(device).eval()
     return ModelPool(model)

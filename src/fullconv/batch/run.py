@@ -1,15 +1,15 @@
-"""Many inputs: each is answered once, whatever is killed in between, and every answer is found."""
+"""Run a job to completion; after any kill, running it again finishes it."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 
 import torch
 
-from fullconv.batch.collect import roots, write_gathered
+from fullconv.batch.collect import collected_paths, write_collected
 from fullconv.batch.executors import engines
 from fullconv.batch.inputs import Input
 from fullconv.batch.journal import Journal
-from fullconv.batch.large_inputs import Progress, Steps, answered
+from fullconv.batch.large_inputs import InputProgress, JobEvents, predict_large_input
 from fullconv.batch.manifest import (
     FailureRecord,
     PredictionRecord,
@@ -17,95 +17,100 @@ from fullconv.batch.manifest import (
     write_job,
     write_records,
 )
+from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork
-from fullconv.batch.worker import files_of
+from fullconv.batch.worker import Worker
 from fullconv.io.storage import Folder
 
 
-def answers(todo: PendingWork, stopped: Sequence[object] = ()) -> Iterator[Record]:
-    """Answer what is left; each record is given once it is safe from any kill.
+def run_job(pending: PendingWork, stop_requests: Sequence[object] = ()) -> Iterator[Record]:
+    """Predict the inputs that are left; yield each record once it survives any kill.
 
-    Nothing else may work on the same shard at the same place meanwhile. When the iterator is
-    exhausted, manifest.jsonl, errors.jsonl, areas.csv and what else is made of all answers are
-    written, also where it was stopped.
+    No other process may work on the same shard in the same place. At the end, or when stopped, the
+    manifest, errors.jsonl, areas.csv and the other collected files are written.
 
     Args:
-        todo: from `plan`.
-        stopped: as soon as anything is in it, no further photo is begun, and a raster or a video
-            is left as it is.
+        pending: from `plan_resume`.
+        stop_requests: as soon as it holds anything, no further photo is started, and a raster or
+            video is interrupted.
 
     Raises:
-        OutputError: the answers cannot be written.
-        ConfigError: another process works here.
+        OutputError: predictions cannot be written.
+        ConfigError: another process is working on this shard.
     """
-    with closing(events(todo, stopped)) as found:
-        yield from (event for event in found if isinstance(event, PredictionRecord | FailureRecord))
+    with closing(run_with_progress(pending, stop_requests)) as events:
+        for event in events:
+            if isinstance(event, PredictionRecord | FailureRecord):
+                yield event
 
 
-def events(todo: PendingWork, stopped: Sequence[object] = ()) -> Steps:
-    """As `answers`, with what happens between the records of rasters and videos."""
-    work, target = todo.work, todo.target
-    records = dict(todo.records)
-    with Journal(target, work.job) as journal, _threads_kept():
-        write_job(target, work.job)
-        _sweep(todo)
+def run_with_progress(pending: PendingWork, stop_requests: Sequence[object] = ()) -> JobEvents:
+    """Like `run_job`, and also yield the progress of rasters and videos."""
+    job = pending.job
+    target, description = job.target, job.description
+    records = dict(pending.records)
+    with Journal(target, description) as journal, _keep_threads():
+        write_job(target, description)
+        _remove_partial_files(pending)
         try:
-            for event in _all(todo, stopped):
-                if not isinstance(event, Progress):
+            for event in _predict_all(pending, stop_requests):
+                if not isinstance(event, InputProgress):
                     journal.add(event)
                     records[event.id] = event
                 yield event
         finally:
             journal.flush()
-            _sweep(todo)
-        ordered = {item.id: records[item.id] for item in todo.inputs if item.id in records}
-        whole = [(target, one) for one in ordered.values() if isinstance(one, PredictionRecord)]
-        write_gathered(target, work.job, whole)
-        write_records(target, work.job, ordered)
+            _remove_partial_files(pending)
+        ordered = {item.id: records[item.id] for item in pending.inputs if item.id in records}
+        predictions = [(target, r) for r in ordered.values() if isinstance(r, PredictionRecord)]
+        write_collected(target, description, predictions)
+        write_records(target, description, ordered)
 
 
-def _all(todo: PendingWork, stopped: Sequence[object]) -> Steps:
-    """The photos, several at once; then the rasters and videos, one by one."""
-    photos = [item for item in todo.left if item.medium == "photo"]
+def _predict_all(pending: PendingWork, stop_requests: Sequence[object]) -> JobEvents:
+    """Predict the photos, several at once, then rasters and videos one by one."""
+    photos = [item for item in pending.left if item.medium == "photo"]
     if photos:
-        yield from engines[todo.engine](todo.work, _until(stopped, photos))
-    large = [item for item in todo.left if item.medium != "photo"]
-    alone = todo.work.alone()
-    if large and not stopped:
-        alone.prepare()
-    for item in _until(stopped, large):
-        with closing(answered(alone, item, todo.fresh)) as steps:
-            for event in steps:
+        run = engines[pending.engine]
+        yield from run(Worker(pending.job), _until_stopped(stop_requests, photos))
+    large = [item for item in pending.left if item.medium != "photo"]
+    large_job = pending.job.for_large_inputs()
+    if large and not stop_requests:
+        large_job.prepare()
+    for item in _until_stopped(stop_requests, large):
+        with closing(predict_large_input(large_job, item, pending.fresh)) as events:
+            for event in events:
                 yield event
-                if stopped:
+                if stop_requests:
                     return
 
 
-def _until(stopped: Sequence[object], inputs: Iterable[Input]) -> Iterator[Input]:
+def _until_stopped(stop_requests: Sequence[object], inputs: Iterable[Input]) -> Iterator[Input]:
     for item in inputs:
-        if stopped:
+        if stop_requests:
             return
         yield item
 
 
-def _sweep(todo: PendingWork) -> None:
-    """Remove what a kill left half-written of this shard's files, and nothing of other shards'."""
-    target, work = todo.target, todo.work
+def _remove_partial_files(pending: PendingWork) -> None:
+    """Remove temporary files that a kill left of this shard, and none of other shards."""
+    job, target = pending.job, pending.job.target
     if not isinstance(target, Folder):
         return
-    mine = {*work.job.files, work.job.file("areas", ".csv"), *roots(work.job)}
-    for item in todo.inputs:
-        mine |= set(files_of(item, work.kinds).values())
-    for folder in {name.rpartition("/")[0] for name in mine}:
+    description = job.description
+    own = {*description.files, description.file("areas", ".csv"), *collected_paths(description)}
+    for item in pending.inputs:
+        own |= set(output_files(item, job.kinds).values())
+    for folder in {name.rpartition("/")[0] for name in own}:
         for name in target.names(folder):
-            path = f"{folder}/".lstrip("/")
-            whole = {path + name[1:-13], path}  # a file of the shard's, or all of its own folder
-            if name.startswith(".") and name.endswith(".tmp") and mine & whole:
-                target.remove(path + name)
+            prefix = f"{folder}/".lstrip("/")
+            final = {prefix + name[1:-13], prefix}  # an own file, or any file of an own folder
+            if name.startswith(".") and name.endswith(".tmp") and own & final:
+                target.remove(prefix + name)
 
 
 @contextmanager
-def _threads_kept() -> Iterator[None]:
+def _keep_threads() -> Iterator[None]:
     before = torch.get_num_threads()
     try:
         yield

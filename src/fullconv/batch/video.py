@@ -1,4 +1,4 @@
-"""A video in, a video of its answers out, frame by frame: memory does not grow with its length."""
+"""Predict a video frame by frame; memory does not grow with its length."""
 
 import time
 from collections.abc import Callable, Generator
@@ -13,65 +13,65 @@ from fullconv.io.video import Frame, VideoInfo, read_facts, read_frames, recordi
 
 
 @dataclass(frozen=True)
-class Answered:
-    """One frame is answered, and its picture is in the new video.
+class PredictedFrame:
+    """A frame that has been predicted and written.
 
     Attributes:
         number: of the frame, from 1.
-        frames: of the whole video, as its header says or as estimated; None where unknown.
-        time: of the frame, in seconds since the first.
-        answer: to it.
-        remaining: seconds that the rest will take, or None where the length is unknown.
+        frames: number of frames of the video, from its header or estimated; None if unknown.
+        time: seconds since the first frame.
+        prediction: of this frame.
+        remaining: estimated seconds for the rest; None if the length is unknown.
     """
 
     number: int
     frames: int | None
     time: float
-    answer: Prediction
+    prediction: Prediction
     remaining: float | None
 
 
 def overlay_video(
-    source: Path, target: Path, answer: Callable[[Frame], Prediction]
-) -> Generator[Answered, None, None]:
-    """Answer every frame of a video and write a video of the overlays, whole or not at all.
+    source: Path, target: Path, predict: Callable[[Frame], Prediction]
+) -> Generator[PredictedFrame, None, None]:
+    """Predict every frame of a video and write a video of the overlays.
 
-    All classes stand below the frames, where their legend is at most half as high as a frame.
-    Nothing is at `target` before the iterator has come to its end; if it is left earlier, or
-    anything fails, nothing is left of it.
+    A legend of all classes is drawn below the frames unless it is higher than half a frame.
+    `target` appears when the iterator is exhausted; if it is closed earlier or fails, nothing is
+    left behind.
 
     Args:
         source: the video.
         target: an .mp4 file.
-        answer: a frame, RGB in [0, 255] -> its answer.
+        predict: called with each frame, RGB in [0, 255].
 
     Raises:
-        ConfigError: `target` is no .mp4 file.
-        ImageError: `source` is no video, or damaged.
+        ConfigError: `target` is not an .mp4 file.
+        ImageError: `source` is not a video, or is damaged.
         OutputError: `target` cannot be written.
         MissingExtraError: PyAV is not installed.
     """
-    facts = read_facts(source)
-    began = time.monotonic()
-    with recording(target, facts.rate) as add:
+    info = read_facts(source)
+    start = time.monotonic()
+    with recording(target, info.rate) as add_frame:
         for number, (moment, image) in enumerate(read_frames(source), 1):
-            said = answer(image)
-            add(moment, _picture(said))
-            each = (time.monotonic() - began) / number
-            remaining = each * max(0, facts.frames - number) if facts.frames else None
-            yield Answered(number, facts.frames, float(moment), said, remaining)
+            prediction = predict(image)
+            add_frame(moment, _draw(prediction))
+            per_frame = (time.monotonic() - start) / number
+            remaining = per_frame * max(0, info.frames - number) if info.frames else None
+            yield PredictedFrame(number, info.frames, float(moment), prediction, remaining)
 
 
-def describe(facts: VideoInfo) -> str:
-    """A video's length and rate in a few words, and that its sound will be left out."""
-    frames = f"{facts.frames:,} frames" if facts.frames else "frames of unknown number"
-    length = f", {facts.seconds:.1f} s" if facts.seconds else ""
-    sound = "; the sound is left out" if facts.sound else ""
-    return f"{frames}{length} at {facts.rate:.4g} frames a second{sound}"
+def describe_video(info: VideoInfo) -> str:
+    """Describe a video's length and frame rate, and warn that its sound is dropped."""
+    frames = f"{info.frames:,} frames" if info.frames else "unknown number of frames"
+    length = f", {info.seconds:.1f} s" if info.seconds else ""
+    sound = "; the sound is dropped" if info.sound else ""
+    return f"{frames}{length} at {info.rate:.4g} frames/s{sound}"
 
 
-def _picture(answer: Prediction) -> Frame:
-    # All classes, not only those that occur: every picture of a video has the same size.
-    picture = answer.overlay(legend=False)
-    strip = legend(answer.classes, answer.palette, picture.shape[1])
-    return np.concatenate([picture, strip]) if 2 * len(strip) <= len(picture) else picture
+def _draw(prediction: Prediction) -> Frame:
+    # With all classes, not only those that occur: every frame of a video has the same size.
+    overlay = prediction.overlay(legend=False)
+    strip = legend(prediction.classes, prediction.palette, overlay.shape[1])
+    return np.concatenate([overlay, strip]) if 2 * len(strip) <= len(overlay) else overlay

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import columns, say
+from fullconv.cli._console import format_table, say
 
 if TYPE_CHECKING:
     from fullconv.export.benchmark.results import Bench, RuntimeResult
@@ -18,7 +18,7 @@ TITLES = (
 def tell(bench: "Bench", quiet: bool) -> None:
     """Print every engine's row, the machine's peak, and who is missing; if quiet no more."""
     height, width = bench.size
-    say(columns(TITLES, map(_cells, bench.rows), left=2))
+    say(format_table(TITLES, map(_cells, bench.rows), left=2))
     for precision, rate in bench.peaks.items():
         spread = f"{rate.low:.0f} to {rate.high:.0f}"
         say(f"peak  {precision} {rate.median:.0f} GFLOP/s ({spread}), a large matrix product")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fullconv.cli._console import columns, known, say
+from fullconv.cli._console import format_table, nan_to_none, say
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
@@ -67,7 +67,7 @@ def tell(
         ]
         titles = ("class", "pixels", *(f"in {split}" for split in splits), "")
         if rows:
-            say("\n" + columns(titles, rows) + "\n")
+            say("\n" + format_table(titles, rows) + "\n")
     for found in diagnosis.groups.values():
         for finding in found[:SHOWN]:
             say(f"{_WORDS[finding.severity]}  {finding.file}: {finding.found}")
@@ -98,7 +98,7 @@ def values_of(
             "name": row.name,
             "share": row.share,
             "images": dict(zip(survey.splits, row.images, strict=True)),
-            "weights": {rule: known(weight) for rule, weight in row.weights.items()},
+            "weights": {rule: nan_to_none(weight) for rule, weight in row.weights.items()},
         }
         for row in class_rows(survey)
     ]
@@ -113,17 +113,17 @@ def values_of(
 def _advised(advice: "UpperBounds") -> dict[str, Any]:
     bounds = {
         f"fcn{stride}s": {
-            "mean_iu": known(bound.mean_iu),
-            "iu": dict(zip(advice.classes, map(known, bound.iu.tolist()), strict=True)),
+            "mean_iu": nan_to_none(bound.mean_iu),
+            "iu": dict(zip(advice.classes, map(nan_to_none, bound.iu.tolist()), strict=True)),
         }
         for stride, bound in advice.bounds.items()
     }
     sizes = {
         name: {
             "objects": int(advice.sizes[label].size),
-            "median": known(advice.size(label, 0.5)),
-            "p90": known(advice.size(label, 0.9)),
-            "by_pixels": known(advice.usual_size(label)),
+            "median": nan_to_none(advice.size(label, 0.5)),
+            "p90": nan_to_none(advice.size(label, 0.9)),
+            "by_pixels": nan_to_none(advice.usual_size(label)),
         }
         for label, name in enumerate(advice.classes)
     }

@@ -34,7 +34,7 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def progress(quiet: bool = False) -> Iterator[Progress]:
+def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     """A progress bar with the time left; nothing where the output is piped."""
     bar = Progress(
         TextColumn("{task.description}"),
@@ -49,16 +49,16 @@ def progress(quiet: bool = False) -> Iterator[Progress]:
         yield bar
 
 
-def counted(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> Iterator[Item]:
+def track(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> Iterator[Item]:
     """The items, with a progress bar."""
-    with progress(quiet) as bar:
+    with progress_bar(quiet) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
             yield item
             bar.advance(task)
 
 
-def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
+def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """A table as plain text, never wrapped; the first `left` columns are flush left."""
     lines = [tuple(titles), *(tuple(row) for row in rows)]
     widths = [max(len(line[place]) for line in lines) for place in range(len(titles))]
@@ -71,14 +71,14 @@ def columns(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1)
     )
 
 
-def table_of_classes(evaluation: "Evaluation") -> str:
+def format_class_table(evaluation: "Evaluation") -> str:
     """IU and accuracy of every class; "-" where a class is absent."""
     from fullconv.evaluation.metrics import percent
 
     confusion = evaluation.confusion
     rows = zip(evaluation.classes, confusion.iu, confusion.accuracy, confusion.pixels, strict=True)
     cells = [(name, percent(iu), percent(acc), f"{count:,}") for name, iu, acc, count in rows]
-    return columns(("class", "IU", "accuracy", "pixels"), cells)
+    return format_table(("class", "IU", "accuracy", "pixels"), cells)
 
 
 def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -92,6 +92,6 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
         write_text(target, text)
 
 
-def known(share: float) -> float | None:
+def nan_to_none(share: float) -> float | None:
     """A number for JSON, which has no nan."""
     return None if math.isnan(share) else share

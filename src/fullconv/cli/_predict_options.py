@@ -1,4 +1,4 @@
-"""What `fullconv predict` can be told, and what it means."""
+"""The options of `fullconv predict`, and how their texts are parsed."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -6,82 +6,119 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from fullconv.batch.worker import Reading
+    from fullconv.batch.job import RasterOptions
 
 
 INPUTS = (
-    'Photos, GeoTIFFs, videos, folders of them, patterns ("new/*.jpg"), URLs, @LIST (a file of '
-    "them, one a line), or manifests (.jsonl with id and path)."
+    'Photos, GeoTIFFs, videos, folders, patterns in quotes ("new/*.jpg"), URLs, @LIST (a file with '
+    "one of these per line), or manifests (.jsonl files with id and path)."
 )
 SAVE = (
-    "What to write of each photo: labels, overlay, probabilities, probabilities8, confidence, "
-    "geojson, coco (also one coco.json of all), contact (contact sheets of all); with commas."
+    "Output files per photo, comma-separated: labels, overlay, probabilities, probabilities8, "
+    "confidence, geojson, coco (also one coco.json), contact (contact sheets)."
 )
 
 Photos = Annotated[list[str], typer.Argument(metavar="INPUT...", help=INPUTS)]
 Out = Annotated[
     str | None,
     typer.Option(
-        "--out", help="Folder or URL for the answers, begun or new; default runs/predict/..."
+        "--out",
+        metavar="DIR",
+        help="Output folder or URL; an unfinished one is resumed.",
+        show_default="runs/predict/MODEL-001",
     ),
 ]
-Save = Annotated[str, typer.Option(help=SAVE)]
+Save = Annotated[str, typer.Option(metavar="KINDS", help=SAVE)]
 Memory = Annotated[
-    str | None, typer.Option(help="For the computation, e.g. 2GiB; default half of what is free.")
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory for the computation, e.g. 2GiB.",
+        show_default="half of the free memory",
+    ),
 ]
 Tta = Annotated[
-    bool, typer.Option("--tta", help="Average the answers at several scales, and mirrored.")
+    bool,
+    typer.Option("--tta", help="Test-time augmentation: average over scales and horizontal flips."),
 ]
-Scales = Annotated[str | None, typer.Option(help="Of --tta, with commas; default 0.75,1,1.25.")]
+Scales = Annotated[
+    str | None,
+    typer.Option(
+        metavar="LIST", help="TTA scales, comma-separated.", show_default="0.75,1,1.25 with --tta"
+    ),
+]
 VerifyTiles = Annotated[
-    bool, typer.Option("--verify-tiles", help="Compare answers in parts with the whole's, first.")
+    bool,
+    typer.Option("--verify-tiles", help="Check tiled against whole-image prediction first."),
 ]
 Shard = Annotated[
     str | None,
-    typer.Option(metavar="I/N", help="Do only part I of N, from 0: one machine's share."),
+    typer.Option(
+        metavar="I/N",
+        help="Predict only shard I of N, counted from 0.",
+        show_default="all inputs",
+    ),
 ]
-Engine = Annotated[str, typer.Option(help="Who works: local, or ray (a cluster).")]
+Engine = Annotated[
+    str, typer.Option(metavar="NAME", help="Where to run: local, or ray (a cluster).")
+]
 Threads = Annotated[
     int | None,
     typer.Option(
-        help="Of the CPU, for each photo. Default: all; 1 where many are answered side by side.",
+        metavar="N",
+        help="CPU threads per photo.",
+        show_default="1 for many photos, else all cores",
         min=1,
     ),
 ]
-RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="Try again what failed before.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Remove the former answers in --out first.")]
+RetryFailed = Annotated[
+    bool, typer.Option("--retry-failed", help="Retry inputs that failed before.")
+]
+Fresh = Annotated[
+    bool, typer.Option("--fresh", help="Start over: remove earlier predictions in --out first.")
+]
 Bands = Annotated[
-    str | None, typer.Option(help="Of rasters: red, green and blue, or grey; e.g. 4,1,2.")
+    str | None,
+    typer.Option(
+        metavar="LIST",
+        help="Bands of rasters: red, green and blue, or one grey band, e.g. 4,1,2.",
+        show_default="as in training, else the file's own",
+    ),
 ]
 Limits = Annotated[
     str | None,
-    typer.Option("--range", help="Of rasters: the values of black and white, e.g. 0,3000."),
+    typer.Option(
+        "--range",
+        metavar="LOW,HIGH",
+        help="Raster values that become black and white, e.g. 0,3000.",
+        show_default="as in training, else 8-bit values",
+    ),
 ]
 
 
-def kinds_of(text: str) -> tuple[str, ...]:
-    """The kinds of files that --save names.
+def parse_kinds(text: str) -> tuple[str, ...]:
+    """Parse --save: output kinds, each once.
 
     Raises:
-        ConfigError: it names none.
-        UnknownNameError: it names one that nobody knows.
+        ConfigError: it is empty.
+        UnknownNameError: there is no such output kind.
     """
     from fullconv.batch.writers import writers
     from fullconv.errors import ConfigError
 
     kinds = tuple(dict.fromkeys(kind.strip() for kind in text.split(",") if kind.strip()))
     if not kinds:
-        raise ConfigError(f"--save: expected some of {', '.join(writers)}, with commas")
+        raise ConfigError(f"--save: expected one or more of {', '.join(writers)}")
     for kind in kinds:
         _ = writers[kind]
     return kinds
 
 
-def shard_of(text: str | None, out: str | None) -> tuple[int, int]:
-    """The part that --shard names: "2/8" is the third of eight.
+def parse_shard(text: str | None, out: str | None) -> tuple[int, int]:
+    """Parse --shard: "2/8" is the third of eight.
 
     Raises:
-        ConfigError: it is not of this form, or the parts would not find together.
+        ConfigError: it has another form, or --out is missing.
     """
     from fullconv.errors import ConfigError
 
@@ -90,56 +127,52 @@ def shard_of(text: str | None, out: str | None) -> tuple[int, int]:
     index, _, count = text.partition("/")
     if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
         raise ConfigError(
-            f"--shard {text}: expected part/parts, counted from 0: the parts of 4 are 0/4 to 3/4"
+            f"--shard {text}: expected I/N, counted from 0: the shards of 4 are 0/4 to 3/4"
         )
     if out is None:
-        raise ConfigError("--shard needs --out, the same for all parts; then: fullconv merge OUT")
+        raise ConfigError("--shard needs --out, the same for all shards; then: fullconv merge OUT")
     return int(index), int(count)
 
 
-def scales_of(tta: bool, text: str | None) -> tuple[float, ...]:
-    """The scales that answers are averaged over; () is not at all.
+def parse_scales(tta: bool, text: str | None) -> tuple[float, ...]:
+    """Parse --tta and --scales; () turns TTA off.
 
     Raises:
-        ConfigError: --scales is no list of numbers, or stands without --tta.
+        ConfigError: --scales is not a list of numbers, or is given without --tta.
     """
     from fullconv.errors import ConfigError
     from fullconv.inference.tta import SCALES
 
     if not tta:
         if text:
-            raise ConfigError("--scales belongs to --tta; give both, or neither")
+            raise ConfigError("--scales needs --tta; add --tta, or omit --scales")
         return ()
-    return SCALES if text is None else _numbers(text)
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    from fullconv.errors import ConfigError
-
+    if text is None:
+        return SCALES
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise ConfigError(f"--scales {text}: expected numbers such as 0.75,1,1.25") from error
 
 
-def reading_of(model: str, bands: str | None, limits: str | None) -> "Reading":
-    """How rasters are read: as is said, or else as the model's training did, if its run tells.
+def parse_raster_options(model: str, bands: str | None, limits: str | None) -> "RasterOptions":
+    """Parse --bands and --range; what is not given is as in the model's training.
 
     Raises:
-        ConfigError: the bands or the range cannot be meant.
+        ConfigError: the bands or the range are invalid.
     """
-    from fullconv.batch.worker import Reading
+    from fullconv.batch.job import RasterOptions
     from fullconv.io.rasters import parse_bands, parse_range
 
-    trained = _trained(model)
-    return Reading(
+    trained = _read_training_options(model)
+    return RasterOptions(
         parse_bands(bands) if bands else trained.bands,
         parse_range(limits) if limits else trained.limits,
     )
 
 
-def _trained(model: str) -> "Reading":
-    from fullconv.batch.worker import Reading
+def _read_training_options(model: str) -> "RasterOptions":
+    from fullconv.batch.job import RasterOptions
     from fullconv.data.formats.rasters import read_choice
     from fullconv.errors import FullconvError
     from fullconv.model import model_file
@@ -148,8 +181,8 @@ def _trained(model: str) -> "Reading":
     try:
         data = str(Run(model_file(Path(model)).parent).read_config().get("data", ""))
         if not data.startswith("rasters:"):
-            return Reading()
+            return RasterOptions()
         choice = read_choice(data.partition("?")[2])
     except (FullconvError, OSError):
-        return Reading()
-    return Reading(choice.bands, choice.limits)
+        return RasterOptions()
+    return RasterOptions(choice.bands, choice.limits)

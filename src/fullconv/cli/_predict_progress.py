@@ -1,4 +1,4 @@
-"""Many inputs being answered, as a terminal sees it: what is skipped, the time left, the end."""
+"""The terminal output of a prediction job: progress bars, skipped inputs, the summary."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -7,91 +7,93 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import typer
-from rich.progress import Progress as Bar
-from rich.progress import TaskID
+from rich.progress import Progress, TaskID
 
-from fullconv.cli._console import progress, say
+from fullconv.cli._console import progress_bar, say
 from fullconv.cli._signals import STOPPED, stoppable
 
 if TYPE_CHECKING:
-    from fullconv.batch.large_inputs import Progress
-    from fullconv.batch.manifest import PredictionRecord, Record
+    from fullconv.batch.large_inputs import InputProgress
+    from fullconv.batch.manifest import FailureRecord, PredictionRecord, Record
     from fullconv.batch.resume import PendingWork
 
 
 MEGA = 1_000_000
-REPLACED = {"labels", "overlay"}  # kinds in whose place rasters and videos have something
+PHOTO_KINDS = {"labels", "overlay"}  # kinds that rasters and videos have a counterpart of
 
 
-def follow(todo: "PendingWork", quiet: bool = False) -> "dict[str, Record]":
-    """Answer what is left, telling how it goes; gives all records, of before and now.
+def show_progress(pending: "PendingWork", quiet: bool = False) -> "dict[str, Record]":
+    """Run a job, show its progress, and return all records by id, including earlier ones.
 
     Raises:
-        typer.Exit: it was asked to stop; everything that was answered is saved.
+        typer.Exit: a signal asked to stop; all finished predictions are saved.
     """
-    from fullconv.batch.large_inputs import Progress
-    from fullconv.batch.run import events
+    from fullconv.batch.large_inputs import InputProgress
+    from fullconv.batch.run import run_with_progress
 
-    records, began = dict(todo.records), monotonic()
-    _tell_before(todo)
-    with stoppable() as stopped, progress(quiet) as bar:
-        telling = _Telling(todo, bar, quiet)
-        for event in events(todo, stopped):
-            if isinstance(event, Progress):
-                telling.step(event)
+    records, start = dict(pending.records), monotonic()
+    _print_before(pending)
+    with stoppable() as stop_requests, progress_bar(quiet) as bar:
+        display = _Display(pending, bar, quiet)
+        for event in run_with_progress(pending, stop_requests):
+            if isinstance(event, InputProgress):
+                display.update(event)
             else:
                 records[event.id] = event
-                telling.end(event)
-    telling.rest()
-    _tell_after(todo, records, monotonic() - began)
-    if stopped:
-        left = [item.medium for item in todo.inputs if item.id not in records]
-        say(f"Stopped; {counted(left)} left.")
-        say(f"Go on with:  the same command and --out {todo.work.out}")
-        raise typer.Exit(STOPPED[stopped[0]])
-    return {item.id: records[item.id] for item in todo.inputs}
+                display.finish_input(event)
+    display.finish()
+    _print_after(pending, records, monotonic() - start)
+    if stop_requests:
+        left = [item.medium for item in pending.inputs if item.id not in records]
+        say(f"Stopped; {format_counts(left)} left.")
+        say(f"Resume with the same command and --out {pending.job.out}")
+        raise typer.Exit(STOPPED[stop_requests[0]])
+    return {item.id: records[item.id] for item in pending.inputs}
 
 
-def counted(media: Iterable[str]) -> str:
-    """How many there are of each: "5 photos, 1 raster"."""
-    found = Counter(media)
+def format_counts(media: Iterable[str]) -> str:
+    """Count photos, rasters and videos: "5 photos, 1 raster"."""
+    counts = Counter(media)
     parts = [
         f"{count:,} {medium}{'s' if count != 1 else ''}"
         for medium in ("photo", "raster", "video")
-        if (count := found[medium])
+        if (count := counts[medium])
     ]
     return ", ".join(parts) or "0 photos"
 
 
+def format_failures(count: int, errors: str) -> str:
+    """Return the last line of a job with failures; `errors` is the list of them."""
+    images = "1 image" if count == 1 else f"{count:,} images"
+    return f"{images} failed; see {errors}. Retry with --retry-failed."
+
+
 def as_json(records: "dict[str, Record]") -> dict[str, Any]:
-    """What --json writes: files and areas of each answer, and why others failed."""
-    from fullconv.batch.manifest import FailureRecord
-
-    answers = [
-        {"id": one.id, "name": one.name, "files": one.files, "areas": one.areas}
-        for one in _answers(records)
+    """Return what --json writes: files and class areas of each prediction, and the failures."""
+    predictions = [
+        {"id": record.id, "name": record.name, "files": record.files, "areas": record.areas}
+        for record in _predictions(records)
     ]
-    failed = [one.error for one in records.values() if isinstance(one, FailureRecord)]
-    return {"answers": answers, "failed": failed}
+    return {"predictions": predictions, "failed": [r.error for r in _failures(records)]}
 
 
-def medium_of(answer: "PredictionRecord") -> str:
-    """What an answer's input was, by its files."""
-    return "video" if "video" in answer.files else "raster" if "areas" in answer.files else "photo"
+def medium_of(record: "PredictionRecord") -> str:
+    """Return the medium of a prediction's input, by its files."""
+    return "video" if "video" in record.files else "raster" if "areas" in record.files else "photo"
 
 
-class _Telling:
-    """Says what happens, on bars and in lines."""
+class _Display:
+    """Progress bars for photos and for each large input, with lines above them."""
 
-    def __init__(self, todo: "PendingWork", bar: Bar, quiet: bool) -> None:
-        self._todo, self._bar, self._quiet = todo, bar, quiet
-        photos = sum(item.medium == "photo" for item in todo.left)
+    def __init__(self, pending: "PendingWork", bar: Progress, quiet: bool) -> None:
+        self._out, self._bar, self._quiet = pending.job.out, bar, quiet
+        photos = sum(item.medium == "photo" for item in pending.left)
         self._photos = bar.add_task("photos", total=photos, visible=photos > 0)
         self._large: dict[str, TaskID] = {}
-        self._noted = 0
+        self._notes = 0
 
-    def step(self, event: "Progress") -> None:
-        """A raster or a video went on."""
+    def update(self, event: "InputProgress") -> None:
+        """Show the progress of a raster or a video."""
         item, unit = event.item, MEGA if event.item.medium == "raster" else 1
         if item.id not in self._large:
             what = "megapixels" if item.medium == "raster" else "frames"
@@ -101,8 +103,8 @@ class _Telling:
         if event.note and not self._quiet:
             say(f"{item.id}: {event.note}")
 
-    def end(self, record: "Record") -> None:
-        """An input has its record."""
+    def finish_input(self, record: "Record") -> None:
+        """Show that an input is done, or why it failed."""
         from fullconv.batch.manifest import FailureRecord
 
         if record.id in self._large:
@@ -112,73 +114,77 @@ class _Telling:
         if isinstance(record, FailureRecord):
             say(f"skipped: {record.error}")
         elif medium_of(record) != "photo":
-            say(f"{record.id} -> {_written(record, self._todo.work.out)}")
+            say(f"{record.id} -> {_format_files(record, self._out)}")
         elif record.note:
-            self._noted += 1
-            if self._noted == 1:
+            self._notes += 1
+            if self._notes == 1:
                 say(f"{record.id}: {record.note}")
 
-    def rest(self) -> None:
-        """What was not said of each."""
-        if self._noted > 1:
-            say(f"the same holds for {self._noted - 1} more; manifest.jsonl says for which")
+    def finish(self) -> None:
+        """Print how many photos had the same kind of note as the first."""
+        if self._notes > 1:
+            say(f"{self._notes - 1} more photos have a note; see manifest.jsonl")
 
 
-def _written(answer: "PredictionRecord", out: str) -> str:
-    files = ", ".join(f"{out}/{name}" for name in answer.files.values())
-    if medium_of(answer) == "raster":
+def _format_files(record: "PredictionRecord", out: str) -> str:
+    files = ", ".join(f"{out}/{name}" for name in record.files.values())
+    if medium_of(record) == "raster":
         return files
-    frames = sum(answer.pixels.values()) // (answer.height * answer.width)
+    frames = sum(record.pixels.values()) // (record.height * record.width)
     return f"{frames:,} frames in {files}"
 
 
-def _tell_before(todo: "PendingWork") -> None:
-    out = todo.work.out
-    if todo.records:
-        say(f"already in {out}: {_told(todo, todo.records)}")
-    if todo.others:
-        say(f"{todo.others:,} answers to other inputs stay in {out}, but not in its lists")
-    left, others = {item.medium for item in todo.left}, set(todo.work.kinds) - REPLACED
-    if "raster" in left and (left_out := sorted(others - {"geojson"})):
-        say(f"a raster gets labels, areas and geojson, without {', '.join(left_out)}")
+def _print_before(pending: "PendingWork") -> None:
+    out = pending.job.out
+    if pending.records:
+        say(f"already in {out}: {_format_totals(pending, pending.records)}")
+    if pending.others:
+        say(f"{out} keeps {pending.others:,} predictions of other inputs, which are not listed")
+    left, others = {item.medium for item in pending.left}, set(pending.job.kinds) - PHOTO_KINDS
+    if "raster" in left and (unsupported := sorted(others - {"geojson"})):
+        say(f"rasters get labels, areas and geojson, not {', '.join(unsupported)}")
     if "video" in left and others:
-        say(f"a video gets a video of overlays, without {', '.join(sorted(others))}")
+        say(f"videos get an overlay video, not {', '.join(sorted(others))}")
 
 
-def _tell_after(todo: "PendingWork", records: "dict[str, Record]", seconds: float) -> None:
-    from fullconv.batch.manifest import FailureRecord
-
-    job, out = todo.work.job, todo.work.out
-    new = len(records) - len(todo.records)
-    photos_only = all(item.medium == "photo" for item in todo.inputs)
-    where = _where(todo, records)
-    rate = f", {new / seconds:.1f} photos/s" if where and new > 1 and photos_only else ""
-    say(f"{_told(todo, records)}{rate}{where}")
-    if any(isinstance(record, FailureRecord) for record in records.values()):
-        say(f"what failed  {out}/{job.file('errors', '.jsonl')}; again: --retry-failed")
+def _print_after(pending: "PendingWork", records: "dict[str, Record]", seconds: float) -> None:
+    job = pending.job
+    new = len(records) - len(pending.records)
+    photos_only = all(item.medium == "photo" for item in pending.inputs)
+    written = _format_written(pending, records)
+    rate = f", {new / seconds:.1f} photos/s" if written and new > 1 and photos_only else ""
+    say(f"{_format_totals(pending, records)}{rate}{written}")
+    if failed := len(_failures(records)):
+        say(format_failures(failed, f"{job.out}/{job.description.file('errors', '.jsonl')}"))
 
 
-def _told(todo: "PendingWork", records: "dict[str, Record]") -> str:
-    """How many inputs were answered, and how many failed."""
-    answers = {one.id for one in _answers(records)}
-    done = counted(item.medium for item in todo.inputs if item.id in answers)
-    return f"{done}, {len(records) - len(answers):,} failed"
+def _format_totals(pending: "PendingWork", records: "dict[str, Record]") -> str:
+    predicted = {record.id for record in _predictions(records)}
+    done = format_counts(item.medium for item in pending.inputs if item.id in predicted)
+    return f"{done}, {len(_failures(records)):,} failed"
 
 
-def _where(todo: "PendingWork", records: "dict[str, Record]") -> str:
-    """The folders and files that were written, in a few words."""
-    from fullconv.batch.collect import roots
+def _format_written(pending: "PendingWork", records: "dict[str, Record]") -> str:
+    """Return the written folders and files in a few words; "" if there are none."""
+    from fullconv.batch.collect import collected_paths
 
-    names = (name for one in _answers(records) for name in one.files.values())
+    names = (name for record in _predictions(records) for name in record.files.values())
     folders = list(dict.fromkeys(name.partition("/")[0] for name in names))
     if not folders:
         return ""
     first = folders[0] if len(folders) == 1 else f"{{{','.join(folders)}}}"
-    job = todo.work.job
-    return f" -> {todo.work.out}/" + ", ".join([first, job.file("areas", ".csv"), *roots(job)])
+    description = pending.job.description
+    files = [first, description.file("areas", ".csv"), *collected_paths(description)]
+    return f" -> {pending.job.out}/{', '.join(files)}"
 
 
-def _answers(records: "dict[str, Record]") -> "list[PredictionRecord]":
+def _predictions(records: "dict[str, Record]") -> "list[PredictionRecord]":
     from fullconv.batch.manifest import PredictionRecord
 
-    return [one for one in records.values() if isinstance(one, PredictionRecord)]
+    return [record for record in records.values() if isinstance(record, PredictionRecord)]
+
+
+def _failures(records: "dict[str, Record]") -> "list[FailureRecord]":
+    from fullconv.batch.manifest import FailureRecord
+
+    return [record for record in records.values() if isinstance(record, FailureRecord)]

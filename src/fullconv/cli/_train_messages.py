@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import say, table_of_classes
+from fullconv.cli._console import format_class_table, say
 from fullconv.units import format_duration
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) ->
     from fullconv.evaluation.summary import four_numbers
 
     if not quiet:
-        say(table_of_classes(evaluation))
+        say(format_class_table(evaluation))
     say(f"best epoch {experiment.best[1]}:  {four_numbers(evaluation)}")
     say(f"report  {experiment.run.folder / 'report.html'}")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out answers")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from fullconv.cli import _train_messages as narrate
-from fullconv.cli._console import progress, say
+from fullconv.cli._console import progress_bar, say
 from fullconv.cli._signals import STOPPED, stoppable
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _watched(experiment: "Experiment", quiet: bool, deadline: float) -> int:
     code = 0
     with (
         stoppable() as stopped,
-        progress(quiet) as bar,
+        progress_bar(quiet) as bar,
         closing(experiment.events()) as events,
     ):
         task = bar.add_task("training", total=training.steps, completed=training.done)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fullconv.cli import _bench_options as options
 from fullconv.cli._bench_table import tell
-from fullconv.cli._console import counted, write_json
+from fullconv.cli._console import track, write_json
 from fullconv.cli._options import Json, Quiet, parse_padding, parse_size
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def command(
                 clock="cpu" if cpu_time else "wall",
                 left_out=missing,
             )
-            *_, bench = counted(told, rounds, f"{extent[0]} x {extent[1]}", quiet)
+            *_, bench = track(told, rounds, f"{extent[0]} x {extent[1]}", quiet)
             found.append(bench)
             if str(json) != "-":
                 tell(bench, quiet)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fullconv.cli._check_output import facts_of, tell, values_of
-from fullconv.cli._console import counted, say, write_json
+from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import DATA, Json, Out, Quiet
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def command(
     from fullconv.training.run.folder import create
 
     def progress(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
-        return counted(items, total, what, quiet or str(json) == "-")
+        return track(items, total, what, quiet or str(json) == "-")
 
     _check_options(write_config, config)
     start = perf_counter()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._console import columns, counted, say, write_json
+from fullconv.cli._console import format_table, say, track, write_json
 from fullconv.cli._options import GroupBy, Json, Quiet
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def _tell_lists(data: str, paths: Sequence[Path], parts: dict[str, "Data"]) -> N
 def _tell(report: dict[str, Any], quiet: bool) -> None:
     if not quiet:
         rows = [(name, f"{count:,}") for name, count in report["pixels"].items()]
-        say(columns(("class", "pixels"), rows))
+        say(format_table(("class", "pixels"), rows))
     number, out = report["photos"], report["folder"]
     shown = ", ".join(f"{count} {split}" for split, count in report["splits"].items())
     photos = "1 photo" if number == 1 else f"{number} photos"
@@ -118,7 +118,7 @@ def write(
 
     palette = distinct(whole.palette)
     counts = np.zeros(VOID + 1, np.int64)
-    for name, (data, index) in counted(found.items(), len(found), "converting", quiet):
+    for name, (data, index) in track(found.items(), len(found), "converting", quiet):
         sample = data[index]
         write_image(folder / "images" / f"{name}.png", sample.image)
         write_labels(folder / "masks" / f"{name}.png", sample.labels, palette)

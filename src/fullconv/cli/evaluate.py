@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fullconv.cli._console import counted, say, table_of_classes, write_json
+from fullconv.cli._console import format_class_table, say, track, write_json
 from fullconv.cli._options import DATA, MODEL, Device, GroupBy, Json, Out, Quiet
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ def command(
             answers.optimize()
         scored = score_each(answers, samples)
         protocol = answers.protocol
-    shown = counted(scored, len(samples), "evaluating", quiet)
+    shown = track(scored, len(samples), "evaluating", quiet)
     evaluation = summarise(shown, samples, protocol)
     if str(json) != "-":
         if not quiet:
-            say(table_of_classes(evaluation))
+            say(format_class_table(evaluation))
             say(f"{source}, split {split}, {len(samples)} images; {protocol}")
         say(four_numbers(evaluation))
     write_json(json, numbers(evaluation))

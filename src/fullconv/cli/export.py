@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._console import columns, say, write_json
+from fullconv.cli._console import format_table, say, write_json
 from fullconv.cli._options import DATA, Json, Quiet, parse_size
 
 if TYPE_CHECKING:
@@ -172,7 +172,7 @@ def _tell_loss(
         cells = [(name, _percent(a), _percent(b), _points(a, b)) for name, a, b in rows]
         mean = ("mean", percent(loss.mean_before), percent(loss.mean_after))
         cells.append((*mean, _points(loss.mean_before, loss.mean_after)))
-        say(columns(("class", "IU", "IU in int8", "points"), cells))
+        say(format_table(("class", "IU", "IU in int8", "points"), cells))
         say(f"{loss.images} images of {loss.data}; {protocol}")
     say(f"int8  the same label at {loss.agreement:.2%} of the pixels")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._console import columns, say, write_json
+from fullconv.cli._console import format_table, say, write_json
 from fullconv.cli._options import FUSING, UPSAMPLING, Json, parse_padding, parse_size
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def command(
     network = on_meta(architecture, card.normalization if card else plain)
     rows = anatomy(network, height, across)
     if str(json) != "-":
-        say(columns(TITLES, map(_cells, rows), left=2))
+        say(format_table(TITLES, map(_cells, rows), left=2))
         _totals(rows, f"{architecture.name} on {height} x {across}")
         say("")
         say(f"crop offsets {', '.join(map(str, network.offsets()))}:")

@@ -1,4 +1,4 @@
-"""fullconv merge: the parts of a job that many machines did, checked and put together."""
+"""fullconv merge: check the shards of a prediction job and merge their lists."""
 
 from typing import Annotated
 
@@ -6,31 +6,38 @@ import typer
 
 from fullconv.cli._console import say, write_json
 from fullconv.cli._options import Json
-from fullconv.cli._predict_progress import counted, medium_of
+from fullconv.cli._predict_progress import format_counts, format_failures, medium_of
 
 
 def command(
     outs: Annotated[
-        list[str], typer.Argument(metavar="OUT...", help="What --out was for the parts.")
+        list[str], typer.Argument(metavar="OUT...", help="Output folders of the shards.")
     ],
     out: Annotated[
         str | None,
-        typer.Option("--out", help="Folder or URL for the merged lists; default OUT, if only one."),
+        typer.Option(
+            "--out",
+            metavar="DIR",
+            help="Folder or URL for the merged lists.",
+            show_default="OUT, if there is only one",
+        ),
     ] = None,
     json: Json = None,
 ) -> None:
-    """Check that every input is there exactly once; write the lists, and what is made of all.
+    """Merge the shards of a prediction job.
 
-    These are manifest.jsonl, errors.jsonl, areas.csv, coco.json and contact-sheets/.
+    Checks that every input is there exactly once, then writes manifest.jsonl, errors.jsonl,
+    areas.csv, coco.json and contact-sheets/ of all of them.
     """
     from fullconv.batch.manifest import FailureRecord, PredictionRecord
-    from fullconv.batch.merge import merge
+    from fullconv.batch.merge import merge_shards
 
-    records = merge(outs, out)
-    failed = [one.error for one in records if isinstance(one, FailureRecord)]
-    where = out or outs[0]
-    done = counted(medium_of(one) for one in records if isinstance(one, PredictionRecord))
-    say(f"{done}, {len(failed):,} failed, each once -> {where}/manifest.jsonl, areas.csv")
+    records = merge_shards(outs, out)
+    failed = [record.error for record in records if isinstance(record, FailureRecord)]
+    folder = out or outs[0]
+    done = format_counts(medium_of(r) for r in records if isinstance(r, PredictionRecord))
+    say(f"{done}, {len(failed):,} failed, each once -> {folder}/manifest.jsonl, areas.csv")
     if failed:
-        say(f"what failed  {where}/errors.jsonl; fullconv predict ... --retry-failed")
-    write_json(json, {"folder": where, "answers": len(records) - len(failed), "failed": failed})
+        say(format_failures(len(failed), f"{folder}/errors.jsonl"))
+    predicted = len(records) - len(failed)
+    write_json(json, {"folder": folder, "predicted": predicted, "failed": failed})

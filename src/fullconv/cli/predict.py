@@ -1,4 +1,4 @@
-"""fullconv predict: the class of every pixel of new photos, rasters and videos."""
+"""fullconv predict: predict the class of every pixel of photos, rasters and videos."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,16 +10,16 @@ import typer
 from fullconv.cli import _predict_options as options
 from fullconv.cli._console import write_json
 from fullconv.cli._options import MODEL, Device, Json, Quiet
-from fullconv.cli._predict_progress import as_json, follow
-from fullconv.cli._predict_raster import answer_one, is_one_file
-from fullconv.cli._verify_tiles import verify
+from fullconv.cli._predict_progress import as_json, show_progress
+from fullconv.cli._predict_raster import names_one_file, predict_one_raster
+from fullconv.cli._verify_tiles import verify_tiled
 
 if TYPE_CHECKING:
     from fullconv.batch.resume import PendingWork
     from fullconv.inference.predictor import Prediction
 
 
-NEW = str(Path("runs", "predict", "new"))  # until it is certain that answers will come
+PLACEHOLDER = str(Path("runs", "predict", "new"))  # until all options have been checked
 
 
 def command(
@@ -42,10 +42,11 @@ def command(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Label photos: OUT/labels/NAME.png (values are classes), OUT/overlay/NAME.jpg, areas.csv.
+    """Predict photos, rasters and videos.
 
-    A GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. The same command goes on
-    where it was stopped or killed, and does nothing twice.
+    Writes OUT/labels/NAME.png (pixel values are classes), OUT/overlay/NAME.jpg and OUT/areas.csv; a
+    GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. After an interruption, the same
+    command resumes; nothing is computed twice.
     """
     from fullconv.batch.inputs import detect_media, resolve_inputs
     from fullconv.batch.job import create_job
@@ -53,52 +54,53 @@ def command(
     from fullconv.export.exported import open_model
     from fullconv.hardware import choose_device
 
-    kinds, part = options.kinds_of(save), options.shard_of(shard, out)
-    averaged, reading = options.scales_of(tta, scales), options.reading_of(model, bands, limits)
+    kinds, part = options.parse_kinds(save), options.parse_shard(shard, out)
+    averaged = options.parse_scales(tta, scales)
+    rasters = options.parse_raster_options(model, bands, limits)
     opened = open_model(model)
-    alone = is_one_file(out)
-    given = resolve_inputs(photos, outside=None if alone else out)
-    inputs = detect_media(given, rasters_only=bool(bands or limits))
-    work = create_job(
+    one_file = names_one_file(out)
+    found = resolve_inputs(photos, outside=None if one_file else out)
+    inputs = detect_media(found, rasters_only=bool(bands or limits))
+    job = create_job(
         opened,
         model,
         inputs,
-        out=out or NEW,
+        out=out or PLACEHOLDER,
         kinds=kinds,
         shard=part,
         device=str(choose_device(device)),
         threads=threads,
         memory=memory,
         scales=averaged,
-        reading=reading,
+        rasters=rasters,
     )
-    if alone:
-        write_json(json, answer_one(opened, work, inputs, engine, verify_tiles, fresh, quiet))
+    if one_file:
+        result = predict_one_raster(opened, job, inputs, engine, verify_tiles, fresh, quiet)
+        write_json(json, result)
         return
-    todo = plan_resume(work, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
+    pending = plan_resume(job, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
-        verify(opened, inputs, reading, memory)
-    todo = todo if out else _placed(todo)
-    records = follow(todo, quiet)
-    write_json(json, {"folder": todo.work.out, **as_json(records)})
+        verify_tiled(opened, inputs, rasters, memory)
+    pending = pending if out else _with_new_folder(pending)
+    records = show_progress(pending, quiet)
+    write_json(json, {"folder": pending.job.out, **as_json(records)})
     if records and all(hasattr(record, "error") for record in records.values()):
         raise typer.Exit(2)
 
 
-def _placed(todo: "PendingWork") -> "PendingWork":
-    """The same in a new run folder."""
+def _with_new_folder(pending: "PendingWork") -> "PendingWork":
     from fullconv.training.run.folder import create
 
-    folder = create(Path("runs"), "predict", Path(todo.work.model).stem).folder
-    return replace(todo, work=replace(todo.work, out=str(folder)))
+    folder = create(Path("runs"), "predict", Path(pending.job.model).stem).folder
+    return replace(pending, job=replace(pending.job, out=str(folder)))
 
 
-def write(answer: "Prediction", folder: Path, name: str, kinds: Sequence[str]) -> None:
-    """Write one answer's files."""
+def write(prediction: "Prediction", folder: Path, name: str, kinds: Sequence[str]) -> None:
+    """Write the output files of one prediction."""
     from fullconv.batch.inputs import Input
-    from fullconv.batch.worker import files_of
+    from fullconv.batch.names import output_files
     from fullconv.batch.writers import writers
     from fullconv.io.atomic import write_bytes
 
-    for kind, file in files_of(Input(name, name, name), kinds).items():
-        write_bytes(folder / file, writers[kind].encode(answer))
+    for kind, file in output_files(Input(name, name, name), kinds).items():
+        write_bytes(folder / file, writers[kind].encode(prediction))

@@ -1,11 +1,11 @@
-"""GeoJSON polygons, drawn by GDAL with their own coordinates, are the labels."""
+"""GDAL rasterizes the GeoJSON polygons to the same labels."""
 
 import json
 
 import numpy as np
 import pytest
 
-from fullconv.batch.writers.geojson import PIXELS, feature_lines
+from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 
 features = pytest.importorskip("rasterio.features", reason="rasterio reads the polygons")
 
@@ -21,8 +21,8 @@ def labels(seed=0, size=(23, 31)):
     return found
 
 
-def written(found, **options):
-    return json.loads(b"".join(feature_lines(found, CLASSES, PALETTE, **options)))
+def encoded(found, **options):
+    return json.loads(b"".join(geojson_lines(found, CLASSES, PALETTE, **options)))
 
 
 def signed_area(ring):
@@ -31,12 +31,12 @@ def signed_area(ring):
 
 
 @pytest.mark.parametrize("transform", [PIXELS, NORTH_UP, TURNED])
-def test_drawn_again_the_polygons_are_the_labels(transform):
+def test_rasterized_polygons_equal_the_labels(transform):
     import rasterio
 
     shapes = [
         (one["geometry"], one["properties"]["label"])
-        for one in written(labels(), transform=transform)["features"]
+        for one in encoded(labels(), transform=transform)["features"]
     ]
     affine = rasterio.Affine(*transform)
     again = features.rasterize(shapes, labels().shape, 255, transform=affine, dtype=np.uint8)
@@ -46,7 +46,7 @@ def test_drawn_again_the_polygons_are_the_labels(transform):
 @pytest.mark.parametrize("transform", [PIXELS, NORTH_UP, TURNED])
 def test_rings_are_closed_and_outlines_counterclockwise(transform):
     a, b, _, d, e, _ = transform
-    for one in written(labels(), transform=transform)["features"]:
+    for one in encoded(labels(), transform=transform)["features"]:
         outline, *holes = one["geometry"]["coordinates"]
         assert all(ring[0] == ring[-1] and len(ring) >= 5 for ring in (outline, *holes))
         assert signed_area(outline) > 0 and all(signed_area(hole) < 0 for hole in holes)
@@ -54,25 +54,25 @@ def test_rings_are_closed_and_outlines_counterclockwise(transform):
         assert area == pytest.approx(one["properties"]["pixels"], abs=1e-3)
 
 
-def test_a_polygon_says_its_class_and_its_colour():
-    (only,) = written(np.ones((2, 5), np.uint8))["features"]
+def test_a_polygon_has_its_class_and_colour():
+    (only,) = encoded(np.ones((2, 5), np.uint8))["features"]
     assert only["properties"] == {"class": "Straße", "label": 1, "pixels": 10, "fill": "#3c4650"}
     ring = [[0, 0], [5, 0], [5, 2], [0, 2], [0, 0]]
     assert only["geometry"] == {"type": "Polygon", "coordinates": [ring]}
 
 
-def test_nothing_but_void_is_an_empty_collection():
-    assert written(np.full((3, 3), 255, np.uint8)) == {"type": "FeatureCollection", "features": []}
+def test_ignored_pixels_alone_give_an_empty_collection():
+    assert encoded(np.full((3, 3), 255, np.uint8)) == {"type": "FeatureCollection", "features": []}
 
 
-def test_gis_readers_find_the_reference_system():
-    import rasterio.io  # the same GDAL, which reads the name as it stands
+def test_gdal_reads_the_coordinate_reference_system():
+    import rasterio.io  # the same GDAL
 
-    found = written(labels(), transform=NORTH_UP, crs="EPSG:32633")
+    found = encoded(labels(), transform=NORTH_UP, crs="EPSG:32633")
     name = found["crs"]["properties"]["name"]
     assert rasterio.crs.CRS.from_user_input(name).to_epsg() == 32633
 
 
-def test_one_line_a_region():
-    lines = b"".join(feature_lines(labels(), CLASSES, PALETTE)).decode().splitlines()
-    assert len(lines) - 2 == len(written(labels())["features"])
+def test_one_line_per_region():
+    lines = b"".join(geojson_lines(labels(), CLASSES, PALETTE)).decode().splitlines()
+    assert len(lines) - 2 == len(encoded(labels())["features"])

@@ -1,4 +1,4 @@
-"""What the writers give, read back by other people's readers, is the answer."""
+"""Other libraries read the predictions back from the written files."""
 
 import io
 from dataclasses import replace
@@ -20,14 +20,14 @@ KINDS = {
 
 
 @pytest.fixture
-def answer():
+def prediction():
     score = 3 * torch.randn(3, 12, 17, generator=torch.Generator().manual_seed(0))
     image = np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype(np.uint8)
     return Prediction(image, score, CLASSES, PALETTE)
 
 
-def softmax(answer):
-    exponential = np.exp(answer.score.double().numpy())
+def softmax(prediction):
+    exponential = np.exp(prediction.score.double().numpy())
     return exponential / exponential.sum(0)
 
 
@@ -35,49 +35,52 @@ def array(content):
     return np.load(io.BytesIO(content), allow_pickle=False)
 
 
-def test_every_kind_is_there_and_says_what_it_is():
+def test_every_output_kind_has_a_suffix_and_a_summary():
     assert set(writers) >= KINDS
     assert all(writers[kind].suffix.startswith(".") and writers[kind].summary for kind in writers)
-    with pytest.raises(UnknownNameError, match=r"no kind of answer .* 'overlay'"):
+    with pytest.raises(UnknownNameError, match=r"no output kind .* 'overlay'"):
         writers["overlays"]
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_equal_answers_give_equal_bytes(answer, kind):
-    assert writers[kind].encode(answer) == writers[kind].encode(replace(answer))
+def test_equal_predictions_give_equal_bytes(prediction, kind):
+    assert writers[kind].encode(prediction) == writers[kind].encode(replace(prediction))
 
 
-def test_labels_are_indices_with_the_classes_colours(answer):
-    with Image.open(io.BytesIO(writers["labels"].encode(answer))) as picture:
-        assert picture.mode == "P" and (np.asarray(picture) == answer.labels).all()
-        assert (np.asarray(picture.convert("RGB")) == np.array(PALETTE)[answer.labels]).all()
+def test_labels_are_an_indexed_png_in_the_palette(prediction):
+    with Image.open(io.BytesIO(writers["labels"].encode(prediction))) as picture:
+        assert picture.mode == "P" and (np.asarray(picture) == prediction.labels).all()
+        assert (np.asarray(picture.convert("RGB")) == np.array(PALETTE)[prediction.labels]).all()
 
 
-def test_the_overlay_is_a_jpeg_with_a_legend(answer):
-    with Image.open(io.BytesIO(writers["overlay"].encode(answer))) as picture:
+def test_the_overlay_is_a_jpeg_with_a_legend(prediction):
+    with Image.open(io.BytesIO(writers["overlay"].encode(prediction))) as picture:
         assert picture.format == "JPEG" and picture.width == 17 and picture.height > 12
 
 
-def test_probabilities_are_kept_to_their_bits(answer):
-    half, eight = (array(writers[k].encode(answer)) for k in ("probabilities", "probabilities8"))
-    assert half.dtype == np.float16 and np.abs(half - softmax(answer)).max() < 2**-11
+def test_probabilities_are_exact_up_to_rounding(prediction):
+    half, eight = (
+        array(writers[k].encode(prediction)) for k in ("probabilities", "probabilities8")
+    )
+    assert half.dtype == np.float16 and np.abs(half - softmax(prediction)).max() < 2**-11
     assert (
-        eight.dtype == np.uint8 and np.abs(eight / 255 - softmax(answer)).max() <= 0.5 / 255 + 1e-6
+        eight.dtype == np.uint8
+        and np.abs(eight / 255 - softmax(prediction)).max() <= 0.5 / 255 + 1e-6
     )
 
 
-def test_confidence_is_the_largest_probability(answer):
-    with Image.open(io.BytesIO(writers["confidence"].encode(answer))) as picture:
+def test_confidence_is_the_largest_probability(prediction):
+    with Image.open(io.BytesIO(writers["confidence"].encode(prediction))) as picture:
         assert picture.mode == "L"
         found = np.asarray(picture) / 255
-    assert np.abs(found - softmax(answer).max(0)).max() <= 0.5 / 255 + 1e-6
+    assert np.abs(found - softmax(prediction).max(0)).max() <= 0.5 / 255 + 1e-6
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
-def test_only_what_says_so_needs_scores(answer, kind):
-    labels_only = replace(answer, score=None, found=answer.labels)
+def test_only_declared_kinds_need_scores(prediction, kind):
+    labels_only = replace(prediction, score=None, found=prediction.labels)
     if writers[kind].scores:
         with pytest.raises(ConfigError, match="scores were not kept"):
             writers[kind].encode(labels_only)
     else:
-        assert writers[kind].encode(labels_only) == writers[kind].encode(answer)
+        assert writers[kind].encode(labels_only) == writers[kind].encode(prediction)

@@ -1,7 +1,7 @@
-"""Who answers many inputs: threads of this process, or a cluster. This folder is the list of them.
+"""Where a job runs: threads of this process, or a Ray cluster. One file per engine.
 
-An engine gets work and the inputs, one after the other as it asks for them, and gives back their
-records in the same order. It may do an input twice where a machine is lost; it leaves none out.
+An engine gets a worker and the inputs, which it requests one by one, and yields their records in
+the same order. It may process an input twice if a machine is lost; it omits none.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -13,43 +13,41 @@ from fullconv.batch.manifest import Record
 
 
 @runtime_checkable
-class WorkItems(Protocol):
-    """What is done with each input, in three parts that overlap with other inputs' parts.
+class InputWorker(Protocol):
+    """Process an input in three steps, which overlap with the steps of other inputs.
 
-    It can be sent to another machine. `read` and `write` may raise what they like: `failed` makes a
-    record of it. An `OutputError` is no input's fault and ends all.
-
-    Attributes:
-        threads: of the CPU, that one `compute` uses.
-        gpus: that one `compute` uses; may be a part of one.
-        at_once: how many inputs one machine computes at the same time.
+    Workers can be pickled. `read`, `compute` and `write` may raise anything: `record_failure` turns
+    it into a record. An `OutputError` is not the input's fault and aborts the job.
     """
 
     @property
-    def threads(self) -> int: ...  # noqa: D102
+    def threads(self) -> int:
+        """CPU threads of one `compute`."""
 
     @property
-    def gpus(self) -> float: ...  # noqa: D102
+    def gpus(self) -> float:
+        """GPUs of one `compute`; may be a fraction."""
 
     @property
-    def at_once(self) -> int: ...  # noqa: D102
+    def at_once(self) -> int:
+        """Number of inputs that one machine computes at the same time."""
 
     def prepare(self) -> None:
-        """Get ready in this process; more calls cost nothing."""
+        """Load what this process needs; repeated calls cost nothing."""
 
     def read(self, item: Input) -> Any:
-        """Get what `compute` needs."""
+        """Read what `compute` needs."""
 
     def compute(self, loaded: Any) -> Any:
-        """Use the processor."""
+        """Compute the prediction."""
 
-    def write(self, item: Input, loaded: Any, answer: Any) -> Record:
-        """Keep the answer."""
+    def write(self, item: Input, loaded: Any, prediction: Any) -> Record:
+        """Write the prediction's files."""
 
-    def failed(self, item: Input, error: Exception) -> Record:
-        """Say that this input has no answer, and why."""
+    def record_failure(self, item: Input, error: Exception) -> Record:
+        """Return the record of an input that failed."""
 
 
-Engine = Callable[[WorkItems, Iterable[Input]], Iterator[Record]]
+Engine = Callable[[InputWorker, Iterable[Input]], Iterator[Record]]
 
 engines: Registry[Engine] = Registry("fullconv.batch.executors", "engine")

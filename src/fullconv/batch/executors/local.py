@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 
-from fullconv.batch.executors import WorkItems, engines
+from fullconv.batch.executors import InputWorker, engines
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
 from fullconv.errors import OutputError
@@ -15,27 +15,27 @@ AHEAD = 2
 """Inputs that are read or written while others are computed."""
 
 AHEAD_OF_STORES = 14
-"""The same where reading is mostly waiting for a network."""
+"""The same for object stores, where reading mostly waits for the network."""
 
 
 @engines.register("local")
-def run(work: WorkItems, inputs: Iterable[Input]) -> Iterator[Record]:
-    """Do the inputs, as many at once as the work says."""
-    return overlapped(work, inputs, work.at_once)
+def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
+    """Process the inputs, as many at once as the worker says."""
+    return run_overlapped(worker, inputs, worker.at_once)
 
 
-def overlapped(work: WorkItems, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
-    """Do the inputs; at most `AHEAD` more than are computed are in memory at any time.
+def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
+    """Process the inputs; holds at most `at_once + AHEAD` of them in memory.
 
     Args:
-        work: what is done with each.
-        inputs: asked for one after the other, as there is room for them.
-        at_once: how many are computed at the same time.
+        worker: reads, computes and writes each input.
+        inputs: consumed only as there is room for them.
+        at_once: number of inputs computed at the same time.
 
     Raises:
-        OutputError: answers cannot be written.
+        OutputError: predictions cannot be written.
     """
-    work.prepare()
+    worker.prepare()
     computing = Semaphore(at_once)
     pool = ThreadPoolExecutor(at_once + AHEAD_OF_STORES, "fullconv")
     waiting: deque[Future[Record]] = deque()
@@ -44,21 +44,20 @@ def overlapped(work: WorkItems, inputs: Iterable[Input], at_once: int) -> Iterat
             ahead = AHEAD if local_path(item.where) else AHEAD_OF_STORES
             while len(waiting) >= at_once + ahead:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(_done, work, item, computing))
+            waiting.append(pool.submit(_process, worker, item, computing))
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _done(work: WorkItems, item: Input, computing: Semaphore) -> Record:
-    """One input, from its file to its record."""
+def _process(worker: InputWorker, item: Input, computing: Semaphore) -> Record:
     try:
-        loaded = work.read(item)
+        loaded = worker.read(item)
         with computing:
-            answer = work.compute(loaded)
-        return work.write(item, loaded, answer)
+            prediction = worker.compute(loaded)
+        return worker.write(item, loaded, prediction)
     except OutputError:
         raise
-    except Exception as error:  # whatever is wrong with one input must not stop the others
-        return work.failed(item, error)
+    except Exception as error:  # one bad input must not stop the others
+        return worker.record_failure(item, error)

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from fullconv.batch.fingerprint import fingerprint_of
+from fullconv.batch.fingerprint import model_fingerprint
 from fullconv.batch.rasters.outputs import (
     Target,
     check_room,
@@ -96,7 +96,7 @@ def label_raster(
     budget = _budget(memory)
     model.network.eval()
     with opened(source, bands, limits) as raster, caching(raster, budget) as cache:
-        job = job_of(raster, fingerprint or fingerprint_of(model))
+        job = job_of(raster, fingerprint or model_fingerprint(model))
         check_room(raster, target, budget)
         if finished(raster, target, job, fresh):
             forget(target.labels)

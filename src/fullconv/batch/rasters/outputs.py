@@ -13,7 +13,7 @@ import numpy as np
 
 from fullconv._version import __version__
 from fullconv.batch.rasters.parts import begun
-from fullconv.batch.writers.geojson import PIXELS, feature_lines
+from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
 from fullconv.io.atomic import replacing, write_text
@@ -89,7 +89,7 @@ def write_beside(
             write_text(target.areas, areas_csv(counted(found), model.classes, raster.square_metres))
         if target.polygons and (anew or not target.polygons.exists()):
             whole = found.source.read(1)
-            lines = feature_lines(
+            lines = geojson_lines(
                 whole, model.classes, model.palette, raster.transform or PIXELS, raster.crs_name
             )
             with replacing(target.polygons) as temporary, temporary.open("wb") as file:

@@ -1,97 +1,77 @@
-"""The answer at a glance: a small photo beside its answer, and sheets of 24 of them."""
+"""Contact sheets: small photos next to their predictions, 24 on each sheet."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.batch.writers import Collector, Kept, Writer, writers
+from fullconv.batch.writers import Collector, StoredFile, Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import caption, decode_image, encode_jpeg, legend, scale_image
 from fullconv.io.palettes import Palette
 
-
-def encode(answer: Prediction) -> bytes:
-    """The photo beside its colours over the photo, without name and legend."""
-    return encode_jpeg(pair(answer))
-
-
-def together(
-    kept: Sequence[Kept], classes: Sequence[str], palette: Palette
-) -> Iterator[tuple[str, Iterable[bytes]]]:
-    """Sheets in the answers' order: 001.jpg, ...; those of one sheet are in memory at a time."""
-    for number, start in enumerate(range(0, len(kept), PAGE), 1):
-        yield f"{number:03d}.jpg", [_sheet(kept[start : start + PAGE], classes, palette)]
-
-
-def _sheet(kept: Sequence[Kept], classes: Sequence[str], palette: Palette) -> bytes:
-    pairs = [(answer.id, decode_image(read(), answer.id)) for answer, read in kept]
-    found = [
-        label
-        for label, name in enumerate(classes)
-        if any(answer.pixels.get(name) for answer, _ in kept)
-    ]
-    return encode_jpeg(sheet(pairs, found, classes, palette))
-
-
-writers.register("contact")(
-    Writer(
-        ".jpg",
-        encode,
-        "JPEG: a small photo beside its answer; 24 on each of the contact-sheets",
-        together=Collector("contact-sheets/", together),
-    )
-)
-
 Sheet = UInt8[np.ndarray, "_ _ 3"]
 
-PANEL = (150, 200)  # (height, width) in pixels into which a photo, and its answer, are fitted
-GAP = 8  # pixels of white round every pair
+PANEL = (150, 200)  # (height, width) in pixels that a photo, and its prediction, are fitted into
+GAP = 8  # white pixels around every pair
 COLUMNS = 3  # pairs side by side
 PAGE = 24  # pairs on a full sheet
 
 
-def contact_sheets(answers: Iterable[tuple[str, Prediction]]) -> Iterator[Sheet]:
-    """Sheets of up to `PAGE` answers, each given as soon as it is full.
+def draw_contact_sheets(predictions: Iterable[tuple[str, Prediction]]) -> Iterator[Sheet]:
+    """Yield sheets of up to `PAGE` predictions as RGB arrays, each as soon as it is full.
 
-    A sheet shows each photo beside its answer, over its name, and below all a legend of the
-    classes that occur on it. Only the small pictures of one sheet are kept in memory.
+    A sheet shows each photo next to its prediction, its name, and a legend of the classes that
+    occur. Only the small pictures of one sheet are kept in memory.
 
     Args:
-        answers: name and answer of each photo; all of one model.
+        predictions: name and prediction of each photo; all of one model.
     """
     pairs: list[tuple[str, Sheet]] = []
     found: set[int] = set()
-    for name, answer in answers:
-        pairs.append((name, pair(answer)))
-        found.update(np.unique(answer.labels).tolist())
-        classes, palette = answer.classes, answer.palette
+    for name, prediction in predictions:
+        pairs.append((name, draw_pair(prediction)))
+        found.update(np.unique(prediction.labels).tolist())
+        classes, palette = prediction.classes, prediction.palette
         if len(pairs) == PAGE:
-            yield sheet(pairs, sorted(found), classes, palette)
+            yield draw_sheet(pairs, sorted(found), classes, palette)
             pairs, found = [], set()
     if pairs:
-        yield sheet(pairs, sorted(found), classes, palette)
+        yield draw_sheet(pairs, sorted(found), classes, palette)
 
 
-def pair(answer: Prediction) -> Sheet:
-    """A small photo beside its answer; of all photos the same size."""
-    panels = [_fitted(answer.image), _fitted(answer.overlay(legend=False))]
+def encode(prediction: Prediction) -> bytes:
+    """Return a JPEG of the photo next to its overlay, without name and legend."""
+    return encode_jpeg(draw_pair(prediction))
+
+
+def collect(
+    stored: Sequence[StoredFile], classes: Sequence[str], palette: Palette
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Yield the sheets in the order of the manifest: 001.jpg, ...; one in memory at a time."""
+    for number, start in enumerate(range(0, len(stored), PAGE), 1):
+        yield f"{number:03d}.jpg", [_encode_sheet(stored[start : start + PAGE], classes, palette)]
+
+
+def draw_pair(prediction: Prediction) -> Sheet:
+    """Draw a small photo next to its overlay; always of the same size."""
+    panels = [_fit(prediction.image), _fit(prediction.overlay(legend=False))]
     return np.concatenate(panels, axis=1)
 
 
-def sheet(
+def draw_sheet(
     pairs: Sequence[tuple[str, Sheet]],
     found: Sequence[int],
     classes: Sequence[str],
     palette: Palette,
 ) -> Sheet:
-    """One sheet.
+    """Draw one sheet.
 
     Args:
-        pairs: name of each photo, and its `pair`.
+        pairs: name of each photo, and its `draw_pair`.
         found: labels of the classes in the legend.
         classes: names of all classes.
-        palette: their colours.
+        palette: colours of all classes.
     """
     cells = [np.concatenate([picture, caption(name, picture.shape[1])]) for name, picture in pairs]
     columns = min(COLUMNS, len(cells))
@@ -105,11 +85,31 @@ def sheet(
     return np.concatenate([*rows, legend(names, colors, rows[0].shape[1])])
 
 
-def _fitted(image: UInt8[np.ndarray, "H W 3"]) -> Sheet:
-    """The picture as large as fits into the panel, in the middle of white."""
+def _encode_sheet(stored: Sequence[StoredFile], classes: Sequence[str], palette: Palette) -> bytes:
+    pairs = [(record.id, decode_image(read(), record.id)) for record, read in stored]
+    found = [
+        label
+        for label, name in enumerate(classes)
+        if any(record.pixels.get(name) for record, _ in stored)
+    ]
+    return encode_jpeg(draw_sheet(pairs, found, classes, palette))
+
+
+def _fit(image: UInt8[np.ndarray, "H W 3"]) -> Sheet:
+    """Scale a picture to fit the panel, and centre it on white."""
     scale = min(PANEL[0] / image.shape[0], PANEL[1] / image.shape[1])
     height, width = (max(1, round(side * scale)) for side in image.shape[:2])
     panel = np.full((PANEL[0] + GAP, PANEL[1] + GAP, 3), 255, np.uint8)
     top, left = (panel.shape[0] - height) // 2, (panel.shape[1] - width) // 2
     panel[top : top + height, left : left + width] = scale_image(image, (height, width))
     return panel
+
+
+writers.register("contact")(
+    Writer(
+        ".jpg",
+        encode,
+        "JPEG: a small photo next to its prediction, for the contact sheets",
+        collector=Collector("contact-sheets/", collect),
+    )
+)

@@ -1,8 +1,8 @@
-"""The answer as GeoJSON (RFC 7946): one polygon with holes for each region of a class.
+"""Labels as GeoJSON (RFC 7946): one polygon with holes for each region of a class.
 
-The corners lie on the pixels' edges: rasterising the polygons gives the labels back. Coordinates
-are (x, y): column and row, in pixels from the photo's upper left corner, unless a transform leads
-to a map. An outline runs counterclockwise in them, as the standard wants.
+The corners are on pixel edges, so rasterizing the polygons restores the labels exactly. Coordinates
+are (x, y): column and row, in pixels from the photo's upper left corner, unless an affine transform
+to map coordinates is given. Outlines run counterclockwise, as the standard demands.
 """
 
 import json
@@ -12,42 +12,43 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.batch.writers._polygonize import Polygon, Ring, polygons
+from fullconv.batch.writers._polygonize import Polygon, Ring, polygonize
 from fullconv.inference.predictor import Prediction
 from fullconv.io.palettes import Palette
 
 PIXELS = (1, 0, 0, 0, 1, 0)
-"""The transform of image coordinates: x is the column, y the row."""
+"""The affine transform of image coordinates: x is the column, y the row."""
 
 
-def encode(answer: Prediction) -> bytes:
-    """All regions, in image coordinates."""
-    return b"".join(feature_lines(answer.labels, answer.classes, answer.palette))
+def encode(prediction: Prediction) -> bytes:
+    """Return a GeoJSON file of all regions, in image coordinates."""
+    lines = geojson_lines(prediction.labels, prediction.classes, prediction.palette)
+    return b"".join(lines)
 
 
-def feature_lines(
+def geojson_lines(
     labels: UInt8[np.ndarray, "H W"],
     classes: Sequence[str],
     palette: Palette,
     transform: Sequence[float] = PIXELS,
     crs: str | None = None,
 ) -> Iterator[bytes]:
-    """The pieces of a GeoJSON file, one line a region, from the top down.
+    """Yield the lines of a GeoJSON file, one per region, from top to bottom.
 
     Args:
         labels: classes; pixels of 255 belong to no region.
-        classes: their names.
-        palette: one colour a class, for viewers that show a "fill".
+        classes: class names.
+        palette: one colour per class, stored as "fill", which viewers display.
         transform: (a, b, c, d, e, f), as rasterio's: x = a column + b row + c and
             y = d column + e row + f.
-        crs: the coordinates' reference system, e.g. "EPSG:32633", which GDAL and QGIS read; None
-            says nothing, which means longitude and latitude to them.
+        crs: the coordinate reference system, e.g. "EPSG:32633", which GDAL and QGIS read; with
+            None they assume longitude and latitude.
     """
-    yield f'{{"type":"FeatureCollection",{_crs(crs)}"features":['.encode()
+    yield f'{{"type":"FeatureCollection",{_format_crs(crs)}"features":['.encode()
     separator = "\n"
-    for polygon in polygons(labels):
+    for polygon in polygonize(labels):
         fill = "#{:02x}{:02x}{:02x}".format(*palette[polygon.label])
-        yield (separator + _dumped(_feature(polygon, classes, fill, transform))).encode()
+        yield (separator + _to_json(_feature(polygon, classes, fill, transform))).encode()
         separator = ",\n"
     yield b"\n]}\n"
 
@@ -65,33 +66,33 @@ def _feature(
         },
         "geometry": {
             "type": "Polygon",
-            "coordinates": [_placed(ring, transform) for ring in polygon.rings],
+            "coordinates": [_transform_ring(ring, transform) for ring in polygon.rings],
         },
     }
 
 
-def _placed(ring: Ring, transform: Sequence[float]) -> list[list[float]]:
-    """A closed ring in the transform's coordinates."""
+def _transform_ring(ring: Ring, transform: Sequence[float]) -> list[list[float]]:
+    """Return a closed ring in the transform's coordinates."""
     a, b, c, d, e, f = transform[:6]
     row, column = np.append(ring, ring[:1], 0).T
     points = np.stack([a * column + b * row + c, d * column + e * row + f], 1)
-    # A map's y grows upwards where the rows grow downwards: that turns the rings' sense round.
-    turned = a * e - b * d < 0
-    placed: list[list[float]] = (points[::-1] if turned else points).tolist()
-    return placed
+    # On a map y grows upwards, while rows grow downwards: that reverses the orientation.
+    mirrored = a * e - b * d < 0
+    coordinates: list[list[float]] = (points[::-1] if mirrored else points).tolist()
+    return coordinates
 
 
-def _crs(crs: str | None) -> str:
+def _format_crs(crs: str | None) -> str:
     if crs is None:
         return ""
     name = {"type": "name", "properties": {"name": crs}}
-    return f'"crs":{_dumped(name)},'
+    return f'"crs":{_to_json(name)},'
 
 
-def _dumped(value: object) -> str:
+def _to_json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 writers.register("geojson")(
-    Writer(".geojson", encode, "polygons with holes along the pixels' edges, one a region")
+    Writer(".geojson", encode, "one polygon with holes per region, along the pixels' edges")
 )

@@ -1,13 +1,13 @@
-"""The class of every pixel, as an indexed PNG."""
+"""Labels as an indexed PNG."""
 
 from fullconv.batch.writers import Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import encode_labels
 
 
-def encode(answer: Prediction) -> bytes:
-    """Pixel values are classes; the palette shows them in their colours."""
-    return encode_labels(answer.labels, answer.palette)
+def encode(prediction: Prediction) -> bytes:
+    """Return an indexed PNG: pixel values are classes, shown in the palette's colours."""
+    return encode_labels(prediction.labels, prediction.palette)
 
 
 writers.register("labels")(

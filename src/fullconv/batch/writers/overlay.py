@@ -1,15 +1,15 @@
-"""The answer's colours over the photo, with a legend, as a JPEG."""
+"""The photo under the colours of its classes, as a JPEG."""
 
 from fullconv.batch.writers import Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import encode_jpeg
 
 
-def encode(answer: Prediction) -> bytes:
-    """The photo under half-transparent colours, and below it the classes that occur."""
-    return encode_jpeg(answer.overlay())
+def encode(prediction: Prediction) -> bytes:
+    """Return a JPEG of the photo under half-transparent colours, above a legend."""
+    return encode_jpeg(prediction.overlay())
 
 
 writers.register("overlay")(
-    Writer(".jpg", encode, "JPEG: the classes' colours over the photo, with a legend")
+    Writer(".jpg", encode, "JPEG: the photo under the classes' colours, with a legend")
 )

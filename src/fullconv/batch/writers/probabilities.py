@@ -1,4 +1,4 @@
-"""The probability of every class at every pixel, as a NumPy array of 16 or 8 bits."""
+"""Class probabilities as a NumPy array, and the probability of the predicted class as a PNG."""
 
 import io
 
@@ -9,17 +9,23 @@ from fullconv.inference.predictor import Prediction
 from fullconv.io.images import encode_grey
 
 
-def encode(answer: Prediction) -> bytes:
-    """(K, H, W) of float16, in [0, 1]."""
-    return _npy(answer.probabilities.astype(np.float16))
+def encode(prediction: Prediction) -> bytes:
+    """Return a .npy file (K, H, W) of float16 in [0, 1]."""
+    return _encode_npy(prediction.probabilities.astype(np.float16))
 
 
-def encode_bytes(answer: Prediction) -> bytes:
-    """(K, H, W) of uint8: the probability times 255, rounded, so off by 0.002 at most."""
-    return _npy((answer.probabilities * 255).round().astype(np.uint8))
+def encode_bytes(prediction: Prediction) -> bytes:
+    """Return a .npy file (K, H, W) of uint8: probability times 255, with an error of 0.002."""
+    return _encode_npy((prediction.probabilities * 255).round().astype(np.uint8))
 
 
-def _npy(array: np.ndarray) -> bytes:
+def encode_confidence(prediction: Prediction) -> bytes:
+    """Return a grey PNG: the probability of the predicted class, times 255."""
+    best = prediction.probabilities.max(0)
+    return encode_grey((best * 255).round().astype(np.uint8))
+
+
+def _encode_npy(array: np.ndarray) -> bytes:
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=False)
     return stream.getvalue()
@@ -29,23 +35,13 @@ writers.register("probabilities")(
     Writer(".npy", encode, "NumPy array (classes, height, width) of float16 in [0, 1]", scores=True)
 )
 writers.register("probabilities8")(
-    Writer(
-        ".npy", encode_bytes, "the same in uint8, the value times 255: half the size", scores=True
-    )
+    Writer(".npy", encode_bytes, "the same as uint8, times 255: half the size", scores=True)
 )
-
-
-def encode_confidence(answer: Prediction) -> bytes:
-    """The probability of the pixel's class, times 255 and rounded: black is unsure, white sure."""
-    best = answer.probabilities.max(0)
-    return encode_grey((best * 255).round().astype(np.uint8))
-
-
 writers.register("confidence")(
     Writer(
         ".png",
         encode_confidence,
-        "grey PNG: the probability of the pixel's class, times 255",
+        "grey PNG: the probability of the predicted class, times 255",
         scores=True,
     )
 )
