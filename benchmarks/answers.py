@@ -23,7 +23,7 @@ from fullconv.batch.video import overlay_video
 from fullconv.batch.writers import writers
 from fullconv.batch.writers._polygonize import polygonize
 from fullconv.inference.predictor import Prediction
-from fullconv.inference.tta import SCALES, averaged
+from fullconv.inference.tta import SCALES, average_score
 from fullconv.io.video import recording
 
 ROUNDS = 5
@@ -102,7 +102,7 @@ def averaging() -> str:
             said = F.interpolate(said[None], (211, 317), mode="bilinear")[0].double().numpy()
             exponential = np.exp(said[:, :, ::-1] if mirrored else said)
             total += exponential / exponential.sum(0)
-    own = averaged(score, image).softmax(0).numpy()
+    own = average_score(score, image).softmax(0).numpy()
     return (
         f"largest difference of a probability to a plain loop: {np.abs(own - total / 6).max():.1e}"
     )

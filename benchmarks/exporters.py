@@ -26,6 +26,7 @@ import fullconv as fc
 from fullconv.export.exporters import _trace as _traced
 from fullconv.export.exporters import exporters
 from fullconv.export.parity import difference, scores
+from fullconv.inference.runtimes import runtimes
 
 ODD = (1, 3, 5, 7, 9, 15, 17, 31, 33, 47, 63, 65, 97, 127, 129, 161, 191, 225, 257, 289)
 KINDS = {
@@ -85,7 +86,7 @@ def written(net: torch.nn.Module, name: str, folder: Path) -> Run:
     """The network in an exporter's file, opened."""
     path = folder / f"net{exporters[name].suffix}"
     exporters[name].write(net, path, None)
-    return exporters[name].open(path).run
+    return runtimes[name].open(path).run
 
 
 def attempt(run: Run, image: np.ndarray) -> np.ndarray | None:
@@ -133,11 +134,11 @@ def forms(
         path = folder / f"{name}-{form.replace(' ', '-')}{exporter.suffix}"
         with literal(form == "literal"):
             exporter.write(net, path, None if form == "any size" else size)  # type: ignore[arg-type]
-        found[f"{name}, {form}"] = exporter.open(path).run
+        found[f"{name}, {form}"] = runtimes[name].open(path).run
         if calibration is not None and exporter.quantize:
             small = path.with_name(f"int8-{path.name}")
             exporter.quantize(path, small, [calibration])
-            found[f"{name} int8, {form}"] = exporter.open(small).run
+            found[f"{name} int8, {form}"] = runtimes[name].open(small).run
     return found
 
 

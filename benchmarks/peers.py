@@ -49,7 +49,9 @@ from fullconv.export.benchmark.timing import Engine, Spread, Started
 from fullconv.export.benchmark.worker import do_apart
 from fullconv.export.exporters import exporter_for
 from fullconv.export.parity import as_batch, cut
-from fullconv.model import Model, load, model_file, read_card
+from fullconv.inference.model_file import model_file, read_card
+from fullconv.inference.runtimes import runtime_for
+from fullconv.model import Model, load
 from fullconv.networks.fcn import create_model
 from fullconv.training.losses._base import cross_entropy
 from fullconv.units import format_bytes
@@ -137,7 +139,7 @@ def run_literal(path: Path, way: str) -> Started:
 
 def run_literal_file(path: Path, architecture: Architecture, precision: str) -> Started:
     """The literal network's graph in another runtime."""
-    return Started(exporter_for(path).open(path).run, literal_work(architecture), precision)
+    return Started(runtime_for(path).open(path).run, literal_work(architecture), precision)
 
 
 def run_our_file(path: Path, architecture: Architecture, size: Size, precision: str) -> Started:

@@ -28,7 +28,7 @@ from rasterio.windows import Window
 
 import fullconv as fc
 from fullconv.batch.rasters.label import label_raster
-from fullconv.export.exported import open_model
+from fullconv.model import load
 
 CLASSES = ("water", "field", "forest", "road", "roof")
 BLOCK = 512
@@ -79,7 +79,7 @@ def write_model(path: Path, name: str, width: float) -> None:
 def label(folder: Path, name: str, memory: str, threads: int) -> None:
     """Label one raster in this process, and print what it took."""
     torch.set_num_threads(threads)
-    model = open_model(folder / "model.safetensors")
+    model = load(folder / "model.safetensors")
     began, used = time.monotonic(), time.process_time()
     last = 0.0
     for step in label_raster(

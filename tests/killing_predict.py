@@ -17,8 +17,8 @@ import fullconv.batch.run
 from fullconv.batch.executors.local import AHEAD
 from fullconv.batch.worker import Worker
 from fullconv.cli import run
-from fullconv.export.exported import open_model
 from fullconv.hardware import usable_cores
+from fullconv.model import load
 from photos import content, write_model, write_photos
 
 PHOTOS = 200
@@ -58,9 +58,7 @@ def main(folder, kills):
     draw = random.Random(kills)
     write_model(folder / "model.safetensors")
     write_photos(folder / "photos", PHOTOS)
-    assert fullconv.batch.run and open_model(
-        folder / "model.safetensors"
-    )  # imported before forking
+    assert fullconv.batch.run and load(folder / "model.safetensors")  # imported before forking
     start_time = time.monotonic()
     assert wait(start(folder, "complete")) == 0
     seconds = time.monotonic() - start_time

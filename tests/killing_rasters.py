@@ -18,8 +18,8 @@ from earth import field, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import Target
-from fullconv.export.exported import open_model
 from fullconv.inference.planner import Plan
+from fullconv.model import load
 from photos import write_model
 
 SIZE = (300, 120)
@@ -31,7 +31,7 @@ def start(folder, name):
     child = os.fork()
     if child:
         return child
-    model = open_model(folder / "model.safetensors")
+    model = load(folder / "model.safetensors")
     target = Target(folder / f"{name}.tif", folder / f"{name}.csv")
     planned = Plan("strips", True, SIZE, 40, 70)
     labelling.plan = lambda network, size, memory: replace(planned, size=size)

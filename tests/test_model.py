@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 import fullconv as fc
 from fullconv.errors import ConfigError, WeightsError
-from fullconv.model import read_card
+from fullconv.inference.model_file import read_card
+from fullconv.io.images import scale_image
 
 CLASSES = ("sky", "road", "<car>")
 
@@ -153,3 +154,45 @@ def test_opening_draws_no_weights_only_to_replace_them(tmp_path, name):
     before = torch.get_rng_state()
     fc.load(tmp_path / "m.safetensors")
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_tta_averages_probabilities_at_scales_of_the_models_size():
+    model = fc.Model(tiny(), CLASSES, size=(24, 32), tta_scales=(0.5, 1.0))
+    image = photo(48, 64)
+    expected = []
+    model.network.eval()
+    for size in ((12, 16), (24, 32)):
+        view = torch.from_numpy(scale_image(image, size)).permute(2, 0, 1)[None].float()
+        for flipped in (False, True):
+            with torch.inference_mode():
+                score = model.network(view.flip(-1) if flipped else view)
+            score = score.flip(-1) if flipped else score
+            score = torch.nn.functional.interpolate(score, (48, 64), mode="bilinear")
+            expected.append(score[0].double().softmax(0))
+    mean = torch.stack(expected).mean(0).numpy()
+    np.testing.assert_allclose(model.predict(image, tta=True).probabilities, mean, atol=1e-5)
+    by_scales = model.predict([image], scales=(0.5, 1.0))[0]
+    np.testing.assert_allclose(by_scales.probabilities, mean, atol=1e-5)
+    assert model.size == (24, 32)
+
+
+def test_tta_scales_are_part_of_the_file(tmp_path):
+    fc.Model(tiny(), CLASSES, tta_scales=(1.0, 2.0)).save(tmp_path / "a.safetensors")
+    assert fc.load(tmp_path / "a.safetensors").tta_scales == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("scales", [(), (0.0,), (1.0, 1.0)])
+def test_bad_scales_are_refused(scales):
+    with pytest.raises(ConfigError, match="expected one or more distinct numbers"):
+        fc.Model(tiny(), CLASSES, tta_scales=scales)
+    with pytest.raises(ConfigError, match="expected one or more distinct numbers"):
+        fc.Model(tiny(), CLASSES).predict(photo(), scales=scales)
+
+
+def test_with_network_keeps_everything_else():
+    model = fc.Model(tiny(), CLASSES, ((1, 2, 3),) * 3, size=(9, 9), tta_scales=(2.0,))
+    other = tiny()
+    replaced = model.with_network(other)
+    assert replaced.network is other and model.network is not other
+    assert replaced.palette == ((1, 2, 3),) * 3
+    assert replaced.size == (9, 9) and replaced.tta_scales == (2.0,)

@@ -22,7 +22,7 @@ from fullconv.batch.job import create_job
 from fullconv.batch.manifest import PredictionRecord
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import content, write_model, write_photos
 
 NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}
@@ -31,7 +31,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": F
 def plan(folder, out, engine):
     model = folder / "model.safetensors"
     inputs = resolve_inputs([str(folder / "photos")])
-    job = create_job(open_model(model), model, inputs, out=folder / out, threads=1)
+    job = create_job(load(model), model, inputs, out=folder / out, threads=1)
     return plan_resume(job, inputs, engine=engine)
 
 

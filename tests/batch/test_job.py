@@ -5,8 +5,8 @@ import torch
 
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import RasterOptions, create_job
-from fullconv.export.exported import open_model
 from fullconv.inference.cpu.optimize import PAYS
+from fullconv.model import load
 from photos import write_model
 
 
@@ -16,7 +16,7 @@ def path(tmp_path_factory):
 
 
 def test_a_key_depends_on_input_model_and_options(path):
-    model, inputs = open_model(path), [Input("a", "a.png")]
+    model, inputs = load(path), [Input("a", "a.png")]
 
     def key(input_id="a", **options):
         return create_job(model, path, inputs, out="out", **options).description.key(input_id)
@@ -31,7 +31,7 @@ def test_a_key_depends_on_input_model_and_options(path):
 
 def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
     monkeypatch.setattr("fullconv.batch.job.usable_cores", lambda: 8)
-    model = open_model(path)
+    model = load(path)
     photos = [Input(str(n), f"{n}.png") for n in range(9)]
 
     def memory(inputs, threads, budget="1GiB", **options):
@@ -47,7 +47,7 @@ def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
 
 
 def test_many_photos_get_one_thread_each_and_few_get_all(path):
-    model, threads = open_model(path), torch.get_num_threads()
+    model, threads = load(path), torch.get_num_threads()
     photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
     few, many = (create_job(model, path, some, out="o") for some in (photos[1:], photos))
     assert (few.threads, many.threads, many.for_large_inputs().threads) == (threads, 1, threads)
@@ -58,7 +58,7 @@ def test_many_photos_get_one_thread_each_and_few_get_all(path):
 
 
 def test_the_network_is_optimized_for_many_photos_or_a_video(path):
-    model = open_model(path)
+    model = load(path)
     photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
 
     def optimized(inputs, **options):

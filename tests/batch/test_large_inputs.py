@@ -16,7 +16,7 @@ from fullconv.batch.merge import merge_shards
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job, run_with_progress
 from fullconv.errors import ConfigError, MissingExtraError
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import content, write_model, write_photos
 from videos import quarters, write_video
 
@@ -48,7 +48,7 @@ def plan(data, tmp_path):
         inputs = detect_media(resolve_inputs([str(data[1] if source is None else source)]))
         out = tmp_path / "out" if out is None else out
         options |= {"threads": 1, "memory": "2GiB"}  # independent of this machine
-        job = create_job(open_model(model), model, inputs, out=out, **options)
+        job = create_job(load(model), model, inputs, out=out, **options)
         return plan_resume(job, inputs, engine="local", **resume)
 
     return make
@@ -72,7 +72,7 @@ def test_each_input_is_in_the_manifest_or_in_the_errors(data, plan, tmp_path):
     assert raster["files"] == {"labels": "labels/land.tif", "areas": "areas/land.csv"}
     assert video["files"] == {"video": "video/clip.mp4"}
     found = read(tmp_path / "out" / "labels" / "land.tif")
-    assert (found == whole(open_model(data[0]), field(3))).all()
+    assert (found == whole(load(data[0]), field(3))).all()
     counts = np.bincount(found.ravel(), minlength=4).tolist()
     assert list(raster["pixels"].values()) == counts and raster["height"] == len(found)
     assert "bands 1, 2, 3 as red, green, blue" in raster["note"]

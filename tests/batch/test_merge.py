@@ -14,7 +14,7 @@ from fullconv.batch.merge import merge_shards
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job
 from fullconv.errors import DataError
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import content, write_model, write_photos
 
 PHOTOS = 8
@@ -36,7 +36,7 @@ def run(folder, out, shard, photos="photos", kinds=("labels",)):
     found = resolve_inputs([str(folder / photos)])
     # Ids without the temporary folder: the same photos are in the same shards every time.
     inputs = [replace(item, id=str(Path(item.where).relative_to(folder))) for item in found]
-    job = create_job(open_model(model), model, inputs, out=out, shard=shard, kinds=kinds)
+    job = create_job(load(model), model, inputs, out=out, shard=shard, kinds=kinds)
     return list(run_job(plan_resume(job, inputs)))
 
 

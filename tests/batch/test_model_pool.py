@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fullconv.batch.model_pool import ModelPool
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import write_model
 
 
@@ -19,8 +19,8 @@ def path(tmp_path_factory):
 def test_parallel_and_sequential_predictions_are_equal(path, optimized):
     draw = np.random.default_rng(0)
     images = [draw.integers(0, 256, (40 + n, 61 - n, 3), np.uint8) for n in range(24)]
-    model = open_model(path)
-    pool = ModelPool(open_model(path))
+    model = load(path)
+    pool = ModelPool(load(path))
     if optimized:
         model.optimize()
         pool.optimize()
@@ -35,7 +35,7 @@ def test_parallel_and_sequential_predictions_are_equal(path, optimized):
 
 
 def test_pooled_models_share_their_weights(path):
-    pool = ModelPool(open_model(path))
+    pool = ModelPool(load(path))
     with pool.borrow() as one, pool.borrow() as other:
         assert one is not other
         mine, others = (model.network.state_dict() for model in (one, other))
@@ -45,7 +45,7 @@ def test_pooled_models_share_their_weights(path):
 
 
 def test_optimizing_discards_pooled_models(path):
-    pool = ModelPool(open_model(path))
+    pool = ModelPool(load(path))
     with pool.borrow() as plain:
         assert plain.network.optimized_backbone is None
     pool.optimize()

@@ -16,8 +16,8 @@ from fullconv.batch.merge import merge_shards
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job
 from fullconv.errors import ConfigError, DataError, OutputError
-from fullconv.export.exported import open_model
 from fullconv.io.images import read_mask
+from fullconv.model import load
 from photos import content, write_model, write_photos
 
 COUNT = 9
@@ -39,7 +39,7 @@ def plan(data, tmp_path):
         resume = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
         inputs = resolve_inputs([str(photos)] if sources is None else sources)
         out = tmp_path / "out" if out is None else out
-        job = create_job(open_model(model), model, inputs, out=out, **options)
+        job = create_job(load(model), model, inputs, out=out, **options)
         return plan_resume(job, inputs, **resume)
 
     return make
@@ -51,7 +51,7 @@ def lines(path):
 
 def test_predictions_equal_those_of_the_model(data, plan, tmp_path):
     list(run_job(plan(kinds=("labels",))))
-    model = open_model(data[0])
+    model = load(data[0])
     for path in data[1].iterdir():
         found = read_mask(tmp_path / "out" / "labels" / path.name)
         assert (found == model.predict(path).labels).all() and len(set(found.ravel())) > 1

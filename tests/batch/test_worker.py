@@ -8,7 +8,7 @@ from fullconv.batch.inputs import Input
 from fullconv.batch.job import create_job
 from fullconv.batch.worker import Worker
 from fullconv.errors import ConfigError, MemoryBudgetError
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import write_model
 
 
@@ -19,7 +19,7 @@ def path(tmp_path_factory):
 
 def test_a_pickled_worker_refuses_another_model(path, tmp_path):
     copy = write_model(tmp_path / "m.safetensors")
-    worker = Worker(create_job(open_model(copy), copy, [Input("a", "a.png")], out="out"))
+    worker = Worker(create_job(load(copy), copy, [Input("a", "a.png")], out="out"))
     assert pickle.loads(pickle.dumps(worker)) == worker  # noqa: S301
     write_model(copy, 1)
     with pytest.raises(ConfigError, match="not the model that the job was created with"):
@@ -31,7 +31,7 @@ def test_too_little_shared_memory_is_explained(path, monkeypatch):
     monkeypatch.setattr("fullconv.batch.worker.usable_cores", lambda: 8)
     photos = [Input(name, f"{name}.png") for name in "ab"]
     error = MemoryBudgetError("it takes 3.0 GiB: give it more")
-    model = open_model(path)
+    model = load(path)
     for memory, budget in (("1GiB", "1GiB"), (None, "half of the free memory")):
         job = create_job(model, path, photos, out="out", threads=4, memory=memory)
         assert (
@@ -48,6 +48,6 @@ def test_too_little_shared_memory_is_explained(path, monkeypatch):
     [(MemoryError(), "not enough memory"), (KeyError("x"), "unexpected error .KeyError: 'x'")],
 )
 def test_a_failure_names_the_input_and_the_reason(path, error, text):
-    worker = Worker(create_job(open_model(path), path, [], out="out"))
+    worker = Worker(create_job(load(path), path, [], out="out"))
     failure = worker.record_failure(Input("a", "folder/a.png"), error)
     assert failure.error.startswith("folder/a.png: ") and text in failure.error.replace("(", ".")

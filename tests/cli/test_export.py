@@ -4,8 +4,8 @@ import pytest
 
 import exportable
 from fullconv.cli import run
-from fullconv.export.exported import open_model
 from fullconv.io.images import read_mask, write_image
+from fullconv.model import load
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def test_the_proof_is_printed_and_written(exported, folder, capsys):
     values = json.loads((folder / "export.json").read_text())
     assert values["file"] == str(exported) and values["least"] == [1, 1]
     assert len(values["parity"]["sizes"]) >= 4 and values["parity"]["difference"] < 1e-5
-    assert open_model(exported).description.parity.difference == values["parity"]["difference"]
+    assert load(exported).exported.description.parity.difference == values["parity"]["difference"]
     again = [str(folder / "net.safetensors"), str(folder / "again.pt2"), "--quiet"]
     assert run(["export", *again]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -44,7 +44,7 @@ def test_predict_and_evaluate_take_exported_files(exported, folder, tmp_path, ca
     for name in ("0.png", "1.png"):
         ours, theirs = (tmp_path / s / "labels" / name for s in (".safetensors", ".pt2"))
         assert (read_mask(ours) == read_mask(theirs)).all()
-    assert run(["evaluate", str(exported), "scenes:4"]) == 2
+    assert run(["evaluate", str(exported), "scenes:4", "--tta"]) == 2
     assert "evaluate it on data with its own classes" in capsys.readouterr().err
 
 
@@ -78,7 +78,10 @@ def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
 def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):
     model, out = str(folder / "net.safetensors"), str(tmp_path / "out.pt2")
     for arguments, message in (
-        ([model, str(tmp_path / "out.tflite")], "nothing is exported to .tflite"),
+        (
+            [model, str(tmp_path / "out.tflite")],
+            "Unsupported format .tflite. Supported: .onnx, ",
+        ),
         ([str(exported), out], "is an exported file; export the model that it came from"),
         ([model, out, "--int8"], "give them: --data DATA"),
         ([model, out, "--int8", "--data", "scenes:6"], "there is no int8 for .pt2"),

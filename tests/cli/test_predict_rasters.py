@@ -8,7 +8,7 @@ import pytest
 
 from earth import field, read, whole, write
 from fullconv.cli import run
-from fullconv.export.exported import open_model
+from fullconv.model import load
 from photos import write_model, write_photos
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
@@ -31,7 +31,7 @@ def test_a_geotiff_among_photos(model, tmp_path):
     out, result = tmp_path / "out", tmp_path / "result.json"
     assert predict(model, photos, "--out", out, "--save", "labels,geojson", "--json", result) == 0
     assert sorted(os.listdir(out / "labels")) == ["land.tif", "photo-000.png", "photo-001.png"]
-    assert (read(out / "labels" / "land.tif") == whole(open_model(model), values)).all()
+    assert (read(out / "labels" / "land.tif") == whole(load(model), values)).all()
     assert os.listdir(out / "areas") == ["land.csv"] and (out / "geojson" / "land.geojson").exists()
     assert [one["name"] for one in json.loads(result.read_text())["predictions"]] == [
         *("land", "photo-000", "photo-001")
@@ -44,7 +44,7 @@ def test_out_may_name_the_file_of_one_raster(model, tmp_path):
     values = field(5)
     source = write(tmp_path / "a.tif", values)
     assert predict(model, source, "--bands", "5,1,2", "--out", tmp_path / "o.tif") == 0
-    assert (read(tmp_path / "o.tif") == whole(open_model(model), values[[4, 0, 1]])).all()
+    assert (read(tmp_path / "o.tif") == whole(load(model), values[[4, 0, 1]])).all()
     assert sorted(os.listdir(tmp_path)) == ["a.tif", "o.areas.csv", "o.tif"]
 
 
@@ -84,4 +84,4 @@ def test_bands_default_to_those_of_the_training(model, tmp_path):
     (folder / "config.yaml").write_text("data: rasters:fields?bands=4,3,1\n")
     source = write(tmp_path / "a.tif", values)
     assert predict(folder, source, "--out", tmp_path / "o.tif") == 0
-    assert (read(tmp_path / "o.tif") == whole(open_model(model), values[[3, 2, 0]])).all()
+    assert (read(tmp_path / "o.tif") == whole(load(model), values[[3, 2, 0]])).all()

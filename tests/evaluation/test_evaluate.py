@@ -36,6 +36,18 @@ def test_written_answers_give_the_same_numbers(data, tmp_path, size):
     assert own.images == theirs.images and len(own.images) == 3
 
 
+def test_evaluation_with_tta_counts_averaged_predictions(data):
+    model = model_for(data)
+    predictions = [model.predict(sample.image, scales=(0.5, 1.0)).labels for sample in data]
+    expected = np.bincount(np.ravel(predictions), minlength=len(data.classes))
+    result = fc.evaluate(model, data, scales=(0.5, 1.0))
+    plain = fc.evaluate(model, data)
+    assert (result.confusion.counts.sum(0)[: len(data.classes)] == expected).all()
+    assert (result.confusion.counts != plain.confusion.counts).any()
+    assert result.protocol == plain.protocol + "; averaged over scales 0.5, 1 and flips"
+    assert "0.75, 1, 1.25 and flips" in fc.evaluate(model, data, tta=True).protocol
+
+
 def test_labels_are_never_resized(data):
     own = fc.evaluate(model_for(data, (24, 24)), data)
     assert own.confusion.pixels.sum() == 3 * 40 * 56

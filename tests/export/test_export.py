@@ -75,7 +75,8 @@ def test_what_was_there_stays_where_the_new_one_fails(model, fake, tmp_path):
 
 
 def test_another_suffix_is_refused_with_the_known_ones(model, tmp_path):
-    with pytest.raises(ConfigError, match=r"tflite: nothing is exported to \.tflite; .*\.onnx"):
+    expected = r"tflite: Unsupported format \.tflite\. Supported: \.onnx, \.pt2, "
+    with pytest.raises(ConfigError, match=expected + r"\.safetensors, \.xml$"):
         export(model, tmp_path / "net.tflite", exportable.photos())
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fullconv.errors import ConfigError
-from fullconv.inference.tta import SCALES, averaged, work
+from fullconv.inference.tta import SCALES, average_score, relative_cost
 
 
 @pytest.fixture
@@ -47,13 +47,13 @@ def plain_loop(network, image, scales, flip):
 @pytest.mark.parametrize("scales", [(1.0,), SCALES, (0.5, 1.7), (0.3,)])
 @pytest.mark.parametrize("flip", [False, True])
 def test_it_is_what_a_plain_loop_gives(network, scales, flip):
-    found = averaged(scored(network), photo(), scales, flip).softmax(0)
+    found = average_score(scored(network), photo(), scales, flip).softmax(0)
     assert np.abs(found.numpy() - plain_loop(network, photo(), scales, flip)).max() < 1e-6
 
 
 def test_the_whole_photo_alone_is_the_plain_answer(network):
     score = scored(network)(photo())
-    found = averaged(scored(network), photo(), (1.0,), flip=False)
+    found = average_score(scored(network), photo(), (1.0,), flip=False)
     assert torch.equal(found.argmax(0), score.argmax(0))
     assert torch.allclose(found, score.log_softmax(0))
 
@@ -65,13 +65,14 @@ def test_probabilities_are_averaged_not_scores():
     def score(image):
         return torch.tensor(next(said)).log().view(2, 1, 1).expand(2, *image.shape[:2]).clone()
 
-    found = averaged(score, photo(2, 2), (1.0,), flip=True).softmax(0)
+    found = average_score(score, photo(2, 2), (1.0,), flip=True).softmax(0)
     assert found[:, 0, 0].tolist() == pytest.approx([0.695, 0.305])
 
 
 def test_a_mirrored_photo_gets_the_mirrored_answer(network):
-    one = averaged(scored(network), photo(), SCALES, flip=True)
-    other = averaged(scored(network), np.ascontiguousarray(photo()[:, ::-1]), SCALES, flip=True)
+    one = average_score(scored(network), photo(), SCALES, flip=True)
+    mirrored = np.ascontiguousarray(photo()[:, ::-1])
+    other = average_score(scored(network), mirrored, SCALES, flip=True)
     assert torch.allclose(one, other.flip(-1), atol=1e-4)
 
 
@@ -79,12 +80,12 @@ def test_certainty_never_becomes_infinite():
     def score(image):
         return torch.tensor([500.0, -500.0]).view(2, 1, 1).expand(2, *image.shape[:2]).clone()
 
-    found = averaged(score, photo(4, 4))
+    found = average_score(score, photo(4, 4))
     assert found.isfinite().all() and found.softmax(0)[0].eq(1).all()
 
 
 def test_a_photo_of_one_pixel_is_averaged_too(network):
-    assert averaged(scored(network), photo(1, 1), (0.1, 1.0, 3.0)).shape == (4, 1, 1)
+    assert average_score(scored(network), photo(1, 1), (0.1, 1.0, 3.0)).shape == (4, 1, 1)
 
 
 def test_scales_are_of_the_size_that_a_plain_answer_has(network):
@@ -94,9 +95,9 @@ def test_scales_are_of_the_size_that_a_plain_answer_has(network):
         seen.append(image.shape[:2])
         return scored(network)(image)
 
-    averaged(score, photo(40, 80), (0.5, 1.0, 1.5), flip=False, size=(20, 60))
+    average_score(score, photo(40, 80), (0.5, 1.0, 1.5), flip=False, size=(20, 60))
     assert seen == [(10, 20), (20, 40), (30, 60)]
-    averaged(score, photo(10, 20), (1.0, 2.0), flip=False, size=(20, 60))
+    average_score(score, photo(10, 20), (1.0, 2.0), flip=False, size=(20, 60))
     assert seen[3:] == [(10, 20), (20, 40)], "a photo that fits is not enlarged"
 
 
@@ -112,7 +113,7 @@ def test_one_fitted_view_is_the_plain_answer(network):
             return self.layer(image / 64)
 
     plain = predict(Whole(), photo(40, 80), "abcd", size=(20, 60)).score.log_softmax(0)
-    found = averaged(scored(network), photo(40, 80), (1.0,), flip=False, size=(20, 60))
+    found = average_score(scored(network), photo(40, 80), (1.0,), flip=False, size=(20, 60))
     assert torch.allclose(found, plain, atol=1e-6)
 
 
@@ -123,11 +124,11 @@ def test_work_counts_the_pixels(network):
         seen.append(image.shape[0] * image.shape[1])
         return scored(network)(image)
 
-    averaged(score, photo(40, 80), (0.5, 1.0, 1.5), flip=True)
-    assert sum(seen) == work((0.5, 1.0, 1.5), flip=True) * 40 * 80
+    average_score(score, photo(40, 80), (0.5, 1.0, 1.5), flip=True)
+    assert sum(seen) == relative_cost((0.5, 1.0, 1.5), flip=True) * 40 * 80
 
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (-1.0,), (float("nan"),), (1.0, 1.0), (100.0,)])
 def test_scales_that_cannot_be_meant_are_refused(network, scales):
-    with pytest.raises(ConfigError, match="expected some numbers from"):
-        averaged(scored(network), photo(), scales)
+    with pytest.raises(ConfigError, match="expected one or more distinct numbers"):
+        average_score(scored(network), photo(), scales)

@@ -7,7 +7,8 @@ from functools import lru_cache
 from pathlib import Path
 
 from fullconv.errors import WeightsError
-from fullconv.model import Model, model_file
+from fullconv.inference.model_file import model_file
+from fullconv.model import Model
 
 
 def file_fingerprint(path: str | Path) -> str:

@@ -23,7 +23,7 @@ from fullconv.inference.cpu.optimize import PAYS
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
 from fullconv.io.storage import Place, is_url, local_path, place
-from fullconv.model import Model, averaged_answer
+from fullconv.model import Model
 from fullconv.units import parse_bytes
 
 Image = UInt8[np.ndarray, "H W 3"]
@@ -120,10 +120,9 @@ class PredictionJob:
             model: from `borrow`.
             image: RGB in [0, 255].
         """
-        if self.scales:
-            return averaged_answer(model, image, self.scales, self.memory)
         scores = any(writers[kind].scores for kind in self.kinds)
-        return model.predict(image, memory=self.memory, scores=scores)
+        scales = self.scales or None
+        return model.predict(image, scales=scales, memory=self.memory, scores=scores)
 
     def input_path(self, item: Input) -> Path:
         """Return the path of an input's file.

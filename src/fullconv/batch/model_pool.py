@@ -12,9 +12,8 @@ from functools import lru_cache
 
 from fullconv.batch.fingerprint import file_fingerprint
 from fullconv.errors import ConfigError
-from fullconv.export.exported import Exported, open_model
 from fullconv.inference.cpu.optimize import Quick
-from fullconv.model import Model
+from fullconv.model import Model, load
 
 
 class ModelPool:
@@ -48,13 +47,13 @@ class ModelPool:
     def fresh(self) -> Model:
         """Return a new copy, not pooled and not optimized for many predictions."""
         model = self._copy()
-        if not isinstance(model, Exported):
+        if not model.exported:
             model.network.optimized_backbone = None
         return model
 
     def _copy(self) -> Model:
         model = self._model
-        if isinstance(model, Exported):  # its runtime is thread-safe
+        if model.exported:  # its runtime is thread-safe
             return model
         network = model.network
         shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
@@ -63,7 +62,7 @@ class ModelPool:
             clone.optimized_backbone = replace(
                 network.optimized_backbone, backbone=clone.backbone, rims={}
             )
-        return Model(clone, model.classes, model.palette, model.size)
+        return model.with_network(clone)
 
 
 @lru_cache(maxsize=1)
@@ -84,6 +83,6 @@ def open_pool(path: str, fingerprint: str, device: str) -> ModelPool:
             f"{path} is not the model that the job was created with (fingerprint {found}, "
             f"expected {fingerprint})"
         )
-    model = open_model(path)
+    model = load(path)
     model.network.to(device).eval()
     return ModelPool(model)

@@ -44,7 +44,9 @@ Tta = Annotated[
 Scales = Annotated[
     str | None,
     typer.Option(
-        metavar="LIST", help="TTA scales, comma-separated.", show_default="0.75,1,1.25 with --tta"
+        metavar="LIST",
+        help="TTA scales, comma-separated.",
+        show_default="the model's",
     ),
 ]
 VerifyTiles = Annotated[
@@ -134,21 +136,20 @@ def parse_shard(text: str | None, out: str | None) -> tuple[int, int]:
     return int(index), int(count)
 
 
-def parse_scales(tta: bool, text: str | None) -> tuple[float, ...]:
-    """Parse --tta and --scales; () turns TTA off.
+def parse_scales(tta: bool, text: str | None, default: tuple[float, ...]) -> tuple[float, ...]:
+    """Parse --tta and --scales; () turns TTA off. `default` are the model's scales.
 
     Raises:
         ConfigError: --scales is not a list of numbers, or is given without --tta.
     """
     from fullconv.errors import ConfigError
-    from fullconv.inference.tta import SCALES
 
     if not tta:
         if text:
             raise ConfigError("--scales needs --tta; add --tta, or omit --scales")
         return ()
     if text is None:
-        return SCALES
+        return default
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
@@ -175,7 +176,7 @@ def _read_training_options(model: str) -> "RasterOptions":
     from fullconv.batch.job import RasterOptions
     from fullconv.data.formats.rasters import read_choice
     from fullconv.errors import FullconvError
-    from fullconv.model import model_file
+    from fullconv.inference.model_file import model_file
     from fullconv.training.run.folder import Run
 
     try:

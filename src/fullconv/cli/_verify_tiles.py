@@ -24,11 +24,10 @@ def verify_tiled(
         ConfigError: neither is a local file, or the model is an exported file.
     """
     from fullconv.errors import ConfigError
-    from fullconv.export.exported import Exported
     from fullconv.inference.tiling import verify
     from fullconv.io.storage import local_path
 
-    if isinstance(model, Exported):
+    if model.exported:
         raise ConfigError("--verify-tiles needs a trained model, not an exported file")
     first: dict[str, Path] = {}
     for item in inputs:

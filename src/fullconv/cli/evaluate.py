@@ -7,6 +7,7 @@ import typer
 
 from fullconv.cli._console import format_class_table, say, track, write_json
 from fullconv.cli._options import DATA, MODEL, Device, GroupBy, Json, Out, Quiet
+from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
@@ -25,6 +26,8 @@ def command(
         ),
     ] = None,
     group_by: GroupBy = None,
+    tta: Tta = False,
+    scales: Scales = None,
     device: Device = "auto",
     out: Out = Path("runs"),
     report: Annotated[bool, typer.Option("--report", help="Write OUT/evaluate/NAME-001.")] = False,
@@ -36,9 +39,10 @@ def command(
     from fullconv.errors import ConfigError
     from fullconv.evaluation.evaluate import score_each, score_files, summarise
     from fullconv.evaluation.summary import four_numbers, numbers
-    from fullconv.export.exported import open_model
     from fullconv.hardware import choose_device
     from fullconv.inference.cpu.optimize import PAYS
+    from fullconv.inference.tta import tta_protocol
+    from fullconv.model import load
 
     source = data or (model if predictions else None)
     if source is None:
@@ -53,12 +57,13 @@ def command(
             "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
         )
     else:
-        answers = open_model(model)
+        answers = load(model)
         answers.network.to(choose_device(device))
         if len(samples) >= PAYS:
             answers.optimize()
-        scored = score_each(answers, samples)
-        protocol = answers.protocol
+        averaged = parse_scales(tta, scales, answers.tta_scales) or None
+        scored = score_each(answers, samples, averaged)
+        protocol = answers.protocol + tta_protocol(averaged)
     shown = track(scored, len(samples), "evaluating", quiet)
     evaluation = summarise(shown, samples, protocol)
     if str(json) != "-":

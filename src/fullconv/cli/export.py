@@ -78,10 +78,10 @@ def _checked(model: Path, file: Path, plain: bool) -> bool:
         ConfigError: there is no such kind of file, or `file` belongs to a model that is there.
     """
     from fullconv.errors import ConfigError
-    from fullconv.export.exported import is_exported
     from fullconv.export.exporters import exporter_for
     from fullconv.export.half import SUFFIX
-    from fullconv.model import model_file
+    from fullconv.inference.model_file import model_file
+    from fullconv.inference.runtimes import is_exported
     from fullconv.training.run.folder import Run
 
     if is_exported(model):

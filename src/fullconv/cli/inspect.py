@@ -30,7 +30,7 @@ def command(
 ) -> None:
     """Show every layer: output, parameters, multiply-adds, stride, field; and how crops follow."""
     from fullconv.config import Architecture, Normalization
-    from fullconv.model import model_file, read_card
+    from fullconv.inference.model_file import model_file, read_card
     from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
 
     height, across = parse_size(size) or (0, 0)

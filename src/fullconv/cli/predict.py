@@ -51,13 +51,13 @@ def command(
     from fullconv.batch.inputs import detect_media, resolve_inputs
     from fullconv.batch.job import create_job
     from fullconv.batch.resume import plan_resume
-    from fullconv.export.exported import open_model
     from fullconv.hardware import choose_device
+    from fullconv.model import load
 
     kinds, part = options.parse_kinds(save), options.parse_shard(shard, out)
-    averaged = options.parse_scales(tta, scales)
     rasters = options.parse_raster_options(model, bands, limits)
-    opened = open_model(model)
+    opened = load(model)
+    averaged = options.parse_scales(tta, scales, opened.tta_scales)
     one_file = names_one_file(out)
     found = resolve_inputs(photos, outside=None if one_file else out)
     inputs = detect_media(found, rasters_only=bool(bands or limits))

@@ -1,6 +1,6 @@
 """How good a model is: one confusion matrix over a data set, at the labels' own size."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from fullconv.errors import DataError
 from fullconv.evaluation.metrics import Confusion, total
 from fullconv.evaluation.prediction_files import AnswerReader, answer_files
 from fullconv.inference.predictor import Prediction
+from fullconv.inference.tta import tta_protocol
 from fullconv.model import Model
 
 
@@ -61,17 +62,25 @@ class Evaluation:
         return self.confusion.frequency_weighted_iu
 
 
-def evaluate(model: Model, data: Data) -> Evaluation:
-    """Measure a model on a data set.
+def evaluate(
+    model: Model, data: Data, *, tta: bool = False, scales: Sequence[float] | None = None
+) -> Evaluation:
+    """Measure a model on a data set; `tta` and `scales` are those of `Model.predict`.
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
     """
-    return summarise(score_each(model, data), data, model.protocol)
+    if scales is None and tta:
+        scales = model.tta_scales
+    protocol = model.protocol + tta_protocol(scales)
+    return summarise(score_each(model, data, scales), data, protocol)
 
 
-def score_each(model: Model, data: Data) -> Iterator[Scored]:
-    """Predict every sample of a data set and count its pixels, one at a time."""
+def score_each(model: Model, data: Data, scales: Sequence[float] | None = None) -> Iterator[Scored]:
+    """Predict each sample of a data set and count its pixels, one at a time.
+
+    With `scales`, predictions use test-time augmentation.
+    """
     if data.classes != model.classes:
         raise DataError(
             f"{data.source} has the classes {', '.join(data.classes)}; the model answers "
@@ -80,7 +89,7 @@ def score_each(model: Model, data: Data) -> Iterator[Scored]:
     if not len(data):
         raise DataError(f"{data.source} has no samples to evaluate on (split {data.split})")
     for sample in data:
-        answer = model.predict(sample.image)
+        answer = model.predict(sample.image, scales=scales)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, answer.labels)
         yield Scored(sample, answer, confusion)

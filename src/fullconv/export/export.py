@@ -16,6 +16,7 @@ from fullconv._version import __version__
 from fullconv.config import Size
 from fullconv.export.exporters import Exporter, exporter_for
 from fullconv.export.parity import check_parity, least_size
+from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing
 from fullconv.io.images import fit_size, scale_image
@@ -65,7 +66,7 @@ def write_proved(
 ) -> Description:
     """Write the file, without its description, and describe what was found."""
     exporter.write(network, path, size)
-    run = exporter.open(path).run
+    run = runtime_for(path).open(path).run
     least = least_size(network, run) if size is None else (1, 1)
     parity = check_parity(network, run, [working(photo, model.size) for photo in photos], size)
     return describe(model, least=least, fixed=size, parity=parity)
@@ -78,6 +79,7 @@ def describe(model: Model, **facts: Any) -> Description:
         classes=model.classes,
         palette=model.palette,
         size=model.size,
+        tta_scales=model.tta_scales,
         protocol=model.protocol,
         architecture=model.network.architecture,
         normalization=model.network.normalization,

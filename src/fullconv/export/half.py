@@ -50,5 +50,5 @@ def export_half(model: Model, path: Path, photos: Sequence[UInt8[ndarray, "_ _ 3
             f"with float16 weights {parity.label_changes:.2%} of the labels differ; expected "
             f"at most {FLIPS:.1%}. No file was written; save the model with float32 weights instead"
         )
-    Model(half, model.classes, model.palette, model.size).save(path)
+    model.with_network(half).save(path)
     return parity

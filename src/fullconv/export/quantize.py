@@ -11,11 +11,12 @@ from fullconv.errors import ConfigError, DataError, ExportError
 from fullconv.evaluation.evaluate import score_each
 from fullconv.evaluation.metrics import Confusion, percent
 from fullconv.export.export import describe, on_cpu, placing, working, write_proved
-from fullconv.export.exported import Exported
-from fullconv.export.exporters import Exporter, exporter_for, exporters
+from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import as_batch, cut
+from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description, QuantizationCost
-from fullconv.model import Model
+from fullconv.inference.runtimes.network import ExportedNetwork
+from fullconv.model import Model, exported_model
 
 CALIBRATION = 32
 """Photos that the ranges of the activations are taken from, at the most."""
@@ -65,7 +66,7 @@ def export_int8(
         shown = [working(photo, model.size) for photo in photos]
         images = [as_batch(cut(photo, size or photo.shape[:2])) for photo in shown]
         exporter.quantize(exact, temporary, images)
-        loss = measure(model, exporter, temporary, data, size)
+        loss = measure(model, temporary, data, size)
         check(loss, model.classes, tolerance)
         facts = proved.model_dump(include={"least", "fixed", "parity"})
         description = describe(model, precision="int8", loss=loss, **facts)
@@ -73,15 +74,14 @@ def export_int8(
     return description
 
 
-def measure(
-    model: Model, exporter: Exporter, path: Path, data: Data, size: Size | None = None
-) -> QuantizationCost:
+def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> QuantizationCost:
     """Evaluate the model and its int8 file on the same photos.
 
     Raises:
         DataError: the data has other classes than the model, or no labelled pixel.
     """
-    quantized = Exported(path, exporter.open(path).run, describe(model, fixed=size))
+    run = runtime_for(path).open(path).run
+    quantized = exported_model(ExportedNetwork(path, run, describe(model, fixed=size)))
     before, after = Confusion(len(model.classes)), Confusion(len(model.classes))
     same = pixels = 0
     for one, other in zip(score_each(model, data), score_each(quantized, data), strict=True):

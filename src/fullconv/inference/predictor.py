@@ -16,8 +16,7 @@ from fullconv.errors import ConfigError, ImageError, MemoryBudgetError
 from fullconv.hardware import free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.tiling import stream
-from fullconv.io import images
-from fullconv.io import palettes as colors
+from fullconv.io import images, palettes
 from fullconv.io.palettes import Palette
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
@@ -93,7 +92,7 @@ class Prediction:
         self, strength: float = 0.5, legend: bool = True
     ) -> UInt8[np.ndarray, "rows columns 3"]:
         """The answer's colours over the photo, and below it a legend of the classes that occur."""
-        picture = colors.overlay(self.image, self.labels, self.palette, strength)
+        picture = palettes.overlay(self.image, self.labels, self.palette, strength)
         if not legend:
             return picture
         present = np.unique(self.labels)

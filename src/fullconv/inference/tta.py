@@ -1,4 +1,4 @@
-"""One answer out of several: the photo at other scales and mirrored, the probabilities averaged."""
+"""Test-time augmentation (TTA): average the probabilities of several scales and flips."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -7,46 +7,79 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
-from torch import Tensor
+from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
+from fullconv.inference.predictor import Prediction, predict
 from fullconv.io.images import fit_size, scale_image
+from fullconv.io.palettes import Palette
 
 SCALES = (0.75, 1.0, 1.25)
-"""What is averaged unless said otherwise: with mirroring, the work of 6.25 answers."""
+"""Default scales. With flips, they cost 6.25 times a plain prediction."""
+
+
+def predict_averaged(
+    network: nn.Module,
+    image: UInt8[np.ndarray, "H W 3"],
+    classes: Sequence[str],
+    palette: Palette,
+    size: tuple[int, int] | None,
+    scales: Sequence[float],
+    *,
+    memory: int | str | None = None,
+) -> Prediction:
+    """Predict an image with test-time augmentation.
+
+    The arguments are those of `predict`; `scales` are factors on the (height, width) of a plain
+    prediction, and `memory` limits the computation of one view. The score of the prediction is the
+    logarithm of the mean probability.
+
+    Raises:
+        ConfigError: `check_scales` refuses the scales.
+        MemoryBudgetError: `memory` is too small.
+    """
+
+    def score(view: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "K h w"]:
+        # The view has its final size; fitting it into `size` would make all scales equal.
+        prediction = predict(network, view, classes, palette, memory=memory, scores=True)
+        assert prediction.score is not None
+        return prediction.score
+
+    return Prediction(
+        image, average_score(score, image, scales, size=size), tuple(classes), tuple(palette)
+    )
 
 
 @torch.inference_mode()
-def averaged(
+def average_score(
     score_function: Callable[[UInt8[np.ndarray, "h w 3"]], Float[Tensor, "K h w"]],
     image: UInt8[np.ndarray, "H W 3"],
     scales: Sequence[float] = SCALES,
     flip: bool = True,
     size: tuple[int, int] | None = None,
 ) -> Float[Tensor, "K H W"]:
-    """The score whose softmax is the mean, over scales and mirrorings, of the scores' softmaxes.
+    """Return the logarithm of the mean softmax over all views of an image.
 
-    Each view of the photo is scored at its own size; the score is brought back to the photo's size
-    (bilinearly, corners not aligned), unmirrored, and becomes probabilities. Their mean is kept as
-    its logarithm, which nothing rounds to zero. Two scores a class are in memory at a time.
+    The score of each view is resized to the image's size (bilinear, corners not aligned), flipped
+    back, and turned into probabilities. The logarithm of the mean keeps probabilities that float32
+    would round to zero. At most two scores per class are in memory.
 
     Args:
-        score_function: a photo of any size -> its score, of that size, before softmax. It must not
-            scale photos down to fit `size`: then all scales would be one.
-        image: the photo, RGB in [0, 255].
-        scales: factors on height and width; 1 is the photo as one plain answer sees it.
-        flip: whether each is also seen with left and right exchanged.
-        size: the (height, width) that photos are scaled down to fit for one plain answer; None is
-            never.
+        score_function: an image of any size -> its score before softmax, at that size. It must not
+            downscale its input to fit `size`.
+        image: RGB in [0, 255].
+        scales: factors on height and width; 1 is the size of a plain prediction.
+        flip: also score each view flipped horizontally.
+        size: (height, width) that a plain prediction downscales images to fit; None for no limit.
 
     Raises:
-        ConfigError: scales that `check_scales` refuses.
+        ConfigError: `check_scales` refuses the scales.
     """
     check_scales(scales)
     total: Tensor | None = None
-    for view, mirrored in views(image, scales, flip, size):
+    for view, flipped in views(image, scales, flip, size):
         score = score_function(view)
-        score = score.flip(-1) if mirrored else score
+        score = score.flip(-1) if flipped else score
         logarithm = _resized(score, image.shape[:2]).log_softmax(0)
         total = logarithm if total is None else torch.logaddexp(total, logarithm, out=total)
     assert total is not None  # there is at least one scale
@@ -59,7 +92,7 @@ def views(
     flip: bool,
     size: tuple[int, int] | None = None,
 ) -> Iterator[tuple[UInt8[np.ndarray, "h w 3"], bool]]:
-    """The photo at each scale, and mirrored; whether it is says the second value."""
+    """Yield the image at each scale, and flipped if wanted, with whether it is flipped."""
     for scale in scales:
         view = scale_image(image, fit_size(image.shape, size, scale))
         yield view, False
@@ -67,20 +100,27 @@ def views(
             yield view[:, ::-1].copy(), True  # contiguous even where one pixel wide
 
 
-def work(scales: Sequence[float], flip: bool) -> float:
-    """How many times the pixels of one plain answer are computed."""
+def relative_cost(scales: Sequence[float], flip: bool) -> float:
+    """Return the number of pixels computed, relative to a plain prediction."""
     return sum(scale * scale for scale in scales) * (1 + flip)
 
 
 def check_scales(scales: Sequence[float]) -> None:
-    """Refuse scales that cannot be meant.
+    """Validate TTA scales.
 
     Raises:
-        ConfigError: none, one outside [0.1, 10], or one twice.
+        ConfigError: there is no scale, one outside [0.1, 10], or a duplicate.
     """
     if not scales or len(set(scales)) < len(scales) or not all(0.1 <= s <= 10 for s in scales):
         shown = ", ".join(f"{scale:g}" for scale in scales) or "none"
-        raise ConfigError(f"scales {shown}: expected some numbers from 0.1 to 10, each once")
+        raise ConfigError(f"scales {shown}: expected one or more distinct numbers from 0.1 to 10")
+
+
+def tta_protocol(scales: Sequence[float] | None) -> str:
+    """Return what TTA adds to an evaluation protocol; "" without TTA."""
+    if scales is None:
+        return ""
+    return f"; averaged over scales {', '.join(f'{scale:g}' for scale in scales)} and flips"
 
 
 def _resized(score: Float[Tensor, "K h w"], size: tuple[int, ...]) -> Float[Tensor, "K H W"]:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fullconv.errors import WeightsError
-from fullconv.model import OPTIMIZER, Model, read_card, write_model
+from fullconv.inference.model_file import OPTIMIZER, read_card
+from fullconv.model import Model, write_model
 
 AVERAGE = f"{OPTIMIZER}average."  # the moving average's tensors begin so
 

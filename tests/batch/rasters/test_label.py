@@ -16,8 +16,8 @@ from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import Target
 from fullconv.batch.rasters.row_labels import Regional
 from fullconv.errors import ConfigError, DataError, ImageError, OutputError
-from fullconv.export.exported import open_model
 from fullconv.inference.planner import Plan
+from fullconv.model import load
 from photos import write_model
 
 rasterio = pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
@@ -30,7 +30,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
-    return open_model(write_model(tmp_path_factory.mktemp("model") / "m.safetensors", seed=3))
+    return load(write_model(tmp_path_factory.mktemp("model") / "m.safetensors", seed=3))
 
 
 @pytest.fixture

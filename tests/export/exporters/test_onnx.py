@@ -6,10 +6,12 @@ import pytest
 import exportable
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.export.exporters import exporters
+from fullconv.inference.runtimes import runtimes
 
 onnx = pytest.importorskip("onnx", reason="needs the extra [onnx]")
 pytest.importorskip("onnxruntime", reason="needs the extra [onnx]")
 EXPORTER = exporters["onnx"]
+RUNTIME = runtimes["onnx"]
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +27,7 @@ def file(net, tmp_path_factory):
 
 
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
-    run = EXPORTER.open(file).run
+    run = RUNTIME.open(file).run
     assert exportable.worst(net, run) < 1e-5
     assert exportable.worst(net, run, sizes=[(5, 9)], count=3) < 1e-5
 
@@ -54,9 +56,9 @@ def test_the_file_names_nothing_of_this_machine(file):
 def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     path = tmp_path / "described.onnx"
     path.write_bytes(file.read_bytes())
-    assert EXPORTER.open(path).description is None
+    assert RUNTIME.open(path).description is None
     EXPORTER.stamp(path, text := '{"classes": ["Straße", "a\\"b<c>&d"]}')
-    opened = EXPORTER.open(path)
+    opened = RUNTIME.open(path)
     assert opened.description == text
     assert exportable.worst(net, opened.run, sizes=[(9, 5)]) < 1e-5
     onnx.checker.check_model(onnx.load(path))
@@ -65,7 +67,7 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
 def test_int8_is_smaller_and_close(net, file, tmp_path):
     images = [exportable.batch(1, 40, 50), exportable.batch(1, 33, 65)]
     EXPORTER.quantize(file, tmp_path / "int8.onnx", images)
-    opened = EXPORTER.open(tmp_path / "int8.onnx")
+    opened = RUNTIME.open(tmp_path / "int8.onnx")
     kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
     expected, found = exportable.answer(net, images[0]), opened.run(images[0])
@@ -74,10 +76,10 @@ def test_int8_is_smaller_and_close(net, file, tmp_path):
 
 def test_what_is_no_onnx_file_is_refused_in_a_sentence(tmp_path):
     with pytest.raises(WeightsError, match="there is no such model file"):
-        EXPORTER.open(tmp_path / "absent.onnx")
+        RUNTIME.open(tmp_path / "absent.onnx")
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(WeightsError, match="ONNX Runtime cannot run it"):
-        EXPORTER.open(tmp_path / "text.onnx")
+        RUNTIME.open(tmp_path / "text.onnx")
 
 
 def test_a_stranger_s_network_is_refused(tmp_path):
@@ -90,7 +92,7 @@ def test_a_stranger_s_network_is_refused(tmp_path):
         onnx.helper.make_model(graph, opset_imports=opset, ir_version=10), tmp_path / "s.onnx"
     )
     with pytest.raises(WeightsError, match="its input is not 'image'"):
-        EXPORTER.open(tmp_path / "s.onnx")
+        RUNTIME.open(tmp_path / "s.onnx")
 
 
 def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
@@ -99,13 +101,13 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
     with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[onnx\]"'):
         EXPORTER.write(net, tmp_path / "net.onnx")
     with pytest.raises(MissingExtraError, match="onnxruntime"):
-        EXPORTER.open(tmp_path / "net.onnx")
+        RUNTIME.open(tmp_path / "net.onnx")
 
 
 @pytest.mark.slow
 def test_for_one_size_the_short_cut_is_in_the_graph(net, tmp_path):
     EXPORTER.write(net, tmp_path / "net.onnx", (40, 50))
-    run = EXPORTER.open(tmp_path / "net.onnx").run
+    run = RUNTIME.open(tmp_path / "net.onnx").run
     assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
     EXPORTER.quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", [exportable.batch(1, 40, 50)])
     kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
@@ -128,4 +130,4 @@ KINDS = {
 def test_every_kind_of_network(kind, tmp_path):
     net = exportable.network(**KINDS[kind])
     EXPORTER.write(net, tmp_path / "net.onnx")
-    assert exportable.worst(net, EXPORTER.open(tmp_path / "net.onnx").run) < 2e-5
+    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.onnx").run) < 2e-5

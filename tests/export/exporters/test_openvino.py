@@ -7,10 +7,12 @@ import pytest
 import exportable
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.export.exporters import exporters
+from fullconv.inference.runtimes import runtimes
 
 pytest.importorskip("openvino", reason="needs the extra [openvino]")
 pytest.importorskip("onnxscript", reason="needs the extra [openvino]")
 EXPORTER = exporters["openvino"]
+RUNTIME = runtimes["openvino"]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def file(net, tmp_path_factory):
 
 
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
-    assert exportable.worst(net, EXPORTER.open(file).run) < 1e-5
+    assert exportable.worst(net, RUNTIME.open(file).run) < 1e-5
 
 
 def test_weights_keep_32_bits(net, file):
@@ -46,9 +48,9 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     for suffix in (".xml", ".bin"):
         copy = tmp_path / f"net{suffix}"
         copy.write_bytes(file.with_suffix(suffix).read_bytes())
-    assert EXPORTER.open(tmp_path / "net.xml").description is None
+    assert RUNTIME.open(tmp_path / "net.xml").description is None
     EXPORTER.stamp(tmp_path / "net.xml", text := '{"classes": ["Straße", "a\\"b<c>&d"]}')
-    opened = EXPORTER.open(tmp_path / "net.xml")
+    opened = RUNTIME.open(tmp_path / "net.xml")
     assert opened.description == text
     assert exportable.worst(net, opened.run, sizes=[(9, 5)]) < 1e-5
 
@@ -56,7 +58,7 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
 def test_threads_do_not_share_answers(net, file):
     from concurrent.futures import ThreadPoolExecutor
 
-    run = EXPORTER.open(file).run
+    run = RUNTIME.open(file).run
     images = [exportable.batch(1, side, 20) for side in range(10, 26)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(run, images))
@@ -66,13 +68,13 @@ def test_threads_do_not_share_answers(net, file):
 
 def test_missing_and_damaged_files_are_refused_in_a_sentence(file, tmp_path):
     with pytest.raises(WeightsError, match=r"net\.xml: there is no such file"):
-        EXPORTER.open(tmp_path / "net.xml")
+        RUNTIME.open(tmp_path / "net.xml")
     (tmp_path / "net.xml").write_text("<net></net>")
     with pytest.raises(WeightsError, match=r"net\.bin: there is no such file"):
-        EXPORTER.open(tmp_path / "net.xml")
+        RUNTIME.open(tmp_path / "net.xml")
     (tmp_path / "net.bin").write_bytes(b"")
     with pytest.raises(WeightsError, match="OpenVINO cannot run it"):
-        EXPORTER.open(tmp_path / "net.xml")
+        RUNTIME.open(tmp_path / "net.xml")
 
 
 def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
@@ -92,7 +94,7 @@ def test_int8_is_smaller_and_close(net, file, tmp_path):
 
 
 def _run(folder):
-    return EXPORTER.open(folder / "int8.xml").run
+    return RUNTIME.open(folder / "int8.xml").run
 
 
 @pytest.mark.slow
@@ -114,7 +116,7 @@ assert type(wrapper.telemetry).__name__ == "MagicMock", type(wrapper.telemetry)
 def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
     net = exportable.network(padding=100)
     EXPORTER.write(net, tmp_path / "net.xml", (40, 50))
-    run = EXPORTER.open(tmp_path / "net.xml").run
+    run = RUNTIME.open(tmp_path / "net.xml").run
     assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
 
 
@@ -123,4 +125,4 @@ def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
 def test_other_networks(settings, tmp_path):
     net = exportable.network(**settings)
     EXPORTER.write(net, tmp_path / "net.xml")
-    assert exportable.worst(net, EXPORTER.open(tmp_path / "net.xml").run) < 1e-5
+    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.xml").run) < 1e-5

@@ -9,8 +9,10 @@ import torch
 import exportable
 from fullconv.errors import ExportError, WeightsError
 from fullconv.export.exporters import exporters
+from fullconv.inference.runtimes import runtimes
 
-EXPORTER = exporters["program"]
+EXPORTER = exporters["torch_export"]
+RUNTIME = runtimes["torch_export"]
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def file(net, tmp_path_factory):
 
 
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
-    opened = EXPORTER.open(file)
+    opened = RUNTIME.open(file)
     assert opened.description == '{"classes": ["Straße"]}'
     assert exportable.worst(net, opened.run) < 1e-6
 
@@ -45,7 +47,7 @@ def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
     program = torch.export.load(tmp_path / "net.pt2")
     first = next(node for node in program.graph.nodes if "conv2d" in str(node.target))
     assert tuple(first.meta["val"].shape[2:]) == (42, 52)  # of 238 x 248 with all of the padding
-    run = EXPORTER.open(tmp_path / "net.pt2").run
+    run = RUNTIME.open(tmp_path / "net.pt2").run
     assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
 
 
@@ -150,7 +152,7 @@ def test_a_file_that_could_run_code_is_not_opened(what, file, tmp_path, capsys, 
     assert hostile.read_bytes() != file.read_bytes()
     monkeypatch.setattr(torch.export, "load", None)  # the look comes first
     with pytest.raises(WeightsError, match="which could run code on this machine"):
-        EXPORTER.open(hostile)
+        RUNTIME.open(hostile)
     assert "executed" not in capsys.readouterr().out
 
 
@@ -160,15 +162,15 @@ def test_a_file_that_could_run_code_is_not_opened(what, file, tmp_path, capsys, 
 def test_other_members_of_the_archive_are_refused(name, file, tmp_path):
     hostile = changed(file, tmp_path / "hostile.pt2", {}, [(name, pickle.dumps(Bomb()))])
     with pytest.raises(WeightsError, match="holds the file"):
-        EXPORTER.open(hostile)
+        RUNTIME.open(hostile)
 
 
 def test_damaged_files_are_refused_in_a_sentence(file, tmp_path):
     with pytest.raises(WeightsError, match="there is no such model file"):
-        EXPORTER.open(tmp_path / "absent.pt2")
+        RUNTIME.open(tmp_path / "absent.pt2")
     (tmp_path / "cut.pt2").write_bytes(file.read_bytes()[:3000])
     with pytest.raises(WeightsError, match=r"not a torch\.export program"):
-        EXPORTER.open(tmp_path / "cut.pt2")
+        RUNTIME.open(tmp_path / "cut.pt2")
 
 
 @pytest.mark.slow
@@ -187,4 +189,4 @@ def test_damaged_files_are_refused_in_a_sentence(file, tmp_path):
 def test_every_kind_of_network(settings, tmp_path):
     net = exportable.network(**settings)
     EXPORTER.write(net, tmp_path / "net.pt2")
-    assert exportable.worst(net, EXPORTER.open(tmp_path / "net.pt2").run) < 1e-5
+    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.pt2").run) < 1e-5

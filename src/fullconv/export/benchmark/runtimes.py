@@ -13,13 +13,15 @@ from fullconv.data.formats import open_data
 from fullconv.errors import ConfigError, EngineError
 from fullconv.export.benchmark.timing import Engine, Images, Started
 from fullconv.export.benchmark.worker import do_apart
-from fullconv.export.exported import is_exported, open_exported
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import as_batch, cut
 from fullconv.export.portable import make_portable
 from fullconv.inference.cpu.optimize import optimize
+from fullconv.inference.model_file import model_file, read_card
+from fullconv.inference.runtimes import is_exported, runtime_for
+from fullconv.inference.runtimes.network import open_exported
 from fullconv.io.images import read_image
-from fullconv.model import load, model_file, read_card
+from fullconv.model import load
 from fullconv.networks.fcn.summary import anatomy, on_meta
 from fullconv.networks.layers import TransposedUpsample
 
@@ -105,12 +107,10 @@ def run_file(
 ) -> Started:
     """An exported file; one without a description is that of `architecture`, for `size` only."""
     if architecture:
-        return Started(exporter_for(path).open(path).run, exported_work(architecture, size))
+        return Started(runtime_for(path).open(path).run, exported_work(architecture, size))
     opened = open_exported(path)
-    run: Any = opened.network.run
-    said = opened.description
-    work = exported_work(said.architecture, said.fixed) if said.architecture else None
-    return Started(run, work, said.precision)
+    work = exported_work(opened.architecture, opened.fixed_size) if opened.architecture else None
+    return Started(opened.run, work, opened.description.precision)
 
 
 def write_export(model: Path, path: Path, size: tuple[int, int] | None) -> Started:

@@ -1,7 +1,7 @@
-"""Networks for other runtimes. One file a kind of file; this folder is the list of them.
+"""Write networks for other runtimes: one file per format, registered here by name.
 
-A member writes a network into its kind of file and opens it again, so that the very file that is
-handed on is what has been compared with the network (see `fullconv.export.exported`).
+`fullconv.inference.runtimes` opens what an exporter writes; each exporter has the name of its
+runtime there, so the file itself is compared with the network before it is kept.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,32 +15,27 @@ from torch import nn
 from fullconv._registry import Registry
 from fullconv.config import Size
 from fullconv.errors import ConfigError
-from fullconv.inference.runtimes import Opened
+from fullconv.inference.runtimes import MODEL_SUFFIX, unsupported
 
 Images = Sequence[Float[np.ndarray, "1 3 _ _"]]
 
 
 @dataclass(frozen=True)
 class Exporter:
-    """One kind of file that other runtimes take.
+    """A file format for another runtime.
 
     Attributes:
-        suffix: of its files, e.g. ".onnx".
-        summary: what runs it, for messages.
-        write: (network, path, size or None for any) -> None; writes the path, and what belongs to
-            it beside it.
-        stamp: (path, description as JSON) -> None; completes a file just written.
-        open: path -> Opened.
-        quantize: (path, path to write, normalized batches of images) -> None: the same in int8
-            after watching these images; None where there is no such thing.
-        companions: suffixes of the files that belong beside it.
+        suffix: file suffix, e.g. ".onnx".
+        write: (network, path, size or None for any size) -> None; writes `path` and its companions.
+        stamp: (path, description as JSON) -> None; adds the metadata to a file just written.
+        quantize: (path, path to write, calibration images) -> None; writes the file in int8. None
+            if the format has no int8.
+        companions: suffixes of further files that belong to `path`.
     """
 
     suffix: str
-    summary: str
     write: Callable[[nn.Module, Path, Size | None], None]
     stamp: Callable[[Path, str], None]
-    open: Callable[[Path], Opened]
     quantize: Callable[[Path, Path, Images], None] | None = None
     companions: tuple[str, ...] = ()
 
@@ -49,15 +44,14 @@ exporters: Registry[Exporter] = Registry("fullconv.export.exporters", "exporter"
 
 
 def exporter_for(path: Path) -> Exporter:
-    """The exporter that a file's suffix stands for.
+    """Return the exporter registered for the suffix of `path`.
 
     Raises:
-        ConfigError: none; the message lists the suffixes.
+        ConfigError: no exporter has this suffix.
     """
     for name in exporters:
         if exporters[name].suffix == path.suffix.lower():
             return exporters[name]
-    known = ", ".join(f"{exporters[name].suffix} ({exporters[name].summary})" for name in exporters)
-    raise ConfigError(
-        f"{path}: nothing is exported to {path.suffix or 'no suffix'}; there are: {known}"
-    )
+    if path.suffix.lower() == MODEL_SUFFIX:
+        raise ConfigError(f"{path}: a model file; write it with Model.save() or export_half()")
+    raise ConfigError(f"{path}: {unsupported(path)}")

@@ -10,7 +10,6 @@ from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_graph import graph
 from fullconv.inference.runtimes import INPUT, KEY, quiet
-from fullconv.inference.runtimes.onnx import open_onnx
 
 # Convolutions are nearly all of the work; sums of scores stay as precise as they were.
 QUANTIZED = ["Conv", "MaxPool", "Relu"]
@@ -71,10 +70,8 @@ def quantize(source: Path, target: Path, images: Images) -> None:
 exporters.register("onnx")(
     Exporter(
         suffix=".onnx",
-        summary="ONNX Runtime and others",
         write=write,
         stamp=stamp,
-        open=open_onnx,
         quantize=quantize,
     )
 )

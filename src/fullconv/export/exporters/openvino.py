@@ -14,7 +14,7 @@ from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_graph import graph
 from fullconv.inference.runtimes import KEY, quiet
-from fullconv.inference.runtimes.openvino import _core, open_openvino
+from fullconv.inference.runtimes.openvino import core
 
 NEEDED = ("openvino", "onnx", "onnxscript")
 
@@ -29,7 +29,7 @@ def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     with quiet(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         source = Path(folder) / "network.onnx"
         onnx_ir.save(graph(network, size), source)
-        openvino.save_model(_core().read_model(source), path, compress_to_fp16=False)
+        openvino.save_model(core().read_model(source), path, compress_to_fp16=False)
 
 
 def stamp(path: Path, description: str) -> None:
@@ -56,7 +56,7 @@ def quantize(source: Path, target: Path, images: Images) -> None:
         nncf = require("nncf", extra="openvino", what="int8 for OpenVINO")
         nncf.set_log_level(logging.ERROR)
         quantized = nncf.quantize(
-            _core().read_model(source), nncf.Dataset(list(images)), subset_size=len(images)
+            core().read_model(source), nncf.Dataset(list(images)), subset_size=len(images)
         )
         openvino.save_model(quantized, target, compress_to_fp16=False)
 
@@ -64,10 +64,8 @@ def quantize(source: Path, target: Path, images: Images) -> None:
 exporters.register("openvino")(
     Exporter(
         suffix=".xml",
-        summary="OpenVINO; the weights stand beside it in a .bin",
         write=write,
         stamp=stamp,
-        open=open_openvino,
         quantize=quantize,
         companions=(".bin",),
     )

@@ -10,7 +10,6 @@ from fullconv.config import Size
 from fullconv.export.exporters import Exporter, exporters
 from fullconv.export.exporters._trace import traced
 from fullconv.inference.runtimes import KEY, quiet
-from fullconv.inference.runtimes.torch_export import open_program
 
 FOLDER = "extra"  # where torch.export.load looks for `extra_files`
 
@@ -29,12 +28,10 @@ def stamp(path: Path, description: str) -> None:
         archive.writestr(f"{root}/{FOLDER}/{KEY}", description)
 
 
-exporters.register("program")(
+exporters.register("torch_export")(
     Exporter(
         suffix=".pt2",
-        summary="PyTorch, by torch.export",
         write=write,
         stamp=stamp,
-        open=open_program,
     )
 )

@@ -1,19 +1,20 @@
-"""What an exported file says about itself."""
+"""The metadata of an exported file."""
 
 from typing import Literal
 
 from pydantic import Field
 
 from fullconv.config import Architecture, Normalization, Settings, Size
+from fullconv.inference.tta import SCALES
 
 
 class Parity(Settings):
-    """How far an exported file's scores were from the network's, on the user's images.
+    """How far an exported file's scores are from the PyTorch network's, on the images compared.
 
     Attributes:
-        sizes: (height, width) of the images compared.
-        difference: the largest of all scores, relative to the image's largest score.
-        flips: share of the pixels whose label differs, in [0, 1].
+        sizes: (height, width) of these images.
+        difference: largest absolute difference of a score, relative to the image's largest score.
+        label_changes: share of the pixels whose label differs, in [0, 1].
     """
 
     sizes: tuple[Size, ...]
@@ -22,15 +23,15 @@ class Parity(Settings):
 
 
 class QuantizationCost(Settings):
-    """What int8 cost on the user's data: IU of each class, in [0, 1]; None where it is absent.
+    """Quality before and after int8 quantization, measured on a data set.
 
     Attributes:
-        data: what it was measured on.
-        images: how many.
-        before: IU of each class with the network.
-        after: with the int8 file.
-        mean_before: mean IU with the network.
-        mean_after: with the int8 file.
+        data: the data set and split.
+        images: number of images.
+        before: IoU of each class in [0, 1], of the network; None for a class that does not occur.
+        after: likewise, of the int8 file.
+        mean_before: mean IoU of the network.
+        mean_after: mean IoU of the int8 file.
         agreement: share of the pixels with the same label, in [0, 1].
     """
 
@@ -44,20 +45,32 @@ class QuantizationCost(Settings):
 
 
 class Description(Settings):
-    """What stands in an exported file: all that its answers mean, and the proof."""
+    """Metadata of an exported file: what its predictions depend on, and the result of the checks.
+
+    Attributes:
+        fullconv: version that wrote the file.
+        size: (height, width) that larger images are downscaled to fit.
+        tta_scales: scales of test-time augmentation.
+        protocol: the evaluation protocol of metrics of this model.
+        least: smallest supported (height, width) of an image.
+        fixed: the only supported (height, width), one image per call; None for any size.
+        parity: comparison with the network; None if the file was not compared.
+        loss: cost of int8; None for fp32.
+    """
 
     format: int = Field(1, ge=1, le=1)
-    fullconv: str  # the version that wrote it
+    fullconv: str
     precision: Literal["fp32", "int8"] = "fp32"
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
-    size: Size | None = None  # photos are scaled down to fit into it
+    size: Size | None = None
+    tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
     protocol: str
     input: str = "image: float32 (B, 3, H, W), RGB in [0, 255]; normalization is inside"
     output: str = "score: float32 (B, K, H, W), before softmax"
     architecture: Architecture | None = None
     normalization: Normalization
-    least: Size = (1, 1)  # of an image
-    fixed: Size | None = None  # of all images, one at a time; None is any size
+    least: Size = (1, 1)
+    fixed: Size | None = None
     parity: Parity | None = None
     loss: QuantizationCost | None = None

@@ -7,11 +7,19 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError, require
-from fullconv.inference.runtimes import INPUT, KEY, OUTPUT, Opened, first_line
+from fullconv.inference.runtimes import (
+    INPUT,
+    KEY,
+    OUTPUT,
+    Opened,
+    Runtime,
+    first_line,
+    runtimes,
+)
 
 
 def open_onnx(path: Path) -> Opened:
-    """Get ONNX Runtime ready to run a file, with as many threads as PyTorch has.
+    """Open an .onnx file with ONNX Runtime on the CPU, with PyTorch's number of threads.
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
@@ -26,9 +34,10 @@ def open_onnx(path: Path) -> Opened:
         raise WeightsError(f"{path}: there is no such model file")
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common ancestor but this
+    except Exception as error:  # ONNX Runtime's exceptions share no other base class
         raise WeightsError(f"{path}: ONNX Runtime cannot run it: {first_line(error)}") from error
-    if [one.name for one in session.get_inputs()] != [INPUT]:
+    inputs = [value.name for value in session.get_inputs()]
+    if inputs != [INPUT]:
         raise WeightsError(
             f"{path}: its input is not {INPUT!r}; `fullconv export` did not write it"
         )
@@ -38,3 +47,6 @@ def open_onnx(path: Path) -> Opened:
         return scores
 
     return Opened(run, session.get_modelmeta().custom_metadata_map.get(KEY))
+
+
+runtimes.register("onnx")(Runtime(".onnx", "ONNX Runtime", open_onnx))

@@ -9,11 +9,11 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError, require
-from fullconv.inference.runtimes import KEY, Opened, first_line
+from fullconv.inference.runtimes import KEY, Opened, Runtime, first_line, runtimes
 
 
 def open_openvino(path: Path) -> Opened:
-    """Get OpenVINO ready to run a file on this processor, with as many threads as PyTorch has.
+    """Open an .xml file and its .bin with OpenVINO on the CPU, with PyTorch's number of threads.
 
     Raises:
         MissingExtraError: OpenVINO is not installed.
@@ -24,28 +24,32 @@ def open_openvino(path: Path) -> Opened:
         if not part.is_file():
             raise WeightsError(f"{part}: there is no such file; a model is an .xml and a .bin")
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # else it may take 16 bits where the processor can
+        "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO may otherwise compute in 16 bits
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
     }
     try:
-        model = _core().read_model(path)
-        compiled = _core().compile_model(model, "CPU", settings)
+        model = core().read_model(path)
+        compiled = core().compile_model(model, "CPU", settings)
     except Exception as error:  # RuntimeError, and what its bindings raise
         raise WeightsError(f"{path}: OpenVINO cannot run it: {first_line(error)}") from error
-    mine = threading.local()
+    per_thread = threading.local()  # an infer request is not thread-safe
 
     def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
-        if not hasattr(mine, "request"):  # one thread at a time may use a request
-            mine.request = compiled.create_infer_request()
-        result = mine.request.infer([np.ascontiguousarray(image)], share_outputs=False)
+        if not hasattr(per_thread, "request"):
+            per_thread.request = compiled.create_infer_request()
+        result = per_thread.request.infer([np.ascontiguousarray(image)], share_outputs=False)
         return np.asarray(result[0])
 
-    known = model.has_rt_info([KEY])
-    return Opened(run, str(model.get_rt_info([KEY]).value) if known else None)
+    described = model.has_rt_info([KEY])
+    return Opened(run, str(model.get_rt_info([KEY]).value) if described else None)
 
 
-def _core() -> Any:
+def core() -> Any:
+    """Return a new OpenVINO core; the import takes long."""
     import openvino
 
     return openvino.Core()
+
+
+runtimes.register("openvino")(Runtime(".xml", "OpenVINO", open_openvino))

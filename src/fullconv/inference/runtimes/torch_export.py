@@ -7,21 +7,21 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError
-from fullconv.inference.runtimes import Opened, first_line, quiet
+from fullconv.inference.runtimes import Opened, Runtime, first_line, quiet, runtimes
 from fullconv.inference.runtimes._pt2_guard import check_program
 
 
 def open_program(path: Path) -> Opened:
-    """Read a program, after a look that it is nothing else.
+    """Open a program that `fullconv export` wrote, after checking that it cannot run other code.
 
     Raises:
-        WeightsError: it is damaged, or holds what could run code.
+        WeightsError: the file is missing or damaged, or holds what could run code.
     """
     description = check_program(path)
     try:
         with path.open("rb") as stream, quiet():
             module = torch.export.load(stream).module()
-    except Exception as error:  # a damaged archive shows in many ways
+    except Exception as error:  # a damaged archive fails in many ways
         raise WeightsError(f"{path}: not a program that can be run: {first_line(error)}") from error
 
     @torch.inference_mode()
@@ -30,3 +30,6 @@ def open_program(path: Path) -> Opened:
         return scores
 
     return Opened(run, description)
+
+
+runtimes.register("torch_export")(Runtime(".pt2", "PyTorch", open_program))

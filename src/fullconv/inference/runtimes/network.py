@@ -1,0 +1,92 @@
+"""An exported file as a network."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from fullconv.config import Architecture, Normalization, Size
+from fullconv.errors import ConfigError, ImageError, WeightsError
+from fullconv.inference.runtimes import Run, runtime_for
+from fullconv.inference.runtimes.description import Description
+
+
+class ExportedNetwork(nn.Module):
+    """A network whose scores another runtime computes from an exported file.
+
+    Attributes:
+        path: the file.
+        run: images (B, 3, H, W), RGB in [0, 255] -> scores (B, K, H, W).
+        description: the file's metadata.
+        min_size: smallest supported (height, width).
+        fixed_size: the only supported (height, width), one image per call; None for any size.
+    """
+
+    def __init__(self, path: Path, run: Run, description: Description) -> None:
+        super().__init__()
+        self.path, self.run, self.description = path, run, description
+        self.classes = len(description.classes)
+        self.min_size: Size = description.least
+        self.fixed_size: Size | None = description.fixed
+        # `next(network.parameters())` gives the device of the input: runtimes take CPU memory.
+        self.device_marker = nn.Parameter(torch.empty(0), requires_grad=False)
+
+    @property
+    def architecture(self) -> Architecture | None:
+        """The architecture of the network that was exported."""
+        return self.description.architecture
+
+    @property
+    def normalization(self) -> Normalization:
+        """The normalization inside the exported graph."""
+        return self.description.normalization
+
+    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+        """Return the scores before softmax, at the image's size.
+
+        Raises:
+            ImageError: the image is smaller than `min_size`, or not of `fixed_size`.
+        """
+        height, width = image.shape[-2:]
+        if height < self.min_size[0] or width < self.min_size[1]:
+            raise ImageError(
+                f"an image of {height} x {width} pixels; this exported file needs at least "
+                f"{self.min_size[0]} x {self.min_size[1]}: use the model that it was exported from"
+            )
+        if self.fixed_size and (height, width) != self.fixed_size:
+            raise ImageError(
+                f"an image of {height} x {width} pixels; this file was exported for "
+                f"{self.fixed_size[0]} x {self.fixed_size[1]} only: export the model without "
+                "--size to support any size"
+            )
+        batch = image.float().cpu()
+        parts = [one[None] for one in batch] if self.fixed_size else [batch]
+        return torch.cat([torch.from_numpy(self.run(part.numpy())) for part in parts])
+
+
+def open_exported(path: Path) -> ExportedNetwork:
+    """Open a file that `fullconv export` wrote.
+
+    Raises:
+        ConfigError: no runtime has this suffix.
+        WeightsError: the file is missing or damaged, or has no description.
+        MissingExtraError: the runtime is not installed.
+    """
+    opened = runtime_for(path).open(path)
+    return ExportedNetwork(path, opened.run, _parse_description(path, opened.description))
+
+
+def _parse_description(path: Path, text: str | None) -> Description:
+    if text is None:
+        raise WeightsError(
+            f"{path} has no description of its classes; expected a file that `fullconv export` "
+            "wrote"
+        )
+    try:
+        values: Any = json.loads(text)
+        return Description.checked(**values)
+    except (ConfigError, json.JSONDecodeError, TypeError) as error:
+        raise WeightsError(f"{path}: its description cannot be used: {error}") from error
