@@ -22,9 +22,9 @@ from fullconv.data.formats import open_data
 from fullconv.data.sample import Batch, Data
 from fullconv.data.transforms import augmentation, fit, generator
 from fullconv.io.images import scale_image, scale_labels
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from fullconv.training.sampler import batches
-from fullconv.training.trainer import Training
+from fullconv.training.trainer import Trainer
 
 SIZE = (360, 480)
 BATCHES = 20  # of 4, when the loader is measured alone
@@ -88,7 +88,7 @@ def waiting(data: Data, config: TrainConfig) -> tuple[float, float]:
             yield batch
 
     training_module.batches = timed
-    training = Training(new_model(config, data), data, config)
+    training = Trainer(initial_model(config, data), data, config)
     seconds = [step.seconds for step in training.run()]
     training_module.batches = batches
     whole = sum(seconds[1:])

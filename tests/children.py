@@ -120,17 +120,17 @@ def at_step(number, happens):
 
     def begin():
         from fullconv.training import experiment
-        from fullconv.training.trainer import Training
+        from fullconv.training.trainer import Trainer
 
         experiment.SAVE_SECONDS = 0.0
-        taught = Training.learn
+        taught = Trainer.train_step
 
         def learn(self, batch):
             if self.done == number:
                 happens()
             return taught(self, batch)
 
-        Training.learn = learn
+        Trainer.train_step = learn
 
     return begin
 

@@ -5,8 +5,8 @@ import torch
 
 import fullconv as fc
 from fullconv.data.sample import Data, Sample
-from fullconv.training.initial_model import new_model
-from fullconv.training.trainer import Training
+from fullconv.training.initial_model import initial_model
+from fullconv.training.trainer import Trainer
 
 CONFIG = fc.TrainConfig(
     model="fcn8s-vgg11_bn", width=1 / 16, hidden=16, batch=2, epochs=3, crop=(32, 32), lr=1e-2
@@ -29,7 +29,7 @@ def halves(count=4, size=32):
 
 def training(config=CONFIG, data=None):
     data = data or halves()
-    return Training(new_model(config, data), data, config)
+    return Trainer(initial_model(config, data), data, config)
 
 
 def state(one):

@@ -10,8 +10,8 @@ import torch
 
 import fullconv as fc
 from fullconv.training.distributed import init_distributed
-from fullconv.training.initial_model import new_model
-from fullconv.training.trainer import Training
+from fullconv.training.initial_model import initial_model
+from fullconv.training.trainer import Trainer
 from fullconv.training.validation import confusion_of
 from halves import halves
 
@@ -40,15 +40,15 @@ def uneven():
     return type(data)("uneven", None, data.classes, data.palette, data.names, read)
 
 
-def trained(team, accumulate=1):
+def trained(group, accumulate=1):
     """A training's weights and losses in double precision, without dropout."""
     config = CONFIG.model_copy(update={"accumulate": accumulate})
-    model = new_model(config, uneven())
+    model = initial_model(config, uneven())
     model.network.double()
     for layer in model.network.modules():
         if isinstance(layer, torch.nn.Dropout):
             layer.p = 0.0
-    one = Training(model, uneven(), config, team)
+    one = Trainer(model, uneven(), config, group)
     losses = [step.loss for step in one.run()]
     return one, losses
 
@@ -56,14 +56,14 @@ def trained(team, accumulate=1):
 def member(rank, port, folder):
     os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    with init_distributed("cpu") as team:
-        one, losses = trained(team)
-        parts, _ = trained(team, accumulate=2)
+    with init_distributed("cpu") as group:
+        one, losses = trained(group)
+        parts, _ = trained(group, accumulate=2)
         weights = {f"one.{k}": v.clone() for k, v in one.model.network.state_dict().items()}
         weights |= {f"parts.{k}": v for k, v in parts.model.network.state_dict().items()}
         one.model.network.float()
-        counts = confusion_of(one.model, uneven(), team).counts
-        said = team.broadcast_text("straße" if team.is_main else "nothing")
+        counts = confusion_of(one.model, uneven(), group).counts
+        said = group.broadcast_text("straße" if group.is_main else "nothing")
         result = {"losses": losses, "counts": counts.tolist(), "said": said}
         (folder / f"{rank}.json").write_text(json.dumps(result))
         torch.save(weights, folder / f"{rank}.pt")

@@ -53,6 +53,6 @@ class Registry(Generic[Member]):
         if self._loaded:
             return
         with self._loading:
-            for file in pkgutil.iter_modules(getattr(import_module(self.package), "__path__", ())):
+            for file in pkgutil.iter_modules(import_module(self.package).__path__):
                 import_module(f"{self.package}.{file.name}")
             self._loaded = True

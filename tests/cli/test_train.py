@@ -8,8 +8,8 @@ import fullconv as fc
 from fullconv.cli import run
 from fullconv.config import RunConfig
 from fullconv.training.experiment import Experiment
-from fullconv.training.run.folder import existing
-from fullconv.training.stages import in_stages
+from fullconv.training.run.folder import open_run
+from fullconv.training.stages import stages_of
 
 SMALL = ["--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden", "8", "--batch", "4"]
 DATA = "scenes:10@32x40"
@@ -32,13 +32,13 @@ def test_the_papers_three_stages_lie_in_one_folder(three_stages):
     assert stages == ["stage-1-fcn32s-vgg11_bn", "stage-2-fcn16s-vgg11_bn"]
     assert fc.load(three_stages).network.skips == ("pool4", "pool3")
     assert fc.load(three_stages / stages[0]).network.skips == ()
-    saved = RunConfig(**existing(three_stages).read_config())
+    saved = RunConfig(**open_run(three_stages).read_config())
     assert saved.recipe == "paper-staged" and saved.padding == 100 and len(saved.stages) == 2
 
 
 def test_each_stage_begins_as_the_one_before(three_stages):
-    config = RunConfig(**existing(three_stages).read_config())
-    (first, _, none), (_, settings, begin), _ = in_stages(config, three_stages)
+    config = RunConfig(**open_run(three_stages).read_config())
+    (first, _, none), (_, settings, begin), _ = stages_of(config, three_stages)
     assert none is None and begin == first.best
     network, before = Experiment(settings, begin).model.network, fc.load(begin).network
     assert (network.backbone.conv1_1.weight == before.backbone.conv1_1.weight).all()
@@ -47,15 +47,15 @@ def test_each_stage_begins_as_the_one_before(three_stages):
 
 
 def test_a_run_stopped_in_its_second_stage_goes_on_there(three_stages, tmp_path):
-    config = RunConfig(**existing(three_stages).read_config())
+    config = RunConfig(**open_run(three_stages).read_config())
     folder = tmp_path / "train" / "staged-001"
-    stages = list(in_stages(config, folder))
+    stages = list(stages_of(config, folder))
     folder.mkdir(parents=True)
     existing_run = stages[-1][0]
     existing_run.write_config(config.model_dump(mode="json"))
     for (stage, settings, begin), steps in zip(stages[:2], (None, 1), strict=True):
         experiment = Experiment(settings, begin)
-        experiment.enter(stage)
+        experiment.attach(stage)
         for event in experiment.events():
             if steps and event.number == steps:
                 experiment.save()
@@ -68,11 +68,11 @@ def test_a_run_stopped_in_its_second_stage_goes_on_there(three_stages, tmp_path)
 
 
 def test_any_setting_can_be_given(tmp_path):
-    options = ["--set", "average=0.5", "--set", "scale=[1, 1.2]", "--set", "clip=5"]
+    options = ["--set", "ema=0.5", "--set", "scale=[1, 1.2]", "--set", "clip=5"]
     command = ["train", DATA, *SMALL, "--steps", "1", "--out", str(tmp_path), "--quiet"]
     assert run([*command, *options]) == 0
-    saved = existing(tmp_path / "train" / "latest").read_config()
-    assert (saved["average"], saved["scale"], saved["clip"]) == (0.5, [1.0, 1.2], 5.0)
+    saved = open_run(tmp_path / "train" / "latest").read_config()
+    assert (saved["ema"], saved["scale"], saved["clip"]) == (0.5, [1.0, 1.2], 5.0)
     assert json.loads((tmp_path / "train" / "latest" / "summary.json").read_text())["images"]
 
 
@@ -80,9 +80,9 @@ def test_any_setting_can_be_given(tmp_path):
     ("options", "said"),
     [
         (["--recipe", "paper"], "paper-staged"),
-        (["--set", "averag=0.5"], "averag"),
-        (["--set", "average"], "NAME=VALUE"),
-        (["--set", "average=2"], "average is 2"),
+        (["--set", "emma=0.5"], "emma"),
+        (["--set", "ema"], "NAME=VALUE"),
+        (["--set", "ema=2"], "ema is 2"),
         (["--set", "stages=[{stride: 5}]"], "stages"),
         (["--crop", "all"], "all"),
     ],

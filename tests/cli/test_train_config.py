@@ -6,7 +6,7 @@ from fullconv.cli._train_config import anchored, new_settings, same_settings, st
 from fullconv.cli._train_options import parse_settings, settings_among
 from fullconv.config import RunConfig
 from fullconv.errors import ConfigError
-from fullconv.training.run.folder import create
+from fullconv.training.run.folder import create_run
 
 
 def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
@@ -52,7 +52,7 @@ def test_what_is_given_wins_over_the_file_and_the_file_over_the_recipe(tmp_path)
 
 def test_a_run_goes_on_with_its_own_settings_and_other_workers(tmp_path):
     saved = RunConfig(data="scenes:9", epochs=3)
-    run = create(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     assert same_settings(run, {"workers": 2, "epochs": 3}) == saved.model_copy(
         update={"workers": 2}
     )
@@ -64,7 +64,7 @@ def test_a_run_goes_on_with_its_own_data_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     saved = RunConfig(data=f"{tmp_path / 'photos'}?group-by=clip")
-    run = create(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     for same in ("photos", str(tmp_path / "photos"), "photos?group-by=clip"):
         assert same_settings(run, {"data": same}) == saved
     with pytest.raises(

@@ -9,11 +9,11 @@ from fullconv.cli import run
 from fullconv.config import RunConfig
 from fullconv.errors import ConfigError, DivergedError
 from fullconv.training.experiment import Experiment
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from fullconv.training.losses import losses
-from fullconv.training.run.folder import create
+from fullconv.training.run.folder import create_run
 from fullconv.training.sampler import batches
-from fullconv.training.trainer import Training
+from fullconv.training.trainer import Trainer
 
 CONFIG = {
     "data": "scenes:8@32x40",
@@ -22,14 +22,14 @@ CONFIG = {
     "hidden": 8,
     "epochs": 3,
     "batch": 2,
-    "average": 0.9,
+    "ema": 0.9,
 }
 
 
 def built(**settings):
     config = RunConfig(**CONFIG | settings)
     data = fc.open_data(config.data, "train")
-    return Training(new_model(config, data), data, config)
+    return Trainer(initial_model(config, data), data, config)
 
 
 def finite(path):
@@ -40,14 +40,14 @@ def finite(path):
 
 def poisoned(monkeypatch, step, value):
     """Let the photos of one step hold a value that is no number."""
-    taught = Training.learn
+    taught = Trainer.train_step
 
     def learn(self, batch):
         if self.done + 1 == step:
             batch.image[0, 0, 3, 4] = value
         return taught(self, batch)
 
-    monkeypatch.setattr(Training, "learn", learn)
+    monkeypatch.setattr(Trainer, "train_step", learn)
 
 
 @pytest.mark.parametrize(("step", "value"), [(1, "nan"), (2, "inf"), (6, "nan")])
@@ -72,14 +72,16 @@ def test_a_rate_that_is_infinite(tmp_path, monkeypatch):
     """No setting is; but a rate may become it. It stops at once, and keeps what there was."""
     config = RunConfig(**CONFIG | {"optimizer": "sgd"})
     experiment = Experiment(config)
-    experiment.enter(create(tmp_path, "train", "inf"))
-    rate = Training.rate
+    experiment.attach(create_run(tmp_path, "train", "inf"))
+    rate = Trainer.learning_rate
     events = experiment.events()
     for _ in range(2):
         next(events)
     experiment.save()
     before = experiment.run.last.read_bytes()
-    monkeypatch.setattr(Training, "rate", lambda self, step: rate(self, step) * float("inf"))
+    monkeypatch.setattr(
+        Trainer, "learning_rate", lambda self, step: rate(self, step) * float("inf")
+    )
     next(events)
     with pytest.raises(DivergedError, match=r"no longer finite after step 3.*lower rate"):
         experiment.save()
@@ -92,7 +94,7 @@ def test_a_rate_that_is_infinite(tmp_path, monkeypatch):
 
 def test_weights_that_are_no_numbers_become_nobodys_best(tmp_path):
     experiment = Experiment(RunConfig(**CONFIG | {"keep": "last"}))
-    experiment.enter(create(tmp_path, "train", "inf"))
+    experiment.attach(create_run(tmp_path, "train", "inf"))
     with pytest.raises(DivergedError, match="no longer finite"):
         for event in experiment.events():
             if event.ends_epoch:
@@ -120,7 +122,7 @@ def test_data_that_is_all_void_trains_to_its_end():
         *("void", None, data.classes, data.palette, data.names),
         lambda index: type(data[0])(read(index).image, void[index], data.names[index]),
     )
-    losses = [step.loss for step in Training(training.model, blank, training.config).run()]
+    losses = [step.loss for step in Trainer(training.model, blank, training.config).run()]
     assert losses == [0.0, 0.0]
     training.check_weights()
 

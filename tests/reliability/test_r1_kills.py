@@ -5,7 +5,7 @@ import pytest
 from children import KILLING, told_by
 
 STAGED = ("--recipe", "paper-staged", "--model", "fcn8s-vgg11", "--padding", "same")
-STAGED += ("--epochs", "2", "--lr", "1e-3", "--set", "average=0.9")
+STAGED += ("--epochs", "2", "--lr", "1e-3", "--set", "ema=0.9")
 
 
 @pytest.mark.slow

@@ -43,11 +43,11 @@ class Bench:
     def __init__(self, folder):
         from fullconv.config import RunConfig
         from fullconv.training.experiment import Experiment
-        from fullconv.training.run.folder import create
+        from fullconv.training.run.folder import create_run
 
         settings = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 16, "batch": 2}
-        self.one = Experiment(RunConfig(data="scenes:10@32x40", epochs=2, average=0.9, **settings))
-        self.one.enter(create(folder, "train", "run"))
+        self.one = Experiment(RunConfig(data="scenes:10@32x40", epochs=2, ema=0.9, **settings))
+        self.one.attach(create_run(folder, "train", "run"))
         events = self.one.events()
         next(events)
         self.path = self.one.run.last

@@ -60,17 +60,17 @@ def lost(folder, whole, stop):
             os.kill(os.getpid(), signal.SIGTERM)
 
     def begin():
-        from fullconv.training.trainer import Training
+        from fullconv.training.trainer import Trainer
 
         at_step(STEP, happens)()
-        taught = Training.learn
+        taught = Trainer.train_step
 
         def counted(self, batch):
             loss = taught(self, batch)
             steps.write_text(str(self.done + 1))
             return loss
 
-        Training.learn = counted
+        Trainer.train_step = counted
 
     code = code_of(fork(lambda: humble(lambda: train(out, begin=begin)), said))
     found = said_of(code, said, run)

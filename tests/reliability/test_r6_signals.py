@@ -102,9 +102,9 @@ def stop_at(step, samples):
 
     def begin():
         from fullconv.evaluation.evaluate import evaluate as evaluation
-        from fullconv.training.trainer import Training
+        from fullconv.training.trainer import Trainer
 
-        taught, answered = Training.learn, evaluation.score_each
+        taught, answered = Trainer.train_step, evaluation.score_each
         done = [0]
 
         def learn(self, batch):
@@ -120,7 +120,7 @@ def stop_at(step, samples):
                     os.kill(os.getpid(), signal.SIGUSR1)
                 yield one
 
-        Training.learn, evaluation.score_each = learn, score_each
+        Trainer.train_step, evaluation.score_each = learn, score_each
 
     return begin
 
@@ -129,7 +129,7 @@ def twice(folder):
     """Two interrupts during one long computation, which no handler of Python's can enter."""
 
     def begin():
-        from fullconv.training.trainer import Training
+        from fullconv.training.trainer import Trainer
 
         os.setpgid(0, 0)
 
@@ -137,7 +137,7 @@ def twice(folder):
             (folder / "computing").touch()
             hashlib.pbkdf2_hmac("sha256", b"long", b"computation", 10**9)
 
-        Training.learn = learn
+        Trainer.train_step = learn
 
     child = fork(lambda: train(folder / "out", "--workers", 2, begin=begin))
     while not (folder / "computing").exists():

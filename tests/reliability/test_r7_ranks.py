@@ -105,7 +105,7 @@ def alive(process):
     return True
 
 
-def team(out, size, *more):
+def group(out, size, *more):
     """The same without torchrun: forked, and told by the environment who they are."""
     port = free_port()
 
@@ -127,13 +127,13 @@ def save_often():
 def stops(folder, size):
     draw = random.Random(size)
     began = time.monotonic()
-    assert [code_of(child) for child in team(folder / "whole", size)] == [0] * size
+    assert [code_of(child) for child in group(folder / "whole", size)] == [0] * size
     whole, seconds = files(folder / "whole"), time.monotonic() - began
     codes, same, number = [], 0, 0
     while len(codes) < TIMES:
         out = folder / str(number)
         number += 1
-        children = team(out, size)
+        children = group(out, size)
         while not list(out.glob("train/run-*/last.safetensors")):
             time.sleep(0.01)
         time.sleep(draw.uniform(0, 0.25 * seconds))
@@ -142,14 +142,14 @@ def stops(folder, size):
         if found[0] == 0:
             continue  # it was faster
         codes.append(found)
-        assert [code_of(child) for child in team(out, size)] == [0] * size
+        assert [code_of(child) for child in group(out, size)] == [0] * size
         same += files(out) == whole
     return {"codes": codes, "same": same}
 
 
 def stages(folder):
     more = ("--recipe", "paper-staged", "--model", "fcn8s-vgg11", "--padding", "same")
-    children = team(folder / "out", 2, *more, "--epochs", 1)
+    children = group(folder / "out", 2, *more, "--epochs", 1)
     codes = [code_of(child) for child in children]
     return {"codes": codes, "stages": len(list((folder / "out").rglob("summary.json")))}
 

@@ -11,7 +11,7 @@ import torch
 
 import ranks
 from fullconv.errors import ConfigError
-from fullconv.training.distributed import ALONE, ProcessGroup, init_distributed
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup, init_distributed
 from fullconv.training.sampler import ResumableBatchSampler
 from fullconv.training.validation import confusion_of
 
@@ -31,7 +31,7 @@ def two(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def alone():
-    return ranks.trained(ALONE)
+    return ranks.trained(SINGLE_PROCESS)
 
 
 @pytest.mark.parametrize("kind", ["one", "parts"])
@@ -73,8 +73,8 @@ def test_a_batch_that_cannot_be_shared():
 
 def test_without_a_launcher_nobody_else_is_waited_for(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with init_distributed() as team:
-        assert team is ALONE and not torch.distributed.is_initialized()
+    with init_distributed() as group:
+        assert group is SINGLE_PROCESS and not torch.distributed.is_initialized()
 
 
 def test_an_environment_that_makes_no_sense(monkeypatch):

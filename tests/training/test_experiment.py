@@ -15,7 +15,7 @@ from fullconv.errors import DataError
 from fullconv.io.images import write_image, write_labels
 from fullconv.training.events import Epoch
 from fullconv.training.experiment import Experiment
-from fullconv.training.run.folder import create
+from fullconv.training.run.folder import create_run
 from fullconv.training.stages import resolved, validation
 
 TINY = {
@@ -30,7 +30,7 @@ TINY = {
 
 def started(out, config):
     experiment = Experiment(config)
-    experiment.enter(create(out, "train", "tiny"))
+    experiment.attach(create_run(out, "train", "tiny"))
     return experiment
 
 
@@ -64,7 +64,7 @@ def test_there_is_one_row_an_epoch(finished):
     rows = list(csv.DictReader(experiment.run.results.read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2]
     assert sum(isinstance(event, Epoch) for event in events) == 2
-    assert int(rows[-1]["step"]) == experiment.training.steps == 4
+    assert int(rows[-1]["step"]) == experiment.trainer.steps == 4
 
 
 def test_the_numbers_are_those_of_the_best_file(finished):

@@ -2,7 +2,7 @@
 
 import torch
 
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from halves import CONFIG, equal, halves
 
 
@@ -14,8 +14,8 @@ def test_the_seed_decides_the_weights_and_leaves_a_users_random_numbers_alone():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    first, again = new_model(CONFIG, halves()), new_model(CONFIG, halves())
-    other = new_model(CONFIG.model_copy(update={"seed": 1}), halves())
+    first, again = initial_model(CONFIG, halves()), initial_model(CONFIG, halves())
+    other = initial_model(CONFIG.model_copy(update={"seed": 1}), halves())
     assert torch.equal(torch.rand(1), expected)
     assert equal(weights(first), weights(again))
     assert not equal(weights(first), weights(other))
@@ -23,12 +23,12 @@ def test_the_seed_decides_the_weights_and_leaves_a_users_random_numbers_alone():
 
 def test_classes_and_colours_are_the_datas_and_the_size_the_settings():
     data = halves()
-    model = new_model(CONFIG.model_copy(update={"size": (24, 40)}), data)
+    model = initial_model(CONFIG.model_copy(update={"size": (24, 40)}), data)
     assert (model.classes, model.palette, model.size) == (data.classes, data.palette, (24, 40))
 
 
 def test_given_weights_are_taken_over(tmp_path):
-    trained = new_model(CONFIG.model_copy(update={"seed": 3}), halves())
+    trained = initial_model(CONFIG.model_copy(update={"seed": 3}), halves())
     trained.save(tmp_path / "trained.safetensors")
     config = CONFIG.model_copy(update={"weights": str(tmp_path / "trained.safetensors")})
-    assert equal(weights(new_model(config, halves())), weights(trained))
+    assert equal(weights(initial_model(config, halves())), weights(trained))

@@ -3,14 +3,14 @@
 import pytest
 
 import fullconv as fc
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from fullconv.training.optim import make_optimizer, schedule
 from halves import CONFIG, halves
 
 
 def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_rate():
-    network = new_model(CONFIG, halves()).network
-    optimizer = make_optimizer(network, CONFIG.model_copy(update={"backbone_lr": 0.1}))
+    network = initial_model(CONFIG, halves()).network
+    optimizer = make_optimizer(network, CONFIG.model_copy(update={"backbone_lr_mult": 0.1}))
     kinds = {id(p): g for g in optimizer.param_groups for p in g["params"]}
     assert kinds[id(network.backbone.conv1_1.weight)]["weight_decay"] == CONFIG.weight_decay
     assert kinds[id(network.backbone.conv1_1.weight)]["factor"] == 0.1
@@ -31,8 +31,8 @@ def test_the_schedules():
 
 
 def test_biases_may_learn_twice_as_fast_as_in_caffe():
-    network = new_model(CONFIG, halves()).network
-    optimizer = make_optimizer(network, CONFIG.model_copy(update={"bias_lr": 2.0}))
+    network = initial_model(CONFIG, halves()).network
+    optimizer = make_optimizer(network, CONFIG.model_copy(update={"bias_lr_mult": 2.0}))
     factors = {id(p): g["factor"] for g in optimizer.param_groups for p in g["params"]}
     assert factors[id(network.backbone.conv1_1.bias)] == 2
     assert factors[id(network.backbone.conv1_1.weight)] == 1

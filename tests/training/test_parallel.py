@@ -6,16 +6,16 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.errors import ConfigError
-from fullconv.training.distributed import ALONE, ProcessGroup, gradients_stay, shared
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup, no_gradient_sync, shared
 
 CPU = torch.device("cpu")
 
 
 def test_alone_nothing_is_wrapped_and_gradients_add_up():
     network = nn.Linear(1, 1)
-    assert shared(network, fc.TrainConfig(), CPU, ALONE) is network
+    assert shared(network, fc.TrainConfig(), CPU, SINGLE_PROCESS) is network
     for _ in range(2):
-        with gradients_stay(network):
+        with no_gradient_sync(network):
             network(torch.ones(1, 1)).backward()
     assert network.bias.grad.item() == 2
 

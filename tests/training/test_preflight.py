@@ -19,7 +19,7 @@ def relabelled(change):
     return Data("halves", None, data.classes, data.palette, data.names, read)
 
 
-@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd"}, {"average": 0.9, "warmup": 2}])
+@pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd"}, {"ema": 0.9, "warmup": 2}])
 def test_a_training_after_it_ends_in_the_same_bytes(changes):
     config = CONFIG.model_copy(update=changes)
     with_trial, without = training(config), training(config)

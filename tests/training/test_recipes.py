@@ -18,9 +18,9 @@ def test_every_recipe_is_settings_that_are_known(name):
 @pytest.mark.parametrize("name", PAPER)
 def test_the_papers_trainings_share_their_solver(name):
     config = TrainConfig.checked(**with_recipe({"recipe": name}))
-    assert (config.padding, config.batch, config.momentum, config.bias_lr) == (100, 1, 0.99, 2)
+    assert (config.padding, config.batch, config.momentum, config.bias_lr_mult) == (100, 1, 0.99, 2)
     assert config.weight_decay == 5e-4 and config.schedule == "constant"
-    assert config.window is None and not config.flip and config.scale == (1, 1)
+    assert config.crop_size is None and not config.flip and config.scale == (1, 1)
 
 
 def test_the_stages_rates_fall_a_hundredfold():
@@ -38,14 +38,14 @@ def test_what_is_given_wins_over_the_recipe():
 
 
 def test_modern_is_what_nobody_asked_for():
-    assert with_recipe({}) == recipes["modern"].settings == {"average": 0.99}
-    assert with_recipe({"average": 0.0})["average"] == 0
+    assert with_recipe({}) == recipes["modern"].settings == {"ema": 0.99}
+    assert with_recipe({"ema": 0.0})["ema"] == 0
 
 
 def test_a_backbone_that_has_learned_before_learns_slower():
     assert TrainConfig(weights="imagenet").backbone_factor == 0.25
     assert TrainConfig().backbone_factor == 1
-    assert TrainConfig(weights="imagenet", backbone_lr=0.5).backbone_factor == 0.5
+    assert TrainConfig(weights="imagenet", backbone_lr_mult=0.5).backbone_factor == 0.5
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_names():

@@ -2,7 +2,7 @@
 
 import os
 
-from fullconv.training.sampler import ResumableBatchSampler, _undisturbed
+from fullconv.training.sampler import ResumableBatchSampler, _ignore_stop_signals
 
 
 def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
@@ -19,11 +19,11 @@ def test_every_epoch_has_an_order_of_its_own_that_follows_from_the_seed():
 def test_a_worker_whose_training_was_killed_as_it_began_ends():
     child = os.fork()
     if not child:
-        _undisturbed(os.getppid() + 1, 0)  # as if another process had begun it
+        _ignore_stop_signals(os.getppid() + 1, 0)  # as if another process had begun it
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     child = os.fork()
     if not child:
-        _undisturbed(os.getppid(), 0)
+        _ignore_stop_signals(os.getppid(), 0)
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -69,7 +69,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights():
 
 
 def test_a_backbone_without_a_rate_keeps_its_weights():
-    one = training(CONFIG.model_copy(update={"backbone_lr": 0.0}))
+    one = training(CONFIG.model_copy(update={"backbone_lr_mult": 0.0}))
     before = state(one)
     list(one.run())
     same = {name: torch.equal(value, before[name]) for name, value in state(one).items()}

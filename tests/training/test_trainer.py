@@ -8,8 +8,8 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import ConfigError, DataError
-from fullconv.training.initial_model import new_model
-from fullconv.training.trainer import Training
+from fullconv.training.initial_model import initial_model
+from fullconv.training.trainer import Trainer
 from halves import CONFIG, equal, halves, state, training
 
 
@@ -97,25 +97,26 @@ def test_a_name_is_enough():
 
 
 def test_other_classes_are_refused():
-    model = new_model(CONFIG, halves())
+    model = initial_model(CONFIG, halves())
     other = replace(halves(), classes=("a", "b"))
     with pytest.raises(DataError, match="the model was made for dark, bright"):
-        Training(model, other, CONFIG)
+        Trainer(model, other, CONFIG)
     with pytest.raises(DataError, match="no samples"):
-        Training(model, replace(halves(), names=()), CONFIG)
+        Trainer(model, replace(halves(), names=()), CONFIG)
 
 
 def test_class_weights_are_taken_back_from_the_model_that_counts_alone():
-    changes = {"average": 0.9, "balance": "enet"}
+    changes = {"ema": 0.9, "balance": "enet"}
     plain, less = (
-        training(CONFIG.model_copy(update=changes | {"unweigh": share})) for share in (0.0, 0.5)
+        training(CONFIG.model_copy(update=changes | {"logit_adjust": share}))
+        for share in (0.0, 0.5)
     )
     list(plain.run())
     list(less.run())
     assert equal(state(plain), state(less))
     *_, layer = less.model.network.score_layers()
     *_, whole = plain.model.network.score_layers()
-    with plain.averaged(), less.averaged():
+    with plain.inference_weights(), less.inference_weights():
         torch.testing.assert_close(whole.bias - layer.bias, 0.5 * less.loss.weights.log())
     assert equal(state(plain), state(less))
 
@@ -124,12 +125,12 @@ def test_class_weights_are_taken_back_from_the_model_that_counts_alone():
     "changes", [{}, {"balance": "enet", "learn_upsampling": True}], ids=["no weights", "learned"]
 )
 def test_there_must_be_weights_to_take_back(changes):
-    with pytest.raises(ConfigError, match="unweigh"):
-        training(CONFIG.model_copy(update={"unweigh": 0.5, **changes}))
+    with pytest.raises(ConfigError, match="logit_adjust"):
+        training(CONFIG.model_copy(update={"logit_adjust": 0.5, **changes}))
 
 
 def test_an_average_is_resumed_exactly(tmp_path):
-    config = CONFIG.model_copy(update={"average": 0.9, "channels_last": True})
+    config = CONFIG.model_copy(update={"ema": 0.9, "channels_last": True})
     whole, half, rest = (training(config) for _ in range(3))
     list(whole.run())
     for step in half.run():
@@ -138,6 +139,6 @@ def test_an_average_is_resumed_exactly(tmp_path):
     half.save(tmp_path / "half.safetensors")
     rest.restore(tmp_path / "half.safetensors")
     list(rest.run())
-    assert equal(state(whole), state(rest)) and equal(whole.average.values, rest.average.values)
-    with whole.averaged():
+    assert equal(state(whole), state(rest)) and equal(whole.ema.values, rest.ema.values)
+    with whole.inference_weights():
         assert not equal(state(whole), state(rest))

@@ -10,7 +10,7 @@ import typer
 from rich.progress import Progress, TaskID
 
 from fullconv.cli._console import progress_bar, say
-from fullconv.cli._signals import STOPPED, stoppable
+from fullconv.cli._signals import EXIT_CODES, collect_signals
 
 if TYPE_CHECKING:
     from fullconv.batch.large_inputs import InputProgress
@@ -33,7 +33,7 @@ def show_progress(pending: "PendingWork", quiet: bool = False) -> "dict[str, Rec
 
     records, start = dict(pending.records), monotonic()
     _print_before(pending)
-    with stoppable() as stop_requests, progress_bar(quiet) as bar:
+    with collect_signals() as stop_requests, progress_bar(quiet) as bar:
         display = _Display(pending, bar, quiet)
         for event in run_with_progress(pending, stop_requests):
             if isinstance(event, InputProgress):
@@ -47,7 +47,7 @@ def show_progress(pending: "PendingWork", quiet: bool = False) -> "dict[str, Rec
         left = [item.medium for item in pending.inputs if item.id not in records]
         say(f"Stopped; {format_counts(left)} left.")
         say(f"Resume with the same command and --out {pending.job.out}")
-        raise typer.Exit(STOPPED[stop_requests[0]])
+        raise typer.Exit(EXIT_CODES[stop_requests[0]])
     return {item.id: records[item.id] for item in pending.inputs}
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from fullconv.cli._console import progress_bar, say
-from fullconv.cli._signals import STOPPED, stoppable
+from fullconv.cli._signals import EXIT_CODES, collect_signals
 from fullconv.cli._verify_tiles import verify_tiled
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _show_progress(
         fingerprint=job.description.model,
         fresh=fresh,
     )
-    with stoppable() as stop_requests, progress_bar(quiet) as bar:
+    with collect_signals() as stop_requests, progress_bar(quiet) as bar:
         task = bar.add_task(f"{Path(item.where).name}, megapixels")
         for step in steps:
             bar.update(task, completed=step.done / MEGA, total=step.pixels / MEGA)
@@ -124,6 +124,6 @@ def _show_progress(
             if stop_requests:
                 steps.close()
                 say("Stopped; finished parts are kept. Resume with the same command.")
-                raise typer.Exit(STOPPED[stop_requests[0]])
+                raise typer.Exit(EXIT_CODES[stop_requests[0]])
     written = [target.labels, target.areas, target.polygons]
     say(f"{item.id} -> {', '.join(str(path) for path in written if path)}")

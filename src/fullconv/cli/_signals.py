@@ -1,4 +1,4 @@
-"""Asked to stop: Ctrl-C, SIGTERM from a scheduler, or SIGUSR1 shortly before its time is over."""
+"""Stop on request: Ctrl-C, SIGTERM from a scheduler, or SIGUSR1 shortly before a time limit."""
 
 import multiprocessing
 import os
@@ -12,70 +12,80 @@ from typing import NoReturn
 
 from fullconv.cli._console import console
 
-# Exit codes of work that was asked to stop: it saved all there is, and can go on.
-STOPPED = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 75}
+# Exit codes of work that was asked to stop: it has saved its state and can be resumed.
+EXIT_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+if hasattr(signal, "SIGUSR1"):  # Windows has none
+    EXIT_CODES[signal.SIGUSR1] = 75
 
 
 @contextmanager
-def stoppable() -> Iterator[list[signal.Signals]]:
-    """A list that gets the first signal to stop; a second Ctrl-C ends the process at once.
+def exit_on_signal() -> Iterator[None]:
+    """Exit immediately with the signal's exit code, for work that has nothing to save.
 
-    It may: every file appears whole or not at all.
+    No exception is raised: PyTorch calls Python from C++, which aborts on an unexpected exception.
+    """
+
+    def leave(number: int, frame: FrameType | None) -> NoReturn:
+        with suppress(OSError, RuntimeError):  # the signal may have interrupted a write
+            sys.stdout.flush()
+        _exit(signal.Signals(number))
+
+    with _handlers(leave):
+        yield
+
+
+@contextmanager
+def collect_signals() -> Iterator[list[signal.Signals]]:
+    """Yield a list to which signals to stop are appended; a second Ctrl-C exits immediately.
+
+    An immediate exit is safe, because every file is written atomically.
     """
     received: list[signal.Signals] = []
 
-    def note(number: int, frame: FrameType | None) -> None:
+    def collect(number: int, frame: FrameType | None) -> None:
         received.append(signal.Signals(number))
 
-    with _handled(note), _impatience():
+    with _handlers(collect), _exit_on_second_interrupt():
         yield received
 
 
 @contextmanager
-def leaving() -> Iterator[None]:
-    """Inside, being asked to stop means to leave at once, with the code that says so.
-
-    For all that is done before there is something to save, and after everything is saved. Nothing
-    is raised: PyTorch calls Python from C++, where an exception that nobody expects aborts.
-    """
-
-    def leave(number: int, frame: FrameType | None) -> NoReturn:
-        with suppress(OSError, RuntimeError):  # it may have been within a write
-            sys.stdout.flush()
-        _end(signal.Signals(number))
-
-    with _handled(leave):
-        yield
-
-
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in STOPPED}
+def _handlers(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    previous = {number: signal.signal(number, handler) for number in EXIT_CODES}
     try:
         yield
     finally:
-        for number, old in before.items():
+        for number, old in previous.items():
             signal.signal(number, old)
 
 
-@contextmanager
-def _impatience() -> Iterator[None]:
-    """Inside, a second Ctrl-C is heard at once, also while a long computation keeps all else off.
+def _exit(number: signal.Signals) -> NoReturn:
+    console.show_cursor(True)
+    for child in multiprocessing.active_children():
+        child.kill()
+    os._exit(EXIT_CODES[number])  # sys.exit would wait for threads that compute
 
-    Python's own handlers wait for the computation; what the system writes into a pipe does not.
-    """
+
+# A second Ctrl-C has to work within a long computation too, when Python runs no signal handlers.
+# The interpreter writes each signal's number into a pipe at once, which a thread reads.
+
+_open_pipes: list[int] = []
+
+
+@contextmanager
+def _exit_on_second_interrupt() -> Iterator[None]:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    _open.append(writer)
+    previous = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    _open_pipes.append(writer)
     listener = threading.Thread(target=_listen, args=(reader,), daemon=True)
     listener.start()
     try:
         yield
     finally:
-        signal.set_wakeup_fd(before)
-        _open.remove(writer)
-        os.write(writer, bytes(1))
+        signal.set_wakeup_fd(previous)
+        _open_pipes.remove(writer)
+        os.write(writer, bytes(1))  # a zero ends the listener
         listener.join()
         os.close(reader)
         os.close(writer)
@@ -85,25 +95,15 @@ def _listen(reader: int) -> None:
     asked = False
     while number := os.read(reader, 1)[0]:
         if asked and number == signal.SIGINT:
-            _end(signal.SIGINT)
-        asked = asked or number in STOPPED
+            _exit(signal.SIGINT)
+        asked = asked or number in EXIT_CODES
 
 
-def _end(asked: signal.Signals) -> NoReturn:
-    console.show_cursor(True)
-    for child in multiprocessing.active_children():
-        child.kill()
-    os._exit(STOPPED[asked])  # threads that compute would be waited for otherwise
-
-
-_open: list[int] = []  # pipes that somebody listens to
-
-
-def _deaf() -> None:
-    """A forked process has nobody who listens: what it is sent must not reach its parent's pipe."""
-    if _open:
+def _disconnect_in_child() -> None:
+    """Disconnect a forked process, so its signals do not reach the parent's listener."""
+    if _open_pipes:
         signal.set_wakeup_fd(-1)
 
 
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_deaf)
+if hasattr(os, "register_at_fork"):  # Windows has no fork
+    os.register_at_fork(after_in_child=_disconnect_in_child)

@@ -1,4 +1,4 @@
-"""The settings of a run: new ones from what was given, or those that it was started with."""
+"""The settings of a run: new ones from options, files and recipes, or those of a resumed run."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,17 +7,19 @@ if TYPE_CHECKING:
     from fullconv.config import RunConfig
     from fullconv.training.run.folder import Run
 
+CHANGEABLE = {"workers", "device", "track"}  # on resuming: they do not change the result
+
 
 def new_settings(given: dict[str, Any], config: Path | None, group_by: str | None) -> "RunConfig":
-    """The settings of a new run: those given win over a file's, and both over a recipe's.
+    """Return the settings of a new run: options override the file, and the file the recipe.
 
     Args:
-        given: name -> value, as in config.yaml.
-        config: a YAML file of more.
-        group_by: the rule by which train and val are divided anew.
+        given: setting name -> value, from the command line.
+        config: a YAML file with settings.
+        group_by: rule by which train and val are split anew.
 
     Raises:
-        ConfigError: there is no data among them, or a value cannot be.
+        ConfigError: no data set is given, or a value is invalid.
     """
     from fullconv.config import RunConfig, read_yaml
     from fullconv.data.discovery.resplit import with_groups
@@ -27,64 +29,63 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     settings = with_recipe((read_yaml(config) if config else {}) | given)
     if "data" not in settings:
         raise ConfigError(
-            "no data was given; expected: fullconv train DATA, where DATA is a folder with "
+            "no data set is given; expected: fullconv train DATA, where DATA is a folder with "
             "images/, masks/ and classes.txt, FORMAT:PATH, or scenes:N"
         )
     if group_by:
         settings["data"] = with_groups(str(settings["data"]), group_by)
-    settings["data"] = anchored(str(settings["data"]))
+    settings["data"] = absolute_data(str(settings["data"]))
     return RunConfig.checked(**settings)
 
 
-def same_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
-    """The settings that a run was started with; only what changes no result may be given anew.
+def resumed_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
+    """Return the settings that a run was started with, except for given `CHANGEABLE` ones.
 
     Raises:
-        ConfigError: something else is given anew.
+        ConfigError: another setting or data set is given.
     """
     from fullconv.config import RunConfig
     from fullconv.errors import ConfigError
 
     saved = RunConfig.checked(**run.read_config())
-    free = {"workers", "device", "track"}
     wanted = RunConfig.checked(**saved.model_dump() | given)
-    for key in given.keys() - free - {"data"}:
+    for key in given.keys() - CHANGEABLE - {"data"}:
         if getattr(saved, key) != getattr(wanted, key):
             raise ConfigError(
-                f"{run.folder} was started with {key} {getattr(saved, key)}, not {given[key]}: "
-                "leave the option away to go on with it, or start a new run without --resume"
+                f"{run.folder} was started with {key} {getattr(saved, key)}, not {given[key]}; "
+                "omit the option to resume it, or start a new run without --resume"
             )
-    if "data" in given and _place(given["data"]) != _place(saved.data):
+    if "data" in given and _without_groups(given["data"]) != _without_groups(saved.data):
         raise ConfigError(
-            f"{run.folder} was started on {saved.data}, not on {given['data']}: leave DATA away to "
-            "go on with it, or start a new run without --resume"
+            f"{run.folder} was started on {saved.data}, not on {given['data']}; omit DATA to "
+            "resume it, or start a new run without --resume"
         )
-    return saved.model_copy(update={key: given[key] for key in given.keys() & free})
+    return saved.model_copy(update={key: given[key] for key in given.keys() & CHANGEABLE})
 
 
-def _place(data: str) -> str:
-    """DATA less its groups, which an option of its own may give."""
-    from fullconv.data.discovery.resplit import without_groups
-
-    return without_groups(anchored(data))[0]
-
-
-def anchored(data: str) -> str:
-    """DATA with its folder as an absolute path, so that a run can be resumed from anywhere."""
+def absolute_data(data: str) -> str:
+    """Return DATA with its folder as an absolute path, so a run can be resumed from anywhere."""
     from fullconv.data.discovery.resplit import with_groups, without_groups
 
     text, rule = without_groups(data)
     kind, colon, path = text.rpartition(":")
-    place, question, options = path.partition("?")
-    if not place or not Path(place).exists():
+    folder, question, options = path.partition("?")
+    if not folder or not Path(folder).exists():
         return data
-    whole = f"{kind}{colon}{Path(place).resolve()}{question}{options}"
-    return with_groups(whole, rule) if rule else whole
+    absolute = f"{kind}{colon}{Path(folder).resolve()}{question}{options}"
+    return with_groups(absolute, rule) if rule else absolute
 
 
-def stem(data: str) -> str:
-    """A short name for a run on DATA: "photos" for /home/me/photos, "scenes" for scenes:200."""
+def run_name(data: str) -> str:
+    """Return a short name for a run: "photos" for /home/me/photos, "scenes" for scenes:200."""
     from fullconv.data.discovery.resplit import without_groups
 
     kind, _, rest = without_groups(data)[0].partition("?")[0].partition(":")
     return kind if rest[:1].isdigit() else Path(rest or kind).name or "run"
+
+
+def _without_groups(data: str) -> str:
+    """Return absolute DATA without its groups, which `--group-by` may have added."""
+    from fullconv.data.discovery.resplit import without_groups
+
+    return without_groups(absolute_data(data))[0]

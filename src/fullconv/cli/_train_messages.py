@@ -1,9 +1,9 @@
-"""A training in words: its beginning, its trial, every epoch, its end, and being stopped."""
+"""What `fullconv train` prints: the setup, the dry run, every epoch, warnings and the result."""
 
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, say
+from fullconv.cli._console import say, format_class_table
 from fullconv.units import format_duration
 
 if TYPE_CHECKING:
@@ -13,86 +13,93 @@ if TYPE_CHECKING:
     from fullconv.training.preflight import Preflight
 
 
-LONG = 1800  # seconds of training from which a shorter one is offered
-SMALLEST = 96  # pixels: the side that a smaller window has at least
+LONG_SECONDS = 1800  # a longer training gets a hint how to shorten it
+MIN_SIDE = 96  # pixels: crops that the hint suggests are not smaller
 
 
-def beginning(experiment: "Experiment") -> None:
-    """What is trained, on what, and where the run lies."""
-    config, training = experiment.config, experiment.training
+def say_setup(experiment: "Experiment") -> None:
+    """Print the model, the data and the run folder."""
+    config, trainer = experiment.config, experiment.trainer
     parameters = sum(p.numel() for p in experiment.model.network.parameters())
-    train, val = len(experiment.train), len(experiment.val)
     say(
-        f"model {config.model} ({parameters / 1e6:.1f} M parameters), {train} photos to train and "
-        f"{val} to evaluate, {len(experiment.model.classes)} classes, "
-        f"{training.steps} steps of {training.batch}, on {training.device}"
+        f"model  {config.model} ({parameters / 1e6:.1f} M parameters), "
+        f"{len(experiment.model.classes)} classes"
+    )
+    say(
+        f"data   {len(experiment.train)} training images, {len(experiment.val)} to evaluate; "
+        f"{trainer.steps} steps with batch size {trainer.batch} on {trainer.device}"
     )
     if experiment.split_note:
-        say(f"note {experiment.split_note.strip('; ')}")
+        say(f"note   {experiment.split_note.strip('; ')}")
     if config.size:
-        say(f"note photos are fitted into {config.size[0]} x {config.size[1]} (--size changes it)")
-    going_on = f" from step {training.done}" if training.done else ""
-    say(f"run  {experiment.run.folder}{going_on}   (all settings: config.yaml)")
+        height, width = config.size
+        say(f"note   images are downscaled to fit {height} x {width} (change with --size)")
+    resumed = f", resumed from step {trainer.done}" if trainer.done else ""
+    say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
 
 
-def trial(experiment: "Experiment", found: "Preflight", quiet: bool) -> None:
-    """How long the training will take, and what is wrong, as the first steps showed."""
-    for warning in found.warnings:
-        say(f"watch out: {warning}")
+def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) -> None:
+    """Print the warnings of the dry run, its time and memory, and the expected duration."""
+    for warning in result.warnings:
+        say(f"warning: {warning}")
     if quiet:
         return
-    total = found.seconds * experiment.training.steps
-    height, width = experiment.config.window or (0, 0)
-    shorter = (
-        f"; --size {height // 2}x{width // 2} would take {format_duration(total / 4)}"
-        if total > LONG and min(height, width) >= 2 * SMALLEST
-        else ""
-    )
+    total = result.seconds * experiment.trainer.steps
+    height, width = experiment.config.crop_size or (0, 0)
+    hint = ""
+    if total > LONG_SECONDS and min(height, width) >= 2 * MIN_SIDE:
+        hint = f" ({rough_duration(total / 4)} with --size {height // 2}x{width // 2})"
+    memory = "" if math.isnan(result.memory) else f", {result.memory / 2**30:.1f} GiB memory"
     say(
-        f"trial  {len(found.losses)} steps on one batch: loss {found.losses[0]:.3f} to "
-        f"{found.losses[-1]:.3f}, {found.seconds:.2g} s a step, {found.memory / 2**30:.1f} GiB; "
-        f"about {format_duration(total)} of training on this "
-        f"{experiment.training.device.type}{shorter}"
+        f"dry run: {result.seconds:.2g} s/step{memory} -> about {rough_duration(total)} of training on this "
+        f"{experiment.trainer.device.type}{hint}"
     )
 
 
-def note(seen: "Note") -> None:
-    """What the flight recorder has seen."""
-    say(f"watch out, step {seen.step}: {seen.text}")
+def say_note(note: "Note") -> None:
+    """Print a warning about the training."""
+    say(f"warning: step {note.step}: {note.text}")
 
 
-def epoch(brought: "Epoch") -> None:
-    """An epoch's line."""
-    row = brought.row
-    best, when = brought.best
-    measured = (
-        ""
-        if math.isnan(row["mean_iu"])
-        else (
-            f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IU {100 * row['mean_iu']:5.1f} "
-            f"{'best' if when == brought.number else f'(best {100 * best:.1f} @{when})'}  "
+def say_epoch(epoch: "Epoch") -> None:
+    """Print an epoch's line."""
+    row = epoch.row
+    best, best_epoch = epoch.best
+    metrics = ""
+    if not math.isnan(row["mean_iu"]):
+        is_best = best_epoch == epoch.number
+        metrics = (
+            f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IoU {100 * row['mean_iu']:5.1f} "
+            f"{'best' if is_best else f'(best {100 * best:.1f} @{best_epoch})'}  "
         )
-    )
+    left = f", {rough_duration(epoch.left)} left" if epoch.left else ""
     say(
-        f"epoch {brought.number:3d}/{brought.epochs}  loss {row['loss']:.3f}  {measured}"
-        f"lr {row['lr']:.1e}  {format_duration(brought.seconds)}  "
-        f"left {format_duration(brought.left)}"
+        f"epoch {epoch.number:3d}/{epoch.epochs}  loss {row['loss']:.3f}  {metrics}"
+        f"lr {row['lr']:.1e}  {format_duration(epoch.seconds)}/epoch{left}"
     )
 
 
-def stopped(experiment: "Experiment") -> None:
-    """Where it was stopped, and how to go on."""
-    training = experiment.training
-    say(f"Stopped after step {training.done} of {training.steps}; everything is saved.")
-    say(f"Go on with:  fullconv train --resume {experiment.run.folder}")
+def say_stopped(experiment: "Experiment") -> None:
+    """Print where the training was stopped, and how to resume it."""
+    trainer = experiment.trainer
+    say(f"Stopped after step {trainer.done} of {trainer.steps}; the checkpoint is saved.")
+    say(f"Resume with:  fullconv train --resume {experiment.run.folder}")
 
 
-def finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) -> None:
-    """The best epoch's numbers, and what to do with the run."""
+def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) -> None:
+    """Print the metrics of the kept model, and what to do with the run."""
     from fullconv.evaluation.summary import four_numbers
 
     if not quiet:
         say(format_class_table(evaluation))
-    say(f"best epoch {experiment.best[1]}:  {four_numbers(evaluation)}")
+    say(f"best epoch {experiment.progress.best_epoch}:  {four_numbers(evaluation)}")
     say(f"report  {experiment.run.folder / 'report.html'}")
-    say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out answers")
+    say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
+
+
+def rough_duration(seconds: float) -> str:
+    """Format an estimated duration, to the minute: "42 s", "39 min" or "2 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

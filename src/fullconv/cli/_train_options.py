@@ -1,103 +1,125 @@
-"""What `fullconv train` can be told; nearly all of it are settings of config.yaml."""
+"""The options of `fullconv train`: those of settings come from the settings' own descriptions."""
 
-from collections.abc import Mapping, Sequence
+import functools
+import inspect
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 import typer
 
-from fullconv.cli._options import DATA, FUSING, UPSAMPLING, parse_padding, parse_size
+from fullconv.cli._options import parse_padding, parse_size
+from fullconv.config import RunConfig, help_text
+from fullconv.config.reference import choices
 
-Data = Annotated[str | None, typer.Argument(help=DATA)]
-Recipe = Annotated[
-    str | None, typer.Option(help="Settings under a name, e.g. paper-staged; default: modern.")
+# The settings that have an option of their own; `--set` takes the others.
+OPTIONS = (
+    *("recipe", "model", "weights", "padding", "width", "hidden", "epochs", "steps", "size"),
+    *("crop", "batch", "lr", "optimizer", "schedule", "warmup", "upsampling", "fusing", "loss"),
+    *("balance", "learn_upsampling", "seed", "workers", "device"),
+)
+
+Config = Annotated[
+    Path | None,
+    typer.Option(help="YAML file with settings; command-line options override it. [default: none]"),
 ]
-Network = Annotated[str | None, typer.Option(help="Network, e.g. fcn8s-vgg16.")]
-Weights = Annotated[
-    str | None, typer.Option(help="Initial weights: a file, or 'imagenet' to download them.")
-]
-Padding = Annotated[str | None, typer.Option(help="'same', or pixels of zeros: 100 in the paper.")]
-Width = Annotated[float | None, typer.Option(help="Multiplies all widths.")]
-Hidden = Annotated[int | None, typer.Option(help="Width of fc6 and fc7.")]
-Epochs = Annotated[int | None, typer.Option(help="Times through the photos.")]
-Steps = Annotated[int | None, typer.Option(help="Steps, instead of epochs.")]
-Crop = Annotated[
-    str | None, typer.Option(metavar="HxW", help="Size of the training windows, or 'whole'.")
-]
-Batch = Annotated[int | None, typer.Option(help="Photos a step.")]
-Rate = Annotated[float | None, typer.Option(help="Learning rate (of the mean loss).")]
-Optimizer = Annotated[str | None, typer.Option(help="sgd or adamw.")]
-Schedule = Annotated[str | None, typer.Option(help="poly, cosine or constant.")]
-Warmup = Annotated[int | None, typer.Option(help="Steps to the full rate.")]
-Upsampling = Annotated[str | None, typer.Option(help=UPSAMPLING)]
-Fusing = Annotated[str | None, typer.Option(help=FUSING)]
-Loss = Annotated[
-    str | None,
-    typer.Option(help="cross-entropy, focal, dice, lovasz, ohem, or a sum: focal+0.5*dice."),
-]
-Balance = Annotated[
-    str | None,
-    typer.Option(help="Class weights: none, median-freq, enet, sqrt-inv, effective."),
-]
-LearnUpsampling = Annotated[
-    bool | None, typer.Option("--learn-upsampling", help="Train the upsampling too.")
-]
-Seed = Annotated[int | None, typer.Option(help="Of weights, order and augmentation.")]
-Workers = Annotated[int | None, typer.Option(help="Processes that read photos.")]
-Config = Annotated[Path | None, typer.Option(help="Settings from a YAML file; options above win.")]
 AnySetting = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of config.yaml."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of config.yaml; repeatable."),
 ]
 MaxSeconds = Annotated[
-    float | None, typer.Option(help="Save and stop after so long, with exit code 75.")
+    float | None,
+    typer.Option(
+        help="Save a checkpoint and stop after this many seconds, with exit code 75. "
+        "[default: no limit]"
+    ),
 ]
-Name = Annotated[str | None, typer.Option(help="Of the run folder.")]
+Name = Annotated[
+    str | None,
+    typer.Option(help="Name of the run folder. [default: the name of the data set]"),
+]
 Resume = Annotated[
     str | None,
     typer.Option(
-        metavar="[RUN]", help="Go on with a run; alone or 'auto': the newest unfinished one."
+        metavar="[RUN]",
+        help="Resume this run; without RUN (or with 'auto') the newest unfinished one.",
     ),
 ]
 
 
-def settings_among(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that were given, of a command's parameters by their names.
+def setting_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add DATA and an option for each of `OPTIONS` to a command.
 
-    Raises:
-        ConfigError: one is not of the form that it should have.
+    The command gets the values that a user gave as its parameter `given`, by setting name.
     """
-    from fullconv.config import RunConfig
+    signature = inspect.signature(command)
+    options = [_data_argument(), *map(_option, OPTIONS)]
+    names = [option.name for option in options]
+    others = [p for p in signature.parameters.values() if p.name != "given"]
 
-    forms = {"padding": parse_padding, "size": parse_size, "crop": _parse_crop}
-    return {
-        name: forms[name](value) if name in forms else value
-        for name, value in parameters.items()
-        if name in RunConfig.model_fields and value is not None
-    }
+    @functools.wraps(command)
+    def with_options(**values: Any) -> None:
+        given = {name: values.pop(name) for name in names}
+        given = {name: _parse(name, value) for name, value in given.items() if value is not None}
+        command(given=given, **values)
+
+    # typer reads the signature, and the annotations of what it holds.
+    parameters = [p.replace(kind=p.KEYWORD_ONLY) for p in (*options, *others)]
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_options
 
 
-def _parse_crop(text: str) -> str | tuple[int, int] | None:
-    return text if text == "whole" else parse_size(text)
-
-
-def parse_settings(given: Sequence[str]) -> dict[str, Any]:
-    """Settings from NAME=VALUE, with values as in YAML.
+def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
+    """Parse settings written as NAME=VALUE, with values in YAML.
 
     Raises:
-        ConfigError: one has not this form.
+        ConfigError: one does not have this form.
     """
     import yaml
 
     from fullconv.errors import ConfigError
 
-    found = {}
-    for one in given:
-        name, equals, value = one.partition("=")
+    settings = {}
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
         try:
-            found[name.strip()] = yaml.safe_load(value)
+            settings[name.strip()] = yaml.safe_load(value)
         except yaml.YAMLError:
             equals = ""
         if not equals:
-            raise ConfigError(f"--set {one}: expected NAME=VALUE, e.g. --set average=0.99")
-    return found
+            raise ConfigError(f"--set {assignment}: expected NAME=VALUE, e.g. --set ema=0.99")
+    return settings
+
+
+def _data_argument() -> inspect.Parameter:
+    # DATA may stand in a config file instead, so it is not marked as required.
+    text = RunConfig.model_fields["data"].description
+    annotation = Annotated[str | None, typer.Argument(help=text, show_default=False)]
+    return inspect.Parameter(
+        "data", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
+    )
+
+
+def _option(name: str) -> inspect.Parameter:
+    field = RunConfig.model_fields[name]
+    kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,))]
+    kind = next((kind for kind in (bool, int, float) if kinds in ([kind], [kind, NoneType])), str)
+    metavar = "|".join(choices(field)) or ("HxW" if name in ("size", "crop") else None)
+    flag = f"--{name.replace('_', '-')}"
+    option = typer.Option(flag, metavar=None if kind is bool else metavar, help=help_text(name))
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[kind | None, option],
+    )
+
+
+def _parse(name: str, value: Any) -> Any:
+    if name == "padding":
+        return parse_padding(value)
+    if name == "size" or (name == "crop" and value != "whole"):
+        return parse_size(value)
+    return value

@@ -1,4 +1,4 @@
-"""A training followed to its end, stage by stage, or to where it is asked to stop."""
+"""Run a training to its end, stage by stage, or until it is asked to stop."""
 
 import math
 import time
@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from fullconv.cli import _train_messages as narrate
+from fullconv.cli import _train_messages as messages
 from fullconv.cli._console import progress_bar, say
-from fullconv.cli._signals import STOPPED, stoppable
+from fullconv.cli._signals import EXIT_CODES, collect_signals
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -26,95 +26,103 @@ if TYPE_CHECKING:
 REQUEUE = 75  # exit code: stopped on request, to be started again with --resume
 
 
-def follow_stages(
+def train_stages(
     config: "RunConfig",
     run: "Run",
     first: "Experiment | None",
-    team: "ProcessGroup",
+    group: "ProcessGroup",
     quiet: bool = False,
-    seconds: float | None = None,
+    max_seconds: float | None = None,
 ) -> "Evaluation | None":
-    """Run every stage that is not finished yet, telling how it goes.
+    """Run every unfinished stage and print its progress.
 
     Args:
         config: of the run.
         run: its folder.
-        first: its first stage, where that was built already.
-        team: the processes that train together; only the first of them tells.
-        quiet: tell only what has to be known.
-        seconds: after which it stops, as if it had been asked to; None is never.
+        first: the first stage, if it is built already.
+        group: the processes that train together; the main one prints.
+        quiet: print only results and warnings.
+        max_seconds: time limit, after which a checkpoint is saved; None is no limit.
 
     Returns:
-        The last stage's numbers; None in all processes but the first.
+        The evaluation of the last stage; None in all processes but the main one.
 
     Raises:
-        typer.Exit: it was asked to stop; everything is saved.
+        typer.Exit: it was asked to stop, and a checkpoint is saved.
     """
     from fullconv.training.experiment import Experiment
-    from fullconv.training.stages import in_stages
+    from fullconv.training.stages import stages_of
 
-    deadline = time.monotonic() + seconds if seconds else math.inf
+    deadline = time.monotonic() + max_seconds if max_seconds else math.inf
     evaluation = None
-    stages = list(in_stages(config, run.folder))
-    for number, (folder, settings, begin) in enumerate(stages, 1):
-        if folder.finished and folder.folder != run.folder:
+    stages = list(stages_of(config, run.folder))
+    for number, stage in enumerate(stages, 1):
+        if stage.run.finished and stage.run.folder != run.folder:
             continue
-        if len(stages) > 1 and team.is_main:
-            say(f"stage {number} of {len(stages)}: {settings.model}, rate {settings.lr:.2g}")
-        experiment = first if first and number == 1 else Experiment(settings, begin, team)
-        experiment.enter(folder)
-        evaluation = follow(experiment, quiet, deadline)
+        if len(stages) > 1 and group.is_main:
+            lr = stage.config.learning_rate
+            say(f"stage {number}/{len(stages)}: {stage.config.model}, learning rate {lr:.2g}")
+        if first and number == 1:
+            experiment = first
+        else:
+            experiment = Experiment(stage.config, stage.initial, group)
+        experiment.attach(stage.run)
+        evaluation = train_to_end(experiment, quiet, deadline)
     return evaluation
 
 
-def follow(
+def train_to_end(
     experiment: "Experiment", quiet: bool = False, deadline: float = math.inf
 ) -> "Evaluation | None":
-    """Run an experiment to its end, or to a moment of time.monotonic(), telling how it goes."""
-    quiet = quiet or not experiment.team.is_main
+    """Run an experiment to its end, or to a deadline of time.monotonic(), and print progress."""
+    is_main = experiment.group.is_main
+    quiet = quiet or not is_main
     if not quiet:
-        narrate.beginning(experiment)
-    _rehearse(experiment, quiet)
-    code = _watched(experiment, quiet, deadline)
+        messages.say_setup(experiment)
+    result = experiment.run_preflight()
+    if result is not None and is_main:
+        messages.say_preflight(experiment, result, quiet)
+    code = _run(experiment, quiet, deadline)
     if code:
-        if experiment.team.is_main:
-            narrate.stopped(experiment)
+        if is_main:
+            messages.say_stopped(experiment)
         raise typer.Exit(code)
-    if not experiment.team.is_main:
+    if not is_main:
         return None
     evaluation = experiment.finish()
-    narrate.finished(experiment, evaluation, quiet)
+    messages.say_finished(experiment, evaluation, quiet)
     return evaluation
 
 
-def _watched(experiment: "Experiment", quiet: bool, deadline: float) -> int:
-    """Let it run, telling what happens; gives the code of what asked it to stop, 0 for nothing."""
+def _run(experiment: "Experiment", quiet: bool, deadline: float) -> int:
+    """Train and print progress; return the exit code of a request to stop, or 0."""
     from fullconv.training.events import Note
 
-    training, team = experiment.training, experiment.team
+    trainer, group = experiment.trainer, experiment.group
     code = 0
     with (
-        stoppable() as stopped,
+        collect_signals() as received,
         progress_bar(quiet) as bar,
         closing(experiment.events()) as events,
     ):
-        task = bar.add_task("training", total=training.steps, completed=training.done)
+        task = bar.add_task("training", total=trainer.steps, completed=trainer.done)
         for event in events:
-            if isinstance(event, Note):  # some only the first process has, so nobody waits here
-                if team.is_main:
-                    narrate.note(event)
+            if isinstance(event, Note):  # processes may have different notes: do not synchronize
+                if group.is_main:
+                    messages.say_note(event)
                 continue
             _show(event, bar, task, quiet)
             late = REQUEUE if time.monotonic() > deadline else 0
-            code = team.all_reduce_max(STOPPED[stopped[0]] if stopped else late, training.device)
+            code = group.all_reduce_max(
+                EXIT_CODES[received[0]] if received else late, trainer.device
+            )
             if code:
                 break
         if code:
-            events.close()  # in an evaluation the model has other weights than in training
+            events.close()  # during an evaluation the network holds other weights
             experiment.stop(f"exit code {code}")
-            team.all_reduce_max(
-                0, training.device
-            )  # whoever leaves sooner may take the first with it
+            # Wait for each other: a process that leaves sooner may end the main one with it.
+            group.all_reduce_max(0, trainer.device)
     return code
 
 
@@ -125,15 +133,8 @@ def _show(
     from fullconv.training.trainer import Step
 
     if isinstance(event, Epoch) and not quiet:
-        narrate.epoch(event)
+        messages.say_epoch(event)
     if isinstance(event, Step):
         bar.update(task, completed=event.number, description=f"loss {event.loss:.3f}")
     if isinstance(event, EvalProgress):
         bar.update(task, description=f"evaluating {event.done} of {event.samples}")
-
-
-def _rehearse(experiment: "Experiment", quiet: bool) -> None:
-    """Take the first steps on trial, where that is worth it."""
-    found = experiment.rehearse()
-    if found is not None and experiment.team.is_main:
-        narrate.trial(experiment, found, quiet)

@@ -40,7 +40,7 @@ def command(
     """Check a data set: whole files, wrong masks, leaks between splits, the stride it needs."""
     from fullconv.data.checks import examine
     from fullconv.evaluation.report.data_page import write_page
-    from fullconv.training.run.folder import create
+    from fullconv.training.run.folder import create_run
 
     def progress(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
         return track(items, total, what, quiet or str(json) == "-")
@@ -52,7 +52,7 @@ def command(
     diagnosis = whole.accepting(ignore or ())
     advice = _advice(diagnosis.survey, progress)
     facts = facts_of(diagnosis, seconds)
-    run = create(out, "check", Path(data.replace(":", "-")).name)
+    run = create_run(out, "check", Path(data.replace(":", "-")).name)
     page = write_page(run.folder / "report.html", diagnosis, advice, facts)
     values = values_of(diagnosis, advice, facts)
     write_json(run.folder / "check.json", values)
@@ -121,7 +121,7 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, shown:
     from fullconv.config import RunConfig, read_yaml
     from fullconv.data.checks._augmentation_sheet import contact_sheet
     from fullconv.io.images import write_image
-    from fullconv.training.stages import resolved
+    from fullconv.training.resolve import resolve_settings
 
     data = survey.data("train")
     if not len(data):
@@ -131,7 +131,9 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, shown:
     step = max(1, len(data) // number)
     indices = range(0, len(data), step)[:number]
     # Resolved as a training would, so that windows have the size that they will have.
-    write_image(path, contact_sheet(data, indices, resolved(RunConfig.checked(**given), data)))
+    write_image(
+        path, contact_sheet(data, indices, resolve_settings(RunConfig.checked(**given), data))
+    )
     if shown:
         photos = "1 photo" if len(indices) == 1 else f"{len(indices)} photos"
         say(f"augmentation  {path}: {photos}, and what three epochs see of each")

@@ -1,4 +1,4 @@
-"""fullconv demo: the whole way in under three minutes, on scenes that the program draws itself."""
+"""fullconv demo: train, evaluate and predict on synthetic street scenes in under three minutes."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,33 +7,33 @@ import typer
 
 from fullconv.cli._console import say
 from fullconv.cli._options import Out, Quiet
-from fullconv.cli._train_progress import follow
+from fullconv.cli._train_progress import train_to_end
 from fullconv.cli.predict import write
+from fullconv.config import RunConfig
 from fullconv.units import format_duration
 
-TRAINED_ON = "scenes:200"
-NEW_PHOTOS = 4
+DATA = "scenes:200"
+NEW_SCENES = 4
 
 
 def command(
     out: Out = Path("runs"),
-    epochs: Annotated[int, typer.Option(help="Times through the scenes.")] = 28,
-    seed: Annotated[int, typer.Option(help="Of weights, order and augmentation.")] = 0,
+    epochs: Annotated[int, typer.Option(help="Number of epochs.")] = 28,
+    seed: Annotated[int, typer.Option(help=RunConfig.model_fields["seed"].description)] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train on drawn street scenes, evaluate, label new ones and write a report. No download."""
+    """Train, evaluate and predict on synthetic street scenes. Needs no download."""
     import time
 
-    from fullconv.config import RunConfig
     from fullconv.data.formats import open_data
     from fullconv.io.images import write_image
     from fullconv.model import load
     from fullconv.training.experiment import Experiment
-    from fullconv.training.run.folder import create
+    from fullconv.training.run.folder import create_run
 
     began = time.monotonic()
     config = RunConfig.checked(
-        data=TRAINED_ON,
+        data=DATA,
         model="fcn4s-vgg13_bn",  # people and poles are a few pixels wide
         width=0.25,
         hidden=64,
@@ -47,12 +47,12 @@ def command(
         evaluate_every=4,
     )
     experiment = Experiment(config)
-    experiment.enter(create(out, "train", "demo"))
-    follow(experiment, quiet)
+    experiment.attach(create_run(out, "train", "demo"))
+    train_to_end(experiment, quiet)
     folder = experiment.run.folder / "new"
     model = load(experiment.run.folder)
-    for sample in open_data(TRAINED_ON, "test").take(range(NEW_PHOTOS)):
+    for sample in open_data(DATA, "test").take(range(NEW_SCENES)):
         write_image(folder / "photos" / f"{sample.name}.png", sample.image)
         write(model.predict(sample.image), folder, sample.name, ("labels", "overlay"))
-    say(f"answers to {NEW_PHOTOS} new scenes  {folder / 'overlay'}")
-    say(f"demo done in {format_duration(time.monotonic() - began)}")
+    say(f"predictions for {NEW_SCENES} new scenes  {folder / 'overlay'}")
+    say(f"demo finished in {format_duration(time.monotonic() - began)}")

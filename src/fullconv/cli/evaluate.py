@@ -79,9 +79,9 @@ def command(
 def _report(model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str) -> Path:
     from fullconv.evaluation.report.page import ReportData, write_report
     from fullconv.evaluation.summary import gallery
-    from fullconv.training.run.folder import create
+    from fullconv.training.run.folder import create_run
 
-    run = create(out, "evaluate", Path(name).stem)
+    run = create_run(out, "evaluate", Path(name).stem)
     story = ReportData(
         title=run.folder.name,
         summary=f"{name}, evaluated on {len(data)} images of {data.source} ({data.split or 'all'})",

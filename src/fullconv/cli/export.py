@@ -105,14 +105,14 @@ def _quantized(
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
     from fullconv.export.quantize import export_int8
-    from fullconv.training.stages import validation
+    from fullconv.training.validation import open_validation
 
     if source is None:
         raise ConfigError(
             "--int8 needs photos with masks to measure what it costs; give them: --data DATA"
         )
     train = open_data(source, "train")
-    return export_int8(model, file, train, validation(source, train)[0], tolerance, size)
+    return export_int8(model, file, train, open_validation(source, train)[0], tolerance, size)
 
 
 def _trained_on(model: Path) -> str | None:

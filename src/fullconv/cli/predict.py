@@ -89,9 +89,9 @@ def command(
 
 
 def _with_new_folder(pending: "PendingWork") -> "PendingWork":
-    from fullconv.training.run.folder import create
+    from fullconv.training.run.folder import create_run
 
-    folder = create(Path("runs"), "predict", Path(pending.job.model).stem).folder
+    folder = create_run(Path("runs"), "predict", Path(pending.job.model).stem).folder
     return replace(pending, job=replace(pending.job, out=str(folder)))
 
 

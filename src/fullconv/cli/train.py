@@ -1,4 +1,4 @@
-"""fullconv train: photos and masks in, a trained segmenter out."""
+"""fullconv train: train a network on images and masks."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 from fullconv.cli import NEWEST
 from fullconv.cli import _train_options as options
 from fullconv.cli._console import write_json
-from fullconv.cli._options import Device, GroupBy, Json, Out, Quiet, Size
-from fullconv.cli._signals import leaving
-from fullconv.cli._train_config import new_settings, same_settings, stem
-from fullconv.cli._train_progress import follow_stages
+from fullconv.cli._options import GroupBy, Json, Out, Quiet
+from fullconv.cli._signals import exit_on_signal
+from fullconv.cli._train_config import new_settings, resumed_settings, run_name
+from fullconv.cli._train_progress import train_stages
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
@@ -18,35 +18,13 @@ if TYPE_CHECKING:
     from fullconv.training.run.folder import Run
 
 
-@leaving()
+@options.setting_options
+@exit_on_signal()
 def command(
-    data: options.Data = None,
-    recipe: options.Recipe = None,
-    group_by: GroupBy = None,
-    model: options.Network = None,
-    weights: options.Weights = None,
-    padding: options.Padding = None,
-    width: options.Width = None,
-    hidden: options.Hidden = None,
-    epochs: options.Epochs = None,
-    steps: options.Steps = None,
-    size: Size = None,
-    crop: options.Crop = None,
-    batch: options.Batch = None,
-    lr: options.Rate = None,
-    optimizer: options.Optimizer = None,
-    schedule: options.Schedule = None,
-    warmup: options.Warmup = None,
-    upsampling: options.Upsampling = None,
-    fusing: options.Fusing = None,
-    loss: options.Loss = None,
-    balance: options.Balance = None,
-    learn_upsampling: options.LearnUpsampling = None,
-    seed: options.Seed = None,
-    workers: options.Workers = None,
-    device: Device | None = None,
-    config: options.Config = None,
+    given: dict[str, Any],
     settings: options.AnySetting = None,
+    config: options.Config = None,
+    group_by: GroupBy = None,
     max_seconds: options.MaxSeconds = None,
     name: options.Name = None,
     out: Out = Path("runs"),
@@ -54,57 +32,52 @@ def command(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Train a network on photos and masks; writes OUT/train/NAME-001 with model and report."""
-    given = options.settings_among(locals())
-
+    """Train a network on images and masks. The run folder gets the model and a report."""
     from fullconv.evaluation.summary import numbers
     from fullconv.training.distributed import init_distributed
 
-    with init_distributed(device or "auto") as team:
+    with init_distributed(given.get("device", "auto")) as group:
         given |= options.parse_settings(settings or ())
-        run = None if resume is None else _found(resume, out, name, team)
+        run = None if resume is None else _find_run(resume, out, name, group)
         if run:
-            first, wanted = None, same_settings(run, given)
+            first, run_config = None, resumed_settings(run, given)
         else:
-            first, wanted = begun(new_settings(given, config, group_by), team)
-            # A folder is made only now that nothing of what was given is wrong.
-            run = _new_run(out, name or stem(wanted.data), wanted, team)
-        evaluation = follow_stages(wanted, run, first, team, quiet, max_seconds)
+            first, run_config = prepare(new_settings(given, config, group_by), group)
+            # The folder is created only now that all settings proved to be valid.
+            run = _create_run(out, name or run_name(run_config.data), run_config, group)
+        evaluation = train_stages(run_config, run, first, group, quiet, max_seconds)
     if evaluation:
         write_json(json, {"run": str(run.folder), **numbers(evaluation)})
 
 
-def _found(resume: str, out: Path, name: str | None, team: "ProcessGroup") -> "Run | None":
-    """The run to go on with; None where the newest is asked for, and none is unfinished.
-
-    The first process looks for it: other machines may see it later.
-    """
-    from fullconv.training.run.folder import Run, existing, unfinished
-
-    if resume not in (NEWEST, "auto"):
-        return existing(Path(resume))
-    found = unfinished(out, name=name) if team.is_main else None
-    said = team.broadcast_text(str(found.folder) if found else "")
-    return Run(Path(said)) if said else None
-
-
-def _new_run(out: Path, name: str, config: "RunConfig", team: "ProcessGroup") -> "Run":
-    """A new folder, made by the first process; its settings stand in it before all else."""
-    from fullconv.training.run.folder import Run, create
-
-    made = ""
-    if team.is_main:
-        made = str(create(out, "train", name, config.model_dump(mode="json")).folder)
-    return Run(Path(team.broadcast_text(made)))
-
-
-def begun(config: "RunConfig", team: "ProcessGroup") -> "tuple[Experiment, RunConfig]":
-    """The first stage, built, and the run's settings with all that was left open decided."""
+def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, RunConfig]":
+    """Build the first stage; return it and the run's settings with all open ones decided."""
     from fullconv.training.experiment import Experiment
-    from fullconv.training.stages import in_stages
+    from fullconv.training.stages import stages_of
 
-    _, settings, _ = next(in_stages(config, Path()))
-    first = Experiment(settings, team=team)
-    decided = ("width", "size", "crop", "backbone_lr")
+    first = Experiment(next(stages_of(config, Path())).config, group=group)
+    decided = ("width", "size", "crop", "backbone_lr_mult")
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}
     return first, config.model_copy(update=changes | {"lr": config.learning_rate})
+
+
+def _find_run(resume: str, out: Path, name: str | None, group: "ProcessGroup") -> "Run | None":
+    """Return the run to resume, or None if the newest is asked for and none is unfinished."""
+    from fullconv.training.run.folder import Run, find_unfinished, open_run
+
+    if resume not in (NEWEST, "auto"):
+        return open_run(Path(resume))
+    # Only the main process looks for it: on other machines it may appear later.
+    found = find_unfinished(out, name=name) if group.is_main else None
+    folder = group.broadcast_text(str(found.folder) if found else "")
+    return Run(Path(folder)) if folder else None
+
+
+def _create_run(out: Path, name: str, config: "RunConfig", group: "ProcessGroup") -> "Run":
+    """Create a run folder with its config.yaml, in the main process."""
+    from fullconv.training.run.folder import Run, create_run
+
+    folder = ""
+    if group.is_main:
+        folder = str(create_run(out, "train", name, config.model_dump(mode="json")).folder)
+    return Run(Path(group.broadcast_text(folder)))

@@ -1,1 +1,1 @@
-"""Train a network: losses, optimization, checkpoints, runs."""
+"""Training: the loop, its optimization steps and losses, and the run folder with its logs."""

@@ -1,4 +1,4 @@
-"""The state of a training in one atomic file: model, optimiser, and how many steps are done."""
+"""Checkpoints: the model, the optimizer state, the EMA and the step, in one safetensors file."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,41 +13,40 @@ from fullconv.errors import WeightsError
 from fullconv.inference.model_file import OPTIMIZER, read_card
 from fullconv.model import Model, write_model
 
-AVERAGE = f"{OPTIMIZER}average."  # the moving average's tensors begin so
+EMA_PREFIX = "ema."  # of the names of the averaged tensors, after OPTIMIZER
 
 
 def save_checkpoint(
     path: Path,
     model: Model,
     optimizer: Optimizer,
-    average: Mapping[str, Tensor] | None = None,
+    ema: Mapping[str, Tensor] | None = None,
     **training: Any,
 ) -> None:
-    """Write the state after some step.
+    """Write the state after a step; an existing file is replaced atomically.
 
     Args:
-        path: the file, e.g. last.safetensors; the one before is replaced in one go.
-        model: in training.
-        optimizer: of the model's parameters.
-        average: moving averages of the model's tensors, by their names.
-        training: whole numbers and names that resuming needs, such as `step`.
+        path: e.g. last.safetensors.
+        model: the model in training.
+        optimizer: the optimizer of its parameters.
+        ema: averaged tensors by name.
+        training: plain values that resuming needs, such as `step`; stored in the header.
     """
     tensors = dict(_optimizer_tensors(model.network, optimizer))
-    for name, value in (average or {}).items():
-        tensors[f"{AVERAGE.removeprefix(OPTIMIZER)}{name}"] = value
+    tensors |= {f"{EMA_PREFIX}{name}": value for name, value in (ema or {}).items()}
     write_model(path, model, tensors, **training)
 
 
 def load_checkpoint(
     path: Path, model: Model, optimizer: Optimizer
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Put the state back into a model and optimiser built from the same settings.
+    """Load a checkpoint into a model and an optimizer built from the same settings.
 
     Returns:
-        What was given as `training`, and as `average`, when it was saved.
+        The values that were saved as `training`, and the tensors that were saved as `ema`.
 
     Raises:
-        WeightsError: the file is damaged, or belongs to other settings.
+        WeightsError: the file is damaged, or belongs to another network.
     """
     training = read_card(path).training
     with safe_open(path, "pt") as file:
@@ -56,23 +55,26 @@ def load_checkpoint(
     try:
         model.network.load_state_dict(weights)
     except RuntimeError as error:
-        raise WeightsError(f"{path}: its weights belong to another network: {error}") from error
+        raise WeightsError(f"{path}: the weights belong to another network: {error}") from error
     for name, parameter in model.network.named_parameters():
-        prefix = f"{OPTIMIZER}{name}/"
-        slots = {key.removeprefix(prefix): stored[key] for key in stored if key.startswith(prefix)}
-        if slots:
-            moved = {k: v.to(parameter.device) if v.ndim else v for k, v in slots.items()}
+        state = _with_prefix(stored, f"{OPTIMIZER}{name}/")
+        if state:
+            # A scalar, such as Adam's step count, stays on the CPU, as the optimizer keeps it.
+            moved = {k: v.to(parameter.device) if v.ndim else v for k, v in state.items()}
             optimizer.state[parameter] = moved
-    average = {
-        name.removeprefix(AVERAGE): value
-        for name, value in stored.items()
-        if name.startswith(AVERAGE)
+    return training, _with_prefix(stored, f"{OPTIMIZER}{EMA_PREFIX}")
+
+
+def _with_prefix(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): value
+        for name, value in tensors.items()
+        if name.startswith(prefix)
     }
-    return training, average
 
 
 def _optimizer_tensors(network: nn.Module, optimizer: Optimizer) -> Iterator[tuple[str, Tensor]]:
     for name, parameter in network.named_parameters():
-        for slot, value in optimizer.state.get(parameter, {}).items():
+        for key, value in optimizer.state.get(parameter, {}).items():
             if isinstance(value, torch.Tensor):
-                yield f"{name}/{slot}", value
+                yield f"{name}/{key}", value

@@ -1,4 +1,4 @@
-"""Data-parallel training under torchrun."""
+"""Data-parallel training in several processes, as torchrun starts them."""
 
 import inspect
 import os
@@ -16,54 +16,49 @@ from torch.nn.parallel import DistributedDataParallel
 from fullconv.config import TrainConfig
 from fullconv.errors import ConfigError
 
-PATIENCE = timedelta(hours=2)  # the others wait so long, while the first writes the report
+TIMEOUT = timedelta(hours=2)  # the other processes wait while the main one writes the report
 
 Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
 class ProcessGroup:
-    """Who trains together.
-
-    Attributes:
-        rank: of this process, from 0.
-        size: processes in all.
-    """
+    """The processes that train together: this one's rank, from 0, and how many there are."""
 
     rank: int = 0
     size: int = 1
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes and talks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
-    def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This process's part of a list: every one is in exactly one part."""
+    def shard(self, items: Sequence[Item]) -> Sequence[Item]:
+        """Return this process's part of a list; each item is in exactly one part."""
         return items[self.rank :: self.size]
 
     def all_reduce_sum(self, tensor: Tensor) -> Tensor:
-        """The sum of everybody's tensor, in place."""
+        """Sum a tensor over all processes, in place."""
         if self.size > 1:
             torch.distributed.all_reduce(tensor)
         return tensor
 
     def all_reduce_max(self, number: int, device: torch.device) -> int:
-        """The largest of everybody's numbers."""
+        """Return the maximum of a number over all processes."""
         if self.size == 1:
             return number
-        found = torch.tensor(number, device=device)
-        torch.distributed.all_reduce(found, torch.distributed.ReduceOp.MAX)
-        return int(found)
+        result = torch.tensor(number, device=device)
+        torch.distributed.all_reduce(result, torch.distributed.ReduceOp.MAX)
+        return int(result)
 
     def broadcast(self, tensors: Mapping[str, Tensor]) -> None:
-        """Make everybody's tensors those of the first process."""
+        """Overwrite the tensors of every process with those of the main process."""
         if self.size > 1:
             for name in sorted(tensors):
                 torch.distributed.broadcast(tensors[name], 0)
 
     def broadcast_text(self, text: str) -> str:
-        """What the first process says."""
+        """Return the text that the main process passes, in every process."""
         if self.size == 1:
             return text
         device = torch.device("cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
@@ -74,66 +69,69 @@ class ProcessGroup:
         return bytes(message.tolist()).decode()
 
 
-ALONE = ProcessGroup()
+SINGLE_PROCESS = ProcessGroup()
 
 
 @contextmanager
 def init_distributed(device: str = "auto") -> Iterator[ProcessGroup]:
-    """The team that the environment speaks of; over gloo on CPUs, over nccl on GPUs.
+    """Join the process group that the environment describes: gloo on CPUs, nccl on GPUs.
 
     Raises:
-        ConfigError: the environment names a team that cannot be.
+        ConfigError: the environment variables are invalid, or the processes cannot connect.
     """
     try:
-        team = ProcessGroup(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
-        place = int(os.environ.get("LOCAL_RANK", 0))
+        group = ProcessGroup(int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1)))
+        local_rank = int(os.environ.get("LOCAL_RANK", 0))
     except ValueError as error:
         raise ConfigError(
-            f"RANK, WORLD_SIZE or LOCAL_RANK in the environment is no number ({error}); start "
+            f"RANK, WORLD_SIZE or LOCAL_RANK in the environment is not a number ({error}); start "
             "with torchrun, or unset them"
         ) from error
-    if team.size == 1:
-        yield ALONE
+    if group.size == 1:
+        yield SINGLE_PROCESS
         return
     gpu = torch.cuda.is_available() and not device.startswith("cpu")
     if gpu:
-        torch.cuda.set_device(place)
+        torch.cuda.set_device(local_rank)
     try:
-        torch.distributed.init_process_group("nccl" if gpu else "gloo", timeout=PATIENCE)
+        torch.distributed.init_process_group("nccl" if gpu else "gloo", timeout=TIMEOUT)
     except (ValueError, RuntimeError) as error:
         raise ConfigError(
-            f"WORLD_SIZE is {team.size}, but the processes did not meet: {error}; start them with "
-            "torchrun, or unset WORLD_SIZE"
+            f"WORLD_SIZE is {group.size}, but the processes could not connect: {error}; start them "
+            "with torchrun, or unset WORLD_SIZE"
         ) from error
     try:
-        yield team
+        yield group
     finally:
         torch.distributed.destroy_process_group()
 
 
-def shared(
-    network: nn.Module, config: TrainConfig, device: torch.device, team: ProcessGroup
+def wrap_network(
+    network: nn.Module, config: TrainConfig, device: torch.device, group: ProcessGroup
 ) -> nn.Module:
-    """The network, compiled if asked for, and with its gradients shared where others train it too.
+    """Compile the network if the settings ask for it, and share gradients across processes.
 
     Raises:
-        ConfigError: statistics of norms are to be shared where PyTorch cannot.
+        ConfigError: sync_bn is set for a device on which PyTorch does not support it.
     """
     if config.compile:
         network = torch.compile(network)  # type: ignore[assignment]
-    if team.size == 1:
+    if group.size == 1:
         return network
     if config.sync_bn and device.type != "cuda":
-        raise ConfigError("sync_bn: PyTorch shares the norms' statistics on GPUs only")
-    places = [device] if device.type == "cuda" else None
+        raise ConfigError("sync_bn: PyTorch synchronizes batch norm on GPUs only")
     parameters = inspect.signature(DistributedDataParallel.__init__).parameters
     key = "forward_sync_buffers" if "forward_sync_buffers" in parameters else "broadcast_buffers"
-    # Otherwise the gradients are put into another order after the first step, in which three
-    # numbers or more have another sum: a training that is gone on with would end in other bytes.
-    settings: dict[str, Any] = {"device_ids": places, key: False, "find_unused_parameters": True}
+    # Without find_unused_parameters, DDP regroups the gradients after the first step, which sums
+    # three or more numbers in another order: a resumed training would end in other bytes.
+    settings: dict[str, Any] = {
+        "device_ids": [device] if device.type == "cuda" else None,
+        key: False,
+        "find_unused_parameters": True,
+    }
     return DistributedDataParallel(network, **settings)
 
 
-def gradients_stay(network: nn.Module) -> AbstractContextManager[None]:
-    """Inside, gradients are added up here, and the other processes are not asked for theirs."""
+def no_gradient_sync(network: nn.Module) -> AbstractContextManager[None]:
+    """Return a context in which gradients accumulate locally, without an exchange."""
     return network.no_sync() if isinstance(network, DistributedDataParallel) else nullcontext()

@@ -1,55 +1,55 @@
-"""The moving average of a network's weights, which is often better than the last ones."""
+"""Exponential moving average (EMA) of a network's weights."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
-FIRST = 10  # steps: until then the average forgets faster, as its beginning is worth nothing
+RAMP = 10  # steps over which the decay rises, so the initial weights are soon forgotten
 
 
 class EMA:
-    """An exponential moving average of all weights, and of the norms' statistics.
+    """The EMA of all weights and of the norm layers' statistics.
 
     Args:
-        network: in training; the average begins as its weights.
-        decay: share of the average that a step leaves, in [0, 1); 0.99 remembers 100 steps.
+        network: the network in training; the average starts from its weights.
+        decay: share of the average that a step keeps, in [0, 1); 0.99 averages about 100 steps.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
         self.network = network
         self.decay = decay
-        self.values = {name: value.clone() for name, value in self._current().items()}
+        self.values = {name: value.clone() for name, value in self._network_tensors().items()}
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        """Take the weights after `step` steps in."""
-        decay = min(self.decay, (1 + step) / (FIRST + step))
-        for name, value in self._current().items():
+        """Update the average with the weights after `step` steps."""
+        decay = min(self.decay, (1 + step) / (RAMP + step))
+        for name, value in self._network_tensors().items():
             self.values[name].lerp_(value, 1 - decay)
 
     @contextmanager
-    def in_place(self) -> Iterator[None]:
-        """Inside, the network has the averaged weights; after it, its own again."""
+    def apply(self) -> Iterator[None]:
+        """Swap the averaged weights into the network, and the network's own back on exit."""
         self._swap()
         try:
             yield
         finally:
             self._swap()
 
-    def restore(self, values: dict[str, Tensor]) -> None:
-        """Go on from an average that was saved."""
+    def restore(self, values: Mapping[str, Tensor]) -> None:
+        """Load the average from a checkpoint."""
         for name, value in self.values.items():
             value.copy_(values[name])
 
     @torch.no_grad()
     def _swap(self) -> None:
-        for name, value in self._current().items():
+        for name, value in self._network_tensors().items():
             kept = value.clone()
             value.copy_(self.values[name])
             self.values[name].copy_(kept)
 
-    def _current(self) -> dict[str, Tensor]:
+    def _network_tensors(self) -> dict[str, Tensor]:
         state = self.network.state_dict()  # tensors that share the weights' memory
         return {name: value for name, value in state.items() if value.is_floating_point()}

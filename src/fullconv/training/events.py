@@ -1,4 +1,4 @@
-"""What a run tells while it goes, beside its steps: samples measured, epochs done, notes."""
+"""What a run yields besides its steps: evaluation progress, finished epochs and warnings."""
 
 from dataclasses import dataclass, field
 
@@ -7,16 +7,16 @@ from fullconv.evaluation.metrics import Confusion
 
 @dataclass(frozen=True)
 class Epoch:
-    """What an epoch brought.
+    """A finished epoch.
 
     Attributes:
         number: from 1.
-        epochs: how many there will be.
-        row: its line of results.csv.
-        best: the highest mean IU so far, and the epoch it came from.
-        seconds: of this epoch, training and evaluation.
-        left: seconds to the end, as estimated from this epoch.
-        confusion: of its evaluation; None where it was not evaluated.
+        epochs: number of epochs of the training.
+        row: its row of results.csv.
+        best: the highest mean IoU so far, and its epoch.
+        seconds: time of this epoch, evaluation included.
+        left: estimated seconds to the end of the training.
+        confusion: of its evaluation; None if it was not evaluated.
     """
 
     number: int
@@ -30,12 +30,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class EvalProgress:
-    """One more of the samples that an evaluation is about.
-
-    Attributes:
-        done: samples that are answered.
-        samples: of this process, in all.
-    """
+    """Progress of an evaluation: samples done, of this process's samples."""
 
     done: int
     samples: int
@@ -43,12 +38,7 @@ class EvalProgress:
 
 @dataclass(frozen=True)
 class Note:
-    """Something that the flight recorder has seen, in words.
-
-    Attributes:
-        step: after which it was seen.
-        text: what was seen, and the likely cause.
-    """
+    """A warning about the training: the step after which it was noticed, and its text."""
 
     step: int
     text: str

@@ -1,10 +1,9 @@
-"""A whole run: train, evaluate after every epoch, keep the best, and write the report."""
+"""A whole run: train, evaluate after each epoch, keep the best model, write the report."""
 
 import math
 import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from fullconv._version import __version__
 from fullconv.config import RunConfig
@@ -12,108 +11,107 @@ from fullconv.data.discovery.splits import write_splits
 from fullconv.data.formats import open_data
 from fullconv.evaluation.evaluate import Evaluation, score_each, summarise
 from fullconv.evaluation.metrics import Confusion
-from fullconv.evaluation.report.page import ReportData, write_report
-from fullconv.evaluation.summary import gallery, known, numbers
+from fullconv.evaluation.report.page import write_report
+from fullconv.evaluation.summary import known, numbers
 from fullconv.io.atomic import explained
 from fullconv.model import Model, load
-from fullconv.training.distributed import ALONE, ProcessGroup
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.events import Epoch, EvalProgress, Note
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from fullconv.training.monitor import TrainingMonitor
 from fullconv.training.preflight import Preflight, preflight
-from fullconv.training.report import facts, next_commands, summary
+from fullconv.training.progress import RunProgress
+from fullconv.training.report import report_data
+from fullconv.training.resolve import resolve_settings
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
-from fullconv.training.stages import resolved, validation
-from fullconv.training.trainer import Step, Training
-from fullconv.training.validation import added_up, confusions
+from fullconv.training.trainer import Step, Trainer
+from fullconv.training.validation import confusions, open_validation, sum_confusions
 
-SAVE_SECONDS = 300.0  # a kill costs at most this much work
-REHEARSED = 50  # steps from which a training is worth a rehearsal
+SAVE_SECONDS = 300.0  # between checkpoints within an epoch: a kill loses at most this much work
+PREFLIGHT_STEPS = 50  # steps from which a training is worth a dry run
 
 
 class Experiment:
-    """One run: its data, its training, and from `enter` on its folder.
+    """One run: its data, its training and, once `attach` was called, its folder.
 
     Args:
-        config: all settings; what they leave open is decided from the data.
-        begin: a model file to begin with, instead of the settings' weights.
-        team: the processes that do it together; the first writes the files.
+        config: all settings; open ones are decided from the data.
+        initial: a model file to start from, instead of the settings' weights.
+        group: the processes that train together; the main one writes the files.
     """
 
     run: Run
-    chronicle: RunLogger
+    logger: RunLogger
 
     def __init__(
-        self, config: RunConfig, begin: Path | None = None, team: ProcessGroup = ALONE
+        self,
+        config: RunConfig,
+        initial: Path | None = None,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
-        self.team = team
+        self.group = group
         self.tracking = Tracking(config.track)
         self.train = open_data(config.data, "train")
-        self.val, self.split_note = validation(config.data, self.train)
-        self.config = resolved(config, self.train)
-        weights = {"weights": str(begin)} if begin else {}
-        model = new_model(self.config.model_copy(update=weights), self.train)
-        self.training = Training(model, self.train, self.config, team)
-        self.best = (float("-inf"), 0)  # mean IU, and the epoch it came from
-        self.losses = (0.0, 0)  # sum and count of this epoch's, for its row
-        self.trial: Preflight | None = None
-        self.recorder = TrainingMonitor(self.train.classes, self.config, self.training.steps)
+        self.val, self.split_note = open_validation(config.data, self.train)
+        self.config = resolve_settings(config, self.train)
+        weights = {"weights": str(initial)} if initial else {}
+        model = initial_model(self.config.model_copy(update=weights), self.train)
+        self.trainer = Trainer(model, self.train, self.config, group)
+        self.progress = RunProgress()
+        self.preflight: Preflight | None = None
+        self.monitor = TrainingMonitor(self.train.classes, self.config, self.trainer.steps)
 
-    def enter(self, run: Run) -> None:
-        """Work in this folder; if it holds a checkpoint, the run goes on exactly there."""
+    @property
+    def model(self) -> Model:
+        """The model in training."""
+        return self.trainer.model
+
+    def attach(self, run: Run) -> None:
+        """Use this run folder; if it holds a checkpoint, resume from it."""
         self.run = run
-        if self.team.is_main:
+        if self.group.is_main:
             with explained(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
                 run.hold()
                 run.clean()
         if run.last.is_file():
-            self._restore()
-        elif self.team.is_main:
+            self.progress = RunProgress.from_notes(self.trainer.restore(run.last))
+        elif self.group.is_main:
             run.write_config(self.config.model_dump(mode="json"))
             if self.val is not self.train:
                 write_splits(run.folder / "splits", {"train": self.train, "val": self.val})
+        self.logger = RunLogger(
+            run, self.train.classes, self.tracking, self.trainer.done, self.group.is_main
+        )
+        if self.logger.rows:
+            self.monitor.resume(self.logger.rows[0]["loss"])
 
-        done, classes = self.training.done, self.train.classes
-        self.chronicle = RunLogger(run, classes, self.tracking, done, self.team.is_main)
-        if self.chronicle.rows:
-            self.recorder.go_on(self.chronicle.rows[0]["loss"])
-
-    @property
-    def model(self) -> Model:
-        """The model in training."""
-        return self.training.model
-
-    def rehearse(self) -> Preflight | None:
-        """A few steps that are taken back, where the training is new and long enough for them."""
-        worth = self.config.preflight and self.training.steps >= REHEARSED
-        if worth and not self.training.done:
-            self.trial = preflight(self.training)
-        return self.trial
+    def run_preflight(self) -> Preflight | None:
+        """Make a dry run if the training is new and long enough; return its result."""
+        enabled = self.config.preflight and self.trainer.steps >= PREFLIGHT_STEPS
+        if enabled and not self.trainer.done:
+            self.preflight = preflight(self.trainer)
+        return self.preflight
 
     def events(self) -> Generator[Step | EvalProgress | Epoch | Note, None, None]:
-        """Train to the end; every step, after the last of an epoch its evaluation, and notes.
+        """Train to the end, yielding every step, evaluation progress, finished epoch and warning.
 
-        Close it before `save` where it is left early: an evaluation has other weights in place.
+        To stop early, close this generator before `save`: during an evaluation the network holds
+        other weights (EMA, adjusted logits).
         """
-        settings = self.config.model_dump(mode="json")
-        facts: dict[str, Any] = {"fullconv": __version__, "device": str(self.training.device)}
-        facts |= {"steps": self.training.steps}
-        notes = self.chronicle.begin(self.run.folder.name, settings, **facts)
-        yield from (Note(self.training.done, text) for text in notes)
-        for warning in self.trial.warnings if self.trial else ():  # said when it was found
-            self.chronicle.note(0, warning)
+        yield from self._start_log()
+        trainer, progress = self.trainer, self.progress
         began = saved = time.monotonic()
-        if self.losses[1] and self.training.ends_epoch:  # it was stopped in that evaluation
+        if progress.loss_count and trainer.ends_epoch:  # stopped during an evaluation
             yield from self._end_epoch(began)
             began = saved = time.monotonic()
-        for step in self.training.run():
-            self.losses = (self.losses[0] + step.loss, self.losses[1] + 1)
-            self.chronicle.step(step.seconds)
+        for step in trainer.run():
+            progress.add_loss(step.loss)
+            self.logger.step(step.seconds)
             yield step
-            yield from self._noted(self.recorder.step(step.number, step.loss))
+            yield from self._log_notes(self.monitor.step(step.number, step.loss))
             if time.monotonic() - saved > SAVE_SECONDS:
                 self.save()
                 saved = time.monotonic()
@@ -122,105 +120,102 @@ class Experiment:
                 began = saved = time.monotonic()
 
     def save(self) -> None:
-        """Write the checkpoint that `--resume` goes on from."""
-        if not self.team.is_main:
-            return
-        best, epoch = self.best
-        self.training.save(
-            self.run.last,
-            best_mean_iu=best if epoch else None,
-            best_epoch=epoch,
-            epoch_losses=self.losses,
-            seed=self.config.seed,
-        )
+        """Write the checkpoint that `--resume` uses."""
+        if self.group.is_main:
+            notes = self.progress.notes() | {"seed": self.config.seed}
+            self.trainer.save(self.run.last, **notes)
 
     def finish(self) -> Evaluation:
-        """Evaluate the best model and write the report; the run is finished then."""
+        """Evaluate the kept model and write the report and the summary, which ends the run."""
         best = load(self.run.best)
         protocol = best.protocol + self.split_note
         evaluation = summarise(score_each(best, self.val), self.val, protocol)
-        write_report(self.run.folder, self._story(best, evaluation))
-        result = numbers(evaluation) | {"best_epoch": self.best[1]}
-        self.chronicle.end("finish", self.training.done, **result)
+        best_epoch = self.progress.best_epoch
+        report = report_data(
+            self.config, self.trainer, self.val, best, best_epoch, evaluation, self.logger
+        )
+        write_report(self.run.folder, report)
+        result = numbers(evaluation) | {"best_epoch": best_epoch}
+        self.logger.end("finish", self.trainer.done, **result)
         self.run.write_summary(result)
         return evaluation
 
     def stop(self, reason: str) -> None:
-        """Save, and say in the records why the run is left before its end."""
+        """Save a checkpoint and log why the run stops before its end."""
         self.save()
-        self.chronicle.end("stop", self.training.done, reason=reason)
+        self.logger.end("stop", self.trainer.done, reason=reason)
 
-    def _noted(self, texts: Sequence[str]) -> Iterator[Note]:
+    def _start_log(self) -> Iterator[Note]:
+        settings = self.config.model_dump(mode="json")
+        facts = {
+            "fullconv": __version__,
+            "device": str(self.trainer.device),
+            "steps": self.trainer.steps,
+        }
+        for text in self.logger.begin(self.run.folder.name, settings, **facts):
+            yield Note(self.trainer.done, text)
+        for warning in self.preflight.warnings if self.preflight else ():  # printed already
+            self.logger.note(0, warning)
+
+    def _log_notes(self, texts: Sequence[str]) -> Iterator[Note]:
         for text in texts:
-            self.chronicle.note(self.training.done, text)
-            yield Note(self.training.done, text)
+            self.logger.note(self.trainer.done, text)
+            yield Note(self.trainer.done, text)
 
     def _end_epoch(self, began: float) -> Iterator[EvalProgress | Epoch | Note]:
-        """Evaluate, and take the epoch down."""
-        self.training.check_weights()
-        done, epoch, epochs = self.training.done, self.training.epoch, self.training.epochs
-        due = epoch % self.config.evaluate_every == 0 or done == self.training.steps
-        measured = (yield from self._judged()) if due else None
+        """Evaluate if it is due, log the epoch and save a checkpoint."""
+        trainer = self.trainer
+        trainer.check_weights()
+        done, epoch, epochs = trainer.done, trainer.epoch, trainer.epochs
+        due = epoch % self.config.evaluate_every == 0 or done == trainer.steps
+        confusion = (yield from self._validate()) if due else None
         seconds = time.monotonic() - began
-        row = self._row(measured or Confusion(len(self.model.classes)), seconds)
-        self.losses = (0.0, 0)
-        lost = self.chronicle.epoch(row, measured)  # before the checkpoint, see there
+        row = self._row(confusion or Confusion(len(self.model.classes)), seconds)
+        self.progress.end_epoch()
+        tracker_notes = self.logger.epoch(row, confusion)  # before the checkpoint, see RunLogger
         self.save()
-        yield from (Note(done, text) for text in lost)
-        yield Epoch(epoch, epochs, row, self.best, seconds, seconds * (epochs - epoch), measured)
-        if measured:
-            yield from self._noted(self.recorder.epoch(done, measured, self.model.network))
+        yield from (Note(done, text) for text in tracker_notes)
+        yield Epoch(
+            number=epoch,
+            epochs=epochs,
+            row=row,
+            best=(self.progress.best_score, self.progress.best_epoch),
+            seconds=seconds,
+            left=seconds * (epochs - epoch),
+            confusion=confusion,
+        )
+        if confusion:
+            yield from self._log_notes(self.monitor.epoch(done, confusion, self.model.network))
 
-    def _judged(self) -> Generator[EvalProgress, None, Confusion]:
-        """Evaluate the weights that count, and keep them where they are the best so far."""
-        with self.training.averaged():
-            confusion = yield from self._measured()
+    def _validate(self) -> Generator[EvalProgress, None, Confusion]:
+        """Evaluate with the weights of the final model, and save it if it is the best so far."""
+        with self.trainer.inference_weights():
+            confusion = yield from self._evaluate()
             score = known(confusion.mean_iu)
-            if self.config.keep == "last" or score > self.best[0]:
-                self.best = (score, self.training.epoch)
-                if self.team.is_main:
+            if self.config.keep == "last" or score > self.progress.best_score:
+                self.progress.best_score, self.progress.best_epoch = score, self.trainer.epoch
+                if self.group.is_main:
                     self.model.save(self.run.best)
         return confusion
 
-    def _row(self, confusion: Confusion, seconds: float) -> dict[str, float]:
-        """The epoch's line of results.csv."""
-        done = self.training.done
-        row = {"epoch": self.training.epoch, "step": done, "loss": self.losses[0] / self.losses[1]}
-        row |= {"lr": self.training.rate(done - 1)}
-        row |= {**confusion.numbers(), "seconds": round(seconds, 1)}
-        return row | self.chronicle.pace(self.training.batch, self.training.device)
-
-    def _measured(self) -> Generator[EvalProgress, None, Confusion]:
-        self.training.broadcast()
-        found = Confusion(len(self.model.classes))
-        samples = math.ceil(len(self.val) / self.team.size)
-        for number, one in enumerate(confusions(self.model, self.val, self.team), 1):
-            found += one
+    def _evaluate(self) -> Generator[EvalProgress, None, Confusion]:
+        self.trainer.broadcast_weights()
+        confusion = Confusion(len(self.model.classes))
+        samples = math.ceil(len(self.val) / self.group.size)
+        for number, part in enumerate(confusions(self.model, self.val, self.group), 1):
+            confusion += part
             yield EvalProgress(number, samples)
-        return added_up(found, self.model, self.team)
+        return sum_confusions(confusion, self.model, self.group)
 
-    def _restore(self) -> None:
-        notes = self.training.restore(self.run.last)
-        if notes["best_epoch"]:
-            self.best = (notes["best_mean_iu"], notes["best_epoch"])
-        self.losses = (notes["epoch_losses"][0], notes["epoch_losses"][1])
-
-    def _story(self, best: Model, evaluation: Evaluation) -> ReportData:
-        """All that the report tells of this run."""
-        evaluated, history = len(self.val), self.run.read_results()
-        weights = self.training.loss.weights
-        return ReportData(
-            title=self.run.folder.name,
-            summary=summary(self.config, self.training, evaluated),
-            facts=facts(self.config, self.training, evaluated, self.best[1], history),
-            classes=best.classes,
-            palette=best.palette,
-            history=history,
-            confusion=evaluation.confusion,
-            pictures=gallery(best, self.val, evaluation),
-            protocol=evaluation.protocol,
-            commands=next_commands(self.run.folder, self.config.data),
-            class_history=self.chronicle.class_rows,
-            class_weights=None if weights is None else weights.tolist(),
-            notes=self.chronicle.notes,
-        )
+    def _row(self, confusion: Confusion, seconds: float) -> dict[str, float]:
+        """Return the epoch's row of results.csv."""
+        trainer = self.trainer
+        return {
+            "epoch": trainer.epoch,
+            "step": trainer.done,
+            "loss": self.progress.mean_loss,
+            "lr": trainer.learning_rate(trainer.done - 1),
+            **confusion.numbers(),
+            "seconds": round(seconds, 1),
+            **self.logger.speed(trainer.batch, trainer.device),
+        }

@@ -1,4 +1,4 @@
-"""The model that a training begins with, as its settings describe it."""
+"""Build the model that a training starts from."""
 
 import torch
 
@@ -10,13 +10,13 @@ from fullconv.weights.imagenet import IMAGENET, imagenet_weights
 from fullconv.weights.load import load_weights
 
 
-def new_model(config: TrainConfig, data: Data) -> Model:
-    """The model that `config` describes, for `data`'s classes, its weights drawn from the seed."""
+def initial_model(config: TrainConfig, data: Data) -> Model:
+    """Build the network of `config` for the classes of `data`, with random or given weights."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = create_model(config.model, len(data.classes), **config.architecture_settings)
     if config.weights:
         _, backbone = parse_name(config.model)
-        found = imagenet_weights(backbone) if config.weights == IMAGENET else config.weights
-        load_weights(network, found)
+        weights = imagenet_weights(backbone) if config.weights == IMAGENET else config.weights
+        load_weights(network, weights)
     return Model(network, data.classes, data.palette, config.size)

@@ -1,8 +1,9 @@
-"""What class weights taught is taken back from the answers, in part (Menon et al., 2021).
+"""Logit adjustment (Menon et al., 2021): undo part of the class weights at inference.
 
-A network trained with weights w answers as if each class were w times as frequent as it is: it
-finds more of the rare ones, and sees them where they are not. Less `share * log(w)` its scores lie
-in between: 0 leaves them, 1 gives the answers of a training without weights.
+A network trained with class weights w predicts as if each class were w times as frequent as it is:
+it finds more pixels of rare classes, and also predicts them where they are not. Subtracting
+`factor * log(w)` from its scores interpolates: 0 leaves the predictions as they are, 1 gives those
+of a training without weights.
 """
 
 from collections.abc import Iterator
@@ -17,23 +18,23 @@ from fullconv.networks.fcn import FCN
 
 
 @contextmanager
-def logit_adjusted(network: FCN, weights: Tensor, share: float) -> Iterator[None]:
-    """Inside, `network`'s scores are less by `share * log(weights)`; then it is as it was.
+def logit_adjusted(network: FCN, weights: Tensor, factor: float) -> Iterator[None]:
+    """Lower the network's scores by `factor * log(weights)`; restore its biases on exit.
 
-    They are so by the biases of its finest scores, which every pixel gets whole but the outermost
-    ones, half the finest stride wide, where bilinear upsampling fades into the zeros around.
+    The biases of the finest score layer are changed. Every pixel receives them in full, except
+    within half the finest stride of the border, where bilinear upsampling fades into zeros.
 
     Args:
-        network: with upsampling that does not mix classes, as it begins.
-        weights: (K,), positive where a class was seen.
-        share: in [0, 1].
+        network: its upsampling must not mix classes (see `check_logit_adjust`).
+        weights: (K,); 0 for classes without pixels.
+        factor: in [0, 1].
     """
     *_, finest = network.score_layers()
     assert finest.bias is not None
     kept = finest.bias.detach().clone()
     logarithms = torch.where(weights > 0, weights, 1).log().to(kept)
     with torch.no_grad():
-        finest.bias -= share * logarithms
+        finest.bias -= factor * logarithms
     try:
         yield
     finally:
@@ -41,20 +42,21 @@ def logit_adjusted(network: FCN, weights: Tensor, share: float) -> Iterator[None
             finest.bias.copy_(kept)
 
 
-def check_taken_back(config: TrainConfig) -> None:
-    """Make sure that `unweigh` has something to take back, from scores that only add up.
+def check_logit_adjust(config: TrainConfig) -> None:
+    """Check that `logit_adjust` has class weights to undo and scores that only add up.
 
     Raises:
         ConfigError: there are no class weights, or the upsampling mixes classes.
     """
-    if not config.unweigh:
+    if not config.logit_adjust:
         return
     if config.balance == "none":
         raise ConfigError(
-            "unweigh takes back a part of the class weights; give them: --balance enet"
+            "logit_adjust undoes a part of the class weights, but balance is none; set class "
+            "weights, e.g. --balance enet"
         )
     if config.learn_upsampling or config.upsampling == "unpooling":
         raise ConfigError(
-            "unweigh needs an upsampling that does not mix classes, as it is by default: leave out "
-            "learn_upsampling and unpooling"
+            "logit_adjust needs an upsampling that does not mix classes, but learn_upsampling or "
+            "upsampling: unpooling is set; leave both at their defaults"
         )

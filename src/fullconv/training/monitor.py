@@ -1,117 +1,123 @@
-"""The flight recorder: watches a training and says in words what goes wrong, and why it may."""
+"""Watch a training and warn about common problems, with the likely cause."""
 
 import math
 import statistics
+from collections.abc import Sequence
 
 from fullconv.config import TrainConfig
 from fullconv.evaluation.metrics import Confusion
 from fullconv.networks.fcn import FCN
 
-WINDOW = 20  # steps whose mean loss is compared
-SETTLED = 200  # steps after which a loss has to have moved
-LEARNED = 0.25  # of ln K: a loss below it has moved before, where the weights came from
-COLLAPSED = 0.9  # share of the answers that one class has
-EXCESS = 1.5  # over its share of the truth
-SUMMED = 1e-6  # rates below are usually meant for the authors' summed loss
+MEAN_STEPS = 20  # steps whose mean loss is compared
+FLAT_STEPS = 200  # steps after which the loss must have moved
+LEARNED = 0.25  # of ln K: a loss below it was learned before, e.g. with the initial weights
+COLLAPSED = 0.9  # share of the pixels predicted as one class
+EXCESS = 1.5  # factor over that class's share of the ground truth
+SUMMED = 1e-6  # learning rates below are usually meant for the authors' summed loss
 
 
 class TrainingMonitor:
-    """Notes about one training; each kind is given once.
+    """Warnings about one training; each kind is given at most once.
 
     Args:
-        classes: their names.
+        classes: class names.
         config: of the training.
-        steps: of the training, in all.
+        steps: number of steps of the training.
     """
 
     def __init__(self, classes: tuple[str, ...], config: TrainConfig, steps: int) -> None:
         self.classes = classes
         self.config = config
         self.steps = steps
-        self.seen = 0  # steps of this process; a run that goes on has more
-        self.first: list[float] = []
-        self.last: list[float] = []
-        self.began: float | None = None  # the loss that the run began with, where others saw it
-        self.given: set[str] = set()
+        self._count = 0  # steps of this process; a resumed run has more
+        self._first: list[float] = []
+        self._last: list[float] = []
+        self._initial_loss: float | None = None  # of a resumed run
+        self._warned: set[str] = set()
 
-    def go_on(self, loss: float) -> None:
-        """Compare with this loss, the mean of the run's first epoch, rather than with the next."""
-        self.began = loss
+    def resume(self, loss: float) -> None:
+        """Compare with this loss, the mean of the run's first epoch, instead of the next steps."""
+        self._initial_loss = loss
 
     def step(self, number: int, loss: float) -> list[str]:
-        """Look at a step's loss."""
-        self.seen += 1
-        if len(self.first) < WINDOW:
-            self.first.append(loss)
-        self.last = [*self.last[1 - WINDOW :], loss]
-        return self._new(self._about_losses(number))
+        """Check the loss of a step; return new warnings."""
+        self._count += 1
+        if len(self._first) < MEAN_STEPS:
+            self._first.append(loss)
+        self._last = [*self._last[1 - MEAN_STEPS :], loss]
+        return self._new(self._check_losses(number))
 
     def epoch(self, number: int, confusion: Confusion, network: FCN) -> list[str]:
-        """Look at an evaluation, after `number` steps."""
-        return self._new({**self._about_answers(number, confusion), **self._about_skips(network)})
+        """Check the evaluation after `number` steps; return new warnings."""
+        warnings = self._check_predictions(number, confusion) | self._check_skips(network)
+        return self._new(warnings)
 
-    def _new(self, notes: dict[str, str]) -> list[str]:
-        fresh = [text for kind, text in notes.items() if kind not in self.given]
-        self.given |= notes.keys()
-        return fresh
+    def _new(self, warnings: dict[str, str]) -> list[str]:
+        new = [text for kind, text in warnings.items() if kind not in self._warned]
+        self._warned |= warnings.keys()
+        return new
 
-    def _about_losses(self, number: int) -> dict[str, str]:
-        if self.seen < 2 * WINDOW:
+    def _check_losses(self, number: int) -> dict[str, str]:
+        if self._count < 2 * MEAN_STEPS:
             return {}
         rate = self.config.learning_rate
-        now = statistics.fmean(self.last)
-        before = statistics.fmean(self.first) if self.began is None else self.began
+        now = statistics.fmean(self._last)
+        before = statistics.fmean(self._first) if self._initial_loss is None else self._initial_loss
         if now > 2 * before:
             return {
                 "rising": f"the loss rose from {before:.3f} to {now:.3f} by step {number}: the "
-                f"rate {rate:g} is too high for it; try --lr {rate / 10:.1g}"
+                f"learning rate {rate:g} is too high; try --lr {rate / 10:.1g}"
             }
         learned = now < LEARNED * math.log(len(self.classes))
-        if self.seen >= SETTLED and now > 0.99 * before and not learned:
+        if self._count >= FLAT_STEPS and now > 0.99 * before and not learned:
             cause = (
-                "it looks like a rate for a summed loss, as in Caffe's solvers; ours is the mean, "
-                "and takes about 200,000 times as much"
+                "it looks like one for a summed loss, as in Caffe's solvers; this loss is a mean "
+                "and needs about 200,000 times as much"
                 if rate < SUMMED
-                else f"try --lr {10 * rate:.1g}, and `fullconv check` for the labels"
+                else f"try --lr {10 * rate:.1g}, and check the masks with `fullconv check`"
             )
             return {
-                "flat": f"the loss has hardly moved in {number} steps ({before:.3f} to "
-                f"{now:.3f}) at the rate {rate:g}: {cause}"
+                "flat": f"the loss hardly moved in {number} steps ({before:.3f} to {now:.3f}) at "
+                f"learning rate {rate:g}: {cause}"
             }
         return {}
 
-    def _about_answers(self, number: int, confusion: Confusion) -> dict[str, str]:
-        answers = confusion.counts.sum(0)[: len(self.classes)]
-        truth = confusion.pixels
-        if not answers.sum():
+    def _check_predictions(self, number: int, confusion: Confusion) -> dict[str, str]:
+        predicted = confusion.counts.sum(0)[: len(self.classes)]
+        labelled = confusion.pixels
+        if not predicted.sum():
             return {}
-        top = int(answers.argmax())
-        share, true = answers[top] / answers.sum(), truth[top] / max(1, truth.sum())
-        notes = {}
-        if share > COLLAPSED and share > EXCESS * true:
-            notes["collapse"] = (
-                f"{share:.0%} of the answers are {self.classes[top]}, truth {true:.0%}: the "
-                f"network answers one class whatever it sees; most likely {self._guess()}"
+        warnings = {}
+        top = int(predicted.argmax())
+        share, true_share = predicted[top] / predicted.sum(), labelled[top] / max(1, labelled.sum())
+        if share > COLLAPSED and share > EXCESS * true_share:
+            warnings["collapse"] = (
+                f"{share:.0%} of the pixels are predicted as {self.classes[top]} (ground truth "
+                f"{true_share:.0%}): the network predicts one class everywhere; most likely "
+                f"{self._likely_cause()}"
             )
         never = [
             name
-            for name, answered, labelled in zip(self.classes, answers, truth, strict=True)
-            if labelled and not answered
+            for name, pixels, true_pixels in zip(self.classes, predicted, labelled, strict=True)
+            if true_pixels and not pixels
         ]
         if never and number >= self.steps / 2:
-            notes["never"] = (
-                f"after half of the training {', '.join(never)} is never answered: it is rare; "
-                "--balance enet or more epochs may help"
+            warnings["never"] = (
+                f"half-way through training, {_classes(never)} never been predicted; rare classes "
+                "may need --balance enet or more epochs"
             )
-        return notes
+        return warnings
 
-    def _guess(self) -> str:
+    def _likely_cause(self) -> str:
         rate = self.config.learning_rate
         if rate < SUMMED:
-            return f"it has learned next to nothing: the rate {rate:.2g} looks like one for a sum"
-        return f"the rate is too high ({rate:g}), or the labels do not belong to the photos"
+            return (
+                f"it learned almost nothing: learning rate {rate:.2g} looks like one for a summed "
+                "loss"
+            )
+        return f"the learning rate {rate:g} is too high, or masks and images are mismatched"
 
-    def _about_skips(self, network: FCN) -> dict[str, str]:
+    def _check_skips(self, network: FCN) -> dict[str, str]:
         dead = [
             skip
             for skip, layer in zip(network.skips, list(network.score_layers())[1:], strict=True)
@@ -120,6 +126,12 @@ class TrainingMonitor:
         if not dead:
             return {}
         return {
-            "skips": f"the scores of {', '.join(dead)} are still zero, so these skips add nothing: "
-            "no gradient reaches them, or their rate is zero"
+            "skips": f"the score weights of {', '.join(dead)} are still zero, so these skips have "
+            "no effect: they get no gradient, or their learning rate is zero"
         }
+
+
+def _classes(names: Sequence[str]) -> str:
+    """Return "class pole has" or "classes pole, car have"."""
+    noun, verb = ("class", "has") if len(names) == 1 else ("classes", "have")
+    return f"{noun} {', '.join(names)} {verb}"

@@ -1,61 +1,96 @@
-"""What a run's report and summary state about it."""
+"""The contents of a run's report."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fullconv._version import __version__
 from fullconv.config import RunConfig
-from fullconv.training.stages import typical_size
-from fullconv.training.trainer import Training
+from fullconv.data.sample import Data
+from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.report.page import ReportData
+from fullconv.evaluation.summary import gallery
+from fullconv.model import Model
+from fullconv.training.run.logger import RunLogger
+from fullconv.training.trainer import Trainer
 
 
-def next_commands(folder: Path, data: str) -> list[str]:
-    """What a user may want to run next."""
+def report_data(
+    config: RunConfig,
+    trainer: Trainer,
+    val: Data,
+    best: Model,
+    best_epoch: int,
+    evaluation: Evaluation,
+    logger: RunLogger,
+) -> ReportData:
+    """Collect what the report of a finished run shows.
+
+    Args:
+        config: the run's settings, resolved.
+        trainer: at its end.
+        val: the evaluated samples.
+        best: the model that the run keeps.
+        best_epoch: its epoch.
+        evaluation: of that model.
+        logger: of the run.
+    """
+    folder, evaluated = logger.run.folder, len(val)
+    history = logger.run.read_results()
+    weights = trainer.loss.weights
+    return ReportData(
+        title=folder.name,
+        summary=_summary(config, trainer, evaluated),
+        facts=_facts(config, trainer, evaluated, best_epoch, history),
+        classes=best.classes,
+        palette=best.palette,
+        history=history,
+        confusion=evaluation.confusion,
+        pictures=gallery(best, val, evaluation),
+        protocol=evaluation.protocol,
+        commands=_next_commands(folder, config.data),
+        class_history=logger.class_rows,
+        class_weights=None if weights is None else weights.tolist(),
+        notes=logger.notes,
+    )
+
+
+def _next_commands(folder: Path, data: str) -> list[str]:
     return [
-        f"fullconv predict {folder} NEW_PHOTOS --out answers",
+        f"fullconv predict {folder} NEW_PHOTOS --out predictions",
         f"fullconv evaluate {folder} {data} --split val --json evaluation.json",
     ]
 
 
-def summary(config: RunConfig, training: Training, evaluated: int) -> str:
-    """One sentence about a run: which model, trained and evaluated on how many photos."""
+def _summary(config: RunConfig, trainer: Trainer, evaluated: int) -> str:
     return (
-        f"{config.model}, {len(training.model.classes)} classes, trained on "
-        f"{len(training.data)} photos of {config.data}, evaluated on {evaluated}"
+        f"{config.model}, {len(trainer.model.classes)} classes, trained on {len(trainer.data)} "
+        f"images of {config.data}, evaluated on {evaluated}"
     )
 
 
-def facts(
+def _facts(
     config: RunConfig,
-    training: Training,
+    trainer: Trainer,
     evaluated: int,
     best_epoch: int,
     history: Sequence[Mapping[str, float]],
 ) -> dict[str, str]:
-    """A run's settings and where they come from, as its report shows them.
-
-    Args:
-        config: of the run, with all that was left open decided.
-        training: at its end.
-        evaluated: photos that it was measured on.
-        best_epoch: whose model was kept.
-        history: rows of results.csv.
-    """
-    parameters = sum(p.numel() for p in training.model.network.parameters())
-    rate = summed_rate(config, training)
+    parameters = sum(p.numel() for p in trainer.model.network.parameters())
     return {
         "model": f"{config.model}, padding {config.padding}",
         "parameters": f"{parameters:,}",
-        "initial weights": config.weights or "drawn at random",
-        "data": f"{config.data}: {len(training.data)} to train, {evaluated} to evaluate",
-        "photos": f"fitted into {config.size}" if config.size else "at their own size",
-        "training windows": str(config.window or "whole photos"),
-        "loss": training.loss.describe(),
+        "initial weights": config.weights or "random",
+        "data": f"{config.data}: {len(trainer.data)} training images, {evaluated} evaluated",
+        "image size": _size("downscaled to fit", config.size) if config.size else "original",
+        "training crops": _size("", config.crop_size) if config.crop_size else "whole images",
+        "loss": trainer.loss.describe(),
         "class weights": config.balance,
+        "logit adjustment": f"{config.logit_adjust:g}" if config.logit_adjust else "none",
+        "EMA decay": f"{config.ema:g}" if config.ema else "none",
         "recipe": config.recipe or "modern",
-        "optimiser": f"{config.optimizer}, rate {config.learning_rate:g}, {config.schedule}",
-        "rate of a summed loss": f"{rate:.2g} (as Caffe's solvers give it)",
-        "steps": f"{training.done} of {training.batch} photos ({training.epochs} epochs)",
+        "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g}, "
+        f"{config.schedule} schedule",
+        "steps": f"{trainer.done} with batch size {trainer.batch} ({trainer.epochs} epochs)",
         "best epoch": str(best_epoch),
         "time": f"{sum(row['seconds'] for row in history) / 60:.1f} minutes",
         "seed": str(config.seed),
@@ -63,7 +98,5 @@ def facts(
     }
 
 
-def summed_rate(config: RunConfig, training: Training) -> float:
-    """The rate that would do the same to Caffe's loss, the sum over a batch's pixels."""
-    height, width = config.window or typical_size(training.data, config.size)
-    return config.learning_rate / (height * width * training.batch)
+def _size(prefix: str, size: tuple[int, int]) -> str:
+    return f"{prefix} {size[0]} x {size[1]}".strip()

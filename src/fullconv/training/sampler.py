@@ -1,4 +1,4 @@
-"""Which samples each step of a training sees: a function of the seed and the step, not a state."""
+"""Batches as a function of the seed and the step: order, augmentation and dropout keep no state."""
 
 import os
 import signal
@@ -11,33 +11,38 @@ from torch.utils.data import DataLoader, Dataset
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch, Data, Sample, collate
 from fullconv.data.transforms import generator, seen
-from fullconv.training.distributed import ALONE, ProcessGroup
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
-# What the number drawn from a key is for; part of the key, so that no two uses share a stream.
-# 1 is transforms.AUGMENT.
+# What a random stream is for; part of its key, so no two uses share a stream. 1 is
+# transforms.AUGMENT.
 _ORDER, _DROPOUT = 0, 2
 
 Key = tuple[int, int]  # (epoch, index)
 
 
 class ResumableBatchSampler:
-    """Lists of (epoch, index), one a step: every epoch has a fresh order of all samples.
+    """Yield lists of (epoch, index), one per step; each epoch shuffles all samples anew.
 
-    What does not fill a batch at the end of an epoch is left out; another epoch sees it.
+    Samples that do not fill the last batch of an epoch are dropped; other epochs include them.
 
     Args:
-        count: samples.
-        batch: of a step.
-        seed: of the orders.
-        steps: the steps that are still to be done.
-        team: who shares the batches.
+        count: number of samples.
+        batch: batch size, over all processes.
+        seed: of the shuffling.
+        steps: the steps to yield, e.g. those after a checkpoint.
+        group: the processes that share each batch.
     """
 
     def __init__(
-        self, count: int, batch: int, seed: int, steps: range, team: ProcessGroup = ALONE
+        self,
+        count: int,
+        batch: int,
+        seed: int,
+        steps: range,
+        group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
         self.count, self.batch, self.seed, self.steps = count, batch, seed, steps
-        self.team = team
+        self.group = group
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -47,16 +52,16 @@ class ResumableBatchSampler:
         order: np.ndarray = np.empty(0, np.int64)
         shuffled = -1
         for step in self.steps:
-            epoch, place = divmod(step, per_epoch)
+            epoch, position = divmod(step, per_epoch)
             if epoch != shuffled:
                 order = generator(self.seed, _ORDER, epoch).permutation(self.count)
                 shuffled = epoch
-            chosen = order[place * self.batch : (place + 1) * self.batch].tolist()
-            yield [(epoch, index) for index in self.team.share(chosen)]
+            indices = order[position * self.batch : (position + 1) * self.batch].tolist()
+            yield [(epoch, index) for index in self.group.shard(indices)]
 
 
 class AugmentedDataset(Dataset[Sample]):
-    """The data set as training sees it: keys (epoch, index) -> augmented samples."""
+    """The training data: keys (epoch, index) -> augmented samples."""
 
     def __init__(self, data: Data, config: TrainConfig) -> None:
         self.data = data
@@ -68,33 +73,36 @@ class AugmentedDataset(Dataset[Sample]):
 
 
 def batches(
-    data: Data, config: TrainConfig, batch: int, steps: range, team: ProcessGroup = ALONE
+    data: Data,
+    config: TrainConfig,
+    batch: int,
+    steps: range,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Batch]:
-    """The batches of these steps, or this process's part of each, read by `config.workers`."""
+    """Yield the batches of these steps, or this process's part of each."""
     return iter(
         DataLoader(
             AugmentedDataset(data, config),
-            batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, team),
+            batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, group),
             num_workers=config.workers,
             collate_fn=collate,
-            worker_init_fn=partial(_undisturbed, os.getpid()),
+            worker_init_fn=partial(_ignore_stop_signals, os.getpid()),
         )
     )
 
 
-def _undisturbed(parent: int, worker: int) -> None:
-    """Leave a signal to stop, which may go to all processes, to the one that trains.
-
-    A worker ends when its parent does, but would wait for ever where that was before it looked.
-    """
+def _ignore_stop_signals(parent: int, worker: int) -> None:
+    """Leave signals to stop, which may be sent to all processes, to the training process."""
+    # A worker ends with its parent, but would wait forever if the parent ended before this line.
     if os.getppid() != parent:
         os._exit(1)
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGTERM", "SIGUSR1"):
+        if hasattr(signal, name):  # Windows has no SIGUSR1
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 def dropout_seed(seed: int, step: int, rank: int = 0) -> int:
-    """What the random numbers inside the network follow from; each process draws its own."""
+    """Return the seed of the random numbers inside the network, for a step and a process."""
     key = (seed, _DROPOUT, step, rank) if rank else (seed, _DROPOUT, step)
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))

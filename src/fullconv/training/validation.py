@@ -1,34 +1,56 @@
-"""Evaluate during training, shared by all processes."""
+"""Evaluation during training, shared by all processes."""
 
 from collections.abc import Iterator
 
 import torch
 
+from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
+from fullconv.errors import NoSplitError
 from fullconv.evaluation.evaluate import score_each
 from fullconv.evaluation.metrics import Confusion, total
 from fullconv.model import Model
-from fullconv.training.distributed import ALONE, ProcessGroup
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
+
+NO_SPLIT = "no val split, so metrics are computed on the training images"
 
 
-def confusion_of(model: Model, data: Data, team: ProcessGroup = ALONE) -> Confusion:
-    """The confusion matrix over a data set, each process of a team with its part of the samples.
+def open_validation(source: str, train: Data) -> tuple[Data, str]:
+    """Return the val split, or the training samples and a note if there is none.
 
-    It is exactly the one of a process alone: whole numbers are added, each sample once.
+    Raises:
+        DataError: the val split exists but cannot be opened.
     """
-    return added_up(total(confusions(model, data, team), len(data.classes)), model, team)
+    try:
+        val = open_data(source, "val")
+    except NoSplitError as error:
+        return train, f"; {NO_SPLIT} ({error})"
+    return (val, "") if len(val) else (train, f"; {NO_SPLIT}")
 
 
-def confusions(model: Model, data: Data, team: ProcessGroup = ALONE) -> Iterator[Confusion]:
-    """A confusion matrix for each sample of this process's part; equally many in all of them."""
-    part = data.take(team.share(range(len(data))))
+def confusion_of(model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS) -> Confusion:
+    """Return the confusion matrix over a data set, of which each process evaluates a part.
+
+    It equals that of a single process exactly: counts are added, each sample once.
+    """
+    return sum_confusions(total(confusions(model, data, group), len(data.classes)), model, group)
+
+
+def confusions(
+    model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS
+) -> Iterator[Confusion]:
+    """Yield the confusion matrix of each sample of this process's part.
+
+    Every process yields equally many, if necessary an empty one, so that they stay in step.
+    """
+    part = data.take(group.shard(range(len(data))))
     scored = score_each(model, part) if len(part) else iter(())
-    for _ in range(0, len(data), team.size):
-        one = next(scored, None)
-        yield one.confusion if one else Confusion(len(data.classes))
+    for _ in range(0, len(data), group.size):
+        result = next(scored, None)
+        yield result.confusion if result else Confusion(len(data.classes))
 
 
-def added_up(confusion: Confusion, model: Model, team: ProcessGroup) -> Confusion:
-    """The sum of the confusion matrices that the processes have."""
+def sum_confusions(confusion: Confusion, model: Model, group: ProcessGroup) -> Confusion:
+    """Return the sum of the confusion matrices of all processes."""
     counts = torch.from_numpy(confusion.counts).to(next(model.network.parameters()).device)
-    return Confusion(confusion.classes, team.all_reduce_sum(counts).cpu().numpy())
+    return Confusion(confusion.classes, group.all_reduce_sum(counts).cpu().numpy())

@@ -7,9 +7,9 @@ from torch.export import Dim, export
 import fullconv as fc
 from fullconv.config import TrainConfig
 from fullconv.networks.fcn.summary import anatomy, derivation
-from fullconv.training.initial_model import new_model
+from fullconv.training.initial_model import initial_model
 from fullconv.training.losses._base import cross_entropy
-from fullconv.training.trainer import Training
+from fullconv.training.trainer import Trainer
 
 WAYS = [
     {"upsampling": "transposed"},
@@ -45,7 +45,7 @@ def config(way, **changes):
 def training(way, **changes):
     data = fc.open_data("scenes:8", split="train")
     settings = config(way, **changes)
-    return Training(new_model(settings, data), data, settings)
+    return Trainer(initial_model(settings, data), data, settings)
 
 
 def weights(run):

@@ -124,7 +124,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(spec):
     loss = make_loss(spec, None if "ohem" in spec else WEIGHTS.double())
     value, gradient = value_and_gradient(loss, score, labels)
     score.requires_grad_()
-    whole = loss.amounts(labels)
+    whole = loss.normalizers(labels)
     parts = sum(loss(score[i:j], labels[i:j], whole) for i, j in [(0, 2), (2, 3), (3, 5)])
     parts.backward()
     assert torch.isclose(parts.detach(), value, rtol=1e-6)

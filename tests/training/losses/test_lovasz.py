@@ -10,7 +10,6 @@ from scipy.optimize import linprog
 from sklearn.metrics import jaccard_score
 
 from fullconv.training.losses import make_loss
-from fullconv.training.losses.lovasz import extension
 
 
 def one_minus_iu(mistaken, inside):
@@ -35,7 +34,7 @@ def test_it_is_the_convex_closure(seed):
     if seed % 3 == 0:
         errors = errors.round(1).clip(0.2, 0.4)  # equal errors
     probability = torch.from_numpy(np.where(inside, 1 - errors, errors))
-    ours = float(extension(probability, torch.from_numpy(inside)))
+    ours = float(lovasz_extension(probability, torch.from_numpy(inside)))
     assert math.isclose(ours, convex_closure(errors, inside), rel_tol=1e-9, abs_tol=1e-12)
 
 
@@ -44,7 +43,9 @@ def test_whole_errors_give_one_minus_iu():
         for mistaken in product([False, True], repeat=4):
             if any(inside):
                 truth, wrong = np.array(inside), np.array(mistaken)
-                ours = extension(torch.from_numpy(truth ^ wrong).double(), torch.from_numpy(truth))
+                ours = lovasz_extension(
+                    torch.from_numpy(truth ^ wrong).double(), torch.from_numpy(truth)
+                )
                 assert math.isclose(float(ours), one_minus_iu(wrong, truth), abs_tol=1e-15)
 
 
@@ -73,7 +74,9 @@ def test_a_million_pixels_lose_no_digits_in_single_precision():
     inside = random.random(1_000_000) < 0.3
     probability = np.clip(0.5 * inside + 0.5 * random.random(len(inside)), 0, 1)
     single, double = (
-        float(extension(torch.from_numpy(probability.astype(kind)), torch.from_numpy(inside)))
+        float(
+            lovasz_extension(torch.from_numpy(probability.astype(kind)), torch.from_numpy(inside))
+        )
         for kind in (np.float32, np.float64)
     )
     assert math.isclose(single, double, rel_tol=1e-5)

@@ -2,46 +2,46 @@ import pytest
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import ClassRow
-from fullconv.training.run.folder import Run, create, existing, unfinished
+from fullconv.training.run.folder import Run, create_run, find_unfinished, open_run
 
 
 def test_folders_are_counted_and_never_taken_twice(tmp_path):
-    names = [create(tmp_path, "train", "photos").folder.name for _ in range(3)]
+    names = [create_run(tmp_path, "train", "photos").folder.name for _ in range(3)]
     assert names == ["photos-001", "photos-002", "photos-003"]
-    assert create(tmp_path, "train", "other").folder.name == "other-001"
+    assert create_run(tmp_path, "train", "other").folder.name == "other-001"
     assert (tmp_path / "train" / "latest").resolve().name == "other-001"
 
 
 @pytest.mark.parametrize("name", ["../../evil", "a/b", "a b", "ümlaut", "", "..."])
 def test_no_name_escapes_its_folder(tmp_path, name):
-    folder = create(tmp_path, "train", name).folder
+    folder = create_run(tmp_path, "train", name).folder
     assert folder.parent == tmp_path / "train" and folder.is_dir()
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another with --out"):
-        create(tmp_path / "file", "train", "a")
+        create_run(tmp_path / "file", "train", "a")
 
 
 def started(tmp_path, name):
-    run = create(tmp_path, "train", name)
+    run = create_run(tmp_path, "train", name)
     run.write_config({"data": "x"})
     return run
 
 
 def test_the_newest_unfinished_run_goes_on(tmp_path):
-    assert unfinished(tmp_path) is None
+    assert find_unfinished(tmp_path) is None
     first, second, third = (started(tmp_path, name) for name in ("a", "b", "c"))
     third.write_summary({"mean_iu": 1})
-    assert unfinished(tmp_path) == second
+    assert find_unfinished(tmp_path) == second
     second.write_summary({})
-    assert unfinished(tmp_path) == first
+    assert find_unfinished(tmp_path) == first
 
 
 def test_only_a_run_folder_is_one(tmp_path):
     with pytest.raises(ConfigError, match=r"no config\.yaml"):
-        existing(tmp_path)
+        open_run(tmp_path)
 
 
 def test_results_are_cut_at_the_step_that_is_gone_on_from(tmp_path):

@@ -79,4 +79,4 @@ def seen(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Sample:
         index: of the sample in its data set.
     """
     random = generator(config.seed, AUGMENT, epoch, index)
-    return apply(augmentation(config, config.window), fit(sample, config.size), random)
+    return apply(augmentation(config, config.crop_size), fit(sample, config.size), random)

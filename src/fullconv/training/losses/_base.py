@@ -1,4 +1,4 @@
-"""What the losses share: which pixels count, what each of them weighs, and their cross entropy."""
+"""What the losses share: the target with its class weights, and the cross entropy."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from torch import Tensor
 from fullconv.config import Settings
 from fullconv.io.palettes import VOID
 
-LEAST = 1e-12  # instead of dividing by no weight at all
+MIN_WEIGHT = 1e-12  # avoids a division by zero where no pixel has weight
 
 
 def cross_entropy(
@@ -21,32 +21,32 @@ def cross_entropy(
     weights: Float[Tensor, " K"] | None = None,
     smoothing: float = 0.0,
 ) -> Float[Tensor, ""]:
-    """Mean cross entropy over the pixels that are not void; 0 where all of them are.
+    """Compute the mean cross entropy over all pixels that are not ignored; 0 if all are.
 
-    The authors sum instead (paper, section 4.3): a learning rate for their sum is one for this
-    mean divided by the number of valid pixels.
+    The authors use the sum instead (paper, section 4.3): divide a learning rate for this mean by
+    the number of valid pixels to get one for their sum.
 
     Args:
         score: before softmax.
-        labels: classes, or 255 for void.
-        weights: of each class; the mean is then weighted. None is 1 for all, as in the paper.
+        labels: classes, or 255 (ignore).
+        weights: per class, for a weighted mean; None is the plain mean, as in the paper.
         smoothing: share of every label that is spread evenly over all classes, in [0, 1).
     """
-    truth = Truth(labels, weights, smoothing)
+    target = Target(labels, weights, smoothing)
     if weights is None:
-        count = truth.valid.sum().clamp(min=1)
+        normalizer = target.valid.sum().clamp(min=1)
     else:
-        count = truth.weight().sum().clamp(min=LEAST)
-    return truth.entropy(score, "sum") / count
+        normalizer = target.pixel_weights().sum().clamp(min=MIN_WEIGHT)
+    return target.cross_entropy(score, "sum") / normalizer
 
 
 @dataclass(frozen=True)
-class Truth:
-    """Labels, and how much each class and each label is worth.
+class Target:
+    """The ground truth of a batch, with class weights and label smoothing.
 
     Attributes:
-        labels: classes, or 255 for void.
-        weights: of each class; None is 1 for all.
+        labels: classes, or 255 (ignore).
+        weights: per class; None is 1 for all.
         smoothing: share of every label that is spread evenly over all classes, in [0, 1).
     """
 
@@ -56,18 +56,18 @@ class Truth:
 
     @property
     def valid(self) -> Bool[Tensor, "B H W"]:
-        """Where the labels are not void."""
+        """Mask of the pixels that are not ignored."""
         return self.labels != VOID
 
-    def weight(self) -> Float[Tensor, "B H W"]:
-        """Each pixel's: that of its class, 0 at void."""
+    def pixel_weights(self) -> Float[Tensor, "B H W"]:
+        """Return the class weight of each pixel; 0 for ignored ones."""
         if self.weights is None:
             return self.valid.float()
         return self.weights[self.labels.where(self.valid, 0)] * self.valid
 
-    def entropy(self, score: Float[Tensor, "B K H W"], reduction: str = "none") -> Tensor:
-        """Cross entropy of each pixel times its weight, (B, H, W) with 0 at void, or their sum."""
-        score = precise(score)
+    def cross_entropy(self, score: Float[Tensor, "B K H W"], reduction: str = "none") -> Tensor:
+        """Compute the weighted cross entropy: (B, H, W) with 0 for ignored pixels, or its sum."""
+        score = at_least_float32(score)
         weights = None if self.weights is None else self.weights.to(score.dtype)
         return F.cross_entropy(
             score,
@@ -78,35 +78,35 @@ class Truth:
             label_smoothing=self.smoothing,
         )
 
-    def surprise(self, score: Float[Tensor, "B K H W"]) -> Float[Tensor, "B H W"]:
-        """-ln of the true class's probability, whatever it weighs; 0 at void."""
-        return Truth(self.labels).entropy(score)
+    def negative_log_likelihood(self, score: Float[Tensor, "B K H W"]) -> Float[Tensor, "B H W"]:
+        """Compute -ln of the true class's probability, unweighted; 0 for ignored pixels."""
+        return Target(self.labels).cross_entropy(score)
 
 
-def precise(score: Tensor) -> Tensor:
-    """The score in float32, or float64 where it is that: sums over pixels overflow in half."""
+def at_least_float32(score: Tensor) -> Tensor:
+    """Convert half precision to float32, in which sums over pixels do not overflow."""
     return score if score.dtype in (torch.float32, torch.float64) else score.float()
 
 
 class Term(Settings, ABC):
-    """One kind of loss; its fields are what can be set in parentheses after its name.
+    """One kind of loss; its fields can be set in parentheses after its name.
 
     Attributes:
-        weighs: whether it takes class weights.
-        smooths: whether it takes smoothed labels.
+        takes_weights: whether it uses class weights.
+        takes_smoothing: whether it uses label smoothing.
     """
 
-    weighs: ClassVar[bool] = True
-    smooths: ClassVar[bool] = False
+    takes_weights: ClassVar[bool] = True
+    takes_smoothing: ClassVar[bool] = False
 
     @abstractmethod
-    def __call__(self, score: Float[Tensor, "B K H W"], truth: Truth) -> Float[Tensor, ""]:
-        """The loss; 0 where all is void, and its gradient too."""
+    def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
+        """Compute the loss; it and its gradient are 0 if all pixels are ignored."""
 
     @abstractmethod
     def describe(self) -> str:
-        """The loss in a few words."""
+        """Return the loss in a few words."""
 
-    def amount(self, truth: Truth) -> Tensor:
-        """What it averages over: the weights of the pixels that are not void."""
-        return truth.weight().sum()
+    def normalizer(self, target: Target) -> Tensor:
+        """Return what the loss averages over: the total weight of the pixels."""
+        return target.pixel_weights().sum()

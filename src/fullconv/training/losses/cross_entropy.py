@@ -5,21 +5,21 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Term, Truth, cross_entropy
+from fullconv.training.losses._base import Target, Term, cross_entropy
 
 
 @losses.register("cross-entropy")
 class CrossEntropy(Term):
-    """The mean: its learning rate suits every image size."""
+    """The mean over pixels, whose learning rate does not depend on the image size."""
 
-    smooths = True
+    takes_smoothing = True
 
-    def __call__(self, score: Float[Tensor, "B K H W"], truth: Truth) -> Float[Tensor, ""]:
-        """The function of that name."""
-        return cross_entropy(score, truth.labels, truth.weights, truth.smoothing)
+    def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
+        """Compute the mean cross entropy."""
+        return cross_entropy(score, target.labels, target.weights, target.smoothing)
 
     def describe(self) -> str:
-        """The loss in a few words."""
+        """Return the loss in a few words."""
         return "mean cross entropy"
 
 
@@ -27,20 +27,20 @@ class CrossEntropy(Term):
 class SummedCrossEntropy(Term):
     """The sum over an image's pixels (paper, section 4.3), and the mean over the batch's images.
 
-    That is what Caffe's SoftmaxWithLoss gives with `normalize: false`. The learning rates that go
-    with it are tiny, e.g. 1e-10 for FCN-32s.
+    Equals Caffe's SoftmaxWithLoss with `normalize: false`. Its learning rates are tiny, e.g. 1e-10
+    for FCN-32s.
     """
 
-    smooths = True
+    takes_smoothing = True
 
-    def __call__(self, score: Float[Tensor, "B K H W"], truth: Truth) -> Float[Tensor, ""]:
-        """The sum over the pixels that are not void, over the number of images."""
-        return truth.entropy(score, "sum") / len(score)
+    def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
+        """Compute the sum over pixels, divided by the number of images."""
+        return target.cross_entropy(score, "sum") / len(score)
 
-    def amount(self, truth: Truth) -> Tensor:
-        """The images."""
-        return torch.tensor(float(len(truth.labels)), device=truth.labels.device)
+    def normalizer(self, target: Target) -> Tensor:
+        """Return the number of images."""
+        return torch.tensor(float(len(target.labels)), device=target.labels.device)
 
     def describe(self) -> str:
-        """The loss in a few words."""
+        """Return the loss in a few words."""
         return "cross entropy summed over each image's pixels"

@@ -1,4 +1,4 @@
-"""Dice loss: the overlap of answer and truth, every class counting alike (Milletari et al., 2016).
+"""Dice loss (Milletari et al., 2016): overlap of prediction and ground truth, per class.
 
 Without squares in the denominator, and over the whole batch.
 """
@@ -8,30 +8,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Term, Truth, precise
+from fullconv.training.losses._base import Target, Term, at_least_float32
 
 
 @losses.register("dice")
 class Dice(Term):
-    """1 - 2 |answer and truth| / (|answer| + |truth|), the mean over the classes that occur."""
+    """1 - 2 |P and T| / (|P| + |T|), averaged over the classes that occur in the batch."""
 
-    weighs = False
+    takes_weights = False
 
-    def __call__(self, score: Float[Tensor, "B K H W"], truth: Truth) -> Float[Tensor, ""]:
-        """Probabilities take the place of pixels that are counted."""
-        probabilities = precise(score).softmax(1) * truth.valid[:, None]
+    def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
+        """Compute the loss, with probabilities as the sizes of the predicted sets."""
+        probabilities = at_least_float32(score).softmax(1) * target.valid[:, None]
         classes = torch.arange(score.shape[1], device=score.device)
-        inside = truth.labels[:, None] == classes[:, None, None]
-        hits = (probabilities * inside).sum((0, 2, 3))
-        there = inside.sum((0, 2, 3))
-        present = there > 0
-        both = (probabilities.sum((0, 2, 3)) + there).where(present, 1)
-        return ((1 - 2 * hits / both) * present).sum() / present.sum().clamp(min=1)
+        mask = target.labels[:, None] == classes[:, None, None]
+        intersection = (probabilities * mask).sum((0, 2, 3))
+        true_pixels = mask.sum((0, 2, 3))
+        present = true_pixels > 0
+        sizes = (probabilities.sum((0, 2, 3)) + true_pixels).where(present, 1)
+        return ((1 - 2 * intersection / sizes) * present).sum() / present.sum().clamp(min=1)
 
-    def amount(self, truth: Truth) -> Tensor:
-        """The pixels that are not void: parts of a batch come near to the whole, not exactly."""
-        return truth.valid.sum()
+    def normalizer(self, target: Target) -> Tensor:
+        """Return the number of valid pixels: parts of a batch only approximate the whole."""
+        return target.valid.sum()
 
     def describe(self) -> str:
-        """The loss in a few words."""
+        """Return the loss in a few words."""
         return "Dice loss"

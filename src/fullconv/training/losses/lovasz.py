@@ -1,53 +1,59 @@
-"""Lovász-softmax: intersection over union itself, made continuous (Berman et al., 2018)."""
+"""Lovász-softmax (Berman et al., 2018): a continuous extension of IoU itself."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Term, Truth, precise
+from fullconv.training.losses._base import Target, Term, at_least_float32
 
-BITS = {torch.float32: torch.int32, torch.float64: torch.int64}  # whole numbers of that width
+INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}  # of the same width
 
 
 @losses.register("lovasz")
 class Lovasz(Term):
-    """The Lovász extension of 1 - IU, the mean over the classes that occur in the batch."""
+    """The Lovász extension of 1 - IoU, averaged over the classes that occur in the batch."""
 
-    weighs = False
+    takes_weights = False
 
-    def __call__(self, score: Float[Tensor, "B K H W"], truth: Truth) -> Float[Tensor, ""]:
-        """Over all the pixels of the batch that are not void."""
-        probabilities = precise(score).softmax(1).movedim(1, 0)[:, truth.valid].unbind()
-        labels = truth.labels[truth.valid]
+    def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
+        """Compute the loss over all valid pixels of the batch."""
+        probabilities = at_least_float32(score).softmax(1).movedim(1, 0)[:, target.valid].unbind()
+        labels = target.labels[target.valid]
         present = torch.unique(labels).tolist()
-        each = [extension(probabilities[label], labels == label) for label in present]
-        return torch.stack(each).mean() if each else probabilities[0].sum()  # a sum of nothing
+        per_class = [lovasz_extension(probabilities[label], labels == label) for label in present]
+        # Without valid pixels: an empty sum, which is 0 and has a gradient.
+        return torch.stack(per_class).mean() if per_class else probabilities[0].sum()
 
-    def amount(self, truth: Truth) -> Tensor:
-        """The pixels that are not void: parts of a batch come near to the whole, not exactly."""
-        return truth.valid.sum()
+    def normalizer(self, target: Target) -> Tensor:
+        """Return the number of valid pixels: parts of a batch only approximate the whole."""
+        return target.valid.sum()
 
     def describe(self) -> str:
-        """The loss in a few words."""
+        """Return the loss in a few words."""
         return "Lovász-softmax"
 
 
-def extension(probability: Float[Tensor, " N"], inside: Bool[Tensor, " N"]) -> Float[Tensor, ""]:
-    """1 - IU of one class, for answers between no and yes: exact where they are 0 or 1.
+def lovasz_extension(
+    probability: Float[Tensor, " N"], mask: Bool[Tensor, " N"]
+) -> Float[Tensor, ""]:
+    """Compute 1 - IoU of one class for probabilities; it is exact where they are 0 or 1.
 
-    The largest errors are made first; each weighs what it adds to 1 - IU. The additions are
-    written out, since the difference of two IUs of a million pixels has no digits in float32.
+    The errors are sorted, largest first; each is weighted by its increment of 1 - IoU. The
+    increments are written out, since the difference of two IoUs of a million pixels has no
+    significant digits in float32.
 
     Args:
-        probability: that each pixel is of the class, in [0, 1].
-        inside: whether it is; at least one is.
+        probability: of the class, in [0, 1].
+        mask: whether each pixel has the class; at least one has.
     """
-    errors = torch.where(inside, 1 - probability, probability)
-    # The bits of numbers from 0 on are ordered as they are, and bits sort seven times as fast.
-    order = (-errors.detach().view(BITS[errors.dtype])).argsort(stable=True)
-    sorted_inside = inside[order]
-    kept = (inside.sum() - sorted_inside.cumsum(0)).to(errors.dtype)
-    union = (inside.sum() + (~sorted_inside).cumsum(0)).to(errors.dtype)
-    added = torch.where(sorted_inside, 1 / union, kept / (union * (union - 1).clamp(min=1)))
-    return (errors * torch.empty_like(errors).scatter(0, order, added)).sum()
+    errors = torch.where(mask, 1 - probability, probability)
+    # The bits of non-negative floats sort as the floats do, seven times as fast.
+    order = (-errors.detach().view(INTEGERS[errors.dtype])).argsort(stable=True)
+    sorted_mask = mask[order]
+    intersection = (mask.sum() - sorted_mask.cumsum(0)).to(errors.dtype)
+    union = (mask.sum() + (~sorted_mask).cumsum(0)).to(errors.dtype)
+    increments = torch.where(
+        sorted_mask, 1 / union, intersection / (union * (union - 1).clamp(min=1))
+    )
+    return (errors * torch.empty_like(errors).scatter(0, order, increments)).sum()

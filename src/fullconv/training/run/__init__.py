@@ -1,1 +1,1 @@
-"""The run folder, its logs and its trackers."""
+"""The run folder, its logs and the experiment trackers."""

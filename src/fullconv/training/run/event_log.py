@@ -1,4 +1,4 @@
-"""What happened in a run and when, line by line: events.jsonl."""
+"""The event log of a run, events.jsonl: what happened and when, one JSON object per line."""
 
 import json
 import math
@@ -14,18 +14,17 @@ Event = dict[str, Any]
 
 
 class EventLog:
-    """The events of one run, in a file that is whole after each of them.
+    """The events of one run; the file is complete after each of them.
 
-    An event is a JSON object on a line of its own: "event" (its kind), "step" (how many were done),
-    "time" (UTC), and what belongs to the kind. A run that goes on from a checkpoint begins with the
-    events up to there: those after it happen once more, and stand in the file once.
+    An event has "event" (its kind), "step" (the number of steps done), "time" (UTC) and values of
+    its kind. A resumed run keeps the events up to its checkpoint: later ones will happen again.
 
     Args:
-        path: of the file; it need not be there yet.
-        until: the step that is gone on from; 0 for a run that begins.
+        path: of the file, which need not exist.
+        until: step of the checkpoint that is resumed; 0 for a new run.
 
     Raises:
-        ConfigError: the file holds something else than events.
+        ConfigError: the file holds something other than events.
     """
 
     def __init__(self, path: Path, until: float = math.inf) -> None:
@@ -33,34 +32,34 @@ class EventLog:
         self.events = [event for event in _read(path) if event["step"] <= until]
 
     def add(self, kind: str, step: int, **values: object) -> None:
-        """Take down one event; a number that is not finite becomes null.
+        """Append an event; numbers that are not finite become null.
 
         Raises:
-            OutputError: the file cannot be written; it is as it was.
+            OutputError: the file cannot be written; it is unchanged.
         """
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-        self.events.append({"event": kind, "step": step, "time": now, **_plain(values)})
+        self.events.append({"event": kind, "step": step, "time": now, **_json_values(values)})
         lines = [json.dumps(event, ensure_ascii=False) + "\n" for event in self.events]
         write_text(self.path, "".join(lines))
 
-    def take_back(self, kind: str, step: int) -> None:
-        """Forget the events of one kind at a step, which are about to happen once more."""
+    def discard(self, kind: str, step: int) -> None:
+        """Remove the events of one kind at a step, which is about to be logged again."""
         self.events = [e for e in self.events if (e["event"], e["step"]) != (kind, step)]
 
-    def of(self, kind: str) -> list[Event]:
-        """All events of one kind, in their order."""
+    def of_kind(self, kind: str) -> list[Event]:
+        """Return all events of one kind, in order."""
         return [event for event in self.events if event["event"] == kind]
 
 
 def _read(path: Path) -> list[Event]:
     if not path.is_file():
         return []
-    # Not splitlines, which also parts a line at U+2028, and a class may be called that.
+    # Not splitlines, which also splits at U+2028, and a class name may contain that.
     lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return [_event(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line]
+    return [_parse(line, f"{path}, line {n}") for n, line in enumerate(lines, 1) if line]
 
 
-def _event(line: str, where: str) -> Event:
+def _parse(line: str, position: str) -> Event:
     try:
         event = json.loads(line)
     except json.JSONDecodeError:
@@ -71,17 +70,17 @@ def _event(line: str, where: str) -> Event:
         or "event" not in event
     ):
         raise ConfigError(
-            f'{where}: expected an event such as {{"event": "epoch", "step": 40}}; move the file '
-            "away to go on without what it tells"
+            f'{position}: expected an event such as {{"event": "epoch", "step": 40}}; move the '
+            "file away to resume without the events so far"
         )
     return event
 
 
-def _plain(value: Any) -> Any:
+def _json_values(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): _json_values(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [_json_values(inner) for inner in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value

@@ -1,4 +1,4 @@
-"""The folder of one run: runs/train/photos-001 and what lies in it."""
+"""The folder of one run, e.g. runs/train/photos-001, and its files."""
 
 import csv
 import io
@@ -24,48 +24,48 @@ Row = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Run:
-    """One run's folder; every file in it appears whole or not at all."""
+    """One run's folder; every file in it is written atomically."""
 
     folder: Path
 
     @property
     def config(self) -> Path:
-        """All settings, resolved; `fullconv train --config` takes them back."""
+        """All settings, resolved; `fullconv train --config` reads them."""
         return self.folder / "config.yaml"
 
     @property
     def last(self) -> Path:
-        """The newest checkpoint: weights, optimiser, step."""
+        """The latest checkpoint: weights, optimizer state, step."""
         return self.folder / "last.safetensors"
 
     @property
     def best(self) -> Path:
-        """The model with the highest mean IU so far."""
+        """The model that the run keeps: by default that with the highest mean IoU so far."""
         return self.folder / "best.safetensors"
 
     @property
     def results(self) -> Path:
-        """One row an epoch."""
+        """One row per epoch."""
         return self.folder / "results.csv"
 
     @property
     def per_class_history(self) -> Path:
-        """One row an evaluation: every class's intersection over union."""
+        """One row per evaluation: the IoU of every class."""
         return self.folder / "per_class_history.csv"
 
     @property
     def events(self) -> Path:
-        """What happened and when, a JSON object a line."""
+        """What happened and when, one JSON object per line."""
         return self.folder / "events.jsonl"
 
     @property
     def summary(self) -> Path:
-        """The final numbers; there once the run is finished."""
+        """The final metrics; exists once the run is finished."""
         return self.folder / "summary.json"
 
     @property
     def finished(self) -> bool:
-        """Whether nothing is left to do."""
+        """Whether the run has ended."""
         return self.summary.is_file()
 
     def write_config(self, settings: Mapping[str, Any]) -> None:
@@ -73,11 +73,11 @@ class Run:
         write_text(self.config, to_yaml(dict(settings)))
 
     def read_config(self) -> dict[str, Any]:
-        """The settings in config.yaml."""
+        """Read the settings in config.yaml."""
         return read_yaml(self.config)
 
     def read_results(self, until: float = float("inf")) -> list[dict[str, float]]:
-        """The rows of results.csv up to step `until`."""
+        """Read the rows of results.csv up to step `until`."""
         if not self.results.is_file():
             return []
         with self.results.open(newline="", encoding="utf-8") as file:
@@ -85,11 +85,11 @@ class Run:
         return [row for row in rows if row["step"] <= until]
 
     def write_results(self, rows: Sequence[Row]) -> None:
-        """Write results.csv anew."""
+        """Rewrite results.csv."""
         write_text(self.results, as_csv(rows))
 
     def write_class_history(self, classes: Sequence[str], rows: Sequence[ClassRow]) -> None:
-        """Write per_class_history.csv anew."""
+        """Rewrite per_class_history.csv."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["epoch", "step", *map(escape_formula, classes)])
@@ -97,7 +97,7 @@ class Run:
         write_text(self.per_class_history, stream.getvalue())
 
     def read_class_history(self, until: float = float("inf")) -> list[ClassRow]:
-        """The rows of per_class_history.csv up to step `until`."""
+        """Read the rows of per_class_history.csv up to step `until`."""
         if not self.per_class_history.is_file():
             return []
         with self.per_class_history.open(newline="", encoding="utf-8") as file:
@@ -109,57 +109,58 @@ class Run:
         return [row for row in rows if row.step <= until]
 
     def write_summary(self, numbers: Mapping[str, Any]) -> None:
-        """Write the final numbers, which marks the run as finished."""
+        """Write the final metrics, which marks the run as finished."""
         write_text(self.summary, json.dumps(dict(numbers), indent=2, ensure_ascii=False) + "\n")
 
     def hold(self) -> None:
-        """Keep other processes from working in this folder until this one ends.
+        """Lock the folder until this process ends.
 
         Raises:
-            ConfigError: one does already.
+            ConfigError: another process has locked it.
         """
         if not hold(self.folder):
             raise ConfigError(
-                f"another process is training in {self.folder}; wait until it is done, or stop it "
-                "first (Ctrl-C, or SIGTERM to it): it saves all there is"
+                f"another process is training in {self.folder}; wait until it ends, or stop it with "
+                "Ctrl-C or SIGTERM (it saves a checkpoint first)"
             )
 
     def clean(self) -> None:
-        """Remove what a killed process left half-written."""
-        for pattern in (".*.tmp", ".tmp*"):  # ours, and those of safetensors
+        """Remove partly written files of a killed process."""
+        for pattern in (".*.tmp", ".tmp*"):  # of io.atomic, and of safetensors
             for orphan in self.folder.glob(pattern):
                 orphan.unlink(missing_ok=True)
 
 
-def create(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None = None) -> Run:
-    """A new folder OUT/VERB/NAME-001, the first number that is free; `latest` points to it.
+def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None = None) -> Run:
+    """Create a folder OUT/VERB/NAME-001, with the next free number, and point `latest` to it.
 
-    With settings it gets its config.yaml, and a folder that a kill left without one is taken.
+    With settings, config.yaml is written, and a folder that a killed process left without one is
+    reused.
 
     Raises:
-        OutputError: the folder cannot be made.
+        OutputError: the folder cannot be created.
     """
     parent = out / verb
-    safe = _safe(name)
+    safe = _folder_name(name)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with locked(parent) as alone:
-            folder = _free(parent, safe, reuse=alone and settings is not None)
+            folder = _next_folder(parent, safe, reuse=alone and settings is not None)
             if settings is not None:
                 Run(folder).write_config(settings)
-            _point(parent / "latest", folder.name)
+            _link(parent / "latest", folder.name)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(
-            f"no run folder can be made in {parent}: {error.strerror}; choose another with --out"
+            f"cannot create a run folder in {parent}: {error.strerror}; choose another with --out"
         ) from error
     return Run(folder)
 
 
-def _free(parent: Path, name: str, reuse: bool) -> Path:
-    """A new folder, or one that is empty but for what a kill left half-written."""
-    found = {int(m[1]): p for p in parent.iterdir() if (m := _number(name).fullmatch(p.name))}
+def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
+    """Create the next folder, or reuse one that holds only partly written files."""
+    found = {int(m[1]): p for p in parent.iterdir() if (m := _numbered(name).fullmatch(p.name))}
     for _, folder in sorted(found.items() if reuse else ()):
         if all(path.match(".*.tmp") for path in folder.iterdir()):
             Run(folder).clean()
@@ -169,30 +170,32 @@ def _free(parent: Path, name: str, reuse: bool) -> Path:
         with suppress(FileExistsError):
             folder.mkdir()
             return folder
-    raise AssertionError("numbers do not end")
+    raise AssertionError("unreachable: there is always a next number")
 
 
-def unfinished(out: Path, verb: str = "train", name: str | None = None) -> Run | None:
-    """The newest run under OUT/VERB, of this name, that was stopped before its end, or None."""
+def find_unfinished(out: Path, verb: str = "train", name: str | None = None) -> Run | None:
+    """Return the newest unfinished run under OUT/VERB (of this name), or None."""
     runs = [Run(path.parent) for path in (out / verb).glob("*/config.yaml")]
-    runs = [run for run in runs if not name or _number(_safe(name)).fullmatch(run.folder.name)]
+    runs = [
+        run for run in runs if not name or _numbered(_folder_name(name)).fullmatch(run.folder.name)
+    ]
     runs = [run for run in runs if not run.finished and not run.folder.is_symlink()]
     return max(runs, key=lambda run: run.config.stat().st_mtime_ns, default=None)
 
 
-def existing(folder: Path) -> Run:
-    """The run in a folder.
+def open_run(folder: Path) -> Run:
+    """Return the run in a folder.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: the folder has no config.yaml.
     """
     if not (folder / "config.yaml").is_file():
-        raise ConfigError(f"{folder} is no run folder: it has no config.yaml")
+        raise ConfigError(f"{folder} is not a run folder: it has no config.yaml")
     return Run(folder)
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Rows of numbers as CSV, all their keys as its header; nan and a lack are empty cells."""
+    """Format rows as CSV, with all their keys as columns; nan and missing values are empty."""
     stream = io.StringIO()
     keys = dict.fromkeys(key for row in rows for key in row)
     writer = csv.DictWriter(stream, list(keys), lineterminator="\n")
@@ -208,21 +211,21 @@ def _cell(value: float) -> str:
     return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.6g}"
 
 
-def _safe(name: str) -> str:
-    """A name as a folder has it."""
+def _folder_name(name: str) -> str:
+    """Return a name without characters that a folder name should not have."""
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "run"
 
 
-def _number(name: str) -> re.Pattern[str]:
+def _numbered(name: str) -> re.Pattern[str]:
     return re.compile(rf"{re.escape(name)}-(\d+)")
 
 
-def _point(link: Path, target: str) -> None:
+def _link(link: Path, target: str) -> None:
     temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
     for orphan in link.parent.glob(f".{link.name}.*.tmp"):
         orphan.unlink(missing_ok=True)
     try:
         temporary.symlink_to(target, target_is_directory=True)
         os.replace(temporary, link)
-    except OSError:  # a file system without links has no `latest`
+    except OSError:  # the file system does not support links, so there is no `latest`
         temporary.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What a run takes down as it goes: its rows, its classes' rows, its events, and its trackers."""
+"""Log a run: metrics per epoch and class, events, and experiment trackers."""
 
 import statistics
 from collections.abc import Mapping
@@ -13,31 +13,36 @@ from fullconv.training.run.trackers import Tracking, with_classes
 
 
 class RunLogger:
-    """The records of one run; every file of them is whole after each epoch.
+    """The logs of one run; each file is complete after each epoch.
 
-    An epoch is taken down before its checkpoint is written. So after a kill in between, the files
-    are cut back to the checkpoint, and the epoch, which comes out the same, is taken down again; a
-    tracker that holds it already is not given it twice. Where that checkpoint was written after the
-    epoch's last step, the cut leaves the epoch there, and its new lines replace the old.
+    An epoch is logged before its checkpoint is written. If the process is killed in between, the
+    files are cut back to the checkpoint on resuming, and the epoch, which has the same result, is
+    logged again; a tracker that has it already does not get it twice. If that checkpoint was
+    written after the epoch's last step, the cut keeps the epoch, and its new rows replace the old.
 
     Args:
-        run: its folder.
-        classes: their names.
+        run: the folder of the run.
+        classes: class names.
         tracking: the trackers, not yet begun.
-        done: steps that the checkpoint holds which is gone on from; 0 for a run that begins.
-        writes: whether this process is the one of several that writes.
+        done: step of the checkpoint that is resumed; 0 for a new run.
+        is_main: whether this process writes files.
 
     Raises:
-        ConfigError: events.jsonl holds something else.
+        ConfigError: events.jsonl holds something other than events.
     """
 
     def __init__(
-        self, run: Run, classes: tuple[str, ...], tracking: Tracking, done: int, writes: bool = True
+        self,
+        run: Run,
+        classes: tuple[str, ...],
+        tracking: Tracking,
+        done: int,
+        is_main: bool = True,
     ) -> None:
         self.run = run
         self.classes = classes
         self.tracking = tracking
-        self.writes = writes
+        self.is_main = is_main
         self.rows = run.read_results(until=done)
         self.class_rows = run.read_class_history(until=done)
         self.events = EventLog(run.events, until=done)
@@ -45,14 +50,14 @@ class RunLogger:
         self._seconds: list[float] = []  # of this epoch's steps
 
     def begin(self, name: str, settings: Mapping[str, object], **facts: object) -> list[str]:
-        """Say that the run begins or goes on; what it gives, as the others do, are notes.
+        """Log that the run starts or resumes; return notes about trackers that failed.
 
         Args:
             name: of the run, for the trackers.
             settings: of the run, for the trackers.
-            facts: what the event tells, plain values.
+            facts: plain values of the event.
         """
-        if not self.writes:
+        if not self.is_main:
             return []
         self.events.add("resume" if self.events.events else "start", self.done, **facts)
         by_step = {row.step: row.iu for row in self.class_rows}
@@ -60,69 +65,67 @@ class RunLogger:
             (int(row["step"]), with_classes(row, self.classes, by_step.get(int(row["step"]), ())))
             for row in self.rows
         ]
-        return self._noted(self.done, self.tracking.begin(self.run.folder, name, settings, past))
+        return self._log_notes(
+            self.done, self.tracking.begin(self.run.folder, name, settings, past)
+        )
 
     def step(self, seconds: float) -> None:
-        """Take a step's time, loading included."""
+        """Count a step's time, loading included."""
         self._seconds.append(seconds)
 
-    def pace(self, photos: int, device: torch.device) -> dict[str, float]:
-        """The columns about this epoch's steps, each of so many photos; the next epoch is new."""
-        middle = statistics.median(self._seconds) if self._seconds else float("nan")
+    def speed(self, batch: int, device: torch.device) -> dict[str, float]:
+        """Return the time and memory columns of the epoch that ends, and start a new one."""
+        median = statistics.median(self._seconds) if self._seconds else float("nan")
         self._seconds = []
         return {
-            "step_seconds": middle,
-            "images_per_second": photos / max(middle, 1e-9),
+            "step_seconds": median,
+            "images_per_second": batch / max(median, 1e-9),
             "memory": peak_memory(device),
         }
 
     def epoch(self, row: Mapping[str, float], confusion: Confusion | None) -> list[str]:
-        """Take down an epoch.
+        """Log an epoch; return notes about trackers that failed.
 
         Args:
-            row: its line of results.csv.
-            confusion: of its evaluation; None where it was not evaluated.
+            row: its row of results.csv.
+            confusion: of its evaluation; None if it was not evaluated.
         """
         step = int(row["step"])
         self.rows = [*(earlier for earlier in self.rows if earlier["step"] < step), dict(row)]
-        if not self.writes:
+        if not self.is_main:
             return []
         self.run.write_results(self.rows)
         iu = tuple(map(float, confusion.iu)) if confusion else ()
         if confusion:
-            earlier = [line for line in self.class_rows if line.step < step]
-            self.class_rows = [*earlier, ClassRow(int(row["epoch"]), step, iu)]
+            earlier_rows = [earlier for earlier in self.class_rows if earlier.step < step]
+            self.class_rows = [*earlier_rows, ClassRow(int(row["epoch"]), step, iu)]
             self.run.write_class_history(self.classes, self.class_rows)
-        numbers = with_classes(row, self.classes, iu)
-        self.events.take_back("epoch", step)
-        self.events.add("epoch", step, **{"epoch": int(row["epoch"])} | dict(_rest(numbers)))
-        return self._noted(step, self.tracking.log(step, numbers))
+        values = with_classes(row, self.classes, iu)
+        self.events.discard("epoch", step)
+        self.events.add("epoch", step, **{**values, "epoch": int(row["epoch"])})
+        return self._log_notes(step, self.tracking.log(step, values))
 
     def note(self, step: int, text: str) -> None:
-        """Take down what was noticed after a step."""
-        if self.writes:
+        """Log a warning after a step."""
+        if self.is_main:
             self.events.add("note", step, text=text)
 
     def end(self, kind: str, step: int, **facts: object) -> list[str]:
-        """Say that the run is over: "finish", or "stop" where it may go on later."""
-        if not self.writes:
+        """Log that the run ends: "finish", or "stop" if it may be resumed."""
+        if not self.is_main:
             return []
         self.events.add(kind, step, **facts)
-        return self._noted(step, self.tracking.end(finished=kind == "finish"))
+        return self._log_notes(step, self.tracking.end(finished=kind == "finish"))
 
     @property
     def notes(self) -> list[tuple[int, str]]:
-        """What was noticed so far: step and sentence, each once though a resumed run repeats it."""
+        """Warnings so far: step and text, each once even if a resumed run repeats it."""
         first: dict[str, int] = {}
-        for event in self.events.of("note"):
+        for event in self.events.of_kind("note"):
             first.setdefault(str(event["text"]), event["step"])
         return [(step, text) for text, step in first.items()]
 
-    def _noted(self, step: int, texts: list[str]) -> list[str]:
+    def _log_notes(self, step: int, texts: list[str]) -> list[str]:
         for text in texts:
             self.note(step, text)
         return texts
-
-
-def _rest(numbers: Mapping[str, float]) -> list[tuple[str, float]]:
-    return [(name, value) for name, value in numbers.items() if name != "epoch"]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from fullconv.training.run.trackers import Tracking
-from fullconv.training.run.trackers.mlflow import MLflow, named
+from fullconv.training.run.trackers.mlflow import MLflow, valid_names
 
 
 @dataclass
@@ -124,7 +124,7 @@ def test_a_store_that_is_away_is_not_waited_for_minutes(store, monkeypatch):
 )
 def test_names_are_allowed_and_stay_apart(names):
     given = {f"iu/{name}": float(index) for index, name in enumerate(names)}
-    found = named(given | {"mean_iu": 9.0})
+    found = valid_names(given | {"mean_iu": 9.0})
     assert list(found.values()) == [*given.values(), 9.0] and "mean_iu" in found
     for name in found:
         assert re.fullmatch(r"[/\w.\- ]{1,250}", name) and name.count("/") <= 1

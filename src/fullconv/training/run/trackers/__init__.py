@@ -1,7 +1,4 @@
-"""Where a run's numbers go besides its folder. One file a tracker; this folder is the list.
-
-A run folder holds all there is without any of them: trackers are for those who watch many runs.
-"""
+"""Experiment trackers, one file each. A run folder holds every number without them, too."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,28 +12,28 @@ Numbers = Mapping[str, float]
 
 @runtime_checkable
 class Tracker(Protocol):
-    """One place that takes down numbers; a raised exception means that it cannot go on."""
+    """A place to log metrics to; it raises an exception if it cannot continue."""
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
-        """Open a run, or go on with the one that belongs to the folder.
+        """Open a new run, or resume the one that belongs to the folder.
 
         Args:
-            folder: of the run; what has to be remembered of the tracker's run is kept in it.
-            name: of the run, for people.
-            settings: of the run, plain values; taken down where the run is new.
+            folder: of the run; the tracker keeps its state in it.
+            name: of the run, for display.
+            settings: of the run, plain values; logged if the run is new.
 
         Returns:
-            The last step that the tracker already holds; 0 where the run is new.
+            The last step that the tracker has; 0 if the run is new.
         """
 
     def log(self, step: int, numbers: Numbers) -> None:
-        """Take down numbers by their names; each step is given once, in rising order."""
+        """Log numbers by name; each step is given once, in ascending order."""
 
     def end(self, finished: bool) -> None:
-        """Let all be where it outlives this process.
+        """Close the run, so nothing is lost when the process ends.
 
         Args:
-            finished: the run came to its end, and was not stopped to go on later.
+            finished: the run is finished, rather than stopped to be resumed.
         """
 
 
@@ -44,12 +41,9 @@ trackers: Registry[Callable[[], Tracker]] = Registry("fullconv.training.run.trac
 
 
 class Tracking:
-    """The trackers of one run. One that fails is said once and left out; none stops a training.
+    """The trackers of one run. A tracker that fails is reported once and disabled.
 
-    What `begin`, `log` and `end` give are sentences about trackers that are left out from then on.
-
-    Args:
-        names: of the trackers.
+    `begin`, `log` and `end` return a sentence for each tracker that they had to disable.
 
     Raises:
         UnknownNameError: there is no such tracker.
@@ -57,8 +51,8 @@ class Tracking:
     """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._working = {name: trackers[name]() for name in names}
-        self._held: dict[str, int] = {}  # the last step of each tracker
+        self._active = {name: trackers[name]() for name in names}
+        self._last_steps: dict[str, int] = {}
 
     def begin(
         self,
@@ -67,57 +61,57 @@ class Tracking:
         settings: Mapping[str, object],
         past: Iterable[tuple[int, Numbers]] = (),
     ) -> list[str]:
-        """Open the run everywhere, and hand on what a tracker missed of the past.
+        """Open the run in all trackers, and log the past rows that a tracker lacks.
 
         Args:
             folder: of the run.
-            name: of the run, for people.
+            name: of the run, for display.
             settings: of the run, plain values.
-            past: step and numbers of each row so far, of a run that goes on.
+            past: step and numbers of each row so far, if the run is resumed.
         """
 
-        def opened(kind: str, tracker: Tracker) -> None:
-            self._held[kind] = tracker.begin(folder, name, settings)
+        def open_tracker(kind: str, tracker: Tracker) -> None:
+            self._last_steps[kind] = tracker.begin(folder, name, settings)
 
-        notes = self._each(opened)
+        notes = self._for_each(open_tracker)
         return notes + [note for step, numbers in past for note in self.log(step, numbers)]
 
     def log(self, step: int, numbers: Numbers) -> list[str]:
-        """Give a step's numbers to each tracker that lacks them; those not finite are left out."""
-        known = {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
+        """Log a step's finite numbers to each tracker that does not have the step yet."""
+        finite = {name: float(value) for name, value in numbers.items() if math.isfinite(value)}
 
-        def logged(kind: str, tracker: Tracker) -> None:
-            if step > self._held[kind]:
-                tracker.log(step, known)
-                self._held[kind] = step
+        def log_to(kind: str, tracker: Tracker) -> None:
+            if step > self._last_steps[kind]:
+                tracker.log(step, finite)
+                self._last_steps[kind] = step
 
-        return self._each(logged)
+        return self._for_each(log_to)
 
     def end(self, finished: bool) -> list[str]:
-        """Close all, so that nothing is lost with the process."""
-        return self._each(lambda _, tracker: tracker.end(finished))
+        """Close all trackers."""
+        return self._for_each(lambda _, tracker: tracker.end(finished))
 
-    def _each(self, do: Callable[[str, Tracker], None]) -> list[str]:
+    def _for_each(self, action: Callable[[str, Tracker], None]) -> list[str]:
         notes = []
-        for kind, tracker in list(self._working.items()):
+        for kind, tracker in list(self._active.items()):
             try:
-                do(kind, tracker)
-            except (Exception, SystemExit) as error:  # other people's code may raise anything
-                del self._working[kind]
-                notes.append(_farewell(kind, error))
+                action(kind, tracker)
+            except (Exception, SystemExit) as error:  # third-party code may raise anything
+                del self._active[kind]
+                notes.append(_failure_note(kind, error))
         return notes
 
 
 def with_classes(row: Numbers, classes: Sequence[str], iu: Iterable[float]) -> dict[str, float]:
-    """A row of results.csv with each class's intersection over union under "iu/NAME"."""
+    """Return a row of results.csv without its step, and the IoU of each class as "iu/NAME"."""
     per_class = {f"iu/{name}": value for name, value in zip(classes, iu, strict=False)}
     return {name: value for name, value in row.items() if name != "step"} | per_class
 
 
-def _farewell(kind: str, error: BaseException) -> str:
+def _failure_note(kind: str, error: BaseException) -> str:
     reason = " ".join(str(error).split())[:200] or "no reason given"
     return (
-        f"{kind} is left out from here on, training goes on without it "
-        f"({type(error).__name__}: {reason}); results.csv has every number, and --resume hands on "
-        "what is missing"
+        f"tracker {kind} failed and is disabled until the run is resumed "
+        f"({type(error).__name__}: {reason}); results.csv has every number, and --resume logs what "
+        "the tracker lacks"
     )

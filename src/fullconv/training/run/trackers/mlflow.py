@@ -1,4 +1,4 @@
-"""MLflow: a run in the store that MLFLOW_TRACKING_URI names, else in MLflow's own default."""
+"""MLflow: a run in the store at MLFLOW_TRACKING_URI, or in MLflow's default store."""
 
 import os
 import re
@@ -9,51 +9,51 @@ from typing import Any
 
 from fullconv.errors import require
 from fullconv.training.run.trackers import Numbers, trackers
-from fullconv.training.run.trackers._state import recall, remember
+from fullconv.training.run.trackers._state import read_state, write_state
 
-EXPERIMENT = "fullconv"  # where MLFLOW_EXPERIMENT_NAME names no other
-LONGEST_NAME, LONGEST_VALUE, MOST = 250, 6000, 100  # of parameters; MLflow's limits
-# MLflow's own are 7 times, 120 seconds: a training would wait minutes for a store that is away.
-PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+EXPERIMENT = "fullconv"  # unless MLFLOW_EXPERIMENT_NAME is set
+MAX_NAME, MAX_VALUE, MAX_PARAMETERS = 250, 6000, 100  # MLflow's limits
+# MLflow's defaults, 7 retries and 120 s, let a training wait minutes for an unreachable store.
+RETRY_SETTINGS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
 
 
 @trackers.register("mlflow")
 class MLflow:
-    """A run with its settings as parameters and its numbers as metrics."""
+    """A run with the settings as parameters and the numbers as metrics."""
 
     _client: Any
     _run: str
 
     def __init__(self) -> None:
-        for name, value in PATIENCE.items():
+        for name, value in RETRY_SETTINGS.items():
             os.environ.setdefault(name, value)
         self._mlflow = require("mlflow", extra="mlflow", what="--track mlflow")
 
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
-        """See `Tracker`. The last step is asked from the store."""
+        """See `Tracker`. The last step is read from the store."""
         self._client = self._mlflow.MlflowClient()
-        known = recall(folder, "mlflow")
-        if known:
-            self._run = str(known["run"])
+        state = read_state(folder, "mlflow")
+        if state:
+            self._run = str(state["run"])
             self._client.update_run(self._run, status="RUNNING")
             return self._last_step()
         created = self._client.create_run(self._experiment(), run_name=name)
         self._run = created.info.run_id
-        remember(folder, "mlflow", run=self._run)
+        write_state(folder, "mlflow", run=self._run)
         parameters = [
-            self._mlflow.entities.Param(key, str(value)[:LONGEST_VALUE])
+            self._mlflow.entities.Param(key, str(value)[:MAX_VALUE])
             for key, value in settings.items()
         ]
-        for start in range(0, len(parameters), MOST):
-            self._client.log_batch(self._run, params=parameters[start : start + MOST])
+        for start in range(0, len(parameters), MAX_PARAMETERS):
+            self._client.log_batch(self._run, params=parameters[start : start + MAX_PARAMETERS])
         return 0
 
     def log(self, step: int, numbers: Numbers) -> None:
-        """See `Tracker`. A name with characters that MLflow refuses gets "_" in their place."""
+        """See `Tracker`. Characters that MLflow refuses in names become "_"."""
         now = int(time.time() * 1000)
         metrics = [
             self._mlflow.entities.Metric(name, value, now, step)
-            for name, value in named(numbers).items()
+            for name, value in valid_names(numbers).items()
         ]
         self._client.log_batch(self._run, metrics=metrics)
 
@@ -71,16 +71,19 @@ class MLflow:
         return max((int(metric.step) for metric in history), default=0)
 
 
-def named(numbers: Numbers) -> dict[str, float]:
-    """The numbers under names that MLflow takes, no two alike: "iu/car (parked)" has none."""
-    allowed: dict[str, float] = {}
+def valid_names(numbers: Numbers) -> dict[str, float]:
+    """Rename numbers as MLflow requires (unique, without special characters).
+
+    "iu/car (parked)" becomes "iu/car _parked_".
+    """
+    renamed: dict[str, float] = {}
     for name, value in numbers.items():
         group, slash, rest = name.partition("/") if name.startswith("iu/") else ("", "", name)
-        plain = group + slash + (re.sub(r"[^\w -]", "_", rest) or "_")
-        plain = free = plain[: LONGEST_NAME - 5]
+        allowed = group + slash + (re.sub(r"[^\w -]", "_", rest) or "_")
+        allowed = unique = allowed[: MAX_NAME - 5]
         number = 1
-        while free in allowed:
+        while unique in renamed:
             number += 1
-            free = f"{plain} {number}"
-        allowed[free] = value
-    return allowed
+            unique = f"{allowed} {number}"
+        renamed[unique] = value
+    return renamed

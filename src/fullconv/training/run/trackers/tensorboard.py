@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
 
-SETTINGS = "settings"  # the tag of their text
+SETTINGS = "settings"  # tag of the text
 
 
 @trackers.register("tensorboard")
 class TensorBoard:
-    """Event files that `tensorboard --logdir RUN` shows; a resumed run adds a file to them."""
+    """Event files for `tensorboard --logdir RUN`; a resumed run adds another file."""
 
     _writer: "SummaryWriter"
 
@@ -28,14 +28,14 @@ class TensorBoard:
         """See `Tracker`. The last step is read from the event files themselves."""
         from torch.utils.tensorboard import SummaryWriter
 
-        place = folder / "tensorboard"
-        known = place.is_dir()
-        held = last_step(place) if known else 0
-        self._writer = SummaryWriter(str(place))
-        if not known:
+        events = folder / "tensorboard"
+        resumed = events.is_dir()
+        step = last_step(events) if resumed else 0
+        self._writer = SummaryWriter(str(events))
+        if not resumed:
             indented = to_yaml(dict(settings)).replace("\n", "\n    ")
-            self._writer.add_text(SETTINGS, f"    {indented}", 0)  # Markdown's form of code
-        return held
+            self._writer.add_text(SETTINGS, f"    {indented}", 0)  # a Markdown code block
+        return step
 
     def log(self, step: int, numbers: Numbers) -> None:
         """See `Tracker`."""
@@ -48,11 +48,11 @@ class TensorBoard:
         self._writer.close()
 
 
-def last_step(place: Path) -> int:
-    """The highest step in a folder of event files; a record cut short by a kill counts as none."""
+def last_step(folder: Path) -> int:
+    """Return the highest step in a folder of event files; truncated records are ignored."""
     from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
     from tensorboard.compat.proto.event_pb2 import Event
 
-    files = sorted(place.glob("*tfevents*"))
+    files = sorted(folder.glob("*tfevents*"))
     records = (record for file in files for record in RawEventFileLoader(str(file)).Load())
     return max((int(Event.FromString(record).step) for record in records), default=0)

@@ -1,0 +1,25 @@
+"""All settings, validated: what a network is built from, and how it is trained."""
+
+from fullconv.config.base import Settings, explain
+from fullconv.config.files import read_yaml, to_yaml
+from fullconv.config.network import Architecture, Fusing, Normalization, Upsampling
+from fullconv.config.reference import default_of, help_text, settings_reference
+from fullconv.config.training import RunConfig, Size, Stage, TrainConfig
+
+__all__ = [
+    "Architecture",
+    "Fusing",
+    "Normalization",
+    "RunConfig",
+    "Settings",
+    "Size",
+    "Stage",
+    "TrainConfig",
+    "Upsampling",
+    "default_of",
+    "explain",
+    "help_text",
+    "read_yaml",
+    "settings_reference",
+    "to_yaml",
+]
