@@ -38,9 +38,10 @@ def test_the_papers_three_stages_lie_in_one_folder(three_stages):
 
 def test_each_stage_begins_as_the_one_before(three_stages):
     config = RunConfig(**open_run(three_stages).read_config())
-    (first, _, none), (_, settings, begin), _ = stages_of(config, three_stages)
-    assert none is None and begin == first.best
-    network, before = Experiment(settings, begin).model.network, fc.load(begin).network
+    first, second, _ = stages_of(config, three_stages)
+    assert first.initial is None and second.initial == first.run.best
+    network = Experiment(second.config, second.initial).model.network
+    before = fc.load(second.initial).network
     assert (network.backbone.conv1_1.weight == before.backbone.conv1_1.weight).all()
     assert (network.score_fr.weight == before.score_fr.weight).all()
     assert network.score_fr.weight.any() and not network.score_pool4.weight.any()
@@ -51,11 +52,10 @@ def test_a_run_stopped_in_its_second_stage_goes_on_there(three_stages, tmp_path)
     folder = tmp_path / "train" / "staged-001"
     stages = list(stages_of(config, folder))
     folder.mkdir(parents=True)
-    existing_run = stages[-1][0]
-    existing_run.write_config(config.model_dump(mode="json"))
-    for (stage, settings, begin), steps in zip(stages[:2], (None, 1), strict=True):
-        experiment = Experiment(settings, begin)
-        experiment.attach(stage)
+    stages[-1].run.write_config(config.model_dump(mode="json"))
+    for stage, steps in zip(stages[:2], (None, 1), strict=True):
+        experiment = Experiment(stage.config, stage.initial)
+        experiment.attach(stage.run)
         for event in experiment.events():
             if steps and event.number == steps:
                 experiment.save()

@@ -1,10 +1,12 @@
 """What is given on the command line wins over files and recipes, and is found from anywhere."""
 
 import pytest
+import typer
 
-from fullconv.cli._train_config import anchored, new_settings, same_settings, stem
-from fullconv.cli._train_options import parse_settings, settings_among
-from fullconv.config import RunConfig
+from fullconv.cli import run
+from fullconv.cli._train_config import absolute_data, new_settings, resumed_settings, run_name
+from fullconv.cli._train_options import OPTIONS, parse_settings, setting_options
+from fullconv.config import RunConfig, help_text
 from fullconv.errors import ConfigError
 from fullconv.training.run.folder import create_run
 
@@ -12,9 +14,9 @@ from fullconv.training.run.folder import create_run
 def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
-    assert anchored("photos") == str(tmp_path / "photos")
-    assert anchored("coco:photos?kind=stuff") == f"coco:{tmp_path}/photos?kind=stuff"
-    assert anchored("scenes:200") == "scenes:200" and anchored("nowhere") == "nowhere"
+    assert absolute_data("photos") == str(tmp_path / "photos")
+    assert absolute_data("coco:photos?kind=stuff") == f"coco:{tmp_path}/photos?kind=stuff"
+    assert absolute_data("scenes:200") == "scenes:200" and absolute_data("nowhere") == "nowhere"
 
 
 @pytest.mark.parametrize(
@@ -28,14 +30,42 @@ def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
     ],
 )
 def test_a_run_is_called_like_its_data(data, expected):
-    assert stem(data) == expected
+    assert run_name(data) == expected
 
 
-def test_settings_among_parameters_are_those_given_in_their_own_form():
-    parameters = {"padding": "100", "size": "48x64", "crop": "whole", "epochs": 3, "lr": None}
-    expected = {"padding": 100, "size": (48, 64), "crop": "whole", "epochs": 3}
-    assert settings_among(parameters | {"quiet": True, "out": "runs"}) == expected
-    assert settings_among({"crop": "32x40"}) == {"crop": (32, 40)}
+def parsed(*arguments):
+    """What a command with the options of settings gets from these arguments."""
+    received = {}
+
+    @setting_options
+    def command(given: dict, quiet: bool = False) -> None:
+        received.update(given=given, quiet=quiet)
+
+    app = typer.Typer()
+    app.command()(command)
+    app(arguments, standalone_mode=False)
+    return received["given"], received["quiet"]
+
+
+def test_options_give_the_settings_that_were_set_with_their_types():
+    arguments = "scenes:9 --padding 100 --size 48x64 --crop whole --epochs 3 --lr 0.5 --quiet"
+    expected = {"data": "scenes:9", "padding": 100, "size": (48, 64), "crop": "whole"}
+    assert parsed(*arguments.split()) == (expected | {"epochs": 3, "lr": 0.5}, True)
+    assert parsed("--crop", "32x40", "--learn-upsampling") == (
+        {"crop": (32, 40), "learn_upsampling": True},
+        False,
+    )
+    assert parsed() == ({}, False)
+
+
+def test_every_option_of_a_setting_shows_its_description_and_default(capsys):
+    assert run(["train", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    for name in OPTIONS:
+        assert f"--{name.replace('_', '-')}" in text
+        assert " ".join(help_text(name).split()) in text.replace("- ", "-"), name
+    assert "Number of epochs. [default: 40]" in text
+    assert "[default: 0.25 without weights, 1 with]" in text
 
 
 def test_values_are_yaml():
@@ -52,22 +82,20 @@ def test_what_is_given_wins_over_the_file_and_the_file_over_the_recipe(tmp_path)
 
 def test_a_run_goes_on_with_its_own_settings_and_other_workers(tmp_path):
     saved = RunConfig(data="scenes:9", epochs=3)
-    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
-    assert same_settings(run, {"workers": 2, "epochs": 3}) == saved.model_copy(
+    started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    assert resumed_settings(started, {"workers": 2, "epochs": 3}) == saved.model_copy(
         update={"workers": 2}
     )
-    with pytest.raises(ConfigError, match=r"one-001 was started with epochs 3, not 4: leave"):
-        same_settings(run, {"epochs": 4})
+    with pytest.raises(ConfigError, match=r"one-001 was started with epochs 3, not 4; omit"):
+        resumed_settings(started, {"epochs": 4})
 
 
 def test_a_run_goes_on_with_its_own_data_only(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     saved = RunConfig(data=f"{tmp_path / 'photos'}?group-by=clip")
-    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     for same in ("photos", str(tmp_path / "photos"), "photos?group-by=clip"):
-        assert same_settings(run, {"data": same}) == saved
-    with pytest.raises(
-        ConfigError, match=r"was started on .*photos.*, not on scenes:3: leave DATA"
-    ):
-        same_settings(run, {"data": "scenes:3"})
+        assert resumed_settings(started, {"data": same}) == saved
+    with pytest.raises(ConfigError, match=r"was started on .*photos.*, not on scenes:3; omit DATA"):
+        resumed_settings(started, {"data": "scenes:3"})

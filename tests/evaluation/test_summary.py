@@ -11,8 +11,6 @@ from fullconv.evaluation.evaluate import Evaluation
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import four_numbers, gallery, numbers
 from fullconv.training.initial_model import initial_model
-from fullconv.training.report import facts, next_commands, summed_rate
-from fullconv.training.trainer import Trainer
 
 NAN = float("nan")
 CONFIG = RunConfig(data="drawn", model="fcn32s-vgg11", width=1 / 64, hidden=4)
@@ -59,20 +57,3 @@ def test_the_gallery_is_half_the_best_and_half_the_worst(count, expected):
     pictures = gallery(model, data, evaluation(), count)
     assert [picture.name for picture in pictures] == expected
     assert all((one.answer == model.predict(one.image).labels).all() for one in pictures)
-
-
-def test_what_to_run_next_names_the_run_and_its_data(tmp_path):
-    predict, evaluate = next_commands(tmp_path, "voc:VOC2012")
-    assert predict.startswith(f"fullconv predict {tmp_path} ")
-    assert f"{tmp_path} voc:VOC2012 " in evaluate
-
-
-@pytest.mark.parametrize(("crop", "pixels"), [((8, 16), 128), ("whole", 32 * 32)])
-def test_facts_follow_from_settings_and_training(crop, pixels):
-    config = CONFIG.model_copy(update={"crop": crop, "batch": 2, "epochs": 3, "lr": 0.5})
-    data = samples()
-    training = Trainer(initial_model(config, data), data, config)
-    assert summed_rate(config, training) == 0.5 / (2 * pixels)
-    told = facts(config, training, 3, 2, [{"seconds": 60.0}, {"seconds": 30.0}])
-    assert told["data"] == "drawn: 5 to train, 3 to evaluate" and told["best epoch"] == "2"
-    assert told["steps"] == "0 of 2 photos (3 epochs)" and told["time"] == "1.5 minutes"

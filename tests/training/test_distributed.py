@@ -67,7 +67,7 @@ def test_every_sample_is_seen_by_one_process():
 
 
 def test_a_batch_that_cannot_be_shared():
-    with pytest.raises(ConfigError, match="batch of 4 cannot be shared by 5 processes"):
+    with pytest.raises(ConfigError, match="batch of 4 cannot be split over 5 processes"):
         ranks.trained(ProcessGroup(0, 5))
 
 

@@ -40,7 +40,7 @@ def test_inside_the_network_has_the_average_and_afterwards_its_own():
     for value in average.values.values():
         value.add_(3)
     kept = {name: value.clone() for name, value in average.values.items()}
-    with average.in_place():
+    with average.apply():
         state = network.state_dict()
         assert all(torch.equal(state[name], kept[name]) for name in kept)
         assert int(state["1.num_batches_tracked"]) == 0  # counted, not averaged

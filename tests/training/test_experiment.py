@@ -15,8 +15,9 @@ from fullconv.errors import DataError
 from fullconv.io.images import write_image, write_labels
 from fullconv.training.events import Epoch
 from fullconv.training.experiment import Experiment
+from fullconv.training.resolve import resolve_settings
 from fullconv.training.run.folder import create_run
-from fullconv.training.stages import resolved, validation
+from fullconv.training.validation import open_validation
 
 TINY = {
     "data": "scenes:10@32x40",
@@ -85,9 +86,11 @@ def test_its_config_runs_again_to_the_same_bytes(finished, tmp_path):
 
 def test_what_is_left_open_is_decided_from_the_data():
     config = RunConfig(data="scenes:2@720x960")
-    decided = resolved(config, fc.open_data(config.data, "train"))
+    decided = resolve_settings(config, fc.open_data(config.data, "train"))
     assert decided.size == (512, 512) and decided.crop == (384, 512) and decided.lr == 1e-3
-    small = resolved(RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train"))
+    small = resolve_settings(
+        RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train")
+    )
     assert small.size is None and small.crop == (40, 50) and small.width == 0.25
 
 
@@ -105,11 +108,11 @@ def test_a_val_split_that_cannot_be_opened_is_an_error(tmp_path):
     (tmp_path / "classes.txt").write_text("\n".join(data.classes))
     (tmp_path / "train.txt").write_text("one\n")
     train = fc.open_data(tmp_path, "train")
-    val, note = validation(str(tmp_path), train)
-    assert val is train and "measured on the training photos" in note
+    val, note = open_validation(str(tmp_path), train)
+    assert val is train and "computed on the training images" in note
     (tmp_path / "val.txt").write_text("gone\n")
     with pytest.raises(DataError, match="gone"):
-        validation(str(tmp_path), train)
+        open_validation(str(tmp_path), train)
 
 
 def test_data_without_samples(tmp_path):

@@ -53,10 +53,10 @@ def test_a_loss_that_does_not_move():
 
 def test_a_run_that_goes_on_is_compared_with_its_beginning():
     late = recorder()
-    late.go_on(1.9)
+    late.resume(1.9)
     assert [note for number in range(1380, 1780) for note in late.step(number, 0.27)] == []
     stuck = recorder()
-    stuck.go_on(1.9)
+    stuck.resume(1.9)
     (note,) = [note for number in range(1380, 1780) for note in stuck.step(number, 1.9)]
     assert "hardly moved in 1579 steps" in note
 
@@ -76,11 +76,11 @@ def test_a_collapse_is_told_with_both_shares(network):
     answers = confusion([[29, 0, 0], [45, 0, 1], [23, 2, 0]])
     one = recorder()
     (note, *more) = one.epoch(10, answers, network)
-    assert "97% of the answers are Road, truth 29%" in note and not more
-    assert "rate is too high (0.01)" in note
+    assert "97% of the pixels are predicted as Road (ground truth 29%)" in note and not more
+    assert "learning rate 0.01 is too high" in note
     assert one.epoch(20, answers, network) == [], "once is enough"
     (note,) = recorder(lr=2e-9).epoch(10, answers, network)
-    assert "too high" not in note and "learned next to nothing" in note
+    assert "too high" not in note and "learned almost nothing" in note
 
 
 def test_a_data_set_of_nearly_one_class_is_no_collapse(network):
@@ -92,7 +92,7 @@ def test_a_class_that_is_never_answered_after_half_of_the_training(network):
     one = recorder()
     assert one.epoch(400, answers, network) == []
     (note,) = one.epoch(500, answers, network)
-    assert "Pole is never answered" in note and "--balance" in note
+    assert "class Pole has never been predicted" in note and "--balance" in note
 
 
 def test_a_skip_without_scores(network):

@@ -6,14 +6,19 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.errors import ConfigError
-from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup, no_gradient_sync, shared
+from fullconv.training.distributed import (
+    SINGLE_PROCESS,
+    ProcessGroup,
+    no_gradient_sync,
+    wrap_network,
+)
 
 CPU = torch.device("cpu")
 
 
 def test_alone_nothing_is_wrapped_and_gradients_add_up():
     network = nn.Linear(1, 1)
-    assert shared(network, fc.TrainConfig(), CPU, SINGLE_PROCESS) is network
+    assert wrap_network(network, fc.TrainConfig(), CPU, SINGLE_PROCESS) is network
     for _ in range(2):
         with no_gradient_sync(network):
             network(torch.ones(1, 1)).backward()
@@ -21,5 +26,5 @@ def test_alone_nothing_is_wrapped_and_gradients_add_up():
 
 
 def test_statistics_of_norms_are_shared_on_gpus_only():
-    with pytest.raises(ConfigError, match=r"sync_bn: PyTorch shares .* on GPUs only"):
-        shared(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, ProcessGroup(0, 2))
+    with pytest.raises(ConfigError, match=r"sync_bn: PyTorch synchronizes batch norm on GPUs only"):
+        wrap_network(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, ProcessGroup(0, 2))

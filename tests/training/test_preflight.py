@@ -43,12 +43,15 @@ def test_a_rate_that_is_too_high():
 
 def test_classes_that_no_label_has():
     found = preflight(training(data=relabelled(lambda labels: labels * 0)))
-    assert any("no pixel is labelled bright" in warning for warning in found.warnings)
+    assert any(
+        "no training pixel has class bright, so it cannot be learned" in warning
+        for warning in found.warnings
+    )
 
 
 def test_photos_that_are_all_void():
     found = preflight(training(data=relabelled(lambda labels: labels * 0 + 255)))
-    assert any("all of it is void" in warning for warning in found.warnings)
+    assert any("the first batch has no labelled pixel" in warning for warning in found.warnings)
 
 
 def test_a_skip_that_no_gradient_reaches():

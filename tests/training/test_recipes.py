@@ -4,15 +4,15 @@ import pytest
 
 from fullconv.config import RunConfig, TrainConfig
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.training.recipes import recipes, with_recipe
+from fullconv.training.recipes import RECIPES, with_recipe
 
 PAPER = ("heavy", "last-layer-only", "paper-at-once", "paper-staged")
 
 
-@pytest.mark.parametrize("name", list(recipes))
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_every_recipe_is_settings_that_are_known(name):
     config = TrainConfig.checked(**with_recipe({"recipe": name}))
-    assert config.recipe == name and recipes[name].summary and recipes[name].source
+    assert config.recipe == name and RECIPES[name].summary and RECIPES[name].source
 
 
 @pytest.mark.parametrize("name", PAPER)
@@ -38,7 +38,7 @@ def test_what_is_given_wins_over_the_recipe():
 
 
 def test_modern_is_what_nobody_asked_for():
-    assert with_recipe({}) == recipes["modern"].settings == {"ema": 0.99}
+    assert with_recipe({}) == RECIPES["modern"].settings == {"ema": 0.99}
     assert with_recipe({"ema": 0.0})["ema"] == 0
 
 

@@ -99,7 +99,7 @@ def test_a_name_is_enough():
 def test_other_classes_are_refused():
     model = initial_model(CONFIG, halves())
     other = replace(halves(), classes=("a", "b"))
-    with pytest.raises(DataError, match="the model was made for dark, bright"):
+    with pytest.raises(DataError, match="but the model has dark, bright"):
         Trainer(model, other, CONFIG)
     with pytest.raises(DataError, match="no samples"):
         Trainer(model, replace(halves(), names=()), CONFIG)

@@ -51,8 +51,8 @@ def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) ->
         hint = f" ({rough_duration(total / 4)} with --size {height // 2}x{width // 2})"
     memory = "" if math.isnan(result.memory) else f", {result.memory / 2**30:.1f} GiB memory"
     say(
-        f"dry run: {result.seconds:.2g} s/step{memory} -> about {rough_duration(total)} of training on this "
-        f"{experiment.trainer.device.type}{hint}"
+        f"dry run: {result.seconds:.2g} s/step{memory} -> about {rough_duration(total)} of "
+        f"training on this {experiment.trainer.device.type}{hint}"
     )
 
 

@@ -40,21 +40,22 @@ def report_data(
     return ReportData(
         title=folder.name,
         summary=_summary(config, trainer, evaluated),
-        facts=_facts(config, trainer, evaluated, best_epoch, history),
+        facts=report_facts(config, trainer, evaluated, best_epoch, history),
         classes=best.classes,
         palette=best.palette,
         history=history,
         confusion=evaluation.confusion,
         pictures=gallery(best, val, evaluation),
         protocol=evaluation.protocol,
-        commands=_next_commands(folder, config.data),
+        commands=next_commands(folder, config.data),
         class_history=logger.class_rows,
         class_weights=None if weights is None else weights.tolist(),
         notes=logger.notes,
     )
 
 
-def _next_commands(folder: Path, data: str) -> list[str]:
+def next_commands(folder: Path, data: str) -> list[str]:
+    """Return the commands that a user may want to run next."""
     return [
         f"fullconv predict {folder} NEW_PHOTOS --out predictions",
         f"fullconv evaluate {folder} {data} --split val --json evaluation.json",
@@ -68,13 +69,22 @@ def _summary(config: RunConfig, trainer: Trainer, evaluated: int) -> str:
     )
 
 
-def _facts(
+def report_facts(
     config: RunConfig,
     trainer: Trainer,
     evaluated: int,
     best_epoch: int,
     history: Sequence[Mapping[str, float]],
 ) -> dict[str, str]:
+    """Return the run's settings and origin as name -> text.
+
+    Args:
+        config: the run's settings, resolved.
+        trainer: at its end.
+        evaluated: number of evaluated images.
+        best_epoch: epoch of the kept model.
+        history: rows of results.csv.
+    """
     parameters = sum(p.numel() for p in trainer.model.network.parameters())
     return {
         "model": f"{config.model}, padding {config.padding}",

@@ -10,6 +10,7 @@ from scipy.optimize import linprog
 from sklearn.metrics import jaccard_score
 
 from fullconv.training.losses import make_loss
+from fullconv.training.losses.lovasz import lovasz_extension
 
 
 def one_minus_iu(mistaken, inside):

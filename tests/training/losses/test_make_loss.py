@@ -39,7 +39,8 @@ DESCRIPTIONS = {
     "cross-entropy-sum": "cross entropy summed over each image's pixels",
     "cross-entropy+0.5*lovasz": "mean cross entropy + 0.5 x Lovász-softmax",
     "focal(gamma=1)+2*dice": "focal loss (gamma 1) + 2 x Dice loss",
-    "ohem": "cross entropy of the hard pixels (below 70 % for the truth, at least 6.25 % of all)",
+    "ohem": "cross entropy of the hard pixels (true class below 70 %, at least 6.25 % of the "
+    "pixels)",
 }
 
 
@@ -50,7 +51,7 @@ def test_it_says_what_it_is(spec):
 
 def test_it_says_what_was_done_to_the_classes():
     said = make_loss("cross-entropy+dice", torch.ones(3), 0.1).describe()
-    assert said == "mean cross entropy + Dice loss; classes weighted; labels smoothed by 0.1"
+    assert said == "mean cross entropy + Dice loss; with class weights; label smoothing 0.1"
 
 
 KNOWN = "cross-entropy, cross-entropy-sum, dice, focal, lovasz, ohem"
@@ -60,7 +61,7 @@ WRONG = {
     "dice+": f"expected names joined as in .*, not ''; the names are {KNOWN}",
     "dice dice": "not 'dice dice'",
     "-1*dice": "not '-1.dice'",
-    "0*dice": "a factor is a number above 0, not 0",
+    "0*dice": "a factor must be a number above 0, not 0",
     "nan*dice": "not 'nan.dice'",
     "9e999*dice": "not '9e999.dice'|above 0, not inf",
     "focal(gamma=-1)": "loss is 'focal.gamma=-1.': gamma is '-1': input should be greater",

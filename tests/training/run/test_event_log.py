@@ -31,7 +31,7 @@ def test_a_run_that_goes_on_has_each_event_once(tmp_path):
     again.add("epoch", 24, loss=1.0)
     found = [(event["event"], event["step"]) for event in lines(path)]
     assert found == [("epoch", 0), ("epoch", 8), ("epoch", 16), ("resume", 16), ("epoch", 24)]
-    assert [event["step"] for event in again.of("resume")] == [16]
+    assert [event["step"] for event in again.of_kind("resume")] == [16]
 
 
 def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
@@ -46,7 +46,7 @@ def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
 def test_any_text_comes_back(tmp_path, text):
     path = tmp_path / "events.jsonl"
     EventLog(path).add("note", 3, text=text)
-    assert [event["text"] for event in EventLog(path).of("note")] == [text]
+    assert [event["text"] for event in EventLog(path).of_kind("note")] == [text]
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"event": "epoch"}', '{"step": 4}', "\x00\xff"])

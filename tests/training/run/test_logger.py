@@ -42,8 +42,8 @@ def confusion(right):
     return Confusion(2, np.array([[right, 10 - right, 0], [0, 10, 0]], np.int64))
 
 
-def started(folder, done=0, writes=True):
-    chronicle = RunLogger(Run(folder), CLASSES, Tracking(["diary"]), done, writes)
+def started(folder, done=0, is_main=True):
+    chronicle = RunLogger(Run(folder), CLASSES, Tracking(["diary"]), done, is_main)
     assert chronicle.begin(folder.name, {"lr": 0.5}, device="cpu") == []
     return chronicle
 
@@ -51,7 +51,7 @@ def started(folder, done=0, writes=True):
 def epoch(chronicle, number, evaluated=True):
     row = {"epoch": number, "step": 8 * number, "loss": 1 / number, "lr": 0.1, "seconds": 2.0}
     chronicle.step(0.25)
-    row |= chronicle.pace(4, CPU)
+    row |= chronicle.speed(4, CPU)
     return chronicle.epoch(row, confusion(number) if evaluated else None)
 
 
@@ -133,7 +133,7 @@ def test_an_end_tells_the_trackers_whether_it_is_one(tmp_path, diary):
 
 
 def test_one_of_several_processes_writes(tmp_path, diary):
-    chronicle = started(tmp_path, writes=False)
+    chronicle = started(tmp_path, is_main=False)
     epoch(chronicle, 1)
     chronicle.note(8, "x")
     assert chronicle.end("finish", 8) == []

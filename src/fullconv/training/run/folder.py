@@ -120,8 +120,8 @@ class Run:
         """
         if not hold(self.folder):
             raise ConfigError(
-                f"another process is training in {self.folder}; wait until it ends, or stop it with "
-                "Ctrl-C or SIGTERM (it saves a checkpoint first)"
+                f"another process is training in {self.folder}; wait until it ends, or stop it "
+                "with Ctrl-C or SIGTERM (it saves a checkpoint first)"
             )
 
     def clean(self) -> None:

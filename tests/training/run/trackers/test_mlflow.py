@@ -109,7 +109,7 @@ def test_a_run_that_the_store_has_lost_is_said(store, tmp_path):
     run(tmp_path, [10])
     store.runs.clear()
     (note,) = Tracking(["mlflow"]).begin(tmp_path, "run", {})
-    assert "mlflow is left out" in note
+    assert "tracker mlflow failed and is disabled" in note
 
 
 def test_a_store_that_is_away_is_not_waited_for_minutes(store, monkeypatch):

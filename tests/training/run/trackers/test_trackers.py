@@ -58,7 +58,10 @@ def test_one_that_fails_is_said_once_and_the_others_go_on(using, tmp_path):
     tracking.begin(tmp_path, "run", {})
     notes = [note for step in (10, 20, 30) for note in tracking.log(step, {"loss": 1.0})]
     assert len(notes) == 1
-    assert "broken is left out" in notes[0] and "ConnectionError: no route to host" in notes[0]
+    assert (
+        "tracker broken failed and is disabled" in notes[0]
+        and "ConnectionError: no route to host" in notes[0]
+    )
     assert steps(broken) == [10] and steps(working) == [10, 20, 30]
     assert tracking.end(True) == []
     assert working.ended is True and broken.ended is None
