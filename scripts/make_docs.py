@@ -64,7 +64,9 @@ def command_page(name: str, command: Any) -> str:
             repeats = "..." if parameter.nargs == -1 else ""
             usage.append(f"{syntax}{repeats}" if parameter.required else f"[{syntax}{repeats}]")
             syntax += repeats
-        entries[kind].append([f"`{syntax}`", escape(text), f"`{default}`" if default else ""])
+        entries[kind].append(
+            [f"`{syntax}`".replace("|", r"\|"), escape(text), f"`{default}`" if default else ""]
+        )
     options = " [OPTIONS]" if entries["option"] else ""
     parts = [
         f"# fullconv {name}\n",

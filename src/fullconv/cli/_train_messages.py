@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import say, format_class_table
+from fullconv.cli._console import format_class_table, say
 from fullconv.units import format_duration
 
 if TYPE_CHECKING:
