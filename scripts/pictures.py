@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 import fullconv as fc
 
@@ -99,7 +99,7 @@ def screenshot(page: Path, path: Path) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "page.png")
-        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1100,1000"]
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1000,760"]
         profile = f"--user-data-dir={folder}/profile"
         subprocess.run(
             [browser, *options, profile, f"--screenshot={file}", page.resolve().as_uri()],
@@ -107,7 +107,8 @@ def screenshot(page: Path, path: Path) -> None:
             capture_output=True,
         )
         with Image.open(file) as picture:
-            save(picture.convert("RGB"), path)
+            framed = ImageOps.expand(picture.convert("RGB"), 2, GREY[:3])
+            save(framed, path)
 
 
 def save(picture: Image.Image, path: Path) -> None:

@@ -3,9 +3,9 @@
     pip install numpy onnxruntime pillow
     python run_onnx.py model.onnx photo.jpg labels.png
 
-All that the answers mean stands in the file: class names, colours, the size that photos are scaled
-down to fit. Normalization is inside the network, which takes RGB in [0, 255]. The labels are the
-same as those of `fullconv predict`.
+The file holds what is needed to interpret its scores: class names, colours, the size that photos
+are downscaled to fit. The network takes RGB in [0, 255] and normalizes it. The labels are the same
+as those of `fullconv predict`.
 """
 
 import json
@@ -17,26 +17,26 @@ from PIL import Image, ImageOps
 
 
 class Runner:
-    """One exported model, ready to answer."""
+    """An exported model in an ONNX Runtime session."""
 
     def __init__(self, path: str, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads  # 0: as many as there are cores
+        options.intra_op_num_threads = threads  # 0: one per core
         providers = ["CPUExecutionProvider"]
         self.session = onnxruntime.InferenceSession(path, options, providers=providers)
-        about = self.session.get_modelmeta().custom_metadata_map["fullconv"]
-        self.description = json.loads(about)
+        text = self.session.get_modelmeta().custom_metadata_map["fullconv"]
+        self.description = json.loads(text)
         self.classes: list[str] = self.description["classes"]
         self.palette: list[tuple[int, int, int]] = self.description["palette"]
         self.size: tuple[int, int] | None = self.description["size"]
         self.least: tuple[int, int] = self.description["least"]
 
     def score(self, image: np.ndarray) -> np.ndarray:
-        """Scores (K, H, W) before softmax of a photo (H, W, 3), RGB of uint8, at its own size."""
+        """Return the scores (K, H, W) before softmax of an RGB image (H, W, 3) of uint8."""
         height, width = image.shape[:2]
         working = self.working_size(height, width)
         if working[0] < self.least[0] or working[1] < self.least[1]:
-            raise ValueError(f"{height} x {width} pixels; this file takes {self.least} at least")
+            raise ValueError(f"{height} x {width} pixels; this file takes at least {self.least}")
         if working != (height, width):
             picture = Image.fromarray(image).resize(working[::-1], Image.Resampling.BILINEAR)
             image = np.asarray(picture)
@@ -45,11 +45,11 @@ class Runner:
         return enlarge(score, height, width)
 
     def labels(self, image: np.ndarray) -> np.ndarray:
-        """The class (H, W) of every pixel: the one with the largest score, the first of equals."""
+        """Return the class (H, W) of every pixel: the first with the largest score."""
         return self.score(image).argmax(0).astype(np.uint8)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
-        """What the photo is scaled down to, so that it fits into the size of the training."""
+        """Return the size that the image is downscaled to, to fit the training size."""
         if self.size is None:
             return height, width
         factor = min(1.0, self.size[0] / height, self.size[1] / width)
@@ -57,28 +57,28 @@ class Runner:
 
 
 def enlarge(score: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Bilinear interpolation to (height, width), as `align_corners=False` has it."""
+    """Resize scores to (height, width) bilinearly, as with `align_corners=False`."""
     for axis, wanted in ((1, height), (2, width)):
-        given = score.shape[axis]
-        if given == wanted:
+        size = score.shape[axis]
+        if size == wanted:
             continue
-        place = (np.arange(wanted, dtype=np.float32) + 0.5) * np.float32(given / wanted) - 0.5
-        place = np.clip(place, 0, given - 1)
-        low = place.astype(np.int64)
-        high = np.minimum(low + 1, given - 1)
-        share = (place - low).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
+        position = (np.arange(wanted, dtype=np.float32) + 0.5) * np.float32(size / wanted) - 0.5
+        position = np.clip(position, 0, size - 1)
+        low = position.astype(np.int64)
+        high = np.minimum(low + 1, size - 1)
+        share = (position - low).reshape((1, -1, 1) if axis == 1 else (1, 1, -1))
         score = score.take(low, axis) * (1 - share) + score.take(high, axis) * share
     return score
 
 
 def read_photo(path: str) -> np.ndarray:
-    """RGB of uint8 (H, W, 3), turned as the EXIF orientation says."""
+    """Read a photo as RGB of uint8 (H, W, 3), rotated by its EXIF orientation."""
     with Image.open(path) as picture:
         return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
 
 
 def write_labels(path: str, labels: np.ndarray, palette: list[tuple[int, int, int]]) -> None:
-    """An indexed PNG: its values are the classes, shown in their colours."""
+    """Write an indexed PNG whose values are the classes, shown in their colours."""
     picture = Image.fromarray(labels)
     colours = [value for colour in palette for value in colour]
     picture.putpalette(colours + [0] * (768 - len(colours)))
@@ -86,11 +86,11 @@ def write_labels(path: str, labels: np.ndarray, palette: list[tuple[int, int, in
 
 
 def main() -> None:
-    """Answer one photo, and say how much of it each class covers."""
-    model, photo, answer = sys.argv[1:4]
+    """Segment one photo, and print the share of each class."""
+    model, photo, output = sys.argv[1:4]
     runner = Runner(model)
     labels = runner.labels(read_photo(photo))
-    write_labels(answer, labels, runner.palette)
+    write_labels(output, labels, runner.palette)
     for label in np.unique(labels):
         print(f"{runner.classes[label]:20} {(labels == label).mean():.1%}")
 
