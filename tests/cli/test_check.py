@@ -86,7 +86,7 @@ def test_augment_draws_a_row_for_each_photo(photos, capsys):
     sheet = photos.folder.parent / "runs/check/photos-001/augmentation.png"
     rows, legend = 3 * (180 + 6 + 20), 32  # pictures with names
     assert np.asarray(Image.open(sheet)).shape[0] == rows + legend
-    assert f"{sheet}: 3 photos" in capsys.readouterr().out
+    assert f"{sheet}: 3 images" in capsys.readouterr().out
 
 
 def test_the_sheet_shows_the_settings_that_are_given(photos, tmp_path):
@@ -129,7 +129,7 @@ def test_the_written_settings_are_those_of_a_training(photos, tmp_path, capsys):
     reasons = [before for before, line in pairwise(lines) if re.match(r"\w+:", line)]
     assert len(reasons) == 2 and all(reason.startswith("# ") for reason in reasons)
     assert check(photos, "--write-config", str(target)) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "the file exists; delete it" in capsys.readouterr().err
 
 
 def test_rare_classes_and_shared_clips_are_in_the_written_settings(photos, tmp_path):
@@ -181,4 +181,4 @@ def test_how_train_and_val_are_divided_is_told(tmp_path, capsys):
     for path in [*made.folder.rglob("clip_01[4-9].*")]:
         path.rename(path.with_name(path.name.replace("clip", "way")))
     assert run(["check", f"{made.folder}?group-by=clip", "--out", str(tmp_path / "runs")]) == 0
-    assert "train 14, val 6 (whole groups by clip, as asked)" in capsys.readouterr().out
+    assert "train 14, val 6 (by groups: clip)" in capsys.readouterr().out

@@ -102,7 +102,7 @@ def test_the_result_for_programs(drawn, tmp_path, capsys):
     assert result["splits"] == {"train": 3, "val": 1}
     assert list(result["pixels"].values()) == counts[:3].tolist()
     assert result["void"] == counts[255] > 0
-    assert "4 photos (3 train, 1 val), 3 classes" in capsys.readouterr().out
+    assert "4 images (3 train, 1 val), 3 classes" in capsys.readouterr().out
 
 
 def test_nothing_is_overwritten(drawn, tmp_path, capsys):

@@ -71,7 +71,7 @@ def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
     before = (folder / "net.safetensors").read_bytes()
     (tmp_path / name).write_bytes(before)
     assert run(["export", str(tmp_path), str(tmp_path / name)]) == 2
-    assert "is the run's own" in capsys.readouterr().err
+    assert "is a checkpoint of the run" in capsys.readouterr().err
     assert (tmp_path / name).read_bytes() == before
 
 

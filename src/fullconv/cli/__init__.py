@@ -1,17 +1,17 @@
-"""The command line: one file = one command; this folder is the list of them.
+"""The command line: one file per command; files that start with an underscore belong to one.
 
-Exit codes: 0 done, 2 the user's mistake (one clear message), 3 training diverged, 4 data check
-failed, 74 a result could not be written, 75 stopped to be requeued, 130 Ctrl-C, 143 SIGTERM.
-A bug keeps its traceback and exits with 1. Nothing here imports torch before a command runs.
+No module here imports torch before a command runs. A bug keeps its traceback.
 """
 
 import pkgutil
+import re
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Annotated
+from typing import Annotated, Any, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from fullconv._version import __version__
 from fullconv.errors import FullconvError
@@ -19,14 +19,50 @@ from fullconv.errors import FullconvError
 NEWEST = "newest"
 """What `--resume` without a name stands for."""
 
-# The order in which a user meets them; others follow by name.
-_ORDER = ("demo", "check", "train", "evaluate", "predict", "inspect")
+
+class ExitCode(NamedTuple):
+    """What an exit code means, and whether to run the command again."""
+
+    code: int
+    meaning: str
+    retry: str
+
+
+EXIT_CODES = (
+    ExitCode(0, "success", "no"),
+    ExitCode(1, "an unexpected error, with a traceback", "after looking at the message"),
+    ExitCode(
+        2,
+        "a mistake in the command, the settings or the files: one message, no traceback",
+        "no: it would fail again",
+    ),
+    ExitCode(3, "training diverged: the loss or a gradient is not finite", "no: change settings"),
+    ExitCode(4, "`fullconv check` found errors in the data set", "no: fix the data"),
+    ExitCode(74, "a result could not be written, e.g. because the disk is full", "after fixing it"),
+    ExitCode(
+        75,
+        "stopped on request (SIGUSR1, `--max-seconds`), with everything saved",
+        "yes: the same command resumes",
+    ),
+    ExitCode(
+        130,
+        "interrupted by Ctrl-C (SIGINT), with everything saved",
+        "yes: the same command resumes",
+    ),
+    ExitCode(143, "terminated (SIGTERM), with everything saved", "yes: the same command resumes"),
+)
+
+# In the order in which a user meets them; commands that are not listed follow by name.
+_ORDER = (
+    *("demo", "check", "train", "evaluate", "predict", "export", "bench", "inspect", "explain"),
+    *("convert", "convert_data", "merge", "help"),
+)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command; gives the exit code."""
+    """Run one command and return its exit code."""
     try:
-        build()(_with_value(arguments, "--resume", NEWEST), prog_name="fullconv")
+        build()(_add_value(arguments, "--resume", NEWEST), prog_name="fullconv")
     except FullconvError as error:
         print(f"fullconv: {error}", file=sys.stderr)
         return error.exit_code
@@ -36,26 +72,42 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def build() -> typer.Typer:
-    """The application with every command of this folder."""
+    """Build the application with the commands of this package."""
     app = typer.Typer(
         name="fullconv",
-        help="Turn an image classifier into a pixel classifier: train, evaluate and predict.",
+        help="Semantic segmentation with fully convolutional networks.",
+        epilog="`fullconv help COMMAND` lists the options of a command.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         rich_markup_mode=None,
         add_completion=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_common)
     files = {file.name for file in pkgutil.iter_modules(__path__) if not file.name.startswith("_")}
-    known = [name for name in _ORDER if name in files]
-    for name in (*known, *sorted(files.difference(known))):
+    ordered = [name for name in _ORDER if name in files]
+    for name in (*ordered, *sorted(files.difference(ordered))):
         module = import_module(f"{__name__}.{name}")
-        app.command(name.replace("_", "-"))(module.command)
+        app.command(name.replace("_", "-"), cls=_Command)(module.command)
     return app
 
 
-def _version(asked: bool) -> bool:
+class _Command(TyperCommand):
+    """A command whose help shows the default of every option."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for parameter in self.params:
+            if isinstance(parameter, TyperOption) and parameter.is_flag:
+                on = parameter.default or parameter.secondary_opts
+                parameter.show_default = parameter.show_default if on else "off"
+
+    def get_help(self, ctx: Any) -> str:
+        # Typer puts defaults given as text into parentheses.
+        return re.sub(r"(\[default:\s+)\(([^\]]*?)\)(?=[;\]])", r"\1\2", super().get_help(ctx))
+
+
+def _print_version(asked: bool) -> bool:
     if asked:
         print(f"fullconv {__version__}")
         raise typer.Exit
@@ -65,14 +117,16 @@ def _version(asked: bool) -> bool:
 def _common(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Show the version.", is_eager=True, callback=_version),
+        typer.Option(
+            "--version", help="Show the version and exit.", is_eager=True, callback=_print_version
+        ),
     ] = False,
 ) -> None:
     pass
 
 
-def _with_value(arguments: Sequence[str], option: str, value: str) -> list[str]:
-    """Give `option` its value where it stands alone (the end, or another option, follows)."""
+def _add_value(arguments: Sequence[str], option: str, value: str) -> list[str]:
+    """Give `option` its value where it has none: at the end, or before another option."""
     result = []
     for argument, following in zip(arguments, [*arguments[1:], "--"], strict=True):
         alone = argument == option and following.startswith("-")

@@ -1,32 +1,60 @@
-"""What `fullconv bench` can be told."""
+"""The options of `fullconv bench`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fullconv.cli._options import HIDDEN, PADDING, WIDTH
+
 Subject = Annotated[
-    str, typer.Argument(help="A run folder, a model file, an exported one, or a network's name")
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="Model: a run folder, a model file, an exported file, or a network's name (with "
+        "random weights).",
+    ),
 ]
-Files = Annotated[list[Path] | None, typer.Argument(help="Files exported from it, e.g. in int8.")]
+Files = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Files exported from it to measure as well, e.g. in int8.",
+        show_default="none",
+    ),
+]
 Sizes = Annotated[
     list[str] | None,
-    typer.Option("--size", metavar="HxW", help="Of the image; may repeat. 500x500 if not given."),
+    typer.Option("--size", metavar="HxW", help="Image size; repeatable.", show_default="500x500"),
 ]
-Photo = Annotated[Path | None, typer.Option(help="Answer a part of this photo, not a drawn one.")]
-Rounds = Annotated[int, typer.Option(min=1, help="Every engine has a turn in each.")]
+Photo = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE", help="Predict a crop of this photo.", show_default="a drawn scene"
+    ),
+]
+Rounds = Annotated[int, typer.Option(metavar="N", min=1, help="Number of measurement rounds.")]
 Threads = Annotated[
-    int | None, typer.Option(min=1, help="Of every engine; all usable cores if not given.")
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="CPU threads of every runtime.", show_default="all usable cores"
+    ),
 ]
-Batch = Annotated[
-    int, typer.Option(min=1, help="Images a call for images/s; 1: one after the other.")
-]
+Batch = Annotated[int, typer.Option(metavar="N", min=1, help="Batch size for measuring images/s.")]
 CpuTime = Annotated[
-    bool, typer.Option("--cpu-time", help="Of all cores, for a machine that is shared.")
+    bool,
+    typer.Option("--cpu-time", help="Measure CPU time instead of wall time, for shared machines."),
 ]
-Compiled = Annotated[bool, typer.Option("--compile", help="torch.compile too.")]
-Export = Annotated[bool, typer.Option(help="Export to ONNX and OpenVINO, to measure these too.")]
-Classes = Annotated[int, typer.Option(help="Scores a pixel, for a name.")]
-Padding = Annotated[str, typer.Option(help="'same', or pixels of zeros: 100.")]
-Width = Annotated[float, typer.Option(help="Multiplies all widths, for a name.")]
-Hidden = Annotated[int | None, typer.Option(help="Width of fc6 and fc7, for a name.")]
+Compiled = Annotated[bool, typer.Option("--compile", help="Also measure torch.compile.")]
+Export = Annotated[
+    bool,
+    typer.Option(help="Export to ONNX and OpenVINO and measure these, too."),
+]
+Classes = Annotated[
+    int, typer.Option(metavar="K", help="Number of classes, if MODEL is a network's name.")
+]
+Padding = Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)]
+Width = Annotated[float, typer.Option(metavar="FACTOR", help=WIDTH)]
+Hidden = Annotated[
+    int | None, typer.Option(metavar="N", help=HIDDEN, show_default="4096 times the width")
+]

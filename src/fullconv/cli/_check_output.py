@@ -11,49 +11,49 @@ if TYPE_CHECKING:
     from fullconv.evaluation.upper_bounds import UpperBounds
 
 
-SHOWN = 5  # files that the terminal names of one kind of finding
-RARE = 0.01  # share of pixels below which the table says so
-_WORDS = {"error": "ERROR", "warning": "WARN ", "note": "note "}
+MAX_SHOWN = 5  # findings of one kind that are printed
+RARE = 0.01  # share of pixels below which a class is called rare
+_SEVERITIES = {"error": "ERROR", "warning": "WARN ", "note": "note "}
 
 
-def facts_of(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
-    """What the data set is, and how fast it was read: name to value."""
+def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
+    """Describe the data set and how fast it was read: name -> value."""
     from fullconv.data.checks._encoding import encodings
 
     survey = diagnosis.survey
     if not survey.items:
         return {"format": survey.layout}
     sizes = sorted({item.photo.header.size for item in survey.items if item.photo.header})
-    height = [f"{one} x {other}" for one, other in (sizes[:1] + sizes[-1:])]
+    extremes = [f"{height} x {width}" for height, width in (sizes[:1] + sizes[-1:])]
     masks = ", ".join(f"{kind} ({number})" for kind, number in encodings(survey).items())
     splits = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
     number = len(survey.items)
-    photos = "1 photo with its mask" if number == 1 else f"{number} photos with masks"
+    images = "1 image with its mask" if number == 1 else f"{number} images with masks"
     return {
         "format": survey.layout,
         "images": str(number),
-        "splits": splits + _how_divided(survey),
-        "sizes (height x width)": " to ".join(dict.fromkeys(height)) or "-",
+        "splits": splits + _describe_split(survey),
+        "sizes (height x width)": " to ".join(dict.fromkeys(extremes)) or "-",
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
-        "speed": f"{photos} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f} a second",
+        "speed": f"{images} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f}/s",
     }
 
 
-def _how_divided(survey: "Survey") -> str:
+def _describe_split(survey: "Survey") -> str:
     from fullconv.data.discovery.resplit import without_groups
 
     if rule := without_groups(survey.source)[1]:
-        return f" (whole groups by {rule}, as asked)"
+        return f" (by groups: {rule})"
     if survey.inventory is None or survey.inventory.divided:
         return ""
-    return " (by the hash of the names: none is on disk)"
+    return " (by the hash of the names: the data set has no split lists)"
 
 
-def tell(
-    diagnosis: "Diagnosis", advice: "UpperBounds | None", facts: Mapping[str, str], quiet: bool
+def print_diagnosis(
+    diagnosis: "Diagnosis", bounds: "UpperBounds | None", facts: Mapping[str, str], quiet: bool
 ) -> None:
-    """Print the facts, the classes, the findings and the advice; if quiet only the findings."""
+    """Print facts, classes, findings and advice; only the findings if quiet."""
     from fullconv.evaluation.report.data_page import class_rows
 
     if not quiet:
@@ -68,28 +68,28 @@ def tell(
         titles = ("class", "pixels", *(f"in {split}" for split in splits), "")
         if rows:
             say("\n" + format_table(titles, rows) + "\n")
-    for found in diagnosis.groups.values():
-        for finding in found[:SHOWN]:
-            say(f"{_WORDS[finding.severity]}  {finding.file}: {finding.found}")
-        if len(found) > SHOWN:
-            say(f"       and {len(found) - SHOWN} more of this kind")
-        say(f"         expected {found[0].expected}")
-        say(f"         -> {found[0].remedy}")
-    if advice and not quiet:
-        for sentence in advice.sentences():
+    for findings in diagnosis.groups.values():
+        for finding in findings[:MAX_SHOWN]:
+            say(f"{_SEVERITIES[finding.severity]}  {finding.file}: {finding.found}")
+        if len(findings) > MAX_SHOWN:
+            say(f"       and {len(findings) - MAX_SHOWN} more of this kind")
+        say(f"         expected {findings[0].expected}")
+        say(f"         -> {findings[0].remedy}")
+    if bounds and not quiet:
+        for sentence in bounds.sentences():
             say(f"advice {sentence}")
 
 
 def _remark(row: Any) -> str:
     if not 0 < row.share < RARE:
         return ""
-    return f"rare: median frequency would weigh it {row.weights['median-freq']:.1f}"
+    return f"rare: its weight with --balance median-freq is {row.weights['median-freq']:.1f}"
 
 
-def values_of(
-    diagnosis: "Diagnosis", advice: "UpperBounds | None", facts: Mapping[str, str]
+def as_json(
+    diagnosis: "Diagnosis", bounds: "UpperBounds | None", facts: Mapping[str, str]
 ) -> dict[str, Any]:
-    """All of it as plain values for JSON."""
+    """Return the content of check.json."""
     from fullconv.evaluation.report.data_page import class_rows
 
     survey = diagnosis.survey
@@ -105,27 +105,31 @@ def values_of(
     values: dict[str, Any] = {"source": survey.source, "facts": dict(facts), "classes": classes}
     values["findings"] = [asdict(finding) for finding in diagnosis.findings]
     values["ignored"] = [asdict(finding) for finding in diagnosis.accepted]
-    if advice:
-        values["advice"] = _advised(advice)
+    if bounds:
+        values["advice"] = _bounds_as_json(bounds)
     return values
 
 
-def _advised(advice: "UpperBounds") -> dict[str, Any]:
-    bounds = {
+def _bounds_as_json(bounds: "UpperBounds") -> dict[str, Any]:
+    by_stride = {
         f"fcn{stride}s": {
             "mean_iu": nan_to_none(bound.mean_iu),
-            "iu": dict(zip(advice.classes, map(nan_to_none, bound.iu.tolist()), strict=True)),
+            "iu": dict(zip(bounds.classes, map(nan_to_none, bound.iu.tolist()), strict=True)),
         }
-        for stride, bound in advice.bounds.items()
+        for stride, bound in bounds.bounds.items()
     }
     sizes = {
         name: {
-            "objects": int(advice.sizes[label].size),
-            "median": nan_to_none(advice.size(label, 0.5)),
-            "p90": nan_to_none(advice.size(label, 0.9)),
-            "by_pixels": nan_to_none(advice.usual_size(label)),
+            "objects": int(bounds.sizes[label].size),
+            "median": nan_to_none(bounds.size(label, 0.5)),
+            "p90": nan_to_none(bounds.size(label, 0.9)),
+            "by_pixels": nan_to_none(bounds.usual_size(label)),
         }
-        for label, name in enumerate(advice.classes)
+        for label, name in enumerate(bounds.classes)
     }
-    said = advice.sentences()
-    return {"masks": advice.masks, "bounds": bounds, "sizes": sizes, "sentences": said}
+    return {
+        "masks": bounds.masks,
+        "bounds": by_stride,
+        "sizes": sizes,
+        "sentences": bounds.sentences(),
+    }

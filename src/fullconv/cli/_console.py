@@ -1,4 +1,4 @@
-"""What commands print: progress on a terminal, plain lines elsewhere, results, JSON."""
+"""Terminal output: lines, tables, progress bars and JSON."""
 
 import json
 import math
@@ -29,13 +29,13 @@ console = Console(highlight=False, soft_wrap=True, emoji=False)
 
 
 def say(text: str) -> None:
-    """One line of output, as it is."""
+    """Print one line without interpreting markup."""
     console.print(text, markup=False)
 
 
 @contextmanager
 def progress_bar(quiet: bool = False) -> Iterator[Progress]:
-    """A progress bar with the time left; nothing where the output is piped."""
+    """Show a progress bar with the remaining time; none if the output is piped."""
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
@@ -50,7 +50,7 @@ def progress_bar(quiet: bool = False) -> Iterator[Progress]:
 
 
 def track(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> Iterator[Item]:
-    """The items, with a progress bar."""
+    """Yield the items while a progress bar shows how many are done."""
     with progress_bar(quiet) as bar:
         task = bar.add_task(what, total=total)
         for item in items:
@@ -59,30 +59,30 @@ def track(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> 
 
 
 def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table as plain text, never wrapped; the first `left` columns are flush left."""
+    """Format a table as plain text without wrapping; the first `left` columns are left-aligned."""
     lines = [tuple(titles), *(tuple(row) for row in rows)]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(titles))]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     return "\n".join(
         "  ".join(
-            cell.ljust(width) if place < left else cell.rjust(width)
-            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ).rstrip()
         for line in lines
     )
 
 
 def format_class_table(evaluation: "Evaluation") -> str:
-    """IU and accuracy of every class; "-" where a class is absent."""
+    """Format IoU and accuracy of every class; "-" for absent classes."""
     from fullconv.evaluation.metrics import percent
 
     confusion = evaluation.confusion
     rows = zip(evaluation.classes, confusion.iu, confusion.accuracy, confusion.pixels, strict=True)
     cells = [(name, percent(iu), percent(acc), f"{count:,}") for name, iu, acc, count in rows]
-    return format_table(("class", "IU", "accuracy", "pixels"), cells)
+    return format_table(("class", "IoU", "accuracy", "pixels"), cells)
 
 
 def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -> None:
-    """Write values as JSON to a file, or to standard output for "-"; None is nowhere."""
+    """Write values as JSON to a file, or to standard output for "-"; None writes nothing."""
     if target is None:
         return
     text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
@@ -92,6 +92,6 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
         write_text(target, text)
 
 
-def nan_to_none(share: float) -> float | None:
-    """A number for JSON, which has no nan."""
-    return None if math.isnan(share) else share
+def nan_to_none(number: float) -> float | None:
+    """Replace nan, which JSON lacks, by None."""
+    return None if math.isnan(number) else number

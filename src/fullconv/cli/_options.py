@@ -1,4 +1,4 @@
-"""Words that mean the same in every command, as types of the command line."""
+"""Arguments and options that several commands share, and how their texts are parsed."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,37 +7,56 @@ import typer
 
 from fullconv.errors import ConfigError
 
-DATA = "A folder of photos and masks, FORMAT:PATH, or scenes:N."
-MODEL = "A run folder (its best model), a .safetensors model file, or an exported file."
-UPSAMPLING = "transposed, bilinear, bilinear-corners or unpooling."
-FUSING = "cascade: enlarge to the next skip, add, go on; sum: each to the image, add there."
+DATA = "Data set: a folder of images and masks, FORMAT:PATH, or scenes:N (N drawn scenes)."
+MODEL = "Model: a run folder (its best checkpoint), a .safetensors file or an exported file."
+UPSAMPLING = "Upsampling: transposed, bilinear, bilinear-corners or unpooling."
+FUSING = "How skip scores are combined: cascade (paper) or sum."
+PADDING = "Zeros around the image: 'same', or a number of pixels (100 in the paper)."
+WIDTH = "Channel multiplier of the backbone."
+HIDDEN = "Channels of fc6 and fc7."
 
-Out = Annotated[Path, typer.Option("--out", help="Folder that run folders go under.")]
+Out = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Folder that run folders are created in.")
+]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Print only the result.")]
 Json = Annotated[
-    Path | None, typer.Option("--json", help="Also write the result here; - is standard output.")
+    Path | None,
+    typer.Option(
+        "--json",
+        metavar="FILE",
+        help="Also write the result as JSON; - is standard output.",
+        show_default="none",
+    ),
 ]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+Device = Annotated[
+    str, typer.Option("--device", metavar="NAME", help="Device: auto, cpu, cuda, cuda:1 or mps.")
+]
 GroupBy = Annotated[
     str | None,
     typer.Option(
         "--group-by",
         metavar="RULE",
-        help="Divide train and val anew, keeping together: clip, patient, tile, folder, or what a "
-        "regular expression finds in the names.",
+        help="Split into train and val by groups: clip, patient, tile, folder, or a regular "
+        "expression that is searched for in the names.",
+        show_default="the data set's own split",
     ),
 ]
 Size = Annotated[
     str | None,
-    typer.Option("--size", metavar="HxW", help="Scale photos down to fit, e.g. 480x640."),
+    typer.Option(
+        "--size",
+        metavar="HxW",
+        help="Downscale images to fit, e.g. 480x640.",
+        show_default="by the data set's largest image",
+    ),
 ]
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """A size written as height x width: "480x640" is (480, 640).
+    """Parse height x width: "480x640" is (480, 640).
 
     Raises:
-        ConfigError: it is not of this form.
+        ConfigError: the text has another form.
     """
     if text is None:
         return None
@@ -48,10 +67,10 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
 
 
 def parse_padding(text: str) -> str | int:
-    """The word "same", or a number of pixels.
+    """Parse "same" or a number of pixels.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: the text is neither.
     """
     if text == "same":
         return text

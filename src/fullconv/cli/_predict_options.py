@@ -18,7 +18,7 @@ SAVE = (
     "confidence, geojson, coco (also one coco.json), contact (contact sheets)."
 )
 
-Photos = Annotated[list[str], typer.Argument(metavar="INPUT...", help=INPUTS)]
+Photos = Annotated[list[str], typer.Argument(metavar="INPUT", help=INPUTS)]
 Out = Annotated[
     str | None,
     typer.Option(
@@ -46,7 +46,7 @@ Scales = Annotated[
     typer.Option(
         metavar="LIST",
         help="TTA scales, comma-separated.",
-        show_default="the model's",
+        show_default="the model's, usually 0.75,1,1.25",
     ),
 ]
 VerifyTiles = Annotated[

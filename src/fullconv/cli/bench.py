@@ -1,4 +1,4 @@
-"""fullconv bench: how fast a model answers here, with every engine that is installed."""
+"""fullconv bench: compare the inference speed of all installed runtimes."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.cli import _bench_options as options
-from fullconv.cli._bench_table import tell
+from fullconv.cli._bench_table import print_table
 from fullconv.cli._console import track, write_json
 from fullconv.cli._options import Json, Quiet, parse_padding, parse_size
 
@@ -33,43 +33,44 @@ def command(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure latency, throughput, memory and operations a second of every engine, in turns.
+    """Compare the inference speed of all runtimes.
 
-    The network alone is measured, without reading photos and writing answers.
+    Measures latency, throughput, memory and floating-point operations per second in interleaved
+    rounds. Only the network is measured, not reading photos or writing predictions.
     """
     from fullconv.export.benchmark.measure import measure
     from fullconv.export.benchmark.runtimes import picture, runtimes_for
     from fullconv.inference.cpu.optimize import set_threads
 
     sizes = [parse_size(text) or (0, 0) for text in size or ["500x500"]]
-    found = []
+    results = []
     with _model_file(model, classes, padding, width, hidden) as (path, folder):
-        for images in [picture(photo, *one) for one in sizes]:
+        for images in [picture(photo, *pair) for pair in sizes]:
             extent = images.shape[2], images.shape[3]
-            missing: list[str] = []
-            where = folder if export else None
-            engines = runtimes_for(path, files or (), where, extent, compiled, missing)
-            told = measure(
-                engines,
+            left_out: list[str] = []
+            scratch = folder if export else None
+            runtimes = runtimes_for(path, files or (), scratch, extent, compiled, left_out)
+            measured = measure(
+                runtimes,
                 images,
                 rounds=rounds,
                 threads=threads or set_threads(),
                 batch=batch,
                 clock="cpu" if cpu_time else "wall",
-                left_out=missing,
+                left_out=left_out,
             )
-            *_, bench = track(told, rounds, f"{extent[0]} x {extent[1]}", quiet)
-            found.append(bench)
+            *_, result = track(measured, rounds, f"{extent[0]} x {extent[1]}", quiet)
+            results.append(result)
             if str(json) != "-":
-                tell(bench, quiet)
-    write_json(json, {"model": model, "sizes": [bench.as_json() for bench in found]})
+                print_table(result, quiet)
+    write_json(json, {"model": model, "sizes": [result.as_json() for result in results]})
 
 
 @contextmanager
 def _model_file(
     model: str, classes: int, padding: str, width: float, hidden: int | None
 ) -> Iterator[tuple[Path, Path]]:
-    """The model's path, and a folder for a while; a name's network has random weights."""
+    """Yield the model's path and a temporary folder; saves a random model of a network's name."""
     from fullconv.config import Architecture
 
     with tempfile.TemporaryDirectory(prefix="fullconv-bench-") as name:
@@ -77,15 +78,19 @@ def _model_file(
         if path.exists() or not model.startswith("fcn") or path.suffix:
             yield path, folder
             return
-        made = folder / "model.safetensors"
-        padded = parse_padding(padding)
-        settings = {"classes": classes, "padding": padded, "width": width, "hidden": hidden}
-        _save_drawn(Architecture.checked(name=model, **settings), made)
-        yield made, folder
+        file = folder / "model.safetensors"
+        architecture = Architecture.checked(
+            name=model,
+            classes=classes,
+            padding=parse_padding(padding),
+            width=width,
+            hidden=hidden,
+        )
+        _save_random_model(architecture, file)
+        yield file, folder
 
 
-def _save_drawn(architecture: "Architecture", path: Path) -> None:
-    """Save a network with random weights, in its score layers too."""
+def _save_random_model(architecture: "Architecture", path: Path) -> None:
     import torch
 
     from fullconv.config import Normalization
@@ -95,6 +100,7 @@ def _save_drawn(architecture: "Architecture", path: Path) -> None:
     torch.manual_seed(0)
     network = build(architecture, Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD))
     for layer in network.score_layers():
-        torch.nn.init.normal_(layer.weight, std=0.01)  # zeros would agree with anything
+        # Not zeros, as for training: all predictions would agree, however wrong a runtime is.
+        torch.nn.init.normal_(layer.weight, std=0.01)
     classes = [f"class {number}" for number in range(architecture.classes)]
     Model(network, classes).save(path)

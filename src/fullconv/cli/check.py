@@ -1,4 +1,4 @@
-"""fullconv check: what is wrong with a data set, and which network it needs, before training."""
+"""fullconv check: check a data set for errors before training."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._check_output import facts_of, tell, values_of
+from fullconv.cli import _check_options as options
+from fullconv.cli._check_output import as_json, print_diagnosis, summarize
 from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import DATA, Json, Out, Quiet
 
@@ -16,108 +17,102 @@ if TYPE_CHECKING:
     from fullconv.evaluation.upper_bounds import UpperBounds
 
 
-IGNORE = "Findings that are known: a code, a file, or CODE:FILE; may be repeated."
-
-
 def command(
-    data: Annotated[str, typer.Argument(help=DATA)],
-    split: Annotated[str | None, typer.Option(help="Only train, val or test.")] = None,
-    ignore: Annotated[list[str] | None, typer.Option(metavar="NAME", help=IGNORE)] = None,
-    write_config: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="Write what it recommends, for train --config FILE."),
-    ] = None,
-    augment: Annotated[
-        int, typer.Option(min=0, help="Also draw N photos as training would see them.")
-    ] = 0,
-    config: Annotated[
-        Path | None, typer.Option(help="Training settings (YAML) that --augment draws.")
-    ] = None,
+    data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
+    split: options.Split = None,
+    ignore: options.Ignore = None,
+    write_config: options.WriteConfig = None,
+    augment: options.Augment = 0,
+    config: options.Config = None,
     out: Out = Path("runs"),
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Check a data set: whole files, wrong masks, leaks between splits, the stride it needs."""
+    """Check a data set for errors before training.
+
+    Finds damaged files, wrong masks, leaks between splits and rare classes, and computes the best
+    IoU that each network stride allows. Writes a report; changes nothing in the data set.
+    """
     from fullconv.data.checks import examine
     from fullconv.evaluation.report.data_page import write_page
     from fullconv.training.run.folder import create_run
 
+    json_only = str(json) == "-"
+
     def progress(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
-        return track(items, total, what, quiet or str(json) == "-")
+        return track(items, total, what, quiet or json_only)
 
     _check_options(write_config, config)
     start = perf_counter()
-    whole = examine(data, split, progress)
+    full_diagnosis = examine(data, split, progress)
     seconds = perf_counter() - start
-    diagnosis = whole.accepting(ignore or ())
-    advice = _advice(diagnosis.survey, progress)
-    facts = facts_of(diagnosis, seconds)
+    diagnosis = full_diagnosis.accepting(ignore or ())
+    bounds = _compute_bounds(diagnosis.survey, progress)
+    facts = summarize(diagnosis, seconds)
     run = create_run(out, "check", Path(data.replace(":", "-")).name)
-    page = write_page(run.folder / "report.html", diagnosis, advice, facts)
-    values = values_of(diagnosis, advice, facts)
+    page = write_page(run.folder / "report.html", diagnosis, bounds, facts)
+    values = as_json(diagnosis, bounds, facts)
     write_json(run.folder / "check.json", values)
     write_json(json, values)
-    shown = str(json) != "-"
-    if shown:
-        tell(diagnosis, advice, facts, quiet)
-        _tell_stale(whole, ignore or ())
+    if not json_only:
+        print_diagnosis(diagnosis, bounds, facts, quiet)
+        _print_unused(full_diagnosis, ignore or ())
     if write_config:
-        _write_config(write_config, diagnosis, advice, shown)
+        _write_config(write_config, diagnosis, bounds, json_only)
     if augment:
-        _draw(run.folder / "augmentation.png", diagnosis.survey, augment, config, shown)
-    if shown:
+        _draw(run.folder / "augmentation.png", diagnosis.survey, augment, config, json_only)
+    if not json_only:
         say(f"{diagnosis.verdict} Nothing was changed. Report: {page}")
     if diagnosis.of("error"):
         raise typer.Exit(4)
 
 
 def _check_options(write_config: Path | None, config: Path | None) -> None:
-    """Refuse before the work what cannot be done after it."""
+    """Refuse invalid options before the work instead of after it."""
     from fullconv.config import TrainConfig, read_yaml
     from fullconv.errors import ConfigError
 
     if write_config and write_config.exists():
         raise ConfigError(
-            f"{write_config} is there already; expected a new name for --write-config: delete it "
-            "first if it should be replaced"
+            f"--write-config {write_config}: the file exists; delete it, or choose another name"
         )
     if config:
         TrainConfig.checked(**{k: v for k, v in read_yaml(config).items() if k != "data"})
 
 
-def _advice(survey: "Survey", progress: Any) -> "UpperBounds | None":
+def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
     from fullconv.evaluation.upper_bounds import chosen, upper_bounds
 
     read = survey.read_labels
-    good = [item for item in survey.of("train") or survey.items if item.fits]
-    if read is None or not good:
+    valid = [item for item in survey.of("train") or survey.items if item.fits]
+    if read is None or not valid:
         return None
-    pixels = sum(sum(item.labels.values()) for item in good) // len(good)
-    picked = [good[place] for place in chosen([item.name for item in good], pixels)]
-    shown = progress(picked, len(picked), "strides")
-    return upper_bounds((read(item) for item in shown), survey.classes)
+    pixels = sum(sum(item.labels.values()) for item in valid) // len(valid)
+    sample = [valid[index] for index in chosen([item.name for item in valid], pixels)]
+    tracked = progress(sample, len(sample), "strides")
+    return upper_bounds((read(item) for item in tracked), survey.classes)
 
 
-def _tell_stale(diagnosis: "Diagnosis", ignored: Sequence[str]) -> None:
+def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:
     from fullconv.data.checks import matches
 
-    for pattern in ignored:
+    for pattern in patterns:
         if not any(matches(finding, pattern) for finding in diagnosis.findings):
-            say(f"note   --ignore {pattern}: no finding has this code or file (any more)")
+            say(f"note   --ignore {pattern} matches no finding")
 
 
 def _write_config(
-    path: Path, diagnosis: "Diagnosis", advice: "UpperBounds | None", shown: bool
+    path: Path, diagnosis: "Diagnosis", bounds: "UpperBounds | None", quiet: bool
 ) -> None:
     from fullconv.evaluation.recommendations import as_yaml, settings
     from fullconv.io.atomic import write_text
 
-    write_text(path, as_yaml(diagnosis, settings(diagnosis, advice)))
-    if shown:
+    write_text(path, as_yaml(diagnosis, settings(diagnosis, bounds)))
+    if not quiet:
         say(f"settings  {path}   (fullconv train --config {path})")
 
 
-def _draw(path: Path, survey: "Survey", number: int, config: Path | None, shown: bool) -> None:
+def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
     from fullconv.config import RunConfig, read_yaml
     from fullconv.data.checks._augmentation_sheet import contact_sheet
     from fullconv.io.images import write_image
@@ -125,15 +120,14 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, shown:
 
     data = survey.data("train")
     if not len(data):
-        say("no photo with labels can be read, so that none is augmented")
+        say("no augmentation is drawn: no image with a mask can be read")
         return
     given = (read_yaml(config) if config else {}) | {"data": survey.source}
     step = max(1, len(data) // number)
     indices = range(0, len(data), step)[:number]
-    # Resolved as a training would, so that windows have the size that they will have.
-    write_image(
-        path, contact_sheet(data, indices, resolve_settings(RunConfig.checked(**given), data))
-    )
-    if shown:
-        photos = "1 photo" if len(indices) == 1 else f"{len(indices)} photos"
-        say(f"augmentation  {path}: {photos}, and what three epochs see of each")
+    # Resolved as in a training, so that crops have the same size.
+    settings = resolve_settings(RunConfig.checked(**given), data)
+    write_image(path, contact_sheet(data, indices, settings))
+    if not quiet:
+        images = "1 image" if len(indices) == 1 else f"{len(indices)} images"
+        say(f"augmentation  {path}: {images}, each as in three epochs")

@@ -1,4 +1,4 @@
-"""fullconv evaluate: the four numbers of a model, or of anybody's answers, on a data set."""
+"""fullconv evaluate: measure the accuracy of a model, or of predictions in files."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,26 +15,48 @@ if TYPE_CHECKING:
     from fullconv.model import Model
 
 
+FILES_PROTOCOL = (
+    "{classes} classes; pixels with the ignore label (255) excluded; absent classes excluded from "
+    "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
+)
+
+Dataset = Annotated[
+    str | None,
+    typer.Argument(metavar="DATA", help=DATA, show_default="MODEL, with --predictions"),
+]
+Split = Annotated[str, typer.Option(metavar="NAME", help="Split: train, val, test, or all.")]
+Predictions = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Score the indexed PNGs in this folder instead of a model: fullconv evaluate DATA "
+        "--predictions DIR.",
+        show_default="none",
+    ),
+]
+
+
 def command(
-    model: Annotated[str, typer.Argument(help=MODEL)],
-    data: Annotated[str | None, typer.Argument(help=DATA)] = None,
-    split: Annotated[str, typer.Option(help="train, val, test, or all.")] = "val",
-    predictions: Annotated[
-        Path | None,
-        typer.Option(
-            help="Score these indexed PNGs (a folder) instead: evaluate DATA --predictions DIR."
-        ),
-    ] = None,
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
+    data: Dataset = None,
+    split: Split = "val",
+    predictions: Predictions = None,
     group_by: GroupBy = None,
     tta: Tta = False,
     scales: Scales = None,
     device: Device = "auto",
     out: Out = Path("runs"),
-    report: Annotated[bool, typer.Option("--report", help="Write OUT/evaluate/NAME-001.")] = False,
+    report: Annotated[
+        bool, typer.Option("--report", help="Write a report to OUT/evaluate/NAME-001.")
+    ] = False,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a model on a data set: pixel accuracy, mean accuracy, mean IU, f.w. IU."""
+    """Measure the accuracy of a model on a data set.
+
+    Prints pixel accuracy, mean accuracy, mean IoU and frequency-weighted IoU, and the IoU of every
+    class.
+    """
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
     from fullconv.evaluation.evaluate import score_each, score_files, summarise
@@ -48,50 +70,49 @@ def command(
     if source is None:
         raise ConfigError("no data was given; expected: fullconv evaluate MODEL DATA")
     samples = open_data(source, None if split == "all" else split, group_by)
-    answers = None
+    opened = None
     if predictions:
         folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
         scored = score_files(folder, samples)
-        protocol = (
-            f"{len(samples.classes)} classes; void (255) left out; absent classes left out of "
-            "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
-        )
+        protocol = FILES_PROTOCOL.format(classes=len(samples.classes))
     else:
-        answers = load(model)
-        answers.network.to(choose_device(device))
+        opened = load(model)
+        opened.network.to(choose_device(device))
         if len(samples) >= PAYS:
-            answers.optimize()
-        averaged = parse_scales(tta, scales, answers.tta_scales) or None
-        scored = score_each(answers, samples, averaged)
-        protocol = answers.protocol + tta_protocol(averaged)
-    shown = track(scored, len(samples), "evaluating", quiet)
-    evaluation = summarise(shown, samples, protocol)
+            opened.optimize()
+        tta_scales = parse_scales(tta, scales, opened.tta_scales) or None
+        scored = score_each(opened, samples, tta_scales)
+        protocol = opened.protocol + tta_protocol(tta_scales)
+    evaluation = summarise(track(scored, len(samples), "evaluating", quiet), samples, protocol)
     if str(json) != "-":
         if not quiet:
             say(format_class_table(evaluation))
             say(f"{source}, split {split}, {len(samples)} images; {protocol}")
         say(four_numbers(evaluation))
     write_json(json, numbers(evaluation))
-    if report and answers:
-        say(f"report  {_report(answers, samples, evaluation, out, model)}")
+    if report and opened:
+        say(f"report  {_write_report(opened, samples, evaluation, out, model)}")
 
 
-def _report(model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str) -> Path:
+def _write_report(
+    model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str
+) -> Path:
     from fullconv.evaluation.report.page import ReportData, write_report
     from fullconv.evaluation.summary import gallery
     from fullconv.training.run.folder import create_run
 
     run = create_run(out, "evaluate", Path(name).stem)
-    story = ReportData(
+    split = data.split or "all"
+    report = ReportData(
         title=run.folder.name,
-        summary=f"{name}, evaluated on {len(data)} images of {data.source} ({data.split or 'all'})",
-        facts={"model": name, "data": data.source, "split": data.split or "all"},
+        summary=f"{name}, evaluated on {len(data)} images of {data.source} ({split})",
+        facts={"model": name, "data": data.source, "split": split},
         classes=model.classes,
         palette=model.palette,
         history=[],
         confusion=evaluation.confusion,
         pictures=gallery(model, data, evaluation),
         protocol=evaluation.protocol,
-        commands=[f"fullconv predict {name} NEW_PHOTOS --out answers"],
+        commands=[f"fullconv predict {name} NEW_PHOTOS --out predictions"],
     )
-    return write_report(run.folder, story)
+    return write_report(run.folder, report)

@@ -1,4 +1,4 @@
-"""fullconv explain: what an image classifier sees in a photo, and where."""
+"""fullconv explain: draw the class heat map of an image classifier."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,25 +12,55 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-OWN = 224  # pixels a side of the images that our classifiers were made for
+OWN_SIZE = 224  # side in pixels of the images that most classifiers were trained on
 STRIDE = 32
+
+Classifier = Annotated[
+    str,
+    typer.Argument(
+        metavar="CLASSIFIER", help="Name of a classifier of fullconv, torchvision or timm."
+    ),
+]
+Photo = Annotated[
+    Path,
+    typer.Argument(metavar="PHOTO", help="A photo, larger than the classifier's input size."),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Weights of the classifier: a file, or 'imagenet' to download them.",
+        show_default="random",
+    ),
+]
+Show = Annotated[
+    int | None,
+    typer.Option(
+        "--class", metavar="NUMBER", help="Class to show.", show_default="the predicted one"
+    ),
+]
+Enlarge = Annotated[
+    float, typer.Option(metavar="FACTOR", help="Upscale the photo, for a finer grid.")
+]
 
 
 def command(
-    classifier: Annotated[str, typer.Argument(help="Ours, torchvision's or timm's, by name.")],
-    photo: Annotated[Path, typer.Argument(help="A photo, larger than the classifier's images.")],
-    weights: Annotated[
-        str | None, typer.Option(help="Its weights: a file, or 'imagenet' to download them.")
-    ] = None,
-    classes: Annotated[int, typer.Option(help="How many it tells apart.")] = 1000,
-    show: Annotated[
-        int | None, typer.Option("--class", help="Class to show, by number; else the first.")
-    ] = None,
-    enlarge: Annotated[float, typer.Option(help="Enlarge the photo, for a finer grid.")] = 2.0,
-    out: Annotated[Path, typer.Option("--out", help="The picture to write.")] = Path("heat.png"),
+    classifier: Classifier,
+    photo: Photo,
+    weights: Weights = None,
+    classes: Annotated[int, typer.Option(metavar="K", help="Number of classes.")] = 1000,
+    show: Show = None,
+    enlarge: Enlarge = 2.0,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FILE", help="The picture to write.")
+    ] = Path("heat.png"),
     json: Json = None,
 ) -> None:
-    """Make a classifier dense and show where in a photo it sees a class: a heat map."""
+    """Draw the class heat map of an image classifier.
+
+    Converts the classifier to a fully convolutional network and shows its score of one class at
+    every position of the photo.
+    """
     import numpy as np
     import torch
 
@@ -44,51 +74,50 @@ def command(
         raise ConfigError(f"--enlarge {enlarge:g}: expected a factor from 0.1 to 16")
     image = read_image(photo)
     network = create_classifier(classifier, classes).eval()
-    normalize = _weighted(network, classifier, weights)
+    normalize = _load_weights(network, classifier, weights)
     dense: Any = convolutionalize(network)
-    own = int(getattr(dense, "size", OWN))
-    height, width = (_whole(side * enlarge, own) for side in image.shape[:2])
+    own_size = int(getattr(dense, "size", OWN_SIZE))
+    height, width = (_round_side(side * enlarge, own_size) for side in image.shape[:2])
     large = scale_image(image, (height, width))
 
-    def scored(pixels: np.ndarray) -> torch.Tensor:
+    def compute_score(pixels: np.ndarray) -> torch.Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].float()
         with torch.inference_mode():
-            found: torch.Tensor = dense(normalize(batch))[0]
-        return found
+            score: torch.Tensor = dense(normalize(batch))[0]  # (K, rows, columns)
+        return score
 
-    middle = scored(scale_image(_square(image), (own, own)))[:, 0, 0].softmax(0)
-    score = scored(large)
-    best = middle.topk(min(5, classes))
-    names = _names(classes)
+    centre = scale_image(_crop_centre(image), (own_size, own_size))
+    best = compute_score(centre)[:, 0, 0].softmax(0).topk(min(5, classes))
+    score = compute_score(large)
+    names = _class_names(classes)
     top = [(int(i), names[int(i)], float(p)) for p, i in zip(*best, strict=True)]
     chosen = top[0][0] if show is None else show
-    picture = heat_map(score, chosen, large, getattr(dense, "field", None))
-    write_image(out, picture)
+    write_image(out, heat_map(score, chosen, large, getattr(dense, "field", None)))
     if str(json) != "-":
-        say(f"the photo's middle at {own} x {own} is, by the classifier itself:")
+        say(f"classification of the centre crop at {own_size} x {own_size}:")
         for number, name, share in top:
             say(f"  {number:4d}  {name:30s}  {100 * share:5.1f} %")
         for caveat in getattr(dense, "caveats", ()):
             say(f"note {caveat}")
         grid = f"{score.shape[1]} x {score.shape[2]}"
-        say(f"class {chosen} ({names[chosen]}) at {grid} places of {height} x {width}  {out}")
+        say(f"class {chosen} ({names[chosen]}) at {grid} positions of {height} x {width}  {out}")
     write_json(json, {"top": top, "shown": chosen, "grid": list(score.shape[1:])})
 
 
-def _whole(side: float, own: int) -> int:
-    """The nearest side that differs from the classifier's own by whole strides."""
-    return max(own, own + STRIDE * round((side - own) / STRIDE))
+def _round_side(side: float, own_size: int) -> int:
+    """Return the nearest side that differs from the classifier's input size by whole strides."""
+    return max(own_size, own_size + STRIDE * round((side - own_size) / STRIDE))
 
 
-def _square(image: Any) -> Any:
-    """The middle of a photo: 224 of 256 pixels of its shorter side, as in ImageNet's protocol."""
+def _crop_centre(image: Any) -> Any:
+    """Crop the centre square: 224/256 of the shorter side, as in ImageNet's protocol."""
     side = max(1, round(min(image.shape[:2]) * 224 / 256))
     top, left = ((length - side) // 2 for length in image.shape[:2])
     return image[top : top + side, left : left + side]
 
 
-def _weighted(network: "nn.Module", name: str, weights: str | None) -> Any:
-    """Load the weights, and give the normalization that they need."""
+def _load_weights(network: "nn.Module", name: str, weights: str | None) -> Any:
+    """Load the weights and return the normalization that belongs to them."""
     from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD
     from fullconv.networks.layers import Normalize
     from fullconv.weights.imagenet import IMAGENET, imagenet_weights
@@ -96,17 +125,17 @@ def _weighted(network: "nn.Module", name: str, weights: str | None) -> Any:
     from fullconv.weights.sources import read_weights
 
     if weights is None:
-        say("note without --weights the classifier's answers are those of chance")
+        say("note without --weights the classifier is random")
         return Normalize(IMAGENET_MEAN, IMAGENET_STD)
     path = imagenet_weights(name) if weights == IMAGENET else Path(weights)
     load_weights(network, path, strict=True)
-    found = read_weights(path)
-    mean, std = found.mean or IMAGENET_MEAN, found.std or IMAGENET_STD
-    return Normalize(mean, std, found.order or "rgb")
+    source = read_weights(path)
+    mean, std = source.mean or IMAGENET_MEAN, source.std or IMAGENET_STD
+    return Normalize(mean, std, source.order or "rgb")
 
 
-def _names(classes: int) -> list[str]:
-    """ImageNet's names for a thousand classes, numbers for others."""
+def _class_names(classes: int) -> list[str]:
+    """Return ImageNet's class names for 1,000 classes, numbers otherwise."""
     if classes != 1000:
         return [f"class {number}" for number in range(classes)]
     from torchvision.models import ResNet18_Weights

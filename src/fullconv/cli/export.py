@@ -1,52 +1,37 @@
-"""fullconv export: a model for other runtimes, with proof that it answers as before."""
+"""fullconv export: convert a model for other runtimes, and verify the file against the model."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-
+from fullconv.cli import _export_options as options
 from fullconv.cli._console import format_table, say, write_json
-from fullconv.cli._options import DATA, Json, Quiet, parse_size
+from fullconv.cli._options import Json, Quiet, parse_size
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
     from fullconv.inference.runtimes.description import Description, Parity, QuantizationCost
 
 
-COMPARED = 6  # photos, when a data set or a folder has more
-DRAWN = "scenes:6"
+MAX_COMPARED = 6  # images, even if the data set or the folder has more
+DRAWN_SCENES = "scenes:6"
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A run folder or a .safetensors model file.")],
-    file: Annotated[
-        Path, typer.Argument(help="Ends in .onnx, .pt2, .xml (OpenVINO) or .safetensors.")
-    ],
-    data: Annotated[
-        str | None, typer.Option("--data", help=f"Compare on it; --int8 needs it. {DATA}")
-    ] = None,
-    photos: Annotated[
-        list[str] | None,
-        typer.Option("--photos", help="Compare on these photos or folders of them; may repeat."),
-    ] = None,
-    int8: Annotated[
-        bool,
-        typer.Option("--int8", help="Quantise: faster, and measured on DATA before it counts."),
-    ] = False,
-    tolerance: Annotated[
-        float, typer.Option(help="Points of mean IU that int8 may cost.", min=0, max=100)
-    ] = 1.0,
-    size: Annotated[
-        str | None,
-        typer.Option(metavar="HxW", help="Only for this size; faster with --padding 100 networks."),
-    ] = None,
+    model: options.Model,
+    file: options.File,
+    data: options.Data = None,
+    photos: options.Photos = None,
+    int8: options.Int8 = False,
+    tolerance: options.Tolerance = 1.0,
+    size: options.Size = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Write a model for ONNX Runtime, PyTorch without our code, or OpenVINO, and compare answers.
+    """Convert a model to ONNX, OpenVINO, .pt2 or float16.
 
-    A file whose scores differ by more than 1e-4 of the largest is not written. A .safetensors file
-    is a model like the first, of half the size: weights in float16, at most 0.2 % other labels.
+    The file is written only if its scores differ from the model's by at most 1e-4 of the largest
+    score. A .safetensors file has float16 weights and half the size; at most 0.2 % of its labels
+    differ.
     """
     from fullconv.errors import ConfigError
     from fullconv.export.export import export
@@ -54,28 +39,28 @@ def command(
     from fullconv.model import load
 
     fixed = parse_size(size)
-    half = _checked(Path(model), file, plain=not (int8 or fixed))
+    is_half = _check_file(Path(model), file, plain=not (int8 or fixed))
     if data and photos:
-        raise ConfigError("--data and --photos both say what to compare on; give one of them")
+        raise ConfigError("give either --data or --photos to compare predictions on, not both")
     opened = load(model)
-    source = data or _trained_on(Path(model))
+    source = data or _find_training_data(Path(model))
     if int8:
-        _tell(_quantized(opened, file, source, tolerance, fixed), file, json, quiet)
+        _print_result(_quantize(opened, file, source, tolerance, fixed), file, json, quiet)
         return
-    images, named = _images(source, photos)
+    images, images_name = _read_images(source, photos)
     if not quiet:
-        say(f"comparing on {named}")
-    if half:
-        _tell_half(export_half(opened, file, images), file, json, quiet)
+        say(f"comparing on {images_name}")
+    if is_half:
+        _print_half(export_half(opened, file, images), file, json, quiet)
     else:
-        _tell(export(opened, file, images, fixed), file, json, quiet)
+        _print_result(export(opened, file, images, fixed), file, json, quiet)
 
 
-def _checked(model: Path, file: Path, plain: bool) -> bool:
-    """Look at the names before anything takes time; whether it is to be a model in half the bytes.
+def _check_file(model: Path, file: Path, plain: bool) -> bool:
+    """Check the file names before the work; return whether a float16 model is to be written.
 
     Raises:
-        ConfigError: there is no such kind of file, or `file` belongs to a model that is there.
+        ConfigError: the file type is unknown, or `file` is a run's own checkpoint.
     """
     from fullconv.errors import ConfigError
     from fullconv.export.exporters import exporter_for
@@ -85,21 +70,21 @@ def _checked(model: Path, file: Path, plain: bool) -> bool:
     from fullconv.training.run.folder import Run
 
     if is_exported(model):
-        raise ConfigError(f"{model} is an exported file; export the model that it came from")
+        raise ConfigError(f"{model} is an exported file; export the model it was made from")
     if file.suffix.lower() != SUFFIX:
         exporter_for(file)
         return False
     if not plain:
-        raise ConfigError(f"{file}: --int8 and --size are for other runtimes' files, e.g. .onnx")
+        raise ConfigError(f"{file}: --int8 and --size need a file of another runtime, e.g. .onnx")
     run = Run(file.parent)
     if file in (run.best, run.last) and run.config.is_file():
-        raise ConfigError(f"{file} is the run's own; give the smaller model another name")
+        raise ConfigError(f"{file} is a checkpoint of the run; choose another name")
     if file.resolve() == model_file(model).resolve():
-        raise ConfigError(f"{file} is the model itself; give the smaller one another name")
+        raise ConfigError(f"{file} is the model itself; choose another name")
     return True
 
 
-def _quantized(
+def _quantize(
     model: Any, file: Path, source: str | None, tolerance: float, size: tuple[int, int] | None
 ) -> "Description":
     from fullconv.data.formats import open_data
@@ -108,15 +93,13 @@ def _quantized(
     from fullconv.training.validation import open_validation
 
     if source is None:
-        raise ConfigError(
-            "--int8 needs photos with masks to measure what it costs; give them: --data DATA"
-        )
+        raise ConfigError("--int8 needs images with masks to measure its cost; add --data DATA")
     train = open_data(source, "train")
     return export_int8(model, file, train, open_validation(source, train)[0], tolerance, size)
 
 
-def _trained_on(model: Path) -> str | None:
-    """The data that a run folder's config.yaml names, if it is still there."""
+def _find_training_data(model: Path) -> str | None:
+    """Return the data set in a run folder's config.yaml, if it still exists."""
     from fullconv.data.formats import open_data
     from fullconv.errors import DataError
     from fullconv.training.run.folder import Run
@@ -131,66 +114,68 @@ def _trained_on(model: Path) -> str | None:
     return source
 
 
-def _images(source: str | None, photos: list[str] | None) -> tuple[list[Any], str]:
-    """What to compare on, and what to call it."""
+def _read_images(source: str | None, photos: list[str] | None) -> tuple[list[Any], str]:
+    """Return the images to compare predictions on, and their name for messages."""
     from fullconv.batch.inputs import resolve_inputs
     from fullconv.data.formats import open_data
     from fullconv.export.quantize import spread
     from fullconv.io.images import read_image
 
     if photos:
-        found = [item.where for item in resolve_inputs(photos)]
-        chosen = [found[index] for index in spread(len(found), COMPARED)]
-        return [read_image(Path(where)) for where in chosen], f"{len(chosen)} photos"
-    data: Data = open_data(source or DRAWN)
-    some = data.take(spread(len(data), COMPARED))
-    drawn = "" if source else ", drawn by the program; --data or --photos takes your own"
-    return [sample.image for sample in some], f"{len(some)} photos of {data.source}{drawn}"
+        paths = [item.where for item in resolve_inputs(photos)]
+        chosen = [paths[index] for index in spread(len(paths), MAX_COMPARED)]
+        return [read_image(Path(path)) for path in chosen], f"{len(chosen)} photos"
+    data: Data = open_data(source or DRAWN_SCENES)
+    samples = data.take(spread(len(data), MAX_COMPARED))
+    hint = "" if source else " (drawn scenes; use --data or --photos for your own)"
+    return [sample.image for sample in samples], f"{len(samples)} images of {data.source}{hint}"
 
 
-def _tell(description: "Description", file: Path, json: Path | None, quiet: bool) -> None:
+def _print_result(description: "Description", file: Path, json: Path | None, quiet: bool) -> None:
     if str(json) != "-":
         if description.parity:
-            _tell_parity(description.parity, " before int8" if description.loss else "")
+            _print_parity(description.parity, " before int8" if description.loss else "")
         if description.loss:
-            _tell_loss(description.classes, description.protocol, description.loss, quiet)
+            _print_loss(description.classes, description.protocol, description.loss, quiet)
         if description.least != (1, 1):
-            say(f"images from {description.least[0]} x {description.least[1]} pixels on")
+            say(f"images of at least {description.least[0]} x {description.least[1]} pixels")
         if description.fixed:
             say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
-        _tell_written(file, "", quiet)
+        _print_written(file, "", quiet)
     write_json(json, {"file": str(file), **description.model_dump(mode="json")})
 
 
-def _tell_loss(
+def _print_loss(
     classes: tuple[str, ...], protocol: str, loss: "QuantizationCost", quiet: bool
 ) -> None:
     from fullconv.evaluation.metrics import percent
 
     if not quiet:
         rows = zip(classes, loss.before, loss.after, strict=True)
-        cells = [(name, _percent(a), _percent(b), _points(a, b)) for name, a, b in rows]
+        cells = [
+            (name, _format_iou(a), _format_iou(b), _format_points(a, b)) for name, a, b in rows
+        ]
         mean = ("mean", percent(loss.mean_before), percent(loss.mean_after))
-        cells.append((*mean, _points(loss.mean_before, loss.mean_after)))
-        say(format_table(("class", "IU", "IU in int8", "points"), cells))
+        cells.append((*mean, _format_points(loss.mean_before, loss.mean_after)))
+        say(format_table(("class", "IoU", "IoU in int8", "points"), cells))
         say(f"{loss.images} images of {loss.data}; {protocol}")
-    say(f"int8  the same label at {loss.agreement:.2%} of the pixels")
+    say(f"int8  same label at {loss.agreement:.2%} of the pixels")
 
 
-def _tell_written(file: Path, size: str, quiet: bool) -> None:
+def _print_written(file: Path, size: str, quiet: bool) -> None:
     say(f"written {file}{size}")
     if not quiet:
-        say(f"next    fullconv predict {file} PHOTOS --out answers")
+        say(f"next    fullconv predict {file} PHOTOS --out predictions")
 
 
-def _tell_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
+def _print_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
     if str(json) != "-":
-        _tell_parity(parity)
-        _tell_written(file, f" ({file.stat().st_size / 2**20:.1f} MiB)", quiet)
+        _print_parity(parity)
+        _print_written(file, f" ({file.stat().st_size / 2**20:.1f} MiB)", quiet)
     write_json(json, {"file": str(file), "parity": parity.model_dump(mode="json")})
 
 
-def _tell_parity(parity: "Parity", when: str = "") -> None:
+def _print_parity(parity: "Parity", when: str = "") -> None:
     sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
     say(
         f"parity{when}  {parity.difference:.1e} of the largest score, labels differ at "
@@ -198,11 +183,11 @@ def _tell_parity(parity: "Parity", when: str = "") -> None:
     )
 
 
-def _percent(share: float | None) -> str:
+def _format_iou(share: float | None) -> str:
     from fullconv.evaluation.metrics import percent
 
     return "-" if share is None else percent(share)
 
 
-def _points(before: float | None, after: float | None) -> str:
+def _format_points(before: float | None, after: float | None) -> str:
     return "-" if before is None or after is None else f"{100 * (after - before):+.2f}"

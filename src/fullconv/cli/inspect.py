@@ -1,4 +1,4 @@
-"""fullconv inspect: what a network or a model file is made of."""
+"""fullconv inspect: show the layers of a network or a model file."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fullconv.cli._console import format_table, say, write_json
-from fullconv.cli._options import FUSING, UPSAMPLING, Json, parse_padding, parse_size
+from fullconv.cli._options import (
+    FUSING,
+    HIDDEN,
+    PADDING,
+    UPSAMPLING,
+    WIDTH,
+    Json,
+    parse_padding,
+    parse_size,
+)
 
 if TYPE_CHECKING:
     from fullconv.networks.fcn import FCN
@@ -18,22 +27,35 @@ TITLES = ("layer", "kind", "output", "parameters", "multiply-adds", "stride", "f
 
 
 def command(
-    model: Annotated[str, typer.Argument(help="A network's name, a run folder or a model file.")],
-    classes: Annotated[int, typer.Option(help="Scores a pixel, for a name.")] = 21,
-    padding: Annotated[str, typer.Option(help="'same', or pixels of zeros: 100.")] = "same",
-    width: Annotated[float, typer.Option(help="Multiplies all widths.")] = 1.0,
-    hidden: Annotated[int | None, typer.Option(help="Width of fc6 and fc7.")] = None,
-    upsampling: Annotated[str, typer.Option(help=UPSAMPLING)] = "transposed",
-    fusing: Annotated[str, typer.Option(help=FUSING)] = "cascade",
-    size: Annotated[str, typer.Option(metavar="HxW", help="Of the image.")] = "500x500",
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL", help="A network's name, e.g. fcn8s-vgg16, a run folder or model file."
+        ),
+    ],
+    classes: Annotated[
+        int, typer.Option(metavar="K", help="Number of classes, if MODEL is a network's name.")
+    ] = 21,
+    padding: Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)] = "same",
+    width: Annotated[float, typer.Option(metavar="FACTOR", help=WIDTH)] = 1.0,
+    hidden: Annotated[
+        int | None, typer.Option(metavar="N", help=HIDDEN, show_default="4096 times the width")
+    ] = None,
+    upsampling: Annotated[str, typer.Option(metavar="KIND", help=UPSAMPLING)] = "transposed",
+    fusing: Annotated[str, typer.Option(metavar="KIND", help=FUSING)] = "cascade",
+    size: Annotated[str, typer.Option(metavar="HxW", help="Image size.")] = "500x500",
     json: Json = None,
 ) -> None:
-    """Show every layer: output, parameters, multiply-adds, stride, field; and how crops follow."""
+    """Show the layers of a network or model file.
+
+    Lists output shape, parameters, multiply-adds, stride and receptive field of every layer, and
+    derives the crop offsets.
+    """
     from fullconv.config import Architecture, Normalization
     from fullconv.inference.model_file import model_file, read_card
     from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
 
-    height, across = parse_size(size) or (0, 0)
+    image_height, image_width = parse_size(size) or (0, 0)
     card = read_card(model_file(Path(model))) if Path(model).exists() else None
     architecture = (
         card.architecture
@@ -48,22 +70,22 @@ def command(
             fusing=fusing,
         )
     )
-    plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
-    network = on_meta(architecture, card.normalization if card else plain)
-    rows = anatomy(network, height, across)
+    identity = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
+    network = on_meta(architecture, card.normalization if card else identity)
+    rows = anatomy(network, image_height, image_width)
     if str(json) != "-":
-        say(format_table(TITLES, map(_cells, rows), left=2))
-        _totals(rows, f"{architecture.name} on {height} x {across}")
+        say(format_table(TITLES, map(_format_row, rows), left=2))
+        _print_totals(rows, f"{architecture.name} on {image_height} x {image_width}")
         say("")
         say(f"crop offsets {', '.join(map(str, network.offsets()))}:")
         for line in derivation(network):
             say(f"  {line}")
         if card:
             say(f"classes {', '.join(card.classes)}")
-    write_json(json, _values(rows, network))
+    write_json(json, _as_json(rows, network))
 
 
-def _cells(row: "LayerRow") -> tuple[str, ...]:
+def _format_row(row: "LayerRow") -> tuple[str, ...]:
     return (
         row.name,
         row.kind,
@@ -75,13 +97,13 @@ def _cells(row: "LayerRow") -> tuple[str, ...]:
     )
 
 
-def _totals(rows: "list[LayerRow]", what: str) -> None:
+def _print_totals(rows: "list[LayerRow]", title: str) -> None:
     parameters = sum(row.parameters for row in rows)
-    work = sum(row.multiply_adds for row in rows)
-    say(f"{what}: {parameters:,} parameters, {work / 1e9:.2f} billion multiply-adds")
+    multiply_adds = sum(row.multiply_adds for row in rows)
+    say(f"{title}: {parameters:,} parameters, {multiply_adds / 1e9:.2f} billion multiply-adds")
 
 
-def _values(rows: "list[LayerRow]", network: "FCN") -> dict[str, Any]:
+def _as_json(rows: "list[LayerRow]", network: "FCN") -> dict[str, Any]:
     return {
         "layers": [asdict(row) for row in rows],
         "offsets": network.offsets(),

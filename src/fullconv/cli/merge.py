@@ -10,9 +10,7 @@ from fullconv.cli._predict_progress import format_counts, format_failures, mediu
 
 
 def command(
-    outs: Annotated[
-        list[str], typer.Argument(metavar="OUT...", help="Output folders of the shards.")
-    ],
+    outs: Annotated[list[str], typer.Argument(metavar="OUT", help="Output folders of the shards.")],
     out: Annotated[
         str | None,
         typer.Option(

@@ -23,7 +23,7 @@ PLACEHOLDER = str(Path("runs", "predict", "new"))  # until all options have been
 
 
 def command(
-    model: Annotated[str, typer.Argument(help=MODEL)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
     photos: options.Photos,
     out: options.Out = None,
     save: options.Save = "labels,overlay",
@@ -81,7 +81,10 @@ def command(
     pending = plan_resume(job, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
         verify_tiled(opened, inputs, rasters, memory)
-    pending = pending if out else _with_new_folder(pending)
+    _run(pending if out else _with_new_folder(pending), json, quiet)
+
+
+def _run(pending: "PendingWork", json: Path | None, quiet: bool) -> None:
     records = show_progress(pending, quiet)
     write_json(json, {"folder": pending.job.out, **as_json(records)})
     if records and all(hasattr(record, "error") for record in records.values()):

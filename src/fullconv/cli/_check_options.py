@@ -1,0 +1,38 @@
+"""The options of `fullconv check`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Split = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Check only train, val or test.", show_default="all splits"),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Ignore findings by code, file or CODE:FILE; repeatable.",
+        show_default="none",
+    ),
+]
+WriteConfig = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Write recommended settings, for fullconv train --config FILE.",
+        show_default="none",
+    ),
+]
+Augment = Annotated[
+    int, typer.Option(metavar="N", min=0, help="Draw N images as augmentation changes them.")
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Training settings (YAML) for --augment.",
+        show_default="those of fullconv train",
+    ),
+]

@@ -1,0 +1,51 @@
+"""The arguments and options of `fullconv export`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Model = Annotated[
+    str,
+    typer.Argument(metavar="MODEL", help="Model: a run folder or a .safetensors model file."),
+]
+File = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE",
+        help="File to write: .onnx, .pt2, .xml (OpenVINO) or .safetensors (float16).",
+    ),
+]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help="Data set to compare predictions on; required by --int8.",
+        show_default="the model's training data, else drawn scenes",
+    ),
+]
+Photos = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--photos",
+        metavar="PATH",
+        help="Photos or folders to compare predictions on, instead of --data; repeatable.",
+        show_default="none",
+    ),
+]
+Int8 = Annotated[
+    bool, typer.Option("--int8", help="Quantize to int8, and measure on DATA what it costs.")
+]
+Tolerance = Annotated[
+    float,
+    typer.Option(metavar="POINTS", help="Mean IoU that int8 may cost, in percent.", min=0, max=100),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Fix the image size; faster for networks with --padding 100.",
+        show_default="any size",
+    ),
+]
