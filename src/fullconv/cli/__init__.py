@@ -99,8 +99,9 @@ class _Command(TyperCommand):
         super().__init__(*args, **kwargs)
         for parameter in self.params:
             if isinstance(parameter, TyperOption) and parameter.is_flag:
-                on = parameter.default or parameter.secondary_opts
-                parameter.show_default = parameter.show_default if on else "off"
+                shown = parameter.default or parameter.secondary_opts
+                if not shown and "[default: " not in (parameter.help or ""):
+                    parameter.show_default = "off"
 
     def get_help(self, ctx: Any) -> str:
         # Typer puts defaults given as text into parentheses.

@@ -26,7 +26,11 @@ Config = Annotated[
 ]
 AnySetting = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any setting of config.yaml; repeatable."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any setting of config.yaml; repeatable. [default: none]",
+    ),
 ]
 MaxSeconds = Annotated[
     float | None,
@@ -43,7 +47,8 @@ Resume = Annotated[
     str | None,
     typer.Option(
         metavar="[RUN]",
-        help="Resume this run; without RUN (or with 'auto') the newest unfinished one.",
+        help="Resume this run; without RUN (or with 'auto') the newest unfinished one. "
+        "[default: start a new run]",
     ),
 ]
 
@@ -96,7 +101,9 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
 def _data_argument() -> inspect.Parameter:
     # DATA may stand in a config file instead, so it is not marked as required.
     text = RunConfig.model_fields["data"].description
-    annotation = Annotated[str | None, typer.Argument(help=text, show_default=False)]
+    annotation = Annotated[
+        str | None, typer.Argument(metavar="DATA", help=text, show_default=False)
+    ]
     return inspect.Parameter(
         "data", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
