@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
 
+import numpy as np
+from jaxtyping import UInt8
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
@@ -24,6 +26,7 @@ from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.tta import SCALES, check_scales, predict_averaged
 from fullconv.io.palettes import Palette
+from fullconv.io.rasters import BandChoice, read_header, read_raster
 from fullconv.networks.fcn import FCN, build
 
 
@@ -37,6 +40,7 @@ class Model:
         size: larger images are downscaled to fit this (height, width), and the scores upsampled
             back; None to predict at full size.
         tta_scales: scales of test-time augmentation (`predict(..., tta=True)`).
+        band_choice: the bands and value range of rasters; None to read them as other images.
 
     Raises:
         ConfigError: the number of names or colours is not that of the scores, or a scale is
@@ -50,6 +54,7 @@ class Model:
         palette: Palette | None = None,
         size: tuple[int, int] | None = None,
         tta_scales: Sequence[float] = SCALES,
+        band_choice: BandChoice | None = None,
     ) -> None:
         # An ExportedNetwork has all of an FCN that predictions and evaluation use.
         self.network = cast(FCN, network)
@@ -57,6 +62,7 @@ class Model:
         self.palette: Palette = tuple(palette) if palette else default_palette(self.classes)
         self.size = size
         self.tta_scales = tuple(tta_scales)
+        self.band_choice = band_choice
         for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
             if count != network.classes:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
@@ -97,7 +103,7 @@ class Model:
 
         Args:
             source: a path, an array (H, W, 3) of uint8 in RGB or (H, W) in grey, a PIL image, or a
-                list of these.
+                list of these. With a `band_choice`, TIFF, PNG and JPEG files are read as rasters.
             tta: test-time augmentation: average the probabilities at `tta_scales`, each with and
                 without horizontal flip. Slower, usually more accurate.
             scales: scales for test-time augmentation instead of `tta_scales`; implies `tta`. 1 is
@@ -122,7 +128,7 @@ class Model:
         self, source: Any, scales: Sequence[float] | None, memory: int | str | None, scores: bool
     ) -> Prediction:
         self.network.eval()
-        image = as_image(source)
+        image = self._read(source)
         if scales is not None:
             return predict_averaged(
                 self.network, image, self.classes, self.palette, self.size, scales, memory=memory
@@ -136,6 +142,11 @@ class Model:
             memory=memory,
             scores=scores,
         )
+
+    def _read(self, source: Any) -> UInt8[np.ndarray, "H W 3"]:
+        if self.band_choice and isinstance(source, str | Path) and read_header(Path(source)):
+            return read_raster(Path(source), self.band_choice)[0]
+        return as_image(source)
 
     def optimize(self) -> "Model":
         """Prepare the network for many predictions on this CPU and return the model itself.
@@ -204,7 +215,14 @@ def load(path: str | Path) -> Model:
     for name, parameter in network.named_parameters():
         fixed = name.startswith("upscore") and not card.architecture.learn_upsampling
         parameter.requires_grad_(not fixed)
-    return Model(network.eval(), card.classes, card.palette, card.size, card.tta_scales)
+    return Model(
+        network.eval(),
+        card.classes,
+        card.palette,
+        card.size,
+        card.tta_scales,
+        card.band_choice,
+    )
 
 
 def exported_model(network: ExportedNetwork) -> Model:
@@ -216,6 +234,7 @@ def exported_model(network: ExportedNetwork) -> Model:
         described.palette,
         described.size,
         described.tta_scales,
+        described.band_choice,
     )
 
 
@@ -248,6 +267,7 @@ def _card(model: Model, training: Mapping[str, Any]) -> Card:
         normalization=model.network.normalization,
         size=model.size,
         tta_scales=model.tta_scales,
+        band_choice=model.band_choice,
         training=dict(training),
     )
 

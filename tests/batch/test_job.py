@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from fullconv.batch.inputs import Input
-from fullconv.batch.job import RasterOptions, create_job
+from fullconv.batch.job import create_job
 from fullconv.inference.cpu.optimize import PAYS
+from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from photos import write_model
 
@@ -21,9 +22,9 @@ def test_a_key_depends_on_input_model_and_options(path):
     def key(input_id="a", **options):
         return create_job(model, path, inputs, out="out", **options).description.key(input_id)
 
-    bands, limits = RasterOptions((4, 1, 2)), RasterOptions(None, (0.0, 9.0))
+    bands, limits = BandChoice((4, 1, 2)), BandChoice(None, (0.0, 9.0))
     keys = [key(), key("b"), key(kinds=("labels",)), key(scales=(1.0, 2.0))]
-    keys += [key(rasters=bands), key(rasters=limits)]
+    keys += [key(band_choice=bands), key(band_choice=limits)]
     assert len(set(keys)) == 6
     same = {"out": "elsewhere", "threads": 7, "memory": "1GiB", "shard": (1, 2)}
     assert create_job(model, path, inputs, **same).description.key("a") == keys[0]

@@ -52,5 +52,5 @@ def test_a_video_is_recognized_by_its_first_bytes_or_its_name(tmp_path, name, he
 def test_remote_and_missing_files_are_classified_by_name():
     assert medium("memory://bucket/film.MP4") == "video"
     assert medium("memory://bucket/a.tif") == medium("lost.tif") == "photo"
-    with pytest.raises(ConfigError, match="--bands and --range need local files"):
+    with pytest.raises(ConfigError, match="bands can only be chosen for local files"):
         medium("memory://bucket/a.tif", rasters_only=True)

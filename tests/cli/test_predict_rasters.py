@@ -2,17 +2,22 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
 
 from earth import field, read, whole, write
 from fullconv.cli import run
+from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from photos import write_model, write_photos
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
-pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -52,10 +57,10 @@ def test_out_may_name_the_file_of_one_raster(model, tmp_path):
     ("options", "message"),
     [
         ((), "a.tif: 5 bands: 1 "),
-        (("--bands", "5,1"), "--bands 5,1: expected one or three numbers"),
-        (("--bands", "5,1,x"), "--bands 5,1,x: expected one or three"),
+        (("--bands", "5,1"), "bands 5,1: expected one or three"),
+        (("--bands", "5,1,x"), "bands 5,1,x: expected one or three"),
         (("--bands", "9,1,2"), "there is no band 9"),
-        (("--bands", "1,2,3", "--range", "9"), "--range 9: expected two numbers"),
+        (("--bands", "1,2,3", "--range", "9"), "range 9: expected two numbers"),
         (("--bands", "1,2,3", "--tta"), "--tta does not support rasters; omit it"),
         (("--bands", "1,2,3", "--memory", "1MiB"), "give it more"),
     ],
@@ -76,12 +81,46 @@ def test_one_bad_raster_does_not_stop_the_others(model, tmp_path, capsys):
     assert "skipped: " in capsys.readouterr().out
 
 
-def test_bands_default_to_those_of_the_training(model, tmp_path):
-    values = field(5)
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "best.safetensors").write_bytes(model.read_bytes())
-    (folder / "config.yaml").write_text("data: rasters:fields?bands=4,3,1\n")
-    source = write(tmp_path / "a.tif", values)
-    assert predict(folder, source, "--out", tmp_path / "o.tif") == 0
-    assert (read(tmp_path / "o.tif") == whole(load(model), values[[3, 2, 0]])).all()
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run that was trained on bands 4, 3 and 1 of rasters of 16 bits; and one of these."""
+    folder = tmp_path_factory.mktemp("trained")
+    values = field(5, (64, 80), kind=np.uint16)
+    source = write(folder / "fields" / "images" / "a.tif", values)
+    write(folder / "fields" / "masks" / "a.tif", (values[:1] > 2000).astype(np.uint8))
+    (folder / "fields" / "classes.txt").write_text("soil\ncrop\n")
+    data = f"rasters:{folder / 'fields'}?bands=4,3,1&range=0,3000"
+    tiny = ("--model", "fcn32s-vgg11", "--width", "0.03125", "--hidden", "8", "--size", "64x64")
+    options = (*tiny, "--steps", "3", "--batch", "1", "--out", folder, "--name", "fields")
+    assert run(["train", *map(str, (data, *options)), "--quiet"]) == 0
+    return next(folder.glob("train/*")), source, values
+
+
+def test_a_copied_model_file_keeps_the_bands_of_its_training(trained, tmp_path):
+    run_folder, source, values = trained
+    shutil.copy(run_folder / "best.safetensors", tmp_path / "copied.safetensors")
+    assert predict(run_folder, source, "--out", tmp_path / "a.tif") == 0
+    assert predict(tmp_path / "copied.safetensors", source, "--out", tmp_path / "b.tif") == 0
+    assert (tmp_path / "a.tif").read_bytes() == (tmp_path / "b.tif").read_bytes()
+    model = load(tmp_path / "copied.safetensors")
+    assert model.band_choice == BandChoice((4, 3, 1), (0, 3000))
+    shown = np.round(np.clip(values[[3, 2, 0]] / 3000, 0, 1) * 255)
+    assert (read(tmp_path / "a.tif") == whole(model, shown)).all()
+
+
+def test_a_raster_without_coordinates_is_read_with_them_too(trained, tmp_path):
+    run_folder, _, values = trained
+    source = write(tmp_path / "in" / "a.tif", values, place=False)
+    assert predict(run_folder, source, "--out", tmp_path / "out") == 0
+    shown = np.round(np.clip(values[[3, 2, 0]] / 3000, 0, 1) * 255).astype(np.uint8)
+    expected = whole(load(run_folder), shown)
+    assert (read(tmp_path / "out" / "labels" / "a.tif") == expected).all()
+    prediction = load(run_folder).predict(source)
+    assert (prediction.image == shown.transpose(1, 2, 0)).all()
+
+
+def test_bands_on_the_command_line_replace_those_of_the_training(trained, tmp_path):
+    run_folder, source, values = trained
+    assert predict(run_folder, source, "--bands", "1,2,5", "--out", tmp_path / "o.tif") == 0
+    shown = np.round(np.clip(values[[0, 1, 4]] / 3000, 0, 1) * 255)
+    assert (read(tmp_path / "o.tif") == whole(load(run_folder), shown)).all()

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from fullconv.batch.manifest import is_job_file
 from fullconv.errors import ConfigError, ImageError
 from fullconv.io.images import MAX_PIXELS, SUFFIXES
-from fullconv.io.rasters import look
+from fullconv.io.rasters import read_header
 from fullconv.io.storage import found, is_url, local_path
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
@@ -201,7 +201,7 @@ def _detect_medium(item: Input, rasters_only: bool) -> Medium:
         return "video"
     if path is None:
         if rasters_only:
-            raise ConfigError(f"{item.where}: --bands and --range need local files")
+            raise ConfigError(f"{item.where}: bands can only be chosen for local files")
         return "photo"
     return "raster" if _is_raster(path, rasters_only) else "photo"
 
@@ -214,7 +214,7 @@ def _is_video(where: str, path: Path | None) -> bool:
 
 
 def _is_raster(path: Path, rasters_only: bool) -> bool:
-    header = look(path)
+    header = read_header(path)
     if header is None:
         return False
-    return rasters_only or header.placed or header.height * header.width > MAX_PIXELS
+    return rasters_only or header.georeferenced or header.height * header.width > MAX_PIXELS

@@ -22,28 +22,12 @@ from fullconv.hardware import SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import PAYS
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
+from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, place
 from fullconv.model import Model
 from fullconv.units import parse_bytes
 
 Image = UInt8[np.ndarray, "H W 3"]
-
-
-@dataclass(frozen=True)
-class RasterOptions:
-    """How rasters are read.
-
-    Attributes:
-        bands: numbers of the red, green and blue band, or of the grey one; None takes the file's
-            own order if it is unambiguous.
-        limits: the values mapped to 0 and 255; None keeps 8-bit values.
-    """
-
-    bands: tuple[int, ...] | None = None
-    limits: tuple[float, float] | None = None
-
-
-_DEFAULT_RASTERS = RasterOptions()
 
 
 @dataclass(frozen=True)
@@ -64,7 +48,7 @@ class PredictionJob:
         budget: memory for all photos computed at once, as the user wrote it.
         scales: TTA scales, each also mirrored; () turns TTA off.
         optimize: whether the job is large enough to optimize the network for this CPU first.
-        rasters: how rasters are read.
+        band_choice: how rasters are read.
     """
 
     model: str
@@ -80,7 +64,7 @@ class PredictionJob:
     budget: str | None = None
     scales: tuple[float, ...] = ()
     optimize: bool = False
-    rasters: RasterOptions = _DEFAULT_RASTERS
+    band_choice: BandChoice = OWN_BANDS
 
     @property
     def target(self) -> Place:
@@ -170,7 +154,7 @@ def create_job(
     threads: int | None = None,
     memory: str | None = None,
     scales: Sequence[float] = (),
-    rasters: RasterOptions = _DEFAULT_RASTERS,
+    band_choice: BandChoice = OWN_BANDS,
 ) -> PredictionJob:
     """Create the job that predicts `inputs` with the model loaded from `path`.
 
@@ -186,17 +170,18 @@ def create_job(
             once. None is one for many photos, which is faster, and PyTorch's setting for few.
         memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
         scales: TTA scales; () turns TTA off.
-        rasters: how rasters are read.
+        band_choice: how rasters are read; what it leaves open is as in the model's training.
 
     Raises:
         ConfigError: the memory or the scales are invalid.
     """
     if scales:
         check_scales(scales)
+    band_choice = band_choice.or_else(model.band_choice)
     resources = _plan_resources(inputs, shard, device, threads, memory)
     description = JobDescription(
         model=file_fingerprint(path),
-        options=_describe_options(kinds, scales, rasters),
+        options=_describe_options(kinds, scales, band_choice),
         classes=model.classes,
         inputs=len(inputs),
         ids=ids_fingerprint(item.id for item in inputs),
@@ -213,7 +198,7 @@ def create_job(
         device=device,
         budget=memory,
         scales=tuple(scales),
-        rasters=rasters,
+        band_choice=band_choice,
         **resources,
     )
 
@@ -242,16 +227,16 @@ def _plan_resources(
 
 
 def _describe_options(
-    kinds: Sequence[str], scales: Sequence[float], rasters: RasterOptions
+    kinds: Sequence[str], scales: Sequence[float], band_choice: BandChoice
 ) -> dict[str, Any]:
     """Return the options that predictions depend on, as predict.json stores them."""
     options: dict[str, Any] = {"save": sorted(kinds)}
     if scales:
         options["scales"] = list(scales)
-    if rasters.bands:
-        options["bands"] = list(rasters.bands)
-    if rasters.limits:
-        options["range"] = list(rasters.limits)
+    if band_choice.bands:
+        options["bands"] = list(band_choice.bands)
+    if band_choice.value_range:
+        options["range"] = list(band_choice.value_range)
     return options
 
 

@@ -18,7 +18,7 @@ from fullconv.batch.rasters.outputs import Target
 from fullconv.batch.video import describe_video, overlay_video
 from fullconv.batch.worker import Worker
 from fullconv.errors import MissingExtraError, OutputError
-from fullconv.io.rasters import look, tags_of
+from fullconv.io.rasters import read_header, read_tags
 from fullconv.io.storage import Folder
 from fullconv.io.video import read_facts
 
@@ -75,15 +75,14 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
         source,
         Target(paths["labels"], paths["areas"], paths.get("geojson")),
         memory=job.budget,
-        bands=job.rasters.bands,
-        limits=job.rasters.limits,
+        band_choice=job.band_choice,
         fingerprint=job.description.model,
         fresh=fresh,
     )
     with closing(labelling) as steps:
         for step in steps:
             yield InputProgress(item, step.done, step.pixels, step.note)
-    header = look(paths["labels"])
+    header = read_header(paths["labels"])
     assert header is not None  # label_raster has written it
     yield job.record(
         item,
@@ -92,7 +91,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
         bytes=source.stat().st_size,
         files=files,
         pixels=_read_pixels(paths["areas"]),
-        note=tags_of(paths["labels"])["FULLCONV_PROTOCOL"],
+        note=read_tags(paths["labels"])["FULLCONV_PROTOCOL"],
     )
 
 

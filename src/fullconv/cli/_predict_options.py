@@ -1,12 +1,11 @@
 """The options of `fullconv predict`, and how their texts are parsed."""
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from fullconv.batch.job import RasterOptions
+    from fullconv.io.rasters import BandChoice
 
 
 INPUTS = (
@@ -156,34 +155,12 @@ def parse_scales(tta: bool, text: str | None, default: tuple[float, ...]) -> tup
         raise ConfigError(f"--scales {text}: expected numbers such as 0.75,1,1.25") from error
 
 
-def parse_raster_options(model: str, bands: str | None, limits: str | None) -> "RasterOptions":
-    """Parse --bands and --range; what is not given is as in the model's training.
+def parse_band_choice(bands: str | None, value_range: str | None) -> "BandChoice":
+    """Parse --bands and --range.
 
     Raises:
         ConfigError: the bands or the range are invalid.
     """
-    from fullconv.batch.job import RasterOptions
-    from fullconv.io.rasters import parse_bands, parse_range
+    from fullconv.io.rasters import parse_bands
 
-    trained = _read_training_options(model)
-    return RasterOptions(
-        parse_bands(bands) if bands else trained.bands,
-        parse_range(limits) if limits else trained.limits,
-    )
-
-
-def _read_training_options(model: str) -> "RasterOptions":
-    from fullconv.batch.job import RasterOptions
-    from fullconv.data.formats.rasters import read_choice
-    from fullconv.errors import FullconvError
-    from fullconv.inference.model_file import model_file
-    from fullconv.training.run.folder import Run
-
-    try:
-        data = str(Run(model_file(Path(model)).parent).read_config().get("data", ""))
-        if not data.startswith("rasters:"):
-            return RasterOptions()
-        choice = read_choice(data.partition("?")[2])
-    except (FullconvError, OSError):
-        return RasterOptions()
-    return RasterOptions(choice.bands, choice.limits)
+    return parse_bands(bands, value_range)

@@ -65,7 +65,7 @@ def predict_one_raster(
     item = _single_raster(job, inputs)
     check_large_inputs(job, inputs, engine)
     if verify:
-        verify_tiled(model, inputs, job.rasters, job.budget)
+        verify_tiled(model, inputs, job.band_choice, job.budget)
     target = _output_files(Path(job.out), job.kinds)
     _show_progress(model, job, item, target, fresh, quiet)
     files = {"labels": target.labels, "areas": target.areas, "geojson": target.polygons}
@@ -110,8 +110,7 @@ def _show_progress(
         job.input_path(item),
         target,
         memory=job.budget,
-        bands=job.rasters.bands,
-        limits=job.rasters.limits,
+        band_choice=job.band_choice,
         fingerprint=job.description.model,
         fresh=fresh,
     )

@@ -8,7 +8,8 @@ from fullconv.cli._console import say
 
 if TYPE_CHECKING:
     from fullconv.batch.inputs import Input
-    from fullconv.batch.job import Image, RasterOptions
+    from fullconv.batch.job import Image
+    from fullconv.io.rasters import BandChoice
     from fullconv.model import Model
 
 
@@ -16,7 +17,7 @@ SIDE = 1024  # pixels of a raster's centre that are compared
 
 
 def verify_tiled(
-    model: "Model", inputs: "Sequence[Input]", rasters: "RasterOptions", memory: str | None
+    model: "Model", inputs: "Sequence[Input]", band_choice: "BandChoice", memory: str | None
 ) -> None:
     """Print how tiled prediction differs on the first photo and the first raster.
 
@@ -37,7 +38,7 @@ def verify_tiled(
         raise ConfigError("--verify-tiles needs a photo or a raster that is a local file")
     for medium, path in first.items():
         is_raster = medium == "raster"
-        image = _read_centre(path, rasters) if is_raster else _read_photo(path, model)
+        image = _read_centre(path, band_choice) if is_raster else _read_photo(path, model)
         say(f"{path}: {verify(model.network, image, memory)}")
 
 
@@ -49,11 +50,11 @@ def _read_photo(path: Path, model: "Model") -> "Image":
     return scale_image(image, fit_size(image.shape, model.size))
 
 
-def _read_centre(path: Path, rasters: "RasterOptions") -> "Image":
-    from fullconv.io.rasters import opened
+def _read_centre(path: Path, band_choice: "BandChoice") -> "Image":
+    from fullconv.io.rasters import open_raster
     from fullconv.io.window import Window
 
-    with opened(path, rasters.bands, rasters.limits) as raster:
+    with open_raster(path, band_choice) as raster:
         height, width = (min(side, SIDE) for side in raster.size)
         top, left = ((raster.size[0] - height) // 2, (raster.size[1] - width) // 2)
         return raster.read(Window(top, left, height, width))

@@ -55,12 +55,12 @@ def command(
     from fullconv.model import load
 
     kinds, part = options.parse_kinds(save), options.parse_shard(shard, out)
-    rasters = options.parse_raster_options(model, bands, limits)
     opened = load(model)
+    band_choice = options.parse_band_choice(bands, limits).or_else(opened.band_choice)
     averaged = options.parse_scales(tta, scales, opened.tta_scales)
     one_file = names_one_file(out)
     found = resolve_inputs(photos, outside=None if one_file else out)
-    inputs = detect_media(found, rasters_only=bool(bands or limits))
+    inputs = detect_media(found, rasters_only=band_choice.is_explicit)
     job = create_job(
         opened,
         model,
@@ -72,7 +72,7 @@ def command(
         threads=threads,
         memory=memory,
         scales=averaged,
-        rasters=rasters,
+        band_choice=band_choice,
     )
     if one_file:
         result = predict_one_raster(opened, job, inputs, engine, verify_tiles, fresh, quiet)
@@ -80,7 +80,7 @@ def command(
         return
     pending = plan_resume(job, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
-        verify_tiled(opened, inputs, rasters, memory)
+        verify_tiled(opened, inputs, band_choice, memory)
     _run(pending if out else _with_new_folder(pending), json, quiet)
 
 

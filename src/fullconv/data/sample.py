@@ -10,6 +10,7 @@ from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
 from fullconv.io.palettes import VOID, Palette, voc_palette
+from fullconv.io.rasters.bands import BandChoice
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Data:
         palette: one colour a class.
         names: one unique name a sample, in a fixed order.
         read: index to Sample.
+        band_choice: how rasters are read, if the user chose bands or a range.
     """
 
     source: str
@@ -46,6 +48,7 @@ class Data:
     palette: Palette
     names: tuple[str, ...]
     read: Callable[[int], Sample]
+    band_choice: BandChoice | None = None
 
     def __len__(self) -> int:
         return len(self.names)

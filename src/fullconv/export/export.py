@@ -80,6 +80,7 @@ def describe(model: Model, **facts: Any) -> Description:
         palette=model.palette,
         size=model.size,
         tta_scales=model.tta_scales,
+        band_choice=model.band_choice,
         protocol=model.protocol,
         architecture=model.network.architecture,
         normalization=model.network.normalization,

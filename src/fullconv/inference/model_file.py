@@ -22,6 +22,7 @@ from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.runtimes import MODEL_SUFFIX, unsupported
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing
+from fullconv.io.rasters import BandChoice
 
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
@@ -37,6 +38,7 @@ class Card(Settings):
     normalization: Normalization
     size: Size | None = None
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
+    band_choice: BandChoice | None = None
     training: dict[str, Any] = Field(default_factory=dict)
 
 

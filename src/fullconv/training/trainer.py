@@ -85,6 +85,7 @@ class Trainer:
     ) -> None:
         _check_classes(model, data)
         self.model = model
+        model.band_choice = data.band_choice
         self.data = data
         self.config = config
         self.group = group

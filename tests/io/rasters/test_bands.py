@@ -1,98 +1,118 @@
-"""Which bands become red, green and blue, and which values black and white."""
+"""The bands that become red, green and blue, and the values that become black and white."""
 
 import numpy as np
 import pytest
 
 from earth import field, write
 from fullconv.errors import ConfigError, DataError, ImageError
-from fullconv.io.rasters import Choice, opened, parse_bands, parse_range
+from fullconv.io.rasters import BandChoice, open_raster, parse_bands, parse_options
 from fullconv.io.window import Window
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 
 SIZE = (31, 45)
-SOME = Window(3, 7, 20, 30)
+WINDOW = Window(3, 7, 20, 30)
 
 
-def shown(path, bands=None, limits=None, window=SOME):
-    with opened(path, bands, limits) as raster:
-        return raster.read(window)
+def read(path, bands=None, value_range=None):
+    with open_raster(path, BandChoice(bands, value_range)) as raster:
+        return raster.read(WINDOW)
 
 
-def test_bands_are_in_the_order_that_was_said(tmp_path):
+def test_bands_are_read_in_the_chosen_order(tmp_path):
     values = field(5, SIZE)
     path = write(tmp_path / "a.tif", values)
     expected = values[[3, 0, 1]].transpose(1, 2, 0)
-    assert (shown(path, (4, 1, 2)) == expected[SOME.slices]).all()
-    assert (shown(path, (5,)) == values[4][SOME.slices][..., None]).all()
+    assert (read(path, (4, 1, 2)) == expected[WINDOW.slices]).all()
+    assert (read(path, (5,)) == values[4][WINDOW.slices][..., None]).all()
 
 
-def test_three_bands_are_in_the_order_of_their_meaning(tmp_path):
+def test_three_bands_are_ordered_by_their_colours(tmp_path):
     values = field(3, SIZE)
     path = write(tmp_path / "a.tif", values, colorinterp=("blue", "red", "green"))
-    assert (shown(path) == values[[1, 2, 0]].transpose(1, 2, 0)[SOME.slices]).all()
+    assert (read(path) == values[[1, 2, 0]].transpose(1, 2, 0)[WINDOW.slices]).all()
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int16, np.int32, np.float32, np.uint8])
-def test_a_range_is_scaled_and_cut(tmp_path, kind):
+def test_a_range_is_scaled_and_clipped(tmp_path, kind):
     values = field(3, SIZE, kind=np.uint8).astype(kind)
     if kind in (np.int16, np.int32, np.float32):
         values -= 100
     path = write(tmp_path / "a.tif", values)
     expected = np.round(np.clip((values.astype(float) - 20) / 100, 0, 1) * 255)
-    assert (shown(path, limits=(20, 120)) == expected.transpose(1, 2, 0)[SOME.slices]).all()
+    found = read(path, value_range=(20, 120))
+    assert (found == expected.transpose(1, 2, 0)[WINDOW.slices]).all()
 
 
-def test_a_range_must_be_said_unless_the_file_says_it(tmp_path):
+def test_a_range_has_to_be_chosen_unless_the_file_declares_it(tmp_path):
     values = field(3, SIZE, kind=np.uint16)
     path = write(tmp_path / "a.tif", values)
-    with pytest.raises(DataError, match=r"values of uint16.*--range, e.g. --range 0,3000"):
-        shown(path)
+    with pytest.raises(DataError, match=r"values of uint16.*FOLDER\?range=0,3000.*--range 0,3000"):
+        read(path)
     path = write(tmp_path / "b.tif", values, NBITS=12)
-    assert (shown(path) == np.round(values / 4095 * 255).transpose(1, 2, 0)[SOME.slices]).all()
+    assert (read(path) == np.round(values / 4095 * 255).transpose(1, 2, 0)[WINDOW.slices]).all()
 
 
 @pytest.mark.parametrize("count", [2, 4, 13])
 def test_other_numbers_of_bands_are_never_guessed(tmp_path, count):
     path = write(tmp_path / "a.tif", field(count, SIZE))
-    with pytest.raises(DataError, match=rf"a.tif: {count} bands: 1 .*say which are red"):
-        shown(path)
+    message = rf"a.tif: {count} bands: 1 .*choose red.*FOLDER\?bands=1,2,3.*--bands 1,2,3"
+    with pytest.raises(DataError, match=message):
+        read(path)
 
 
-def test_numbers_of_colours_are_no_colours(tmp_path):
+def test_indices_into_a_colour_table_are_refused(tmp_path):
     import rasterio
 
     path = write(tmp_path / "a.tif", field(1, SIZE))
     with rasterio.open(path, "r+") as file:
         file.write_colormap(1, {3: (1, 2, 3)})
-    with pytest.raises(DataError, match=r"numbers of colours in a table.*-expand rgb"):
-        shown(path)
+    with pytest.raises(DataError, match=r"indices into a colour table.*-expand rgb"):
+        read(path)
 
 
-def test_a_turned_photo_is_refused(tmp_path):
+def test_a_rotated_photo_is_refused(tmp_path):
     from PIL import Image
 
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(tmp_path / "a.jpg", exif=exif)
-    with pytest.raises(ImageError, match=r"EXIF orientation is 6.*turn it first"):
-        shown(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"EXIF orientation is 6.*rotate it first"):
+        read(tmp_path / "a.jpg")
 
 
-def test_words_for_bands_and_ranges():
-    assert parse_bands("4, 1,2") == (4, 1, 2) and parse_range("-1.5,3e3") == (-1.5, 3000)
-    for wrong in ("", "4,1", "0,1,2", "a,b,c", "1,2,3,4", "-1,2,3"):
-        with pytest.raises(ConfigError, match="--bands"):
-            parse_bands(wrong)
-    for wrong in ("", "5", "3,3", "0,inf", "nan,1", "1,2,3", "9,1"):
-        with pytest.raises(ConfigError, match="--range"):
-            parse_range(wrong)
+def test_a_choice_as_users_write_it():
+    assert parse_bands("4, 1,2", "-1.5,3e3") == BandChoice((4, 1, 2), (-1.5, 3000))
+    assert parse_bands(None, None) == BandChoice() and not BandChoice().is_explicit
+    assert parse_options("bands=5&range=0,9") == parse_bands("5", "0,9")
+    assert parse_options("") == BandChoice()
 
 
-def test_a_choice_says_itself():
-    said = str(Choice((4, 1, 2), (0, 3000), 5))
-    assert said == (
-        "bands 4, 1, 2 as red, green, blue; 0 is black, 3000 white; "
-        "where band 5 is 0 there is no data"
-    )
+@pytest.mark.parametrize("bands", ["", "4,1", "0,1,2", "a,b,c", "1,2,3,4", "-1,2,3", "1.5", "inf"])
+def test_bands_that_make_no_sense(bands):
+    with pytest.raises(ConfigError, match=rf"^bands {bands}: expected one or three .*from 1"):
+        parse_bands(bands)
+
+
+@pytest.mark.parametrize("limits", ["", "5", "3,3", "0,inf", "nan,1", "0,nan", "1,2,3", "9,1"])
+def test_a_range_that_makes_no_sense(limits):
+    with pytest.raises(ConfigError, match=rf"^range {limits}: expected two "):
+        parse_bands(None, limits)
+
+
+def test_an_unknown_option_is_refused():
+    with pytest.raises(ConfigError, match="no option 'band'; expected bands or range"):
+        parse_options("band=1")
+
+
+def test_what_a_choice_leaves_open_is_taken_from_another():
+    trained = BandChoice((4, 1, 2), (0, 3000))
+    assert BandChoice().or_else(trained) == trained and trained.or_else(None) == trained
+    assert BandChoice((1,)).or_else(trained) == BandChoice((1,), (0, 3000))
+
+
+def test_a_choice_in_words():
+    text = str(BandChoice((4, 1, 2), (0, 3000)))
+    assert text == "bands 4, 1, 2 as red, green, blue; 0 is black, 3000 white"
+    assert str(BandChoice((2,))) == "bands 2 as grey"

@@ -1,53 +1,53 @@
-"""What the first bytes of a picture tell, against GDAL and Pillow."""
+"""Headers read without decoding, against files of GDAL and Pillow."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from earth import field, write
-from fullconv.io.rasters import Signs, look
+from fullconv.io.rasters import Header, read_header
 
 SIZE = (21, 34)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_a_plain_photo_is_not_on_the_earth(tmp_path, suffix):
+def test_a_plain_photo_is_not_georeferenced(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path)
-    assert look(path) == Signs(*SIZE)
+    assert read_header(path) == Header(*SIZE)
 
 
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}])
 @pytest.mark.filterwarnings("ignore")
-def test_a_geotiff_is(tmp_path, options):
+def test_a_geotiff_is_georeferenced(tmp_path, options):
     pytest.importorskip("rasterio", reason="writes GeoTIFFs")
     path = write(tmp_path / "a.tif", field(4, SIZE), **options)
-    assert look(path) == Signs(*SIZE, placed=True)
+    assert read_header(path) == Header(*SIZE, georeferenced=True)
     plain = write(tmp_path / "b.tif", field(4, SIZE), place=False, **options)
-    assert look(plain) == Signs(*SIZE)
-    assert look(write(plain, field(4, SIZE), place=False, nodata=0)).placed
+    assert read_header(plain) == Header(*SIZE)
+    assert read_header(write(plain, field(4, SIZE), place=False, nodata=0)).georeferenced
 
 
-def test_a_world_file_places_a_photo(tmp_path):
+def test_a_world_file_georeferences_a_photo(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path)
     (tmp_path / "a.jgw").write_text("10\n0\n0\n-10\n4e5\n5.8e6\n")
-    assert look(path) == Signs(*SIZE, placed=True)
+    assert read_header(path) == Header(*SIZE, georeferenced=True)
 
 
-def test_a_jpeg_with_much_before_its_size(tmp_path):
+def test_a_jpeg_with_a_long_header(tmp_path):
     exif = Image.Exif()
     exif[270] = "x" * 30_000
     path = tmp_path / "a.jpg"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path, exif=exif, progressive=True)
-    assert look(path) == Signs(*SIZE)
+    assert read_header(path) == Header(*SIZE)
 
 
-def test_any_bytes_are_looked_at_without_an_error(tmp_path):
+def test_any_bytes_are_read_without_an_error(tmp_path):
     draw = np.random.default_rng(0)
     path = tmp_path / "a"
     for head in (b"II*\0", b"MM\0*", b"II+\0", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b""):
         for length in (0, 1, 7, 19, 40, 400):
             path.write_bytes(head + draw.integers(0, 256, length, np.uint8).tobytes())
-            look(path)
-    assert look(tmp_path / "nothing") is None and look(tmp_path) is None
+            read_header(path)
+    assert read_header(tmp_path / "nothing") is None and read_header(tmp_path) is None

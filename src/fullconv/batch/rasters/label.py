@@ -5,7 +5,7 @@ and is kept once it is whole, so that what a kill interrupts goes on to the same
 """
 
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from math import ceil
@@ -32,7 +32,16 @@ from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.io.atomic import explained, replacing
 from fullconv.io.palettes import VOID
-from fullconv.io.rasters import BLOCK, Layer, Raster, caching, opened, write_cog
+from fullconv.io.rasters import (
+    BLOCK,
+    OWN_BANDS,
+    BandChoice,
+    LabelStyle,
+    Raster,
+    block_cache,
+    open_raster,
+    write_cog,
+)
 from fullconv.io.window import Window
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
@@ -62,8 +71,7 @@ def label_raster(
     target: Target | Path,
     *,
     memory: int | str | None = None,
-    bands: Sequence[int] | None = None,
-    limits: tuple[float, float] | None = None,
+    band_choice: BandChoice = OWN_BANDS,
     fingerprint: str | None = None,
     fresh: bool = False,
     rows: int | None = None,
@@ -79,9 +87,7 @@ def label_raster(
         target: for the answer.
         memory: all of it may take beside the network, in bytes or as "2GiB"; None is 2 GiB, or
             half of what is free.
-        bands: numbers of those that are red, green and blue, or the one that is grey; None is the
-            file's own, if there is no doubt.
-        limits: the values that become 0 and 255; None keeps values of 8 bits.
+        band_choice: how the raster is read; the model's own fills in what it leaves open.
         fingerprint: says which model it is; None is computed from its weights.
         fresh: do all anew, in the place of what is there.
         rows: of a part; None leaves little to be computed twice.
@@ -95,7 +101,8 @@ def label_raster(
     target = Target(target) if isinstance(target, Path) else target
     budget = _budget(memory)
     model.network.eval()
-    with opened(source, bands, limits) as raster, caching(raster, budget) as cache:
+    choice = band_choice.or_else(model.band_choice)
+    with open_raster(source, choice) as raster, block_cache(raster.dataset, budget) as cache:
         job = job_of(raster, fingerprint or model_fingerprint(model))
         check_room(raster, target, budget)
         if finished(raster, target, job, fresh):
@@ -144,7 +151,7 @@ def _finish(
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
     compared, differing = np.sum([parts.counts(number) for number in range(count)], axis=0)
     seam = f"overlapping tiles disagree at {differing / compared:.2%}" if compared else ""
-    layer = Layer(model.palette, tags_for(model, raster, job, _planned(parts, raster), seam))
+    layer = LabelStyle(model.palette, tags_for(model, raster, job, _planned(parts, raster), seam))
     whole = parts.folder / "labels.tif"
     with explained(target.labels):
         write_cog(whole, parts.folder, raster, layer, _rows(parts, count, raster.size[1]))
@@ -159,7 +166,7 @@ def _finish(
 def _void(raster: Raster, top: int, bottom: int) -> UInt8[np.ndarray, "rows W"]:
     """Labels without a class: 0 where there is data, else void."""
     labels = np.zeros((bottom - top, raster.size[1]), np.uint8)
-    if raster.masked:
+    if raster.may_lack_data:
         for row in range(top, bottom, BLOCK):
             window = Window(row, 0, min(BLOCK, bottom - row), raster.size[1])
             labels[row - top : window.bottom - top][~raster.valid(window)] = VOID
@@ -203,8 +210,8 @@ def _spans(height: int, rows: int) -> Iterator[tuple[int, int]]:
 
 
 def _note(model: Model, raster: Raster, planned: Plan, done: tuple[int, int]) -> str:
-    chosen = raster.source.count not in (1, 3) or raster.choice.limits or raster.choice.alpha
-    said = [str(raster.choice)] if chosen else []
+    plain = raster.dataset.count in (1, 3) and not raster.value_range
+    said = [] if plain else [raster.description]
     if done[0]:
         said.append(f"going on: {done[0]} of {done[1]} parts are done")
     if model.size:

@@ -18,7 +18,7 @@ from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
 from fullconv.io.atomic import replacing, write_text
 from fullconv.io.palettes import VOID
-from fullconv.io.rasters import BLOCK, Raster, opened, tags_of
+from fullconv.io.rasters import BLOCK, BandChoice, Raster, open_raster, read_tags
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
 
@@ -59,7 +59,7 @@ def finished(raster: Raster, target: Target, job: Mapping[str, Any], fresh: bool
         raise ConfigError(f"{labels} is the raster itself; choose another name with --out")
     if fresh:
         return False
-    if tags_of(labels).get("FULLCONV_JOB") == _key(job):
+    if read_tags(labels).get("FULLCONV_JOB") == _key(job):
         return True
     if begun(labels, job):  # it was to be written over, and that was interrupted
         return False
@@ -84,11 +84,11 @@ def write_beside(
     Raises:
         OutputError: they cannot be written.
     """
-    with opened(labels or target.labels, bands=(1,)) as found:
+    with open_raster(labels or target.labels, BandChoice((1,))) as found:
         if target.areas and (anew or not target.areas.exists()):
-            write_text(target.areas, areas_csv(counted(found), model.classes, raster.square_metres))
+            write_text(target.areas, areas_csv(counted(found), model.classes, raster.pixel_area))
         if target.polygons and (anew or not target.polygons.exists()):
-            whole = found.source.read(1)
+            whole = found.dataset.read(1)
             lines = geojson_lines(
                 whole, model.classes, model.palette, raster.transform or PIXELS, raster.crs_name
             )
@@ -123,7 +123,7 @@ def counted(labels: Raster) -> list[int]:
     found = np.zeros(256, np.int64)
     for top in range(0, height, BLOCK):
         rows = ((top, min(height, top + BLOCK)), (0, width))
-        found += np.bincount(labels.source.read(1, window=rows).ravel(), minlength=256)
+        found += np.bincount(labels.dataset.read(1, window=rows).ravel(), minlength=256)
     counts: list[int] = found.tolist()
     return counts
 
@@ -162,8 +162,8 @@ def tags_for(
         "FULLCONV_MODEL": job["model"],
         "FULLCONV_CLASSES": json.dumps(model.classes, ensure_ascii=False),
         "FULLCONV_PROTOCOL": (
-            f"{len(model.classes)} classes; 255 is no data; {raster.choice}; every pixel at the "
-            f"raster's own size, {parts}"
+            f"{len(model.classes)} classes; 255 is no data; {raster.description}; every pixel at "
+            f"the raster's own size, {parts}"
         ),
     }
 
@@ -178,8 +178,9 @@ def job_of(raster: Raster, fingerprint: str) -> dict[str, Any]:
     known = raster.path.stat()
     return {
         "model": fingerprint,
-        "bands": list(raster.choice.bands),
-        "range": list(raster.choice.limits) if raster.choice.limits else None,
+        "bands": list(raster.bands),
+        "range": list(raster.value_range) if raster.value_range else None,
+        "mask band": raster.mask_band,
         "size": list(raster.size),
         "bytes": known.st_size,
         "last change": str(np.datetime64(known.st_mtime_ns, "ns")),

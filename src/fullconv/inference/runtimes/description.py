@@ -6,6 +6,7 @@ from pydantic import Field
 
 from fullconv.config import Architecture, Normalization, Settings, Size
 from fullconv.inference.tta import SCALES
+from fullconv.io.rasters import BandChoice
 
 
 class Parity(Settings):
@@ -51,6 +52,7 @@ class Description(Settings):
         fullconv: version that wrote the file.
         size: (height, width) that larger images are downscaled to fit.
         tta_scales: scales of test-time augmentation.
+        band_choice: the bands and value range of rasters; None if the training had no choice.
         protocol: the evaluation protocol of metrics of this model.
         least: smallest supported (height, width) of an image.
         fixed: the only supported (height, width), one image per call; None for any size.
@@ -65,6 +67,7 @@ class Description(Settings):
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
     size: Size | None = None
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
+    band_choice: BandChoice | None = None
     protocol: str
     input: str = "image: float32 (B, 3, H, W), RGB in [0, 255]; normalization is inside"
     output: str = "score: float32 (B, K, H, W), before softmax"

@@ -1,25 +1,32 @@
-"""Rasters: pictures that lie on the earth, or are too large to be held whole.
+"""Rasters: images with coordinates, with any bands, or too large to be held whole.
 
-They are read window by window, and labels are written as a Cloud-Optimised GeoTIFF. Beside
-`formats`, nothing else knows rasterio.
+They are read by windows, and label maps are written as Cloud-Optimised GeoTIFFs. Only this package
+imports rasterio, the extra [geo].
 """
 
-from fullconv.io.rasters.bands import Choice, parse_bands, parse_range
-from fullconv.io.rasters.cog import BLOCK, Layer, tags_of, write_cog
-from fullconv.io.rasters.header import Signs, look
-from fullconv.io.rasters.reader import Raster, caching, opened
+from fullconv.io.rasters.bands import OWN_BANDS, BandChoice, parse_bands, parse_options
+from fullconv.io.rasters.cog import BLOCK, LabelStyle, read_tags, write_cog
+from fullconv.io.rasters.dataset import block_cache
+from fullconv.io.rasters.header import Header, read_header
+from fullconv.io.rasters.masks import check_alignment, nodata_value, read_mask
+from fullconv.io.rasters.reader import Raster, open_raster, read_raster
 
 __all__ = [
     "BLOCK",
-    "Choice",
-    "Layer",
+    "OWN_BANDS",
+    "BandChoice",
+    "Header",
+    "LabelStyle",
     "Raster",
-    "Signs",
-    "caching",
-    "look",
-    "opened",
+    "block_cache",
+    "check_alignment",
+    "nodata_value",
+    "open_raster",
     "parse_bands",
-    "parse_range",
-    "tags_of",
+    "parse_options",
+    "read_header",
+    "read_mask",
+    "read_raster",
+    "read_tags",
     "write_cog",
 ]

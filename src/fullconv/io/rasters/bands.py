@@ -1,6 +1,6 @@
-"""Which of a raster's bands become red, green and blue, and which values black and white.
+"""The bands of a raster that become red, green and blue, and the values that become 0 and 255.
 
-Nothing is dropped or scaled without being told.
+Bands are never dropped and values never rescaled unless the user or the file's metadata says so.
 """
 
 from collections.abc import Sequence
@@ -13,179 +13,199 @@ from jaxtyping import Bool, Shaped, UInt8
 
 from fullconv.errors import ConfigError, DataError
 
-_COLORS = ("red", "green", "blue")
-_TABLED = 2  # bytes of a value; up to these, every value is scaled once
+COLORS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
-class Words:
-    """How a user chooses, where there is doubt: in a command, or in the name of a data set.
+class BandChoice:
+    """Which bands of a raster a network sees, and how their values are scaled.
 
     Attributes:
-        bands: what chooses the bands, with an example.
-        limits: what chooses black and white, with an example.
+        bands: numbers, from 1, of red, green and blue, or of a single grey band; None: the file's
+            own, if it has one band or three.
+        value_range: the values that become 0 and 255; None: 8-bit values as they are, others by the
+            number of bits that the metadata states.
+
+    Raises:
+        ConfigError: not one or three bands from 1, or not two finite values, the smaller one first.
     """
 
-    bands: str = "with --bands, e.g. --bands 1,2,3"
-    limits: str = "with --range, e.g. --range 0,3000, the same as in training"
+    bands: tuple[int, ...] | None = None
+    value_range: tuple[float, float] | None = None
 
+    def __post_init__(self) -> None:
+        if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
+            raise ConfigError(
+                f"bands {_joined(self.bands)}: expected one or three band numbers from 1, such as "
+                "4,1,2"
+            )
+        low, high = self.value_range or (0, 1)
+        if not -inf < low < high < inf:
+            raise ConfigError(
+                f"range {_joined((low, high))}: expected two finite values, the smaller one first"
+            )
 
-COMMAND = Words()
+    @property
+    def is_explicit(self) -> bool:
+        """Whether it differs from what a file's own metadata would choose."""
+        return self.bands is not None or self.value_range is not None
 
-
-@dataclass(frozen=True)
-class Choice:
-    """What becomes of the bands.
-
-    Attributes:
-        bands: numbers, from 1, of those that become red, green and blue; a single one is grey.
-        limits: the values that become 0 and 255; None: 8-bit values as they are.
-        alpha: number of the band whose zeros mean no data; None where there is none.
-    """
-
-    bands: tuple[int, ...]
-    limits: tuple[float, float] | None = None
-    alpha: int | None = None
+    def or_else(self, default: "BandChoice | None") -> "BandChoice":
+        """Return this choice, with what it leaves open taken from `default`."""
+        if default is None:
+            return self
+        return BandChoice(self.bands or default.bands, self.value_range or default.value_range)
 
     def __str__(self) -> str:
-        names = "grey" if len(self.bands) == 1 else "red, green, blue"
-        said = f"bands {', '.join(map(str, self.bands))} as {names}"
-        if self.limits:
-            said += f"; {self.limits[0]:g} is black, {self.limits[1]:g} white"
-        return said + (f"; where band {self.alpha} is 0 there is no data" if self.alpha else "")
+        """Describe the choice, e.g. "bands 4, 1, 2 as red, green, blue; 0 is black, 3000 white"."""
+        parts = []
+        if self.bands:
+            names = "grey" if len(self.bands) == 1 else "red, green, blue"
+            parts.append(f"bands {', '.join(map(str, self.bands))} as {names}")
+        if self.value_range:
+            parts.append(f"{self.value_range[0]:g} is black, {self.value_range[1]:g} white")
+        return "; ".join(parts)
 
 
-def parse_bands(text: str) -> tuple[int, ...]:
-    """The bands that "4,1,2" names.
-
-    Raises:
-        ConfigError: these are no one or three numbers from 1.
-    """
-    parts = text.split(",")
-    if len(parts) not in (1, 3) or not all(part.strip().isdecimal() for part in parts):
-        raise ConfigError(f"--bands {text}: expected one or three numbers, such as 4,1,2")
-    bands = tuple(int(part) for part in parts)
-    if min(bands) < 1:
-        raise ConfigError(f"--bands {text}: expected numbers from 1")
-    return bands
+OWN_BANDS = BandChoice()
+"""Whatever the file's metadata says."""
 
 
-def parse_range(text: str) -> tuple[float, float]:
-    """The values of black and white that "0,3000" names.
+def parse_bands(bands: str | None, value_range: str | None = None) -> BandChoice:
+    """Parse a choice as users write it: "4,1,2" and "0,3000"; None leaves it to the file.
 
     Raises:
-        ConfigError: these are no two numbers, the smaller one first.
+        ConfigError: not numbers with commas between them, or numbers that make no sense.
     """
     try:
-        low, high = (float(part) for part in text.split(","))
+        numbers = None if bands is None else tuple(int(part) for part in bands.split(","))
     except ValueError as error:
-        raise ConfigError(f"--range {text}: expected two numbers, such as 0,3000") from error
-    if not -inf < low < high < inf:
-        raise ConfigError(f"--range {text}: expected the smaller number first")
-    return low, high
+        raise ConfigError(
+            f"bands {bands}: expected one or three whole numbers from 1, such as 4,1,2"
+        ) from error
+    try:
+        low, high = (-inf, inf) if value_range is None else map(float, value_range.split(","))
+    except ValueError as error:
+        raise ConfigError(f"range {value_range}: expected two numbers, such as 0,3000") from error
+    return BandChoice(numbers, None if value_range is None else (low, high))
 
 
-def choose(
-    raster: Any,
-    name: str,
-    bands: Sequence[int] | None = None,
-    limits: tuple[float, float] | None = None,
-    words: Words = COMMAND,
-) -> Choice:
-    """What was chosen, or else what the file itself leaves no doubt about.
-
-    Args:
-        raster: opened by rasterio.
-        name: what messages call it.
-        bands: chosen ones.
-        limits: chosen ones.
-        words: for messages.
+def parse_options(options: str) -> BandChoice:
+    """Parse the options of a data set's name: "bands=4,3,2&range=0,3000".
 
     Raises:
-        DataError: there is doubt, or a band that is not there.
+        ConfigError: an unknown option, or a value as in `parse_bands`.
     """
-    meaning = [color.name for color in raster.colorinterp]
-    chosen = tuple(bands) if bands else _own_bands(raster, meaning, name, words)
-    if max(chosen) > raster.count:
-        raise DataError(f"{name}: there is no band {max(chosen)}; it has {_listed(raster)}")
-    alphas = [number for number, color in enumerate(meaning, 1) if color == "alpha"]
-    alpha = alphas[0] if alphas and alphas[0] not in chosen else None
-    return Choice(chosen, limits or _own_limits(raster, chosen, name, words), alpha)
+    values = dict(option.partition("=")[::2] for option in options.split("&") if option)
+    unknown = sorted(set(values) - {"bands", "range"})
+    if unknown:
+        raise ConfigError(f"rasters have no option {unknown[0]!r}; expected bands or range")
+    return parse_bands(values.get("bands"), values.get("range"))
+
+
+def resolve(dataset: Any, name: str, choice: BandChoice) -> BandChoice:
+    """Complete a choice from a file's metadata.
+
+    Args:
+        dataset: opened by rasterio.
+        name: of the file, for messages.
+        choice: of the user; what it leaves open is read from the file.
+
+    Returns:
+        A choice whose `bands` are known; its `value_range` is None for 8-bit values.
+
+    Raises:
+        DataError: the file has no such band, or its metadata leaves a doubt.
+    """
+    bands = choice.bands or _own_bands(dataset, name)
+    if max(bands) > dataset.count:
+        raise DataError(f"there is no band {max(bands)}; it has {_describe(dataset)}", where=name)
+    return BandChoice(bands, choice.value_range or _own_range(dataset, bands, name))
 
 
 def to_rgb(
-    values: Shaped[np.ndarray, "bands H W"], valid: Bool[np.ndarray, "H W"] | None, choice: Choice
+    values: Shaped[np.ndarray, "bands H W"],
+    valid: Bool[np.ndarray, "H W"] | None,
+    value_range: tuple[float, float] | None,
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Values of the chosen bands as RGB in [0, 255]; 0 where there is no data."""
-    shown = values if choice.limits is None else _scaled(values, choice.limits)
+    """Scale the chosen bands to RGB in [0, 255]; 0 where there is no data."""
+    scaled = values if value_range is None else _scaled(values, value_range)
     if valid is not None:
-        shown = np.where(valid, shown, 0)
-    if len(shown) == 1:
-        shown = np.repeat(shown, 3, axis=0)
-    return np.ascontiguousarray(shown.astype(np.uint8, copy=False).transpose(1, 2, 0))
+        scaled = np.where(valid, scaled, 0)
+    if len(scaled) == 1:
+        scaled = np.repeat(scaled, 3, axis=0)
+    return np.ascontiguousarray(scaled.astype(np.uint8, copy=False).transpose(1, 2, 0))
 
 
-def _own_bands(raster: Any, meaning: Sequence[str], name: str, words: Words) -> tuple[int, ...]:
+def _own_bands(dataset: Any, name: str) -> tuple[int, ...]:
+    meaning = [color.name for color in dataset.colorinterp]
     if meaning == ["palette"]:
         raise DataError(
-            f"{name}: its values are numbers of colours in a table; expected the colours "
-            "themselves: gdal_translate -expand rgb"
+            "its values are indices into a colour table",
+            expected="the colours themselves",
+            remedy="convert it with gdal_translate -expand rgb",
+            where=name,
         )
-    if raster.count == 1:
+    if dataset.count == 1:
         return (1,)
-    if raster.count == 3:
-        known = set(meaning) == set(_COLORS)
-        red, green, blue = (meaning.index(color) + 1 for color in _COLORS) if known else (1, 2, 3)
-        return (red, green, blue)
-    alpha = meaning.index("alpha") + 1 if "alpha" in meaning else None
+    if dataset.count == 3:
+        known = set(meaning) == set(COLORS)
+        return tuple(meaning.index(color) + 1 for color in COLORS) if known else (1, 2, 3)
+    mask = [number for number, name in enumerate(meaning, 1) if name == "alpha"][:1]
+    hint = "".join(f"; band {number}, tagged alpha, then marks valid pixels" for number in mask)
     raise DataError(
-        f"{name}: {_listed(raster)}; expected three: say which are red, green and blue "
-        f"{words.bands}{_alpha_hint(alpha)}"
+        _describe(dataset),
+        expected="one band or three",
+        remedy="choose red, green and blue with rasters:FOLDER?bands=1,2,3 (data sets) or --bands "
+        f"1,2,3 (prediction){hint}",
+        where=name,
     )
 
 
-def _alpha_hint(alpha: int | None) -> str:
-    return f"; band {alpha}, called alpha, then says where there is data" if alpha else ""
-
-
-def _own_limits(
-    raster: Any, bands: Sequence[int], name: str, words: Words
-) -> tuple[float, float] | None:
-    kinds = {raster.dtypes[band - 1] for band in bands}
+def _own_range(dataset: Any, bands: Sequence[int], name: str) -> tuple[float, float] | None:
+    kinds = {dataset.dtypes[band - 1] for band in bands}
     if kinds == {"uint8"}:
         return None
-    bits = {raster.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in bands}
+    bits = {dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") for band in bands}
     if len(bits) == 1 and None not in bits:
         return 0, 2 ** int(bits.pop()) - 1
     raise DataError(
-        f"{name}: values of {', '.join(sorted(kinds))}, and its metadata does not say what is "
-        f"black and what is white: say it {words.limits}"
+        f"values of {', '.join(sorted(kinds))}, and no metadata about which are black and white",
+        remedy="choose them with rasters:FOLDER?range=0,3000 (data sets) or --range 0,3000 "
+        "(prediction, as in training)",
+        where=name,
     )
 
 
 def _scaled(
-    values: Shaped[np.ndarray, "bands H W"], limits: tuple[float, float]
+    values: Shaped[np.ndarray, "bands H W"], value_range: tuple[float, float]
 ) -> UInt8[np.ndarray, "bands H W"]:
-    if values.dtype.kind in "iu" and values.dtype.itemsize <= _TABLED:
+    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
+        # At most 65,536 different values: scale each of them once and look the pixels up.
         span = np.iinfo(values.dtype)
-        table = _stretched(np.arange(span.min, span.max + 1), limits)
-        # A negative value counts from the table's end, so the table begins at 0.
+        table = _stretched(np.arange(span.min, span.max + 1), value_range)
+        # A negative value counts from the table's end, so 0 has to be its first entry.
         scaled: np.ndarray = np.roll(table, int(span.min))[values]
         return scaled
-    return np.stack([_stretched(band, limits) for band in values])
+    return np.stack([_stretched(band, value_range) for band in values])
 
 
-def _stretched(values: np.ndarray, limits: tuple[float, float]) -> np.ndarray:
-    low, high = limits
+def _stretched(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
+    low, high = value_range
     share = (np.nan_to_num(values.astype(np.float64), nan=low) - low) / (high - low)
     stretched: np.ndarray = (share.clip(0, 1) * 255).round().astype(np.uint8)
     return stretched
 
 
-def _listed(raster: Any) -> str:
-    described = zip(raster.descriptions, raster.colorinterp, raster.dtypes, strict=True)
+def _describe(dataset: Any) -> str:
+    """List the bands: "2 bands: 1 gray (uint8), 2 alpha (uint8)"."""
+    columns = zip(dataset.descriptions, dataset.colorinterp, dataset.dtypes, strict=True)
     bands = [
         f"{number} {name or color.name} ({kind})"
-        for number, (name, color, kind) in enumerate(described, 1)
+        for number, (name, color, kind) in enumerate(columns, 1)
     ]
-    return f"{raster.count} band{'s' if raster.count > 1 else ''}: {', '.join(bands)}"
+    return f"{dataset.count} band{'s' if dataset.count > 1 else ''}: {', '.join(bands)}"
+
+
+def _joined(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)

@@ -1,7 +1,7 @@
-"""Labels as a Cloud-Optimised GeoTIFF: tiled, with overviews, where and as coloured as they should.
+"""Write label maps as Cloud-Optimised GeoTIFFs: tiled, with overviews, georeferenced and coloured.
 
-Such a file can only be written in one go from a finished raster; so a plain one is written first,
-row of blocks by row of blocks, and copied.
+GDAL makes such a file only from a finished raster. So a plain GeoTIFF is written first, one row of
+blocks after the other, and then copied.
 """
 
 import errno
@@ -18,23 +18,19 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.io.palettes import VOID, Palette
-from fullconv.io.rasters.reader import Raster, imported, quiet
+from fullconv.io.rasters.dataset import import_rasterio, quiet
+from fullconv.io.rasters.reader import Raster
 
 BLOCK = 512
 """Pixels of a block's side."""
 
-TAG = "FULLCONV_"
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+TAG_PREFIX = "FULLCONV_"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
-class Layer:
-    """What a label raster says beside its labels.
-
-    Attributes:
-        palette: one colour a class.
-        tags: of the file.
-    """
+class LabelStyle:
+    """What a label file holds beside its labels: one colour a class, and the tags of the file."""
 
     palette: Palette
     tags: Mapping[str, str]
@@ -44,18 +40,18 @@ def write_cog(
     path: Path,
     folder: Path,
     like: Raster,
-    layer: Layer,
+    style: LabelStyle,
     rows: Iterable[UInt8[np.ndarray, "rows W"]],
 ) -> None:
-    """Write labels as a Cloud-Optimised GeoTIFF that lies where `like` lies.
+    """Write labels as a Cloud-Optimised GeoTIFF with the coordinates of `like`.
 
     Equal labels and tags give equal bytes.
 
     Args:
-        path: of the file, which is not whole before this returns.
-        folder: for what is in the making; the file system is best the same.
-        like: the raster that was answered.
-        layer: colours and tags.
+        path: the file; incomplete until this returns.
+        folder: for the temporary file; best on the same file system.
+        like: the raster that was labelled.
+        style: colours and tags.
         rows: the labels from top to bottom, `BLOCK` rows at a time.
 
     Raises:
@@ -63,10 +59,10 @@ def write_cog(
     """
     plain = folder / "plain.tif"
     try:
-        with _writing(path, plain):
-            expected = _write_plain(plain, like, layer, rows)
-            _copy(plain, path)
-            # GDAL can come to the end of a disk without telling.
+        with _write_errors(path, plain):
+            expected = _write_plain(plain, like, style, rows)
+            _copy_as_cog(plain, path)
+            # GDAL may reach the end of a disk without an error.
             if _checksum(path) != expected:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     except BaseException:
@@ -76,20 +72,21 @@ def write_cog(
         plain.unlink(missing_ok=True)
 
 
-def tags_of(path: Path) -> dict[str, str]:
-    """The tags that `write_cog` wrote into a file; none where it is another's."""
-    rasterio = imported(path)
+def read_tags(path: Path) -> dict[str, str]:
+    """Read the tags that `write_cog` wrote; {} for a file of another program."""
+    rasterio = import_rasterio(path)
     try:
         with quiet(), rasterio.open(path, driver="GTiff") as file:
             tags = file.tags()
     except rasterio.errors.RasterioError:
         return {}
-    return {name: value for name, value in tags.items() if name.startswith(TAG)}
+    return {name: value for name, value in tags.items() if name.startswith(TAG_PREFIX)}
 
 
 def _write_plain(
-    path: Path, like: Raster, layer: Layer, rows: Iterable[UInt8[np.ndarray, "rows W"]]
+    path: Path, like: Raster, style: LabelStyle, rows: Iterable[UInt8[np.ndarray, "rows W"]]
 ) -> int:
+    """Write a tiled GeoTIFF; returns the checksum of its labels."""
     import rasterio
 
     height, width = like.size
@@ -107,36 +104,35 @@ def _write_plain(
         "zlevel": 1,
         "bigtiff": "if_safer",
     }
-    found, top = 0, 0
+    checksum, top = 0, 0
     with rasterio.open(path, "w", **options) as file:
-        _place(file, like)
-        colors = {label: (*color, 255) for label, color in enumerate(layer.palette)}
+        _copy_georeference(file, like)
+        colors = {label: (*color, 255) for label, color in enumerate(style.palette)}
         file.write_colormap(1, colors | {VOID: (0, 0, 0, 0)})
         file.set_band_description(1, "labels")
-        file.update_tags(**layer.tags)
-        for part in rows:
-            found = crc32(part.tobytes(), found)
-            file.write(part, 1, window=((top, top + len(part)), (0, width)))
-            top += len(part)
-    return found
+        file.update_tags(**style.tags)
+        for labels in rows:
+            checksum = crc32(labels.tobytes(), checksum)
+            file.write(labels, 1, window=((top, top + len(labels)), (0, width)))
+            top += len(labels)
+    return checksum
 
 
-def _place(file: Any, like: Raster) -> None:
-    """Let a raster lie where another one lies."""
-    points, points_crs = like.source.gcps
+def _copy_georeference(file: Any, like: Raster) -> None:
+    points, points_crs = like.dataset.gcps
     if like.crs:
         file.crs = like.crs
     if like.transform:
-        file.transform = like.source.transform
-        if like.crs and like.source.tags().get("AREA_OR_POINT") == "Point":
+        file.transform = like.dataset.transform
+        if like.crs and like.dataset.tags().get("AREA_OR_POINT") == "Point":
             file.update_tags(AREA_OR_POINT="Point")
     elif points:
         file.gcps = (points, points_crs)
-    if like.source.rpcs:
-        file.rpcs = like.source.rpcs
+    if like.dataset.rpcs:
+        file.rpcs = like.dataset.rpcs
 
 
-def _copy(plain: Path, path: Path) -> None:
+def _copy_as_cog(plain: Path, path: Path) -> None:
     from rasterio import shutil
 
     shutil.copy(
@@ -152,31 +148,34 @@ def _copy(plain: Path, path: Path) -> None:
 
 
 def _checksum(path: Path) -> int:
-    """Of the labels as they can be read back."""
+    """Compute the checksum of a file's labels, reading them back."""
     import rasterio
 
-    found = 0
+    checksum = 0
     with rasterio.open(path, driver="GTiff") as file:
         for top in range(0, file.height, BLOCK):
             bottom = min(file.height, top + BLOCK)
-            part = file.read(1, window=((top, bottom), (0, file.width)))
-            found = crc32(part.tobytes(), found)
-    return found
+            labels = file.read(1, window=((top, bottom), (0, file.width)))
+            checksum = crc32(labels.tobytes(), checksum)
+    return checksum
 
 
 @contextmanager
-def _writing(path: Path, plain: Path) -> Iterator[None]:
-    """Tell by the number of the error whether the disk is full, which GDAL often keeps silent."""
-    rasterio = imported(path)
+def _write_errors(path: Path, plain: Path) -> Iterator[None]:
+    """Raise an OSError in place of GDAL's errors, with the right number if the disk is full.
+
+    GDAL often fails then without naming the reason.
+    """
+    rasterio = import_rasterio(path)
     from rasterio._err import CPLE_BaseError
 
-    with quiet() as said:
+    with quiet() as messages:
         try:
             yield
         except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
-            text = " ".join((*said, str(error), str(error.__cause__)))
-            number = next((one for one in _FULL if os.strerror(one) in text), errno.EIO)
-            number = errno.ENOSPC if _is_full(plain) else number
+            text = " ".join((*messages, str(error), str(error.__cause__)))
+            named = (number for number in _DISK_FULL if os.strerror(number) in text)
+            number = errno.ENOSPC if _is_full(plain) else next(named, errno.EIO)
             raise OSError(number, f"{os.strerror(number)} ({error})") from error
 
 

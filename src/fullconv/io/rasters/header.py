@@ -1,6 +1,6 @@
-"""What the first bytes of a picture tell: its size, and whether it lies on the earth.
+"""Read the size of an image, and whether it is georeferenced, from its first bytes.
 
-Nothing is decoded and rasterio is not needed, so that every photo can be asked.
+Nothing is decoded and rasterio is not needed, so every input can be examined.
 """
 
 import struct
@@ -9,98 +9,92 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-# Tags of TIFF that place a picture on the earth, or say which pixels hold no data.
-_PLACED = {33550: "scale", 33922: "tie points", 34264: "matrix", 34735: "keys", 50844: "RPC"}
+# TIFF tags of coordinates: scale, tie points, matrix, keys and RPC.
+_COORDINATES = {33550, 33922, 34264, 34735, 50844}
 _NODATA = 42113
-_SIDES = (256, 257)  # width and height
-_NUMBERS = {3: "H", 4: "I", 16: "Q"}  # the types that sides come in
-_MOST = 4096  # entries of a directory
-_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # markers of JPEG that hold the size
+_WIDTH, _HEIGHT = 256, 257
+_FORMATS = {3: "H", 4: "I", 16: "Q"}  # TIFF's types of unsigned integers
+_MAX_ENTRIES = 4096  # of a directory; more are damage
+_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG markers that hold the size
 
 
 @dataclass(frozen=True)
-class Signs:
-    """What a picture's head tells.
+class Header:
+    """What an image's first bytes say.
 
     Attributes:
-        height: pixels.
-        width: pixels.
-        placed: whether it lies on the earth, or has a value that means no data.
+        height: in pixels.
+        width: in pixels.
+        georeferenced: whether it has coordinates or a nodata value.
     """
 
     height: int
     width: int
-    placed: bool = False
+    georeferenced: bool = False
 
 
-def look(path: Path) -> Signs | None:
-    """The signs of a TIFF, PNG or JPEG; None where it is none of them, or damaged."""
-    if not path.is_file():  # opening a pipe would wait for ever
+def read_header(path: Path) -> Header | None:
+    """Read the header of a TIFF, PNG or JPEG; None if it is none of them, or damaged."""
+    if not path.is_file():  # opening a pipe would block
         return None
     try:
         with path.open("rb") as file:
-            head = file.read(24)
-            signs = _signs(file, head)
+            header = _read(file, file.read(24))
     except (OSError, struct.error):
         return None
-    if signs is None or signs.placed:
-        return signs
-    return Signs(signs.height, signs.width, _world_file(path).is_file())
+    if header is None or header.georeferenced:
+        return header
+    return Header(header.height, header.width, _world_file(path).is_file())
 
 
-def _signs(file: BinaryIO, head: bytes) -> Signs | None:
+def _read(file: BinaryIO, head: bytes) -> Header | None:
     if head[:2] in (b"II", b"MM"):
-        return _tiff(file, head)
+        return _read_tiff(file, head)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         width, height = struct.unpack(">II", head[16:24])
-        return Signs(height, width)
-    return _jpeg(file) if head.startswith(b"\xff\xd8") else None
+        return Header(height, width)
+    return _read_jpeg(file) if head.startswith(b"\xff\xd8") else None
 
 
-def _tiff(file: BinaryIO, head: bytes) -> Signs | None:
+def _read_tiff(file: BinaryIO, head: bytes) -> Header | None:
     order = "<" if head[:2] == b"II" else ">"
     version = struct.unpack(order + "H", head[2:4])[0]
-    if version not in (42, 43):
+    if version not in (42, 43):  # classic TIFF, BigTIFF
         return None
-    start = struct.unpack(order + ("I" if version == 42 else "Q"), _offset(head, version))[0]
-    file.seek(start)
-    tags = dict(_entries(file, order, version))
-    if not all(side in tags for side in _SIDES):
+    kind, offset = ("I", head[4:8]) if version == 42 else ("Q", head[8:16])
+    file.seek(struct.unpack(order + kind, offset)[0])
+    tags = dict(_directory(file, order, version))
+    if _WIDTH not in tags or _HEIGHT not in tags:
         return None
-    placed = bool(tags.keys() & {*_PLACED, _NODATA})
-    return Signs(tags[257], tags[256], placed)
+    return Header(tags[_HEIGHT], tags[_WIDTH], bool(tags.keys() & {*_COORDINATES, _NODATA}))
 
 
-def _offset(head: bytes, version: int) -> bytes:
-    return head[4:8] if version == 42 else head[8:16]
-
-
-def _entries(file: BinaryIO, order: str, version: int) -> Iterator[tuple[int, int]]:
-    """Each tag with its first number, or 0 where it is none that we ask for."""
-    counted, length, at = ("H", 12, 8) if version == 42 else ("Q", 20, 12)
-    count = struct.unpack(order + counted, file.read(struct.calcsize(counted)))[0]
-    for _ in range(min(count, _MOST)):
+def _directory(file: BinaryIO, order: str, version: int) -> Iterator[tuple[int, int]]:
+    """Each tag with its number if it is the width or the height, else with 0."""
+    count_kind, length, value_at = ("H", 12, 8) if version == 42 else ("Q", 20, 12)
+    count = struct.unpack(order + count_kind, file.read(struct.calcsize(count_kind)))[0]
+    for _ in range(min(count, _MAX_ENTRIES)):
         entry = file.read(length)
         tag, kind = struct.unpack(order + "HH", entry[:4])
-        form = order + _NUMBERS.get(kind, "H")
-        fits = struct.calcsize(form) <= length - at
-        yield tag, struct.unpack_from(form, entry, at)[0] if fits and tag in _SIDES else 0
+        form = order + _FORMATS.get(kind, "H")
+        is_side = tag in (_WIDTH, _HEIGHT) and struct.calcsize(form) <= length - value_at
+        yield tag, struct.unpack_from(form, entry, value_at)[0] if is_side else 0
 
 
-def _jpeg(file: BinaryIO) -> Signs | None:
+def _read_jpeg(file: BinaryIO) -> Header | None:
     file.seek(2)
-    for _ in range(_MOST):
+    for _ in range(_MAX_ENTRIES):
         mark, kind, length = struct.unpack(">BBH", file.read(4))
         if mark != 0xFF or length < 2:
             return None
         if kind in _FRAMES:
             _, height, width = struct.unpack(">BHH", file.read(5))
-            return Signs(height, width)
+            return Header(height, width)
         file.seek(length - 2, 1)
     return None
 
 
 def _world_file(path: Path) -> Path:
-    """Where a file with the picture's place would lie: "a.tfw" for "a.tif"."""
+    """Where an image's world file would be: "a.tfw" for "a.tif"."""
     suffix = path.suffix
     return path.with_suffix(f".{suffix[1:2]}{suffix[-1:]}w") if len(suffix) > 1 else path / "none"
