@@ -64,9 +64,9 @@ def main() -> None:
         with torch.no_grad():
             weight.copy_(changed)
         share = work.get(name, 1.0)
-        print(f"| {name} | {share:.2f} | {fc.evaluate(model, val).mean_iu:.2%} |", flush=True)
+        print(f"| {name} | {share:.2f} | {fc.evaluate(model, val).mean_iou:.2%} |", flush=True)
     half = trained(train, HIDDEN // 2)
-    print(f"| {HIDDEN // 2} wide, trained so | 0.50 | {fc.evaluate(half, val).mean_iu:.2%} |")
+    print(f"| {HIDDEN // 2} wide, trained so | 0.50 | {fc.evaluate(half, val).mean_iou:.2%} |")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Numbers at the labels' own size; the PNGs that predict wrote give exactly evaluate's numbers."""
+"""Metrics at the labels' own size; evaluating written PNGs gives exactly the same metrics."""
 
 from dataclasses import replace
 
@@ -8,7 +8,7 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import DataError
-from fullconv.evaluation.evaluate import score_files, summarise
+from fullconv.evaluation.evaluate import score_prediction_files, summarize
 from fullconv.io.images import write_labels
 
 
@@ -26,14 +26,14 @@ def data():
 
 
 @pytest.mark.parametrize("size", [None, (24, 24)])
-def test_written_answers_give_the_same_numbers(data, tmp_path, size):
+def test_prediction_files_give_the_same_metrics(data, tmp_path, size):
     model = model_for(data, size)
     for sample in data:
         model.predict(sample.image).save(tmp_path / f"{sample.name}.png")
-    own = fc.evaluate(model, data)
-    theirs = summarise(score_files(tmp_path, data), data, "")
-    assert (own.confusion.counts == theirs.confusion.counts).all()
-    assert own.images == theirs.images and len(own.images) == 3
+    direct = fc.evaluate(model, data)
+    from_files = summarize(score_prediction_files(tmp_path, data), data, "")
+    assert (direct.confusion.counts == from_files.confusion.counts).all()
+    assert direct.image_iou == from_files.image_iou and len(direct.image_iou) == 3
 
 
 def test_evaluation_with_tta_counts_averaged_predictions(data):
@@ -51,31 +51,34 @@ def test_evaluation_with_tta_counts_averaged_predictions(data):
 
 
 def test_labels_are_never_resized(data):
-    own = fc.evaluate(model_for(data, (24, 24)), data)
-    assert own.confusion.pixels.sum() == 3 * 40 * 56
+    evaluation = fc.evaluate(model_for(data, (24, 24)), data)
+    assert evaluation.pixels.sum() == 3 * 40 * 56
 
 
-def test_a_perfect_answer(data, tmp_path):
+def test_perfect_predictions(data, tmp_path):
     for sample in data:
         write_labels(tmp_path / f"{sample.name}.png", sample.labels, data.palette)
-    perfect = summarise(score_files(tmp_path, data), data, "")
-    assert perfect.mean_iu == perfect.pixel_accuracy == perfect.frequency_weighted_iu == 1
+    perfect = summarize(score_prediction_files(tmp_path, data), data, "")
+    assert perfect.mean_iou == perfect.pixel_accuracy == perfect.frequency_weighted_iou == 1
+    assert (perfect.mean_iu, perfect.mean_accuracy) == (1, 1)
 
 
-def test_a_missing_answer_is_named(data, tmp_path):
-    with pytest.raises(DataError, match=rf"no answer for 3 of 3 samples, such as {data.names[0]}"):
-        list(score_files(tmp_path, data))
+def test_a_missing_prediction_is_named(data, tmp_path):
+    with pytest.raises(
+        DataError, match=rf"no prediction for 3 of 3 samples, such as {data.names[0]}"
+    ):
+        list(score_prediction_files(tmp_path, data))
 
 
-def test_an_answer_of_another_size_is_named(data, tmp_path):
+def test_a_prediction_of_another_size_is_named(data, tmp_path):
     for name in data.names:
         write_labels(tmp_path / f"{name}.png", np.zeros((5, 5), np.uint8), data.palette)
     with pytest.raises(DataError, match=r"compared at the labels' own size"):
-        list(score_files(tmp_path, data))
+        list(score_prediction_files(tmp_path, data))
 
 
 def test_other_classes_are_refused(data):
-    with pytest.raises(DataError, match="the model answers"):
+    with pytest.raises(DataError, match="expected those of the model"):
         fc.evaluate(model_for(data), replace(data, classes=tuple("abcdefg")))
     with pytest.raises(DataError, match="no samples"):
         fc.evaluate(model_for(data), replace(data, names=()))

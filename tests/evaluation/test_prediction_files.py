@@ -1,4 +1,4 @@
-"""Other people's answers, as they write them."""
+"""Predictions of other software, in their usual forms."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from PIL import Image
 
 import fullconv as fc
 from fullconv.errors import DataError
-from fullconv.evaluation.prediction_files import AnswerReader, answer_files
+from fullconv.evaluation.prediction_files import PredictionReader, find_prediction_files
 from fullconv.io.images import write_image, write_labels
 from fullconv.io.palettes import VOID_COLOR, colorize
 
@@ -24,7 +24,8 @@ def touch(folder, *names):
 
 def found(folder, *names):
     return {
-        name: str(path.relative_to(folder)) for name, path in answer_files(folder, names).items()
+        name: str(path.relative_to(folder))
+        for name, path in find_prediction_files(folder, names).items()
     }
 
 
@@ -35,34 +36,34 @@ def test_names_with_folders_or_without(tmp_path):
         "b": "deep/b.PNG",
         "city/c": "c.tif",
     }
-    with pytest.raises(DataError, match=r"2 answers for a, such as .*x/a.png and .*y/a.png"):
-        answer_files(tmp_path, ["a"])
+    with pytest.raises(DataError, match=r"2 predictions for a, such as .*x/a.png and .*y/a.png"):
+        find_prediction_files(tmp_path, ["a"])
 
 
-def test_names_that_go_on(tmp_path):
+def test_file_names_with_a_suffix(tmp_path):
     touch(tmp_path, "a_pred.png", "a_2.png", "ab.png", "b.v1.png", "b.v2.png")
     assert found(tmp_path, "a", "a_2", "ab") == {
         "a": "a_pred.png",
         "a_2": "a_2.png",
         "ab": "ab.png",
     }
-    with pytest.raises(DataError, match=r"2 answers for b, such as b.v1.png and b.v2.png"):
-        answer_files(tmp_path, ["b"])
+    with pytest.raises(DataError, match=r"2 predictions for b, such as b.v1.png and b.v2.png"):
+        find_prediction_files(tmp_path, ["b"])
 
 
-def test_what_is_missing_is_counted(tmp_path):
+def test_missing_predictions_are_counted(tmp_path):
     touch(tmp_path, "a.png", "b.jpg")
-    with pytest.raises(DataError, match=r"no answer for 2 of 3 .* b.png; .*JPEG changes"):
-        answer_files(tmp_path, ["a", "b", "c"])
+    with pytest.raises(DataError, match=r"no prediction for 2 of 3 .* b.png; .*JPEG changes"):
+        find_prediction_files(tmp_path, ["a", "b", "c"])
     with pytest.raises(DataError, match="no such folder"):
-        answer_files(tmp_path / "lost", ["a"])
+        find_prediction_files(tmp_path / "lost", ["a"])
 
 
 def read(data, path):
-    return AnswerReader(data)(path, (20, 24))
+    return PredictionReader(data)(path, (20, 24))
 
 
-def test_numbers_and_colours_are_the_same_answer(data, tmp_path):
+def test_class_numbers_and_colours_read_equal(data, tmp_path):
     labels = data[0].labels.copy()
     labels[:3] = 255
     write_labels(tmp_path / "indexed.png", labels, data.palette)
@@ -75,7 +76,7 @@ def test_numbers_and_colours_are_the_same_answer(data, tmp_path):
         assert (read(data, path) == labels).all(), path
 
 
-def test_what_is_no_class_is_refused(data, tmp_path):
+def test_values_that_are_not_a_class_are_refused(data, tmp_path):
     labels = data[0].labels.copy()
     labels[0, :5] = 33
     Image.fromarray(labels).save(tmp_path / "ids.png")
@@ -88,7 +89,7 @@ def test_what_is_no_class_is_refused(data, tmp_path):
         read(data, tmp_path / "colours.png")
 
 
-def test_another_size_is_told_as_height_and_width(data, tmp_path):
+def test_another_size_is_reported_as_height_and_width(data, tmp_path):
     write_image(tmp_path / "a.png", np.zeros((24, 20, 3), np.uint8))
-    with pytest.raises(DataError, match=r"a.png: 24 x 20 pixels .* for labels of 20 x 24"):
+    with pytest.raises(DataError, match=r"a.png: 24 x 20 pixels .* the labels have 20 x 24"):
         read(data, tmp_path / "a.png")

@@ -73,7 +73,7 @@ def test_the_numbers_are_those_of_the_best_file(finished):
     again = fc.evaluate(fc.load(experiment.run.folder), fc.open_data(TINY["data"], "val"))
     assert (again.confusion.counts == evaluation.confusion.counts).all()
     summary = json.loads(experiment.run.summary.read_text())
-    assert summary["mean_iu"] == again.mean_iu and "void" in summary["protocol"]
+    assert summary["mean_iu"] == again.mean_iou and "void" in summary["protocol"]
 
 
 def test_its_config_runs_again_to_the_same_bytes(finished, tmp_path):

@@ -54,7 +54,7 @@ def print_diagnosis(
     diagnosis: "Diagnosis", bounds: "UpperBounds | None", facts: Mapping[str, str], quiet: bool
 ) -> None:
     """Print facts, classes, findings and advice; only the findings if quiet."""
-    from fullconv.evaluation.report.data_page import class_rows
+    from fullconv.evaluation.report.data_page import class_stats
 
     if not quiet:
         width = max(map(len, facts))
@@ -63,7 +63,7 @@ def print_diagnosis(
         splits = diagnosis.survey.splits
         rows = [
             (row.name, f"{100 * row.share:.2f} %", *map(str, row.images), _remark(row))
-            for row in class_rows(diagnosis.survey)
+            for row in class_stats(diagnosis.survey)
         ]
         titles = ("class", "pixels", *(f"in {split}" for split in splits), "")
         if rows:
@@ -90,7 +90,7 @@ def as_json(
     diagnosis: "Diagnosis", bounds: "UpperBounds | None", facts: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the content of check.json."""
-    from fullconv.evaluation.report.data_page import class_rows
+    from fullconv.evaluation.report.data_page import class_stats
 
     survey = diagnosis.survey
     classes = [
@@ -100,7 +100,7 @@ def as_json(
             "images": dict(zip(survey.splits, row.images, strict=True)),
             "weights": {rule: nan_to_none(weight) for rule, weight in row.weights.items()},
         }
-        for row in class_rows(survey)
+        for row in class_stats(survey)
     ]
     values: dict[str, Any] = {"source": survey.source, "facts": dict(facts), "classes": classes}
     values["findings"] = [asdict(finding) for finding in diagnosis.findings]
@@ -113,8 +113,8 @@ def as_json(
 def _bounds_as_json(bounds: "UpperBounds") -> dict[str, Any]:
     by_stride = {
         f"fcn{stride}s": {
-            "mean_iu": nan_to_none(bound.mean_iu),
-            "iu": dict(zip(bounds.classes, map(nan_to_none, bound.iu.tolist()), strict=True)),
+            "mean_iu": nan_to_none(bound.mean_iou),
+            "iu": dict(zip(bounds.classes, map(nan_to_none, bound.iou.tolist()), strict=True)),
         }
         for stride, bound in bounds.bounds.items()
     }
@@ -123,7 +123,7 @@ def _bounds_as_json(bounds: "UpperBounds") -> dict[str, Any]:
             "objects": int(bounds.sizes[label].size),
             "median": nan_to_none(bounds.size(label, 0.5)),
             "p90": nan_to_none(bounds.size(label, 0.9)),
-            "by_pixels": nan_to_none(bounds.usual_size(label)),
+            "by_pixels": nan_to_none(bounds.area_median_size(label)),
         }
         for label, name in enumerate(bounds.classes)
     }

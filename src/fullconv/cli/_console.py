@@ -73,11 +73,15 @@ def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int
 
 def format_class_table(evaluation: "Evaluation") -> str:
     """Format IoU and accuracy of every class; "-" for absent classes."""
-    from fullconv.evaluation.metrics import percent
+    from fullconv.evaluation.metrics import format_percent
 
-    confusion = evaluation.confusion
-    rows = zip(evaluation.classes, confusion.iu, confusion.accuracy, confusion.pixels, strict=True)
-    cells = [(name, percent(iu), percent(acc), f"{count:,}") for name, iu, acc, count in rows]
+    rows = zip(
+        evaluation.classes, evaluation.iou, evaluation.accuracy, evaluation.pixels, strict=True
+    )
+    cells = [
+        (name, format_percent(iou), format_percent(accuracy), f"{pixels:,}")
+        for name, iou, accuracy, pixels in rows
+    ]
     return format_table(("class", "IoU", "accuracy", "pixels"), cells)
 
 

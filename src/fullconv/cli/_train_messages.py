@@ -88,11 +88,11 @@ def say_stopped(experiment: "Experiment") -> None:
 
 def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) -> None:
     """Print the metrics of the kept model, and what to do with the run."""
-    from fullconv.evaluation.summary import four_numbers
+    from fullconv.evaluation.summary import format_metrics
 
     if not quiet:
         say(format_class_table(evaluation))
-    say(f"best epoch {experiment.progress.best_epoch}:  {four_numbers(evaluation)}")
+    say(f"best epoch {experiment.progress.best_epoch}:  {format_metrics(evaluation)}")
     say(f"report  {experiment.run.folder / 'report.html'}")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
 

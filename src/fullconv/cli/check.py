@@ -34,7 +34,7 @@ def command(
     IoU that each network stride allows. Writes a report; changes nothing in the data set.
     """
     from fullconv.data.checks import examine
-    from fullconv.evaluation.report.data_page import write_page
+    from fullconv.evaluation.report.data_page import write_check_page
     from fullconv.training.run.folder import create_run
 
     json_only = str(json) == "-"
@@ -50,7 +50,7 @@ def command(
     bounds = _compute_bounds(diagnosis.survey, progress)
     facts = summarize(diagnosis, seconds)
     run = create_run(out, "check", Path(data.replace(":", "-")).name)
-    page = write_page(run.folder / "report.html", diagnosis, bounds, facts)
+    page = write_check_page(run.folder / "report.html", diagnosis, bounds, facts)
     values = as_json(diagnosis, bounds, facts)
     write_json(run.folder / "check.json", values)
     write_json(json, values)
@@ -81,14 +81,14 @@ def _check_options(write_config: Path | None, config: Path | None) -> None:
 
 
 def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
-    from fullconv.evaluation.upper_bounds import chosen, upper_bounds
+    from fullconv.evaluation.upper_bounds import sample_indices, upper_bounds
 
     read = survey.read_labels
     valid = [item for item in survey.of("train") or survey.items if item.fits]
     if read is None or not valid:
         return None
     pixels = sum(sum(item.labels.values()) for item in valid) // len(valid)
-    sample = [valid[index] for index in chosen([item.name for item in valid], pixels)]
+    sample = [valid[index] for index in sample_indices([item.name for item in valid], pixels)]
     tracked = progress(sample, len(sample), "strides")
     return upper_bounds((read(item) for item in tracked), survey.classes)
 
@@ -104,10 +104,10 @@ def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:
 def _write_config(
     path: Path, diagnosis: "Diagnosis", bounds: "UpperBounds | None", quiet: bool
 ) -> None:
-    from fullconv.evaluation.recommendations import as_yaml, settings
+    from fullconv.evaluation.recommendations import as_yaml, recommend_settings
     from fullconv.io.atomic import write_text
 
-    write_text(path, as_yaml(diagnosis, settings(diagnosis, bounds)))
+    write_text(path, as_yaml(diagnosis, recommend_settings(diagnosis, bounds)))
     if not quiet:
         say(f"settings  {path}   (fullconv train --config {path})")
 

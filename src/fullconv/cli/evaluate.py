@@ -59,8 +59,8 @@ def command(
     """
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
-    from fullconv.evaluation.evaluate import score_each, score_files, summarise
-    from fullconv.evaluation.summary import four_numbers, numbers
+    from fullconv.evaluation.evaluate import score_prediction_files, score_samples, summarize
+    from fullconv.evaluation.summary import format_metrics
     from fullconv.hardware import choose_device
     from fullconv.inference.cpu.optimize import PAYS
     from fullconv.inference.tta import tta_protocol
@@ -73,7 +73,7 @@ def command(
     opened = None
     if predictions:
         folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
-        scored = score_files(folder, samples)
+        scored = score_prediction_files(folder, samples)
         protocol = FILES_PROTOCOL.format(classes=len(samples.classes))
     else:
         opened = load(model)
@@ -81,15 +81,15 @@ def command(
         if len(samples) >= PAYS:
             opened.optimize()
         tta_scales = parse_scales(tta, scales, opened.tta_scales) or None
-        scored = score_each(opened, samples, tta_scales)
+        scored = score_samples(opened, samples, tta_scales)
         protocol = opened.protocol + tta_protocol(tta_scales)
-    evaluation = summarise(track(scored, len(samples), "evaluating", quiet), samples, protocol)
+    evaluation = summarize(track(scored, len(samples), "evaluating", quiet), samples, protocol)
     if str(json) != "-":
         if not quiet:
             say(format_class_table(evaluation))
             say(f"{source}, split {split}, {len(samples)} images; {protocol}")
-        say(four_numbers(evaluation))
-    write_json(json, numbers(evaluation))
+        say(format_metrics(evaluation))
+    write_json(json, evaluation.to_dict())
     if report and opened:
         say(f"report  {_write_report(opened, samples, evaluation, out, model)}")
 
@@ -98,7 +98,7 @@ def _write_report(
     model: "Model", data: "Data", evaluation: "Evaluation", out: Path, name: str
 ) -> Path:
     from fullconv.evaluation.report.page import ReportData, write_report
-    from fullconv.evaluation.summary import gallery
+    from fullconv.evaluation.summary import choose_gallery
     from fullconv.training.run.folder import create_run
 
     run = create_run(out, "evaluate", Path(name).stem)
@@ -111,7 +111,7 @@ def _write_report(
         palette=model.palette,
         history=[],
         confusion=evaluation.confusion,
-        pictures=gallery(model, data, evaluation),
+        gallery=choose_gallery(model, data, evaluation),
         protocol=evaluation.protocol,
         commands=[f"fullconv predict {name} NEW_PHOTOS --out predictions"],
     )

@@ -33,7 +33,6 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network on images and masks. The run folder gets the model and a report."""
-    from fullconv.evaluation.summary import numbers
     from fullconv.training.distributed import init_distributed
 
     with init_distributed(given.get("device", "auto")) as group:
@@ -47,7 +46,7 @@ def command(
             run = _create_run(out, name or run_name(run_config.data), run_config, group)
         evaluation = train_stages(run_config, run, first, group, quiet, max_seconds)
     if evaluation:
-        write_json(json, {"run": str(run.folder), **numbers(evaluation)})
+        write_json(json, {"run": str(run.folder), **evaluation.to_dict()})
 
 
 def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, RunConfig]":

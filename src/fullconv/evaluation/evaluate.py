@@ -1,71 +1,77 @@
-"""How good a model is: one confusion matrix over a data set, at the labels' own size."""
+"""Evaluate a model, or prediction files, on a data set."""
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
-from fullconv.evaluation.metrics import Confusion, total
-from fullconv.evaluation.prediction_files import AnswerReader, answer_files
+from fullconv.evaluation.metrics import Confusion, Matrix, Metrics, sum_confusions
+from fullconv.evaluation.prediction_files import PredictionReader, find_prediction_files
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import tta_protocol
 from fullconv.model import Model
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One sample, its answer, and the pixels counted.
+class ScoredSample:
+    """A sample, its prediction and its confusion matrix.
 
-    `answer` is None where answers were read from files.
+    `prediction` is None for predictions that were read from files.
     """
 
     sample: Sample
-    answer: Prediction | None
+    prediction: Prediction | None
     confusion: Confusion
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """The numbers of one model on one data set.
+class Evaluation(Metrics):
+    """The metrics of a model on a data set, such as `mean_iou` and `pixel_accuracy`.
 
     Attributes:
-        classes: names of the classes.
-        confusion: over all pixels of all samples.
-        images: sample name -> its own mean IU, for finding the worst; not part of `mean_iu`.
-        protocol: what the numbers mean.
+        classes: class names.
+        confusion: confusion matrix over all pixels of all samples.
+        image_iou: sample name -> mean IoU of that image alone, to find the worst images; their
+            mean is not `mean_iou`.
+        protocol: how the metrics were computed, in one line.
     """
 
     classes: tuple[str, ...]
     confusion: Confusion
-    images: dict[str, float] = field(repr=False)
+    image_iou: dict[str, float] = field(repr=False)
     protocol: str = ""
 
     @property
-    def pixel_accuracy(self) -> float:
-        """Share of all pixels that were answered rightly, in [0, 1]."""
-        return self.confusion.pixel_accuracy
+    def _matrix(self) -> Matrix:
+        return self.confusion.counts
 
-    @property
-    def mean_accuracy(self) -> float:
-        """Mean over the classes of their accuracy, in [0, 1]."""
-        return self.confusion.mean_accuracy
-
-    @property
-    def mean_iu(self) -> float:
-        """Mean over the classes of intersection over union, in [0, 1]."""
-        return self.confusion.mean_iu
-
-    @property
-    def frequency_weighted_iu(self) -> float:
-        """Intersection over union weighted by the classes' pixels, in [0, 1]."""
-        return self.confusion.frequency_weighted_iu
+    def to_dict(self) -> dict[str, object]:
+        """Return the metrics, overall and per class, as plain values for JSON; nan is None."""
+        columns = zip(self.classes, self.iou, self.accuracy, self.pixels, strict=True)
+        per_class = {
+            name: {
+                "iu": _nan_to_none(iou),
+                "accuracy": _nan_to_none(accuracy),
+                "pixels": int(count),
+            }
+            for name, iou, accuracy, count in columns
+        }
+        return {
+            **{name: _nan_to_none(value) for name, value in self.paper_metrics().items()},
+            "per_class": per_class,
+            "images": len(self.image_iou),
+            "protocol": self.protocol,
+        }
 
 
 def evaluate(
     model: Model, data: Data, *, tta: bool = False, scales: Sequence[float] | None = None
 ) -> Evaluation:
-    """Measure a model on a data set; `tta` and `scales` are those of `Model.predict`.
+    """Evaluate a model on a data set, at the full size of the labels.
+
+    `tta` and `scales` are those of `Model.predict`.
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
@@ -73,46 +79,53 @@ def evaluate(
     if scales is None and tta:
         scales = model.tta_scales
     protocol = model.protocol + tta_protocol(scales)
-    return summarise(score_each(model, data, scales), data, protocol)
+    return summarize(score_samples(model, data, scales), data, protocol)
 
 
-def score_each(model: Model, data: Data, scales: Sequence[float] | None = None) -> Iterator[Scored]:
-    """Predict each sample of a data set and count its pixels, one at a time.
+def score_samples(
+    model: Model, data: Data, scales: Sequence[float] | None = None
+) -> Iterator[ScoredSample]:
+    """Predict and score the samples of a data set, one at a time; with TTA if `scales` are given.
 
-    With `scales`, predictions use test-time augmentation.
+    Raises:
+        DataError: the data set has other classes than the model, or no samples.
     """
     if data.classes != model.classes:
         raise DataError(
-            f"{data.source} has the classes {', '.join(data.classes)}; the model answers "
-            f"{', '.join(model.classes)}: evaluate it on data with its own classes"
+            f"{data.source} has the classes {', '.join(data.classes)}; expected those of the "
+            f"model, {', '.join(model.classes)}: evaluate it on data with its own classes"
         )
     if not len(data):
         raise DataError(f"{data.source} has no samples to evaluate on (split {data.split})")
     for sample in data:
-        answer = model.predict(sample.image, scales=scales)
+        prediction = model.predict(sample.image, scales=scales)
         confusion = Confusion(len(data.classes))
-        confusion.add(sample.labels, answer.labels)
-        yield Scored(sample, answer, confusion)
+        confusion.add(sample.labels, prediction.labels)
+        yield ScoredSample(sample, prediction, confusion)
 
 
-def score_files(folder: Path, data: Data) -> Iterator[Scored]:
-    """Count the pixels of anybody's answers: one indexed PNG a sample, named like it.
+def score_prediction_files(folder: Path, data: Data) -> Iterator[ScoredSample]:
+    """Score the predictions of any software: one indexed PNG per sample, with the sample's name.
 
     Raises:
-        DataError: an answer is missing, has another size than its labels, or holds what is no
-            class; see `answerfiles`.
+        DataError: a prediction is missing, differs in size from its labels, or has a value that is
+            not a class; see `prediction_files`.
     """
-    files, read = answer_files(folder, data.names), AnswerReader(data)
+    files, read = find_prediction_files(folder, data.names), PredictionReader(data)
     for sample in data:
-        answer = read(files[sample.name], sample.labels.shape)
+        labels = read(files[sample.name], sample.labels.shape)
         confusion = Confusion(len(data.classes))
-        confusion.add(sample.labels, answer)
-        yield Scored(sample, None, confusion)
+        confusion.add(sample.labels, labels)
+        yield ScoredSample(sample, None, confusion)
 
 
-def summarise(scored: Iterable[Scored], data: Data, protocol: str) -> Evaluation:
-    """The numbers over all that was scored."""
-    parts = {one.sample.name: one.confusion for one in scored}
-    images = {name: confusion.mean_iu for name, confusion in parts.items()}
-    confusion = total(parts.values(), len(data.classes))
-    return Evaluation(data.classes, confusion, images, protocol)
+def summarize(scored: Iterable[ScoredSample], data: Data, protocol: str) -> Evaluation:
+    """Return the metrics over all scored samples."""
+    parts = {item.sample.name: item.confusion for item in scored}
+    image_iou = {name: confusion.mean_iou for name, confusion in parts.items()}
+    confusion = sum_confusions(parts.values(), len(data.classes))
+    return Evaluation(data.classes, confusion, image_iou, protocol)
+
+
+def _nan_to_none(share: float) -> float | None:
+    return None if math.isnan(share) else float(share)

@@ -1,4 +1,4 @@
-"""Anybody's answers as files: which file answers which sample, and the classes that stand in it."""
+"""Find and read prediction files of other software: one indexed or colour-coded PNG per sample."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
@@ -15,69 +15,65 @@ from fullconv.io.images import read_mask
 from fullconv.io.palettes import VOID, VOID_COLOR
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
-"""Files that keep every value; JPEG does not."""
+"""Suffixes of lossless files; JPEG changes values."""
 
-_LIKE = "expected one indexed PNG a sample, named like it"
+_EXPECTED = "expected one indexed PNG per sample, with the sample's name"
 
 
-def answer_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
-    """The file of each sample's answer.
+def find_prediction_files(folder: Path, names: Sequence[str]) -> dict[str, Path]:
+    """Return the prediction file of each sample.
 
-    A file belongs to the sample whose name it has, with the same folders or without any; or to the
-    one whose name it begins with, where it is the only such file: "street_7_pred.png".
+    A file matches the sample whose name it has, in the same subfolders or in any; otherwise the
+    sample whose name it starts with, if it is the only such file: "street_7_pred.png".
 
     Raises:
-        DataError: a sample has no answer, or several.
+        DataError: a sample has no prediction, or several.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: there is no such folder of answers")
+        raise DataError(f"{folder}: no such folder; expected a folder of predictions")
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
-    found = _exact(folder, files, names)
-    rest = sorted((path.stem, path) for path in set(files).difference(found.values()))
+    matched = _match_names(folder, files, names)
+    rest = sorted((path.stem, path) for path in set(files).difference(matched.values()))
     for name in names:
-        if name not in found and (likely := list(_beginning(rest, PurePosixPath(name).name))):
-            if len(likely) > 1:
-                raise DataError(
-                    f"{folder} has {len(likely)} answers for {name}, such as {likely[0].name} and "
-                    f"{likely[1].name}; {_LIKE}"
-                )
-            found[name] = likely[0]
-    missing = [name for name in names if name not in found]
+        if name in matched:
+            continue
+        candidates = list(_starting_with(rest, PurePosixPath(name).name))
+        if len(candidates) > 1:
+            raise _ambiguous(folder, name, [path.name for path in candidates])
+        if candidates:
+            matched[name] = candidates[0]
+    missing = [name for name in names if name not in matched]
     if missing:
         raise DataError(
-            f"{folder} has no answer for {len(missing)} of {len(names)} samples, such as "
-            f"{missing[0]}.png; {_LIKE}{_lossy(folder)}"
+            f"{folder} has no prediction for {len(missing)} of {len(names)} samples, such as "
+            f"{missing[0]}.png; {_EXPECTED}{_jpeg_hint(folder)}"
         )
-    return {name: found[name] for name in names}
+    return {name: matched[name] for name in names}
 
 
 @dataclass(frozen=True)
-class AnswerReader:
-    """Reads answers for one data set: class numbers, or the classes' colours.
-
-    Attributes:
-        data: whose classes and colours they are.
-    """
+class PredictionReader:
+    """Reads the predictions of one data set, stored as class numbers or in the classes' colours."""
 
     data: Data
 
     def __call__(self, path: Path, size: tuple[int, ...]) -> UInt8[np.ndarray, "H W"]:
-        """The class of every pixel; 255 where the file gives none.
+        """Read the predicted class of every pixel; 255 for a pixel without one.
 
         Args:
-            path: the file.
+            path: the prediction file.
             size: (height, width) of the sample's labels.
 
         Raises:
-            DataError: another size, or a value or colour that is no class.
-            ImageError: it cannot be read.
+            DataError: the size differs, or a value or colour is not a class.
+            ImageError: the file cannot be read.
         """
         raw = read_mask(path)
         if raw.shape[:2] != size:
             raise DataError(
-                f"{path}: {raw.shape[0]} x {raw.shape[1]} pixels (height x width) for labels of "
-                f"{size[0]} x {size[1]}; answers are compared at the labels' own size: "
-                "write them at the photos' size"
+                f"{path}: {raw.shape[0]} x {raw.shape[1]} pixels (height x width), the labels have "
+                f"{size[0]} x {size[1]}; predictions are compared at the labels' own size: "
+                "write them at the size of the photos"
             )
         return self._labels(raw, str(path))
 
@@ -92,11 +88,11 @@ class AnswerReader:
         if raw.ndim == 2:
             table = numbers
         elif (raw == raw[..., :1]).all() and raw.max() not in range(len(classes), VOID):
-            raw, table = raw[..., 0], numbers  # class numbers, three times the same
+            raw, table = raw[..., 0], numbers  # class numbers, repeated in three channels
         elif len(set(palette)) < len(palette):
             raise DataError(
-                f"{where}: a picture in colours, and {self.data.source} has one colour for several "
-                "classes; expected pixel values that are class numbers"
+                f"{where}: a colour image, but several classes of {self.data.source} share a "
+                "colour; expected pixel values that are class numbers"
             )
         else:
             mapping = {VOID_COLOR: VOID, **{color: k for k, color in enumerate(palette)}}
@@ -105,28 +101,33 @@ class AnswerReader:
         return table(raw, where)
 
 
-def _exact(folder: Path, files: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
-    placed = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
-    alone: dict[str, list[Path]] = {}
+def _match_names(folder: Path, files: Sequence[Path], names: Sequence[str]) -> dict[str, Path]:
+    """Match samples to files of the same name, preferring the same subfolder."""
+    by_path = {path.relative_to(folder).with_suffix("").as_posix(): path for path in files}
+    by_stem: dict[str, list[Path]] = {}
     for path in files:
-        alone.setdefault(path.stem, []).append(path)
-    found: dict[str, Path] = {}
+        by_stem.setdefault(path.stem, []).append(path)
+    matched: dict[str, Path] = {}
     for name in names:
-        same = alone.get(PurePosixPath(name).name, [])
-        if name in placed:
-            found[name] = placed[name]
-        elif len(same) > 1:
-            raise DataError(
-                f"{folder} has {len(same)} answers for {name}, such as {same[0]} and {same[1]}; "
-                f"{_LIKE}"
-            )
-        elif same:
-            found[name] = same[0]
-    return found
+        candidates = by_stem.get(PurePosixPath(name).name, [])
+        if name in by_path:
+            matched[name] = by_path[name]
+        elif len(candidates) > 1:
+            raise _ambiguous(folder, name, candidates)
+        elif candidates:
+            matched[name] = candidates[0]
+    return matched
 
 
-def _beginning(files: Sequence[tuple[str, Path]], name: str) -> Iterator[Path]:
-    """The files whose names go on after `name` with a sign that is no letter and no number."""
+def _ambiguous(folder: Path, name: str, candidates: Sequence[Path | str]) -> DataError:
+    return DataError(
+        f"{folder} has {len(candidates)} predictions for {name}, such as {candidates[0]} and "
+        f"{candidates[1]}; {_EXPECTED}"
+    )
+
+
+def _starting_with(files: Sequence[tuple[str, Path]], name: str) -> Iterator[Path]:
+    """Yield the files whose stem is `name` followed by neither a letter nor a digit."""
     for stem, path in files[bisect_left(files, (name,)) :]:
         if not stem.startswith(name):
             return
@@ -134,6 +135,6 @@ def _beginning(files: Sequence[tuple[str, Path]], name: str) -> Iterator[Path]:
             yield path
 
 
-def _lossy(folder: Path) -> str:
+def _jpeg_hint(folder: Path) -> str:
     jpegs = any(path.suffix.lower() in (".jpg", ".jpeg") for path in folder.rglob("*"))
     return " (JPEG changes the values: write PNG)" if jpegs else ""

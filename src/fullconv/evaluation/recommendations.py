@@ -1,4 +1,4 @@
-"""Which settings of a training the findings and the masks speak for, each with its reason."""
+"""Recommend training settings for a data set, each with its reason."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,33 +13,35 @@ from fullconv.data.discovery.resplit import with_groups
 from fullconv.data.labels.class_weights import RULES
 from fullconv.evaluation.upper_bounds import UpperBounds
 
-RARE = 0.01  # share of the labelled pixels below which a class is given more weight
-STEEP = 50.0  # largest weight over smallest above which weights do more harm than good
+RARE = 0.01  # share of the labelled pixels below which a class is rare
+MAX_WEIGHT_RATIO = (
+    50.0  # largest over smallest class weight; steeper weights do more harm than good
+)
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting of `TrainConfig`, its value, and why."""
+    """A field of `TrainConfig` with its recommended value and the reason."""
 
     name: str
     value: Any
     reason: str
 
 
-def settings(diagnosis: Diagnosis, advice: UpperBounds | None) -> list[Setting]:
-    """What to train this data set with; only what differs from the defaults, and the data."""
-    chosen = [_data(diagnosis)]
-    if advice and advice.stride:
-        chosen.append(_model(advice))
-    chosen += _weights(diagnosis.survey)
-    return chosen
+def recommend_settings(diagnosis: Diagnosis, bounds: UpperBounds | None) -> list[Setting]:
+    """Return the data and the settings that should differ from the defaults."""
+    recommended = [_data(diagnosis)]
+    if bounds and bounds.stride:
+        recommended.append(_model(bounds))
+    recommended += _weights(diagnosis.survey)
+    return recommended
 
 
-def as_yaml(diagnosis: Diagnosis, chosen: list[Setting]) -> str:
-    """The settings as a file for `fullconv train --config`, each under a line with its reason."""
-    RunConfig.checked(**{setting.name: setting.value for setting in chosen})
-    lines = [f"# What fullconv check found in {diagnosis.survey.source}: {diagnosis.verdict}\n"]
-    for setting in chosen:
+def as_yaml(diagnosis: Diagnosis, recommended: list[Setting]) -> str:
+    """Format the settings for `fullconv train --config`, each below a comment with its reason."""
+    RunConfig.checked(**{setting.name: setting.value for setting in recommended})
+    lines = [f"# fullconv check of {diagnosis.survey.source}: {diagnosis.verdict}\n"]
+    for setting in recommended:
         lines.append(f"\n# {' '.join(setting.reason.split())}\n")
         lines.append(to_yaml({setting.name: setting.value}))
     return "".join(lines)
@@ -47,16 +49,16 @@ def as_yaml(diagnosis: Diagnosis, chosen: list[Setting]) -> str:
 
 def _data(diagnosis: Diagnosis) -> Setting:
     survey = diagnosis.survey
-    divided = with_groups(survey.source, "clip")
-    if any(divided in finding.remedy for finding in diagnosis.findings):
-        return Setting("data", divided, "On disk train and val share a clip; so they do not.")
+    by_clip = with_groups(survey.source, "clip")
+    if any(by_clip in finding.remedy for finding in diagnosis.findings):
+        return Setting("data", by_clip, "Splits by clip: on disk, train and val share a clip.")
     sizes = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
-    return Setting("data", survey.source, f"{len(survey.classes)} classes; photos: {sizes}.")
+    return Setting("data", survey.source, f"{len(survey.classes)} classes; images: {sizes}.")
 
 
-def _model(advice: UpperBounds) -> Setting:
+def _model(bounds: UpperBounds) -> Setting:
     backbone = str(TrainConfig.model_fields["model"].default).partition("-")[2]
-    return Setting("model", f"fcn{advice.stride}s-{backbone}", f"{advice.sentences()[0]}.")
+    return Setting("model", f"fcn{bounds.stride}s-{backbone}", f"{bounds.sentences()[0]}.")
 
 
 def _weights(survey: Survey) -> Iterator[Setting]:
@@ -68,12 +70,12 @@ def _weights(survey: Survey) -> Iterator[Setting]:
     names = ", ".join(f"{survey.classes[label]} {100 * shares[label]:.2f} %" for label in rare)
     for rule in ("median-freq", "sqrt-inv"):
         weights = RULES[rule](survey.counts)
-        spread = float(np.nanmax(weights) / np.nanmin(weights))
-        if spread <= STEEP:
+        ratio = float(np.nanmax(weights) / np.nanmin(weights))
+        if ratio <= MAX_WEIGHT_RATIO:
             yield Setting(
                 "balance",
                 rule,
-                f"Rare in train: {names}. The largest weight is {spread:.0f} times the smallest; "
-                "none, the paper's choice, is better for pixel accuracy.",
+                f"Rare classes in train: {names}. The largest weight is {ratio:.0f} times the "
+                "smallest. For pixel accuracy prefer none, the paper's choice.",
             )
             return

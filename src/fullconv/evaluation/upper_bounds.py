@@ -1,4 +1,8 @@
-"""The best mean IU each stride allows (paper, upper bounds)."""
+"""Upper bounds on IoU by network stride, measured on masks (paper, "upper bounds on IU").
+
+A network of stride 32 predicts on a grid 32 times as coarse as the image, which loses objects
+smaller than a cell. The bound is the IoU of masks that are reduced to such a grid and enlarged.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -6,31 +10,32 @@ from hashlib import sha256
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int64, UInt8
+from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, pad
 
-from fullconv.evaluation.metrics import Confusion, percent
+from fullconv.evaluation.metrics import Confusion, format_percent
+from fullconv.evaluation.regions import connected_regions
 from fullconv.io.palettes import VOID
 
 STRIDES = (32, 16, 8, 4)
-MOST_MASKS = 200
-MOST_PIXELS = 20_000_000  # of all masks looked at: some seconds of work
-FIELD = 404  # pixels that fc7 of VGG sees; `fullconv inspect` derives it
-ENOUGH = 0.85  # a mean IU within reach from which a finer stride brings little
-NAMED = 4  # classes of which a sentence says what they lose
-LOST = 0.6  # an IU that no training can exceed, below which a class counts as lost
+MAX_MASKS = 200
+MAX_PIXELS = 20_000_000  # of all masks that are measured: a few seconds of work
+FC7_RECEPTIVE_FIELD = 404  # pixels, of VGG; `fullconv inspect` derives it
+GOOD_BOUND = 0.85  # mean IoU bound above which a finer stride gains little
+LOW_BOUND = 0.6  # IoU bound of a class below which the stride counts as too coarse for it
+MAX_NAMES = 4  # classes that a sentence lists by name
 
 
 @dataclass(frozen=True)
 class UpperBounds:
-    """What each stride can reach.
+    """The IoU that each stride can reach, and the sizes of the objects.
 
     Attributes:
-        classes: name of class 0, of class 1, ...
-        masks: number of masks looked at.
-        bounds: stride -> confusion of the coarse masks with the masks.
-        sizes: of each class, the longer sides of its objects' boxes, in pixels.
+        classes: class names.
+        masks: number of masks measured.
+        bounds: stride -> confusion matrix of the coarsened masks against the masks.
+        sizes: of each class, the longer sides of its objects' bounding boxes, in pixels.
         pixels: of each class, the pixels of its objects, in the order of `sizes`.
     """
 
@@ -41,188 +46,134 @@ class UpperBounds:
     pixels: tuple[Int64[np.ndarray, " _"], ...]
 
     def size(self, label: int, share: float) -> float:
-        """The size that `share` of the class's objects stay below, in pixels; nan without any."""
+        """Return the quantile `share` of the class's object sizes, in pixels; nan without any."""
         sizes = self.sizes[label]
         return float(np.quantile(sizes, share)) if sizes.size else float("nan")
 
-    def usual_size(self, label: int) -> float:
-        """Half of the class's pixels are in objects of at most this size; nan without any.
+    def area_median_size(self, label: int) -> float:
+        """Return the size up to which objects hold half of the class's pixels; nan without any.
 
-        Fragments, such as sky between leaves, are many objects and few pixels.
+        Unlike the median, it is not dominated by fragments such as sky between leaves: many
+        objects with few pixels.
         """
         order = np.argsort(self.sizes[label])
         if not order.size:
             return float("nan")
-        below = self.pixels[label][order].cumsum()
-        return float(self.sizes[label][order][np.searchsorted(below, below[-1] / 2)])
+        cumulative = self.pixels[label][order].cumsum()
+        half = np.searchsorted(cumulative, cumulative[-1] / 2)
+        return float(self.sizes[label][order][half])
 
     @property
     def stride(self) -> int | None:
-        """The coarsest stride that loses no class; None where no labels are known."""
-        means = {stride: bound.mean_iu for stride, bound in self.bounds.items()}
+        """The coarsest stride that suits every class; None without any labelled pixel."""
+        means = {stride: bound.mean_iou for stride, bound in self.bounds.items()}
         if all(np.isnan(mean) for mean in means.values()):
             return None
-        fine = (s for s in STRIDES[:3] if means[s] > ENOUGH and not _lost(self, s))
-        return next(fine, 8)
+        suitable = (s for s in STRIDES[:3] if means[s] > GOOD_BOUND and not _limits(self, s))
+        return next(suitable, 8)
 
     def sentences(self) -> list[str]:
-        """What to choose, and why, in words."""
-        return [*_choice(self), *_large(self)]
+        """Return the recommended stride and its reasons in words."""
+        return [*_stride_advice(self), *_size_advice(self)]
 
 
-def chosen(names: Sequence[str], pixels: int) -> list[int]:
-    """A sample of masks that is always the same: the first ones by the hash of their names.
+def sample_indices(names: Sequence[str], pixels: int) -> list[int]:
+    """Return the indices of a fixed sample of masks: the first by the hash of their names.
 
     Args:
-        names: one a mask.
-        pixels: of one mask, about.
+        names: names of the masks.
+        pixels: typical number of pixels of a mask.
 
     Returns:
-        Indices, at most `MOST_MASKS`, and about `MOST_PIXELS` in all.
+        At most `MAX_MASKS` indices, of about `MAX_PIXELS` pixels in total, ascending.
     """
-    most = max(1, min(MOST_MASKS, MOST_PIXELS // max(1, pixels)))
+    count = max(1, min(MAX_MASKS, MAX_PIXELS // max(1, pixels)))
     ranked = sorted(range(len(names)), key=lambda index: sha256(names[index].encode()).digest())
-    return sorted(ranked[:most])
+    return sorted(ranked[:count])
 
 
 def upper_bounds(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str]) -> UpperBounds:
-    """Measure what each stride can reach on these labels; 255 is void."""
+    """Measure the IoU that each stride can reach on these labels; 255 is ignored."""
     bounds = {stride: Confusion(len(classes)) for stride in STRIDES}
     objects: list[list[np.ndarray]] = [[np.zeros((0, 2), np.int64)] for _ in classes]
     count = 0
     for labels in masks:
         count += 1
-        for stride, answer in coarse(labels).items():
-            bounds[stride].add(labels, answer)
-        for label, found in regions(labels).items():
-            objects[label].append(found)
-    merged = [np.concatenate(parts) for parts in objects]
-    sizes, pixels = (tuple(one[:, column] for one in merged) for column in (0, 1))
+        for stride, prediction in coarsened(labels).items():
+            bounds[stride].add(labels, prediction)
+        for label, regions in connected_regions(labels).items():
+            objects[label].append(regions)
+    tables = [np.concatenate(parts) for parts in objects]
+    sizes, pixels = (tuple(table[:, column] for table in tables) for column in (0, 1))
     return UpperBounds(tuple(classes), count, bounds, sizes, pixels)
 
 
-def coarse(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "H W"]]:
-    """The labels as each of `STRIDES` would give them back."""
+def coarsened(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "H W"]]:
+    """Return the labels as a perfect network of each stride would predict them.
+
+    The share of each class in every cell of the stride is upsampled bilinearly; each pixel takes
+    the class with the largest share.
+    """
     present = np.unique(labels[labels != VOID])
     if not present.size:
         return {stride: labels for stride in STRIDES}
     height, width = labels.shape
-    truth = torch.from_numpy(labels)
-    each = torch.stack([truth == int(label) for label in present]).float()
-    each = pad(each, (0, -width % STRIDES[0], 0, -height % STRIDES[0]))
-    answers: dict[int, np.ndarray] = {}
-    stride = 1
-    for finer in STRIDES[::-1]:  # the sums of coarse cells are sums of fine cells
-        each = _cells(each, finer // stride)
-        stride = finer
-        shares = each / each.sum(0).clamp(min=1)
-        large = interpolate(shares[None], scale_factor=float(stride), mode="bilinear")[0]
+    target = torch.from_numpy(labels)
+    sums = torch.stack([target == int(label) for label in present]).float()
+    sums = pad(sums, (0, -width % STRIDES[0], 0, -height % STRIDES[0]))
+    predictions: dict[int, np.ndarray] = {}
+    previous = 1
+    for stride in STRIDES[::-1]:  # the sums of coarse cells are sums of fine cells
+        sums = _sum_cells(sums, stride // previous)
+        previous = stride
+        shares = sums / sums.sum(0).clamp(min=1)
+        scores = interpolate(shares[None], scale_factor=float(stride), mode="bilinear")[0]
         # max is ten times as fast as argmax here.
-        answers[stride] = present[large[:, :height, :width].max(0).indices.numpy()]
-    return answers
+        predictions[stride] = present[scores[:, :height, :width].max(0).indices.numpy()]
+    return predictions
 
 
-def _cells(each: Float[Tensor, "K H W"], factor: int) -> Float[Tensor, "K h w"]:
-    return avg_pool2d(each[None], factor)[0] * factor**2
+def _sum_cells(sums: Float[Tensor, "K H W"], factor: int) -> Float[Tensor, "K h w"]:
+    return avg_pool2d(sums[None], factor)[0] * factor**2
 
 
-def _choice(advice: UpperBounds) -> list[str]:
-    if advice.stride is None:
+def _stride_advice(bounds: UpperBounds) -> list[str]:
+    if bounds.stride is None:
         return []
-    lines = [_lost(advice, stride) for stride in STRIDES]
-    reached = ", ".join(f"FCN-{s}s {percent(bound.mean_iu)}" for s, bound in advice.bounds.items())
+    limits = [_limits(bounds, stride) for stride in STRIDES]
+    means = ", ".join(
+        f"FCN-{stride}s {format_percent(bound.mean_iou)}" for stride, bound in bounds.bounds.items()
+    )
     return [
-        f"The best mean IU within reach: {reached}; choose FCN-{advice.stride}s",
-        *(line for line in lines if line),
+        f"Upper bound on mean IoU: {means}; choose FCN-{bounds.stride}s",
+        *(line for line in limits if line),
     ]
 
 
-def _lost(advice: UpperBounds, stride: int) -> str:
-    iu = advice.bounds[stride].iu
-    lost = [int(label) for label in np.argsort(iu, stable=True) if iu[label] < LOST]
-    if not lost:
+def _limits(bounds: UpperBounds, stride: int) -> str:
+    """Name the classes for which the stride is too coarse; "" if there are none."""
+    iou = bounds.bounds[stride].iou
+    low = [int(label) for label in np.argsort(iou, stable=True) if iou[label] < LOW_BOUND]
+    if not low:
         return ""
-    first = lost if len(lost) <= NAMED else lost[: NAMED - 1]
-    shown = ", ".join(f"{percent(iu[label])} on {advice.classes[label]}" for label in first)
-    left = len(lost) - len(first)
-    more = f"; {left} more stay below {percent(LOST)}" if left else ""
-    return f"FCN-{stride}s cannot exceed {shown}{more}"
+    named = low if len(low) <= MAX_NAMES else low[: MAX_NAMES - 1]
+    names = ", ".join(f"{format_percent(iou[label])} on {bounds.classes[label]}" for label in named)
+    left = len(low) - len(named)
+    more = f"; {left} more classes stay below {format_percent(LOW_BOUND)}" if left else ""
+    return f"FCN-{stride}s cannot exceed an IoU of {names}{more}"
 
 
-def _large(advice: UpperBounds) -> list[str]:
-    wide = [
+def _size_advice(bounds: UpperBounds) -> list[str]:
+    large = [
         name
-        for label, name in enumerate(advice.classes)
-        if advice.usual_size(label) > FIELD and name.strip("_").casefold() != "background"
+        for label, name in enumerate(bounds.classes)
+        if bounds.area_median_size(label) > FC7_RECEPTIVE_FIELD
+        and name.strip("_").casefold() != "background"
     ]
-    if not wide:
+    if not large:
         return []
     return [
-        f"most pixels of {', '.join(wide)} are in objects larger than the {FIELD} pixels that fc7 "
-        "of VGG sees: it sees them in part only; a smaller --size shows it more, and loses small "
-        "objects"
+        f"Objects of {'class' if len(large) == 1 else 'the classes'} {', '.join(large)} are often "
+        f"larger than the receptive field of VGG's fc7 ({FC7_RECEPTIVE_FIELD} pixels). Use a "
+        "smaller --size for more context, at the cost of small objects"
     ]
-
-
-SMALLEST = 16  # pixels; less is a slip of the pen, not an object
-
-
-def regions(labels: UInt8[np.ndarray, "H W"]) -> dict[int, Int64[np.ndarray, "regions 2"]]:
-    """The connected regions of each class (4 neighbours): longer side of the box, and pixels.
-
-    Regions of less than `SMALLEST` pixels do not count, void neither.
-    """
-    row, start, stop, value = _runs(labels)
-    parent = list(range(len(row)))
-    for upper, lower in _touching(row, start, stop, value, labels.shape[1]):
-        one, other = _root(parent, upper), _root(parent, lower)
-        parent[max(one, other)] = min(one, other)
-    roots = np.array([_root(parent, place) for place in range(len(row))], np.int64)
-    _, first, region = np.unique(roots, return_index=True, return_inverse=True)
-    shape = (len(first),)
-    top, left = np.full(shape, labels.shape[0]), np.full(shape, labels.shape[1])
-    bottom, right, pixels = np.zeros(shape, int), np.zeros(shape, int), np.zeros(shape, int)
-    np.minimum.at(top, region, row)
-    np.maximum.at(bottom, region, row + 1)
-    np.minimum.at(left, region, start)
-    np.maximum.at(right, region, stop)
-    np.add.at(pixels, region, stop - start)
-    sides = np.maximum(bottom - top, right - left).astype(np.int64)
-    of_class = value[first]
-    kept = (pixels >= SMALLEST) & (of_class != VOID)
-    both = np.stack([sides, pixels], 1)
-    return {int(label): both[kept & (of_class == label)] for label in np.unique(of_class[kept])}
-
-
-def _runs(
-    labels: UInt8[np.ndarray, "H W"],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Stretches of one label within a row: row, first column, column behind the last, label."""
-    begins: Bool[np.ndarray, "H W"] = np.ones(labels.shape, bool)
-    begins[:, 1:] = labels[:, 1:] != labels[:, :-1]
-    row, start = np.nonzero(begins)
-    flat = row * labels.shape[1] + start
-    stop = start + np.diff(np.append(flat, labels.size))
-    return row, start, stop, labels[row, start]
-
-
-def _touching(
-    row: np.ndarray, start: np.ndarray, stop: np.ndarray, value: np.ndarray, width: int
-) -> list[tuple[int, int]]:
-    """The pairs of runs of one label that lie on each other, as (upper, lower)."""
-    flat_start, flat_stop = row * width + start, row * width + stop
-    # Runs are in reading order, so those under a run are one stretch of the list.
-    low = np.searchsorted(flat_stop, flat_start + width, side="right")
-    high = np.searchsorted(flat_start, flat_stop + width, side="left")
-    count = np.maximum(high - low, 0)
-    upper = np.repeat(np.arange(len(row)), count)
-    lower = np.arange(count.sum()) - np.repeat(count.cumsum() - count, count) + low[upper]
-    same = value[upper] == value[lower]
-    return list(zip(upper[same].tolist(), lower[same].tolist(), strict=True))
-
-
-def _root(parent: list[int], place: int) -> int:
-    while parent[place] != place:
-        parent[place] = parent[parent[place]]
-        place = parent[place]
-    return place

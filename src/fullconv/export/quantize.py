@@ -8,8 +8,8 @@ import numpy as np
 from fullconv.config import Size
 from fullconv.data.sample import Data
 from fullconv.errors import ConfigError, DataError, ExportError
-from fullconv.evaluation.evaluate import score_each
-from fullconv.evaluation.metrics import Confusion, percent
+from fullconv.evaluation.evaluate import score_samples
+from fullconv.evaluation.metrics import Confusion, format_percent
 from fullconv.export.export import describe, on_cpu, placing, working, write_proved
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import as_batch, cut
@@ -84,10 +84,10 @@ def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> Q
     quantized = exported_model(ExportedNetwork(path, run, describe(model, fixed=size)))
     before, after = Confusion(len(model.classes)), Confusion(len(model.classes))
     same = pixels = 0
-    for one, other in zip(score_each(model, data), score_each(quantized, data), strict=True):
+    for one, other in zip(score_samples(model, data), score_samples(quantized, data), strict=True):
         before, after = before + one.confusion, after + other.confusion
-        assert one.answer and other.answer
-        agree = one.answer.labels == other.answer.labels
+        assert one.prediction and other.prediction
+        agree = one.prediction.labels == other.prediction.labels
         same, pixels = same + int(agree.sum()), pixels + agree.size
     if not before.pixels.any():
         raise DataError(f"{data.source} has no labelled pixel to measure the loss by int8 on")
@@ -96,8 +96,8 @@ def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> Q
         images=len(data),
         before=_shares(before),
         after=_shares(after),
-        mean_before=before.mean_iu,
-        mean_after=after.mean_iu,
+        mean_before=before.mean_iou,
+        mean_after=after.mean_iou,
         agreement=same / pixels,
     )
 
@@ -113,12 +113,15 @@ def check(loss: QuantizationCost, classes: Sequence[str], tolerance: float) -> N
         return
     rows = zip(classes, loss.before, loss.after, strict=True)
     falls = [(a - b, name, a, b) for name, a, b in rows if a is not None and b is not None]
-    worst = [f"{name} {percent(a)} to {percent(b)}" for _, name, a, b in sorted(falls)[:-4:-1]]
+    worst = [
+        f"{name} {format_percent(a)} to {format_percent(b)}"
+        for _, name, a, b in sorted(falls)[:-4:-1]
+    ]
     raise ExportError(
-        f"int8 costs {fall:.2f} points of mean IU on {loss.data} ({percent(loss.mean_before)} to "
-        f"{percent(loss.mean_after)}; most of all {', '.join(worst)}); at most {tolerance:g} may "
-        "be lost: no file was written; give more or other photos, a larger --tolerance, or export "
-        "without --int8"
+        f"int8 costs {fall:.2f} points of mean IU on {loss.data} "
+        f"({format_percent(loss.mean_before)} to {format_percent(loss.mean_after)}; most of all "
+        f"{', '.join(worst)}); at most {tolerance:g} may be lost: no file was written; give more "
+        "or other photos, a larger --tolerance, or export without --int8"
     )
 
 
@@ -128,4 +131,4 @@ def spread(count: int, most: int) -> list[int]:
 
 
 def _shares(confusion: Confusion) -> tuple[float | None, ...]:
-    return tuple(None if np.isnan(share) else float(share) for share in confusion.iu)
+    return tuple(None if np.isnan(share) else float(share) for share in confusion.iou)

@@ -9,10 +9,10 @@ from fullconv._version import __version__
 from fullconv.config import RunConfig
 from fullconv.data.discovery.splits import write_splits
 from fullconv.data.formats import open_data
-from fullconv.evaluation.evaluate import Evaluation, score_each, summarise
+from fullconv.evaluation.evaluate import Evaluation, score_samples, summarize
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.report.page import write_report
-from fullconv.evaluation.summary import known, numbers
+from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.io.atomic import explained
 from fullconv.model import Model, load
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
@@ -129,13 +129,13 @@ class Experiment:
         """Evaluate the kept model and write the report and the summary, which ends the run."""
         best = load(self.run.best)
         protocol = best.protocol + self.split_note
-        evaluation = summarise(score_each(best, self.val), self.val, protocol)
+        evaluation = summarize(score_samples(best, self.val), self.val, protocol)
         best_epoch = self.progress.best_epoch
         report = report_data(
             self.config, self.trainer, self.val, best, best_epoch, evaluation, self.logger
         )
         write_report(self.run.folder, report)
-        result = numbers(evaluation) | {"best_epoch": best_epoch}
+        result = evaluation.to_dict() | {"best_epoch": best_epoch}
         self.logger.end("finish", self.trainer.done, **result)
         self.run.write_summary(result)
         return evaluation
@@ -191,7 +191,7 @@ class Experiment:
         """Evaluate with the weights of the final model, and save it if it is the best so far."""
         with self.trainer.inference_weights():
             confusion = yield from self._evaluate()
-            score = known(confusion.mean_iu)
+            score = nan_to_lowest(confusion.mean_iou)
             if self.config.keep == "last" or score > self.progress.best_score:
                 self.progress.best_score, self.progress.best_epoch = score, self.trainer.epoch
                 if self.group.is_main:
@@ -215,7 +215,7 @@ class Experiment:
             "step": trainer.done,
             "loss": self.progress.mean_loss,
             "lr": trainer.learning_rate(trainer.done - 1),
-            **confusion.numbers(),
+            **confusion.paper_metrics(),
             "seconds": round(seconds, 1),
             **self.logger.speed(trainer.batch, trainer.device),
         }

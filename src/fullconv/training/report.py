@@ -8,7 +8,7 @@ from fullconv.config import RunConfig
 from fullconv.data.sample import Data
 from fullconv.evaluation.evaluate import Evaluation
 from fullconv.evaluation.report.page import ReportData
-from fullconv.evaluation.summary import gallery
+from fullconv.evaluation.summary import choose_gallery
 from fullconv.model import Model
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.trainer import Trainer
@@ -45,7 +45,7 @@ def report_data(
         palette=best.palette,
         history=history,
         confusion=evaluation.confusion,
-        pictures=gallery(best, val, evaluation),
+        gallery=choose_gallery(best, val, evaluation),
         protocol=evaluation.protocol,
         commands=next_commands(folder, config.data),
         class_history=logger.class_rows,

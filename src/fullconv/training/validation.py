@@ -7,8 +7,8 @@ import torch
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import NoSplitError
-from fullconv.evaluation.evaluate import score_each
-from fullconv.evaluation.metrics import Confusion, total
+from fullconv.evaluation.evaluate import score_samples
+from fullconv.evaluation.metrics import Confusion, sum_confusions
 from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
@@ -33,7 +33,9 @@ def confusion_of(model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS)
 
     It equals that of a single process exactly: counts are added, each sample once.
     """
-    return sum_confusions(total(confusions(model, data, group), len(data.classes)), model, group)
+    return sum_confusions(
+        sum_confusions(confusions(model, data, group), len(data.classes)), model, group
+    )
 
 
 def confusions(
@@ -44,7 +46,7 @@ def confusions(
     Every process yields equally many, if necessary an empty one, so that they stay in step.
     """
     part = data.take(group.shard(range(len(data))))
-    scored = score_each(model, part) if len(part) else iter(())
+    scored = score_samples(model, part) if len(part) else iter(())
     for _ in range(0, len(data), group.size):
         result = next(scored, None)
         yield result.confusion if result else Confusion(len(data.classes))

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from fullconv.errors import OutputError
-from fullconv.evaluation.metrics import ClassRow, Confusion
-from fullconv.evaluation.report.gallery import Picture
-from fullconv.evaluation.report.page import ReportData, weaknesses, write_report
+from fullconv.evaluation.metrics import Confusion, EpochIoU
+from fullconv.evaluation.report.gallery import GallerySample
+from fullconv.evaluation.report.page import ReportData, worst_classes, write_report
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -22,11 +22,11 @@ HOSTILE = (
 )
 
 
-def picture(name, mean_iu):
+def sample(name, mean_iou):
     image = np.full((6, 8, 3), 120, np.uint8)
-    truth = np.zeros((6, 8), np.uint8)
-    truth[0], truth[1] = 255, 1
-    return Picture(name, image, truth, np.zeros_like(truth), mean_iu)
+    target = np.zeros((6, 8), np.uint8)
+    target[0], target[1] = 255, 1
+    return GallerySample(name, image, target, np.zeros_like(target), mean_iou)
 
 
 def epoch(number, **values):
@@ -39,7 +39,7 @@ def confusion(rows):
 
 
 @pytest.fixture(scope="session")
-def story():
+def report():
     return ReportData(
         title="street-001",
         summary="fcn8s-vgg16, 3 classes, evaluated on 40 photos",
@@ -48,7 +48,7 @@ def story():
         palette=((0, 0, 255), (90, 90, 90), (200, 0, 0)),
         history=[epoch(1, mean_iu=0.25), epoch(2, mean_iu=0.5), epoch(3, mean_iu=0.375)],
         confusion=confusion([[60, 20, 0, 0], [10, 10, 0, 0], [0, 0, 0, 0]]),
-        pictures=[picture("worst", 0.1), picture("best", 0.9), picture("empty", float("nan"))],
+        gallery=[sample("worst", 0.1), sample("best", 0.9), sample("empty", float("nan"))],
         protocol="3 classes; void 255 left out",
         commands=[
             "fullconv predict runs/street-001 a.jpg",
@@ -84,9 +84,9 @@ class Page(HTMLParser):
 
 
 @pytest.fixture(scope="session")
-def folder(story, tmp_path_factory):
+def folder(report, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    assert write_report(folder, story) == folder / "report.html"
+    assert write_report(folder, report) == folder / "report.html"
     return folder
 
 
@@ -109,7 +109,7 @@ def test_everything_is_in_the_folder(folder):
     ]
 
 
-def test_the_page_needs_nothing_beside_it(folder, page):
+def test_the_page_is_self_contained(folder, page):
     assert not page.open, "an element is never closed"
     assert not page.all("script")
     sources = [tag["src"] for tag in page.all("img")] + [t["srcset"] for t in page.all("source")]
@@ -130,15 +130,15 @@ def page_text(folder):
 def test_the_headline_numbers_and_their_protocol(page):
     # 60 + 10 of 100 pixels are right; accuracies 60/80 and 10/20; IU 60/(80+10) and 10/(20+20),
     # weighted by 80 and 20 pixels (paper, section 5).
-    assert "mean IU 45.8 %" in page.text
+    assert "mean IoU 45.8 %" in page.text
     assert "pixel accuracy 70.0 %" in page.text
     assert "mean accuracy 62.5 %" in page.text
-    assert "frequency-weighted IU 58.3 %" in page.text
+    assert "frequency-weighted IoU 58.3 %" in page.text
     assert "3 classes; void 255 left out" in page.text
 
 
 def test_the_best_epoch_is_named(page):
-    assert "Best mean IU: 50.0 % , after epoch 2 of 3." in page.text
+    assert "Best mean IoU: 50.0 % , epoch 2 of 3." in page.text
 
 
 def test_the_table_has_a_row_a_class_and_a_dash_for_an_absent_one(page):
@@ -147,42 +147,42 @@ def test_the_table_has_a_row_a_class_and_a_dash_for_an_absent_one(page):
     assert widths == ["width: 66.7%", "width: 25.0%"]
 
 
-def test_the_weakest_class_is_told_with_its_confusion(page):
-    # Of the 30 pixels answered as road, 20 are sky; fewer, 10, go the other way.
-    sentence = "The weakest class is road ( 25.0 % IU; 66.7 % of what is answered as road is sky)."
+def test_the_class_of_lowest_iou_is_shown_with_its_confusion(page):
+    # Of the 30 pixels predicted as road, 20 are sky; only 10 road pixels are predicted as sky.
+    sentence = "Lowest IoU: road ( 25.0 % ; 66.7 % of the pixels predicted as road are sky)."
     assert sentence in " ".join(page.text.split())
 
 
 def test_samples_go_from_best_to_worst(page):
     names = [tag["alt"].split(":")[0] for tag in page.all("img") if ": photo" in tag["alt"]]
     assert names == ["best", "worst", "empty"]
-    assert "worst 10.0 % mean IU" in page.text and "empty - mean IU" in page.text
+    assert "worst 10.0 % mean IoU" in page.text and "empty - mean IoU" in page.text
 
 
-def test_the_worst_stand_beside_the_best_and_the_unlabelled_apart(story, tmp_path):
+def test_best_worst_and_unlabelled_samples_are_in_three_columns(report, tmp_path):
     shares = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.1, "e": 0.2, "f": 0.3, "g": float("nan")}
-    pictures = [picture(name, share) for name, share in shares.items()]
-    page = Page(write_report(tmp_path, replace(story, pictures=pictures)))
+    pictures = [sample(name, share) for name, share in shares.items()]
+    page = Page(write_report(tmp_path, replace(report, gallery=pictures)))
     names = [tag["alt"][0] for tag in page.all("img") if ": photo" in tag["alt"]]
     assert names == list("abcdefg")
     assert re.search(r"Best a .* c .*Worst d .* f .*Without labels g -", page.text, re.DOTALL)
 
 
-def test_a_single_sample_is_only_the_best(story, tmp_path):
-    page = Page(write_report(tmp_path, replace(story, pictures=[picture("only", 0.5)])))
+def test_a_single_sample_is_only_the_best(report, tmp_path):
+    page = Page(write_report(tmp_path, replace(report, gallery=[sample("only", 0.5)])))
     assert "Best only" in page.text and "Worst" not in page.text
 
 
 @pytest.fixture(scope="session")
-def full_page(story, tmp_path_factory):
-    rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in story.history]
+def full_page(report, tmp_path_factory):
+    rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in report.history]
     rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
     more = replace(
-        story,
+        report,
         history=rows,
         class_history=[
-            ClassRow(1, 10, (0.25, 0.5, float("nan"))),
-            ClassRow(3, 30, (0.75, 0.125, float("nan"))),
+            EpochIoU(1, 10, (0.25, 0.5, float("nan"))),
+            EpochIoU(3, 30, (0.75, 0.125, float("nan"))),
         ],
         class_weights=(0.5, 1.25, 0.0),
         notes=[(0, "no pixel is labelled bird"), (1200, "the loss <b>rose</b>")],
@@ -193,7 +193,7 @@ def full_page(story, tmp_path_factory):
 def test_each_class_has_its_curve_over_the_epochs(full_page):
     assert not full_page.open
     labels = [tag["aria-label"] for tag in full_page.all("svg")]
-    assert labels[:2] == ["sky: IU from 25.0 % to 75.0 %", "road: IU from 50.0 % to 12.5 %"]
+    assert labels[:2] == ["sky: IoU from 25.0 % to 75.0 %", "road: IoU from 50.0 % to 12.5 %"]
     assert "sky 75.0 % road 12.5 % bird -" in full_page.text
     lines = [tag["points"].split() for tag in full_page.all("polyline")][:2]
     heights = [[float(point.split(",")[1]) for point in line] for line in lines]
@@ -202,17 +202,17 @@ def test_each_class_has_its_curve_over_the_epochs(full_page):
 
 def test_time_and_memory_are_shown(full_page):
     assert "time 1 min 30 s 3 epochs" in full_page.text
-    assert "a step 0.50 s" in full_page.text and "images a second 8" in full_page.text
+    assert "time per step 0.50 s" in full_page.text and "images/s 8" in full_page.text
     assert "memory 1.0 GiB" in full_page.text
 
 
-def test_what_was_noticed_is_told_with_its_step(full_page):
+def test_notes_are_shown_with_their_step(full_page):
     assert "before the first step no pixel is labelled bird" in full_page.text
     assert "step 1,200 the loss <b>rose</b>" in full_page.text and not full_page.all("b")
 
 
-def test_class_weights_stand_beside_the_pixels(full_page):
-    assert "pixels weight accuracy IU" in full_page.text
+def test_class_weights_are_next_to_the_pixels(full_page):
+    assert "pixels weight accuracy IoU" in full_page.text
     assert "sky 80 0.5 75.0 %" in full_page.text and "road 20 1.25 50.0 %" in full_page.text
 
 
@@ -221,7 +221,7 @@ def test_settings_and_commands_are_shown(page):
     assert "fullconv predict runs/street-001 a.jpg\nfullconv export" in page.text
 
 
-def test_the_page_can_be_read_without_seeing_it(page):
+def test_the_page_is_accessible(page):
     assert page.all("html") == [{"lang": "en"}]
     assert all(tag.get("alt") for tag in page.all("img"))
     assert {tag.get("scope") for tag in page.all("th")} == {"row", "col"}
@@ -241,7 +241,7 @@ def contrast(first, second):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_text_stands_out_in_light_and_in_dark(folder):
+def test_text_has_contrast_in_light_and_dark(folder):
     found = re.findall(r":root \{(.*?)\}", page_text(folder), re.DOTALL)
     themes = [dict(re.findall(r"--(\w+): (#\w{6})", block)) for block in found]
     assert len(themes) == 2
@@ -253,17 +253,17 @@ def test_text_stands_out_in_light_and_in_dark(folder):
 
 def test_csv_files_hold_the_numbers(folder):
     assert (folder / "confusion_matrix.csv").read_text() == (
-        "truth,sky,road,bird,no class\nsky,60,20,0,0\nroad,10,10,0,0\nbird,0,0,0,0\n"
+        "ground truth,sky,road,bird,unlabelled\nsky,60,20,0,0\nroad,10,10,0,0\nbird,0,0,0,0\n"
     )
     assert (folder / "per_class.csv").read_text() == (
         "class,pixels,accuracy,iu\nsky,80,0.750000,0.666667\nroad,20,0.500000,0.250000\nbird,0,-,-\n"
     )
 
 
-def test_hostile_names_are_inert(story, tmp_path):
+def test_hostile_names_are_inert(report, tmp_path):
     counts = np.full((4, 5), 3)
     hostile = replace(
-        story,
+        report,
         title=HOSTILE[0],
         summary=HOSTILE[1],
         protocol=HOSTILE[0],
@@ -272,9 +272,9 @@ def test_hostile_names_are_inert(story, tmp_path):
         palette=((1, 2, 3),) * 4,
         confusion=confusion(counts),
         history=[],
-        class_history=[ClassRow(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
+        class_history=[EpochIoU(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
         notes=[(1, HOSTILE[0])],
-        pictures=[picture(HOSTILE[1], 0.5)],
+        gallery=[sample(HOSTILE[1], 0.5)],
         commands=HOSTILE,
     )
     path = write_report(tmp_path, hostile)
@@ -290,9 +290,9 @@ def test_hostile_names_are_inert(story, tmp_path):
         assert not any(cell.startswith(("=", "+", "@")) for row in rows for cell in row)
 
 
-def test_an_evaluation_alone_has_no_curves_and_no_gallery(story, tmp_path):
+def test_an_evaluation_without_training_has_no_curves(report, tmp_path):
     page = Page(
-        write_report(tmp_path, replace(story, history=[], pictures=[], facts={}, commands=[]))
+        write_report(tmp_path, replace(report, history=[], gallery=[], facts={}, commands=[]))
     )
     assert sorted(f.name for f in tmp_path.iterdir()) == [
         "confusion_matrix.csv",
@@ -305,55 +305,55 @@ def test_an_evaluation_alone_has_no_curves_and_no_gallery(story, tmp_path):
         "samples",
         "over the epochs",
         "Time",
-        "Noticed",
+        "Notes",
         "pixels weight",
         "Settings",
-        "What next",
+        "Next steps",
     ):
         assert absent not in page.text
 
 
-def test_an_evaluation_without_any_pixel_is_reported(story, tmp_path):
-    page = Page(write_report(tmp_path, replace(story, confusion=Confusion(3), pictures=[])))
-    assert "mean IU -" in page.text and "weakest" not in page.text
+def test_an_evaluation_without_any_pixel_is_reported(report, tmp_path):
+    page = Page(write_report(tmp_path, replace(report, confusion=Confusion(3), gallery=[])))
+    assert "mean IoU -" in page.text and "Lowest" not in page.text
 
 
-def test_files_of_samples_stay_in_their_folder_and_apart(story, tmp_path):
+def test_files_of_samples_stay_in_their_folder_and_apart(report, tmp_path):
     names = ["../../../up", "a/b", "a b", "A_b", "a~b", "...", "é" * 200]
-    write_report(tmp_path / "run", replace(story, pictures=[picture(name, 0.5) for name in names]))
+    write_report(tmp_path / "run", replace(report, gallery=[sample(name, 0.5) for name in names]))
     written = [file for file in tmp_path.rglob("*.png") if file.parent.name == "samples"]
     assert len({file.name.casefold() for file in written}) == len(names)
     assert {file.parent for file in written} == {tmp_path / "run" / "samples"}
 
 
-def test_the_same_story_gives_the_same_bytes(story, folder, tmp_path):
-    write_report(tmp_path, story)
+def test_equal_reports_have_equal_bytes(report, folder, tmp_path):
+    write_report(tmp_path, report)
     assert (tmp_path / "report.html").read_bytes() == (folder / "report.html").read_bytes()
 
 
-def test_a_file_that_cannot_be_written_is_an_output_error(story, tmp_path):
+def test_a_file_that_cannot_be_written_is_an_output_error(report, tmp_path):
     (tmp_path / "per_class.csv").mkdir()
     with pytest.raises(OutputError, match=r"per_class\.csv"):
-        write_report(tmp_path, replace(story, history=[], pictures=[]))
+        write_report(tmp_path, replace(report, history=[], gallery=[]))
 
 
-def test_a_weak_class_names_the_larger_of_its_two_kinds_of_error():
-    missed = weaknesses(confusion([[2, 6, 0, 0], [1, 90, 9, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
+def test_a_worst_class_has_the_larger_of_its_two_kinds_of_error():
+    missed = worst_classes(confusion([[2, 6, 0, 0], [1, 90, 9, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
     assert [(w.name, w.other, w.share, w.missed) for w in missed] == [("a", "b", 0.75, True)]
-    wrongly = weaknesses(confusion([[2, 1, 0, 0], [8, 90, 0, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
+    wrongly = worst_classes(confusion([[2, 1, 0, 0], [8, 90, 0, 0], [0, 0, 9, 0]]), ["a", "b", "c"])
     assert [(w.name, w.other, w.share, w.missed) for w in wrongly] == [("a", "b", 0.8, False)]
 
 
-def test_pixels_without_a_class_count_as_a_confusion():
-    found = weaknesses(confusion([[5, 1, 4], [0, 10, 0]]), ["a", "b"])
-    assert [(w.name, w.other, w.share) for w in found] == [("a", "no class", 0.4)]
+def test_unlabelled_pixels_count_as_a_confusion():
+    found = worst_classes(confusion([[5, 1, 4], [0, 10, 0]]), ["a", "b"])
+    assert [(w.name, w.other, w.share) for w in found] == [("a", "unlabelled", 0.4)]
 
 
-def test_weak_classes_are_the_lowest_third_and_never_perfect_or_absent_ones():
+def test_worst_classes_are_the_lowest_third_without_perfect_and_absent_ones():
     counts = np.zeros((9, 10), np.int64)
     counts[range(9), range(9)] = [10, 20, 30, 40, 50, 60, 70, 80, 0]
     counts[:8, -1] = 10
     names = [f"class {i}" for i in range(9)]
-    assert [w.name for w in weaknesses(confusion(counts), names)] == ["class 0", "class 1"]
+    assert [w.name for w in worst_classes(confusion(counts), names)] == ["class 0", "class 1"]
     counts[:, -1] = 0
-    assert weaknesses(confusion(counts), names) == []
+    assert worst_classes(confusion(counts), names) == []

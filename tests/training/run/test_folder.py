@@ -1,7 +1,7 @@
 import pytest
 
 from fullconv.errors import ConfigError, OutputError
-from fullconv.evaluation.metrics import ClassRow
+from fullconv.evaluation.metrics import EpochIoU
 from fullconv.training.run.folder import Run, create_run, find_unfinished, open_run
 
 
@@ -65,14 +65,14 @@ def test_the_history_of_the_classes_comes_back_whatever_they_are_called(tmp_path
     run = Run(tmp_path)
     classes = ("epoch", "=cmd|' /C calc'!A0", 'a,"b', "道路")
     rows = [
-        ClassRow(1, 10, (0.0, 1.0, 0.25, float("nan"))),
-        ClassRow(3, 30, (0.5, 0.125, 1.0, 0.0)),
+        EpochIoU(1, 10, (0.0, 1.0, 0.25, float("nan"))),
+        EpochIoU(3, 30, (0.5, 0.125, 1.0, 0.0)),
     ]
     assert run.read_class_history() == []
     run.write_class_history(classes, rows)
     found = run.read_class_history()
     assert [row[:2] for row in found] == [(1, 10), (3, 30)]
-    assert [row.iu for row in found] == [pytest.approx(row.iu, nan_ok=True) for row in rows]
+    assert [row.iou for row in found] == [pytest.approx(row.iou, nan_ok=True) for row in rows]
     assert [row.epoch for row in run.read_class_history(until=29)] == [1]
     header = run.per_class_history.read_text().splitlines()[0]
     assert header.startswith("epoch,step,epoch,'=cmd")

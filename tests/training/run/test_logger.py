@@ -68,7 +68,7 @@ def test_an_epoch_is_in_every_record(tmp_path, diary):
     assert first["step"] == 8 and first["step_seconds"] == 0.25
     assert first["images_per_second"] == 16 and first["memory"] > 2**20
     (classes,) = run.read_class_history()
-    assert classes.step == 8 and classes.iu == pytest.approx((0.1, 10 / 19), abs=1e-6)
+    assert classes.step == 8 and classes.iou == pytest.approx((0.1, 10 / 19), abs=1e-6)
     assert diary.rows[0][1]["iu/sky"] == 0.1 and "iu/sky" not in diary.rows[1][1]
     assert second["epoch"] == 2
     assert kinds(tmp_path) == [("start", 0), ("epoch", 8), ("epoch", 16)]

@@ -1,1 +1,1 @@
-"""HTML reports of runs and data checks."""
+"""HTML reports of runs and data set checks."""

@@ -1,4 +1,4 @@
-"""What a training cost: its time, its pace and its memory, read from the rows of results.csv."""
+"""Time, throughput and memory of a training run, from the rows of results.csv."""
 
 import math
 import statistics
@@ -12,14 +12,14 @@ Rows = Sequence[Mapping[str, float | int]]
 
 
 @dataclass(frozen=True)
-class Cost:
-    """One number of a training's cost.
+class TrainingCost:
+    """A cost of training.
 
     Attributes:
-        name: what it is.
-        value: with its unit.
-        meaning: in a few words.
-        curve: over the epochs, or None where each is the same by its nature.
+        name: what was measured.
+        value: the value with its unit.
+        meaning: an explanation in a few words.
+        curve: the value of each epoch; None if it has a single value.
     """
 
     name: str
@@ -28,28 +28,32 @@ class Cost:
     curve: Sparkline | None
 
 
-def costs(history: Rows) -> list[Cost]:
-    """The costs that the rows tell of; a column that they lack is passed over.
+def training_costs(history: Rows) -> list[TrainingCost]:
+    """Return the costs of the columns that the rows have.
 
     Args:
-        history: with "seconds" of each epoch, evaluation included, and perhaps "step_seconds",
-            "images_per_second" and "memory" (the most so far, in bytes).
+        history: rows with the columns "seconds" (of the epoch, evaluation included),
+            "step_seconds", "images_per_second" and "memory" (peak so far, in bytes), or some of
+            them.
     """
-    found = []
+    costs = []
     if seconds := _column(history, "seconds"):
-        each = f"{len(seconds)} epochs, evaluation included" if len(seconds) > 1 else "one epoch"
-        found.append(Cost("time", format_duration(sum(seconds)), each, _curve(history, "seconds")))
+        epochs = f"{len(seconds)} epochs" if len(seconds) > 1 else "1 epoch"
+        meaning = f"{epochs}, with evaluation"
+        costs.append(
+            TrainingCost("time", format_duration(sum(seconds)), meaning, _curve(history, "seconds"))
+        )
     if steps := _column(history, "step_seconds"):
-        middle = statistics.median(steps)
-        found.append(Cost("a step", format_duration(middle), "median of the epochs", None))
-    if pace := _column(history, "images_per_second"):
-        value = f"{statistics.median(pace):.3g}"
+        value = format_duration(statistics.median(steps))
+        costs.append(TrainingCost("time per step", value, "median of the epochs", None))
+    if throughput := _column(history, "images_per_second"):
+        value = f"{statistics.median(throughput):.3g}"
         curve = _curve(history, "images_per_second")
-        found.append(Cost("images a second", value, "in training, loading included", curve))
+        costs.append(TrainingCost("images/s", value, "in training, with data loading", curve))
     if memory := _column(history, "memory"):
         curve = _curve(history, "memory")
-        found.append(Cost("memory", format_bytes(max(memory)), "the most at any time", curve))
-    return found
+        costs.append(TrainingCost("memory", format_bytes(max(memory)), "peak", curve))
+    return costs
 
 
 def _column(history: Rows, name: str) -> list[float]:

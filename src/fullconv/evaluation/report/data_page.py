@@ -1,76 +1,78 @@
-"""The findings, the classes and the advice as one HTML page that needs nothing beside it."""
+"""Write the page of a data set check: findings, classes and upper bounds, self-contained."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullconv.data.checks import Diagnosis
 from fullconv.data.checks._survey import Survey
 from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.labels.class_weights import RULES
-from fullconv.evaluation.metrics import percent
-from fullconv.evaluation.upper_bounds import FIELD, STRIDES, UpperBounds
+from fullconv.evaluation.report.render import render
+from fullconv.evaluation.upper_bounds import (
+    FC7_RECEPTIVE_FIELD,
+    LOW_BOUND,
+    STRIDES,
+    UpperBounds,
+)
 from fullconv.io.atomic import write_text
 from fullconv.io.palettes import full_palette
 
-MOST_FILES = 50  # that the page lists of one kind; --json has all
+MAX_FILES = 50  # listed per kind of finding; --json lists all
 
 TITLES: Mapping[str, str] = {
-    "16-bit": "Photos with more than 8 bits",
-    "16-bit-mask": "Masks with 16 bits",
-    "all-background": "Masks that are all background",
-    "all-void": "Masks that are all void",
+    "16-bit": "Photos with more than 8 bits per channel",
+    "16-bit-mask": "16-bit masks",
+    "all-background": "Masks with background only",
+    "all-void": "Masks with ignored pixels only",
     "alpha": "Photos with an alpha channel",
-    "binary-mask": "Binary masks, 0 and 255",
-    "broken-link": "Links that lead nowhere",
-    "class-missing": "Classes that a split lacks",
-    "class-only-in-val": "Classes that train lacks",
+    "binary-mask": "Binary masks with the values 0 and 255",
+    "broken-link": "Broken links",
+    "class-missing": "Classes missing in a split",
+    "class-only-in-val": "Classes missing in train",
     "class-rare": "Rare classes",
-    "class-unused": "Classes that are never used",
-    "classes-unknown": "The classes cannot be told",
+    "class-unused": "Unused classes",
+    "classes-unknown": "Classes that cannot be determined",
     "damaged": "Damaged files",
-    "duplicate": "The same photo twice, or in two splits",
+    "duplicate": "Duplicate photos",
     "empty-file": "Empty files",
-    "exif-rotation": "Photos turned by EXIF, masks not",
-    "ids-from-1": "Class ids that count from 1",
+    "exif-rotation": "Photos rotated by EXIF, masks not",
+    "ids-from-1": "Class ids that start at 1",
     "interpolated-mask": "Interpolated or recompressed masks",
-    "jpeg-mask": "Masks as JPEG",
+    "jpeg-mask": "JPEG masks",
     "labels-refused": "Labels that cannot be read",
-    "label-ids": "Cityscapes' labelIds instead of classes",
-    "list-line": "Lines and entries that name nothing",
+    "label-ids": "Cityscapes labelIds instead of classes",
+    "list-line": "Invalid lines and entries of lists and annotations",
     "mask-alpha": "Masks with an alpha channel",
     "mask-missing": "Photos without a mask",
-    "missing": "Files that are not there",
-    "mixed-channels": "Grey, colour and CMYK mixed",
-    "near-duplicate": "Photos that look alike across splits",
-    "neighbouring-frames": "Neighbouring frames across splits",
-    "not-readable": "The data set cannot be opened",
-    "one-stem-twice": "Two files of one stem",
+    "missing": "Missing files",
+    "mixed-channels": "Grey, colour and CMYK photos mixed",
+    "near-duplicate": "Near-duplicate photos across splits",
+    "neighbouring-frames": "Neighbouring video frames across splits",
+    "not-readable": "Data sets that cannot be opened",
+    "one-stem-twice": "Files that share a name",
     "photo-missing": "Labels without a photo",
     "rgb-mask": "Colour-coded masks without declared colours",
     "size-mismatch": "Photos and masks of different sizes",
     "tiny": "Very small photos",
     "too-large": "Very large photos",
-    "unreadable": "Files that may not be read",
-    "void-class": "Classes that are called void",
-    "value-outside": "Values that are no class",
-    "wrong-suffix": "Names that say another format",
+    "unreadable": "Files without read permission",
+    "void-class": "Classes named void",
+    "value-outside": "Mask values that are not a class",
+    "wrong-suffix": "Files whose suffix does not match their format",
 }
 
 
 @dataclass(frozen=True)
-class Row:
-    """One class in the tables.
+class ClassStats:
+    """Statistics of a class.
 
     Attributes:
-        name: of the class.
-        color: RGB.
-        share: of all labelled pixels, in [0, 1].
-        images: how many of each split hold it, in the order of the splits.
-        weights: by the rule's name; nan where the class has no pixels.
+        name: class name.
+        color: RGB in [0, 255].
+        share: share of all labelled pixels, in [0, 1].
+        images: number of images with the class in each split, in the order of the splits.
+        weights: rule name -> class weight; nan for a class without pixels.
     """
 
     name: str
@@ -80,67 +82,57 @@ class Row:
     weights: Mapping[str, float]
 
 
-def class_rows(survey: Survey) -> list[Row]:
-    """The classes with their shares, their images and what each rule would weigh them."""
+def class_stats(survey: Survey) -> list[ClassStats]:
+    """Return the statistics of each class, with the weight that each rule gives it."""
     pixels = survey.pixels()
-    whole = max(1, int(pixels.sum()))
+    total = max(1, int(pixels.sum()))
     images = [survey.images(split) for split in survey.splits]
     weights = {name: rule(survey.counts) for name, rule in RULES.items()}
     palette = full_palette(survey.palette)
     return [
-        Row(
+        ClassStats(
             name,
             palette[label],
-            float(pixels[label]) / whole,
-            tuple(int(one[label]) for one in images),
+            float(pixels[label]) / total,
+            tuple(int(counts[label]) for counts in images),
             {rule: float(values[label]) for rule, values in weights.items()},
         )
         for label, name in enumerate(survey.classes)
     ]
 
 
-def write_page(
-    path: Path, diagnosis: Diagnosis, advice: UpperBounds | None, facts: Mapping[str, str]
+def write_check_page(
+    path: Path, diagnosis: Diagnosis, bounds: UpperBounds | None, facts: Mapping[str, str]
 ) -> Path:
-    """Write the page.
+    """Write the page and return its path.
 
     Args:
-        path: of the page.
-        diagnosis: what was found.
-        advice: what each stride can reach; None where no labels can be read.
-        facts: more lines of the table at the top, name to value.
+        path: path of the page.
+        diagnosis: findings and statistics of the data set.
+        bounds: upper bounds on IoU by stride; None if no labels can be read.
+        facts: rows of the table at the top, name to value.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the page cannot be written.
     """
-    environment = Environment(
-        loader=PackageLoader("fullconv.evaluation.report", "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": percent, "uri": _uri}
     survey = diagnosis.survey
     groups = [
-        (TITLES.get(code, code), found, thumbnails(survey, found))
-        for code, found in diagnosis.groups.items()
+        (TITLES.get(code, code), findings, thumbnails(survey, findings))
+        for code, findings in diagnosis.groups.items()
     ]
-    page = environment.get_template("check.html.j2").render(
+    page = render(
+        "check.html.j2",
         survey=survey,
         verdict=diagnosis.verdict,
         groups=groups,
         facts=facts,
-        rows=class_rows(survey),
+        rows=class_stats(survey),
         rules=[name for name in RULES if name != "none"],
-        advice=advice,
+        bounds=bounds,
         strides=STRIDES,
-        field=FIELD,
-        most=MOST_FILES,
+        low_bound=LOW_BOUND,
+        field=FC7_RECEPTIVE_FIELD,
+        max_files=MAX_FILES,
     )
     write_text(path, page)
     return path
-
-
-def _uri(content: bytes) -> str:
-    return f"data:image/jpeg;base64,{b64encode(content).decode()}"

@@ -1,4 +1,4 @@
-"""One photo beside its truth, its answer and its errors: for a file, or in pieces for a page."""
+"""Draw samples of the gallery: photo, ground truth, prediction and errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,91 +9,99 @@ from jaxtyping import UInt8
 from fullconv.io.images import encode_jpeg, encode_labels, legend, scale_image, scale_labels
 from fullconv.io.palettes import VOID_COLOR, Color, Palette, colorize, errors
 
-PANEL = 640  # pixels; the longer side of a larger photo is scaled down to this
-NARROWEST = 160  # pixels; a narrower photo is enlarged by a whole factor
-WRONG_COLOR: Color = (255, 45, 45)
+PANEL = 640  # pixels; larger photos are downscaled to this longer side
+MIN_WIDTH = 160  # pixels; narrower photos are enlarged by an integer factor
+ERROR_COLOR: Color = (255, 45, 45)
 
-# The error panel has indexed colours: greys, 254 for a wrong pixel, 255 for void.
-ERROR_PALETTE: Palette = (*((level, level, level) for level in range(254)), WRONG_COLOR)
+# The error panel has indexed colours: greys, 254 for a wrong pixel, 255 for an ignored one.
+ERROR_PALETTE: Palette = (*((level, level, level) for level in range(254)), ERROR_COLOR)
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One photo of the gallery.
+class GallerySample:
+    """A sample of the gallery.
 
     Attributes:
-        name: of the sample; its file is called after it.
+        name: sample name, from which file names are made.
         image: RGB in [0, 255].
-        truth: labels; 255 is void.
-        answer: labels; 255 is a pixel without a class.
-        mean_iu: of this photo alone, in [0, 1] or nan.
+        target: ground truth labels; 255 is ignored.
+        prediction: predicted labels; 255 is a pixel without a class.
+        mean_iou: of this image alone, in [0, 1] or nan.
     """
 
     name: str
     image: UInt8[np.ndarray, "H W 3"]
-    truth: UInt8[np.ndarray, "H W"]
-    answer: UInt8[np.ndarray, "H W"]
-    mean_iu: float
+    target: UInt8[np.ndarray, "H W"]
+    prediction: UInt8[np.ndarray, "H W"]
+    mean_iou: float
 
 
 def draw_sample(
-    picture: Picture, classes: Sequence[str], palette: Palette
+    sample: GallerySample, classes: Sequence[str], palette: Palette
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Photo, truth, answer and errors side by side, over a strip of the classes that occur."""
-    shown = _scaled(picture)
+    """Draw photo, ground truth, prediction and errors side by side, above a legend."""
+    sized = _resized(sample)
     panels = [
-        shown.image,
-        colorize(shown.truth, palette),
-        colorize(shown.answer, palette),
-        colorize(show_errors(shown), ERROR_PALETTE),
+        sized.image,
+        colorize(sized.target, palette),
+        colorize(sized.prediction, palette),
+        colorize(draw_errors(sized), ERROR_PALETTE),
     ]
-    gap = np.full((shown.image.shape[0], 6, 3), 255, np.uint8)
+    gap = np.full((sized.image.shape[0], 6, 3), 255, np.uint8)
     row = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
-    names, colors = zip(*keys([picture], classes, palette), strict=True)
+    names, colors = zip(*legend_entries([sample], classes, palette), strict=True)
     return np.concatenate([row, legend(names, colors, row.shape[1])])
 
 
-def encode_panels(picture: Picture, palette: Palette) -> dict[str, bytes]:
-    """The four panels as files of their own: "photo" a JPEG, the others indexed PNGs."""
-    shown = _scaled(picture)
+def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
+    """Encode the four panels by their titles: the photo as JPEG, the others as indexed PNGs."""
+    sized = _resized(sample)
     return {
-        "photo": encode_jpeg(shown.image),
-        "truth": encode_labels(shown.truth, palette),
-        "answer": encode_labels(shown.answer, palette),
-        "errors": encode_labels(show_errors(shown), ERROR_PALETTE),
+        "photo": encode_jpeg(sized.image),
+        "ground truth": encode_labels(sized.target, palette),
+        "prediction": encode_labels(sized.prediction, palette),
+        "errors": encode_labels(draw_errors(sized), ERROR_PALETTE),
     }
 
 
-def show_errors(picture: Picture) -> UInt8[np.ndarray, "H W"]:
-    """The photo in dark greys, as indices into `ERROR_PALETTE`; wrong pixels 254, void 255."""
-    grey = 40 + 0.55 * (picture.image @ np.array([0.299, 0.587, 0.114]))
-    shown: UInt8[np.ndarray, "H W"] = grey.astype(np.uint8) & 0xFC  # fewer greys make smaller files
-    shown[errors(picture.truth, picture.answer)] = 254
-    shown[picture.truth == 255] = 255
-    return shown
+def draw_errors(sample: GallerySample) -> UInt8[np.ndarray, "H W"]:
+    """Return the photo in dark greys as indices into `ERROR_PALETTE`; errors 254, ignored 255."""
+    grey = 40 + 0.55 * (sample.image @ np.array([0.299, 0.587, 0.114]))
+    panel: UInt8[np.ndarray, "H W"] = grey.astype(np.uint8) & 0xFC  # fewer greys, smaller files
+    panel[errors(sample.target, sample.prediction)] = 254
+    panel[sample.target == 255] = 255
+    return panel
 
 
-def keys(
-    pictures: Sequence[Picture], classes: Sequence[str], palette: Palette
+def legend_entries(
+    samples: Sequence[GallerySample], classes: Sequence[str], palette: Palette
 ) -> list[tuple[str, Color]]:
-    """What the colours of these pictures mean: the classes that occur, void, and wrong."""
-    found = {
-        int(label) for p in pictures for part in (p.truth, p.answer) for label in np.unique(part)
+    """Return name and colour of the classes that occur, of ignored pixels and of errors."""
+    present = {
+        int(label)
+        for sample in samples
+        for labels in (sample.target, sample.prediction)
+        for label in np.unique(labels)
     }
-    every = enumerate(zip(classes, palette, strict=False))
-    occurring = [key for label, key in every if label in found]
-    return [*occurring, *[("void", VOID_COLOR)] * (255 in found), ("wrong", WRONG_COLOR)]
+    entries = enumerate(zip(classes, palette, strict=False))
+    occurring = [entry for label, entry in entries if label in present]
+    ignored = [("ignored", VOID_COLOR)] * (255 in present)
+    return [*occurring, *ignored, ("error", ERROR_COLOR)]
 
 
-def _scaled(picture: Picture) -> Picture:
-    size = _shown_size(*picture.truth.shape)
-    image, truth = scale_image(picture.image, size), scale_labels(picture.truth, size)
-    answer = scale_labels(picture.answer, size)
-    return Picture(picture.name, image, truth, answer, picture.mean_iu)
+def _resized(sample: GallerySample) -> GallerySample:
+    size = _panel_size(*sample.target.shape)
+    return GallerySample(
+        sample.name,
+        scale_image(sample.image, size),
+        scale_labels(sample.target, size),
+        scale_labels(sample.prediction, size),
+        sample.mean_iou,
+    )
 
 
-def _shown_size(height: int, width: int) -> tuple[int, int]:
-    longest = max(height, width)
-    enlarged = max(1, min(NARROWEST // width, PANEL // longest))
-    scale = PANEL / longest if longest > PANEL else enlarged
+def _panel_size(height: int, width: int) -> tuple[int, int]:
+    longer = max(height, width)
+    enlargement = max(1, min(MIN_WIDTH // width, PANEL // longer))
+    scale = PANEL / longer if longer > PANEL else enlargement
     return max(1, round(height * scale)), max(1, round(width * scale))

@@ -14,7 +14,7 @@ from typing import Any
 
 from fullconv.config import read_yaml, to_yaml
 from fullconv.errors import ConfigError, OutputError
-from fullconv.evaluation.metrics import ClassRow
+from fullconv.evaluation.metrics import EpochIoU
 from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
 from fullconv.io.text import escape_formula
@@ -88,22 +88,22 @@ class Run:
         """Rewrite results.csv."""
         write_text(self.results, as_csv(rows))
 
-    def write_class_history(self, classes: Sequence[str], rows: Sequence[ClassRow]) -> None:
+    def write_class_history(self, classes: Sequence[str], rows: Sequence[EpochIoU]) -> None:
         """Rewrite per_class_history.csv."""
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(["epoch", "step", *map(escape_formula, classes)])
-        writer.writerows([row.epoch, row.step, *map(_cell, row.iu)] for row in rows)
+        writer.writerows([row.epoch, row.step, *map(_cell, row.iou)] for row in rows)
         write_text(self.per_class_history, stream.getvalue())
 
-    def read_class_history(self, until: float = float("inf")) -> list[ClassRow]:
+    def read_class_history(self, until: float = float("inf")) -> list[EpochIoU]:
         """Read the rows of per_class_history.csv up to step `until`."""
         if not self.per_class_history.is_file():
             return []
         with self.per_class_history.open(newline="", encoding="utf-8") as file:
             _, *lines = csv.reader(file)
         rows = [
-            ClassRow(int(epoch), int(step), tuple(float(cell or "nan") for cell in iu))
+            EpochIoU(int(epoch), int(step), tuple(float(cell or "nan") for cell in iu))
             for epoch, step, *iu in lines
         ]
         return [row for row in rows if row.step <= until]

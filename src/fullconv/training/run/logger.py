@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
-from fullconv.evaluation.metrics import ClassRow, Confusion
+from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.hardware import peak_memory
 from fullconv.training.run.event_log import EventLog
 from fullconv.training.run.folder import Run
@@ -60,7 +60,7 @@ class RunLogger:
         if not self.is_main:
             return []
         self.events.add("resume" if self.events.events else "start", self.done, **facts)
-        by_step = {row.step: row.iu for row in self.class_rows}
+        by_step = {row.step: row.iou for row in self.class_rows}
         past = [
             (int(row["step"]), with_classes(row, self.classes, by_step.get(int(row["step"]), ())))
             for row in self.rows
@@ -95,10 +95,10 @@ class RunLogger:
         if not self.is_main:
             return []
         self.run.write_results(self.rows)
-        iu = tuple(map(float, confusion.iu)) if confusion else ()
+        iu = tuple(map(float, confusion.iou)) if confusion else ()
         if confusion:
             earlier_rows = [earlier for earlier in self.class_rows if earlier.step < step]
-            self.class_rows = [*earlier_rows, ClassRow(int(row["epoch"]), step, iu)]
+            self.class_rows = [*earlier_rows, EpochIoU(int(row["epoch"]), step, iu)]
             self.run.write_class_history(self.classes, self.class_rows)
         values = with_classes(row, self.classes, iu)
         self.events.discard("epoch", step)
