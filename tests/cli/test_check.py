@@ -145,7 +145,7 @@ def test_rare_classes_and_shared_clips_are_in_the_written_settings(photos, tmp_p
     config = RunConfig.checked(**read_yaml(target))
     assert config.data == f"{photos.folder}?group-by=clip"
     assert config.balance == "sqrt-inv"  # median frequency: 1 pixel of 3072 would weigh 700
-    assert "Rare in train: car 0.03 %" in target.read_text()
+    assert "Rare classes in train: car 0.03 %" in target.read_text()
 
 
 def one_pixel(raw):

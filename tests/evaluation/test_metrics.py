@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, jaccard_score
 
 from fullconv.errors import GeometryError
-from fullconv.evaluation.metrics import CHUNK, Confusion, format_percent, sum_confusions
+from fullconv.evaluation.metrics import CHUNK, Confusion, format_percent, merge_confusions
 
 
 def label_maps(seed=0, classes=5, size=(37, 41)):
@@ -76,7 +76,7 @@ def test_ignored_pixels_alone_give_nan():
 
 def test_confusion_matrices_add_up():
     pairs = [label_maps(seed) for seed in range(3)]
-    parts = sum_confusions((count(*pair) for pair in pairs), 5)
+    parts = merge_confusions((count(*pair) for pair in pairs), 5)
     whole = count(np.concatenate([t for t, _ in pairs]), np.concatenate([a for _, a in pairs]))
     assert (parts.counts == whole.counts).all()
 

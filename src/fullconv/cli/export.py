@@ -148,7 +148,7 @@ def _print_result(description: "Description", file: Path, json: Path | None, qui
 def _print_loss(
     classes: tuple[str, ...], protocol: str, loss: "QuantizationCost", quiet: bool
 ) -> None:
-    from fullconv.evaluation.metrics import format_format_percent
+    from fullconv.evaluation.metrics import format_percent
 
     if not quiet:
         rows = zip(classes, loss.before, loss.after, strict=True)
@@ -157,8 +157,8 @@ def _print_loss(
         ]
         mean = (
             "mean",
-            format_format_percent(loss.mean_before),
-            format_format_percent(loss.mean_after),
+            format_percent(loss.mean_before),
+            format_percent(loss.mean_after),
         )
         cells.append((*mean, _format_points(loss.mean_before, loss.mean_after)))
         say(format_table(("class", "IoU", "IoU in int8", "points"), cells))
@@ -188,9 +188,9 @@ def _print_parity(parity: "Parity", when: str = "") -> None:
 
 
 def _format_iou(share: float | None) -> str:
-    from fullconv.evaluation.metrics import format_format_percent
+    from fullconv.evaluation.metrics import format_percent
 
-    return "-" if share is None else format_format_percent(share)
+    return "-" if share is None else format_percent(share)
 
 
 def _format_points(before: float | None, after: float | None) -> str:

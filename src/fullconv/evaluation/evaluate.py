@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
-from fullconv.evaluation.metrics import Confusion, Matrix, Metrics, sum_confusions
+from fullconv.evaluation.metrics import Confusion, Matrix, Metrics, merge_confusions
 from fullconv.evaluation.prediction_files import PredictionReader, find_prediction_files
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import tta_protocol
@@ -123,7 +123,7 @@ def summarize(scored: Iterable[ScoredSample], data: Data, protocol: str) -> Eval
     """Return the metrics over all scored samples."""
     parts = {item.sample.name: item.confusion for item in scored}
     image_iou = {name: confusion.mean_iou for name, confusion in parts.items()}
-    confusion = sum_confusions(parts.values(), len(data.classes))
+    confusion = merge_confusions(parts.values(), len(data.classes))
     return Evaluation(data.classes, confusion, image_iou, protocol)
 
 

@@ -142,7 +142,7 @@ class EpochIoU(NamedTuple):
     iou: tuple[float, ...]
 
 
-def sum_confusions(parts: Iterable[Confusion], classes: int) -> Confusion:
+def merge_confusions(parts: Iterable[Confusion], classes: int) -> Confusion:
     """Return the sum of confusion matrices of `classes` classes."""
     return reduce(add, parts, Confusion(classes))
 

@@ -8,7 +8,7 @@ from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import NoSplitError
 from fullconv.evaluation.evaluate import score_samples
-from fullconv.evaluation.metrics import Confusion, sum_confusions
+from fullconv.evaluation.metrics import Confusion, merge_confusions
 from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
@@ -33,9 +33,8 @@ def confusion_of(model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS)
 
     It equals that of a single process exactly: counts are added, each sample once.
     """
-    return sum_confusions(
-        sum_confusions(confusions(model, data, group), len(data.classes)), model, group
-    )
+    merged = merge_confusions(confusions(model, data, group), len(data.classes))
+    return sum_confusions(merged, model, group)
 
 
 def confusions(
