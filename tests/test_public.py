@@ -12,6 +12,15 @@ def test_every_public_name_is_there():
     assert {"create_model", "load", "train", "evaluate", "open_data"} <= set(dir(fullconv))
 
 
+def test_every_public_module_is_there():
+    expected = {"backbones", "batch", "formats", "geometry", "images", "losses", "metrics"}
+    assert expected | {"operations", "palettes", "weights"} <= set(dir(fullconv))
+    for name in dir(fullconv):
+        assert getattr(fullconv, name) is not None
+    assert fullconv.weights.load_weights is fullconv.load_weights
+    assert callable(fullconv.palettes.overlay) and callable(fullconv.operations.bilinear)
+
+
 def run(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

@@ -1,7 +1,7 @@
-"""Turn an image classifier into a pixel classifier: fully convolutional networks (FCN) in PyTorch.
+"""Semantic segmentation with fully convolutional networks (FCN), in PyTorch.
 
-The public names live here and nothing else does; each is imported when it is first used, so that
-`import fullconv` (and `fullconv --help`) does not wait for torch.
+Public names are imported on first use, so `import fullconv` and `fullconv --help` do not import
+torch.
 """
 
 from importlib import import_module
@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from fullconv._version import __version__ as __version__
 
-# Public name -> the file it lives in.
-_HOMES = {
+# Public name -> the module that defines it.
+_NAMES = {
     "Confusion": "evaluation.metrics",
     "Data": "data.sample",
     "FCN": "networks.fcn",
@@ -29,14 +29,18 @@ _HOMES = {
     "open_data": "data.formats",
     "train": "training.trainer",
 }
+# Public module -> where it is in this package.
 _MODULES = {
     "backbones": "networks.backbones",
-    "colors": "io.palettes",
+    "batch": "batch",
     "formats": "data.formats",
     "geometry": "networks.geometry",
     "images": "io.images",
     "losses": "training.losses",
     "metrics": "evaluation.metrics",
+    "operations": "explain.operations",
+    "palettes": "io.palettes",
+    "weights": "weights",
 }
 
 __all__ = [  # noqa: RUF022 - in the order a user meets them
@@ -78,8 +82,8 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"fullconv.{_HOMES[name]}"), name)
+    if name in _NAMES:
+        return getattr(import_module(f"fullconv.{_NAMES[name]}"), name)
     if name in _MODULES:
         return import_module(f"fullconv.{_MODULES[name]}")
     raise AttributeError(f"module 'fullconv' has no attribute {name!r}")

@@ -12,7 +12,7 @@ import parity
 from fullconv.cli import run
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.model import load
-from fullconv.weights.convert import architecture, convert
+from fullconv.weights.convert import convert_weights, infer_architecture
 from fullconv.weights.sources import read_weights
 
 FILES = {
@@ -28,7 +28,7 @@ def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path
     folder = shared("parity")
     name, case = FILES[file]
     _, arrays = parity.case(folder, case)
-    convert(folder / "importers" / file, tmp_path / "ours.safetensors")
+    convert_weights(folder / "importers" / file, tmp_path / "ours.safetensors")
     model = load(tmp_path / "ours.safetensors")
     assert model.network.architecture.name == name
     assert model.classes == ("class 0", "class 1", "class 2", "class 3", "class 4")
@@ -43,14 +43,14 @@ def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path
 )
 def test_the_network_follows_from_the_names(model, expected, shared):
     arrays = parity.recipe(shared("parity")).weights(model, 3, 16, 32)
-    found = architecture(arrays, padding=100)
+    found = infer_architecture(arrays, padding=100)
     assert (found.name, found.classes) == (expected, 3)
     assert (found.width, found.hidden, found.padding) == (1 / 16, 128, 100)
 
 
 def test_without_scores_it_is_no_network(shared):
     arrays = parity.recipe(shared("parity")).weights("vgg16", 3, 16, 32)
-    assert architecture(arrays, padding=100) is None
+    assert infer_architecture(arrays, padding=100) is None
 
 
 def test_half_a_network_is_refused(shared, tmp_path):
@@ -58,7 +58,7 @@ def test_half_a_network_is_refused(shared, tmp_path):
     del arrays["fc7.weight"]
     torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, tmp_path / "a")
     with pytest.raises(WeightsError, match=r"no plain fcn8s-vgg16: fc7\.weight is missing"):
-        convert(tmp_path / "a", tmp_path / "b.safetensors")
+        convert_weights(tmp_path / "a", tmp_path / "b.safetensors")
     assert not (tmp_path / "b.safetensors").exists()
 
 
@@ -66,7 +66,7 @@ def test_plain_weights_keep_their_normalization(tmp_path):
     kernel = torch.randn(4, 3, 3, 3)
     said = {"mean": "[1, 2, 3] (BGR, 0..255)", "std": "[4, 5, 6] (0..255)"}
     save_file({"features.0.weight": kernel}, tmp_path / "a.safetensors", said)
-    convert(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
+    convert_weights(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
     found = read_weights(tmp_path / "b.safetensors")
     np.testing.assert_array_equal(found.arrays["features.0.weight"], kernel)
     assert (found.mean, found.std, found.order) == ((3, 2, 1), (6, 5, 4), "bgr")
@@ -75,7 +75,7 @@ def test_plain_weights_keep_their_normalization(tmp_path):
 def test_the_wrong_number_of_names(shared, tmp_path):
     file = shared("parity") / "importers" / "tiny_fcn8s.caffemodel"
     with pytest.raises(ConfigError, match=r"2 class names .* 5 scores"):
-        convert(file, tmp_path / "b.safetensors", ["road", "sky"])
+        convert_weights(file, tmp_path / "b.safetensors", ["road", "sky"])
 
 
 def test_the_command(shared, tmp_path, capsys):

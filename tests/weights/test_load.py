@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fullconv.networks.fcn import create_model
-from fullconv.weights.load import adopt_normalization, adopt_scales
+from fullconv.weights.load import apply_normalization, apply_skip_scales
 
 
 def at_once(scales):
@@ -16,20 +16,20 @@ def test_a_network_without_factors_gets_them_in_its_weights():
     factors = np.array([0.5, 0.5], np.float32)
     weight = np.ones((3, 2, 1, 1), np.float32)
     arrays = {"scale_pool4.weight": factors, "score_pool4.weight": weight}
-    adopt_scales(nn.Identity(), arrays)
+    apply_skip_scales(nn.Identity(), arrays)
     assert arrays.keys() == {"score_pool4.weight"}
     np.testing.assert_array_equal(arrays["score_pool4.weight"], weight / 2)
 
 
 def test_factors_without_a_score_layer_are_left_over():
     arrays = {"scale_pool4.weight": np.array([0.5, 0.25], np.float32)}
-    assert adopt_scales(at_once(None), arrays) == []
+    assert apply_skip_scales(at_once(None), arrays) == []
     assert "scale_pool4.weight" in arrays
 
 
 def test_a_file_that_is_silent_about_factors_is_told_of():
     network = at_once((0.25,))
-    (note,) = adopt_scales(network, {"score_pool4.weight": np.ones((2, 8, 1, 1), np.float32)})
+    (note,) = apply_skip_scales(network, {"score_pool4.weight": np.ones((2, 8, 1, 1), np.float32)})
     assert "pool4 by 0.25" in note and network.skip_scales == {"pool4": 0.25}
 
 
@@ -39,7 +39,7 @@ def test_unequal_factors_replace_the_networks_own():
         "scale_pool4.weight": np.array([0.5, 2], np.float32),
         "score_pool4.weight": np.ones((2, 2, 1, 1), np.float32),
     }
-    adopt_scales(network, arrays)
+    apply_skip_scales(network, arrays)
     assert network.skip_scales == {"pool4": 1.0} and network.architecture.skip_scales == (1.0,)
     np.testing.assert_array_equal(arrays["score_pool4.weight"][0].ravel(), [0.5, 2])
 
@@ -47,7 +47,7 @@ def test_unequal_factors_replace_the_networks_own():
 @torch.no_grad()
 def test_the_network_normalizes_as_the_weights_expect():
     network = at_once(None)
-    adopt_normalization(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
+    apply_normalization(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
     image = torch.tensor([12.0, 28.0, 45.0]).view(1, 3, 1, 1)
     assert network.normalize(image).flatten().tolist() == [3, 2, 1]
 
@@ -55,6 +55,6 @@ def test_the_network_normalizes_as_the_weights_expect():
 def test_nobody_says_how_so_nothing_changes():
     network = at_once(None)
     before = network.normalization
-    (note,) = adopt_normalization(network, None, None, "bgr")
+    (note,) = apply_normalization(network, None, None, "bgr")
     assert network.normalization == before and "does not say" in note
-    assert adopt_normalization(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []
+    assert apply_normalization(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []

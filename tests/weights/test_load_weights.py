@@ -120,7 +120,7 @@ def test_a_matrix_becomes_a_convolution_and_is_told(caffe):
     matrix = np.random.default_rng(0).normal(size=(64, 16 * 49)).astype(np.float32)
     done = load_weights(network, caffe({"fc6.weight": matrix}))
     assert done.reshaped == ("fc6.weight",)
-    assert "1 taken in another shape: fc6.weight" in str(done)
+    assert "1 loaded and reshaped: fc6.weight" in str(done)
     weight = network.backbone.fc6.weight.detach().numpy()
     np.testing.assert_array_equal(weight.reshape(64, -1), matrix)
 

@@ -39,8 +39,8 @@ def command(
     Writes a model if they are those of an FCN, otherwise plain weights to start a training from.
     """
     from fullconv.errors import ConfigError
-    from fullconv.weights.convert import convert
-    from fullconv.weights.load import Loaded
+    from fullconv.weights.convert import convert_weights
+    from fullconv.weights.load import LoadReport
 
     if target.suffix != ".safetensors":
         raise ConfigError(f"{target}: expected a file name that ends in .safetensors")
@@ -48,8 +48,8 @@ def command(
         raise ConfigError(f"{classes}: no such file; expected one class name per line")
     lines = classes.read_text(encoding="utf-8").splitlines() if classes else []
     names = [line.strip() for line in lines if line.strip()]
-    converted = convert(source, target, names or None, padding, fluid_dropout)
-    if isinstance(converted, Loaded):
+    converted = convert_weights(source, target, names or None, padding, fluid_dropout)
+    if isinstance(converted, LoadReport):
         say(str(converted))
         say(f"model   {target}")
         say(f"next    fullconv predict {target} PHOTOS --out predictions")

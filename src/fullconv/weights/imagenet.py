@@ -1,4 +1,4 @@
-"""ImageNet weights from torchvision's own list: by name, over https, checked by their hash."""
+"""Download ImageNet weights from torchvision's list, over https, checked by their hash."""
 
 from pathlib import Path
 from urllib.error import URLError
@@ -8,16 +8,16 @@ import torch
 from fullconv.errors import WeightsError
 
 IMAGENET = "imagenet"
-"""What `--weights` says instead of a file."""
+"""Value of `--weights` that stands for ImageNet weights instead of a file."""
 
 
 def imagenet_weights(backbone: str) -> Path:
-    """The file of a backbone's ImageNet weights, downloaded once into torch's cache.
+    """Return the file of a backbone's ImageNet weights, downloaded once into torch's cache.
 
     For VGG-16 these are the Caffe model's convolutions, which the paper's networks start from.
 
     Raises:
-        WeightsError: torchvision offers none for this backbone, or the network is out of reach.
+        WeightsError: torchvision has none for this backbone, or the download fails.
     """
     from torchvision import models  # slow to import
 
@@ -25,7 +25,7 @@ def imagenet_weights(backbone: str) -> Path:
     known = models.list_models(models)
     if backbone not in known:
         raise WeightsError(
-            f"torchvision offers no ImageNet weights for {backbone!r}; give a file to --weights "
+            f"torchvision has no ImageNet weights for {backbone!r}; give a file to --weights "
             f"or use one of: {', '.join(known)}"
         )
     choices = models.get_model_weights(backbone)
@@ -39,7 +39,7 @@ def imagenet_weights(backbone: str) -> Path:
 
 def _download(url: str, file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    digest = file.stem.rpartition("-")[2]  # torchvision's names end in the hash's beginning
+    digest = file.stem.rpartition("-")[2]  # file names end in the hash's beginning
     try:
         torch.hub.download_url_to_file(url, str(file), digest, progress=False)
     except (URLError, OSError, RuntimeError) as error:

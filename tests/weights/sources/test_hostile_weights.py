@@ -25,7 +25,7 @@ PATIENCE = 3.0  # seconds of this process
 # Whoever is refused hears what to do, or that nothing can be done with this file.
 ADVICE = re.compile(
     "copy or download|save the state dict|give a file|export the model"
-    "|is damaged|none of the known kinds",
+    "|is damaged|not a supported weights file",
     re.IGNORECASE,
 )
 

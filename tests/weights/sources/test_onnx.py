@@ -1,4 +1,4 @@
-"""ONNX files: VGG is known by its run of layers, and computes the same in our net."""
+"""ONNX files: VGG is recognized by its layers, and computes the same in our network."""
 
 import numpy as np
 import pytest
@@ -114,7 +114,7 @@ def test_numbered_layers_of_pytorchs_exporter(tmp_path):
     assert found == {f"conv{name}.weight": n for name, n in zip(names, numbers, strict=True)}
 
 
-def test_another_net_keeps_its_initialisers(tmp_path):
+def test_another_network_keeps_its_initializers(tmp_path):
     weight = numpy_helper.from_array(np.ones((2, 3, 5, 5), np.float16), "stem/kernel:0")
     count = numpy_helper.from_array(np.array([7]), "count")
     node = helper.make_node("Conv", ["x", "stem/kernel:0"], ["y"])
@@ -126,7 +126,7 @@ def test_another_net_keeps_its_initialisers(tmp_path):
     found = read_weights(tmp_path / "net.bin")
     assert found.arrays.keys() == {"stem/kernel:0"}
     assert found.arrays["stem/kernel:0"].dtype == np.float32
-    assert "no VGG" in found.notes[0]
+    assert "not a VGG" in found.notes[0]
 
 
 def test_numbers_in_another_file_are_never_opened(tmp_path):

@@ -2,13 +2,20 @@
 
 import pytest
 
-from fullconv.weights.sources._protobuf import FOUR_BYTES, LENGTH, VARINT, fields, tags, varint
+from fullconv.weights.sources._protobuf import (
+    FOUR_BYTES,
+    LENGTH,
+    VARINT,
+    read_fields,
+    read_tags,
+    read_varint,
+)
 
 
 def test_fields_of_a_message_that_protobuf_wrote():
     onnx = pytest.importorskip("onnx")
     message = onnx.TensorProto(dims=[3, 300, 2**40], data_type=1, name="w", float_data=[1.5, -2])
-    found = list(fields(memoryview(message.SerializeToString())))
+    found = list(read_fields(memoryview(message.SerializeToString())))
     by_number = {
         number: type(message).DESCRIPTOR.fields_by_number[number].name
         for number in {field.number for field in found}
@@ -22,7 +29,7 @@ def test_fields_of_a_message_that_protobuf_wrote():
 
 def test_four_and_eight_bytes_are_stepped_over():
     message = b"\x0d1234" + b"\x1112345678" + b"\x18\x05"
-    found = list(fields(memoryview(message)))
+    found = list(read_fields(memoryview(message)))
     assert [bytes(field.value) for field in found[:2]] == [b"1234", b"12345678"]
     assert found[0].wire == FOUR_BYTES and (found[2].wire, found[2].value) == (VARINT, 5)
 
@@ -33,25 +40,29 @@ def test_four_and_eight_bytes_are_stepped_over():
 )
 def test_a_field_that_runs_past_the_end(message):
     with pytest.raises(ValueError, match=r"left|no end"):
-        list(fields(memoryview(message)))
+        list(read_fields(memoryview(message)))
 
 
 @pytest.mark.parametrize("key", [0x00, 0x0B, 0x0C, 0x0E, 0x0F])
 def test_kinds_that_nobody_writes(key):
     with pytest.raises(ValueError, match="no field begins"):
-        list(fields(memoryview(bytes([key, 0, 0]))))
+        list(read_fields(memoryview(bytes([key, 0, 0]))))
 
 
 def test_a_number_longer_than_ten_bytes():
     with pytest.raises(ValueError, match="no end"):
-        varint(memoryview(b"\xff" * 11), 0)
-    assert varint(memoryview(b"\xff" * 9 + b"\x01"), 0) == (2**64 - 1, 10)
+        read_varint(memoryview(b"\xff" * 11), 0)
+    assert read_varint(memoryview(b"\xff" * 9 + b"\x01"), 0) == (2**64 - 1, 10)
 
 
 def test_the_tags_of_a_head_that_is_cut_off():
     text = b"\x0a\x03net"  # field 1, a text of 3 bytes
     number = b"\x10\x96\x01"  # field 2, the integer 150
-    assert list(tags(memoryview(text + number + text))) == [(1, LENGTH), (2, VARINT), (1, LENGTH)]
-    assert list(tags(memoryview(text + number[:2]))) == [(1, LENGTH), (2, VARINT)]
-    assert list(tags(memoryview(text[:2]))) == [(1, LENGTH)]
-    assert list(tags(memoryview(b""))) == []
+    assert list(read_tags(memoryview(text + number + text))) == [
+        (1, LENGTH),
+        (2, VARINT),
+        (1, LENGTH),
+    ]
+    assert list(read_tags(memoryview(text + number[:2]))) == [(1, LENGTH), (2, VARINT)]
+    assert list(read_tags(memoryview(text[:2]))) == [(1, LENGTH)]
+    assert list(read_tags(memoryview(b""))) == []

@@ -8,13 +8,13 @@ import torch
 from safetensors.torch import save_file
 
 from fullconv.errors import WeightsError
-from fullconv.weights.sources import compact, read_weights, weights
+from fullconv.weights.sources import format_names, read_weights, sources
 
 SOURCES = {"caffe", "onnx_keras", "paddle", "pytorch", "safetensor"}
 
 
 def test_the_folder_is_the_list():
-    assert set(weights) == SOURCES
+    assert set(sources) == SOURCES
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,10 @@ def test_the_folder_is_the_list():
         (b"<!DOCTYPE html><html>", "web page"),
         (gzip.compress(b"weights", mtime=0), "gzip"),
         (b'name: "FCN"\nlayer {\n', "caffemodel"),
-        (b"nothing that anyone knows", "none of the known kinds.*Caffe.*ONNX.*Paddle.*PyTorch"),
+        (
+            b"nothing that anyone knows",
+            "not a supported weights file; supported: .*Caffe.*ONNX.*Paddle.*PyTorch",
+        ),
     ],
 )
 def test_what_is_no_weights_file_is_told_apart(content, reason, tmp_path):
@@ -90,7 +93,7 @@ def test_other_weights_are_not_taken_for_the_authors(tmp_path):
 
 def test_names_are_compact():
     names = ["conv1_1.weight", "conv1_1.bias", "upscore.weight", "scale"]
-    assert compact(names) == "conv1_1.{weight,bias} upscore.weight scale"
+    assert format_names(names) == "conv1_1.{weight,bias} upscore.weight scale"
 
 
 def test_arrays_can_be_given_to_torch_without_a_warning(shared):

@@ -1,7 +1,6 @@
-"""Foreign weight files -> named arrays. One file a source; this folder is the list of them.
+"""Read weights files of other frameworks as named arrays: one file per format.
 
-A source recognises its files by their content, never by their extension, and nothing that a file
-says is ever executed.
+A source recognizes its files by content, never by suffix, and executes nothing that a file holds.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,17 +16,17 @@ from fullconv.networks.vgg_names import Order, Triple, known
 
 @dataclass(frozen=True)
 class Weights:
-    """What a weights file holds, in the paper's layer names.
+    """The content of a weights file, in the paper's layer names.
 
     Attributes:
         arrays: "conv1_1.weight" (out, in, kh, kw), "bn1_1.running_mean", "fc6.weight" (also as the
             matrix (out, in * kh * kw)), "upscore2.weight" (in, out, kh, kw); float32, counters
-            stay integers. Nets that are neither VGG nor FCN keep their own names.
-        source: what wrote the file, e.g. "Caffe model, new format".
-        mean: RGB, in [0, 255], subtracted from the input; None where nobody says.
-        std: RGB, in [0, 255] units, by which the input is then divided; None where nobody says.
-        order: of the channels that the first convolution sees; None where nobody says.
-        notes: what a user should know, one sentence each.
+            stay integers. Networks that are neither VGG nor FCN keep their own names.
+        source: the software that wrote the file, e.g. "Caffe model, new format".
+        mean: RGB, in [0, 255], subtracted from the input; None if unknown.
+        std: RGB, in units of [0, 255], by which the input is then divided; None if unknown.
+        order: channel order of the first convolution's input; None if unknown.
+        notes: sentences for the user.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -40,24 +39,24 @@ class Weights:
 
 @dataclass(frozen=True)
 class Source:
-    """One kind of weights file.
+    """A format of weights files.
 
     Attributes:
-        summary: the kind in a few words, for messages and docs.
-        recognises: (first 4096 bytes, path) -> whether the file is of this kind.
+        summary: its name for messages and docs.
+        recognizes: (first 4096 bytes, path) -> whether the file has this format.
         read: (path, **options) -> its weights; raises WeightsError.
-        options: names of the options that `read` takes.
+        options: names of the options of `read`.
     """
 
     summary: str
-    recognises: Callable[[bytes, Path], bool]
+    recognizes: Callable[[bytes, Path], bool]
     read: Callable[..., Weights]
     options: frozenset[str] = frozenset()
 
 
-weights: Registry[Source] = Registry("fullconv.weights.sources", "weights source")
+sources: Registry[Source] = Registry("fullconv.weights.sources", "weights source")
 
-# Beginnings of files that people give us by mistake, and what to do about each.
+# First bytes of files that are given by mistake, and what to do about each.
 _MISTAKES = (
     (b"\x89HDF", "a Keras or HDF5 file; convert it to ONNX (tf2onnx) and give the .onnx file"),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself; run: git lfs pull"),
@@ -69,14 +68,14 @@ _MISTAKES = (
 
 
 def read_weights(path: Path, **options: object) -> Weights:
-    """Read a weights file of any known kind.
+    """Read a weights file of any supported format.
 
     Args:
-        path: the file; its extension does not matter.
-        options: what only some kinds know, e.g. fluid_dropout=True for Paddle.
+        path: the file; its suffix does not matter.
+        options: options of some formats, e.g. fluid_dropout=True for Paddle.
 
     Raises:
-        WeightsError: there is no such file, no source recognises it, it is damaged, it asks to
+        WeightsError: the file does not exist, no source recognizes it, it is damaged, it asks to
             run code, or its values are not finite.
         MissingExtraError: the file needs a package that is not installed.
     """
@@ -84,10 +83,9 @@ def read_weights(path: Path, **options: object) -> Weights:
     unknown = sorted(set(options) - source.options)
     if unknown:
         raise WeightsError(
-            f"{path} is a {source.summary}, for which the option {unknown[0]} has no meaning; "
-            "leave it away"
+            f"{path}: {source.summary} does not support the option {unknown[0]}; omit it"
         )
-    return _finished(source.read(path, **options), path)
+    return _validate(source.read(path, **options), path)
 
 
 def _source(path: Path) -> Source:
@@ -95,39 +93,41 @@ def _source(path: Path) -> Source:
         raise WeightsError(f"there is no weights file at {path}; give the path of a file")
     with path.open("rb") as file:
         head = file.read(4096)
-    for name in weights:
-        if weights[name].recognises(head, path):
-            return weights[name]
+    for name in sources:
+        if sources[name].recognizes(head, path):
+            return sources[name]
     if not head:
         raise WeightsError(f"{path} is empty; copy or download it again")
     for beginning, advice in _MISTAKES:
         if head.lstrip().startswith(beginning):
             raise WeightsError(f"{path} is {advice}")
-    known_kinds = "; ".join(weights[name].summary for name in weights)
-    raise WeightsError(f"{path} is none of the known kinds of weights file: {known_kinds}")
+    supported = "; ".join(sources[name].summary for name in sources)
+    raise WeightsError(f"{path} is not a supported weights file; supported: {supported}")
 
 
-def _finished(read: Weights, path: Path) -> Weights:
-    """Leave out layers without values, refuse broken ones, and know published weights again."""
+def _validate(read: Weights, path: Path) -> Weights:
+    """Drop layers without values, refuse values that are not finite, recognize known weights."""
     arrays = dict(read.arrays)
-    # torchvision says of IMAGENET1K_FEATURES that its classifier misses values.
+    # In torchvision's IMAGENET1K_FEATURES, the classifier is NaN throughout.
     empty = [name for name in arrays if arrays[name].size and np.isnan(arrays[name]).all()]
     for name in empty:
         del arrays[name]
     for name, array in arrays.items():
         if array.size and not np.isfinite([array.min(), array.max()]).all():
             raise WeightsError(
-                f"{path}: {name} has values that are not finite, so the training that wrote it "
-                "had diverged; use an earlier file"
+                f"{path}: {name} has values that are not finite, so its training had diverged; "
+                "use an earlier file"
             )
     if not arrays:
         raise WeightsError(f"{path} holds no weights; give a file that was saved after training")
-    notes = (*read.notes, f"left out, nan all through: {compact(empty)}") if empty else read.notes
+    notes = read.notes
+    if empty:
+        notes = (*notes, f"left out, all values are NaN: {format_names(empty)}")
     read = replace(read, arrays=arrays, notes=notes)
-    return read if read.mean else _recognised(read)
+    return read if read.mean else _with_known_normalization(read)
 
 
-def _recognised(read: Weights) -> Weights:
+def _with_known_normalization(read: Weights) -> Weights:
     published = known(read.arrays)
     if published is None:
         return read
@@ -142,8 +142,8 @@ def _recognised(read: Weights) -> Weights:
     )
 
 
-def compact(names: Sequence[str]) -> str:
-    """Array names by layer: conv1_1.{weight,bias} conv1_2.{weight,bias}."""
+def format_names(names: Sequence[str]) -> str:
+    """Return array names grouped by layer: conv1_1.{weight,bias} conv1_2.{weight,bias}."""
     layers: dict[str, list[str]] = {}
     for name in names:
         layer, _, kind = name.rpartition(".")

@@ -1,7 +1,7 @@
-"""Pickles, read as data: their instructions are looked at, and nothing that they name is called.
+"""Read pickles as data: instructions are interpreted, and nothing is imported or called.
 
-Python's own unpickler imports and calls what the file says. Here a name stands only for what the
-caller put into a table, and a name outside the table ends the reading.
+Python's unpickler imports and calls what the file says. Here, a name stands for a function in the
+caller's table; a name outside the table is an error.
 """
 
 import pickletools
@@ -22,7 +22,7 @@ _BYTES = {"SHORT_BINBYTES", "BINBYTES", "BINBYTES8"}
 _LITERALS = _NUMBERS | _STRINGS | _BYTES
 _TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
-# An array takes some 40 instructions; more than these keep a hostile file from taking minutes.
+# An array takes about 40 instructions; the limit keeps a hostile file from taking minutes.
 MOST_INSTRUCTIONS = 250_000
 
 
@@ -31,31 +31,24 @@ class Readable(Protocol):
     """An open file of bytes, or an entry of an archive."""
 
     def read(self, count: int, /) -> bytes:
-        """The next `count` bytes."""
+        """Read the next `count` bytes."""
 
     def readline(self) -> bytes:
-        """The bytes up to the next line's end."""
+        """Read up to and including the next line end."""
 
     def tell(self) -> int:
-        """How many bytes have been read."""
+        """Return the position in bytes."""
 
 
-class Buildable(Protocol):
-    """What a table's function may return so that a pickle can set its state."""
-
-    def build(self, state: object) -> None:
-        """Take the state that the pickle gives; raises ValueError where it makes no sense."""
-
-
-class Known:
-    """A name of the pickle and the function of ours that stands for it."""
+class StandIn:
+    """A function of ours that stands for a name in the pickle."""
 
     def __init__(self, stand_in: Callable[..., Any]) -> None:
         self.stand_in = stand_in
 
 
 class ForbiddenNameError(ValueError):
-    """A pickle that asks for a name outside the table; `name` is "module.attribute"."""
+    """The pickle asks for a name outside the table; `name` is "module.attribute"."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"asks for {name}")
@@ -63,7 +56,7 @@ class ForbiddenNameError(ValueError):
 
 
 class _Bounded:
-    """A file that refuses to read past its end, since a pickle may claim any length."""
+    """A file that refuses reads past its end: a pickle may claim any length."""
 
     def __init__(self, file: Readable, size: int) -> None:
         self.file = file
@@ -80,15 +73,15 @@ class _Bounded:
         return self.file.readline()
 
 
-def instructions(file: Readable, size: int) -> Iterator[tuple[str, Any]]:
-    """The name and argument of each instruction of the pickle at the file's position.
+def read_instructions(file: Readable, size: int) -> Iterator[tuple[str, Any]]:
+    """Yield name and argument of each instruction of the pickle at the file's position.
 
     Args:
-        file: left behind the pickle's end.
+        file: afterwards at the end of the pickle.
         size: bytes of the whole file.
 
     Raises:
-        ValueError: the pickle is cut short, is none, or is longer than any of weights.
+        ValueError: the pickle is truncated or malformed, or has too many instructions.
     """
     # The type that genops declares is wider than the two methods that it uses.
     bounded: Any = _Bounded(file, size)
@@ -99,7 +92,10 @@ def instructions(file: Readable, size: int) -> Iterator[tuple[str, Any]]:
 
 
 def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) -> object:
-    """What a pickle of dicts, lists, tuples, strings and numbers describes.
+    """Rebuild what a pickle of dicts, lists, tuples, strings and numbers describes.
+
+    What a function of the table returns may have a method `build(state)`, which raises ValueError
+    if the state is invalid.
 
     Args:
         file: the pickle.
@@ -107,11 +103,11 @@ def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) 
         table: "module.attribute" -> the function that stands for it.
 
     Raises:
-        ForbiddenNameError: a name outside the table.
-        ValueError: the pickle is cut short, or uses other instructions.
+        ForbiddenNameError: a name is outside the table.
+        ValueError: the pickle is truncated, or uses other instructions.
     """
     machine = _Machine(table)
-    for name, argument in instructions(file, size):
+    for name, argument in read_instructions(file, size):
         if name == "STOP":
             return machine.pop()
         machine.step(name, argument)
@@ -119,7 +115,7 @@ def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) 
 
 
 class _Machine:
-    """The pickle machine's stack and memo, without its power to import and call."""
+    """Stack and memo of the pickle machine, without imports and calls."""
 
     def __init__(self, table: Mapping[str, Callable[..., Any]]) -> None:
         self.table = table
@@ -213,11 +209,11 @@ class _Machine:
     def _name(self, name: str) -> None:
         if name not in self.table:
             raise ForbiddenNameError(name)
-        self.stack.append(Known(self.table[name]))
+        self.stack.append(StandIn(self.table[name]))
 
     def _reduce(self, _: None) -> None:
         arguments = self.pop()
-        known = self.top(Known)
+        known = self.top(StandIn)
         if not isinstance(arguments, tuple):
             raise ValueError("calls without a tuple of arguments")
         self.stack[-1] = known.stand_in(*arguments)

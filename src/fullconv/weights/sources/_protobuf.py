@@ -1,4 +1,4 @@
-"""Protocol buffers on the wire: the fields of a message, every length checked before it is used."""
+"""Read the wire format of protocol buffers; lengths are checked before they are used."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,13 +6,13 @@ from typing import NamedTuple
 VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES = 0, 1, 2, 5
 
 
-class Field(NamedTuple):
-    """One field of a message.
+class ProtoField(NamedTuple):
+    """A field of a message.
 
     Attributes:
         number: the field's number in the .proto file.
         wire: VARINT, EIGHT_BYTES, LENGTH or FOUR_BYTES.
-        value: an unsigned integer for VARINT, else the field's bytes (a view, nothing is copied).
+        value: an unsigned integer for VARINT, else the field's bytes (a view, not a copy).
     """
 
     number: int
@@ -20,61 +20,63 @@ class Field(NamedTuple):
     value: int | memoryview
 
 
-def fields(message: memoryview) -> Iterator[Field]:
-    """The fields of a message in their order; messages inside it are left unread.
+def read_fields(message: memoryview) -> Iterator[ProtoField]:
+    """Yield the fields of a message in order; nested messages stay bytes.
 
     Raises:
-        ValueError: a field runs past the end of the message, or is not of a known kind.
+        ValueError: a field exceeds the message, or has an unknown wire type.
     """
     position = 0
     while position < len(message):
-        number, wire, position = tag(message, position)
+        number, wire, position = read_tag(message, position)
         if wire == VARINT:
-            value, position = varint(message, position)
-            yield Field(number, wire, value)
+            value, position = read_varint(message, position)
+            yield ProtoField(number, wire, value)
             continue
         size = {EIGHT_BYTES: 8, FOUR_BYTES: 4}.get(wire)
         if size is None:
-            size, position = varint(message, position)
+            size, position = read_varint(message, position)
         if size > len(message) - position:
             raise ValueError(
                 f"field {number} wants {size:,} bytes where {len(message) - position:,} are left"
             )
-        yield Field(number, wire, message[position : position + size])
+        yield ProtoField(number, wire, message[position : position + size])
         position += size
 
 
-def tags(head: memoryview) -> Iterator[tuple[int, int]]:
-    """Number and kind of the fields at the head of a message, of integers, texts and messages.
+def read_tags(head: memoryview) -> Iterator[tuple[int, int]]:
+    """Yield field number and wire type of the first fields of a message, to recognize a format.
 
-    It ends where the head does, or where it is no such message: enough to recognise one.
+    Stops without an error at the end of `head`, or at bytes that are not a field.
     """
     position = 0
     try:
         while position < len(head):
-            number, wire, position = tag(head, position)
+            number, wire, position = read_tag(head, position)
             yield number, wire
-            size, position = varint(head, position)
+            size, position = read_varint(head, position)
             position += size if wire == LENGTH else 0
     except ValueError:
         return
 
 
-def tag(message: memoryview, position: int) -> tuple[int, int, int]:
-    """Field number, kind, and the position after them.
+def read_tag(message: memoryview, position: int) -> tuple[int, int, int]:
+    """Return the field number, the wire type, and the position after them.
 
     Raises:
-        ValueError: no field begins here.
+        ValueError: no field begins at `position`.
     """
-    key, after = varint(message, position)
+    key, after = read_varint(message, position)
     number, wire = key >> 3, key & 7
     if number == 0 or wire not in (VARINT, EIGHT_BYTES, LENGTH, FOUR_BYTES):
         raise ValueError(f"no field begins at byte {position}")
     return number, wire, after
 
 
-def varint(message: memoryview, position: int) -> tuple[int, int]:
-    """An unsigned integer below 2**64 (seven bits a byte, low ones first), and the position after.
+def read_varint(message: memoryview, position: int) -> tuple[int, int]:
+    """Return an unsigned integer below 2**64 and the position after it.
+
+    Seven bits per byte, low bits first.
 
     Raises:
         ValueError: the message ends inside it, or it is longer than ten bytes.

@@ -1,8 +1,8 @@
-"""Caffe models (.caffemodel): a protocol buffer of layers, each with its blobs of numbers.
+"""Read Caffe models (.caffemodel): a protocol buffer of layers with blobs of numbers.
 
-Both layouts are read: `layer` (field 100, types as strings, blobs with a shape) and the older
-`layers` (field 2, types as numbers, blobs of four sides), which the first VGG files have. Numbers
-of fields are those of BVLC/caffe's src/caffe/proto/caffe.proto.
+Both layouts are supported: `layer` (field 100, types as strings, blobs with a shape) and the older
+`layers` (field 2, types as numbers, four-dimensional blobs), as in the first VGG files. Field
+numbers are those of BVLC/caffe's src/caffe/proto/caffe.proto.
 """
 
 import math
@@ -16,29 +16,29 @@ import numpy as np
 
 from fullconv.errors import WeightsError
 from fullconv.networks.vgg_names import CAFFE_MEAN
-from fullconv.weights.sources import Source, Weights, weights
+from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._protobuf import (
     EIGHT_BYTES,
     FOUR_BYTES,
     LENGTH,
     VARINT,
-    Field,
-    fields,
-    tags,
-    varint,
+    ProtoField,
+    read_fields,
+    read_tags,
+    read_varint,
 )
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where one generation of Caffe keeps what we need of a layer: field numbers and type names."""
+    """Field numbers and type names of a layer in one layout."""
 
     name: int
     type: int
     bottom: int
     top: int
     blobs: int
-    # Types are strings in the new layout; these are the numbers of the old one.
+    # Types are strings in the new layout and these numbers in the old one.
     types: tuple[tuple[int, str], ...] = ()
 
 
@@ -49,16 +49,16 @@ OLD_TYPES = (
 )
 OLD = Layout(name=4, type=5, bottom=2, top=3, blobs=6, types=OLD_TYPES)
 LAYOUTS = {100: NEW, 2: OLD}
-# Types that never have weights, so that nobody wonders where theirs are.
+# Types without weights, which no note has to mention.
 PLAIN = {"Crop", "Dropout", "Eltwise", "Input", "LRN", "Pooling", "ReLU", "Softmax", "Split"}
 
-# More than any net has; they bound the memory that a hostile file of tiny entries can take.
+# More than any network has; they bound the memory that a hostile file can take.
 MOST_LAYERS, MOST_BLOBS, MOST_SIDES = 10_000, 16, 32
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer of the file; `bottom` and `top` are its first input and output."""
+class CaffeLayer:
+    """A layer of the file; `bottom` and `top` are its first input and output."""
 
     name: str
     type: str
@@ -68,8 +68,8 @@ class Layer:
 
 
 def _recognises(head: bytes, path: Path) -> bool:
-    """The net's name, its inputs and the like, then a layer."""
-    for number, wire in tags(memoryview(head)):
+    """Return whether the first fields are those of a NetParameter up to its first layer."""
+    for number, wire in read_tags(memoryview(head)):
         if number in LAYOUTS:
             return wire == LENGTH
         if number > 8 or (number in (1, 3, 8) and wire != LENGTH):
@@ -78,7 +78,7 @@ def _recognises(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path) -> Weights:
-    """Read a Caffe model; the layers keep their names.
+    """Read a Caffe model; layers keep their names.
 
     Raises:
         WeightsError: the file is damaged.
@@ -110,13 +110,13 @@ def read(path: Path) -> Weights:
     )
 
 
-weights.register("caffe")(Source("Caffe model (.caffemodel)", _recognises, read))
+sources.register("caffe")(Source("Caffe model (.caffemodel)", _recognises, read))
 
 
-def _layers(message: memoryview) -> tuple[bool, list[Layer]]:
-    """Whether any layer is in the old layout, and the layers."""
+def _layers(message: memoryview) -> tuple[bool, list[CaffeLayer]]:
+    """Return whether any layer has the old layout, and the layers."""
     numbers, layers = set(), []
-    for found in fields(message):
+    for found in read_fields(message):
         if found.number in LAYOUTS and isinstance(found.value, memoryview):
             numbers.add(found.number)
             layers.append(_layer(found.value, LAYOUTS[found.number]))
@@ -125,42 +125,44 @@ def _layers(message: memoryview) -> tuple[bool, list[Layer]]:
     return 2 in numbers, layers
 
 
-def _layer(message: memoryview, layout: Layout) -> Layer:
+def _layer(message: memoryview, layout: Layout) -> CaffeLayer:
     texts: dict[int, str] = {}
     blobs: list[np.ndarray] = []
-    for found in fields(message):
+    for found in read_fields(message):
         if found.number == layout.blobs:
             blobs.append(_blob(_bytes(found)))
         elif found.number in (layout.name, layout.type, layout.bottom, layout.top):
             texts.setdefault(found.number, _text(found, layout))
         elif found.number == 1:
-            raise ValueError("its layers are of 2013; upgrade it with Caffe's upgrade_net_proto")
+            raise ValueError(
+                "its layers have the 2013 format; upgrade it with Caffe's upgrade_net_proto"
+            )
         if len(blobs) > MOST_BLOBS:
             raise ValueError(f"a layer has more than {MOST_BLOBS} blobs")
     name, type_, bottom, top = (
         texts.get(number, "") for number in (layout.name, layout.type, layout.bottom, layout.top)
     )
-    return Layer(name, type_, bottom, top, tuple(blobs))
+    return CaffeLayer(name, type_, bottom, top, tuple(blobs))
 
 
-def _text(found: Field, layout: Layout) -> str:
+def _text(found: ProtoField, layout: Layout) -> str:
     if isinstance(found.value, int):
         return dict(layout.types).get(found.value, str(found.value))
     return found.value[:256].tobytes().decode("utf-8", "replace")
 
 
-def _bytes(found: Field) -> memoryview:
+def _bytes(found: ProtoField) -> memoryview:
     if isinstance(found.value, int) or found.wire != LENGTH:
         raise ValueError(f"field {found.number} is a number where a message is expected")
     return found.value
 
 
 def _blob(message: memoryview) -> np.ndarray:
-    """An array of the sides that the blob states, in float32."""
+    """Return a blob as a float32 array of the shape that it states."""
     shape: list[int] = []
     legacy = [0, 0, 0, 0]
     singles, doubles = _Numbers("<f4", FOUR_BYTES), _Numbers("<f8", EIGHT_BYTES)
-    for found in fields(message):
+    for found in read_fields(message):
         match found.number:
             case 1 | 2 | 3 | 4 if found.wire == VARINT and isinstance(found.value, int):
                 legacy[found.number - 1] = found.value
@@ -178,7 +180,7 @@ def _blob(message: memoryview) -> np.ndarray:
 
 
 class _Numbers:
-    """The values of a repeated field, which may come packed, one by one, or in several packs."""
+    """Values of a repeated field, which may be packed, single, or in several packs."""
 
     def __init__(self, kind: str, wire: int) -> None:
         self.kind = np.dtype(kind)
@@ -188,12 +190,12 @@ class _Numbers:
     def __len__(self) -> int:
         return len(self.raw)
 
-    def add(self, found: Field) -> None:
+    def add(self, found: ProtoField) -> None:
         if isinstance(found.value, int) or found.wire not in (LENGTH, self.wire):
             raise ValueError(f"field {found.number} does not hold numbers of the right kind")
         if len(found.value) % self.kind.itemsize:
             raise ValueError(f"field {found.number} ends inside a number")
-        if not self.raw:  # the usual case, one pack: nothing is copied here
+        if not self.raw:  # the usual case of one pack: no copy
             self.raw = found.value
             return
         if isinstance(self.raw, memoryview):
@@ -201,14 +203,14 @@ class _Numbers:
         self.raw += found.value
 
     def array(self) -> np.ndarray:
-        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+        with np.errstate(over="ignore"):  # overflow is refused later: not finite
             return np.frombuffer(self.raw, self.kind).astype(np.float32)
 
 
 def _sides(message: memoryview) -> Iterator[int]:
-    """The sides of a blob's shape, packed or not."""
+    """Yield the sides of a blob's shape, packed or not."""
     count = 0
-    for found in fields(message):
+    for found in read_fields(message):
         if found.number != 1:
             continue
         for side in [found.value] if isinstance(found.value, int) else _packed(found.value):
@@ -221,12 +223,12 @@ def _sides(message: memoryview) -> Iterator[int]:
 def _packed(values: memoryview) -> Iterator[int]:
     position = 0
     while position < len(values):
-        value, position = varint(values, position)
+        value, position = read_varint(values, position)
         yield value
 
 
-def _named(layers: Sequence[Layer]) -> dict[str, np.ndarray]:
-    """Arrays by "layer.kind"."""
+def _named(layers: Sequence[CaffeLayer]) -> dict[str, np.ndarray]:
+    """Return the arrays by "layer.kind", e.g. "conv1_1.weight"."""
     arrays: dict[str, np.ndarray] = {}
     full = [layer for layer in layers if layer.blobs]
     normed = {
@@ -243,13 +245,13 @@ def _named(layers: Sequence[Layer]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def _kinds(layer: Layer) -> dict[str, np.ndarray]:
-    """What the blobs of a layer are, in torch's words and shapes."""
+def _kinds(layer: CaffeLayer) -> dict[str, np.ndarray]:
+    """Return the blobs of a layer with torch's names and shapes."""
     if layer.type == "BatchNorm" and len(layer.blobs) == 3:
         mean, variance, factor = (blob.reshape(-1) for blob in layer.blobs)
-        # Caffe keeps sums and the number to divide them by; 0 stands for no statistics yet.
+        # Caffe stores sums and their divisor; 0 means no statistics yet.
         scale = 1 / float(factor[0]) if factor[0] else 0.0
-        with np.errstate(over="ignore", invalid="ignore"):  # refused as not finite
+        with np.errstate(over="ignore", invalid="ignore"):  # refused later
             return {
                 "running_mean": (mean * scale).astype(np.float32),
                 "running_var": (variance * scale).astype(np.float32),

@@ -1,6 +1,6 @@
-"""ONNX files: networks exported by Keras (tf2onnx), PyTorch and others; the numbers, not the graph.
+"""Read the weights of ONNX files that Keras (tf2onnx), PyTorch and others exported.
 
-Exporters rename what they like, so that VGG is known by its run of convolutions and poolings.
+Exporters rename layers, so VGG is recognized by its sequence of convolutions and poolings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,8 +13,8 @@ import numpy as np
 
 from fullconv.errors import WeightsError, require
 from fullconv.networks.vgg_names import DEPTHS, conv_names, paper_names
-from fullconv.weights.sources import Source, Weights, weights
-from fullconv.weights.sources._protobuf import LENGTH, tags
+from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._protobuf import LENGTH, read_tags
 
 _POOLINGS = ("MaxPool", "AveragePool")
 _HEAD = ("fc6", "fc7", "fc8")
@@ -23,10 +23,10 @@ _NONE = np.empty(0, np.float32)
 
 
 def _recognises(head: bytes, path: Path) -> bool:
-    """ModelProto: ir_version (1) is a small number; then texts, and the graph (7)."""
+    """Return whether the fields are those of a ModelProto: ir_version (1), texts, the graph (7)."""
     if head[:1] != b"\x08":
         return False
-    for number, wire in tags(memoryview(head)):
+    for number, wire in read_tags(memoryview(head)):
         if number == 7:
             return wire == LENGTH
         if number > 20:
@@ -35,14 +35,14 @@ def _recognises(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path) -> Weights:
-    """Read the initialisers of an ONNX file; nothing outside the file is opened.
+    """Read the initializers of an ONNX file; no other file is opened.
 
     Raises:
         MissingExtraError: the package onnx is not installed.
-        WeightsError: the file is damaged, or keeps its numbers in other files.
+        WeightsError: the file is damaged, or stores its values in other files.
     """
     graph = _graph(path)
-    arrays = dict(_initialisers(graph, path))
+    arrays = dict(_initializers(graph, path))
     if any(name.endswith(".weight") for name in arrays):  # PyTorch's exporter keeps the names
         renamed = paper_names({name: array.shape for name, array in arrays.items()})
         arrays = {renamed.get(name, name): array for name, array in arrays.items()}
@@ -50,12 +50,14 @@ def read(path: Path) -> Weights:
     found = _vgg(graph, arrays)
     if not found:
         return Weights(
-            arrays, "ONNX file", notes=("it is no VGG; the names are those of its initialisers",)
+            arrays,
+            "ONNX file",
+            notes=("it is not a VGG; arrays keep the names of its initializers",),
         )
-    return Weights(found | arrays, "ONNX file, VGG by its run of layers")
+    return Weights(found | arrays, "ONNX file, VGG recognized by its layers")
 
 
-weights.register("onnx_keras")(Source("ONNX (.onnx)", _recognises, read))
+sources.register("onnx_keras")(Source("ONNX (.onnx)", _recognises, read))
 
 
 def _graph(path: Path) -> Any:
@@ -63,20 +65,20 @@ def _graph(path: Path) -> Any:
     if path.stat().st_size > _LARGEST:
         raise WeightsError(f"{path} is larger than 2 GiB, which no single ONNX file can be")
     try:
-        # The bytes, not the path: beside a path, onnx would look for further files.
+        # Bytes, not the path: next to a path, onnx would look for further files.
         return onnx.load_model_from_string(path.read_bytes()).graph
-    # protobuf's errors have no common class that could be imported without onnx.
+    # protobuf's errors have no base class that can be imported without onnx.
     except Exception as error:
         raise WeightsError(
             f"{path} looks like an ONNX file but cannot be read: {error}; copy or download it again"
         ) from error
 
 
-def _initialisers(graph: Any, path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Name and values of each array of floating-point numbers.
+def _initializers(graph: Any, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Yield name and values of each floating-point array.
 
     Raises:
-        WeightsError: the numbers lie outside the file, or are fewer than the shape says.
+        WeightsError: the values are outside the file, or fewer than the shape requires.
     """
     from onnx import TensorProto, numpy_helper
 
@@ -84,26 +86,26 @@ def _initialisers(graph: Any, path: Path) -> Iterator[tuple[str, np.ndarray]]:
     for tensor in graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
             raise WeightsError(
-                f"{path}: the numbers of {tensor.name[:200]} lie in another file, which is never "
+                f"{path}: the values of {tensor.name[:200]} are in another file, which is never "
                 "opened; export the model into a single file"
             )
         if tensor.data_type not in floats:
             continue
         try:
             if min(tensor.dims, default=0) < 0:
-                raise ValueError("a side below zero")
+                raise ValueError("a negative side")
             values = numpy_helper.to_array(tensor)
-        # What onnx raises on a shape that does not fit its numbers differs with its version.
+        # What onnx raises for a shape that does not fit depends on its version.
         except Exception as error:
             raise WeightsError(
                 f"{path}: {tensor.name[:200]} is damaged ({error}); copy or download the file again"
             ) from error
-        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+        with np.errstate(over="ignore"):  # overflow is refused later: not finite
             yield tensor.name, np.array(values, np.float32)
 
 
 def _vgg(graph: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """VGG's layers in the paper's names, taken out of `arrays`; empty if this is no VGG."""
+    """Remove VGG's layers from `arrays` and return them by paper name; {} if it is not a VGG."""
     blocks, dense = _runs(graph, arrays)
     convolutions = [node for block in blocks for node in block]
     depths = tuple(len(block) for block in blocks if block)
@@ -111,7 +113,7 @@ def _vgg(graph: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if depths not in DEPTHS or kernels != {(3, 3)}:
         return {}
     layers = {
-        name: Layer(arrays[_second(node)], _third(node), (_second(node),))
+        name: VGGLayer(arrays[_second(node)], _third(node), (_second(node),))
         for name, node in zip(conv_names(depths), convolutions, strict=True)
     }
     if len(dense) == len(_HEAD):
@@ -130,8 +132,8 @@ def _vgg(graph: Any, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 @dataclass(frozen=True)
-class Layer:
-    """One layer's weight (out, in, ...), the name of its bias, and the names of its weight."""
+class VGGLayer:
+    """A weight (out, in, ...), the name of its bias, and the names of the weight."""
 
     weight: np.ndarray
     bias: str
@@ -139,7 +141,7 @@ class Layer:
 
 
 def _runs(graph: Any, arrays: Mapping[str, np.ndarray]) -> tuple[list[list[Any]], list[Any]]:
-    """The convolutions between the poolings, and the products with a matrix of the file."""
+    """Return the convolutions of each block between poolings, and the matrix products."""
     blocks: list[list[Any]] = [[]]
     dense = []
     for node in graph.node:
@@ -152,8 +154,8 @@ def _runs(graph: Any, arrays: Mapping[str, np.ndarray]) -> tuple[list[list[Any]]
     return blocks, dense
 
 
-def _matrix(graph: Any, node: Any, arrays: Mapping[str, np.ndarray], channels: int) -> Layer:
-    """A fully connected layer as (out, in), its inputs in the order channel, row, column."""
+def _matrix(graph: Any, node: Any, arrays: Mapping[str, np.ndarray], channels: int) -> VGGLayer:
+    """Return a fully connected layer as (out, in), with inputs in (channel, row, column) order."""
     options = {attribute.name: attribute for attribute in node.attribute}
     weight = arrays[_second(node)]
     if not ("transB" in options and options["transB"].i):
@@ -164,15 +166,15 @@ def _matrix(graph: Any, node: Any, arrays: Mapping[str, np.ndarray], channels: i
     if _channels_last(graph, node) and size * size * channels == weight.shape[1]:
         grid = weight.reshape(-1, size, size, channels)
         weight = grid.transpose(0, 3, 1, 2).reshape(weight.shape)
-    return Layer(
+    return VGGLayer(
         np.ascontiguousarray(weight), _third(node) or _added(graph, node), (_second(node),)
     )
 
 
 def _channels_last(graph: Any, node: Any) -> bool:
-    """Whether a matrix's input was flattened from (row, column, channel), as Keras does."""
+    """Return whether a matrix's input was flattened from (row, column, channel), as in Keras."""
     producers = {name: producer for producer in graph.node for name in producer.output}
-    for _ in range(8):  # a few reshapes and casts lie between, never many
+    for _ in range(8):  # there are at most a few reshapes and casts between
         producer = producers.get(node.input[0]) if node.input else None
         if producer is None:
             return False
@@ -185,7 +187,7 @@ def _channels_last(graph: Any, node: Any) -> bool:
 
 
 def _added(graph: Any, node: Any) -> str:
-    """Name of what the next node adds to a product; empty if it adds nothing."""
+    """Return the name of what the next node adds to a product; "" if nothing."""
     for adding in graph.node:
         if adding.op_type == "Add" and node.output[0] in adding.input:
             return next((str(name) for name in adding.input if name != node.output[0]), "")
@@ -193,10 +195,10 @@ def _added(graph: Any, node: Any) -> str:
 
 
 def _second(node: Any) -> str:
-    """Name of the node's second input: the weights of Conv, Gemm and MatMul."""
+    """Return the name of the second input: the weight of Conv, Gemm and MatMul."""
     return str(node.input[1]) if len(node.input) > 1 else ""
 
 
 def _third(node: Any) -> str:
-    """Name of the node's third input: the bias of Conv and Gemm, empty without one."""
+    """Return the name of the third input: the bias of Conv and Gemm; "" without one."""
     return str(node.input[2]) if len(node.input) > 2 else ""

@@ -1,7 +1,7 @@
-"""Paddle's state dicts (.pdparams, Paddle 1 to 3): a pickle of a dict of names and numpy arrays.
+"""Read Paddle's state dicts (.pdparams, Paddle 1 to 3): a pickled dict of numpy arrays.
 
-Nothing is unpickled: the pickle is read as data, and the three names of numpy that it may contain
-(protocol 2 has a fourth) stand for the small classes below.
+The pickle is read as data. The three names of numpy that it may contain (four in protocol 2) stand
+for the small classes below.
 """
 
 import re
@@ -13,7 +13,7 @@ import numpy as np
 
 from fullconv.errors import WeightsError
 from fullconv.networks.vgg_names import paper_names
-from fullconv.weights.sources import Source, Weights, weights
+from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._pickle import ForbiddenNameError, rebuild
 
 # Names of the course's FCN-8s -> names of the paper.
@@ -25,12 +25,12 @@ _LAYERS = {
 }
 _KINDS = {"_mean": "running_mean", "_variance": "running_var"}
 _NAME_TABLE = "StructuredToParameterName@@"
-# The layers that follow a dropout; halving them is what fluid's rule does to its output.
+# Layers after a dropout; halving their weights equals fluid's scaling of its output.
 _AFTER_DROPOUT = ("fc7.weight", "fc8.weight", "score_fr.weight")
 
 
 def _recognises(head: bytes, path: Path) -> bool:
-    """A pickle of protocol 2 to 5; those that begin with a long number are torch's."""
+    """Return whether it is a pickle of protocol 2 to 5; one with a long number first is torch's."""
     return bool(re.match(rb"\x80[\x02-\x05](\x95.{8})?+(?!\x8a)", head, re.DOTALL))
 
 
@@ -39,8 +39,8 @@ def read(path: Path, fluid_dropout: bool = False) -> Weights:
 
     Args:
         path: the file.
-        fluid_dropout: the net was trained with fluid's Dropout, which multiplies by 1/2 at
-            inference too: halve the weights behind it (exact in float32), so that a net without
+        fluid_dropout: the network was trained with fluid's Dropout, which multiplies by 1/2 at
+            inference too: halve the weights after it (exact in float32), so a network without
             dropout computes the same.
 
     Raises:
@@ -52,7 +52,7 @@ def read(path: Path, fluid_dropout: bool = False) -> Weights:
     arrays = {_paper_name(name): _torch_layout(array) for name, array in arrays.items()}
     names = paper_names({name: array.shape for name, array in arrays.items()})
     arrays = {names.get(name, name): array for name, array in arrays.items()}
-    notes = [f"entries that are no arrays: {', '.join(others)}"] if others else []
+    notes = [f"entries that are not arrays: {', '.join(others)}"] if others else []
     if fluid_dropout:
         halved = [name for name in _AFTER_DROPOUT if name in arrays]
         arrays |= {name: arrays[name] / np.float32(2) for name in halved}
@@ -60,12 +60,12 @@ def read(path: Path, fluid_dropout: bool = False) -> Weights:
     elif "fc7.weight" in arrays:
         notes.append(
             "if it was trained with fluid, whose Dropout multiplies by 1/2 at inference too, "
-            "read it with fluid_dropout"
+            "load it with fluid_dropout"
         )
     return Weights(arrays, "Paddle state dict", notes=tuple(notes))
 
 
-weights.register("paddle")(
+sources.register("paddle")(
     Source(
         "Paddle state dict (.pdparams)",
         _recognises,
@@ -76,7 +76,7 @@ weights.register("paddle")(
 
 
 def _state(path: Path) -> dict[str, np.ndarray | None]:
-    """Name -> array, or None for what is no array."""
+    """Return name -> array, or None for an entry that is not an array."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
@@ -110,17 +110,17 @@ def _paper_name(name: str) -> str:
 
 
 def _torch_layout(array: np.ndarray) -> np.ndarray:
-    """Paddle keeps the matrix of a Linear as (in, out)."""
+    """Transpose the matrix of a Linear, which Paddle stores as (in, out)."""
     return np.ascontiguousarray(array.T) if array.ndim == 2 else array
 
 
 class _Dtype:
-    """Stands for numpy.dtype; admits plain numbers only."""
+    """Stand-in for numpy.dtype; plain numbers only."""
 
     def __init__(self, *arguments: object) -> None:
         code = str(arguments[0]) if arguments else ""
         if not re.fullmatch(r"f[248]|[iu][1248]|b1", code):
-            raise ValueError(f"has an array of the type {code!r}, which is no plain number")
+            raise ValueError(f"has an array of the type {code!r}, which is not a plain number")
         self.code = code
         self.byte_order = "<"
 
@@ -135,7 +135,7 @@ class _Dtype:
 
 
 class _Array:
-    """Stands for the array that numpy's _reconstruct would make; its arguments are not needed."""
+    """Stand-in for numpy's _reconstruct, whose arguments are not needed."""
 
     raw: bytes = b""
 
@@ -149,9 +149,9 @@ class _Array:
             case (_, tuple() as shape, _Dtype() as dtype, int() as by_columns, bytes() as raw):
                 pass
             case _:
-                raise ValueError("has an array whose state makes no sense")
+                raise ValueError("has an array with an invalid state")
         if len(shape) > 8 or not all(isinstance(side, int) and side >= 0 for side in shape):
-            raise ValueError("has an array whose shape makes no sense")
+            raise ValueError("has an array with an invalid shape")
         self.raw, self.shape, self.type, self.by_columns = raw, shape, dtype, bool(by_columns)
 
     def array(self) -> np.ndarray:
@@ -160,7 +160,7 @@ class _Array:
         flat = np.frombuffer(self.raw, self.type.dtype())
         array = flat.reshape(self.shape, order="F" if self.by_columns else "C")
         kept = np.dtype(np.float32) if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
-        with np.errstate(over="ignore"):  # what overflows is refused as not finite
+        with np.errstate(over="ignore"):  # overflow is refused later: not finite
             return array.astype(kept, order="C")
 
 

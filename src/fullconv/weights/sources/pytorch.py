@@ -1,7 +1,7 @@
-"""PyTorch's .pth and .pt files: state dicts of pytorch-fcn, torchvision and others.
+"""Read PyTorch's .pth and .pt files: state dicts of pytorch-fcn, torchvision and others.
 
-Only `torch.load(weights_only=True)`, and there is no other way: before it is called, the names
-that the file's pickle asks for are compared with the few that tensors need.
+Files are loaded by `torch.load(weights_only=True)` only, after the names in their pickle have been
+compared with the few that tensors need.
 """
 
 import re
@@ -14,10 +14,10 @@ import torch
 
 from fullconv.errors import WeightsError
 from fullconv.networks.vgg_names import CAFFE_MEAN, paper_names
-from fullconv.weights.sources import Source, Weights, weights
-from fullconv.weights.sources._pickle import Readable, instructions
+from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._pickle import Readable, read_instructions
 
-# The number that torch.save wrote first before 1.6, as a pickle of any protocol.
+# The magic number that torch.save wrote before version 1.6, in a pickle of any protocol.
 _LEGACY = re.compile(rb"\x80.(\x95.{8})?\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19\.", re.DOTALL)
 _NEEDED = re.compile(
     r"collections\.(OrderedDict|Counter)"
@@ -35,10 +35,10 @@ def _recognises(head: bytes, path: Path) -> bool:
 
 
 def read(path: Path) -> Weights:
-    """Read a state dict, also one that lies in a checkpoint under state_dict or model.
+    """Read a state dict, also of a checkpoint that has it under state_dict or model.
 
     Raises:
-        WeightsError: the file is a program (TorchScript), asks for more than tensors, holds no
+        WeightsError: the file is a TorchScript program, asks for more than tensors, has no
             tensors, or is damaged.
     """
     size = path.stat().st_size
@@ -52,9 +52,9 @@ def read(path: Path) -> Weights:
         _refuse(asked, path)
         file.seek(0)
         try:
-            # A file, not its path: of a path, torch would believe the extension.
+            # A file, not its path: torch trusts the suffix of a path.
             found = torch.load(file, map_location="cpu", weights_only=True)
-        # torch's readers meet a broken file with whatever error comes first.
+        # torch's readers raise many kinds of errors for a damaged file.
         except Exception as error:
             raise _damaged(path, error) from error
     tensors, notes = _state_dict(found, path)
@@ -62,15 +62,15 @@ def read(path: Path) -> Weights:
     return _named(arrays, notes)
 
 
-weights.register("pytorch")(Source("PyTorch state dict (.pth, .pt)", _recognises, read))
+sources.register("pytorch")(Source("PyTorch state dict (.pth, .pt)", _recognises, read))
 
 
 def _asked_in_zip(path: Path, size: int) -> set[str]:
-    """Names that the archive's pickle asks for.
+    """Return the names that the archive's pickle asks for.
 
     Raises:
-        WeightsError: the archive is a program, or not torch's.
-        ValueError: no archive that torch.save writes.
+        WeightsError: the archive is a TorchScript program, or not torch's.
+        ValueError: torch.save does not write such an archive.
     """
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -99,24 +99,24 @@ def _asked_in_zip(path: Path, size: int) -> set[str]:
 
 
 def _asked_in_legacy(file: Readable, size: int) -> set[str]:
-    """Five pickles one after the other: magic number, version, machine, data, storage names."""
+    """Return the names in five pickles: magic number, version, machine, data, storage names."""
     return set().union(*(_asked(file, size, size) for _ in range(5)))
 
 
 def _asked(file: Readable, size: int, most: int) -> set[str]:
-    """Names that the pickle at the file's position asks for.
+    """Return the names that the pickle at the file's position asks for.
 
     Args:
         file: the pickle.
         size: bytes of that file.
-        most: values that a tensor can have.
+        most: largest possible number of values of a tensor.
 
     Raises:
-        ValueError: it has instructions that torch does not write, or sizes past the file's end.
+        ValueError: torch does not write such instructions, or a size exceeds the file.
     """
     asked: set[str] = set()
     number = 0
-    for name, argument in instructions(file, size):
+    for name, argument in read_instructions(file, size):
         if name == "GLOBAL":
             asked.add(argument.replace(" ", ".", 1))
         elif name in ("STACK_GLOBAL", "INST", "OBJ", "EXT1", "EXT2", "EXT4"):
@@ -146,7 +146,7 @@ def _damaged(path: Path, error: Exception) -> WeightsError:
 
 
 def _state_dict(found: object, path: Path) -> tuple[dict[str, torch.Tensor], list[str]]:
-    """The tensors by name, and what was passed over."""
+    """Return the tensors by name, and a note about other entries."""
     for _ in _NESTED:
         inner = [found[key] for key in _NESTED if key in found] if isinstance(found, dict) else []
         if inner and isinstance(inner[0], dict):
@@ -162,17 +162,17 @@ def _state_dict(found: object, path: Path) -> tuple[dict[str, torch.Tensor], lis
     for prefix in _PREFIXES:
         if all(name.startswith(prefix) for name in tensors):
             tensors = {name.removeprefix(prefix): value for name, value in tensors.items()}
-    return tensors, [f"entries that are no tensors: {', '.join(others)}"] if others else []
+    return tensors, [f"entries that are not tensors: {', '.join(others)}"] if others else []
 
 
 def _array(name: str, tensor: torch.Tensor, size: int, path: Path) -> np.ndarray:
-    """The tensor's values, copied so that they share nothing.
+    """Return a copy of the tensor's values.
 
-    A few bytes may claim to be a huge tensor (stride 0), so that is looked at first.
+    A few bytes may claim to be a huge tensor (stride 0), so the size is checked first.
     """
     if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_complex():
         raise WeightsError(
-            f"{path}: {name} is sparse, quantised or complex; save it as plain numbers"
+            f"{path}: {name} is sparse, quantized or complex; save it as plain numbers"
         )
     if tensor.numel() * tensor.element_size() > size:
         raise WeightsError(f"{path}: {name} claims more values than the file has; it is damaged")

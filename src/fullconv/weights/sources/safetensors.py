@@ -1,4 +1,4 @@
-"""Safetensors: our own model files, and those of torchvision's VGG, timm and others."""
+"""Read safetensors: our own model files, and those of torchvision's VGG, timm and others."""
 
 import json
 import re
@@ -12,21 +12,21 @@ from safetensors import SafetensorError, safe_open
 from fullconv.config import Normalization
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.networks.vgg_names import Order, Triple, paper_names
-from fullconv.weights.sources import Source, Weights, weights
+from fullconv.weights.sources import Source, Weights, sources
 
 _OWN = "fullconv"
 NORMALIZATION = "normalization"
-"""The key under which a header holds mean, std and order as JSON."""
+"""Header key of mean, std and order as JSON."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?"
 
 
 def _recognises(head: bytes, path: Path) -> bool:
-    """Eight bytes of the header's length, then JSON; no header is as long as 2**40."""
+    """Return whether it begins with a header length below 2**40 (8 bytes) and JSON."""
     return head[8:9] == b"{" and head[5:8] == b"\0\0\0"
 
 
 def read(path: Path) -> Weights:
-    """Read a safetensors file and what its header says about the input.
+    """Read a safetensors file, and the normalization from its header.
 
     Raises:
         WeightsError: the file is damaged.
@@ -59,13 +59,13 @@ def read(path: Path) -> Weights:
     )
 
 
-weights.register("safetensor")(Source("safetensors (.safetensors)", _recognises, read))
+sources.register("safetensor")(Source("safetensors (.safetensors)", _recognises, read))
 
 
 def _normalization(
     said: Mapping[str, str], path: Path
 ) -> tuple[Triple | None, Triple | None, Order | None]:
-    """As our models and `fullconv convert` write it (JSON), or in the words of others."""
+    """Read the normalization: JSON in files of ours, else text."""
     if _OWN not in said and NORMALIZATION not in said:
         return _stated(said)
     try:
@@ -73,14 +73,14 @@ def _normalization(
         found = Normalization.checked(**(values[NORMALIZATION] if _OWN in said else values))
     except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
         raise WeightsError(
-            f"{path}: its header says nothing usable about the normalization ({error}); "
+            f"{path}: the normalization in its header cannot be used ({error}); "
             "save the model again"
         ) from error
     return found.mean, found.std, found.order
 
 
 def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Order | None]:
-    """Normalization in words: three numbers under mean and std, or "(x-127)/128" under input."""
+    """Parse mean and std as three numbers each, or an input formula such as "(x-127)/128"."""
     order = re.search(r"\b(RGB|BGR)\b", f"{said.get('mean', '')} {said.get('input', '')}")
     channels: Order | None = None
     if order:
@@ -96,7 +96,7 @@ def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Orde
 
 
 def _three(text: str) -> Triple | None:
-    """The three numbers in brackets, if they are said to be on a scale of 0..255."""
+    """Return three numbers in brackets if the text states a scale of 0..255."""
     numbers = re.search(rf"\[({_NUMBER}), ({_NUMBER}), ({_NUMBER})\]", text[:1000])
     if not numbers or "255" not in text:
         return None
