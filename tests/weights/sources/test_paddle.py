@@ -101,7 +101,7 @@ def test_entries_that_are_no_arrays_are_told(read):
     [np.array([object()]), np.array(["text"]), np.zeros(2, [("a", "f4")]), np.zeros(2, "c8")],
 )
 def test_arrays_of_anything_but_numbers_are_refused(value, read):
-    with pytest.raises(WeightsError, match="no plain number"):
+    with pytest.raises(WeightsError, match="not a plain number"):
         read(pickle.dumps({"x": value}, protocol=4))
 
 
