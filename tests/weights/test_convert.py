@@ -57,7 +57,9 @@ def test_half_a_network_is_refused(shared, tmp_path):
     arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
     del arrays["fc7.weight"]
     torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, tmp_path / "a")
-    with pytest.raises(WeightsError, match=r"not exactly a fcn8s-vgg16: missing fc7\.weight, unknown nothing"):
+    with pytest.raises(
+        WeightsError, match=r"not exactly a fcn8s-vgg16: missing fc7\.weight, unknown nothing"
+    ):
         convert_weights(tmp_path / "a", tmp_path / "b.safetensors")
     assert not (tmp_path / "b.safetensors").exists()
 
