@@ -16,7 +16,7 @@ from typing import Any
 import typer.main
 from package_picture import packages_svg
 
-from fullconv.cli import build
+from fullconv.cli import EXIT_CODES, build
 from fullconv.config import settings_reference
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -40,8 +40,26 @@ def pages() -> dict[str, str]:
     }
     result["commands/index.md"] = command_index(commands)
     result["settings.md"] = SETTINGS + settings_reference()
+    result["exit-codes.md"] = exit_codes()
     marked = {name: NOTICE + "\n" + text.rstrip() + "\n" for name, text in result.items()}
     return marked | {"pictures/packages.svg": packages_svg()}
+
+
+def exit_codes() -> str:
+    """Return the page of the exit codes."""
+    rows = [[str(entry.code), entry.meaning, entry.retry] for entry in EXIT_CODES]
+    return (
+        "# Exit codes\n\n"
+        + table(["code", "meaning", "run again?"], rows)
+        + """
+`fullconv predict` resumes with the same command, `fullconv train` with `--resume` or `--resume
+auto`. A second Ctrl-C ends a command at once. [Many images, many machines](deploy.md) has job
+scripts that requeue on 75.
+
+In Python each code belongs to an exception: every error that a user can cause is a
+`fullconv.FullconvError`, whose `exit_code` is the code.
+"""
+    )
 
 
 def command_index(commands: dict[str, Any]) -> str:
@@ -106,10 +124,17 @@ def split_record(syntax: str, text: str) -> tuple[str, str, str]:
     return syntax, text, default
 
 
+def default_cell(default: str) -> str:
+    """Return a default as code if it is a value, as text if it is a description."""
+    if re.fullmatch(r"[\w.,:/-]+", default):
+        return f"`{default}`" if default != "none" else default
+    return escape(default.removeprefix("(").removesuffix(")"))
+
+
 def summary(command: Any) -> str:
     """Return the first sentence of a command's description."""
     first = inspect.cleandoc(command.help or "").split("\n\n")[0]
-    return " ".join(first.split()).rstrip(".")
+    return " ".join(first.split()).partition(". ")[0].rstrip(".")
 
 
 def describe(text: str) -> str:
