@@ -1,6 +1,6 @@
-"""Trainings in processes that are forked from one with torch loaded, so that a start costs nothing.
+"""Run trainings in forks of a process that has torch loaded, which makes a start cheap.
 
-A test runs its own file as a program, which forks, and reads the JSON that the program writes.
+A test runs its own file as a program, which forks, and reads the JSON that the program prints.
 """
 
 import json
@@ -20,8 +20,8 @@ PATIENCE = 120  # seconds: three times what is promised, for a machine that othe
 STEPS = 9  # of that command: three epochs of three
 
 
-def told_by(file, folder, *arguments, seconds=600):
-    """What a test file says when it is run as a program."""
+def result_of(file, folder, *arguments, seconds=600):
+    """Run a test file as a program; return the JSON value that it prints."""
     here = Path(__file__).parent
     command = [sys.executable, str(file), str(folder), *map(str, arguments)]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(here)}
@@ -30,14 +30,14 @@ def told_by(file, folder, *arguments, seconds=600):
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def fork(work, said=os.devnull):
-    """Fork a child that does `work()` and leaves with its result; what it says goes into a file."""
+def fork(work, output=os.devnull):
+    """Fork a child that exits with the result of `work()`; its output goes into a file."""
     child = os.fork()
     if child:
         return child
     code = 99
     try:
-        sys.stdout = sys.stderr = open(said, "w", buffering=1)  # noqa: SIM115
+        sys.stdout = sys.stderr = open(output, "w", buffering=1)  # noqa: SIM115
         code = work()
     except BaseException:
         traceback.print_exc()
@@ -51,7 +51,7 @@ def code_of(child):
 
 
 def die_at_call(number, names):
-    """Kill this process before or after one of its calls to these functions of `os`, counted."""
+    """Kill this process before or after its n-th call to one of these functions of `os`."""
     left = [number]
 
     def watched(call):
@@ -73,7 +73,7 @@ def die_at_call(number, names):
 
 
 def train(out, *more, begin=None, command=TRAIN):
-    """In a child: the command line's training, without its pictures; gives the exit code."""
+    """Run the training command without its report; return the exit code. For child processes."""
     from fullconv.cli import run
     from fullconv.training import experiment
 
@@ -84,12 +84,12 @@ def train(out, *more, begin=None, command=TRAIN):
 
 
 def files(out):
-    """Content of the run under OUT as far as it follows from its settings; and what is amiss."""
+    """Return the reproducible content of the run under OUT, and unexpected files."""
     (folder,) = (out / "train").glob("*-001")
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".safetensors", ".yaml"):
-            found[str(path.relative_to(folder))] = settled(path)
+            found[str(path.relative_to(folder))] = stable_bytes(path)
         if path.name == "results.csv":
             found[str(path.relative_to(folder))] = rows(path)
         if path.name.startswith("."):
@@ -98,37 +98,37 @@ def files(out):
     return found | {"folders": others}
 
 
-def settled(path):
-    """A file's bytes; how many read the photos may be said anew, and changes nothing else."""
+def stable_bytes(path):
+    """Return a file's bytes without the number of workers, which may change on resuming."""
     content = path.read_bytes()
     return b"".join(line for line in content.splitlines(True) if not line.startswith(b"workers:"))
 
 
 def rows(path):
-    """results.csv without what a clock says."""
+    """Read results.csv without its timing columns."""
     names, *lines = (line.split(",") for line in path.read_text().splitlines())
     keep = [place for place, name in enumerate(names) if name not in TIMINGS]
     return [[line[place] for place in keep] for line in (names, *lines)]
 
 
-def tell(values):
+def print_result(values):
     sys.stdout.write(json.dumps(values) + "\n")
 
 
 def at_step(number, happens):
-    """Save at every step, and let something happen as one begins."""
+    """Save at every step, and call `happens` before step `number`."""
 
     def begin():
         from fullconv.training import experiment
         from fullconv.training.trainer import Trainer
 
         experiment.SAVE_SECONDS = 0.0
-        taught = Trainer.train_step
+        original_step = Trainer.train_step
 
         def learn(self, batch):
             if self.done == number:
                 happens()
-            return taught(self, batch)
+            return original_step(self, batch)
 
         Trainer.train_step = learn
 

@@ -1,4 +1,4 @@
-"""Photos of two halves, dark and bright, and a training on them that takes no time."""
+"""Images of two halves, dark and bright, and a fast training on them."""
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ CONFIG = fc.TrainConfig(
 
 
 def halves(count=4, size=32):
-    """Left half dark and class 0, right half bright and class 1."""
+    """Return data whose images are dark with class 0 on the left, bright with class 1 right."""
 
     def read(index):
         image = np.full((size, size, 3), 30 + index, np.uint8)

@@ -4,7 +4,7 @@ Children are forked from one process that has torch loaded, so that a kill costs
 
     killing.py FOLDER KILLS WORKERS [OPTION...]
 
-WORKERS are one number, or several with commas, which the starts of a run take in turn.
+WORKERS is a number, or several with commas, which the starts of a run use in turn.
 """
 
 import json
@@ -18,13 +18,13 @@ from pathlib import Path
 
 import torch
 
-from children import rows, settled
+from children import rows, stable_bytes
 from fullconv.cli import run
 from fullconv.training import experiment
 
 
 def start(out, workers, options):
-    """Fork a child that trains, or goes on training, in OUT."""
+    """Fork a child that starts or resumes a training in OUT."""
     child = os.fork()
     if child:
         return child
@@ -47,7 +47,7 @@ def uninterrupted(out, workers, options):
 
 
 def killed(out, workers, options, kills, within, draw):
-    """Train in OUT with `kills` kills, each `within` seconds at most after a start."""
+    """Train in OUT with `kills` kills, each at most `within` seconds after a start."""
     done = 0
     turns = cycle(workers)
     while done < kills:
@@ -62,10 +62,10 @@ def killed(out, workers, options, kills, within, draw):
 
 
 def files(out):
-    """Content of the run under OUT, its stages' too, as far as it must not depend on kills."""
+    """Return the content of the run under OUT, with stages, that must not depend on kills."""
     (folder,) = (out / "train").glob("killed-*")
     paths = [*folder.rglob("*.safetensors"), *folder.rglob("config.yaml")]
-    found = {str(path.relative_to(folder)): settled(path) for path in paths}
+    found = {str(path.relative_to(folder)): stable_bytes(path) for path in paths}
     tables = folder.rglob("results.csv")
     found |= {str(path.relative_to(folder)): rows(path) for path in tables}
     orphans = [path.name for path in (out / "train").rglob(".*")]

@@ -1,4 +1,4 @@
-"""Two processes that train together, forked from one that has torch loaded; run as a program."""
+"""Train in two processes forked from one that has torch loaded; run as a program."""
 
 import json
 import os
@@ -29,7 +29,7 @@ CONFIG = fc.TrainConfig(
 
 
 def uneven():
-    """Seven samples, some of them partly void, so that the processes' parts weigh unlike."""
+    """Return seven samples with different shares of ignored pixels."""
     data = halves(7, 16)
 
     def read(index):
@@ -41,7 +41,7 @@ def uneven():
 
 
 def trained(group, accumulate=1):
-    """A training's weights and losses in double precision, without dropout."""
+    """Train in double precision without dropout; return the trainer and its losses."""
     config = CONFIG.model_copy(update={"accumulate": accumulate})
     model = initial_model(config, uneven())
     model.network.double()
@@ -63,8 +63,8 @@ def member(rank, port, folder):
         weights |= {f"parts.{k}": v for k, v in parts.model.network.state_dict().items()}
         one.model.network.float()
         counts = confusion_of(one.model, uneven(), group).counts
-        said = group.broadcast_text("straße" if group.is_main else "nothing")
-        result = {"losses": losses, "counts": counts.tolist(), "said": said}
+        text = group.broadcast_text("straße" if group.is_main else "nothing")
+        result = {"losses": losses, "counts": counts.tolist(), "text": text}
         (folder / f"{rank}.json").write_text(json.dumps(result))
         torch.save(weights, folder / f"{rank}.pt")
 

@@ -6,10 +6,15 @@ from fullconv.config import (
     Architecture,
     Normalization,
     RunConfig,
+    Stage,
     TrainConfig,
+    default_of,
+    help_text,
     read_yaml,
+    settings_reference,
     to_yaml,
 )
+from fullconv.config.training import GROUPS
 from fullconv.errors import ConfigError
 
 
@@ -31,17 +36,17 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("values", "message"), WRONG)
-def test_a_wrong_setting_is_named(values, message):
+def test_an_invalid_setting_is_named(values, message):
     with pytest.raises(ConfigError, match=message):
         TrainConfig.checked(**values)
 
 
-def test_all_wrong_settings_are_named_at_once():
+def test_all_invalid_settings_are_named_at_once():
     with pytest.raises(ConfigError, match=r"batch is 0.*epochs is 0"):
         TrainConfig.checked(epochs=0, batch=0)
 
 
-def test_no_size_is_too_large_to_be_checked_first():
+def test_huge_sizes_are_rejected():
     for values in (
         {"classes": 10**12},
         {"classes": 2, "width": 1e9},
@@ -62,7 +67,7 @@ BAD_YAML = {
 
 
 @pytest.mark.parametrize("what", BAD_YAML)
-def test_yaml_that_is_no_settings_is_refused(tmp_path, monkeypatch, what):
+def test_yaml_without_settings_is_rejected(tmp_path, monkeypatch, what):
     text, message = BAD_YAML[what]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yaml").write_text(text)
@@ -76,12 +81,56 @@ def test_a_missing_file():
         read_yaml(Path("nowhere.yaml"))
 
 
-def test_the_default_rate_follows_the_optimiser():
+def test_the_default_learning_rate_depends_on_the_optimizer():
     assert TrainConfig(optimizer="sgd").learning_rate == 1e-2
     assert TrainConfig().learning_rate == 1e-3 and TrainConfig(lr=0.5).learning_rate == 0.5
 
 
-def test_weights_need_the_whole_width():
+def test_the_default_width_depends_on_the_weights():
     assert TrainConfig().architecture_settings["width"] == 0.25
     assert TrainConfig(weights="a.pth").architecture_settings["width"] == 1.0
     assert TrainConfig(weights="a.pth", width=0.5).architecture_settings["width"] == 0.5
+
+
+def test_every_setting_is_in_one_group_and_has_a_description():
+    names = [name for group in GROUPS for name in group.model_fields]
+    assert sorted([*names, "data"]) == sorted(RunConfig.model_fields)
+    for model in (RunConfig, Stage):
+        for name, field in model.model_fields.items():
+            assert field.description and field.description.endswith("."), name
+            assert default_of(field) not in ("", "None"), name
+
+
+def test_config_yaml_is_flat():
+    values = RunConfig(data="photos", stages=[{"stride": 32}]).model_dump(mode="json")
+    assert [name for name, value in values.items() if isinstance(value, dict)] == []
+
+
+REFERENCE = {
+    "| `epochs` | integer | 40 | [1, 100,000] | Number of epochs. |",
+    "| `ema` | number | 0 | [0, 1) |",
+    "| `optimizer` | `sgd` or `adamw` | adamw | |",
+    "| `crop` | [integer, integer] or `whole` | the typical image size | [1, 65,536] |",
+    "| `scale` | [number, number] | [0.75, 1.5] | |",
+    "| `flip` | true or false | true | |",
+    "| `clip` | number | no clipping | > 0 |",
+    "| `evaluate_every` | integer | 1 | ≥ 1 |",
+    "| `data` | text | required | |",
+    "| `stages` | list of mappings | none | |",
+}
+
+
+def test_the_reference_has_a_row_for_each_setting_of_each_group():
+    page = settings_reference()
+    lines = page.splitlines()
+    rows = [line.split("`")[1] for line in lines if line.startswith("| `")]
+    assert sorted(rows) == sorted(RunConfig.model_fields)
+    titles = [line for line in lines if line.startswith("## ")]
+    assert titles == ["## Model", "## Data", "## Augmentation", "## Optimization", "## Run"]
+    for start in REFERENCE:
+        assert any(line.startswith(start) for line in lines), start
+
+
+def test_help_states_the_default():
+    assert help_text("epochs") == "Number of epochs. [default: 40]"
+    assert help_text("width").endswith("[default: 0.25 without weights, 1 with]")

@@ -27,7 +27,7 @@ def three_stages(tmp_path_factory):
     return out / "train" / "staged-001"
 
 
-def test_the_papers_three_stages_lie_in_one_folder(three_stages):
+def test_the_papers_three_stages_are_in_one_folder(three_stages):
     stages = sorted(path.name for path in three_stages.glob("stage-*"))
     assert stages == ["stage-1-fcn32s-vgg11_bn", "stage-2-fcn16s-vgg11_bn"]
     assert fc.load(three_stages).network.skips == ("pool4", "pool3")
@@ -36,7 +36,7 @@ def test_the_papers_three_stages_lie_in_one_folder(three_stages):
     assert saved.recipe == "paper-staged" and saved.padding == 100 and len(saved.stages) == 2
 
 
-def test_each_stage_begins_as_the_one_before(three_stages):
+def test_each_stage_starts_from_the_one_before(three_stages):
     config = RunConfig(**open_run(three_stages).read_config())
     first, second, _ = stages_of(config, three_stages)
     assert first.initial is None and second.initial == first.run.best
@@ -47,7 +47,7 @@ def test_each_stage_begins_as_the_one_before(three_stages):
     assert network.score_fr.weight.any() and not network.score_pool4.weight.any()
 
 
-def test_a_run_stopped_in_its_second_stage_goes_on_there(three_stages, tmp_path):
+def test_a_run_stopped_in_its_second_stage_resumes_there(three_stages, tmp_path):
     config = RunConfig(**open_run(three_stages).read_config())
     folder = tmp_path / "train" / "staged-001"
     stages = list(stages_of(config, folder))
@@ -77,7 +77,7 @@ def test_any_setting_can_be_given(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--recipe", "paper"], "paper-staged"),
         (["--set", "emma=0.5"], "emma"),
@@ -87,8 +87,8 @@ def test_any_setting_can_be_given(tmp_path):
         (["--crop", "all"], "all"),
     ],
 )
-def test_what_cannot_be_is_refused_in_a_sentence(options, said, tmp_path, capsys):
+def test_invalid_settings_are_rejected_with_one_message(options, message, tmp_path, capsys):
     assert run(["train", DATA, *SMALL, "--out", str(tmp_path), *options]) == 2
-    told = capsys.readouterr().err
-    assert said in told and "Traceback" not in told and len(told.splitlines()) <= 8
+    error = capsys.readouterr().err
+    assert message in error and "Traceback" not in error and len(error.splitlines()) <= 8
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""What is given on the command line wins over files and recipes, and is found from anywhere."""
+"""Settings from the command line, files and recipes, and those of resumed runs."""
 
 import pytest
 import typer
@@ -11,7 +11,7 @@ from fullconv.errors import ConfigError
 from fullconv.training.run.folder import create_run
 
 
-def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
+def test_data_gets_an_absolute_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     assert absolute_data("photos") == str(tmp_path / "photos")
@@ -29,12 +29,12 @@ def test_data_is_found_again_from_anywhere(tmp_path, monkeypatch):
         ("/", "run"),
     ],
 )
-def test_a_run_is_called_like_its_data(data, expected):
+def test_a_run_is_named_after_its_data(data, expected):
     assert run_name(data) == expected
 
 
 def parsed(*arguments):
-    """What a command with the options of settings gets from these arguments."""
+    """Return what a command with setting options gets from these arguments."""
     received = {}
 
     @setting_options
@@ -73,14 +73,14 @@ def test_values_are_yaml():
     assert found == {"clip": 5, "scale": [1, 1.2], "keep": "last", "loss": "a=b"}
 
 
-def test_what_is_given_wins_over_the_file_and_the_file_over_the_recipe(tmp_path):
+def test_options_override_the_file_and_the_file_the_recipe(tmp_path):
     (tmp_path / "more.yaml").write_text("recipe: heavy\nepochs: 7\nbatch: 3\n")
     found = new_settings({"data": "scenes:9", "batch": 2}, tmp_path / "more.yaml", None)
     assert (found.batch, found.epochs, found.recipe) == (2, 7, "heavy")
     assert found.momentum == 0.99, "the recipe's, which nothing else gave"
 
 
-def test_a_run_goes_on_with_its_own_settings_and_other_workers(tmp_path):
+def test_a_resumed_run_keeps_its_settings_but_may_change_workers(tmp_path):
     saved = RunConfig(data="scenes:9", epochs=3)
     started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     assert resumed_settings(started, {"workers": 2, "epochs": 3}) == saved.model_copy(
@@ -90,7 +90,7 @@ def test_a_run_goes_on_with_its_own_settings_and_other_workers(tmp_path):
         resumed_settings(started, {"epochs": 4})
 
 
-def test_a_run_goes_on_with_its_own_data_only(tmp_path, monkeypatch):
+def test_a_resumed_run_keeps_its_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "photos").mkdir()
     saved = RunConfig(data=f"{tmp_path / 'photos'}?group-by=clip")

@@ -1,4 +1,4 @@
-"""The jobs for Kubernetes in docs/deploy.md: what their containers call, with stand-ins for it."""
+"""The Kubernetes jobs in docs/deploy.md call existing commands (checked with stand-ins)."""
 
 import json
 import os
@@ -21,7 +21,7 @@ STAND_IN = f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]
 
 
 def called(container, folder, **environment):
-    """The words that the container's program gets."""
+    """Return the arguments of the container's program."""
     for name in ("fullconv", "torchrun"):
         path = folder / name
         path.write_text(STAND_IN, encoding="utf-8")
@@ -34,14 +34,14 @@ def called(container, folder, **environment):
 
 
 def containers(job):
-    """The container of a job, or of a TrainJob, which has no pods of its own."""
+    """Return the containers of a job, or the trainer of a TrainJob, which has no pod template."""
     if job["kind"] == "TrainJob":
         return [job["spec"]["trainer"]]
     return job["spec"]["template"]["spec"]["containers"]
 
 
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: f"{job['kind']}-{job['metadata']['name']}")
-def test_a_job_calls_what_there_is(job, tmp_path, capsys):
+def test_jobs_use_existing_commands_and_options(job, tmp_path, capsys):
     (container,) = containers(job)
     words = called(container, tmp_path, JOB_COMPLETION_INDEX="3")
     assert not any("$" in word for word in words), "every variable is known"
@@ -52,7 +52,7 @@ def test_a_job_calls_what_there_is(job, tmp_path, capsys):
     assert [word for word in words if word.startswith("--") and word not in known] == []
 
 
-def test_each_pod_has_a_part_of_its_own(tmp_path):
+def test_each_pod_has_its_own_shard(tmp_path):
     (job,) = (job for job in JOBS if job["metadata"]["name"] == "predict")
     (container,) = containers(job)
     count = job["spec"]["completions"]
@@ -64,7 +64,7 @@ def test_each_pod_has_a_part_of_its_own(tmp_path):
     assert job["spec"]["completionMode"] == "Indexed"
 
 
-def test_there_is_time_to_save():
+def test_pods_have_time_to_save_a_checkpoint():
     for job in JOBS:
         if job["kind"] == "Job":
             assert job["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] >= 60

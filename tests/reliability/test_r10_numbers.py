@@ -1,4 +1,4 @@
-"""Numbers that are none: a training stops before they reach the weights, and says on what."""
+"""Non-finite numbers: training stops before they reach the weights, and names the samples."""
 
 import numpy as np
 import pytest
@@ -39,26 +39,26 @@ def finite(path):
 
 
 def poisoned(monkeypatch, step, value):
-    """Let the photos of one step hold a value that is no number."""
-    taught = Trainer.train_step
+    """Put a non-finite value into the images of one step."""
+    original_step = Trainer.train_step
 
     def learn(self, batch):
         if self.done + 1 == step:
             batch.image[0, 0, 3, 4] = value
-        return taught(self, batch)
+        return original_step(self, batch)
 
     monkeypatch.setattr(Trainer, "train_step", learn)
 
 
 @pytest.mark.parametrize(("step", "value"), [(1, "nan"), (2, "inf"), (6, "nan")])
-def test_a_pixel_that_is_no_number(tmp_path, monkeypatch, capsys, step, value):
+def test_a_non_finite_pixel_stops_the_training(tmp_path, monkeypatch, capsys, step, value):
     poisoned(monkeypatch, step, float(value))
     monkeypatch.setattr("fullconv.training.experiment.SAVE_SECONDS", 0.0)
     names = next(batches(built().data, built().config, 2, range(step - 1, step))).names
     settings = [f"--set={key}={value}" for key, value in CONFIG.items() if key != "data"]
     assert run(["train", CONFIG["data"], *settings, "--out", str(tmp_path), "--name", "nan"]) == 3
-    said = capsys.readouterr().err
-    assert f"step {step}" in said and all(name in said for name in names)
+    output = capsys.readouterr().err
+    assert f"step {step}" in output and all(name in output for name in names)
     kept = tmp_path / "train" / "nan-001" / "last.safetensors"
     assert kept.is_file() == (step > 1)
     if step > 1:
@@ -68,8 +68,8 @@ def test_a_pixel_that_is_no_number(tmp_path, monkeypatch, capsys, step, value):
         assert again.restore(kept)["step"] == step - 1
 
 
-def test_a_rate_that_is_infinite(tmp_path, monkeypatch):
-    """No setting is; but a rate may become it. It stops at once, and keeps what there was."""
+def test_an_infinite_learning_rate_keeps_the_last_checkpoint(tmp_path, monkeypatch):
+    """The setting cannot be infinite, but the rate may become so; the checkpoint is kept."""
     config = RunConfig(**CONFIG | {"optimizer": "sgd"})
     experiment = Experiment(config)
     experiment.attach(create_run(tmp_path, "train", "inf"))
@@ -92,7 +92,7 @@ def test_a_rate_that_is_infinite(tmp_path, monkeypatch):
         RunConfig.checked(**CONFIG, lr=float("inf"))
 
 
-def test_weights_that_are_no_numbers_become_nobodys_best(tmp_path):
+def test_non_finite_weights_are_never_the_best_model(tmp_path):
     experiment = Experiment(RunConfig(**CONFIG | {"keep": "last"}))
     experiment.attach(create_run(tmp_path, "train", "inf"))
     with pytest.raises(DivergedError, match="no longer finite"):
@@ -104,7 +104,7 @@ def test_weights_that_are_no_numbers_become_nobodys_best(tmp_path):
 
 @pytest.mark.parametrize("name", list(losses))
 @pytest.mark.parametrize("balance", ["none", "median-freq"])
-def test_a_batch_that_is_all_void_has_no_loss(name, balance):
+def test_a_batch_of_ignored_pixels_has_no_loss(name, balance):
     spec = name if balance == "none" else f"{name}+cross-entropy"
     training = built(loss=spec, balance=balance)
     batch = next(batches(training.data, training.config, 2, range(1)))
@@ -113,7 +113,7 @@ def test_a_batch_that_is_all_void_has_no_loss(name, balance):
     training.check_weights()
 
 
-def test_data_that_is_all_void_trains_to_its_end():
+def test_data_with_ignored_pixels_only_can_be_trained_on():
     training = built(steps=2)
     data = training.data
     void = [np.full_like(sample.labels, 255) for sample in data]
@@ -127,13 +127,13 @@ def test_data_that_is_all_void_trains_to_its_end():
     training.check_weights()
 
 
-def test_one_photo_at_a_time_with_batch_norm():
+def test_batch_size_one_with_batch_norm():
     training = built(batch=1, steps=3)
     assert all(np.isfinite(step.loss) for step in training.run())
 
 
-def test_one_value_has_no_spread():
-    """The coarsest map of a window of 16 x 16 is one cell, of which no norm can learn anything."""
+def test_batch_norm_rejects_a_single_value():
+    """The coarsest feature map of a 16 x 16 crop is a single cell, which has no variance."""
     with pytest.raises(ConfigError, match=r"1 photo of 16 x 16.*--batch or --crop"):
         list(built(batch=1, crop=(16, 16)).run())
     assert len(list(built(batch=2, crop=(16, 16), steps=2).run())) == 2
@@ -141,7 +141,7 @@ def test_one_value_has_no_spread():
         list(built(batch=2, crop=(16, 16), accumulate=2).run())
 
 
-def test_a_checkpoint_of_numbers_only(tmp_path):
+def test_non_finite_buffers_are_not_saved(tmp_path):
     training = built()
     with torch.no_grad():
         next(training.model.network.buffers()).fill_(float("nan"))

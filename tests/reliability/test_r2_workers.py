@@ -1,22 +1,22 @@
-"""Who reads the photos changes no byte: 0, 1 or 2 processes, and other ones after a kill."""
+"""Data loader processes do not change the result: 0, 1 or 2, also after a kill."""
 
 import sys
 from pathlib import Path
 
 import pytest
 
-from children import KILLING, code_of, files, fork, tell, told_by, train
+from children import KILLING, code_of, files, fork, print_result, result_of, train
 
 
 @pytest.mark.slow
-def test_six_kills_with_other_workers_each_time_change_no_byte(tmp_path):
-    found = told_by(KILLING, tmp_path, 6, "0,2,1")
+def test_kills_with_varying_workers_do_not_change_the_result(tmp_path):
+    found = result_of(KILLING, tmp_path, 6, "0,2,1")
     assert found == {"kills": 6, "survived": 6, "different": []}
 
 
 @pytest.mark.slow
 def test_any_number_of_workers_gives_the_same_bytes(tmp_path):
-    assert told_by(__file__, tmp_path) == {"runs": 3, "contents": 1}
+    assert result_of(__file__, tmp_path) == {"runs": 3, "contents": 1}
 
 
 def main(folder):
@@ -29,7 +29,7 @@ def main(folder):
         assert code_of(fork(lambda out=out, n=workers: train(out, "--workers", n))) == 0
         found = {key: value for key, value in files(out).items() if key != "config.yaml"}
         contents += [found] if found not in contents else []
-    tell({"runs": 3, "contents": len(contents)})
+    print_result({"runs": 3, "contents": len(contents)})
 
 
 if __name__ == "__main__":

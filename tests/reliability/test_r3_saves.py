@@ -1,4 +1,4 @@
-"""Killed at any point of a save: the checkpoint is the old or the new one, never a part."""
+"""A kill at any point of a save leaves the old or the new checkpoint, never a part."""
 
 import os
 import re
@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from children import code_of, die_at_call, fork, tell, told_by
+from children import code_of, die_at_call, fork, print_result, result_of
 
 BYTES = 40  # points within the file's bytes
 CALLS = ("open", "fsync", "close", "chmod", "umask", "replace", "unlink")
 
 
 def test_a_kill_at_every_call_and_byte_of_a_save(tmp_path):
-    found = told_by(__file__, tmp_path, "calls")
+    found = result_of(__file__, tmp_path, "calls")
     assert found["points"] >= 50 and found["before"] and found["after"], found
     assert found["before"] + found["after"] == found["loaded"] == found["points"]
     assert found["orphans"] > 0 and found["left"] == 0
@@ -29,7 +29,7 @@ def test_a_kill_at_every_call_and_byte_of_a_save(tmp_path):
 @pytest.mark.slow
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace, which is not installed here")
 def test_a_kill_at_every_system_call_of_a_save(tmp_path):
-    found = told_by(__file__, tmp_path, "traced")
+    found = result_of(__file__, tmp_path, "traced")
     if not found["points"]:
         pytest.skip("strace may not look at other processes here")
     assert found["before"] and found["after"], found
@@ -38,7 +38,7 @@ def test_a_kill_at_every_system_call_of_a_save(tmp_path):
 
 
 class Bench:
-    """A run's checkpoint on the disk, and a step more than that in memory, to be saved."""
+    """A run with a checkpoint on disk, and one more step in memory that is to be saved."""
 
     def __init__(self, folder):
         from fullconv.config import RunConfig
@@ -66,7 +66,7 @@ class Bench:
         self.path.write_bytes(self.before)
 
     def look(self):
-        """Whether what a kill left is a whole checkpoint, of either step, and nothing beside it."""
+        """Count whether a kill left a complete checkpoint, of either step, and no other file."""
         content = self.path.read_bytes()
         self.counts["points"] += 1
         self.counts["before"] += content == self.before
@@ -79,7 +79,7 @@ class Bench:
 
 
 def calls(folder):
-    """Kills before and after each call of ours, and as the file reaches a number of bytes."""
+    """Kill before and after each call to the system, and when the file reaches given sizes."""
     bench = Bench(folder)
     number = 0
     while code_of(fork(lambda number=number: killed_at_call(bench, number))) == -signal.SIGKILL:
@@ -102,7 +102,7 @@ def killed_at_call(bench, number):
 
 
 def full(bench, limit):
-    """A write past the limit kills, as the system does it."""
+    """Save with a file size limit, past which the system kills the process."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -111,7 +111,7 @@ def full(bench, limit):
 
 
 def traced(folder):
-    """Kills at every system call, by strace."""
+    """Kill at every system call, with strace."""
     bench = Bench(folder)
     log = folder / "trace"
     under_strace(bench, "-o", log)
@@ -146,4 +146,4 @@ if __name__ == "__main__":
     import torch
 
     torch.set_num_threads(1)
-    tell(globals()[sys.argv[2]](Path(sys.argv[1])))
+    print_result(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""A disk that is full: said with path and bytes; what was there stays; making room is enough."""
+"""A full disk is reported with path and bytes, keeps existing files, and can be resumed from."""
 
 import os
 import re
@@ -11,35 +11,51 @@ from pathlib import Path
 
 import pytest
 
-from children import at_step, code_of, files, fork, tell, told_by, train
+from children import at_step, code_of, files, fork, print_result, result_of, train
 
 MIB = 2**20
 STEP = 5  # after which the disk is full
-SAID = re.compile(r"fullconv: (\S+) could not be written: the disk is full \(([\d,]+) bytes needed")
+MESSAGE = re.compile(
+    r"fullconv: (\S+) could not be written: the disk is full \(([\d,]+) bytes needed"
+)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("place", ["training", "report", "predict"])
 def test_a_full_disk(tmp_path, place):
-    found = told_by(__file__, tmp_path, place)
+    found = result_of(__file__, tmp_path, place)
     if found == "no disk":
         pytest.skip("only root may mount a small disk here")
-    assert found == {"code": 74, "said": True, "kept": True, "left": [], "then": 0, "same": True}
+    assert found == {
+        "code": 74,
+        "reported": True,
+        "kept": True,
+        "left": [],
+        "then": 0,
+        "same": True,
+    }
 
 
 @pytest.mark.slow
-def test_files_that_may_not_be_so_large(tmp_path):
-    found = told_by(__file__, tmp_path, "limited")
-    assert found == {"code": 74, "said": True, "kept": True, "left": [], "then": 0, "same": True}
+def test_a_file_size_limit(tmp_path):
+    found = result_of(__file__, tmp_path, "limited")
+    assert found == {
+        "code": 74,
+        "reported": True,
+        "kept": True,
+        "left": [],
+        "then": 0,
+        "same": True,
+    }
 
 
 @contextmanager
 def disk(folder, size):
-    """A small disk in a folder."""
+    """Mount a small disk at a folder."""
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
     if not shutil.which("mount") or subprocess.run(mount, capture_output=True).returncode:
-        tell("no disk")
+        print_result("no disk")
         sys.exit(0)
     try:
         yield folder
@@ -48,66 +64,73 @@ def disk(folder, size):
 
 
 def fill(folder, free=4096):
-    """Leave so many bytes of the disk."""
+    """Fill the disk except for `free` bytes."""
     room = shutil.disk_usage(folder).free - free
     (folder / "ballast").write_bytes(bytes(room))
 
 
-def report_of(code, said, folder, out, before, resumed, whole, needle=SAID):
-    """What came of it: `before` is the checkpoint when the disk became full."""
-    found = needle.search(said)
+def report_of(code, output, folder, out, before, resumed, whole, needle=MESSAGE):
+    """Summarize the outcome; `before` is the checkpoint when the disk became full."""
+    found = needle.search(output)
     left = [path.name for path in out.rglob(".*")]
     kept = before == (folder / "last.safetensors").read_bytes()
-    told = bool(found) and str(folder) in found[1] and int(found[2].replace(",", "")) > 0
+    reported = bool(found) and str(folder) in found[1] and int(found[2].replace(",", "")) > 0
     (out / "ballast").unlink(missing_ok=True)
     then = code_of(fork(resumed))
     same = whole is None or files(out) == whole
-    return {"code": code, "said": told, "kept": kept, "left": left, "then": then, "same": same}
+    return {
+        "code": code,
+        "reported": reported,
+        "kept": kept,
+        "left": left,
+        "then": then,
+        "same": same,
+    }
 
 
 def training(folder, size=4 * MIB):
     assert code_of(fork(lambda: train(folder / "whole"))) == 0
     with disk(folder / "small", size) as out:
-        run, copy, said = out / "train" / "run-001", folder / "before", folder / "said"
+        run, copy, output = out / "train" / "run-001", folder / "before", folder / "output"
 
         def happens():
             shutil.copy(run / "last.safetensors", copy)
             fill(out)
 
-        code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), said))
+        code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), output))
         return report_of(
-            *(code, said.read_text(), run, out, copy.read_bytes()),
+            *(code, output.read_text(), run, out, copy.read_bytes()),
             *(lambda: train(out), files(folder / "whole")),
         )
 
 
 def limited(folder):
-    """Without a disk of its own: the system limits the size of a file."""
+    """Limit the size of files instead of mounting a disk."""
     assert code_of(fork(lambda: train(folder / "whole"))) == 0
-    out, said = folder / "out", folder / "said"
+    out, output = folder / "out", folder / "output"
     run, copy = out / "train" / "run-001", folder / "before"
 
     def happens():
         shutil.copy(run / "last.safetensors", copy)
         resource.setrlimit(resource.RLIMIT_FSIZE, (9999, 9999))
 
-    code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), said))
+    code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), output))
     needle = re.compile(
         r"(\S+) could not be written: files may not be as large.*\(([\d,]+) bytes needed"
     )
     return report_of(
-        *(code, said.read_text(), run, out, copy.read_bytes(), lambda: train(out)),
+        *(code, output.read_text(), run, out, copy.read_bytes(), lambda: train(out)),
         *(files(folder / "whole"), needle),
     )
 
 
 def report(folder):
-    """The training is over, and the report has no room."""
+    """Fill the disk after the training, when the report is written."""
     from fullconv.training import experiment
 
     write_report = experiment.write_report
     with disk(folder / "small", 8 * MIB) as out:
-        said, copy, run = folder / "said", folder / "before", out / "train" / "run-001"
+        output, copy, run = folder / "output", folder / "before", out / "train" / "run-001"
 
         def full(where, story):
             shutil.copy(run / "last.safetensors", copy)
@@ -121,9 +144,9 @@ def report(folder):
             experiment.write_report = function
             return command([*TRAIN, "--out", str(out)])
 
-        code = code_of(fork(lambda: started(full), said))
+        code = code_of(fork(lambda: started(full), output))
         found = report_of(
-            *(code, said.read_text(), run, out, copy.read_bytes()),
+            *(code, output.read_text(), run, out, copy.read_bytes()),
             *(lambda: started(write_report), None),
         )
         return found | {
@@ -132,7 +155,7 @@ def report(folder):
 
 
 def predict(folder):
-    """Answers that have no room: those that are there are whole, and the others come later."""
+    """Fill the disk during prediction: written files are complete, the others follow later."""
     import fullconv as fc
     from fullconv.cli import run
     from fullconv.io.images import write_image
@@ -145,17 +168,24 @@ def predict(folder):
     assert code_of(fork(lambda: run([*command, "--out", str(folder / "answers")]))) == 0
     whole = {path.name: path.read_bytes() for path in (folder / "answers").rglob("*.png")}
     with disk(folder / "small", 2 * MIB) as small:
-        out, said = small / "answers", folder / "said"
+        out, output = small / "answers", folder / "output"
         fill(small, free=3 * 4096)
-        code = code_of(fork(lambda: run([*command, "--out", str(out)]), said))
-        found = SAID.search(said.read_text())
+        code = code_of(fork(lambda: run([*command, "--out", str(out)]), output))
+        found = MESSAGE.search(output.read_text())
         left = [path.name for path in out.rglob(".*.tmp")]
         kept = all(path.read_bytes() == whole[path.name] for path in out.rglob("*.png"))
         (small / "ballast").unlink()
         then = code_of(fork(lambda: run([*command, "--out", str(out)])))
         same = whole == {path.name: path.read_bytes() for path in out.rglob("*.png")}
-        told = bool(found) and str(out) in found[1]
-    return {"code": code, "said": told, "kept": kept, "left": left, "then": then, "same": same}
+        reported = bool(found) and str(out) in found[1]
+    return {
+        "code": code,
+        "reported": reported,
+        "kept": kept,
+        "left": left,
+        "then": then,
+        "same": same,
+    }
 
 
 if __name__ == "__main__":
@@ -163,4 +193,4 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     os.umask(0o022)
-    tell(globals()[sys.argv[2]](Path(sys.argv[1])))
+    print_result(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""A folder that nothing can be written into: said within the same step, and nothing is lost."""
+"""A read-only folder is reported within the same step, and nothing is lost."""
 
 import os
 import shutil
@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from children import at_step, code_of, files, fork, tell, told_by, train
+from children import at_step, code_of, files, fork, print_result, result_of, train
 
 NOBODY = 65534
 STEP = 5
 
 
 @pytest.mark.slow
-def test_permission_that_is_lost(tmp_path):
-    found = told_by(__file__, tmp_path)
+def test_lost_write_permission(tmp_path):
+    found = result_of(__file__, tmp_path)
     assert found["never"] == {"code": 74, "named": True, "tracebacks": 0}
     assert found["resumed"] == {"code": 74, "named": True, "tracebacks": 0}
     for case in ("lost", "stopped"):
@@ -34,7 +34,7 @@ def test_permission_that_is_lost(tmp_path):
 
 
 def humble(work):
-    """In a child: without root's right to write everywhere."""
+    """Do `work` in a child process without root's right to write everywhere."""
     if os.getuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -42,15 +42,15 @@ def humble(work):
     return work()
 
 
-def said_of(code, said, folder):
-    text = said.read_text()
+def outcome_of(code, output, folder):
+    text = output.read_text()
     named = f"fullconv: {folder}" in text or f"in {folder}" in text
     return {"code": code, "named": named, "tracebacks": text.count("Traceback")}
 
 
 def lost(folder, whole, stop):
-    """The run's folder becomes read-only at a step; with `stop`, as it is asked to save and end."""
-    out, said, steps = folder / f"lost{stop}", folder / f"said{stop}", folder / f"steps{stop}"
+    """Make the run folder read-only at a step; with `stop`, also send SIGTERM."""
+    out, output, steps = folder / f"lost{stop}", folder / f"output{stop}", folder / f"steps{stop}"
     run = out / "train" / "run-001"
 
     def happens():
@@ -63,18 +63,18 @@ def lost(folder, whole, stop):
         from fullconv.training.trainer import Trainer
 
         at_step(STEP, happens)()
-        taught = Trainer.train_step
+        original_step = Trainer.train_step
 
         def counted(self, batch):
-            loss = taught(self, batch)
+            loss = original_step(self, batch)
             steps.write_text(str(self.done + 1))
             return loss
 
         Trainer.train_step = counted
 
-    code = code_of(fork(lambda: humble(lambda: train(out, begin=begin)), said))
-    found = said_of(code, said, run)
-    found |= {"claimed": "is saved" in said.read_text(), "steps": int(steps.read_text())}
+    code = code_of(fork(lambda: humble(lambda: train(out, begin=begin)), output))
+    found = outcome_of(code, output, run)
+    found |= {"claimed": "is saved" in output.read_text(), "steps": int(steps.read_text())}
     kept = (folder / f"before{stop}").read_bytes() == (run / "last.safetensors").read_bytes()
     left = [path.name for path in run.rglob(".*")]
     run.chmod(0o755)
@@ -83,21 +83,21 @@ def lost(folder, whole, stop):
 
 
 def main(folder):
-    assert train(folder / "warm") == 0  # nobody may not read Python's own files everywhere
+    assert train(folder / "warm") == 0  # user "nobody" may not read Python's own files everywhere
     assert code_of(fork(lambda: humble(lambda: train(folder / "whole")))) == 0
     whole = files(folder / "whole")
     found = {"lost": lost(folder, whole, 0), "stopped": lost(folder, whole, 1)}
     closed = folder / "closed"
     closed.mkdir(mode=0o555)
     code = code_of(fork(lambda: humble(lambda: train(closed)), folder / "never"))
-    found["never"] = said_of(code, folder / "never", closed)
+    found["never"] = outcome_of(code, folder / "never", closed)
     out = folder / "again"
     assert code_of(fork(lambda: humble(lambda: train(out, begin=at_step(STEP, quit))))) == 9
     run = out / "train" / "run-001"
     (run / ".orphan.tmp").touch()
     run.chmod(0o555)
     code = code_of(fork(lambda: humble(lambda: train(out)), folder / "resumed"))
-    return found | {"resumed": said_of(code, folder / "resumed", run)}
+    return found | {"resumed": outcome_of(code, folder / "resumed", run)}
 
 
 def quit():
@@ -111,4 +111,4 @@ if __name__ == "__main__":
     # pytest's own folders are closed to others.
     with tempfile.TemporaryDirectory() as place:
         Path(place).chmod(0o777)
-        tell(main(Path(place)))
+        print_result(main(Path(place)))

@@ -1,4 +1,4 @@
-"""Asked to stop at random moments: a checkpoint, the right exit code, the same bytes at last."""
+"""Signals to stop at random moments: checkpoint, exit code, and the same final bytes."""
 
 import hashlib
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from children import STEPS, code_of, files, fork, tell, told_by, train
+from children import STEPS, code_of, files, fork, print_result, result_of, train
 
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGUSR1: 75}
 MOMENTS = 5  # of each signal
@@ -19,22 +19,22 @@ PATIENCE = 30  # seconds: three times what is promised, for a machine that other
 
 
 @pytest.mark.slow
-def test_fifteen_signals_change_no_byte(tmp_path):
-    found = told_by(__file__, tmp_path, "signals")
+def test_stop_signals_do_not_change_the_result(tmp_path):
+    found = result_of(__file__, tmp_path, "signals")
     assert found["codes"] == [[int(s), code] for s, code in CODES.items() for _ in range(MOMENTS)]
     assert found["same"] == len(CODES) * MOMENTS and found["left"] == 0
     assert found["slowest"] <= PATIENCE
 
 
 @pytest.mark.slow
-def test_a_stop_within_an_evaluation_changes_no_byte(tmp_path):
-    """After each epoch's last step, the first and the last included, and among its answers."""
-    assert told_by(__file__, tmp_path, "evaluations") == {"codes": [75] * 6, "same": 6}
+def test_a_stop_during_an_evaluation_does_not_change_the_result(tmp_path):
+    """Stop after the last step of each epoch, and between two evaluated samples."""
+    assert result_of(__file__, tmp_path, "evaluations") == {"codes": [75] * 6, "same": 6}
 
 
 @pytest.mark.slow
-def test_a_second_interrupt_ends_it_at_once(tmp_path):
-    found = told_by(__file__, tmp_path, "twice")
+def test_a_second_interrupt_exits_at_once(tmp_path):
+    found = result_of(__file__, tmp_path, "twice")
     assert found["code"] == 130 and found["left"] == 0 and found["seconds"] <= 3
 
 
@@ -58,7 +58,7 @@ def signals(folder):
 
 
 def asked_to_stop(out, workers, sent, draw, seconds):
-    """A training that was sent a signal at a random moment while it was still at work."""
+    """Start a training and send it a signal at a random moment; return its process id."""
     while True:
         child = fork(lambda: alone(out, workers))
         time.sleep(seconds * draw.uniform(0.1, 0.8))  # its handlers are there by then
@@ -74,7 +74,7 @@ def alone(out, workers):
 
 
 def survivors(group):
-    """Processes of a group that are still there after a moment."""
+    """Return 1 if processes of a group still exist after a moment, else 0."""
     for _ in range(30):
         try:
             os.killpg(group, 0)
@@ -98,17 +98,17 @@ def evaluations(folder):
 
 
 def stop_at(step, samples):
-    """Ask to stop once so many steps are done and so many samples of that evaluation answered."""
+    """Send a signal after `step` steps and `samples` evaluated samples."""
 
     def begin():
         from fullconv.evaluation.evaluate import evaluate as evaluation
         from fullconv.training.trainer import Trainer
 
-        taught, answered = Trainer.train_step, evaluation.score_each
+        original_step, answered = Trainer.train_step, evaluation.score_each
         done = [0]
 
         def learn(self, batch):
-            loss = taught(self, batch)
+            loss = original_step(self, batch)
             done[0] = self.done + 1
             if done[0] == step and not samples:
                 os.kill(os.getpid(), signal.SIGUSR1)
@@ -126,7 +126,7 @@ def stop_at(step, samples):
 
 
 def twice(folder):
-    """Two interrupts during one long computation, which no handler of Python's can enter."""
+    """Send two interrupts during a long computation, in which no Python handler runs."""
 
     def begin():
         from fullconv.training.trainer import Trainer
@@ -158,4 +158,4 @@ if __name__ == "__main__":
     import fullconv.training.experiment  # noqa: F401 - loaded before anything is forked
 
     torch.set_num_threads(1)
-    tell(globals()[sys.argv[2]](Path(sys.argv[1])))
+    print_result(globals()[sys.argv[2]](Path(sys.argv[1])))

@@ -1,4 +1,4 @@
-"""Processes that train together: stopped together at any moment; they go on byte for byte."""
+"""Several processes: they stop together at any moment, and resume to the same bytes."""
 
 import os
 import random
@@ -11,7 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from children import PATIENCE, TRAIN, code_of, files, fork, free_port, rows, tell, told_by, train
+from children import (
+    PATIENCE,
+    TRAIN,
+    code_of,
+    files,
+    fork,
+    free_port,
+    print_result,
+    result_of,
+    rows,
+    train,
+)
 
 TIMES = 5
 MORE = ("--set", "preflight=false", "--device", "cpu", "--epochs", 6)
@@ -20,29 +31,29 @@ STOPPED = re.compile(r"Stopped after step (\d+)")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [2, 3])
-def test_five_stops_of_a_team_change_no_byte(tmp_path, size):
-    found = told_by(__file__, tmp_path, size)
+def test_stops_of_several_processes_do_not_change_the_result(tmp_path, size):
+    found = result_of(__file__, tmp_path, size)
     assert found["codes"] == [[143] * size] * TIMES and found["same"] == TIMES
 
 
 @pytest.mark.slow
-def test_a_stage_begins_with_the_best_of_the_one_before(tmp_path):
-    """The others wait for the first, which writes it."""
-    assert told_by(__file__, tmp_path, "stages") == {"codes": [0, 0], "stages": 3}
+def test_a_stage_starts_from_the_best_model_of_the_one_before(tmp_path):
+    """The other processes wait for the main one, which writes the model."""
+    assert result_of(__file__, tmp_path, "stages") == {"codes": [0, 0], "stages": 3}
 
 
 @pytest.mark.slow
-def test_torchrun_stops_all_for_one_and_goes_on(tmp_path):
+def test_a_signal_to_one_process_stops_all_and_the_run_resumes(tmp_path):
     out = tmp_path / "stopped"
-    whole, said = launched(tmp_path / "whole")
-    assert whole.wait(PATIENCE * 2) == 0, said.read_text()
-    job, said = launched(out, "--seed", 0)
+    whole, output = launched(tmp_path / "whole")
+    assert whole.wait(PATIENCE * 2) == 0, output.read_text()
+    job, output = launched(out, "--seed", 0)
     first, second = members(job, out)
     os.kill(second, signal.SIGTERM)
     assert job.wait(PATIENCE) != 0
-    assert STOPPED.search(said.read_text()) and not alive(first) and not alive(second)
-    job, said = launched(out)
-    assert job.wait(PATIENCE * 2) == 0, said.read_text()
+    assert STOPPED.search(output.read_text()) and not alive(first) and not alive(second)
+    job, output = launched(out)
+    assert job.wait(PATIENCE * 2) == 0, output.read_text()
     assert files(out) == files(tmp_path / "whole")
 
 
@@ -59,35 +70,35 @@ def test_torchrun_ends_all_when_one_is_killed(tmp_path):
 
 
 @pytest.mark.slow
-def test_two_machines_meet(tmp_path):
+def test_two_machines_connect(tmp_path):
     port = free_port()
     jobs = [
         launched(tmp_path / "out", agent=("--nnodes", 2, "--node-rank", node), port=port)
         for node in range(2)
     ]
-    for job, said in jobs:
-        assert job.wait(PATIENCE * 2) == 0, said.read_text()
+    for job, output in jobs:
+        assert job.wait(PATIENCE * 2) == 0, output.read_text()
     (run,) = (tmp_path / "out" / "train").glob("run-*")
     assert (run / "summary.json").is_file() and len(rows(run / "results.csv")) == 7
 
 
 def launched(out, *more, agent=("--standalone", "--nproc-per-node", 2), port=0):
-    """torchrun, and the file of what it says."""
+    """Start torchrun; return its process and the file of its output."""
     out.mkdir(exist_ok=True)
     where = ("--rdzv-backend", "c10d", "--rdzv-endpoint", f"127.0.0.1:{port}") if port else ()
     command = [sys.executable, "-m", "torch.distributed.run", *agent, *where, "-m", "fullconv"]
     command += [*TRAIN, *MORE, *more, "--out", out]
-    said = out / f"said-{time.monotonic_ns()}"
+    output = out / f"output-{time.monotonic_ns()}"
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
-    with said.open("w") as file:
+    with output.open("w") as file:
         job = subprocess.Popen(
             list(map(str, command)), stdout=file, stderr=subprocess.STDOUT, env=environment
         )
-    return job, said
+    return job, output
 
 
 def members(job, out):
-    """The processes that train, once there is a checkpoint."""
+    """Wait for a checkpoint; return the ids of the training processes."""
     deadline = time.monotonic() + PATIENCE * 2
     while not list(out.glob("train/run-*/last.safetensors")):
         assert time.monotonic() < deadline and job.poll() is None
@@ -97,7 +108,7 @@ def members(job, out):
 
 
 def alive(process):
-    """Whether a process is still there; its parent, torchrun, has seen to its end."""
+    """Return whether a process exists."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -105,8 +116,8 @@ def alive(process):
     return True
 
 
-def group(out, size, *more):
-    """The same without torchrun: forked, and told by the environment who they are."""
+def start_group(out, size, *more):
+    """Fork the processes with the environment variables that torchrun would set."""
     port = free_port()
 
     def member(rank):
@@ -114,8 +125,8 @@ def group(out, size, *more):
         os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         return train(out, *MORE, *more, begin=save_often)
 
-    said = out.with_name(f"{out.name}-said-{port}")
-    return [fork(lambda rank=rank: member(rank), f"{said}-{rank}") for rank in range(size)]
+    output = out.with_name(f"{out.name}-output-{port}")
+    return [fork(lambda rank=rank: member(rank), f"{output}-{rank}") for rank in range(size)]
 
 
 def save_often():
@@ -127,13 +138,13 @@ def save_often():
 def stops(folder, size):
     draw = random.Random(size)
     began = time.monotonic()
-    assert [code_of(child) for child in group(folder / "whole", size)] == [0] * size
+    assert [code_of(child) for child in start_group(folder / "whole", size)] == [0] * size
     whole, seconds = files(folder / "whole"), time.monotonic() - began
     codes, same, number = [], 0, 0
     while len(codes) < TIMES:
         out = folder / str(number)
         number += 1
-        children = group(out, size)
+        children = start_group(out, size)
         while not list(out.glob("train/run-*/last.safetensors")):
             time.sleep(0.01)
         time.sleep(draw.uniform(0, 0.25 * seconds))
@@ -142,14 +153,14 @@ def stops(folder, size):
         if found[0] == 0:
             continue  # it was faster
         codes.append(found)
-        assert [code_of(child) for child in group(out, size)] == [0] * size
+        assert [code_of(child) for child in start_group(out, size)] == [0] * size
         same += files(out) == whole
     return {"codes": codes, "same": same}
 
 
 def stages(folder):
     more = ("--recipe", "paper-staged", "--model", "fcn8s-vgg11", "--padding", "same")
-    children = group(folder / "out", 2, *more, "--epochs", 1)
+    children = start_group(folder / "out", 2, *more, "--epochs", 1)
     codes = [code_of(child) for child in children]
     return {"codes": codes, "stages": len(list((folder / "out").rglob("summary.json")))}
 
@@ -160,4 +171,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     asked = sys.argv[2]
     place = Path(sys.argv[1])
-    tell(stages(place) if asked == "stages" else stops(place, int(asked)))
+    print_result(stages(place) if asked == "stages" else stops(place, int(asked)))

@@ -1,4 +1,4 @@
-"""The script for SLURM in docs/deploy.md, with stand-ins for SLURM's own commands."""
+"""The SLURM script in docs/deploy.md, run with stand-ins for SLURM's commands."""
 
 import os
 import re
@@ -29,7 +29,7 @@ if [ "$1" = show ]; then echo 127.0.0.1; else echo "$@" >> "$ASKED"; fi
 
 
 @pytest.mark.slow
-def test_a_job_that_is_out_of_time_is_queued_again_and_goes_on(tmp_path):
+def test_a_job_at_its_time_limit_is_requeued_and_resumes(tmp_path):
     job = started(tmp_path)
     deadline = time.monotonic() + 2 * PATIENCE
     while not list(tmp_path.glob("runs/train/street-*/last.safetensors")):

@@ -1,4 +1,4 @@
-"""The first moments of a run: a folder is there with its settings, and a signal is obeyed."""
+"""The start of a run: its folder has its settings at once, and signals are obeyed."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from children import code_of, die_at_call, fork, tell, told_by
+from children import code_of, die_at_call, fork, print_result, result_of
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_on_signal
 from fullconv.errors import OutputError
 from fullconv.training.run.folder import create_run, find_unfinished
@@ -18,12 +18,12 @@ from fullconv.training.run.folder import create_run, find_unfinished
 CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink")
 
 
-def test_a_kill_at_any_call_leaves_nothing_that_nobody_takes_up(tmp_path):
-    found = told_by(__file__, tmp_path)
+def test_a_kill_at_any_call_leaves_no_unusable_folder(tmp_path):
+    found = result_of(__file__, tmp_path)
     assert found["points"] >= 30 and found["amiss"] == []
 
 
-def test_a_folder_that_is_empty_is_taken_and_one_that_is_not_stays(tmp_path):
+def test_an_empty_folder_is_reused_and_others_are_not(tmp_path):
     (tmp_path / "train" / "street-001").mkdir(parents=True)
     (tmp_path / "train" / "street-002").mkdir()
     (tmp_path / "train" / "street-002" / "notes").touch()
@@ -32,7 +32,7 @@ def test_a_folder_that_is_empty_is_taken_and_one_that_is_not_stays(tmp_path):
     assert create_run(tmp_path, "train", "street").folder.name == "street-004"
 
 
-def test_many_at_once_get_a_folder_each(tmp_path):
+def test_concurrent_runs_get_separate_folders(tmp_path):
     found = []
     threads = [
         threading.Thread(
@@ -48,7 +48,7 @@ def test_many_at_once_get_a_folder_each(tmp_path):
     assert all(run.read_config() == {"data": "d"} for run in found)
 
 
-def test_a_run_is_gone_on_with_by_its_name(tmp_path):
+def test_an_unfinished_run_is_found_by_its_name(tmp_path):
     street = create_run(tmp_path, "train", "street", {"data": "d"})
     other = create_run(tmp_path, "train", "street-2", {"data": "d"})
     os.utime(other.config, (2e9, 2e9))
@@ -57,7 +57,7 @@ def test_a_run_is_gone_on_with_by_its_name(tmp_path):
     assert find_unfinished(tmp_path, name="nobody") is None
 
 
-def test_a_full_disk_is_told_before_anything_begins(tmp_path, monkeypatch):
+def test_a_full_disk_is_reported_before_the_training(tmp_path, monkeypatch):
     def full(path, content):
         raise OutputError(f"{path} could not be written: the disk is full")
 
@@ -67,18 +67,18 @@ def test_a_full_disk_is_told_before_anything_begins(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("number", "code"), EXIT_CODES.items())
-def test_before_there_is_anything_to_save_a_signal_means_to_leave(number, code, tmp_path):
+def test_a_signal_before_the_training_exits_at_once(number, code, tmp_path):
     before = signal.getsignal(number)
-    said = tmp_path / "said"
-    assert code_of(fork(partial(interrupted, number), said)) == code
-    assert said.read_text() == "beginning"  # what was said is told, though it was not flushed
+    output = tmp_path / "output"
+    assert code_of(fork(partial(interrupted, number), output)) == code
+    assert output.read_text() == "beginning"  # output is flushed before the exit
     with exit_on_signal():
         assert signal.getsignal(number) is not before
     assert signal.getsignal(number) is before
 
 
 def interrupted(number):
-    """Ask to stop while code is at work that takes an exception for a bug of its own."""
+    """Send a signal while code runs that aborts on any exception."""
     with exit_on_signal():
         sys.stdout.write("beginning")
         try:
@@ -88,7 +88,7 @@ def interrupted(number):
     return 0
 
 
-def test_where_there_is_something_to_save_it_is_only_noted():
+def test_signals_are_collected_during_the_training():
     with exit_on_signal():
         leave = signal.getsignal(signal.SIGTERM)
         with collect_signals() as received:
@@ -111,7 +111,7 @@ def main(folder):
         shutil.rmtree(folder)
         folder.mkdir()
         number += 1
-    tell({"points": number, "amiss": amiss})
+    print_result({"points": number, "amiss": amiss})
 
 
 def killed_at(folder, number):

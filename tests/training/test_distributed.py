@@ -1,4 +1,4 @@
-"""Two processes on parts of a batch do what one does on the whole of it."""
+"""Data-parallel training with two processes gives the weights of one process."""
 
 import json
 import os
@@ -41,16 +41,16 @@ def test_the_weights_are_those_of_one_process(two, alone, kind):
             assert (weights[f"{kind}.{name}"] - value).abs().max() < 1e-12, name
 
 
-def test_everybody_tells_the_loss_of_the_whole_batch(two, alone):
+def test_every_process_reports_the_loss_of_the_whole_batch(two, alone):
     for found in two[0]:
         assert found["losses"] == pytest.approx(alone[1], rel=1e-6)
 
 
-def test_what_the_first_says_everybody_hears(two):
-    assert [found["said"] for found in two[0]] == ["straße"] * 2
+def test_text_is_broadcast_from_the_main_process(two):
+    assert [found["text"] for found in two[0]] == ["straße"] * 2
 
 
-def test_an_evaluation_shared_is_exactly_the_one_alone(two, alone):
+def test_a_shared_evaluation_equals_that_of_one_process(two, alone):
     alone[0].model.network.float()
     expected = confusion_of(alone[0].model, ranks.uneven()).counts.tolist()
     assert [found["counts"] for found in two[0]] == [expected, expected]
@@ -66,18 +66,18 @@ def test_every_sample_is_seen_by_one_process():
         assert sorted(shared) == sorted(keys) and all(part[step] for part in parts)
 
 
-def test_a_batch_that_cannot_be_shared():
+def test_a_batch_smaller_than_the_number_of_processes_is_rejected():
     with pytest.raises(ConfigError, match="batch of 4 cannot be split over 5 processes"):
         ranks.trained(ProcessGroup(0, 5))
 
 
-def test_without_a_launcher_nobody_else_is_waited_for(monkeypatch):
+def test_without_a_launcher_there_is_a_single_process(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with init_distributed() as group:
         assert group is SINGLE_PROCESS and not torch.distributed.is_initialized()
 
 
-def test_an_environment_that_makes_no_sense(monkeypatch):
+def test_invalid_environment_variables_are_rejected(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "many")
     with pytest.raises(ConfigError, match=r"WORLD_SIZE.*torchrun"), init_distributed():
         pass

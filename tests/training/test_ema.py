@@ -1,4 +1,4 @@
-"""The moving average is that of the weights, and leaves them alone."""
+"""EMA averages the weights and does not change them."""
 
 import torch
 from torch import nn
@@ -6,7 +6,7 @@ from torch import nn
 from fullconv.training.ema import EMA
 
 
-def test_it_is_the_weighted_sum_of_all_weights():
+def test_the_average_is_the_weighted_sum_of_all_weights():
     network = nn.Linear(1, 1, bias=False)
     values = [1.0, 5.0, -2.0, 7.0]
     with torch.no_grad():
@@ -23,7 +23,7 @@ def test_it_is_the_weighted_sum_of_all_weights():
     assert network.weight.item() == 7.0
 
 
-def test_a_long_average_forgets_as_its_decay_says():
+def test_late_updates_use_the_full_decay():
     network = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(network.weight)
     average = EMA(network, 0.9)
@@ -33,7 +33,7 @@ def test_a_long_average_forgets_as_its_decay_says():
     assert abs(average.values["weight"].item() - (1 - 0.9**10)) < 1e-6
 
 
-def test_inside_the_network_has_the_average_and_afterwards_its_own():
+def test_apply_swaps_the_average_in_and_back():
     network = nn.Sequential(nn.Conv2d(1, 2, 1), nn.BatchNorm2d(2))
     average = EMA(network, 0.5)
     own = {name: value.clone() for name, value in network.state_dict().items()}

@@ -1,4 +1,4 @@
-"""A whole run: its folder, its numbers, and that a kill at any moment changes nothing."""
+"""A whole run: its folder, its metrics, and resuming after a kill at any moment."""
 
 import csv
 import json
@@ -43,7 +43,7 @@ def finished(tmp_path_factory):
     return experiment, events, experiment.finish()
 
 
-def test_the_folder_holds_all_that_a_colleague_wants(finished):
+def test_the_run_folder_has_all_files(finished):
     folder = finished[0].run.folder
     names = {path.name for path in folder.iterdir()}
     assert names >= {
@@ -55,12 +55,12 @@ def test_the_folder_holds_all_that_a_colleague_wants(finished):
     assert (folder.parent / "latest").resolve() == folder.resolve()
 
 
-def test_the_report_needs_nothing_else(finished):
+def test_the_report_is_self_contained(finished):
     page = (finished[0].run.folder / "report.html").read_text()
     assert "http://" not in page and "https://" not in page and 'src="data:image' in page
 
 
-def test_there_is_one_row_an_epoch(finished):
+def test_there_is_one_row_per_epoch(finished):
     experiment, events, _ = finished
     rows = list(csv.DictReader(experiment.run.results.read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2]
@@ -68,7 +68,7 @@ def test_there_is_one_row_an_epoch(finished):
     assert int(rows[-1]["step"]) == experiment.trainer.steps == 4
 
 
-def test_the_numbers_are_those_of_the_best_file(finished):
+def test_the_final_metrics_are_those_of_the_best_model(finished):
     experiment, _, evaluation = finished
     again = fc.evaluate(fc.load(experiment.run.folder), fc.open_data(TINY["data"], "val"))
     assert (again.confusion.counts == evaluation.confusion.counts).all()
@@ -76,7 +76,7 @@ def test_the_numbers_are_those_of_the_best_file(finished):
     assert summary["mean_iu"] == again.mean_iou and "void" in summary["protocol"]
 
 
-def test_its_config_runs_again_to_the_same_bytes(finished, tmp_path):
+def test_its_config_reproduces_the_same_bytes(finished, tmp_path):
     experiment = finished[0]
     again = started(tmp_path, RunConfig(**experiment.run.read_config()))
     list(again.events())
@@ -84,7 +84,7 @@ def test_its_config_runs_again_to_the_same_bytes(finished, tmp_path):
     assert again.run.best.read_bytes() == experiment.run.best.read_bytes()
 
 
-def test_what_is_left_open_is_decided_from_the_data():
+def test_open_settings_are_decided_from_the_data():
     config = RunConfig(data="scenes:2@720x960")
     decided = resolve_settings(config, fc.open_data(config.data, "train"))
     assert decided.size == (512, 512) and decided.crop == (384, 512) and decided.lr == 1e-3
@@ -94,14 +94,14 @@ def test_what_is_left_open_is_decided_from_the_data():
     assert small.size is None and small.crop == (40, 50) and small.width == 0.25
 
 
-def test_only_some_epochs_are_evaluated_if_asked(tmp_path):
+def test_evaluate_every_skips_epochs(tmp_path):
     config = RunConfig(**TINY | {"epochs": 3, "evaluate_every": 2})
     experiment = started(tmp_path, config)
     rows = [event.row for event in experiment.events() if isinstance(event, Epoch)]
     assert [row["mean_iu"] == row["mean_iu"] for row in rows] == [False, True, True]
 
 
-def test_a_val_split_that_cannot_be_opened_is_an_error(tmp_path):
+def test_a_broken_val_split_is_an_error(tmp_path):
     data = fc.open_data("scenes:2@32x40")
     write_image(tmp_path / "images" / "one.png", data[0].image)
     write_labels(tmp_path / "masks" / "one.png", data[0].labels, data.palette)
@@ -115,7 +115,7 @@ def test_a_val_split_that_cannot_be_opened_is_an_error(tmp_path):
         open_validation(str(tmp_path), train)
 
 
-def test_data_without_samples(tmp_path):
+def test_data_without_samples_is_rejected(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "masks").mkdir()
     (tmp_path / "classes.txt").write_text("a\nb\n")

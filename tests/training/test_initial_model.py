@@ -1,4 +1,4 @@
-"""The model that a training begins with follows from its settings and the data alone."""
+"""The initial model depends on the settings and the data only."""
 
 import torch
 
@@ -10,7 +10,7 @@ def weights(model):
     return model.network.state_dict()
 
 
-def test_the_seed_decides_the_weights_and_leaves_a_users_random_numbers_alone():
+def test_the_seed_determines_the_weights_and_the_global_generator_is_untouched():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -21,13 +21,13 @@ def test_the_seed_decides_the_weights_and_leaves_a_users_random_numbers_alone():
     assert not equal(weights(first), weights(other))
 
 
-def test_classes_and_colours_are_the_datas_and_the_size_the_settings():
+def test_classes_and_palette_come_from_the_data_and_size_from_the_settings():
     data = halves()
     model = initial_model(CONFIG.model_copy(update={"size": (24, 40)}), data)
     assert (model.classes, model.palette, model.size) == (data.classes, data.palette, (24, 40))
 
 
-def test_given_weights_are_taken_over(tmp_path):
+def test_given_weights_are_loaded(tmp_path):
     trained = initial_model(CONFIG.model_copy(update={"seed": 3}), halves())
     trained.save(tmp_path / "trained.safetensors")
     config = CONFIG.model_copy(update={"weights": str(tmp_path / "trained.safetensors")})

@@ -1,4 +1,4 @@
-"""Scores less the weights' logarithms, and every weight as it was afterwards."""
+"""Logit adjustment lowers the scores by the log weights and restores the weights afterwards."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from fullconv.training.logit_adjustment import logit_adjusted
 
 @pytest.mark.parametrize("name", ["fcn32s-vgg11", "fcn8s-vgg11_bn", "fcn4s-vgg11"])
 @pytest.mark.parametrize("padding", ["same", 100])
-def test_scores_are_less_by_the_logarithms(name, padding):
+def test_scores_are_lowered_by_the_log_weights(name, padding):
     torch.manual_seed(0)
     network = create_model(name, 3, width=1 / 32, hidden=4, padding=padding).eval().double()
     for layer in network.score_layers():
@@ -29,8 +29,8 @@ def test_scores_are_less_by_the_logarithms(name, padding):
     torch.testing.assert_close(inner, expected.expand_as(inner).double(), rtol=1e-6, atol=1e-6)
 
 
-def test_it_undoes_weighted_training_where_weights_are_all_that_was_learned():
-    """Scores that minimise a weighted loss over frequencies f are log(w f): taken back, log(f)."""
+def test_factor_one_undoes_the_class_weights_exactly():
+    """Scores that minimize a loss with weights w over frequencies f are log(w f)."""
     frequency, weights = torch.tensor([0.7, 0.2, 0.1]), torch.tensor([1.0, 3.0, 9.0])
     network = create_model("fcn32s-vgg11", 3, width=1 / 32, hidden=4).eval()
     (layer,) = network.score_layers()

@@ -1,4 +1,4 @@
-"""The flight recorder says what goes wrong, once, and nothing while all is well."""
+"""The training monitor warns about each kind of problem once, and only then."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def notes(losses, **settings):
     return [note for number, loss in enumerate(losses, 1) for note in one.step(number, loss)]
 
 
-def test_a_falling_loss_is_no_news():
+def test_a_falling_loss_gives_no_warning():
     assert notes(1.1 * 0.99**step for step in range(400)) == []
 
 
@@ -51,7 +51,7 @@ def test_a_loss_that_does_not_move():
     assert notes([0.2] * 600) == [], "weights that have learned leave little to learn"
 
 
-def test_a_run_that_goes_on_is_compared_with_its_beginning():
+def test_a_resumed_run_is_compared_with_its_first_epoch():
     late = recorder()
     late.resume(1.9)
     assert [note for number in range(1380, 1780) for note in late.step(number, 0.27)] == []
@@ -61,17 +61,17 @@ def test_a_run_that_goes_on_is_compared_with_its_beginning():
     assert "hardly moved in 1579 steps" in note
 
 
-def test_what_another_process_saw_is_not_judged_at_once():
+def test_a_resumed_process_does_not_warn_at_once():
     late = recorder()
     assert [note for number in range(1380, 1480) for note in late.step(number, 0.27)] == []
 
 
-def test_a_rate_for_the_authors_sum():
+def test_a_learning_rate_for_the_summed_loss():
     (note,) = notes([1.0] * 600, lr=1e-10)
     assert "summed loss" in note and "1e-10" in note
 
 
-def test_a_collapse_is_told_with_both_shares(network):
+def test_a_collapse_is_reported_with_both_shares(network):
     # 97 of 100 pixels are answered Road, 29 are
     answers = confusion([[29, 0, 0], [45, 0, 1], [23, 2, 0]])
     one = recorder()
@@ -83,11 +83,11 @@ def test_a_collapse_is_told_with_both_shares(network):
     assert "too high" not in note and "learned almost nothing" in note
 
 
-def test_a_data_set_of_nearly_one_class_is_no_collapse(network):
+def test_a_data_set_dominated_by_one_class_is_not_a_collapse(network):
     assert recorder().epoch(10, confusion([[95, 1, 0], [1, 2, 0], [0, 0, 1]]), network) == []
 
 
-def test_a_class_that_is_never_answered_after_half_of_the_training(network):
+def test_a_class_never_predicted_after_half_of_the_training(network):
     answers = confusion([[50, 0, 0], [0, 40, 0], [5, 5, 0]])
     one = recorder()
     assert one.epoch(400, answers, network) == []
@@ -95,7 +95,7 @@ def test_a_class_that_is_never_answered_after_half_of_the_training(network):
     assert "class Pole has never been predicted" in note and "--balance" in note
 
 
-def test_a_skip_without_scores(network):
+def test_a_skip_with_zero_score_weights(network):
     torch.nn.init.zeros_(network.score_pool4.weight)
     (note,) = recorder().epoch(10, confusion(np.eye(3, dtype=int) * 30), network)
     assert "pool4" in note and "zero" in note

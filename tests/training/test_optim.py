@@ -1,4 +1,4 @@
-"""Which weights decay, at what rate each part learns, and how the rate goes over the steps."""
+"""Weight decay, learning-rate multipliers and learning-rate schedules."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from fullconv.training.optim import make_optimizer, schedule
 from halves import CONFIG, halves
 
 
-def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_rate():
+def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_multiplier():
     network = initial_model(CONFIG, halves()).network
     optimizer = make_optimizer(network, CONFIG.model_copy(update={"backbone_lr_mult": 0.1}))
     kinds = {id(p): g for g in optimizer.param_groups for p in g["params"]}
@@ -20,7 +20,7 @@ def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_rate():
     assert id(network.upscore8.weight) not in kinds, "upsampling is fixed unless it is learned"
 
 
-def test_the_schedules():
+def test_learning_rate_schedules():
     config = fc.TrainConfig(schedule="poly")
     assert schedule(config, 0, 100) == 1 and schedule(config, 50, 100) == pytest.approx(0.5**0.9)
     cosine = config.model_copy(update={"schedule": "cosine"})
@@ -30,7 +30,7 @@ def test_the_schedules():
     assert [schedule(warm, step, 100) for step in (0, 4, 9, 10)] == [0.1, 0.5, 1.0, 1.0]
 
 
-def test_biases_may_learn_twice_as_fast_as_in_caffe():
+def test_biases_may_have_twice_the_learning_rate_as_in_caffe():
     network = initial_model(CONFIG, halves()).network
     optimizer = make_optimizer(network, CONFIG.model_copy(update={"bias_lr_mult": 2.0}))
     factors = {id(p): g["factor"] for g in optimizer.param_groups for p in g["params"]}

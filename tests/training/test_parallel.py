@@ -1,4 +1,4 @@
-"""A network alone is called as it is; what PyTorch cannot share is refused."""
+"""A single process is not wrapped; settings that PyTorch cannot distribute are rejected."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from fullconv.training.distributed import (
 CPU = torch.device("cpu")
 
 
-def test_alone_nothing_is_wrapped_and_gradients_add_up():
+def test_a_single_process_is_not_wrapped_and_accumulates_gradients():
     network = nn.Linear(1, 1)
     assert wrap_network(network, fc.TrainConfig(), CPU, SINGLE_PROCESS) is network
     for _ in range(2):
@@ -25,6 +25,6 @@ def test_alone_nothing_is_wrapped_and_gradients_add_up():
     assert network.bias.grad.item() == 2
 
 
-def test_statistics_of_norms_are_shared_on_gpus_only():
+def test_sync_bn_needs_gpus():
     with pytest.raises(ConfigError, match=r"sync_bn: PyTorch synchronizes batch norm on GPUs only"):
         wrap_network(nn.Linear(1, 1), fc.TrainConfig(sync_bn=True), CPU, ProcessGroup(0, 2))

@@ -1,4 +1,4 @@
-"""The rehearsal finds what is wrong, and leaves no trace."""
+"""The dry run finds problems and is rolled back."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ def relabelled(change):
 
 
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd"}, {"ema": 0.9, "warmup": 2}])
-def test_a_training_after_it_ends_in_the_same_bytes(changes):
+def test_the_dry_run_does_not_change_the_training(changes):
     config = CONFIG.model_copy(update=changes)
     with_trial, without = training(config), training(config)
     preflight(with_trial)
@@ -29,19 +29,19 @@ def test_a_training_after_it_ends_in_the_same_bytes(changes):
     assert equal(state(with_trial), state(without))
 
 
-def test_all_is_well_with_good_data():
+def test_valid_data_gives_no_warning():
     found = preflight(training())
     assert found.warnings == () and found.losses[-1] < found.losses[0]
     assert found.losses[0] == pytest.approx(np.log(2), rel=1e-4)
     assert found.seconds > 0 and found.memory > 2**20
 
 
-def test_a_rate_that_is_too_high():
+def test_a_learning_rate_that_is_too_high():
     found = preflight(training(CONFIG.model_copy(update={"lr": 50.0, "optimizer": "sgd"})))
     assert any("--lr 50" in warning for warning in found.warnings)
 
 
-def test_classes_that_no_label_has():
+def test_classes_without_labels():
     found = preflight(training(data=relabelled(lambda labels: labels * 0)))
     assert any(
         "no training pixel has class bright, so it cannot be learned" in warning
@@ -49,12 +49,12 @@ def test_classes_that_no_label_has():
     )
 
 
-def test_photos_that_are_all_void():
+def test_images_with_ignored_pixels_only():
     found = preflight(training(data=relabelled(lambda labels: labels * 0 + 255)))
     assert any("the first batch has no labelled pixel" in warning for warning in found.warnings)
 
 
-def test_a_skip_that_no_gradient_reaches():
+def test_a_skip_without_gradient():
     one = training()
     one.model.network.skip_scales = {"pool3": 0.0}
     found = preflight(one)
@@ -62,7 +62,7 @@ def test_a_skip_that_no_gradient_reaches():
     assert not [w for w in found.warnings if "score_pool4" in w]
 
 
-def test_a_backbone_that_no_gradient_reaches():
+def test_a_backbone_without_gradient():
     one = training()
     with torch.no_grad():
         for layer in one.model.network.score_layers():

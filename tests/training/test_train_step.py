@@ -1,4 +1,4 @@
-"""One step: the gradients of the whole batch, clipped, and never one that is not finite."""
+"""One optimization step: gradients of the whole batch, clipped, always finite."""
 
 from dataclasses import replace
 
@@ -11,7 +11,7 @@ from fullconv.errors import DivergedError
 from halves import CONFIG, halves, state, training
 
 
-def test_a_loss_that_is_not_finite_stops_before_the_weights():
+def test_a_non_finite_loss_does_not_reach_the_weights():
     one = training()
     with torch.no_grad():
         one.model.network.score_fr.bias.fill_(float("inf"))
@@ -25,7 +25,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_weights():
     )
 
 
-def test_all_void_photos_change_nothing_but_norms():
+def test_ignored_pixels_only_change_norm_statistics():
     void = halves()
     blank = replace(void, read=lambda i: replace(void[i], labels=np.full((32, 32), 255, np.uint8)))
     one = training(CONFIG.model_copy(update={"weight_decay": 0.0, "optimizer": "sgd"}), blank)
@@ -34,7 +34,7 @@ def test_all_void_photos_change_nothing_but_norms():
     assert torch.equal(before, one.model.network.backbone.conv1_1.weight)
 
 
-def test_a_batch_in_parts_is_the_batch():
+def test_gradient_accumulation_equals_the_whole_batch():
     config = fc.TrainConfig(
         model="fcn8s-vgg11", width=1 / 16, hidden=16, batch=4, epochs=1, optimizer="sgd", lr=0.1
     )
@@ -47,7 +47,7 @@ def test_a_batch_in_parts_is_the_batch():
         torch.testing.assert_close(state(parts)[name], value, rtol=1e-4, atol=1e-6)
 
 
-def test_gradients_are_clipped_together():
+def test_gradients_are_clipped_by_their_global_norm():
     config = CONFIG.model_copy(
         update={"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "clip": 1e-3, "lr": 1.0}
     )
@@ -58,7 +58,7 @@ def test_gradients_are_clipped_together():
     assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_a_gradient_that_is_not_finite_stops_before_the_weights():
+def test_a_non_finite_gradient_does_not_reach_the_weights():
     one = training()
     before = state(one)
     one.model.network.score_fr.weight.register_hook(lambda gradient: gradient * float("inf"))
@@ -68,7 +68,7 @@ def test_a_gradient_that_is_not_finite_stops_before_the_weights():
     assert all(torch.equal(state(one)[name], before[name]) for name in weights)
 
 
-def test_a_backbone_without_a_rate_keeps_its_weights():
+def test_a_backbone_with_multiplier_zero_is_frozen():
     one = training(CONFIG.model_copy(update={"backbone_lr_mult": 0.0}))
     before = state(one)
     list(one.run())
@@ -77,7 +77,7 @@ def test_a_backbone_without_a_rate_keeps_its_weights():
 
 
 @pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"channels_last": True}])
-def test_other_ways_to_compute_come_near(changes):
+def test_bf16_and_channels_last_approximate_the_default(changes):
     plain, other = training(), training(CONFIG.model_copy(update=changes))
     losses = [[step.loss for step in one.run()] for one in (plain, other)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)

@@ -1,4 +1,4 @@
-"""Training learns, repeats itself exactly, and goes on exactly where it stopped."""
+"""Training reduces the loss, is reproducible and resumes exactly."""
 
 import math
 from dataclasses import replace
@@ -13,7 +13,7 @@ from fullconv.training.trainer import Trainer
 from halves import CONFIG, equal, halves, state, training
 
 
-def test_it_learns():
+def test_the_loss_falls():
     one = training(CONFIG.model_copy(update={"epochs": 20}))
     losses = [step.loss for step in one.run()]
     assert math.isclose(losses[0], math.log(2), rel_tol=1e-5), "zero scores lose ln K at first"
@@ -21,7 +21,7 @@ def test_it_learns():
     assert fc.evaluate(one.model, halves()).pixel_accuracy > 0.9
 
 
-def test_steps_say_where_they_are():
+def test_steps_have_number_and_epoch():
     steps = list(training().run())
     assert [step.number for step in steps] == [1, 2, 3, 4, 5, 6]
     assert [step.epoch for step in steps] == [1, 1, 2, 2, 3, 3]
@@ -30,7 +30,7 @@ def test_steps_say_where_they_are():
     assert sorted(seen) == ["n0", "n1", "n2", "n3"]
 
 
-def test_the_order_is_another_every_epoch():
+def test_the_order_differs_between_epochs():
     config = CONFIG.model_copy(update={"epochs": 6})
     steps = list(training(config, halves(8)).run())
     orders = {tuple(n for s in steps if s.epoch == e for n in s.names) for e in range(1, 7)}
@@ -38,7 +38,7 @@ def test_the_order_is_another_every_epoch():
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-def test_the_same_seed_gives_the_same_weights_and_another_gives_others(optimizer):
+def test_the_seed_determines_the_weights(optimizer):
     config = CONFIG.model_copy(update={"optimizer": optimizer})
     first, again, other = (training(config.model_copy(update={"seed": seed})) for seed in (1, 1, 2))
     for one in (first, again, other):
@@ -67,7 +67,7 @@ def test_a_resumed_training_ends_in_the_same_bytes(tmp_path, optimizer, stop):
     ).read_bytes()
 
 
-def test_a_users_random_numbers_are_left_alone():
+def test_the_global_random_generator_is_untouched():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
@@ -78,11 +78,11 @@ def test_a_users_random_numbers_are_left_alone():
     assert torch.equal(torch.rand(1), expected)
 
 
-def test_fewer_samples_than_a_batch():
+def test_the_batch_is_limited_to_the_number_of_samples():
     assert len(list(training(CONFIG.model_copy(update={"batch": 16})).run())) == 3
 
 
-def test_workers_change_nothing():
+def test_workers_do_not_change_the_result():
     config = CONFIG.model_copy(update={"epochs": 1})
     data = fc.open_data("scenes:8@32x32", "train")
     runs = [training(config.model_copy(update={"workers": workers}), data) for workers in (0, 2)]
@@ -91,12 +91,12 @@ def test_workers_change_nothing():
     assert equal(state(runs[0]), state(runs[1]))
 
 
-def test_a_name_is_enough():
+def test_train_accepts_a_network_name():
     steps = fc.train("fcn32s-vgg11", halves(), CONFIG.model_copy(update={"epochs": 1}))
     assert [step.number for step in steps] == [1, 2]
 
 
-def test_other_classes_are_refused():
+def test_data_with_other_classes_is_rejected():
     model = initial_model(CONFIG, halves())
     other = replace(halves(), classes=("a", "b"))
     with pytest.raises(DataError, match="but the model has dark, bright"):
@@ -105,7 +105,7 @@ def test_other_classes_are_refused():
         Trainer(model, replace(halves(), names=()), CONFIG)
 
 
-def test_class_weights_are_taken_back_from_the_model_that_counts_alone():
+def test_logit_adjustment_changes_the_inference_weights_only():
     changes = {"ema": 0.9, "balance": "enet"}
     plain, less = (
         training(CONFIG.model_copy(update=changes | {"logit_adjust": share}))
@@ -124,12 +124,12 @@ def test_class_weights_are_taken_back_from_the_model_that_counts_alone():
 @pytest.mark.parametrize(
     "changes", [{}, {"balance": "enet", "learn_upsampling": True}], ids=["no weights", "learned"]
 )
-def test_there_must_be_weights_to_take_back(changes):
+def test_logit_adjustment_needs_class_weights_and_fixed_upsampling(changes):
     with pytest.raises(ConfigError, match="logit_adjust"):
         training(CONFIG.model_copy(update={"logit_adjust": 0.5, **changes}))
 
 
-def test_an_average_is_resumed_exactly(tmp_path):
+def test_ema_resumes_exactly(tmp_path):
     config = CONFIG.model_copy(update={"ema": 0.9, "channels_last": True})
     whole, half, rest = (training(config) for _ in range(3))
     list(whole.run())

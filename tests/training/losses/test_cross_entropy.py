@@ -1,4 +1,4 @@
-"""Cross entropy, its sum and smoothed labels, against their definitions and PyTorch's own."""
+"""Cross entropy, its sum and label smoothing, against their definitions and PyTorch."""
 
 import math
 
@@ -20,7 +20,7 @@ def drawn():
 WEIGHTS = torch.tensor([1.0, 2.0, 0.5, 4.0], dtype=torch.float64)
 
 
-def test_it_is_the_mean_over_valid_pixels():
+def test_cross_entropy_is_the_mean_over_valid_pixels():
     score, labels = drawn()
     logs = score.log_softmax(1).permute(0, 2, 3, 1)
     picked = [
@@ -34,7 +34,7 @@ def test_it_is_the_mean_over_valid_pixels():
     assert math.isclose(float(make_loss("cross-entropy")(score, labels)), sum(picked) / len(picked))
 
 
-def test_weights_are_torchs_weighted_mean():
+def test_weights_equal_torchs_weighted_mean():
     score, labels = drawn()
     expected = torch.nn.CrossEntropyLoss(WEIGHTS, ignore_index=255)(score, labels)
     assert torch.isclose(cross_entropy(score, labels, WEIGHTS), expected)
@@ -42,7 +42,7 @@ def test_weights_are_torchs_weighted_mean():
     assert cross_entropy(score, torch.full_like(labels, 255), WEIGHTS) == 0
 
 
-def test_all_void_is_zero_and_so_is_its_gradient():
+def test_ignored_pixels_only_give_zero_loss_and_gradient():
     score = torch.randn(1, 3, 2, 2, requires_grad=True)
     loss = cross_entropy(score, torch.full((1, 2, 2), 255))
     loss.backward()
@@ -50,7 +50,7 @@ def test_all_void_is_zero_and_so_is_its_gradient():
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
-def test_equal_scores_lose_the_logarithm_of_the_classes(smoothing):
+def test_equal_scores_have_loss_ln_k(smoothing):
     labels = torch.zeros(1, 2, 2, dtype=torch.int64)
     loss = cross_entropy(torch.zeros(1, 7, 2, 2), labels, smoothing=smoothing)
     assert math.isclose(float(loss), math.log(7), rel_tol=1e-6)

@@ -1,4 +1,4 @@
-"""Dice loss against scikit-learn's F1, which it is for whole answers, and pixel by pixel."""
+"""Dice loss against scikit-learn's F1 for hard predictions, and pixel by pixel."""
 
 import math
 
@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 from fullconv.training.losses import make_loss
 
 
-def test_whole_answers_give_one_minus_the_mean_f1():
+def test_hard_predictions_give_one_minus_the_mean_f1():
     answer, labels = torch.randint(0, 5, (2, 3, 6, 7))
     labels[0, :2] = 255
     labels[labels == 4] = 3  # a class that is answered and never true
@@ -18,21 +18,21 @@ def test_whole_answers_give_one_minus_the_mean_f1():
     assert math.isclose(float(make_loss("dice")(score, labels)), 1 - f1)
 
 
-def test_probabilities_are_counted_as_parts_of_pixels():
+def test_probabilities_count_as_fractions_of_pixels():
     score = torch.randn(1, 3, 2, 3, dtype=torch.float64)
     labels = torch.tensor([[[0, 1, 1], [255, 0, 1]]])
     share = score.softmax(1)[0]
     losses = []
     for label in (0, 1):  # 2 does not occur
-        hit = said = there = 0.0
+        intersection = predicted = labelled = 0.0
         for row in range(2):
             for column in range(3):
                 if labels[0, row, column] != 255:
                     probability = float(share[label, row, column])
-                    hit += probability * bool(labels[0, row, column] == label)
-                    said += probability
-                    there += bool(labels[0, row, column] == label)
-        losses.append(1 - 2 * hit / (said + there))
+                    intersection += probability * bool(labels[0, row, column] == label)
+                    predicted += probability
+                    labelled += bool(labels[0, row, column] == label)
+        losses.append(1 - 2 * intersection / (predicted + labelled))
     assert math.isclose(float(make_loss("dice")(score, labels)), sum(losses) / 2)
 
 

@@ -1,4 +1,4 @@
-"""What holds for all of them: void, finite gradients, half precision, order, parts of a batch."""
+"""Properties of all losses: ignored pixels, gradients, precision, order, parts of a batch."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ WEIGHTS = torch.tensor([0.5, 1.0, 3.0, 0.0])
 
 
 def drawn(seed=0, size=(2, 5, 6), kind=torch.float64, spread=2.0):
-    """Scores and labels, a tenth of them void; class 3 occurs nowhere."""
+    """Return scores and labels, a tenth of them ignored; class 3 does not occur."""
     random = torch.Generator().manual_seed(seed)
     batch, height, width = size
     score = spread * torch.randn(batch, CLASSES, height, width, generator=random).double()
@@ -30,13 +30,13 @@ def value_and_gradient(loss, score, labels):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_gradient_is_the_slope(spec):
+def test_the_gradient_is_correct(spec):
     score, labels = drawn(size=(1, 2, 4))
     assert torch.autograd.gradcheck(lambda s: make_loss(spec)(s, labels), score.requires_grad_())
 
 
 @pytest.mark.parametrize("spec", WEIGHED)
-def test_the_gradient_is_the_slope_with_weights(spec):
+def test_the_gradient_is_correct_with_weights(spec):
     score, labels = drawn(1, size=(1, 2, 4))
     loss = make_loss(spec, WEIGHTS.double())
     assert torch.autograd.gradcheck(lambda s: loss(s, labels), score.requires_grad_())
@@ -45,7 +45,7 @@ def test_the_gradient_is_the_slope_with_weights(spec):
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 @pytest.mark.parametrize("spec", SPECS)
-def test_all_void_is_exactly_zero_and_so_is_its_gradient(spec, kind, weights):
+def test_ignored_pixels_only_give_exactly_zero_loss_and_gradient(spec, kind, weights):
     if weights is not None and spec not in WEIGHED:
         return
     score, labels = drawn(kind=kind)
@@ -56,7 +56,7 @@ def test_all_void_is_exactly_zero_and_so_is_its_gradient(spec, kind, weights):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_void_pixels_neither_count_nor_learn(spec):
+def test_ignored_pixels_have_no_effect_and_no_gradient(spec):
     score, labels = drawn(2)
     void = (labels == 255)[:, None].expand_as(score)
     value, gradient = value_and_gradient(make_loss(spec), score, labels)
@@ -76,7 +76,7 @@ def test_a_class_without_weight_or_pixels_gives_no_nan(spec):
 
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("spec", SPECS)
-def test_sure_answers_have_finite_gradients(spec, sign):
+def test_saturated_scores_have_finite_gradients(spec, sign):
     _, labels = drawn(4)
     right = torch.nn.functional.one_hot(labels.where(labels != 255, 0), CLASSES).movedim(-1, 1)
     score = sign * 1e4 * right.float()
@@ -87,7 +87,7 @@ def test_sure_answers_have_finite_gradients(spec, sign):
 
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("spec", SPECS)
-def test_half_precision_is_computed_in_single(spec, kind):
+def test_half_precision_is_computed_in_float32(spec, kind):
     score, labels = drawn(5, size=(1, 270, 270), kind=kind)
     value = make_loss(spec)(score, labels)
     assert value.dtype == torch.float32
@@ -95,7 +95,7 @@ def test_half_precision_is_computed_in_single(spec, kind):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_under_autocast_too(spec):
+def test_autocast_does_not_lower_the_precision(spec):
     score, labels = drawn(6, size=(1, 100, 100), kind=torch.bfloat16)
     expected = make_loss(spec)(score, labels)
     with torch.autocast("cpu", torch.bfloat16):
@@ -103,7 +103,7 @@ def test_under_autocast_too(spec):
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_neither_the_order_of_pixels_nor_that_of_classes_counts(spec):
+def test_the_order_of_pixels_and_classes_does_not_matter(spec):
     score, labels = drawn(7)
     expected = make_loss(spec)(score, labels)
     pixels = torch.randperm(labels[0].numel(), generator=torch.Generator().manual_seed(0))
@@ -131,7 +131,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(spec):
     assert torch.allclose(score.grad, gradient, rtol=1e-5)
 
 
-def test_the_same_numbers_every_time():
+def test_results_are_reproducible():
     score, labels = drawn(9, size=(2, 40, 40), kind=torch.float32)
     score = score.round()  # many equal errors
     for spec in SPECS:
@@ -140,7 +140,7 @@ def test_the_same_numbers_every_time():
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_lowering_it_leads_to_the_labels(spec):
+def test_minimizing_it_leads_to_the_labels(spec):
     score, labels = drawn(10, kind=torch.float32)
     score.requires_grad_()
     optimizer = torch.optim.Adam([score], 0.3)

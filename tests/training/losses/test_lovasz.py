@@ -1,4 +1,4 @@
-"""Lovász-softmax against its definition: the convex closure of 1 - IU on all sets of errors."""
+"""Lovász-softmax against its definition: the convex closure of 1 - IoU on all sets of errors."""
 
 import math
 from itertools import product
@@ -14,13 +14,13 @@ from fullconv.training.losses.lovasz import lovasz_extension
 
 
 def one_minus_iu(mistaken, inside):
-    """Of the answer that is wrong exactly where `mistaken` says."""
+    """Return 1 - IoU of the prediction that is wrong exactly at `mistaken`."""
     answered = inside ^ mistaken
     return 1 - (inside & answered).sum() / (inside | answered).sum()
 
 
 def convex_closure(errors, inside):
-    """The least mean of 1 - IU over mixtures of sets of mistakes that make these errors."""
+    """Return the least mean of 1 - IoU over mixtures of error sets with these mean errors."""
     corners = [np.array(corner, bool) for corner in product([0, 1], repeat=len(errors))]
     cost = [one_minus_iu(corner, inside) for corner in corners]
     mixtures = np.vstack([np.stack(corners, 1), np.ones(len(corners))])
@@ -28,7 +28,7 @@ def convex_closure(errors, inside):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_it_is_the_convex_closure(seed):
+def test_the_extension_is_the_convex_closure(seed):
     random = np.random.default_rng(seed)
     errors, inside = random.random(5), random.random(5) < 0.5
     inside[0] = True
@@ -39,7 +39,7 @@ def test_it_is_the_convex_closure(seed):
     assert math.isclose(ours, convex_closure(errors, inside), rel_tol=1e-9, abs_tol=1e-12)
 
 
-def test_whole_errors_give_one_minus_iu():
+def test_hard_errors_give_one_minus_iou():
     for inside in product([False, True], repeat=4):
         for mistaken in product([False, True], repeat=4):
             if any(inside):
@@ -63,14 +63,14 @@ def test_the_mean_is_over_the_classes_that_occur():
     assert math.isclose(float(make_loss("lovasz")(score, labels)), np.mean(by_class), rel_tol=1e-9)
 
 
-def test_sure_answers_lose_what_they_lack_in_mean_iu():
+def test_hard_predictions_have_loss_one_minus_mean_iou():
     answer, labels = torch.randint(0, 4, (2, 2, 9, 8))
     score = 1e3 * torch.nn.functional.one_hot(answer, 4).movedim(-1, 1).double()
     iu = jaccard_score(labels.flatten(), answer.flatten(), average="macro")
     assert math.isclose(float(make_loss("lovasz")(score, labels)), 1 - iu)
 
 
-def test_a_million_pixels_lose_no_digits_in_single_precision():
+def test_float32_is_exact_for_a_million_pixels():
     random = np.random.default_rng(0)
     inside = random.random(1_000_000) < 0.3
     probability = np.clip(0.5 * inside + 0.5 * random.random(len(inside)), 0, 1)

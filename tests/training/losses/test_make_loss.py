@@ -1,4 +1,4 @@
-"""Losses as text: what it means, what it says, and what is refused."""
+"""Losses as text: parsing, descriptions and error messages."""
 
 import pytest
 import torch
@@ -10,7 +10,7 @@ SCORE = torch.randn(1, 3, 4, 4, dtype=torch.float64)
 LABELS = torch.randint(0, 3, (1, 4, 4))
 
 
-def test_these_are_the_members():
+def test_registered_losses():
     assert [*losses] == ["cross-entropy", "cross-entropy-sum", "dice", "focal", "lovasz", "ohem"]
 
 
@@ -45,13 +45,13 @@ DESCRIPTIONS = {
 
 
 @pytest.mark.parametrize("spec", DESCRIPTIONS)
-def test_it_says_what_it_is(spec):
+def test_describe(spec):
     assert make_loss(spec).describe() == DESCRIPTIONS[spec]
 
 
-def test_it_says_what_was_done_to_the_classes():
-    said = make_loss("cross-entropy+dice", torch.ones(3), 0.1).describe()
-    assert said == "mean cross entropy + Dice loss; with class weights; label smoothing 0.1"
+def test_describe_names_class_weights_and_label_smoothing():
+    text = make_loss("cross-entropy+dice", torch.ones(3), 0.1).describe()
+    assert text == "mean cross entropy + Dice loss; with class weights; label smoothing 0.1"
 
 
 KNOWN = "cross-entropy, cross-entropy-sum, dice, focal, lovasz, ohem"
@@ -75,12 +75,12 @@ WRONG = {
 
 
 @pytest.mark.parametrize("spec", WRONG)
-def test_what_is_no_loss_is_refused(spec):
+def test_an_invalid_loss_is_rejected(spec):
     with pytest.raises(ConfigError, match=WRONG[spec]):
         make_loss(spec)
 
 
-def test_nothing_is_left_unused_without_a_word():
+def test_unused_weights_or_smoothing_are_rejected():
     with pytest.raises(ConfigError, match=r"'dice\+lovasz'.*takes no class weights"):
         make_loss("dice+lovasz", torch.ones(3))
     with pytest.raises(ConfigError, match=r"label_smoothing is 0.1.*'focal'.*cross-entropy, cross"):

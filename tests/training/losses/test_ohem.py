@@ -1,4 +1,4 @@
-"""Hard pixels against picking them one by one."""
+"""OHEM against picking the hard pixels one by one."""
 
 import math
 
@@ -9,7 +9,7 @@ from fullconv.training.losses import make_loss
 
 
 def picked(score, labels, weights, smoothing, confidence, share):
-    """The mean over a list of (probability of the truth, weighted loss, weight), hardest first."""
+    """Return the mean over a list of (probability, weighted loss, weight), hardest first."""
     pixels = []
     for image, row, column in (labels != 255).nonzero().tolist():
         logs = score[image, :, row, column].log_softmax(0)
@@ -26,7 +26,7 @@ def picked(score, labels, weights, smoothing, confidence, share):
 @pytest.mark.parametrize("smoothing", [0.0, 0.2])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(("confidence", "share"), [(0.7, 0.0625), (0.1, 0.3), (0.9, 1.0)])
-def test_it_is_the_mean_over_the_hard_pixels(confidence, share, weighted, smoothing):
+def test_ohem_is_the_mean_over_the_hard_pixels(confidence, share, weighted, smoothing):
     score = 2 * torch.randn(2, 4, 5, 5, dtype=torch.float64)
     labels = torch.randint(0, 4, (2, 5, 5))
     labels[1, :2] = 255
@@ -37,7 +37,7 @@ def test_it_is_the_mean_over_the_hard_pixels(confidence, share, weighted, smooth
     assert math.isclose(float(loss(score, labels)), expected, rel_tol=1e-9)
 
 
-def test_easy_pixels_do_not_learn():
+def test_easy_pixels_have_no_gradient():
     score = torch.zeros(1, 2, 1, 4)
     score[0, 0, 0] = torch.tensor([9.0, 8.0, 0.0, -9.0])
     score.requires_grad_()

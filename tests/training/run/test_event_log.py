@@ -21,7 +21,7 @@ def test_every_event_is_a_line_with_kind_step_and_time(tmp_path):
     assert first["time"].endswith("Z") and first["time"] <= second["time"]
 
 
-def test_a_run_that_goes_on_has_each_event_once(tmp_path):
+def test_a_resumed_run_has_each_event_once(tmp_path):
     path = tmp_path / "events.jsonl"
     whole, cut = EventLog(path), [0, 8, 16, 24]
     for step in cut:
@@ -34,7 +34,7 @@ def test_a_run_that_goes_on_has_each_event_once(tmp_path):
     assert [event["step"] for event in again.of_kind("resume")] == [16]
 
 
-def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
+def test_non_finite_numbers_are_null(tmp_path):
     events = EventLog(tmp_path / "events.jsonl")
     events.add("epoch", 1, mean_iu=math.nan, deep=[{"loss": math.inf}])
     (event,) = lines(events.path)
@@ -43,21 +43,21 @@ def test_what_is_not_finite_is_null_as_json_has_no_other_word(tmp_path):
 
 
 @pytest.mark.parametrize("text", ["道路", "a\nb", "\u2028", '"}', "\x85", "\ud83d"[:0]])
-def test_any_text_comes_back(tmp_path, text):
+def test_any_text_survives_the_file(tmp_path, text):
     path = tmp_path / "events.jsonl"
     EventLog(path).add("note", 3, text=text)
     assert [event["text"] for event in EventLog(path).of_kind("note")] == [text]
 
 
 @pytest.mark.parametrize("line", ["{", "[1]", '{"event": "epoch"}', '{"step": 4}', "\x00\xff"])
-def test_a_file_of_something_else_is_told_with_its_line(tmp_path, line):
+def test_an_invalid_file_is_rejected_with_its_line(tmp_path, line):
     path = tmp_path / "events.jsonl"
     path.write_text('{"event": "start", "step": 0}\n' + line + "\n")
     with pytest.raises(ConfigError, match=r"events\.jsonl, line 2: expected an event"):
         EventLog(path)
 
 
-def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_file(tmp_path, monkeypatch):
     path = tmp_path / "events.jsonl"
     events = EventLog(path)
     events.add("start", 0)

@@ -5,7 +5,7 @@ from fullconv.evaluation.metrics import EpochIoU
 from fullconv.training.run.folder import Run, create_run, find_unfinished, open_run
 
 
-def test_folders_are_counted_and_never_taken_twice(tmp_path):
+def test_folders_are_numbered_and_never_reused(tmp_path):
     names = [create_run(tmp_path, "train", "photos").folder.name for _ in range(3)]
     assert names == ["photos-001", "photos-002", "photos-003"]
     assert create_run(tmp_path, "train", "other").folder.name == "other-001"
@@ -18,7 +18,7 @@ def test_no_name_escapes_its_folder(tmp_path, name):
     assert folder.parent == tmp_path / "train" and folder.is_dir()
 
 
-def test_a_folder_that_cannot_be_made(tmp_path):
+def test_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another with --out"):
         create_run(tmp_path / "file", "train", "a")
@@ -30,7 +30,7 @@ def started(tmp_path, name):
     return run
 
 
-def test_the_newest_unfinished_run_goes_on(tmp_path):
+def test_the_newest_unfinished_run_is_found(tmp_path):
     assert find_unfinished(tmp_path) is None
     first, second, third = (started(tmp_path, name) for name in ("a", "b", "c"))
     third.write_summary({"mean_iu": 1})
@@ -39,12 +39,12 @@ def test_the_newest_unfinished_run_goes_on(tmp_path):
     assert find_unfinished(tmp_path) == first
 
 
-def test_only_a_run_folder_is_one(tmp_path):
+def test_a_folder_without_config_is_not_a_run(tmp_path):
     with pytest.raises(ConfigError, match=r"no config\.yaml"):
         open_run(tmp_path)
 
 
-def test_results_are_cut_at_the_step_that_is_gone_on_from(tmp_path):
+def test_results_are_read_up_to_a_step(tmp_path):
     run = Run(tmp_path)
     rows = [
         {"epoch": 1.0, "step": 10.0, "mean_iu": 0.5},
@@ -54,14 +54,14 @@ def test_results_are_cut_at_the_step_that_is_gone_on_from(tmp_path):
     assert run.read_results() == rows and run.read_results(until=15) == rows[:1]
 
 
-def test_what_a_kill_left_half_written_is_removed(tmp_path):
+def test_partly_written_files_are_removed(tmp_path):
     (tmp_path / ".last.safetensors.0badcafe.tmp").write_text("half")
     (tmp_path / "config.yaml").write_text("{}")
     Run(tmp_path).clean()
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
 
 
-def test_the_history_of_the_classes_comes_back_whatever_they_are_called(tmp_path):
+def test_the_class_history_survives_any_class_name(tmp_path):
     run = Run(tmp_path)
     classes = ("epoch", "=cmd|' /C calc'!A0", 'a,"b', "道路")
     rows = [
@@ -78,7 +78,7 @@ def test_the_history_of_the_classes_comes_back_whatever_they_are_called(tmp_path
     assert header.startswith("epoch,step,epoch,'=cmd")
 
 
-def test_a_column_that_earlier_rows_lack_is_empty_there(tmp_path):
+def test_a_column_missing_in_earlier_rows_is_empty_there(tmp_path):
     run = Run(tmp_path)
     run.write_results([{"epoch": 1.0, "step": 10.0}, {"epoch": 2.0, "step": 20.0, "memory": 5.0}])
     first, second = run.read_results()

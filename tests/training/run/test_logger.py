@@ -14,8 +14,8 @@ CLASSES = ("sky", "road")
 CPU = torch.device("cpu")
 
 
-class Diary:
-    """A tracker whose rows outlive a process (tests only)."""
+class MemoryTracker:
+    """A tracker whose rows outlive a process."""
 
     rows: ClassVar[list] = []
     ended: ClassVar[list] = []
@@ -32,7 +32,7 @@ class Diary:
 
 @pytest.fixture
 def diary(monkeypatch):
-    fresh = type("Fresh", (Diary,), {"rows": [], "ended": []})
+    fresh = type("Fresh", (MemoryTracker,), {"rows": [], "ended": []})
     monkeypatch.setattr(trackers, "_members", {"diary": fresh})
     monkeypatch.setattr(trackers, "_loaded", True)
     return fresh
@@ -43,16 +43,16 @@ def confusion(right):
 
 
 def started(folder, done=0, is_main=True):
-    chronicle = RunLogger(Run(folder), CLASSES, Tracking(["diary"]), done, is_main)
-    assert chronicle.begin(folder.name, {"lr": 0.5}, device="cpu") == []
-    return chronicle
+    logger = RunLogger(Run(folder), CLASSES, Tracking(["diary"]), done, is_main)
+    assert logger.begin(folder.name, {"lr": 0.5}, device="cpu") == []
+    return logger
 
 
-def epoch(chronicle, number, evaluated=True):
+def epoch(logger, number, evaluated=True):
     row = {"epoch": number, "step": 8 * number, "loss": 1 / number, "lr": 0.1, "seconds": 2.0}
-    chronicle.step(0.25)
-    row |= chronicle.speed(4, CPU)
-    return chronicle.epoch(row, confusion(number) if evaluated else None)
+    logger.step(0.25)
+    row |= logger.speed(4, CPU)
+    return logger.epoch(row, confusion(number) if evaluated else None)
 
 
 def kinds(folder):
@@ -60,9 +60,9 @@ def kinds(folder):
     return [(event["event"], event["step"]) for event in map(json.loads, lines)]
 
 
-def test_an_epoch_is_in_every_record(tmp_path, diary):
-    chronicle = started(tmp_path)
-    assert epoch(chronicle, 1) == [] and epoch(chronicle, 2, evaluated=False) == []
+def test_an_epoch_is_in_every_log(tmp_path, diary):
+    logger = started(tmp_path)
+    assert epoch(logger, 1) == [] and epoch(logger, 2, evaluated=False) == []
     run = Run(tmp_path)
     first, second = run.read_results()
     assert first["step"] == 8 and first["step_seconds"] == 0.25
@@ -74,10 +74,10 @@ def test_an_epoch_is_in_every_record(tmp_path, diary):
     assert kinds(tmp_path) == [("start", 0), ("epoch", 8), ("epoch", 16)]
 
 
-def test_a_kill_between_records_and_checkpoint_leaves_no_epoch_twice_or_missing(tmp_path, diary):
-    chronicle = started(tmp_path)
+def test_a_kill_between_log_and_checkpoint_neither_repeats_nor_loses_an_epoch(tmp_path, diary):
+    logger = started(tmp_path)
     for number in (1, 2, 3):
-        epoch(chronicle, number)
+        epoch(logger, number)
     # The checkpoint is of step 16; what was taken down of epoch 3 happens once more.
     again = started(tmp_path, done=16)
     for number in (3, 4):
@@ -96,10 +96,10 @@ def test_a_kill_between_records_and_checkpoint_leaves_no_epoch_twice_or_missing(
     ]
 
 
-def test_a_kill_after_an_evaluation_that_a_checkpoint_opened_leaves_no_epoch_twice(tmp_path, diary):
-    chronicle = started(tmp_path)
-    epoch(chronicle, 1)
-    epoch(chronicle, 2)
+def test_a_kill_after_an_evaluation_does_not_repeat_its_epoch(tmp_path, diary):
+    logger = started(tmp_path)
+    epoch(logger, 1)
+    epoch(logger, 2)
     # The checkpoint is of epoch 2's last step, before its evaluation, which happens once more.
     epoch(started(tmp_path, done=16), 2)
     run = Run(tmp_path)
@@ -109,9 +109,9 @@ def test_a_kill_after_an_evaluation_that_a_checkpoint_opened_leaves_no_epoch_twi
     assert kinds(tmp_path) == [("start", 0), ("epoch", 8), ("resume", 16), ("epoch", 16)]
 
 
-def test_a_tracker_chosen_later_gets_the_past_with_its_classes(tmp_path, diary):
-    chronicle = started(tmp_path)
-    epoch(chronicle, 1)
+def test_a_tracker_added_later_gets_the_history_with_classes(tmp_path, diary):
+    logger = started(tmp_path)
+    epoch(logger, 1)
     diary.rows.clear()
     started(tmp_path, done=8)
     ((step, numbers),) = diary.rows
@@ -119,22 +119,22 @@ def test_a_tracker_chosen_later_gets_the_past_with_its_classes(tmp_path, diary):
 
 
 def test_notes_are_kept_for_the_report(tmp_path, diary):
-    chronicle = started(tmp_path)
-    chronicle.note(20, "the loss rose")
-    chronicle.note(20, "the loss rose")
+    logger = started(tmp_path)
+    logger.note(20, "the loss rose")
+    logger.note(20, "the loss rose")
     assert started(tmp_path, done=20).notes == [(20, "the loss rose")]
 
 
-def test_an_end_tells_the_trackers_whether_it_is_one(tmp_path, diary):
+def test_trackers_learn_whether_the_run_is_finished(tmp_path, diary):
     started(tmp_path).end("stop", 8, reason="SIGTERM")
     started(tmp_path, done=8).end("finish", 16)
     assert diary.ended == [False, True]
     assert kinds(tmp_path)[-1] == ("finish", 16)
 
 
-def test_one_of_several_processes_writes(tmp_path, diary):
-    chronicle = started(tmp_path, is_main=False)
-    epoch(chronicle, 1)
-    chronicle.note(8, "x")
-    assert chronicle.end("finish", 8) == []
-    assert list(tmp_path.iterdir()) == [] and diary.rows == [] and len(chronicle.rows) == 1
+def test_only_the_main_process_writes(tmp_path, diary):
+    logger = started(tmp_path, is_main=False)
+    epoch(logger, 1)
+    logger.note(8, "x")
+    assert logger.end("finish", 8) == []
+    assert list(tmp_path.iterdir()) == [] and diary.rows == [] and len(logger.rows) == 1

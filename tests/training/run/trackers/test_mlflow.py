@@ -84,7 +84,7 @@ def run(folder, steps, past=(), settings=None, finished=True):
     assert notes + tracking.end(finished) == []
 
 
-def test_a_resumed_run_goes_on_in_the_same_run_without_a_step_twice(store, tmp_path):
+def test_a_resumed_run_continues_the_same_run_without_repeating_a_step(store, tmp_path):
     run(tmp_path, [10, 20, 30], settings={"workers": 0}, finished=False)
     assert store.runs["id0"].status == "KILLED"
     run(tmp_path, [30, 40], past=[10, 20], settings={"workers": 2})
@@ -93,26 +93,26 @@ def test_a_resumed_run_goes_on_in_the_same_run_without_a_step_twice(store, tmp_p
     assert [m.step for m in store.get_metric_history("id0", "iu/a_b_")] == [10, 20, 30, 40]
 
 
-def test_another_folder_is_another_run_of_the_same_experiment(store, tmp_path):
+def test_another_folder_is_another_run_of_the_experiment(store, tmp_path):
     run(tmp_path / "a", [10])
     run(tmp_path / "b", [10])
     assert list(store.runs) == ["id0", "id1"] and list(store.experiments) == ["fullconv"]
 
 
-def test_many_and_long_settings_keep_to_the_limits(store, tmp_path):
+def test_many_and_long_settings_stay_within_the_limits(store, tmp_path):
     run(tmp_path, [10], settings={f"s{n}": "x" * 9000 for n in range(150)})
     params = store.runs["id0"].params
     assert len(params) == 150 and {len(value) for value in params.values()} == {6000}
 
 
-def test_a_run_that_the_store_has_lost_is_said(store, tmp_path):
+def test_a_run_missing_in_the_store_is_reported(store, tmp_path):
     run(tmp_path, [10])
     store.runs.clear()
     (note,) = Tracking(["mlflow"]).begin(tmp_path, "run", {})
     assert "tracker mlflow failed and is disabled" in note
 
 
-def test_a_store_that_is_away_is_not_waited_for_minutes(store, monkeypatch):
+def test_an_unreachable_store_times_out_soon(store, monkeypatch):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
     MLflow()
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
@@ -122,7 +122,7 @@ def test_a_store_that_is_away_is_not_waited_for_minutes(store, monkeypatch):
 @pytest.mark.parametrize(
     "names", [("a(b)", "a[b]", "a{b}"), ("..", "//"), ("", "道路"), ("x" * 300,)]
 )
-def test_names_are_allowed_and_stay_apart(names):
+def test_names_are_valid_and_unique(names):
     given = {f"iu/{name}": float(index) for index, name in enumerate(names)}
     found = valid_names(given | {"mean_iu": 9.0})
     assert list(found.values()) == [*given.values(), 9.0] and "mean_iu" in found

@@ -9,7 +9,7 @@ from fullconv.training.run.trackers.tensorboard import last_step
 
 
 def shown(folder):
-    """What TensorBoard itself would show: tag -> [(step, value)]."""
+    """Return what TensorBoard shows: tag -> [(step, value)]."""
     found = EventAccumulator(str(folder / "tensorboard")).Reload()
     tags = found.Tags()["scalars"]
     return {tag: [(e.step, round(e.value, 6)) for e in found.Scalars(tag)] for tag in tags}
@@ -33,14 +33,14 @@ def test_numbers_are_in_event_files_of_the_run_folder(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["tensorboard"]
 
 
-def test_a_resumed_run_goes_on_without_a_step_twice_and_without_a_gap(tmp_path):
+def test_a_resumed_run_has_each_step_once(tmp_path):
     run(tmp_path, [10, 20, 30], ends=False)  # each step is in the file at once
     run(tmp_path, [30, 40], past=[10, 20])
     run(tmp_path, [60], past=[10, 20, 30, 40, 50])
     assert [step for step, _ in shown(tmp_path)["loss"]] == [10, 20, 30, 40, 50, 60]
 
 
-def test_a_record_cut_short_by_a_kill_counts_as_none(tmp_path):
+def test_a_truncated_record_is_ignored(tmp_path):
     run(tmp_path, [10, 20])
     (file,) = (tmp_path / "tensorboard").iterdir()
     file.write_bytes(file.read_bytes()[:-5])
@@ -49,7 +49,7 @@ def test_a_record_cut_short_by_a_kill_counts_as_none(tmp_path):
     assert [step for step, _ in shown(tmp_path)["loss"]] == [10, 20, 30]
 
 
-def test_the_settings_are_a_text_written_once(tmp_path):
+def test_the_settings_are_logged_once(tmp_path):
     run(tmp_path, [10])
     run(tmp_path, [20])
     found = EventAccumulator(str(tmp_path / "tensorboard")).Reload()

@@ -7,8 +7,8 @@ from fullconv.errors import MissingExtraError, UnknownNameError
 from fullconv.training.run.trackers import Tracking, trackers, with_classes
 
 
-class Diary:
-    """A tracker that keeps what it is told, and fails where it is told to."""
+class MemoryTracker:
+    """A tracker that keeps its rows in memory, and fails at a given step."""
 
     def __init__(self, held=0, fails_at=None):
         self.held, self.fails_at = held, fails_at
@@ -41,8 +41,8 @@ def steps(diary):
     return [step for step, _ in diary.rows]
 
 
-def test_a_step_is_never_given_twice_and_what_is_missing_is_handed_on(using, tmp_path):
-    behind, ahead = Diary(held=10), Diary(held=40)
+def test_no_step_is_logged_twice_and_missing_ones_are_logged(using, tmp_path):
+    behind, ahead = MemoryTracker(held=10), MemoryTracker(held=40)
     tracking = using(behind=behind, ahead=ahead)
     past = [(step, {"loss": 1.0}) for step in (10, 20, 30)]
     assert tracking.begin(tmp_path, "run", {}, past) == []
@@ -52,8 +52,8 @@ def test_a_step_is_never_given_twice_and_what_is_missing_is_handed_on(using, tmp
     assert steps(ahead) == [50]
 
 
-def test_one_that_fails_is_said_once_and_the_others_go_on(using, tmp_path):
-    broken, working = Diary(fails_at=20), Diary()
+def test_a_failing_tracker_is_reported_once_and_the_others_continue(using, tmp_path):
+    broken, working = MemoryTracker(fails_at=20), MemoryTracker()
     tracking = using(broken=broken, working=working)
     tracking.begin(tmp_path, "run", {})
     notes = [note for step in (10, 20, 30) for note in tracking.log(step, {"loss": 1.0})]
@@ -67,23 +67,23 @@ def test_one_that_fails_is_said_once_and_the_others_go_on(using, tmp_path):
     assert working.ended is True and broken.ended is None
 
 
-def test_even_one_that_wants_to_end_the_process_does_not(using, tmp_path):
-    class Quitting(Diary):
+def test_a_tracker_cannot_end_the_process(using, tmp_path):
+    class Quitting(MemoryTracker):
         def begin(self, folder, name, settings):
             raise SystemExit(1)
 
     assert len(using(quitting=Quitting()).begin(tmp_path, "run", {})) == 1
 
 
-def test_what_is_not_finite_is_left_out(using, tmp_path):
-    diary = Diary()
+def test_non_finite_numbers_are_omitted(using, tmp_path):
+    diary = MemoryTracker()
     tracking = using(diary=diary)
     tracking.begin(tmp_path, "run", {})
     tracking.log(1, {"loss": 2.0, "mean_iu": math.nan, "lr": math.inf})
     assert diary.rows == [(1, {"loss": 2.0})]
 
 
-def test_a_row_gets_its_classes_and_loses_its_step():
+def test_a_row_gets_its_classes_and_no_step():
     row = with_classes({"epoch": 1, "step": 8, "loss": 2.0}, ("step", "sky"), (0.5, 0.25))
     assert row == {"epoch": 1, "loss": 2.0, "iu/step": 0.5, "iu/sky": 0.25}
 
@@ -94,7 +94,7 @@ def test_unknown_names_list_the_known_ones():
 
 
 @pytest.mark.parametrize("name", ["mlflow", "tensorboard", "trackio", "wandb"])
-def test_a_package_that_is_missing_is_said_before_anything_begins(name, monkeypatch):
+def test_a_missing_package_is_reported_at_once(name, monkeypatch):
     monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(MissingExtraError, match=rf'pip install "fullconv\[{name}\]"'):
         Tracking([name])

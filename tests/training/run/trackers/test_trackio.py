@@ -50,7 +50,7 @@ def run(folder, steps, past=(), killed=False):
         assert tracking.end(True) == []
 
 
-def test_a_resumed_run_goes_on_in_the_same_run_without_a_step_twice(database, tmp_path, capsys):
+def test_a_resumed_run_continues_the_same_run_without_repeating_a_step(database, tmp_path, capsys):
     run(tmp_path, [10, 20])
     run(tmp_path, [20, 30], past=[10])
     (((project, name), rows),) = database.rows.items()
@@ -59,7 +59,7 @@ def test_a_resumed_run_goes_on_in_the_same_run_without_a_step_twice(database, tm
     assert capsys.readouterr().out == ""  # what a command prints is for its user
 
 
-def test_what_a_kill_took_with_the_queue_is_handed_on(database, tmp_path):
+def test_rows_lost_with_the_queue_are_logged_again(database, tmp_path):
     run(tmp_path, [10])
     run(tmp_path, [20, 30], past=[10], killed=True)
     run(tmp_path, [40], past=[10, 20, 30])
@@ -67,7 +67,7 @@ def test_what_a_kill_took_with_the_queue_is_handed_on(database, tmp_path):
     assert [step for step, _ in rows] == [10, 20, 30, 40]
 
 
-def test_runs_of_one_name_in_two_folders_stay_apart(database, tmp_path):
+def test_runs_with_equal_names_in_two_folders_are_separate(database, tmp_path):
     run(tmp_path / "a", [10])
     run(tmp_path / "b", [10])
     assert len(database.rows) == 2

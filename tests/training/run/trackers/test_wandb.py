@@ -56,18 +56,18 @@ def run(folder, steps, past=(), killed=False):
 
 
 def sent(folder):
-    """The steps that `wandb sync` would send, part by part."""
+    """Return the steps that `wandb sync` would upload, part by part."""
     return [json.loads(path.read_text()) for path in sorted(folder.glob("wandb/*/rows.json"))]
 
 
-def test_it_is_offline_unless_the_user_says_otherwise(service, tmp_path, monkeypatch):
+def test_it_is_offline_by_default(service, tmp_path, monkeypatch):
     run(tmp_path / "a", [10])
     monkeypatch.setenv("WANDB_MODE", "online")
     run(tmp_path / "b", [10])
     assert [call["mode"] for call in service.calls] == ["offline", "online"]
 
 
-def test_a_resumed_run_goes_on_under_its_id_without_a_step_twice(service, tmp_path):
+def test_a_resumed_run_keeps_its_id_and_repeats_no_step(service, tmp_path):
     run(tmp_path, [10, 20])
     run(tmp_path, [20, 30], past=[10])
     assert sent(tmp_path) == [[10, 20], [30]]
@@ -75,7 +75,7 @@ def test_a_resumed_run_goes_on_under_its_id_without_a_step_twice(service, tmp_pa
     assert {call["resume"] for call in service.calls} == {"allow"}
 
 
-def test_the_rows_that_a_kill_lost_are_handed_on(service, tmp_path):
+def test_rows_lost_in_a_kill_are_logged_again(service, tmp_path):
     run(tmp_path, [10])
     run(tmp_path, [20, 30], past=[10], killed=True)
     run(tmp_path, [40], past=[10, 20, 30])
@@ -83,7 +83,7 @@ def test_the_rows_that_a_kill_lost_are_handed_on(service, tmp_path):
     assert len(list((tmp_path / "wandb").iterdir())) == 2, "the part that never ended is gone"
 
 
-def test_a_part_that_was_sent_already_is_kept_and_not_sent_again(service, tmp_path):
+def test_an_uploaded_part_is_kept_and_not_logged_again(service, tmp_path):
     run(tmp_path, [10, 20], killed=True)
     (part,) = (tmp_path / "wandb").iterdir()
     (part / "run.wandb.synced").write_text("")
@@ -92,7 +92,7 @@ def test_a_part_that_was_sent_already_is_kept_and_not_sent_again(service, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["../../precious", "precious", ".", ""])
-def test_nothing_else_is_ever_removed(service, tmp_path, name):
+def test_nothing_else_is_deleted(service, tmp_path, name):
     precious = tmp_path / "run" / "wandb" / "precious"
     precious.mkdir(parents=True)
     known = {"wandb": {"id": "a", "step": 10, "sure": 0, "open": name}}
