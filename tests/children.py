@@ -77,7 +77,7 @@ def train(out, *more, begin=None, command=TRAIN):
     from fullconv.cli import run
     from fullconv.training import experiment
 
-    experiment.write_report = lambda folder, story: None
+    experiment.write_report = lambda folder, report: None
     if begin:
         begin()
     return run([*command, *map(str, more), "--out", str(out)])
@@ -125,12 +125,12 @@ def at_step(number, happens):
         experiment.SAVE_SECONDS = 0.0
         original_step = Trainer.train_step
 
-        def learn(self, batch):
+        def train_step(self, batch):
             if self.done == number:
                 happens()
             return original_step(self, batch)
 
-        Trainer.train_step = learn
+        Trainer.train_step = train_step
 
     return begin
 

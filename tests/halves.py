@@ -27,13 +27,13 @@ def halves(count=4, size=32):
     return Data("halves", None, ("dark", "bright"), ((0, 0, 0), (1, 1, 1)), names, read)
 
 
-def training(config=CONFIG, data=None):
+def make_trainer(config=CONFIG, data=None):
     data = data or halves()
     return Trainer(initial_model(config, data), data, config)
 
 
-def state(one):
-    return {name: value.clone() for name, value in one.model.network.state_dict().items()}
+def state(trainer):
+    return {name: value.clone() for name, value in trainer.model.network.state_dict().items()}
 
 
 def equal(first, second):

@@ -37,7 +37,7 @@ def test_a_kill_at_every_system_call_of_a_save(tmp_path):
     assert found["left"] == 0
 
 
-class Bench:
+class SaveTest:
     """A run with a checkpoint on disk, and one more step in memory that is to be saved."""
 
     def __init__(self, folder):
@@ -46,89 +46,91 @@ class Bench:
         from fullconv.training.run.folder import create_run
 
         settings = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 16, "batch": 2}
-        self.one = Experiment(RunConfig(data="scenes:10@32x40", epochs=2, ema=0.9, **settings))
-        self.one.attach(create_run(folder, "train", "run"))
-        events = self.one.events()
+        self.experiment = Experiment(
+            RunConfig(data="scenes:10@32x40", epochs=2, ema=0.9, **settings)
+        )
+        self.experiment.attach(create_run(folder, "train", "run"))
+        events = self.experiment.events()
         next(events)
-        self.path = self.one.run.last
+        self.path = self.experiment.run.last
         self.before = self.saved()
         next(events)
         self.after = self.saved()
-        self.put_back()
-        self.other = Experiment(self.one.config).training
+        self.reset()
+        self.resumed = Experiment(self.experiment.config).trainer
         self.counts = dict.fromkeys(("points", "loaded", "before", "after", "orphans", "left"), 0)
 
     def saved(self):
-        self.one.save()
+        self.experiment.save()
         return self.path.read_bytes()
 
-    def put_back(self):
+    def reset(self):
         self.path.write_bytes(self.before)
 
-    def look(self):
+    def check(self):
         """Count whether a kill left a complete checkpoint, of either step, and no other file."""
         content = self.path.read_bytes()
         self.counts["points"] += 1
         self.counts["before"] += content == self.before
         self.counts["after"] += content == self.after
-        self.counts["loaded"] += self.other.restore(self.path)["step"] in (1, 2)
-        folder = self.one.run.folder
+        self.counts["loaded"] += self.resumed.restore(self.path)["step"] in (1, 2)
+        folder = self.experiment.run.folder
         self.counts["orphans"] += len(list(folder.glob(".*")))
-        self.one.run.clean()  # what the next start does
+        self.experiment.run.clean()  # what the next start does
         self.counts["left"] += len(list(folder.glob(".*")))
 
 
 def calls(folder):
     """Kill before and after each call to the system, and when the file reaches given sizes."""
-    bench = Bench(folder)
+    test = SaveTest(folder)
     number = 0
-    while code_of(fork(lambda number=number: killed_at_call(bench, number))) == -signal.SIGKILL:
-        bench.look()
-        bench.put_back()
+    while code_of(fork(lambda number=number: killed_at_call(test, number))) == -signal.SIGKILL:
+        test.check()
+        test.reset()
         number += 1
-    bench.put_back()
-    size = len(bench.after)
+    test.reset()
+    size = len(test.after)
     for point in range(BYTES):
         limit = point * size // BYTES
-        assert code_of(fork(lambda limit=limit: full(bench, limit))) == -signal.SIGXFSZ
-        bench.look()
-    return bench.counts
+        assert code_of(fork(lambda limit=limit: full(test, limit))) == -signal.SIGXFSZ
+        test.check()
+    return test.counts
 
 
-def killed_at_call(bench, number):
+def killed_at_call(test, number):
     die_at_call(number, CALLS)
-    bench.one.save()
+    test.experiment.save()
     os._exit(0)
 
 
-def full(bench, limit):
+def full(test, limit):
     """Save with a file size limit, past which the system kills the process."""
     signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    bench.one.save()
+    test.experiment.save()
     os._exit(0)
 
 
 def traced(folder):
     """Kill at every system call, with strace."""
-    bench = Bench(folder)
+    test = SaveTest(folder)
     log = folder / "trace"
-    under_strace(bench, "-o", log)
+    under_strace(test, "-o", log)
     for name in sorted(set(re.findall(r"^(\w+)\(", log.read_text(), re.M)) - {"exit_group"}):
-        bench.put_back()
+        test.reset()
         for number in count(1):
             inject = f"inject={name}:signal=KILL:when={number}"
-            if under_strace(bench, "-o", os.devnull, "-e", inject) != -signal.SIGKILL:
+            if under_strace(test, "-o", os.devnull, "-e", inject) != -signal.SIGKILL:
                 break
-            bench.look()
-            bench.put_back()
-    return bench.counts
+            test.check()
+            test.reset()
+    return test.counts
 
 
-def under_strace(bench, *options):
+def under_strace(test, *options):
     reader, writer = os.pipe()
-    child = fork(lambda: (os.read(reader, 1) and bench.one.save()) or 0)
+    child = fork(lambda: (os.read(reader, 1) and test.experiment.save()) or 0)
     command = ["strace", "-qq", "-p", str(child), *map(str, options)]
     tracer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     status = Path(f"/proc/{child}/status")

@@ -132,10 +132,10 @@ def report(folder):
     with disk(folder / "small", 8 * MIB) as out:
         output, copy, run = folder / "output", folder / "before", out / "train" / "run-001"
 
-        def full(where, story):
+        def fill_first(folder, report):
             shutil.copy(run / "last.safetensors", copy)
             fill(out)
-            return write_report(where, story)
+            return write_report(folder, report)
 
         def started(function):
             from children import TRAIN
@@ -144,7 +144,7 @@ def report(folder):
             experiment.write_report = function
             return command([*TRAIN, "--out", str(out)])
 
-        code = code_of(fork(lambda: started(full), output))
+        code = code_of(fork(lambda: started(fill_first), output))
         found = report_of(
             *(code, output.read_text(), run, out, copy.read_bytes()),
             *(lambda: started(write_report), None),
@@ -165,10 +165,10 @@ def predict(folder):
     for sample in fc.open_data("scenes:6@200x300", "train"):
         write_image(folder / "photos" / f"{sample.name}.png", sample.image)
     command = ["predict", str(model), str(folder / "photos"), "--save", "labels,probabilities8"]
-    assert code_of(fork(lambda: run([*command, "--out", str(folder / "answers")]))) == 0
-    whole = {path.name: path.read_bytes() for path in (folder / "answers").rglob("*.png")}
+    assert code_of(fork(lambda: run([*command, "--out", str(folder / "predictions")]))) == 0
+    whole = {path.name: path.read_bytes() for path in (folder / "predictions").rglob("*.png")}
     with disk(folder / "small", 2 * MIB) as small:
-        out, output = small / "answers", folder / "output"
+        out, output = small / "predictions", folder / "output"
         fill(small, free=3 * 4096)
         code = code_of(fork(lambda: run([*command, "--out", str(out)]), output))
         found = MESSAGE.search(output.read_text())

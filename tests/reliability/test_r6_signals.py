@@ -107,7 +107,7 @@ def stop_at(step, samples):
         original_step, answered = Trainer.train_step, evaluation.score_each
         done = [0]
 
-        def learn(self, batch):
+        def train_step(self, batch):
             loss = original_step(self, batch)
             done[0] = self.done + 1
             if done[0] == step and not samples:
@@ -120,7 +120,7 @@ def stop_at(step, samples):
                     os.kill(os.getpid(), signal.SIGUSR1)
                 yield one
 
-        Trainer.train_step, evaluation.score_each = learn, score_each
+        Trainer.train_step, evaluation.score_each = train_step, score_each
 
     return begin
 
@@ -133,11 +133,11 @@ def twice(folder):
 
         os.setpgid(0, 0)
 
-        def learn(self, batch):
+        def train_step(self, batch):
             (folder / "computing").touch()
             hashlib.pbkdf2_hmac("sha256", b"long", b"computation", 10**9)
 
-        Trainer.train_step = learn
+        Trainer.train_step = train_step
 
     child = fork(lambda: train(folder / "out", "--workers", 2, begin=begin))
     while not (folder / "computing").exists():

@@ -6,7 +6,7 @@ import torch
 
 from fullconv.data.sample import Data, Sample
 from fullconv.training.preflight import preflight
-from halves import CONFIG, equal, halves, state, training
+from halves import CONFIG, equal, halves, make_trainer, state
 
 
 def relabelled(change):
@@ -22,7 +22,7 @@ def relabelled(change):
 @pytest.mark.parametrize("changes", [{}, {"optimizer": "sgd"}, {"ema": 0.9, "warmup": 2}])
 def test_the_dry_run_does_not_change_the_training(changes):
     config = CONFIG.model_copy(update=changes)
-    with_trial, without = training(config), training(config)
+    with_trial, without = make_trainer(config), make_trainer(config)
     preflight(with_trial)
     assert equal(state(with_trial), state(without))
     assert [step.loss for step in with_trial.run()] == [step.loss for step in without.run()]
@@ -30,19 +30,19 @@ def test_the_dry_run_does_not_change_the_training(changes):
 
 
 def test_valid_data_gives_no_warning():
-    found = preflight(training())
+    found = preflight(make_trainer())
     assert found.warnings == () and found.losses[-1] < found.losses[0]
     assert found.losses[0] == pytest.approx(np.log(2), rel=1e-4)
     assert found.seconds > 0 and found.memory > 2**20
 
 
 def test_a_learning_rate_that_is_too_high():
-    found = preflight(training(CONFIG.model_copy(update={"lr": 50.0, "optimizer": "sgd"})))
+    found = preflight(make_trainer(CONFIG.model_copy(update={"lr": 50.0, "optimizer": "sgd"})))
     assert any("--lr 50" in warning for warning in found.warnings)
 
 
 def test_classes_without_labels():
-    found = preflight(training(data=relabelled(lambda labels: labels * 0)))
+    found = preflight(make_trainer(data=relabelled(lambda labels: labels * 0)))
     assert any(
         "no training pixel has class bright, so it cannot be learned" in warning
         for warning in found.warnings
@@ -50,21 +50,21 @@ def test_classes_without_labels():
 
 
 def test_images_with_ignored_pixels_only():
-    found = preflight(training(data=relabelled(lambda labels: labels * 0 + 255)))
+    found = preflight(make_trainer(data=relabelled(lambda labels: labels * 0 + 255)))
     assert any("the first batch has no labelled pixel" in warning for warning in found.warnings)
 
 
 def test_a_skip_without_gradient():
-    one = training()
-    one.model.network.skip_scales = {"pool3": 0.0}
-    found = preflight(one)
+    trainer = make_trainer()
+    trainer.model.network.skip_scales = {"pool3": 0.0}
+    found = preflight(trainer)
     assert [w for w in found.warnings if "score_pool3" in w]
     assert not [w for w in found.warnings if "score_pool4" in w]
 
 
 def test_a_backbone_without_gradient():
-    one = training()
+    trainer = make_trainer()
     with torch.no_grad():
-        for layer in one.model.network.score_layers():
+        for layer in trainer.model.network.score_layers():
             layer.weight.register_hook(lambda gradient: gradient * 0)
-    assert any("backbone" in warning for warning in preflight(one).warnings)
+    assert any("backbone" in warning for warning in preflight(trainer).warnings)

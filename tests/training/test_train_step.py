@@ -8,17 +8,17 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import DivergedError
-from halves import CONFIG, halves, state, training
+from halves import CONFIG, halves, make_trainer, state
 
 
 def test_a_non_finite_loss_does_not_reach_the_weights():
-    one = training()
+    trainer = make_trainer()
     with torch.no_grad():
-        one.model.network.score_fr.bias.fill_(float("inf"))
-    before = state(one)
+        trainer.model.network.score_fr.bias.fill_(float("inf"))
+    before = state(trainer)
     with pytest.raises(DivergedError, match=r"step 1, on the samples n\d, n\d") as caught:
-        list(one.run())
-    after = state(one)
+        list(trainer.run())
+    after = state(trainer)
     assert caught.value.exit_code == 3
     assert all(
         torch.equal(before[k], after[k]) for k in before if "running" not in k and "num" not in k
@@ -28,21 +28,23 @@ def test_a_non_finite_loss_does_not_reach_the_weights():
 def test_ignored_pixels_only_change_norm_statistics():
     void = halves()
     blank = replace(void, read=lambda i: replace(void[i], labels=np.full((32, 32), 255, np.uint8)))
-    one = training(CONFIG.model_copy(update={"weight_decay": 0.0, "optimizer": "sgd"}), blank)
-    before = dict(one.model.network.named_parameters())["backbone.conv1_1.weight"].clone()
-    assert {step.loss for step in one.run()} == {0.0}
-    assert torch.equal(before, one.model.network.backbone.conv1_1.weight)
+    trainer = make_trainer(
+        CONFIG.model_copy(update={"weight_decay": 0.0, "optimizer": "sgd"}), blank
+    )
+    before = dict(trainer.model.network.named_parameters())["backbone.conv1_1.weight"].clone()
+    assert {step.loss for step in trainer.run()} == {0.0}
+    assert torch.equal(before, trainer.model.network.backbone.conv1_1.weight)
 
 
 def test_gradient_accumulation_equals_the_whole_batch():
     config = fc.TrainConfig(
         model="fcn8s-vgg11", width=1 / 16, hidden=16, batch=4, epochs=1, optimizer="sgd", lr=0.1
     )
-    whole, parts = training(config), training(config.model_copy(update={"accumulate": 4}))
-    for one in (whole, parts):
-        one.model.network.eval()  # dropout is drawn a part
-        one.model.network.train = lambda mode=True: None
-        list(one.run())
+    whole, parts = make_trainer(config), make_trainer(config.model_copy(update={"accumulate": 4}))
+    for trainer in (whole, parts):
+        trainer.model.network.eval()  # dropout is drawn a part
+        trainer.model.network.train = lambda mode=True: None
+        list(trainer.run())
     for name, value in state(whole).items():
         torch.testing.assert_close(state(parts)[name], value, rtol=1e-4, atol=1e-6)
 
@@ -51,34 +53,34 @@ def test_gradients_are_clipped_by_their_global_norm():
     config = CONFIG.model_copy(
         update={"optimizer": "sgd", "momentum": 0.0, "weight_decay": 0.0, "clip": 1e-3, "lr": 1.0}
     )
-    one = training(config)
-    before = [p.detach().clone() for p in one.model.network.parameters()]
-    next(one.run())
-    moved = [p - b for p, b in zip(one.model.network.parameters(), before, strict=True)]
+    trainer = make_trainer(config)
+    before = [p.detach().clone() for p in trainer.model.network.parameters()]
+    next(trainer.run())
+    moved = [p - b for p, b in zip(trainer.model.network.parameters(), before, strict=True)]
     assert torch.cat([m.flatten() for m in moved]).norm().item() == pytest.approx(1e-3, rel=1e-2)
 
 
 def test_a_non_finite_gradient_does_not_reach_the_weights():
-    one = training()
-    before = state(one)
-    one.model.network.score_fr.weight.register_hook(lambda gradient: gradient * float("inf"))
+    trainer = make_trainer()
+    before = state(trainer)
+    trainer.model.network.score_fr.weight.register_hook(lambda gradient: gradient * float("inf"))
     with pytest.raises(DivergedError, match=r"gradient.*step 1.*n\d.*--lr"):
-        list(one.run())
-    weights = [name for name, _ in one.model.network.named_parameters()]
-    assert all(torch.equal(state(one)[name], before[name]) for name in weights)
+        list(trainer.run())
+    weights = [name for name, _ in trainer.model.network.named_parameters()]
+    assert all(torch.equal(state(trainer)[name], before[name]) for name in weights)
 
 
 def test_a_backbone_with_multiplier_zero_is_frozen():
-    one = training(CONFIG.model_copy(update={"backbone_lr_mult": 0.0}))
-    before = state(one)
-    list(one.run())
-    same = {name: torch.equal(value, before[name]) for name, value in state(one).items()}
+    trainer = make_trainer(CONFIG.model_copy(update={"backbone_lr_mult": 0.0}))
+    before = state(trainer)
+    list(trainer.run())
+    same = {name: torch.equal(value, before[name]) for name, value in state(trainer).items()}
     assert same["backbone.conv1_1.weight"] and not same["score_fr.weight"]
 
 
 @pytest.mark.parametrize("changes", [{"precision": "bf16"}, {"channels_last": True}])
 def test_bf16_and_channels_last_approximate_the_default(changes):
-    plain, other = training(), training(CONFIG.model_copy(update=changes))
-    losses = [[step.loss for step in one.run()] for one in (plain, other)]
+    plain, other = make_trainer(), make_trainer(CONFIG.model_copy(update=changes))
+    losses = [[step.loss for step in trainer.run()] for trainer in (plain, other)]
     assert losses[0] == pytest.approx(losses[1], rel=0.1)
     assert all(value.dtype != torch.bfloat16 for value in state(other).values())

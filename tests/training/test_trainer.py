@@ -10,19 +10,19 @@ import fullconv as fc
 from fullconv.errors import ConfigError, DataError
 from fullconv.training.initial_model import initial_model
 from fullconv.training.trainer import Trainer
-from halves import CONFIG, equal, halves, state, training
+from halves import CONFIG, equal, halves, make_trainer, state
 
 
 def test_the_loss_falls():
-    one = training(CONFIG.model_copy(update={"epochs": 20}))
-    losses = [step.loss for step in one.run()]
+    trainer = make_trainer(CONFIG.model_copy(update={"epochs": 20}))
+    losses = [step.loss for step in trainer.run()]
     assert math.isclose(losses[0], math.log(2), rel_tol=1e-5), "zero scores lose ln K at first"
     assert losses[-1] < 0.3 * losses[0]
-    assert fc.evaluate(one.model, halves()).pixel_accuracy > 0.9
+    assert fc.evaluate(trainer.model, halves()).pixel_accuracy > 0.9
 
 
 def test_steps_have_number_and_epoch():
-    steps = list(training().run())
+    steps = list(make_trainer().run())
     assert [step.number for step in steps] == [1, 2, 3, 4, 5, 6]
     assert [step.epoch for step in steps] == [1, 1, 2, 2, 3, 3]
     assert [step.ends_epoch for step in steps] == [False, True] * 3
@@ -32,7 +32,7 @@ def test_steps_have_number_and_epoch():
 
 def test_the_order_differs_between_epochs():
     config = CONFIG.model_copy(update={"epochs": 6})
-    steps = list(training(config, halves(8)).run())
+    steps = list(make_trainer(config, halves(8)).run())
     orders = {tuple(n for s in steps if s.epoch == e for n in s.names) for e in range(1, 7)}
     assert len(orders) > 3
 
@@ -40,9 +40,11 @@ def test_the_order_differs_between_epochs():
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_the_seed_determines_the_weights(optimizer):
     config = CONFIG.model_copy(update={"optimizer": optimizer})
-    first, again, other = (training(config.model_copy(update={"seed": seed})) for seed in (1, 1, 2))
-    for one in (first, again, other):
-        list(one.run())
+    first, again, other = (
+        make_trainer(config.model_copy(update={"seed": seed})) for seed in (1, 1, 2)
+    )
+    for trainer in (first, again, other):
+        list(trainer.run())
     assert equal(state(first), state(again)) and not equal(state(first), state(other))
 
 
@@ -50,15 +52,15 @@ def test_the_seed_determines_the_weights(optimizer):
 @pytest.mark.parametrize("stop", [1, 2, 5])
 def test_a_resumed_training_ends_in_the_same_bytes(tmp_path, optimizer, stop):
     config = CONFIG.model_copy(update={"optimizer": optimizer})
-    whole = training(config)
+    whole = make_trainer(config)
     list(whole.run())
     whole.save(tmp_path / "whole.safetensors")
-    part = training(config)
+    part = make_trainer(config)
     for step in part.run():
         if step.number == stop:
             break
     part.save(tmp_path / "part.safetensors", note=7)
-    rest = training(config)
+    rest = make_trainer(config)
     assert rest.restore(tmp_path / "part.safetensors")["note"] == 7 and rest.done == stop
     list(rest.run())
     rest.save(tmp_path / "rest.safetensors")
@@ -71,23 +73,25 @@ def test_the_global_random_generator_is_untouched():
     torch.manual_seed(5)
     expected = torch.rand(1)
     torch.manual_seed(5)
-    one = training()
-    next(iter(one.run()))
+    trainer = make_trainer()
+    next(iter(trainer.run()))
     # The loader draws one seed for its workers; dropout and weights draw nothing.
     torch.manual_seed(5)
     assert torch.equal(torch.rand(1), expected)
 
 
 def test_the_batch_is_limited_to_the_number_of_samples():
-    assert len(list(training(CONFIG.model_copy(update={"batch": 16})).run())) == 3
+    assert len(list(make_trainer(CONFIG.model_copy(update={"batch": 16})).run())) == 3
 
 
 def test_workers_do_not_change_the_result():
     config = CONFIG.model_copy(update={"epochs": 1})
     data = fc.open_data("scenes:8@32x32", "train")
-    runs = [training(config.model_copy(update={"workers": workers}), data) for workers in (0, 2)]
-    for one in runs:
-        list(one.run())
+    runs = [
+        make_trainer(config.model_copy(update={"workers": workers}), data) for workers in (0, 2)
+    ]
+    for trainer in runs:
+        list(trainer.run())
     assert equal(state(runs[0]), state(runs[1]))
 
 
@@ -108,7 +112,7 @@ def test_data_with_other_classes_is_rejected():
 def test_logit_adjustment_changes_the_inference_weights_only():
     changes = {"ema": 0.9, "balance": "enet"}
     plain, less = (
-        training(CONFIG.model_copy(update=changes | {"logit_adjust": share}))
+        make_trainer(CONFIG.model_copy(update=changes | {"logit_adjust": share}))
         for share in (0.0, 0.5)
     )
     list(plain.run())
@@ -126,12 +130,12 @@ def test_logit_adjustment_changes_the_inference_weights_only():
 )
 def test_logit_adjustment_needs_class_weights_and_fixed_upsampling(changes):
     with pytest.raises(ConfigError, match="logit_adjust"):
-        training(CONFIG.model_copy(update={"logit_adjust": 0.5, **changes}))
+        make_trainer(CONFIG.model_copy(update={"logit_adjust": 0.5, **changes}))
 
 
 def test_ema_resumes_exactly(tmp_path):
     config = CONFIG.model_copy(update={"ema": 0.9, "channels_last": True})
-    whole, half, rest = (training(config) for _ in range(3))
+    whole, half, rest = (make_trainer(config) for _ in range(3))
     list(whole.run())
     for step in half.run():
         if step.number == 3:
