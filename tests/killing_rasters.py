@@ -17,7 +17,7 @@ import torch
 from earth import field, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
-from fullconv.batch.rasters.outputs import Target
+from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.inference.planner import Plan
 from fullconv.model import load
 from photos import write_model
@@ -32,7 +32,7 @@ def start(folder, name):
     if child:
         return child
     model = load(folder / "model.safetensors")
-    target = Target(folder / f"{name}.tif", folder / f"{name}.csv")
+    target = RasterOutputs(folder / f"{name}.tif", folder / f"{name}.csv")
     planned = Plan("strips", True, SIZE, 40, 70)
     labelling.plan = lambda network, size, memory: replace(planned, size=size)
     for _ in label_raster(model, folder / "big.tif", target, rows=ROWS, memory="1GiB"):

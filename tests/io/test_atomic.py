@@ -1,4 +1,4 @@
-"""A file appears whole or not at all."""
+"""A file appears complete or not at all."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 
 from fullconv.errors import OutputError
-from fullconv.io.atomic import replacing, write_bytes, write_text
+from fullconv.io.atomic import remove_temporaries, replacing, write_bytes, write_text
 
 
 def test_the_content_arrives(tmp_path):
@@ -40,3 +40,10 @@ def test_a_file_in_the_way_of_a_folder(tmp_path):
     (tmp_path / "a").write_bytes(b"")
     with pytest.raises(OutputError, match="could not be written"):
         write_bytes(tmp_path / "a" / "b", b"x")
+
+
+def test_temporary_files_of_one_path_are_removed(tmp_path):
+    for name in (".a[1].tif.0badcafe.tmp", ".a1.tif.0badcafe.tmp", "a[1].tif"):
+        (tmp_path / name).touch()
+    remove_temporaries(tmp_path / "a[1].tif")
+    assert sorted(os.listdir(tmp_path)) == [".a1.tif.0badcafe.tmp", "a[1].tif"]

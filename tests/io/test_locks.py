@@ -1,17 +1,20 @@
-"""A lock keeps other processes out, and ends with the one that holds it."""
+"""A lock keeps other processes out, and ends with the process that holds it."""
 
+import errno
 import os
 import signal
 
 import pytest
 
+from fullconv.batch.rasters.parts import open_parts
 from fullconv.errors import ConfigError
-from fullconv.io.locks import hold, locked
+from fullconv.io import locks
+from fullconv.io.locks import hold, locked, try_lock
 from fullconv.training.run.folder import Run
 
 
 def in_another_process(work):
-    """What `work()`, true or false, is in a forked process."""
+    """The result of `work()`, true or false, in a forked process."""
     child = os.fork()
     if not child:
         os._exit(bool(work()))
@@ -20,10 +23,10 @@ def in_another_process(work):
 
 @pytest.fixture
 def holder():
-    """A process that holds a folder until it is killed, and has forked one that goes on."""
+    """Start a process that holds a folder until it is killed, and has forked one that lives on."""
     children = []
 
-    def begin(folder):
+    def start(folder):
         reader, writer = os.pipe()
         child = os.fork()
         if not child:
@@ -36,7 +39,7 @@ def holder():
         assert os.read(reader, 4) == b"held"
         return child
 
-    yield begin
+    yield start
     for child in children:
         os.killpg(child, signal.SIGKILL)
 
@@ -57,8 +60,43 @@ def test_a_run_is_trained_by_one_process(tmp_path, holder):
         Run(tmp_path).hold()
 
 
-def test_what_is_locked_for_a_moment_is_waited_for(tmp_path):
+def test_a_short_lock_is_waited_for(tmp_path):
+    for _ in range(2):
+        with locked(tmp_path) as possible:
+            assert possible
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
+def test_without_locks_every_process_goes_on(tmp_path, monkeypatch, number):
+    def refuse(handle, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    (tmp_path / "file").touch()
+    with (tmp_path / "file").open() as file:
+        assert try_lock(file.fileno())
     with locked(tmp_path) as possible:
-        assert possible
+        assert not possible
+    with open_parts(tmp_path / "big.tif", {}, dict) as parts:
+        assert not parts.resumed
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.EACCES])
+def test_a_lock_of_another_process_is_respected(tmp_path, monkeypatch, number):
+    def refuse(handle, operation):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(locks.fcntl, "flock", refuse)
+    assert not hold(tmp_path)
+    with (
+        pytest.raises(ConfigError, match=r"another .* is writing .*big.tif; wait"),
+        open_parts(tmp_path / "big.tif", {}, dict),
+    ):
+        pass
+
+
+def test_without_the_module_every_process_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(locks, "fcntl", None)
+    assert try_lock(-1)
     with locked(tmp_path) as possible:
-        assert possible
+        assert not possible

@@ -6,7 +6,7 @@ from pathlib import Path
 from fullconv.batch.manifest import JobDescription, Record, journal_files, to_json_line
 from fullconv.errors import ConfigError
 from fullconv.io.atomic import explained
-from fullconv.io.locks import claim
+from fullconv.io.locks import try_lock
 from fullconv.io.storage import Folder, Place
 
 
@@ -64,8 +64,8 @@ class Journal:
 def _open_locked(path: Path) -> int:
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
-    if not claim(file):
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+    if not try_lock(file):
         os.close(file)
         raise ConfigError(
             f"another `fullconv predict` is writing to {path.parent}; wait until it has finished, "

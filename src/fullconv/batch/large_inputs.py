@@ -14,7 +14,7 @@ from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import Record
 from fullconv.batch.names import output_files
 from fullconv.batch.rasters.label import label_raster
-from fullconv.batch.rasters.outputs import Target
+from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.batch.video import describe_video, overlay_video
 from fullconv.batch.worker import Worker
 from fullconv.errors import MissingExtraError, OutputError
@@ -73,7 +73,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
     labelling = label_raster(
         job.fresh(),
         source,
-        Target(paths["labels"], paths["areas"], paths.get("geojson")),
+        RasterOutputs(paths["labels"], paths["areas"], paths.get("geojson")),
         memory=job.budget,
         band_choice=job.band_choice,
         fingerprint=job.description.model,

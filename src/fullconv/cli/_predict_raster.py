@@ -13,7 +13,7 @@ from fullconv.cli._verify_tiles import verify_tiled
 if TYPE_CHECKING:
     from fullconv.batch.inputs import Input
     from fullconv.batch.job import PredictionJob
-    from fullconv.batch.rasters.outputs import Target
+    from fullconv.batch.rasters.outputs import RasterOutputs
     from fullconv.model import Model
 
 
@@ -88,18 +88,18 @@ def _single_raster(job: "PredictionJob", inputs: "Sequence[Input]") -> "Input":
     )
 
 
-def _output_files(out: Path, kinds: Sequence[str]) -> "Target":
-    from fullconv.batch.rasters.outputs import Target
+def _output_files(out: Path, kinds: Sequence[str]) -> "RasterOutputs":
+    from fullconv.batch.rasters.outputs import RasterOutputs
 
     polygons = out.with_suffix(".geojson") if "geojson" in kinds else None
-    return Target(out, out.with_suffix(".areas.csv"), polygons)
+    return RasterOutputs(out, out.with_suffix(".areas.csv"), polygons)
 
 
 def _show_progress(
     model: "Model",
     job: "PredictionJob",
     item: "Input",
-    target: "Target",
+    target: "RasterOutputs",
     fresh: bool,
     quiet: bool,
 ) -> None:

@@ -1,4 +1,4 @@
-"""A file appears whole or not at all: the only way in which any file is written."""
+"""Write files that appear complete or not at all; all files are written this way."""
 
 import errno
 import os
@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from fullconv.errors import OutputError
@@ -13,17 +14,17 @@ from fullconv.errors import OutputError
 
 @contextmanager
 def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
-    """Give a temporary path in `path`'s folder; when the block ends well, it becomes `path`.
+    """Yield a temporary path in `path`'s folder; after the block it is renamed to `path`.
 
-    The content is on the disk before the name is (fsync, rename, fsync of the folder), so that a
-    kill or a power cut leaves either the old file or the new one.
+    The content is on disk before the name is (fsync, rename, fsync of the folder): after a kill or
+    a power failure there is the old file or the new one.
 
     Args:
-        path: the file.
-        size: bytes that it will have, for the message where they do not fit.
+        path: the file to write.
+        size: bytes that it will have, for the message if the disk is full.
 
     Raises:
-        OutputError: the folder cannot be written, or the disk is full; `path` is as it was.
+        OutputError: the folder cannot be written, or the disk is full; `path` is unchanged.
     """
     temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
     try:
@@ -36,21 +37,21 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError) or not _is_output_error(error):
             raise
-        with suppress(OSError):  # it takes up what is free
+        with suppress(OSError):  # before the message tells how many bytes are free
             temporary.unlink()
         raise OutputError(_explain(error, path, size)) from error
     finally:
-        with suppress(OSError):  # the folder itself may be what is wrong
+        with suppress(OSError):  # the folder itself may be the problem
             temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def building(folder: Path) -> Iterator[Path]:
-    """Give a temporary folder beside `folder`; when the block ends well, it becomes `folder`.
+    """Yield a temporary folder beside `folder`; after the block it is renamed to `folder`.
 
     Raises:
-        OutputError: `folder` holds something already, which is never overwritten, or cannot be
-            written; nothing of it is left then.
+        OutputError: `folder` is not empty (it is never overwritten), or cannot be written; then
+            nothing is left of it.
     """
     temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
     try:
@@ -71,7 +72,7 @@ def building(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """Tell what is wrong where `path` cannot be written.
+    """Raise an OutputError that names the reason if `path` cannot be written.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
@@ -85,14 +86,20 @@ def explained(path: Path) -> Iterator[None]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path`, whole or not at all."""
+    """Write a file, as `replacing` does."""
     with replacing(path, len(content)) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write `content` to `path` as UTF-8, whole or not at all."""
+    """Write a file in UTF-8, as `replacing` does."""
     write_bytes(path, content.encode())
+
+
+def remove_temporaries(path: Path) -> None:
+    """Remove temporary files of `path` that killed processes left; no other may be writing it."""
+    for temporary in path.parent.glob(f".{escape(path.name)}.*.tmp"):
+        temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:
@@ -102,14 +109,17 @@ def _umask() -> int:
 
 
 def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
+    if os.name == "nt" and path.is_dir():  # pragma: no cover - Windows cannot open folders
+        return
+    # Windows syncs only what is open for writing.
+    handle = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:
         os.close(handle)
 
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {
     errno.EEXIST,
     errno.EACCES,
@@ -122,21 +132,21 @@ _REFUSED = {
 
 
 def _is_output_error(error: OSError) -> bool:
-    return error.errno in _FULL | _REFUSED | {errno.EIO, errno.EFBIG}
+    return error.errno in _DISK_FULL | _REFUSED | {errno.EIO, errno.EFBIG}
 
 
 def _explain(error: OSError, path: Path, size: int | None = None) -> str:
     needed = "" if size is None else f"{size:,} bytes needed, "
-    if error.errno in _FULL:
+    if error.errno in _DISK_FULL:
         folder = next(parent for parent in path.absolute().parents if parent.exists())
         free = shutil.disk_usage(folder).free
         return (
-            f"{path} could not be written: the disk is full ({needed}{free:,} free); "
-            "make room and run again"
+            f"{path} could not be written: the disk is full ({needed}{free:,} free); free some "
+            "space and run the command again"
         )
     if error.errno == errno.EFBIG:
         return (
-            f"{path} could not be written: files may not be as large as that here ({needed}see "
-            "`ulimit -f`); raise the limit and run again"
+            f"{path} could not be written: it exceeds the limit of file sizes ({needed}see "
+            "`ulimit -f`); raise the limit and run the command again"
         )
     return f"{path} could not be written: {error.strerror}; choose another folder with --out"

@@ -13,8 +13,8 @@ import torch
 from earth import SIZE, field, read, whole, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
-from fullconv.batch.rasters.outputs import Target
-from fullconv.batch.rasters.row_labels import Regional
+from fullconv.batch.rasters.outputs import RasterOutputs
+from fullconv.batch.rasters.row_labels import RowLabeller
 from fullconv.errors import ConfigError, DataError, ImageError, OutputError
 from fullconv.inference.planner import Plan
 from fullconv.io.rasters import BandChoice
@@ -101,9 +101,11 @@ def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
     values = field(3)
     values[:, :80] = 0  # one part and more
     values[:, :, :64] = values[:, :, 160:] = 0
-    asked, read_window = [], Regional._tensor
+    asked, read_window = [], RowLabeller._read_tensor
     monkeypatch.setattr(
-        Regional, "_tensor", lambda self, window: asked.append(window) or read_window(self, window)
+        RowLabeller,
+        "_read_tensor",
+        lambda self, window: asked.append(window) or read_window(self, window),
     )
     answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == whole(model, values, (values != 0).any(0))).all()
@@ -214,7 +216,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
     values = field(3)
     values[:, :50] = 0
     source = write(tmp_path / "a.tif", values, nodata=0)
-    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     rows = list(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
     labels = read(tmp_path / "o.tif")
     for row in rows:
@@ -227,7 +229,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
 def test_feet_are_no_metres(model, tmp_path):
     feet = {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)}
     source = write(tmp_path / "a.tif", field(3), **feet)
-    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     row = next(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
     foot = 1200 / 3937  # metres; the US survey foot
     area = int(row["pixels"]) * 100 * foot**2
@@ -237,7 +239,7 @@ def test_feet_are_no_metres(model, tmp_path):
 def test_degrees_have_no_square_metres(model, tmp_path):
     degrees = {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 7, 0, -1e-4, 50)}
     source = write(tmp_path / "a.tif", field(3), **degrees)
-    answered(model, source, Target(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     assert "metres" not in (tmp_path / "o.csv").read_text()
 
 
@@ -245,7 +247,7 @@ def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
     from rasterio.features import rasterize
 
     source = write(tmp_path / "a.tif", field(3))
-    answered(model, source, Target(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
+    answered(model, source, RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
     found = json.loads((tmp_path / "o.geojson").read_text())
     shapes = [(one["geometry"], one["properties"]["label"]) for one in found["features"]]
     with rasterio.open(tmp_path / "o.tif") as file:
@@ -256,7 +258,7 @@ def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
 
 def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", field(3))
-    target = Target(tmp_path / "o.tif", polygons=tmp_path / "o.geojson")
+    target = RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson")
     with pytest.raises(ConfigError, match=r"polygons of 150 x 190 pixels take about 222.7 KiB"):
         list(label_raster(model, source, target, memory="0.1MiB"))
     assert os.listdir(tmp_path) == ["a.tif"]
@@ -264,8 +266,8 @@ def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, m
 
 def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
     source = write(tmp_path / "a.tif", field(3))
-    answered(model, source, Target(tmp_path / "whole.tif", tmp_path / "whole.csv"))
-    target = Target(tmp_path / "o.tif", tmp_path / "o.csv")
+    answered(model, source, RasterOutputs(tmp_path / "whole.tif", tmp_path / "whole.csv"))
+    target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     for stop_after in (2, 7, 5):
         progress = label_raster(model, source, target, rows=64, memory="1GiB")
         for _ in range(stop_after):
@@ -273,7 +275,7 @@ def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
         progress.close()
         assert not target.labels.exists() and not target.areas.exists()
     again = answered(model, source, target)
-    assert "going on: " in again[0].note and 0 < again[0].done < again[0].pixels
+    assert "resuming: " in again[0].note and 0 < again[0].done < again[0].pixels
     for one, other in (("o.tif", "whole.tif"), ("o.csv", "whole.csv")):
         assert (tmp_path / one).read_bytes() == (tmp_path / other).read_bytes()
     assert len(list(tmp_path.iterdir())) == 5
@@ -291,15 +293,24 @@ def test_the_plan_of_the_beginning_is_kept(model, strips, tmp_path, monkeypatch)
     assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 
 
-def test_what_is_done_is_not_done_again(model, tmp_path, monkeypatch):
+def test_temporaries_of_a_killed_process_are_removed(model, tmp_path):
     source = write(tmp_path / "a.tif", field(3))
-    target = Target(tmp_path / "o.tif", tmp_path / "o.csv")
+    outputs = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
+    for path in outputs.paths:
+        (tmp_path / f".{path.name}.12345678.tmp").touch()
+    answered(model, source, outputs)
+    assert sorted(os.listdir(tmp_path)) == ["a.tif", "o.csv", "o.tif"]
+
+
+def test_finished_work_is_not_done_again(model, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", field(3))
+    target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     answered(model, source, target)
     before = target.labels.stat().st_mtime_ns
     target.areas.unlink()
-    monkeypatch.setattr(labelling, "Regional", None)
+    monkeypatch.setattr(labelling, "RowLabeller", None)
     (only,) = answered(model, source, target)
-    assert only.note == f"{target.labels} is done already" and only.done == only.pixels
+    assert only.note == f"{target.labels} is already complete" and only.done == only.pixels
     assert target.labels.stat().st_mtime_ns == before and target.areas.exists()
 
 
@@ -307,13 +318,13 @@ def test_another_answer_is_not_written_over(model, tmp_path):
     source = write(tmp_path / "a.tif", field(3))
     answered(model, source, tmp_path / "o.tif")
     before = (tmp_path / "o.tif").read_bytes()
-    with pytest.raises(ConfigError, match=r"is there, and is not this model's.*--fresh"):
+    with pytest.raises(ConfigError, match=r"exists, and is not this model's.*--fresh"):
         answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)))
     assert (tmp_path / "o.tif").read_bytes() == before
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)), fresh=True)
     assert (tmp_path / "o.tif").read_bytes() != before
     shutil.copy(source, tmp_path / "b.tif")
-    with pytest.raises(ConfigError, match="is there, and is not"):
+    with pytest.raises(ConfigError, match="exists, and is not"):
         answered(model, source, tmp_path / "b.tif")
 
 
@@ -359,10 +370,10 @@ def test_a_network_that_sees_all_gets_blended_tiles_and_tells(tmp_path, model, m
     assert (read(tmp_path / "o.tif") == read(tmp_path / "p.tif")).all()
 
 
-def test_a_size_of_training_is_told(model, tmp_path, monkeypatch):
+def test_the_image_size_of_the_training_is_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "size", (96, 128))
     told = answered(model, write(tmp_path / "a.tif", field(3)), tmp_path / "o.tif")
-    assert "photos scaled to fit 96 x 128; a raster is answered at its own size" in told[0].note
+    assert "images scaled to fit 96 x 128; a raster is predicted at its own size" in told[0].note
 
 
 @pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"tiled": False}])
@@ -419,7 +430,7 @@ def test_a_full_disk_leaves_no_file_and_goes_on_later(model, strips, tmp_path, m
     left = sorted(path.name for path in (tmp_path / ".o.tif.parts").iterdir())
     assert left == ["000000.part", "000001.part", "000002.part", "job.json", "lock"]
     assert not (tmp_path / "o.tif").exists()
-    monkeypatch.setattr(labelling, "Regional", None)  # nothing is computed again
+    monkeypatch.setattr(labelling, "RowLabeller", None)  # nothing is computed again
     answered(model, source, tmp_path / "o.tif")
     assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 

@@ -1,4 +1,4 @@
-"""Parts that are kept once they are whole, and done once."""
+"""Parts are kept once they are complete, and computed once."""
 
 import os
 
@@ -14,7 +14,7 @@ def begin(folder, job=JOB, plan=None, fresh=False):
     return open_parts(folder / "big.tif", job, lambda: plan or {"rows": 5}, fresh)
 
 
-def test_what_is_kept_is_there_the_next_time(tmp_path):
+def test_a_kept_part_is_there_the_next_time(tmp_path):
     content = [os.urandom(1000), bytes(300_000)]
     with begin(tmp_path) as parts:
         assert not parts.resumed and not parts.has(3)
@@ -27,13 +27,13 @@ def test_what_is_kept_is_there_the_next_time(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_nothing_is_left_where_nothing_was_done(tmp_path):
+def test_without_parts_the_folder_is_removed(tmp_path):
     with pytest.raises(ValueError), begin(tmp_path):
         raise ValueError
     assert os.listdir(tmp_path) == []
 
 
-def test_an_interrupted_part_is_no_part(tmp_path):
+def test_an_interrupted_part_does_not_count(tmp_path):
     def pieces():
         yield b"some"
         raise ValueError
@@ -49,7 +49,7 @@ def test_an_interrupted_part_is_no_part(tmp_path):
         assert left == ["000000.part", "job.json", "lock"]
 
 
-def test_another_job_is_refused_and_fresh_forgets(tmp_path):
+def test_another_job_is_refused_unless_fresh(tmp_path):
     with begin(tmp_path) as parts:
         parts.keep(0, [b"one"])
     other = {**JOB, "model": "b"}
@@ -64,7 +64,7 @@ def test_another_job_is_refused_and_fresh_forgets(tmp_path):
         assert not parts.resumed and not parts.has(0)
 
 
-def test_two_at_once_are_refused(tmp_path):
+def test_two_processes_at_once_are_refused(tmp_path):
     with begin(tmp_path) as parts:
         parts.keep(0, [b"one"])
         with (
@@ -75,7 +75,7 @@ def test_two_at_once_are_refused(tmp_path):
         assert parts.has(0)
 
 
-def test_parts_of_nobody_are_not_believed(tmp_path):
+def test_parts_without_a_job_are_not_used(tmp_path):
     folder = tmp_path / ".big.tif.parts"
     folder.mkdir()
     (folder / "000000.part").write_bytes(b"whose?")
@@ -85,13 +85,15 @@ def test_parts_of_nobody_are_not_believed(tmp_path):
 
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])
-def test_damage_is_found_and_done_again(tmp_path, damage):
+def test_a_damaged_part_is_removed(tmp_path, damage):
     with begin(tmp_path) as parts:
         parts.keep(0, [os.urandom(5000)])
         path = next(parts.folder.glob("*.part"))
         content = bytearray(path.read_bytes())
         content[2000] ^= 255
         path.write_bytes(content[:-100] if damage == "cut" else content)
-        with pytest.raises(OutputError, match=r"was damaged .* is removed; run again"):
+        with pytest.raises(
+            OutputError, match=r"was damaged .* has been removed; run the command again"
+        ):
             b"".join(parts.read(0))
         assert not parts.has(0)

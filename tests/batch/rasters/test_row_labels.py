@@ -1,11 +1,11 @@
-"""Regions that hold all data, and little else."""
+"""Regions cover all data, and little else."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullconv.batch.rasters.row_labels import NEAR, regions
+from fullconv.batch.rasters.row_labels import MIN_GAP, regions
 from fullconv.inference.streaming.ops import Region
 
 
@@ -22,14 +22,14 @@ def test_all_data_is_in_one_region_each(height, width, seed, block):
     assert (found[seen] == 1).all() and found.max(initial=0) <= 1
 
 
-def test_what_lies_apart_is_apart():
+def test_distant_pixels_are_in_two_regions():
     seen = np.zeros((40, 200), bool)
     seen[12, 3] = seen[30, 199] = True
     assert regions(seen, 10) == [Region((10, 40), (0, 10)), Region((10, 40), (190, 200))]
 
 
-@pytest.mark.parametrize("gap", [1, NEAR - 1])
-def test_what_lies_near_is_one(gap):
+@pytest.mark.parametrize("gap", [1, MIN_GAP - 1])
+def test_close_pixels_are_in_one_region(gap):
     seen = np.zeros((10, 100), bool)
     seen[0, 0] = seen[0, 10 * (gap + 1)] = True
     assert regions(seen, 10) == [Region((0, 10), (0, 10 * (gap + 2)))]

@@ -1,7 +1,7 @@
-"""A raster of any size labelled: a GeoTIFF in, a Cloud-Optimised GeoTIFF of labels out.
+"""Label a raster of any size: a GeoTIFF in, a Cloud-Optimised GeoTIFF of labels out.
 
-The work is done in parts of whole rows. Each part is a function of the raster and the model alone,
-and is kept once it is whole, so that what a kill interrupts goes on to the same bytes.
+The work is divided into parts of whole rows. A part depends on the raster and the model alone, and
+is kept once it is complete, so an interrupted run resumes to the same bytes.
 """
 
 import os
@@ -18,19 +18,19 @@ from jaxtyping import UInt8
 
 from fullconv.batch.fingerprint import model_fingerprint
 from fullconv.batch.rasters.outputs import (
-    Target,
-    check_room,
-    finished,
-    job_of,
-    tags_for,
-    write_beside,
+    RasterOutputs,
+    check_polygon_memory,
+    describe_job,
+    is_finished,
+    label_tags,
+    write_derived,
 )
-from fullconv.batch.rasters.parts import PartStore, forget, open_parts
-from fullconv.batch.rasters.row_labels import Regional, context
+from fullconv.batch.rasters.parts import PartStore, open_parts, remove_parts
+from fullconv.batch.rasters.row_labels import RowLabeller, context_rows
 from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.planner import Plan, plan
-from fullconv.io.atomic import explained, replacing
+from fullconv.io.atomic import explained, remove_temporaries, replacing
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import (
     BLOCK,
@@ -46,18 +46,18 @@ from fullconv.io.window import Window
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
-MEMORY = 2 * 2**30  # bytes; more only makes the parts larger that a kill costs
-WASTE = 16  # times the rows that a part sees beside itself: the share that is computed twice
+MAX_MEMORY = 2 * 2**30  # bytes, by default; more makes parts larger, and a kill costs a part
+CONTEXTS = 16  # rows of a part, in rows of context: at most 1/16 of the work is done twice
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far a raster is labelled.
+class RasterProgress:
+    """Progress of labelling a raster.
 
     Attributes:
-        done: pixels that have their label, or have no data.
-        pixels: all of them.
-        note: what the user should know now, in a sentence; mostly "".
+        done: pixels that are labelled, or have no data.
+        pixels: of the raster.
+        note: a sentence for the user; mostly "".
     """
 
     done: int
@@ -68,103 +68,109 @@ class Progress:
 def label_raster(
     model: Model,
     source: Path,
-    target: Target | Path,
+    target: RasterOutputs | Path,
     *,
     memory: int | str | None = None,
     band_choice: BandChoice = OWN_BANDS,
     fingerprint: str | None = None,
     fresh: bool = False,
     rows: int | None = None,
-) -> Generator[Progress, None, None]:
-    """Label a raster window by window; what was begun before goes on.
+) -> Generator[RasterProgress, None, None]:
+    """Label a raster by windows at its own size; an interrupted run is resumed.
 
-    Pixels without data are void (255), and blocks without any are not computed. The labels'
-    file is there when the iterator is exhausted, and not before.
+    Pixels without data become void (255), and blocks without any data are not computed. The label
+    file appears when the iterator is exhausted.
 
     Args:
-        model: answers it, at its own size.
-        source: a GeoTIFF, or a TIFF, PNG or JPEG of any size.
-        target: for the answer.
-        memory: all of it may take beside the network, in bytes or as "2GiB"; None is 2 GiB, or
-            half of what is free.
-        band_choice: how the raster is read; the model's own fills in what it leaves open.
-        fingerprint: says which model it is; None is computed from its weights.
-        fresh: do all anew, in the place of what is there.
-        rows: of a part; None leaves little to be computed twice.
+        model: predicts the labels.
+        source: a GeoTIFF, or another TIFF, PNG or JPEG, of any size.
+        target: the files to write; a path is that of the labels.
+        memory: limit besides the network, in bytes or as "2GiB"; None is 2 GiB, or half of the free
+            memory if that is less.
+        band_choice: bands and value range; what it leaves open is as in the model's training.
+        fingerprint: identifies the model; None computes it from the weights.
+        fresh: start over, and replace what is there.
+        rows: of a part; None chooses it so that little is computed twice.
 
     Raises:
         ImageError: the raster cannot be read.
-        DataError: its bands or their range must be chosen.
-        ConfigError: the memory is too little, or an answer of another kind is there.
-        OutputError: the answer cannot be written.
+        DataError: its bands or their range have to be chosen.
+        ConfigError: the memory is too little, or `target` is the result of another job.
+        OutputError: the files cannot be written.
     """
-    target = Target(target) if isinstance(target, Path) else target
-    budget = _budget(memory)
+    outputs = RasterOutputs(target) if isinstance(target, Path) else target
+    budget = _memory_budget(memory)
     model.network.eval()
     choice = band_choice.or_else(model.band_choice)
     with open_raster(source, choice) as raster, block_cache(raster.dataset, budget) as cache:
-        job = job_of(raster, fingerprint or model_fingerprint(model))
-        check_room(raster, target, budget)
-        if finished(raster, target, job, fresh):
-            forget(target.labels)
-            write_beside(raster, target, model)
-            yield Progress(_pixels(raster), _pixels(raster), f"{target.labels} is done already")
+        job = describe_job(raster, fingerprint or model_fingerprint(model))
+        check_polygon_memory(raster, outputs, budget)
+        if is_finished(raster, outputs, job, fresh):
+            remove_parts(outputs.labels)
+            write_derived(raster, outputs, model)
+            pixels = _count_pixels(raster)
+            yield RasterProgress(pixels, pixels, f"{outputs.labels} is already complete")
             return
 
-        def planned() -> dict[str, Any]:
-            return _plan(model, raster, budget - cache, rows)
+        def divide() -> dict[str, Any]:
+            return _divide(model, raster, budget - cache, rows)
 
         with (
-            open_parts(target.labels, job, planned, fresh) as parts,
-            _threads(parts.plan["threads"]),
+            open_parts(outputs.labels, job, divide, fresh) as parts,
+            _use_threads(parts.plan["threads"]),
         ):
-            _check_memory(parts.plan, memory, budget, target.labels)
-            yield from _answer(model, raster, parts)
-            yield from _finish(model, raster, target, parts, job)
+            for path in outputs.paths:
+                remove_temporaries(path)
+            _check_memory(parts.plan, memory, budget, outputs.labels)
+            yield from _label_parts(model, raster, parts)
+            yield from _write_outputs(model, raster, outputs, parts, job)
 
 
-def _answer(model: Model, raster: Raster, parts: PartStore) -> Iterator[Progress]:
-    """All parts that are not done."""
-    planned = _planned(parts, raster)
-    every = list(_spans(raster.size[0], parts.plan["rows"]))
-    left = [number for number in range(len(every)) if not parts.has(number)]
-    width, total = raster.size[1], _pixels(raster)
-    done = total - sum((every[number][1] - every[number][0]) * width for number in left)
-    yield Progress(done, total, _note(model, raster, planned, (len(every) - len(left), len(every))))
-    regional = Regional(model.network, raster.read, planned, BLOCK) if left else None
-    for number in left:
-        assert regional is not None
-        top, bottom = every[number]
-        labels, before, seam = _void(raster, top, bottom), done, (0, 0)
-        for share in regional.answer(labels, top):
-            done, seam = done + share.pixels, share.seam
-            yield Progress(done, total)
-        parts.keep(number, (row.tobytes() for row in labels), seam)
+def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[RasterProgress]:
+    """Compute all parts that are missing."""
+    network_plan = _network_plan(parts, raster)
+    spans = list(_spans(raster.size[0], parts.plan["rows"]))
+    missing = [number for number in range(len(spans)) if not parts.has(number)]
+    width, total = raster.size[1], _count_pixels(raster)
+    done = total - sum((spans[number][1] - spans[number][0]) * width for number in missing)
+    counts = (len(spans) - len(missing), len(spans))
+    yield RasterProgress(done, total, _describe(model, raster, network_plan, counts))
+    if not missing:
+        return
+    labeller = RowLabeller(model.network, raster.read, network_plan, BLOCK)
+    for number in missing:
+        top, bottom = spans[number]
+        labels, before, overlap = _void_where_no_data(raster, top, bottom), done, (0, 0)
+        for progress in labeller.fill(labels, top):
+            done, overlap = done + progress.pixels, progress.overlap
+            yield RasterProgress(done, total)
+        parts.keep(number, (row.tobytes() for row in labels), overlap)
         done = before + (bottom - top) * width
-        yield Progress(done, total)
+        yield RasterProgress(done, total)
 
 
-def _finish(
-    model: Model, raster: Raster, target: Target, parts: PartStore, job: dict[str, Any]
-) -> Iterator[Progress]:
-    """From the parts to the files; the labels come last, since they say that all is there."""
+def _write_outputs(
+    model: Model, raster: Raster, outputs: RasterOutputs, parts: PartStore, job: dict[str, Any]
+) -> Iterator[RasterProgress]:
+    """Write the files; the labels appear last, as the sign that all are complete."""
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
     compared, differing = np.sum([parts.counts(number) for number in range(count)], axis=0)
     seam = f"overlapping tiles disagree at {differing / compared:.2%}" if compared else ""
-    layer = LabelStyle(model.palette, tags_for(model, raster, job, _planned(parts, raster), seam))
-    whole = parts.folder / "labels.tif"
-    with explained(target.labels):
-        write_cog(whole, parts.folder, raster, layer, _rows(parts, count, raster.size[1]))
-    write_beside(raster, target, model, whole, anew=True)
-    with replacing(target.labels) as temporary:
-        os.replace(whole, temporary)
+    tags = label_tags(model, raster, job, _network_plan(parts, raster), seam)
+    finished = parts.folder / "labels.tif"
+    with explained(outputs.labels):
+        rows = _read_rows(parts, count, raster.size[1])
+        write_cog(finished, parts.folder, raster, LabelStyle(model.palette, tags), rows)
+    write_derived(raster, outputs, model, finished, overwrite=True)
+    with replacing(outputs.labels) as temporary:
+        os.replace(finished, temporary)
     parts.clear()
-    note = f"{seam} of their pixels" if seam else ""
-    yield Progress(_pixels(raster), _pixels(raster), note)
+    pixels = _count_pixels(raster)
+    yield RasterProgress(pixels, pixels, f"{seam} of their pixels" if seam else "")
 
 
-def _void(raster: Raster, top: int, bottom: int) -> UInt8[np.ndarray, "rows W"]:
-    """Labels without a class: 0 where there is data, else void."""
+def _void_where_no_data(raster: Raster, top: int, bottom: int) -> UInt8[np.ndarray, "rows W"]:
+    """Return labels of some rows: 0 where there is data, else void."""
     labels = np.zeros((bottom - top, raster.size[1]), np.uint8)
     if raster.may_lack_data:
         for row in range(top, bottom, BLOCK):
@@ -173,8 +179,8 @@ def _void(raster: Raster, top: int, bottom: int) -> UInt8[np.ndarray, "rows W"]:
     return labels
 
 
-def _rows(parts: PartStore, count: int, width: int) -> Iterator[UInt8[np.ndarray, "rows W"]]:
-    """The parts' labels, `BLOCK` rows at a time."""
+def _read_rows(parts: PartStore, count: int, width: int) -> Iterator[UInt8[np.ndarray, "rows W"]]:
+    """Read the labels of all parts, `BLOCK` rows at a time."""
     waiting, size = bytearray(), BLOCK * width
     for number in range(count):
         for piece in parts.read(number):
@@ -186,21 +192,21 @@ def _rows(parts: PartStore, count: int, width: int) -> Iterator[UInt8[np.ndarray
         yield np.frombuffer(bytes(waiting), np.uint8).reshape(-1, width)
 
 
-def _plan(model: Model, raster: Raster, memory: int, rows: int | None) -> dict[str, Any]:
-    """How to divide the work: all that must not change when it goes on."""
+def _divide(model: Model, raster: Raster, memory: int, rows: int | None) -> dict[str, Any]:
+    """Decide all that must stay the same when the run is resumed, as JSON."""
     height, width = raster.size
-    kept = memory // 8  # for the labels of a part
-    planned = plan(model.network, raster.size, max(1, memory - kept))
-    if planned.kind == "whole":
+    label_memory = memory // 8
+    network_plan = plan(model.network, raster.size, max(1, memory - label_memory))
+    if network_plan.kind == "whole":
         rows = height
     if rows is None:
-        wanted = WASTE * context(model.network, planned)
-        rows = min(ceil(wanted / BLOCK), max(1, kept // width // BLOCK)) * BLOCK
-    network = {name: value for name, value in asdict(planned).items() if name != "size"}
+        wanted = CONTEXTS * context_rows(model.network, network_plan)
+        rows = min(ceil(wanted / BLOCK), max(1, label_memory // width // BLOCK)) * BLOCK
+    network = {name: value for name, value in asdict(network_plan).items() if name != "size"}
     return {"rows": max(1, rows), "threads": torch.get_num_threads(), "network": network}
 
 
-def _planned(parts: PartStore, raster: Raster) -> Plan:
+def _network_plan(parts: PartStore, raster: Raster) -> Plan:
     return Plan(**{**parts.plan["network"], "size": raster.size})
 
 
@@ -209,42 +215,45 @@ def _spans(height: int, rows: int) -> Iterator[tuple[int, int]]:
         yield top, min(height, top + rows)
 
 
-def _note(model: Model, raster: Raster, planned: Plan, done: tuple[int, int]) -> str:
-    plain = raster.dataset.count in (1, 3) and not raster.value_range
-    said = [] if plain else [raster.description]
-    if done[0]:
-        said.append(f"going on: {done[0]} of {done[1]} parts are done")
+def _describe(model: Model, raster: Raster, network_plan: Plan, parts: tuple[int, int]) -> str:
+    """Describe how the raster is read and computed, as far as the user has to know."""
+    obvious = raster.dataset.count in (1, 3) and not raster.value_range
+    sentences = [] if obvious else [raster.description]
+    if parts[0]:
+        sentences.append(f"resuming: {parts[0]} of {parts[1]} parts are complete")
     if model.size:
         height, width = model.size
-        said.append(
-            f"the model learned from photos scaled to fit {height} x {width}; a raster is answered "
-            "at its own size"
+        sentences.append(
+            f"the model was trained on images scaled to fit {height} x {width}; a raster is "
+            "predicted at its own size"
         )
-    return "; ".join((*said, planned.note) if planned.note else said)
+    return "; ".join((*sentences, network_plan.note) if network_plan.note else sentences)
 
 
-def _pixels(raster: Raster) -> int:
+def _count_pixels(raster: Raster) -> int:
     return raster.size[0] * raster.size[1]
 
 
-def _budget(memory: int | str | None) -> int:
-    return parse_bytes(memory) if memory is not None else min(MEMORY, int(SHARE * free_memory()))
+def _memory_budget(memory: int | str | None) -> int:
+    if memory is not None:
+        return parse_bytes(memory)
+    return min(MAX_MEMORY, int(SHARE * free_memory()))
 
 
 def _check_memory(
-    planned: Mapping[str, Any], memory: int | str | None, budget: int, target: Path
+    division: Mapping[str, Any], memory: int | str | None, budget: int, target: Path
 ) -> None:
-    peak = planned["network"]["peak"]
+    peak = division["network"]["peak"]
     if memory is not None and peak > budget:
         raise MemoryBudgetError(
             f"{target} was begun with more memory: its parts take {format_bytes_up(peak)}, and "
-            f"{format_bytes(budget)} is given; give that much, or begin anew with --fresh"
+            f"--memory allows {format_bytes(budget)}; raise it, or start over with --fresh"
         )
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
-    """Compute with as many threads as the parts that are done: sums depend on their number."""
+def _use_threads(count: int) -> Iterator[None]:
+    """Compute with as many threads as the finished parts: floating-point sums depend on it."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:

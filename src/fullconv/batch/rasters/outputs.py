@@ -1,4 +1,4 @@
-"""The files of a labelled raster: the labels with what they say of themselves, areas, polygons."""
+"""The files of a labelled raster: labels with tags, areas and polygons."""
 
 import csv
 import hashlib
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from fullconv._version import __version__
-from fullconv.batch.rasters.parts import begun
+from fullconv.batch.rasters.parts import has_parts
 from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
@@ -22,37 +22,52 @@ from fullconv.io.rasters import BLOCK, BandChoice, Raster, open_raster, read_tag
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
 
-TRACED = 8  # bytes a pixel that tracing polygons takes
+POLYGON_BYTES = 8  # of memory that tracing polygons takes, per pixel
 
 
 @dataclass(frozen=True)
-class Target:
-    """Where the answer to a raster goes.
+class RasterOutputs:
+    """The paths of a labelled raster's files.
 
     Attributes:
-        labels: the Cloud-Optimised GeoTIFF.
-        areas: a CSV of each class' pixels, and square metres where the coordinates are lengths.
-        polygons: a GeoJSON in the raster's coordinates.
+        labels: Cloud-Optimised GeoTIFF.
+        areas: CSV with the pixels of each class, and square metres if the coordinates are lengths.
+        polygons: GeoJSON in the raster's coordinates.
     """
 
     labels: Path
     areas: Path | None = None
     polygons: Path | None = None
 
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All of them."""
+        return tuple(path for path in (self.labels, self.areas, self.polygons) if path)
 
-def finished(raster: Raster, target: Target, job: Mapping[str, Any], fresh: bool) -> bool:
-    """Whether the answer is there already.
 
-    Args:
-        raster: that is answered.
-        target: says where.
-        job: from `job_of`.
-        fresh: whether what is there may be written over.
+def describe_job(raster: Raster, fingerprint: str) -> dict[str, Any]:
+    """Collect everything that the labels depend on, as JSON; the model as its fingerprint."""
+    status = raster.path.stat()
+    return {
+        "model": fingerprint,
+        "bands": list(raster.bands),
+        "range": list(raster.value_range) if raster.value_range else None,
+        "mask band": raster.mask_band,
+        "size": list(raster.size),
+        "bytes": status.st_size,
+        "last change": str(np.datetime64(status.st_mtime_ns, "ns")),
+    }
+
+
+def is_finished(
+    raster: Raster, outputs: RasterOutputs, job: Mapping[str, Any], fresh: bool
+) -> bool:
+    """Whether the labels of this job are already there; False if `fresh` replaces them.
 
     Raises:
-        ConfigError: something else is there, or the raster itself.
+        ConfigError: another file is there, or the raster itself.
     """
-    labels = target.labels
+    labels = outputs.labels
     if not labels.exists():
         return False
     if labels.samefile(raster.path):
@@ -61,81 +76,22 @@ def finished(raster: Raster, target: Target, job: Mapping[str, Any], fresh: bool
         return False
     if read_tags(labels).get("FULLCONV_JOB") == _key(job):
         return True
-    if begun(labels, job):  # it was to be written over, and that was interrupted
+    if has_parts(labels, job):  # replacing it with --fresh was interrupted
         return False
     raise ConfigError(
-        f"{labels} is there, and is not this model's answer to this raster with these bands; "
-        "choose another name with --out, or write over it with --fresh"
+        f"{labels} exists, and is not this model's prediction of this raster with these bands; "
+        "choose another name with --out, or replace it with --fresh"
     )
 
 
-def write_beside(
-    raster: Raster, target: Target, model: Model, labels: Path | None = None, anew: bool = False
-) -> None:
-    """Write areas and polygons, as far as they are not there.
-
-    Args:
-        raster: that was answered.
-        target: says where they go.
-        model: names and colours of the classes.
-        labels: the file of labels that they are made of; None is the target's.
-        anew: write them also where they are there.
+def check_polygon_memory(raster: Raster, outputs: RasterOutputs, budget: int) -> None:
+    """Check, before any work is done, that the polygons fit into the memory.
 
     Raises:
-        OutputError: they cannot be written.
+        MemoryBudgetError: they are wanted and do not fit.
     """
-    with open_raster(labels or target.labels, BandChoice((1,))) as found:
-        if target.areas and (anew or not target.areas.exists()):
-            write_text(target.areas, areas_csv(counted(found), model.classes, raster.pixel_area))
-        if target.polygons and (anew or not target.polygons.exists()):
-            whole = found.dataset.read(1)
-            lines = geojson_lines(
-                whole, model.classes, model.palette, raster.transform or PIXELS, raster.crs_name
-            )
-            with replacing(target.polygons) as temporary, temporary.open("wb") as file:
-                file.writelines(lines)
-
-
-def areas_csv(counts: Sequence[int], classes: Sequence[str], square_metres: float | None) -> str:
-    """How much each class covers: pixels, share of those with data, and square metres.
-
-    Args:
-        counts: pixels of each class, then at 255 those without data.
-        classes: their names.
-        square_metres: of a pixel; None leaves the column out.
-    """
-    stream = io.StringIO()
-    out = csv.writer(stream, lineterminator="\n")
-    metres = [] if square_metres is None else ["square metres"]
-    out.writerow(["class", "label", "pixels", "share", *metres])
-    seen = sum(counts[: len(classes)])
-    for label, name in enumerate([*classes, "no data"]):
-        label = VOID if label == len(classes) else label
-        share = "" if label == VOID or not seen else f"{counts[label] / seen:.6f}"
-        area = [] if square_metres is None else [f"{counts[label] * square_metres:.2f}"]
-        out.writerow([name, label, counts[label], share, *area])
-    return stream.getvalue()
-
-
-def counted(labels: Raster) -> list[int]:
-    """The pixels of each label, 0 to 255."""
-    height, width = labels.size
-    found = np.zeros(256, np.int64)
-    for top in range(0, height, BLOCK):
-        rows = ((top, min(height, top + BLOCK)), (0, width))
-        found += np.bincount(labels.dataset.read(1, window=rows).ravel(), minlength=256)
-    counts: list[int] = found.tolist()
-    return counts
-
-
-def check_room(raster: Raster, target: Target, budget: int) -> None:
-    """Refuse polygons that the memory does not allow, before any work is done.
-
-    Raises:
-        MemoryBudgetError: they are asked for and do not fit.
-    """
-    need = TRACED * raster.size[0] * raster.size[1]
-    if target.polygons and need > budget:
+    need = POLYGON_BYTES * raster.size[0] * raster.size[1]
+    if outputs.polygons and need > budget:
         raise MemoryBudgetError(
             f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about "
             f"{format_bytes_up(need)}, since they are traced in one piece; --memory allows "
@@ -143,17 +99,17 @@ def check_room(raster: Raster, target: Target, budget: int) -> None:
         )
 
 
-def tags_for(
+def label_tags(
     model: Model, raster: Raster, job: Mapping[str, Any], plan: Plan, seam: str
 ) -> dict[str, str]:
-    """The tags of the labels' file.
+    """Return the tags of the label file.
 
     Args:
-        model: that answered.
-        raster: that it answered.
-        job: from `job_of`.
-        plan: of the network's parts.
-        seam: how far overlapping tiles disagree; "" where none overlap.
+        model: predicted the labels.
+        raster: the source.
+        job: from `describe_job`.
+        plan: how the network was computed.
+        seam: how much overlapping tiles disagree; "" if none overlap.
     """
     parts = "exactly as if computed whole" if plan.exact else f"blended tiles; {seam}"
     return {
@@ -168,26 +124,70 @@ def tags_for(
     }
 
 
-def job_of(raster: Raster, fingerprint: str) -> dict[str, Any]:
-    """All that the labels depend on.
+def write_derived(
+    raster: Raster,
+    outputs: RasterOutputs,
+    model: Model,
+    labels: Path | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write areas and polygons, if they are wanted and missing.
 
     Args:
-        raster: that is answered.
-        fingerprint: says which model it is.
+        raster: the source.
+        outputs: the paths to write to.
+        model: has the names and colours of the classes.
+        labels: the label file to derive them from; None is `outputs.labels`.
+        overwrite: write them even if they exist.
+
+    Raises:
+        OutputError: they cannot be written.
     """
-    known = raster.path.stat()
-    return {
-        "model": fingerprint,
-        "bands": list(raster.bands),
-        "range": list(raster.value_range) if raster.value_range else None,
-        "mask band": raster.mask_band,
-        "size": list(raster.size),
-        "bytes": known.st_size,
-        "last change": str(np.datetime64(known.st_mtime_ns, "ns")),
-    }
+    with open_raster(labels or outputs.labels, BandChoice((1,))) as found:
+        if outputs.areas and (overwrite or not outputs.areas.exists()):
+            text = areas_csv(_count_labels(found), model.classes, raster.pixel_area)
+            write_text(outputs.areas, text)
+        if outputs.polygons and (overwrite or not outputs.polygons.exists()):
+            transform = raster.transform or PIXELS
+            lines = geojson_lines(
+                found.dataset.read(1), model.classes, model.palette, transform, raster.crs_name
+            )
+            with replacing(outputs.polygons) as temporary, temporary.open("wb") as file:
+                file.writelines(lines)
+
+
+def areas_csv(counts: Sequence[int], classes: Sequence[str], pixel_area: float | None) -> str:
+    """Format what each class covers: pixels, share of the pixels with data, and square metres.
+
+    Args:
+        counts: pixels of each label; those at 255 have no data.
+        classes: their names.
+        pixel_area: square metres of a pixel; None leaves the column out.
+    """
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    metres = [] if pixel_area is None else ["square metres"]
+    writer.writerow(["class", "label", "pixels", "share", *metres])
+    total = sum(counts[: len(classes)])
+    for label, name in [*enumerate(classes), (VOID, "no data")]:
+        share = "" if label == VOID or not total else f"{counts[label] / total:.6f}"
+        area = [] if pixel_area is None else [f"{counts[label] * pixel_area:.2f}"]
+        writer.writerow([name, label, counts[label], share, *area])
+    return stream.getvalue()
+
+
+def _count_labels(raster: Raster) -> list[int]:
+    """Count the pixels of each label, 0 to 255."""
+    height, width = raster.size
+    counts = np.zeros(256, np.int64)
+    for top in range(0, height, BLOCK):
+        rows = ((top, min(height, top + BLOCK)), (0, width))
+        counts += np.bincount(raster.dataset.read(1, window=rows).ravel(), minlength=256)
+    found: list[int] = counts.tolist()
+    return found
 
 
 def _key(job: Mapping[str, Any]) -> str:
-    """One word for a job; copying the raster does not change it."""
+    """Hash a job; a copy of the raster has the same key."""
     lasting = {name: value for name, value in job.items() if name != "last change"}
     return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Labels of some rows of a large image, computed only where it has data."""
+"""Label some rows of a large image, computing only the blocks that have data."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -18,122 +18,122 @@ from fullconv.inference.tiling import Read, stream
 from fullconv.io.palettes import VOID
 from fullconv.io.window import Window
 
-NEAR = 4  # blocks; a smaller gap between two regions is mostly seen by both
+MIN_GAP = 4  # blocks; regions that are closer would read nearly the same pixels
 
 
-class Share(NamedTuple):
-    """Rows of the labels, as far as they are answered.
+class RowProgress(NamedTuple):
+    """Progress within some rows.
 
     Attributes:
-        pixels: answered since the last share.
-        seam: pixels answered by two tiles so far, and how many of them differently.
+        pixels: labelled since the last event.
+        overlap: pixels labelled by two tiles so far, and how many of them differently.
     """
 
     pixels: int
-    seam: tuple[int, int]
+    overlap: tuple[int, int]
 
 
-class Regional:
-    """A network's labels of any rows of an image; equal rows give equal labels, to the bit.
+class RowLabeller:
+    """Label any rows of an image; the same rows get the same labels, to the bit.
 
     Args:
-        network: as for `tiling.plan`, in evaluation mode.
-        read: gives the image's pixels.
-        planned: how the image is answered.
-        block: pixels of the squares that are left out where they have no data.
+        network: in evaluation mode.
+        read: reads a window of the image.
+        plan: how the network is computed.
+        block: side of a block in pixels; blocks without data are not computed.
     """
 
-    def __init__(self, network: nn.Module, read: Read, planned: Plan, block: int) -> None:
-        self._network, self._read, self._planned, self._block = network, read, planned, block
-        self._steps: OpGraph | None = None
-        if planned.kind == "strips":
-            self._steps = record_ops(network, planned.size, planned.bands)
+    def __init__(self, network: nn.Module, read: Read, plan: Plan, block: int) -> None:
+        self._network, self._read, self._plan, self._block = network, read, plan, block
+        self._ops: OpGraph | None = None
+        if plan.kind == "strips":
+            self._ops = record_ops(network, plan.size, plan.bands)
 
     @torch.inference_mode()
-    def answer(self, labels: UInt8[np.ndarray, "rows W"], top: int) -> Iterator[Share]:
-        """Put the classes into `labels`, but for its void pixels.
+    def fill(self, labels: UInt8[np.ndarray, "rows W"], top: int) -> Iterator[RowProgress]:
+        """Write the classes into `labels`, except where it is void.
 
         Args:
             labels: of the rows from `top` on; void where there is no data.
             top: number of their first row in the image.
         """
-        seen = regions(labels != VOID, self._block)
-        if self._steps is None:
-            yield from self._streamed(labels, top) if seen else ()
+        found = regions(labels != VOID, self._block)
+        if self._ops is None:
+            yield from self._fill_tiled(labels, top) if found else ()
             return
-        for rows, columns in seen:
-            for band in _bands(columns, self._planned.columns):
+        for rows, columns in found:
+            for band in _bands(columns, self._plan.columns):
                 region = Region((rows[0] + top, rows[1] + top), band)
-                for window, found in self._flow(self._steps, region):
-                    _put(labels, window, top, found)
-                    yield Share(found.size, (0, 0))
+                for window, classes in self._stream(self._ops, region):
+                    _write(labels, window, top, classes)
+                    yield RowProgress(classes.size, (0, 0))
 
-    def _streamed(self, labels: np.ndarray, top: int) -> Iterator[Share]:
+    def _fill_tiled(self, labels: np.ndarray, top: int) -> Iterator[RowProgress]:
         rows = (top, top + len(labels))
-        for part in stream(self._network, self._read, self._planned, rows=rows):
-            _put(labels, part.window, top, part.labels)
-            yield Share(part.labels.size, part.seam)
+        for tile in stream(self._network, self._read, self._plan, rows=rows):
+            _write(labels, tile.window, top, tile.labels)
+            yield RowProgress(tile.labels.size, tile.seam)
 
-    def _flow(self, steps: OpGraph, region: Region) -> Iterator[tuple[Window, np.ndarray]]:
-        flow = StreamExecutor(steps, region, self._planned.rows)
-        (at, end), (left, right) = flow.image
+    def _stream(self, ops: OpGraph, region: Region) -> Iterator[tuple[Window, np.ndarray]]:
+        executor = StreamExecutor(ops, region, self._plan.rows)
+        (row, end), (left, right) = executor.image
         top, bottom = region.rows
         while top < bottom:
-            high = min(self._planned.rows, end - at)
-            window = Window(at, left, high, right - left)
-            score = flow.advance(self._tensor(window) if high else None)
-            at += high
+            height = min(self._plan.rows, end - row)
+            window = Window(row, left, height, right - left)
+            score = executor.advance(self._read_tensor(window) if height else None)
+            row += height
             if score is not None:
-                found = score[0].argmax(0).to(torch.uint8).cpu().numpy()
-                yield Window(top, region.columns[0], *found.shape), found
-                top += len(found)
+                classes = score[0].argmax(0).to(torch.uint8).cpu().numpy()
+                yield Window(top, region.columns[0], *classes.shape), classes
+                top += len(classes)
 
-    def _tensor(self, window: Window) -> Tensor:
+    def _read_tensor(self, window: Window) -> Tensor:
         pixels = torch.from_numpy(self._read(window))
         device = next(self._network.parameters()).device
         return pixels.to(device).permute(2, 0, 1)[None].float()
 
 
-def context(network: nn.Module, planned: Plan) -> int:
-    """Rows of the image that an answer's rows see beside themselves."""
-    if planned.kind != "strips":
-        return planned.rows
-    steps = record_ops(network, planned.size, planned.bands, numbers=False)
-    middle = planned.size[0] // 2
-    rows = (middle, min(planned.size[0], middle + 1))
-    first, behind = steps.needed(Region(rows, (0, planned.size[1])))[0].rows
-    return behind - first - 1
+def context_rows(network: nn.Module, plan: Plan) -> int:
+    """Count the image rows, beside its own, that a row of labels depends on."""
+    if plan.kind != "strips":
+        return plan.rows
+    ops = record_ops(network, plan.size, plan.bands, numbers=False)
+    middle = plan.size[0] // 2
+    rows = (middle, min(plan.size[0], middle + 1))
+    first, end = ops.needed(Region(rows, (0, plan.size[1])))[0].rows
+    return end - first - 1
 
 
-def regions(seen: Bool[np.ndarray, "rows W"], block: int) -> list[Region]:
-    """The regions, side by side, that hold all that is seen, made of whole blocks.
+def regions(valid: Bool[np.ndarray, "rows W"], block: int) -> list[Region]:
+    """Cover all pixels with data by regions of whole blocks, side by side.
 
     Args:
-        seen: where there is data.
-        block: pixels of a block's side; blocks begin at the first row and column.
+        valid: where there is data.
+        block: side of a block in pixels; blocks begin at the first row and column.
     """
-    height, width = seen.shape
+    height, width = valid.shape
     down, across = range(0, height, block), range(0, width, block)
-    grid = np.logical_or.reduceat(np.logical_or.reduceat(seen, down, axis=0), across, axis=1)
+    grid = np.logical_or.reduceat(np.logical_or.reduceat(valid, down, axis=0), across, axis=1)
     if not grid.any():
         return []
-    high = np.flatnonzero(grid.any(axis=1))
-    rows = (int(high[0]) * block, min(height, (int(high[-1]) + 1) * block))
-    wide = np.flatnonzero(grid.any(axis=0))
-    groups = np.split(wide, np.flatnonzero(np.diff(wide) > NEAR) + 1)
+    block_rows = np.flatnonzero(grid.any(axis=1))
+    rows = (int(block_rows[0]) * block, min(height, (int(block_rows[-1]) + 1) * block))
+    block_columns = np.flatnonzero(grid.any(axis=0))
+    gaps = np.flatnonzero(np.diff(block_columns) > MIN_GAP) + 1
     return [
-        Region(rows, (int(one[0]) * block, min(width, (int(one[-1]) + 1) * block)))
-        for one in groups
+        Region(rows, (int(group[0]) * block, min(width, (int(group[-1]) + 1) * block)))
+        for group in np.split(block_columns, gaps)
     ]
 
 
-def _bands(columns: Range, most: int) -> Iterator[Range]:
+def _bands(columns: Range, max_width: int) -> Iterator[Range]:
     left, right = columns
-    count = ceil((right - left) / most)
+    count = ceil((right - left) / max_width)
     edges = [left + (right - left) * number // count for number in range(count + 1)]
     yield from pairwise(edges)
 
 
-def _put(labels: np.ndarray, window: Window, top: int, found: np.ndarray) -> None:
+def _write(labels: np.ndarray, window: Window, top: int, classes: np.ndarray) -> None:
     part = labels[window.top - top : window.bottom - top, window.left : window.right]
-    np.copyto(part, found, where=part != VOID)
+    np.copyto(part, classes, where=part != VOID)
