@@ -25,7 +25,7 @@ import numpy as np
 import rasterio
 from PIL import Image
 
-from fullconv.data.formats import found_format, open_data
+from fullconv.data.formats import detect_format, open_data
 from fullconv.errors import FullconvError
 
 Counts = Counter[int]
@@ -164,7 +164,7 @@ def told(row: Row) -> str:
         return f"| {name} | - | - | - | - | refused: {said} |"
     said = verdict(ours, counted(row.read(row.folder)), row.other, row.edges)
     sizes = f"{len(data)} | {len(data.classes)} | {ours.total():,}"
-    return f"| {name} | {found_format(row.source)[0]} | {sizes} | {said} |"
+    return f"| {name} | {detect_format(row.source)[0]} | {sizes} | {said} |"
 
 
 def compared(path: Path, place: Path, options: str, bands: tuple, limits: tuple | None) -> str:

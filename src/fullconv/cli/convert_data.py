@@ -37,8 +37,7 @@ def command(
     Writes OUT/images, OUT/masks (indexed PNG; 255 is the ignore label), OUT/classes.txt and
     OUT/splits.
     """
-    from fullconv.data.discovery.resplit import with_groups
-    from fullconv.data.discovery.splits import write_splits
+    from fullconv.data.discovery.resplit import with_groups, write_splits
     from fullconv.io.atomic import building
 
     json_only = str(json) == "-"  # then standard output holds nothing else

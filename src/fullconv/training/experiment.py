@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fullconv._version import __version__
 from fullconv.config import RunConfig
-from fullconv.data.discovery.splits import write_splits
+from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.formats import open_data
 from fullconv.evaluation.evaluate import Evaluation, score_samples, summarize
 from fullconv.evaluation.metrics import Confusion

@@ -132,7 +132,7 @@ def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
     pair = Pair("a", made.photo("train", 0), made.folder / "all.json")
 
     def refuse(pair):
-        raise DataError("a ring of 2 points; expected 3 or more: draw it anew")
+        raise DataError("a ring of 2 points", expected="3 or more", remedy="draw it anew")
 
     for shared, named in ((True, pair.photo), (False, pair.mask)):
         photo, mask = scan_sample(pair, refuse, True, shared)

@@ -10,8 +10,7 @@ import pytest
 from PIL import Image
 
 from fullconv.cli import run
-from fullconv.data.discovery.resplit import with_groups, without_groups
-from fullconv.data.discovery.splits import write_splits
+from fullconv.data.discovery.resplit import with_groups, without_groups, write_splits
 from fullconv.data.formats import inventory, open_data
 from fullconv.errors import ConfigError, DataError, NoSplitError
 from fullconv.io.palettes import VOID
@@ -119,7 +118,7 @@ def test_a_split_that_is_there_and_broken_is_another_error(clips):
     (clips / "val.txt").write_text("clip1_0000\nclip9_0000\n")
     assert len(open_data(clips, "train")) == 1
     with pytest.raises(
-        DataError, match=r"val\.txt: 'clip9_0000' is the name of no photo"
+        DataError, match=r"val\.txt: 'clip9_0000' is the name of no sample"
     ) as caught:
         open_data(clips, "val")
     assert not isinstance(caught.value, NoSplitError)
@@ -128,7 +127,7 @@ def test_a_split_that_is_there_and_broken_is_another_error(clips):
 def test_an_empty_list_is_no_split_without_photos(clips):
     (clips / "train.txt").write_text("clip0_0000\n")
     (clips / "val.txt").write_text("\n")
-    with pytest.raises(DataError, match=r"val\.txt names no photo") as caught:
+    with pytest.raises(DataError, match=r"val\.txt: the list is empty; fill it") as caught:
         open_data(clips, "val")
     assert not isinstance(caught.value, NoSplitError)
     assert open_data(clips).names == ("clip0_0000",)
@@ -243,7 +242,7 @@ def test_lists_are_written_and_read_back(clips):
     folders(clips, ["clip8_0000"])
     assert names(clips) == {split: data.names for split, data in parts.items()}
     write_splits(clips / "splits", parts)
-    with pytest.raises(DataError, match=r"train\.txt is there already, with other names"):
+    with pytest.raises(DataError, match=r"train\.txt exists already, with other names"):
         write_splits(clips / "splits", {"train": parts["val"]})
 
 
@@ -326,12 +325,12 @@ def test_a_wrong_line_in_splits_is_named(tmp_path):
     source = build_camvid(tmp_path / "set")
     (tmp_path / "set" / "splits").mkdir()
     (tmp_path / "set" / "splits" / "train.txt").write_text("a\nb.png\nB\nnobody\n")
-    with pytest.raises(DataError, match=r"train\.txt: 'B' stands there twice"):
+    with pytest.raises(DataError, match=r"train\.txt: 'B' names a sample twice"):
         open_data(source, "train")
     stock = inventory(source)
     assert [pair.name for pair in stock.splits["train"]] == ["a", "b"]
     assert [sentence for _, sentence in stock.bad_lines] == [
-        "'B' stands there twice",
+        "'B' names a sample twice",
         "'nobody' is the name of no sample",
     ]
 

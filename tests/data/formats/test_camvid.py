@@ -65,8 +65,8 @@ def test_lists_are_the_splits(segnet):
     assert open_data(segnet, "val").names == ("c",)
     assert open_data(segnet, "tiny").names == ("b",)
     assert open_data(segnet).names == ("a", "b", "c", "d")
-    with pytest.raises(NoSplitError, match="no split 'dev'; there are: test, tiny, train, val"):
-        open_data(segnet, "dev")
+    with pytest.raises(NoSplitError, match="no split 'nosuch'; there are: test, tiny, train, val"):
+        open_data(segnet, "nosuch")
 
 
 def test_a_value_above_11_is_an_error(segnet):
@@ -87,14 +87,16 @@ def test_other_classes_in_this_layout_are_not_called_camvids(segnet):
 
 def test_a_line_without_its_files_is_named(segnet):
     (segnet / "val.txt").write_text("/x/val/c.png /x/valannot/none.png")
-    with pytest.raises(DataError, match=r"val\.txt: '/x/val/c\.png .*names no photo and mask"):
+    with pytest.raises(
+        DataError, match=r"val\.txt: '/x/val/c\.png .*does not name an image and a mask"
+    ):
         open_data(segnet, "val")
 
 
 def test_a_test_list_without_its_files_does_not_stop_the_others(segnet):
     (segnet / "testannot" / "d.png").unlink()
     assert len(open_data(segnet, "train")) == 2
-    with pytest.raises(DataError, match=r"test\.txt: .*names no photo and mask"):
+    with pytest.raises(DataError, match=r"test\.txt: .*does not name an image and a mask"):
         open_data(segnet, "test")
 
 

@@ -116,7 +116,7 @@ def test_the_z_order_decides_and_then_the_size(tmp_path):
     assert (drawn(tmp_path, small.format(0), large) != 2).all()
     assert (drawn(tmp_path, small.format(1), large) == 2).sum() == 4
     data = one(tmp_path, small.format(0), large)
-    assert data.read.painted(0).hidden == {(2, 1): 4}
+    assert data.read.read.painted(data.read.pairs[0]).hidden == {(2, 1): 4}
 
 
 def test_subsets_are_splits(tmp_path):
@@ -202,8 +202,8 @@ def test_a_huge_file_is_refused(tmp_path, monkeypatch):
         ('<polygon label="road" points="1,2;nan,4;5,6"/>', "coordinate nan"),
         ('<polygon label="road" points="1,2;3;5,6"/>', "not pairs"),
         ('<polygon label="road"/>', "0 points"),
-        (f'<polygon label="raod" {SQUARE}/>', "'raod' is none of background, road, car"),
-        (f"<polygon {SQUARE}/>", "'' is none of"),
+        (f'<polygon label="raod" {SQUARE}/>', "'raod' is not one of background, road, car"),
+        (f"<polygon {SQUARE}/>", "'' is not one of"),
         ('<box label="road" xtl="1" ytl="2" xbr="3"/>', "no 'ybr'"),
         ('<box label="road" xtl="1" ytl="2" xbr="3" ybr="inf"/>', "finite"),
         ('<ellipse label="road" cx="1" cy="2" rx="0" ry="3"/>', "radii"),

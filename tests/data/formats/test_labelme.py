@@ -158,7 +158,7 @@ def test_small_shapes_lie_on_large_ones_and_what_they_hide_is_counted(folder):
     small = shape("small", [[4, 4], [8, 4], [8, 8], [4, 8]])
     data = one(folder, small, shape("large"))
     assert np.bincount(data[0].labels.ravel()).tolist() == [540, 44, 16]
-    assert data.read.painted(0).hidden == {(1, 2): 16}
+    assert data.read.read.painted(data.read.pairs[0]).hidden == {(1, 2): 16}
 
 
 @pytest.mark.parametrize(
@@ -226,9 +226,12 @@ def test_splits_follow_from_the_names_or_from_lists(folder):
     assert open_data(folder, "val").names == ("p3", "p7")
     with pytest.raises(DataError, match="there are: train, val"):
         open_data(folder, "test")
-    for wrong, message in (("p99", "'p99' means 0 samples"), ("p7\np7.jpg", "means once more")):
+    for wrong, message in (
+        ("p99", "'p99' is the name of no sample"),
+        ("p7\np7.jpg", "names a sample twice"),
+    ):
         (folder / "val.txt").write_text(wrong)
-        with pytest.raises(DataError, match=rf"val\.txt: the line .*{message}"):
+        with pytest.raises(DataError, match=rf"val\.txt: .*{message}"):
             open_data(folder, "val")
 
 

@@ -54,7 +54,7 @@ def test_splits_are_vocs_as_far_as_there_are_masks(context):
 
 def test_a_list_of_ones_own_must_be_complete(context):
     (context / "mine.txt").write_text("2008_a\n2008_d\n")
-    with pytest.raises(DataError, match=r"mine\.txt: 1 of 2 names have no photo: 2008_d"):
+    with pytest.raises(DataError, match=r"mine\.txt: '2008_d' is the name of no sample"):
         open_data(context, "mine")
 
 

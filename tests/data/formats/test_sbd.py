@@ -82,5 +82,5 @@ def test_other_variables_are_named(benchmark):
 
 def test_a_name_without_its_mask(benchmark):
     (benchmark / "cls" / "2008_b.mat").unlink()
-    with pytest.raises(DataError, match=r"train\.txt: 1 of 2 names have no mask: 2008_b"):
+    with pytest.raises(DataError, match=r"train\.txt: '2008_b' has no mask"):
         open_data(benchmark, "train")

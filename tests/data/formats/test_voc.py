@@ -68,15 +68,19 @@ def test_without_a_split_it_is_all_that_has_a_mask(year):
 
 
 def test_the_test_list_has_no_masks(year):
-    with pytest.raises(DataError, match=r"test\.txt: 1 of 1 names have no mask: 2007_e"):
+    with pytest.raises(
+        DataError, match=r"test\.txt: '2007_e' has no mask; expected a mask of this name in"
+    ):
         open_data(year, "test")
 
 
 def test_the_authors_list_is_a_split(year):
     (year / "seg11valid.txt").write_text("2007_b\n2007_d\n")
     assert open_data(year, "seg11valid").names == ("2007_b", "2007_d")
-    with pytest.raises(NoSplitError, match="no split 'dev'; there are: seg11valid, test, train, "):
-        open_data(year, "dev")
+    with pytest.raises(
+        NoSplitError, match="no split 'nosuch'; there are: seg11valid, test, train, "
+    ):
+        open_data(year, "nosuch")
 
 
 def test_augmented_masks_fill_the_gaps(year):
@@ -133,7 +137,10 @@ def test_a_real_photo_and_the_authors_list(shared, year):
     (year / "seg11valid.txt").write_text("\n".join(stems))
     mask = year / "SegmentationClass" / f"{stems[0]}.png"
     mask.write_bytes((demo / "label.png").read_bytes())
-    with pytest.raises(DataError, match=r"seg11valid\.txt: 736 of 736 names have no photo"):
+    with pytest.raises(
+        DataError,
+        match=r"seg11valid\.txt: .* is the name of no sample \(and 735 more such problems\)",
+    ):
         open_data(year, "seg11valid")
     for stem in stems:
         (year / "JPEGImages" / f"{stem}.jpg").write_bytes((demo / "image.jpg").read_bytes())

@@ -48,7 +48,7 @@ def test_class_k_is_class_k_plus_1_and_0_is_background(folder):
     expected[4:14, 10:30] = 1
     expected[10:12, 20:24] = 2
     assert np.array_equal(data[0].labels, expected)
-    assert data.read.painted(0).hidden == {(1, 2): 8}
+    assert data.read.read.painted(data.read.pairs[0]).hidden == {(1, 2): 8}
 
 
 def test_a_photo_without_a_text_file_is_background(folder):

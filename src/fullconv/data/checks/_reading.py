@@ -21,7 +21,7 @@ from fullconv.data.checks._scan import (
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.resplit import without_groups
-from fullconv.data.formats import found_format, inventory
+from fullconv.data.formats import detect_format, inventory
 from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
@@ -44,7 +44,7 @@ def survey(source: str, split: str | None, progress: Shown, workers: int | None 
     Raises:
         DataError: there is no such data set, or its layout cannot be told.
     """
-    layout, _ = found_format(without_groups(source)[0])
+    layout, _ = detect_format(without_groups(source)[0])
     try:
         stock = inventory(source)
     except DataError as error:

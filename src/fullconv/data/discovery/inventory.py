@@ -1,48 +1,86 @@
-"""What a data set consists of, listed without decoding a picture and without refusing a fault."""
+"""What a data set consists of, listed without decoding an image, with every problem found."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.layout import canonical
+from fullconv.data.discovery.files import first_few
+from fullconv.data.discovery.layout import standard_split
+from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.splits import grouped_split, hash_split
-from fullconv.data.labels.masks import MaskTable, PairReader
+from fullconv.data.labels.masks import MaskTable, as_data, picture
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
-from fullconv.io.images import SUFFIXES
 from fullconv.io.palettes import Palette
+from fullconv.io.rasters import BandChoice
 
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
 USUAL = ("train", "val", "test")
+UNION = "*"  # `Problem.split` of what only concerns all splits together
+_PLURAL = {"mask-missing": "photos without a mask", "photo-missing": "masks without a photo"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A fault of a data set that is found without opening a file of a sample.
+
+    The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
+    "empty-split", "labels-refused" and "not-readable".
+
+    Attributes:
+        error: what was found, what was expected, and the remedy.
+        path: the file that it is about.
+        split: the split that cannot be used; None if none can, `UNION` if only their union.
+        fatal: whether opening the split raises `error`; else the file is left out.
+        other: the second of two files.
+    """
+
+    error: DataError
+    path: Path
+    split: str | None = None
+    fatal: bool = True
+    other: Path | None = None
+
+
+@dataclass(frozen=True)
+class PairwiseReader:
+    """Index -> Sample, where a format reads image and labels itself."""
+
+    pairs: tuple[Pair, ...]
+    read: Callable[[Pair], Sample]
+
+    def __call__(self, index: int) -> Sample:
+        """Read the sample at `index`."""
+        return self.read(self.pairs[index])
 
 
 @dataclass
 class Inventory:
-    """The files of a data set and their faults, before any of them is opened.
+    """The samples of a data set and its problems.
 
-    There are three kinds. Photos and masks are pictures: `files`, and `read` is None. Photos are
-    pictures, but labels are shapes or MATLAB files: `files`, and `read` gives the labels. Neither
-    is a picture file of its own (drawn scenes, rasters with bands): not `files`, and `read` gives
+    There are three kinds. Images and masks are image files: `files`, and `read` is None. Images
+    are image files, but labels are shapes or MATLAB files: `files`, and `read` gives the labels.
+    Neither is a plain image file (drawn scenes, rasters with bands): not `files`, and `read` gives
     both.
 
     Attributes:
         folder: the data set.
         layout: the format's name.
         resolve: (masks, reader of their values) -> classes, palette, and the table of the masks
-            where they are pictures.
-        declared: how many classes the data set declares; None where it does not.
+            if they are image files.
+        declared: how many classes the data set declares; None if it does not.
         splits: split -> pairs.
+        pairs: all samples, where the splits leave some out; else empty.
         divided: whether the splits are on disk; else they follow from the hash of the names.
-        files: whether `photo` of a pair is a picture file.
-        read: gives the sample of a pair; None where masks are pictures.
-        unmatched_images: photos without a mask.
-        unmatched_masks: masks without a photo.
-        duplicates: two files of one stem.
-        bad_lines: (list, what is wrong with a line of it).
-        broken_splits: split -> why it cannot be opened although it is there.
+        files: whether `photo` of a pair is an image file.
+        read: returns the sample of a pair; None if masks are image files.
+        problems: in the order in which they were found.
+        note: added to the message about an unknown split.
+        band_choice: the bands and the range of rasters; None if they follow from the files.
     """
 
     folder: Path
@@ -50,14 +88,67 @@ class Inventory:
     resolve: Callable[[Sequence[Path], Read], Classes]
     declared: int | None = None
     splits: dict[str, list[Pair]] = field(default_factory=dict)
+    pairs: list[Pair] = field(default_factory=list)
     divided: bool = True
     files: bool = True
     read: Callable[[Pair], Sample] | None = None
-    unmatched_images: list[Path] = field(default_factory=list)
-    unmatched_masks: list[Path] = field(default_factory=list)
-    duplicates: list[tuple[Path, Path]] = field(default_factory=list)
-    bad_lines: list[tuple[Path, str]] = field(default_factory=list)
-    broken_splits: dict[str, DataError] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    note: str = ""
+    band_choice: BandChoice | None = None
+
+    @property
+    def unmatched_images(self) -> list[Path]:
+        """Images without a mask."""
+        return [problem.path for problem in self._of("mask-missing")]
+
+    @property
+    def unmatched_masks(self) -> list[Path]:
+        """Masks without an image."""
+        return [problem.path for problem in self._of("photo-missing")]
+
+    @property
+    def duplicates(self) -> list[tuple[Path, Path]]:
+        """Two files of one stem, or two images of one name."""
+        return [(p.other, p.path) for p in self._of("one-stem-twice") if p.other]
+
+    @property
+    def bad_lines(self) -> list[tuple[Path, str]]:
+        """(list or annotation file, what is wrong with a line or entry of it)."""
+        return [(p.path, p.error.found) for p in self._of("list-line", "empty-split")]
+
+    @property
+    def broken_splits(self) -> dict[str, DataError]:
+        """Split -> why it cannot be opened although it exists."""
+        return {p.split: p.error for p in self._of("not-readable") if p.split}
+
+    def open(self, source: str, split: str | None) -> Data:
+        """Return the samples of one split; None is all of them.
+
+        Raises:
+            NoSplitError: there is no such split.
+            DataError: the split, or the whole data set, has a fatal problem.
+        """
+        name = self._known(split)
+        self._raise_first(name)
+        pairs = self.everything() if name is None else self.splits.get(name, [])
+        if not pairs:
+            what = "the data set" if split is None else f"the split {split!r}"
+            raise DataError(f"{what} has no samples", where=self.folder)
+        masks = [*dict.fromkeys(pair.mask for pair in self.everything())]
+        classes, palette, table = self.resolve(masks, picture)
+        if self.read is None:
+            assert table is not None
+            return as_data(source, split, pairs, classes, palette, table)
+        names = tuple(pair.name for pair in pairs)
+        read = PairwiseReader(tuple(pairs), self.read)
+        return Data(source, split, classes, palette, names, read, self.band_choice)
+
+    def everything(self) -> list[Pair]:
+        """Return the samples of all splits, and those that are in no split."""
+        if self.pairs:
+            return self.pairs
+        pairs = {pair.photo: pair for part in self.splits.values() for pair in part}
+        return sorted(pairs.values(), key=lambda pair: pair.name)
 
     def keep(self, split: str | None) -> None:
         """Leave only one split; None: train, val and test, without their parts and unions.
@@ -65,107 +156,161 @@ class Inventory:
         Raises:
             NoSplitError: there is no such split.
         """
-        usual = [name for name in self.splits if name in USUAL]
-        chosen = usual or [*self.splits]
-        if split is not None:
-            chosen = [name for name in self.splits if name in (split, canonical(split))]
-        if split is not None and not chosen and split not in self.broken_splits:
-            raise NoSplitError(self.folder, split, self.splits)
-        self.splits = {name: self.splits[name] for name in chosen}
+        known = {*self.splits, *self.broken_splits}
+        if split is None:
+            chosen = {name for name in known if name in USUAL} or known
+            self.splits = self.splits or {"all": self.pairs}
+            chosen = chosen or {"all"}
+        else:
+            chosen = {str(self._known(split))}
+        self.splits = {name: pairs for name, pairs in self.splits.items() if name in chosen}
+        self.problems = [p for p in self.problems if p.split is None or p.split in chosen]
 
-    def add(self, pairs: Sequence[Pair], declared: Mapping[str, Sequence[int]]) -> None:
-        """Take in the pairs, divided as the indices of each split say, or else by their hash."""
-        for split, indices in declared.items():
-            self.splits[split] = [pairs[index] for index in indices]
-        if not declared:
-            self.splits[""] = [*pairs]
-            self.divide()
+    def unmatched(
+        self,
+        images: Iterable[Path],
+        split: str | None,
+        masks: object,
+        hint: str = "",
+        fatal: bool = True,
+    ) -> None:
+        """Add images without a mask, which are expected in `masks`."""
+        for path in images:
+            error = DataError(
+                "a photo without a mask",
+                expected=f"a mask of the same stem in {masks}",
+                remedy=f"add the mask, or remove the photo{hint}",
+                where=path,
+                code="mask-missing",
+            )
+            self.problems.append(Problem(error, path, split, fatal))
 
-    def divide(self, groups: str | None = None) -> None:
-        """Part what stands under the split "" by the hash of the names, for want of splits."""
-        if "" in self.splits:
-            pairs = self.splits.pop("")
-            self._part(pairs, hash_split([pair.name for pair in pairs], groups=groups))
+    def orphans(
+        self, masks: Iterable[Path], split: str | None, images: object, fatal: bool, hint: str = ""
+    ) -> None:
+        """Add masks without an image, which is expected in `images`."""
+        for path in masks:
+            error = DataError(
+                "a mask without a photo",
+                expected=f"a photo of the same stem in {images}",
+                remedy=f"add the photo, or remove the mask{hint}",
+                where=path,
+                code="photo-missing",
+            )
+            self.problems.append(Problem(error, path, split, fatal))
 
-    def regroup(self, groups: Callable[[str], str]) -> None:
-        """Divide train and val anew, so that groups stay together; test stays as it is.
+    def same_stems(self, duplicates: Iterable[tuple[Path, Path]], split: str | None = None) -> None:
+        """Add pairs of files of which only one can be meant."""
+        for first, second in dict.fromkeys(duplicates):
+            error = DataError(
+                f"the same sample name as {first}",
+                expected="one file per name",
+                remedy="rename or remove one of the two",
+                where=second,
+                code="one-stem-twice",
+            )
+            self.problems.append(Problem(error, second, split, other=first))
+
+    def bad_entries(self, errors: Iterable[DataError], split: str | None) -> None:
+        """Add faulty lines of lists or entries of annotation files; `where` is the file."""
+        self.problems += [Problem(error, Path(error.where), split) for error in errors]
+
+    def broken(self, split: str, error: DataError) -> None:
+        """Add a split that exists but cannot be opened."""
+        moved = copy(error)
+        moved.code = "not-readable"
+        self.problems.append(Problem(moved, Path(error.where or self.folder), split))
+
+    def read_splits(self, paths: Mapping[str, Path]) -> dict[str, SplitList]:
+        """Read the lists of splits; those that cannot be read are broken, empty ones a problem."""
+        lists, broken = read_lists(paths)
+        for split, error in broken.items():
+            self.broken(split, error)
+        for split, part in lists.items():
+            if empty := part.empty():
+                self.bad_entries([empty], split)
+        return lists
+
+    def add_lists(self, pairs: Sequence[Pair], paths: Mapping[str, Path]) -> None:
+        """Divide pairs as lists say, or by the hash of their names if there is no list."""
+        for split, part in self.read_splits(paths).items():
+            self.splits[split], errors = part.match(pairs, self.folder)
+            self.bad_entries(errors, split)
+        if not paths:
+            self.divide(pairs)
+
+    def add_parts(self, pairs: Sequence[Pair], parts: Mapping[str, Sequence[int]]) -> None:
+        """Divide pairs as the indices of each split say."""
+        self.splits |= {split: [pairs[i] for i in indices] for split, indices in parts.items()}
+
+    def divide(self, pairs: Sequence[Pair], groups: str | None = None) -> None:
+        """Divide pairs into train and val by the hash of their names."""
+        self.divided = False
+        self.note = self.note or " (by the hash of the names, since no split is on disk)"
+        parts = hash_split([pair.name for pair in pairs], groups=groups)
+        self.add_parts(pairs, {name: indices for name, indices in parts.items() if indices})
+
+    def regroup(self, rule: str, groups: Callable[[str], str]) -> None:
+        """Divide train and val anew, keeping groups together; test stays as it is.
 
         Raises:
-            DataError: no groups, or only one.
+            DataError: no two samples are of one group, or all are.
         """
-        test = self.splits.pop("test", [])
-        free = {pair.name: pair for pairs in self.splits.values() for pair in pairs}
-        free = {name: free[name] for name in sorted(free) if free[name] not in test}
-        self.splits = {}
-        self._part([*free.values()], grouped_split([*free], groups))
+        test = self.splits.get("test", [])
+        held = {pair.photo for pair in test}
+        free = [pair for pair in self.everything() if pair.photo not in held]
+        parts = grouped_split([pair.name for pair in free], groups)
+        self.splits, self.divided, self.note = {}, False, f" (divided by {rule})"
+        self.add_parts(free, {name: indices for name, indices in parts.items() if indices})
         self.splits |= {"test": test} if test else {}
+        self._every_split()
 
-    def _part(self, pairs: Sequence[Pair], parts: Mapping[str, Sequence[int]]) -> None:
-        self.divided = False
-        parts = {name: indices for name, indices in parts.items() if indices}
-        self.splits |= {name: [pairs[i] for i in indices] for name, indices in parts.items()}
+    def relist(self, paths: Mapping[str, Path]) -> None:
+        """Divide as the lists in splits/ say, which overrule the data set's own splits."""
+        pairs = self.everything()
+        self.splits, self.divided, self.note = {}, True, " (in splits/)"
+        self._every_split()
+        self.add_lists(pairs, paths)
 
+    def _of(self, *codes: str) -> list[Problem]:
+        return [problem for problem in self.problems if problem.error.code in codes]
 
-def opened_inventory(layout: str, folder: Path, opened: Callable[[str | None], Data]) -> Inventory:
-    """The inventory of a data set as its format opens it, split by split.
+    def _every_split(self) -> None:
+        """Make the problems of the former splits concern all new ones."""
+        former = [p for p in self.problems if p.error.code != "empty-split" and p.split != UNION]
+        self.problems = [Problem(p.error, p.path, None, p.fatal, p.other) for p in former]
 
-    Args:
-        layout: the format's name.
-        folder: where the data set lies.
-        opened: a split, or None for all of it -> Data.
+    def _known(self, split: str | None) -> str | None:
+        if split is None:
+            return None
+        known = sorted({*self.splits, *self.broken_splits})
+        name = split if split in known else standard_split(split) or split
+        if name not in known:
+            raise NoSplitError(self.folder, split, known, self.note)
+        return name
 
-    Raises:
-        DataError: neither a split nor the whole can be opened.
-    """
-    refused: dict[str, DataError] = {}
-    parts: dict[str, Data] = {}
-    for split in USUAL:
-        try:
-            parts[split] = opened(split)
-        except NoSplitError:
-            continue
-        except DataError as error:
-            refused[split] = error
-    parts = {split: data for split, data in parts.items() if data.names}
-    if not parts and refused:
-        raise next(iter(refused.values()))
-    whole = parts or {"all": opened(None)}
-    first = next(iter(whole.values()))
-    places = {
-        pair: (data, index) for data in whole.values() for index, pair in enumerate(_pairs(data))
-    }
-    table = _table(first)
-    return Inventory(
-        folder,
-        layout,
-        resolve=lambda masks, read: (first.classes, first.palette, table),
-        declared=len(first.classes),
-        splits={split: _pairs(data) for split, data in whole.items()},
-        divided=bool(parts) and not _by_hash(parts),
-        files=all(pair.photo.suffix.lower() in SUFFIXES for pair in places) and _has_files(first),
-        read=None if table else lambda pair: places[pair][0][places[pair][1]],
-        broken_splits=refused,
-    )
+    def _raise_first(self, split: str | None) -> None:
+        problems = [problem for problem in self.problems if problem.fatal]
+        if split is None and self.pairs:  # not made of the splits
+            problems = [problem for problem in problems if problem.split in (None, UNION)]
+        elif split is None:
+            problems = [problem for problem in problems if problem.error.code != "empty-split"]
+        else:
+            problems = [problem for problem in problems if problem.split in (None, split)]
+        if not problems:
+            return
+        paths = [p.path for p in problems if p.error.code == problems[0].error.code]
+        error = first_problem([problem.error for problem in problems])
+        if len(paths) > 1 and error.code in _PLURAL:
+            error.found = f"{len(paths)} {_PLURAL[error.code]}: {first_few(paths)}"
+            error.where = str(self.folder)
+        raise error
 
 
-def _pairs(data: Data) -> list[Pair]:
-    if _has_files(data):
-        return list(getattr(data.read, "pairs"))  # noqa: B009 - Data knows no pairs
-    return [Pair(name, Path(name), Path(name)) for name in data.names]
-
-
-def _has_files(data: Data) -> bool:
-    return hasattr(data.read, "pairs")
-
-
-def _table(data: Data) -> MaskTable | None:
-    read = data.read
-    if isinstance(read, PairReader) and read.raw is None and isinstance(read.table, MaskTable):
-        return read.table
-    return None
-
-
-def _by_hash(parts: Mapping[str, Data]) -> bool:
-    names = sorted(name for data in parts.values() for name in data.names)
-    by_hash = {split: {names[i] for i in places} for split, places in hash_split(names).items()}
-    return all(set(data.names) == by_hash.get(split) for split, data in parts.items())
+def first_problem(errors: Sequence[DataError]) -> DataError:
+    """Return the first error, with the number of others of its kind."""
+    error = copy(errors[0])
+    more = sum(other.code == error.code for other in errors) - 1
+    if more:
+        error.found += f" (and {more} more such problems)"
+    return error

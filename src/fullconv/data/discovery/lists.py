@@ -1,166 +1,188 @@
-"""Parse split lists (train.txt): one parser for every format."""
+"""Parse split lists (train.txt, ...): one rule for every format.
+
+A line names one sample: by its name, by the path of its image, or by the paths of its image and
+its mask. Case, suffixes, backslashes for slashes, leading folders of another machine, and what
+follows a tab or the first word do not matter. Blank lines and comments ("# ...") are skipped.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fullconv.data.discovery.pairing import (
-    Line,
-    bare_stem,
-    folded,
-    line_of,
-    located,
-    parts_of,
-    place_in,
+from fullconv.data.discovery.files import (
+    fold_name,
+    locate,
+    path_within,
+    sample_name,
+    without_image_folders,
 )
+from fullconv.data.discovery.pairing import bare_image_stem
 from fullconv.data.sample import Pair
-from fullconv.errors import DataError, NoSplitError
+from fullconv.errors import DataError
+from fullconv.io.images import SUFFIXES
 from fullconv.io.text import text_of
 
-
-def list_lines(path: Path) -> list[str]:
-    """The lines of a list file, without blank ones."""
-    return [line.strip() for line in text_of(path).splitlines() if line.strip()]
+_SUFFIXES = (*SUFFIXES, ".mat", ".json")
+_COMMENT = re.compile(r"#+(\s|$)")
 
 
-def two_files(folder: Path, line: str) -> tuple[Path, Path] | None:
-    """The photo and the mask that a line of a list names; None where it is no such line."""
-    for gap in re.finditer(r"[,;]\s*|\s+", line):
-        photo = located(folder, line[: gap.start()])
-        mask = located(folder, line[gap.end() :])
-        if photo and mask:
-            return photo, mask
+@dataclass(frozen=True)
+class NameIndex:
+    """Find samples by the ways in which a list can name them.
+
+    Attributes:
+        paths: name, or path within the data set, folded -> indices of samples.
+        stems: file name or stem, folded -> indices of samples. They only count for a line without
+            folders, or "old/a.png" would mean "new/a.png".
+    """
+
+    paths: Mapping[str, frozenset[int]]
+    stems: Mapping[str, frozenset[int]]
+
+    @classmethod
+    def of_names(cls, names: Sequence[str]) -> "NameIndex":
+        """Return the index of samples whose names are the stems of their files."""
+        return cls(_collected((name,) for name in names), {})
+
+    @classmethod
+    def of_pairs(cls, pairs: Sequence[Pair], folder: Path) -> "NameIndex":
+        """Return the index of the samples of the data set `folder`."""
+        paths, stems = [], []
+        for pair in pairs:
+            inside = path_within(pair.photo, folder)
+            short = PurePosixPath(*without_image_folders(inside))
+            bare = (inside.with_suffix(""), short.with_suffix(""))
+            paths.append({pair.name, *map(str, (inside, short, *bare))})
+            stems.append({short.name, short.stem, bare_image_stem(short.stem)})
+        return cls(_collected(paths), _collected(stems))
+
+    def find(self, line: str) -> frozenset[int]:
+        """Return the samples that a line can mean."""
+        words = (line, line.split("\t")[0], line.split(maxsplit=1)[0])
+        return next((found for word in words if (found := self._find(word))), frozenset())
+
+    def _find(self, word: str) -> frozenset[int]:
+        parts = fold_name(word.strip().replace("\\", "/")).split("/")
+        parts = [part for part in parts if part not in ("", ".", "..")]
+        ends = ["/".join(parts[start:]) for start in range(len(parts))]
+        keys = [key for end in ends for key in (end, _without_suffix(end))]
+        found = next((self.paths[key] for key in keys if key in self.paths), frozenset[int]())
+        if found or len(parts) > 1:
+            return found
+        return next((self.stems[key] for key in keys if key in self.stems), frozenset())
+
+
+@dataclass(frozen=True)
+class SplitList:
+    """The list of one split.
+
+    Attributes:
+        path: the file.
+        lines: without blank ones and comments.
+    """
+
+    path: Path
+    lines: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> "SplitList":
+        """Read a list.
+
+        Raises:
+            DataError: the file cannot be read, or is not UTF-8.
+        """
+        lines = (line.strip() for line in text_of(path).splitlines())
+        return cls(path, tuple(line for line in lines if line and not _COMMENT.match(line)))
+
+    def match(self, pairs: Sequence[Pair], folder: Path) -> tuple[list[Pair], list[DataError]]:
+        """Return the pairs that the lines name, in their order, and what is wrong with lines."""
+        indices, problems = self.select(NameIndex.of_pairs(pairs, folder))
+        return [pairs[index] for index in indices], problems
+
+    def select(self, index: NameIndex) -> tuple[list[int], list[DataError]]:
+        """Return the indices that the lines name, in their order, and what is wrong with lines."""
+        chosen: dict[int, str] = {}
+        problems = []
+        for line in self.lines:
+            found = index.find(line)
+            if len(found) != 1:
+                what = "no sample" if not found else f"{len(found)} samples"
+                problems.append(self.problem(f"{line!r} is the name of {what}"))
+            elif found <= chosen.keys():
+                problems.append(self.problem(f"{line!r} names a sample twice"))
+            else:
+                chosen[min(found)] = line
+        return list(chosen), problems
+
+    def pairs(self, folder: Path) -> tuple[list[Pair], list[DataError]]:
+        """Return the image and mask that each line names, and what is wrong with lines."""
+        pairs: dict[Path, Pair] = {}
+        problems = []
+        for line in self.lines:
+            two = image_and_mask(folder, line)
+            if two is None:
+                found = f"{line!r} does not name an image and a mask that exist"
+                expected = '"IMAGE MASK", paths within the data set'
+                problems.append(self.problem(found, expected, "correct the line or delete it"))
+            elif two[0] in pairs:
+                problems.append(self.problem(f"{line!r} names a sample twice"))
+            else:
+                pairs[two[0]] = Pair(sample_name(two[0], folder), *two)
+        return list(pairs.values()), problems
+
+    def problem(
+        self,
+        found: str,
+        expected: str = "each sample once, by its name or the path of its image",
+        remedy: str = "correct the line, delete it or add the file",
+    ) -> DataError:
+        """Return the error of one line."""
+        return DataError(found, expected, remedy, where=self.path, code="list-line")
+
+    def empty(self) -> DataError | None:
+        """Return the error of a list without any line; None if there is a line."""
+        if self.lines:
+            return None
+        remedy = f"fill it, or delete it if there is no split {self.path.stem}"
+        return DataError("the list is empty", remedy=remedy, where=self.path, code="empty-split")
+
+
+def image_and_mask(folder: Path, line: str) -> tuple[Path, Path] | None:
+    """Return the image and the mask that a line names; None if it does not name two files."""
+    for dangling in (False, True):
+        for gap in re.finditer(r"[,;]\s*|\s+", line):
+            image = locate(folder, line[: gap.start()], dangling)
+            mask = locate(folder, line[gap.end() :], dangling)
+            if image and mask:
+                return image, mask
     return None
 
 
-def select(pairs: Sequence[Pair], path: Path, folder: Path) -> list[Pair]:
-    """The pairs that a list of stems or file names means, in its order.
-
-    Raises:
-        DataError: a line names none of the pairs, or more than one, or one for the second time.
-    """
-    index = _index(pairs, folder)
-    chosen: dict[str, Pair] = {}
-    for line in list_lines(path):
-        pair = _looked_up(index, line.split("\t")[0], path)
-        if pair.name in chosen:
-            raise DataError(
-                f"{line!r} stands there twice",
-                expected="each sample once",
-                where=path,
-            )
-        chosen[pair.name] = pair
-    return list(chosen.values())
-
-
-def select_known(pairs: Sequence[Pair], path: Path, folder: Path) -> tuple[list[Pair], list[Line]]:
-    """The pairs that a list means, and its faulty lines, each with what is wrong with it."""
-    index = _index(pairs, folder)
-    chosen: dict[str, Pair] = {}
-    faulty: list[Line] = []
-    for line in list_lines(path):
+def read_lists(paths: Mapping[str, Path]) -> tuple[dict[str, SplitList], dict[str, DataError]]:
+    """Read the lists of all splits: split -> list, and split -> why its list cannot be read."""
+    lists, broken = {}, {}
+    for split, path in paths.items():
         try:
-            pair = _looked_up(index, line.split("\t")[0], path)
+            lists[split] = SplitList.read(path)
         except DataError as error:
-            faulty.append(line_of(path, error))
-            continue
-        if pair.name in chosen:
-            faulty.append((path, f"{line!r} stands there twice"))
-        chosen[pair.name] = pair
-    return list(chosen.values()), faulty
+            broken[split] = error
+    return lists, broken
 
 
-def _looked_up(index: Mapping[str, list[Pair]], line: str, path: Path) -> Pair:
-    keys = [folded(line), folded(line.split(maxsplit=1)[0])]
-    found = next((index[key] for key in keys if key in index), [])
-    if len(found) != 1:
-        what = "no photo with a mask" if not found else f"{len(found)} photos"
-        raise DataError(
-            f"{line!r} is the name of {what}",
-            expected="exactly one",
-            where=path,
-        )
-    return found[0]
+def lists_pairs(folder: Path, lists: Iterable[SplitList]) -> bool:
+    """Return whether lists name an image and a mask per line, judged by their first lines."""
+    lines = [line for part in lists for line in part.lines[:1]]  # an empty list decides nothing
+    return bool(lines) and all(image_and_mask(folder, line) for line in lines)
 
 
-def _index(pairs: Sequence[Pair], folder: Path) -> dict[str, list[Pair]]:
-    index: dict[str, list[Pair]] = {}
-    for pair in pairs:
-        inside = place_in(pair.photo, folder)
-        below = PurePosixPath(*parts_of(inside))
-        keys = {pair.name, str(inside), str(below), below.name}
-        keys |= {str(inside.with_suffix("")), str(below.with_suffix("")), below.stem}
-        keys |= {bare_stem(below.stem, photo=True)}
-        for key in {folded(key) for key in keys}:
-            index.setdefault(key, []).append(pair)
-    return index
+def _collected(keys: Iterable[Iterable[str]]) -> dict[str, frozenset[int]]:
+    index: dict[str, set[int]] = {}
+    for number, several in enumerate(keys):
+        for key in several:
+            index.setdefault(fold_name(key), set()).add(number)
+    return {key: frozenset(numbers) for key, numbers in index.items()}
 
 
-PHOTOS = (".jpg", ".jpeg", ".png")
-
-
-def by_stem(folder: Path, suffixes: Sequence[str]) -> dict[str, Path]:
-    """The files in `folder` that end so, by their stem; empty where there is no such folder."""
-    if not folder.is_dir():
-        return {}
-    files = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes)
-    return {path.stem: path for path in files}
-
-
-def listed(path: Path) -> list[str]:
-    """The stems in a list; what follows the first word of a line does not count.
-
-    Raises:
-        DataError: a stem stands there twice.
-    """
-    words = [line.split()[0] for line in list_lines(path)]
-    stems = [word.replace("\\", "/").rpartition("/")[2] for word in words]
-    stems = [stem.removesuffix(".jpg").removesuffix(".png").removesuffix(".mat") for stem in stems]
-    if len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise DataError(
-            f"{twice} stands there twice",
-            expected="each name once",
-            where=path,
-        )
-    return stems
-
-
-def joined(
-    stems: Iterable[str], photos: Mapping[str, Path], masks: Mapping[str, Path], where: Path
-) -> list[Pair]:
-    """The pairs of these stems.
-
-    Raises:
-        DataError: one has no photo or no mask; `where` is the list that names it.
-    """
-    stems = list(stems)
-    for what, there in (("photo", photos), ("mask", masks)):
-        missing = [stem for stem in stems if stem not in there]
-        if missing:
-            shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-            place = next(iter(there.values())).parent if there else "the data set, which has none"
-            raise DataError(
-                f"{len(missing)} of {len(stems)} names have no {what}: {shown}",
-                expected=f"{what}s of these names in {place}",
-                where=where,
-            )
-    return [Pair(stem, photos[stem], masks[stem]) for stem in stems]
-
-
-def chosen_list(lists: Mapping[str, Path], split: str, folder: Path) -> Path:
-    """The list of a split.
-
-    Raises:
-        NoSplitError: there is none; the message names those there are.
-    """
-    if split not in lists:
-        raise NoSplitError(folder, split, sorted(lists))
-    return lists[split]
-
-
-def nothing(folder: Path, name: str, expected: str) -> DataError:
-    """The error for a folder that is none of format `name`."""
-    inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
-    what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is no folder"
-    return DataError(f"{folder} {what}, which is not the layout of {name}", expected=expected)
+def _without_suffix(name: str) -> str:
+    return name[: name.rindex(".")] if name.endswith(_SUFFIXES) else name

@@ -1,114 +1,87 @@
-"""Data sets on disk -> Samples. One file a format; this folder is the list of them.
+"""Open data sets on disk. Each format is one file, which registers itself.
 
-A format says what it recognises and how it is opened; `open_data` finds it out by content.
-`inventory` lists what a data set consists of without decoding a picture, for the checks.
+A format recognises its folders and scans them: `scan` lists the samples and every problem without
+decoding an image. `open_data` raises the first problem; the data check reports all of them.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from fullconv._registry import Registry
-from fullconv.data.discovery.inventory import Inventory, opened_inventory
-from fullconv.data.discovery.resplit import (
-    grouped,
-    listed_data,
-    own_lists,
-    relist,
-    sample_groups,
-    with_groups,
-    without_groups,
-)
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.resplit import own_lists, sample_groups, with_groups, without_groups
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
 
 
 @dataclass(frozen=True)
 class Format:
-    """One way in which a data set lies on a disk.
+    """One layout of a data set on disk.
 
     Attributes:
         summary: the layout in one line, for messages and docs.
-        open: (what follows "name:", split or None) -> Data.
-        recognises: whether a folder has this layout; looks at names, not at pictures.
-        fallback: tried only when no other format recognises the folder.
-        lists: whether `open` and `inventory` read the lists in splits/ themselves.
-        inventory: what follows "name:" -> its files with their faults, nothing of which is
-            raised; None: as `open` gives them, which refuses the first fault.
+        scan: what follows "name:" -> samples and problems; raises only if there is no data set of
+            this format.
+        recognises: whether a folder has this layout; looks at names, not at images.
+        fallback: tried only if no other format recognises the folder.
+        lists: whether `scan` reads the lists in splits/ itself.
+        open: (what follows "name:", split or None) -> Data, for formats whose samples are too many
+            to list; None: `scan` lists them.
     """
 
     summary: str
-    open: Callable[[str, str | None], Data]
+    scan: Callable[[str], Inventory]
     recognises: Callable[[Path], bool]
     fallback: bool = False
     lists: bool = False
-    inventory: Callable[[str], Inventory] | None = None
+    open: Callable[[str, str | None], Data] | None = None
 
 
 formats: Registry[Format] = Registry("fullconv.data.formats", "data format")
 
 
 def open_data(source: str | Path, split: str | None = None, group_by: str | None = None) -> Data:
-    """Open a data set: a folder, FORMAT:PATH, or scenes:N, each with ?group-by=RULE behind it.
+    """Open a data set: a folder, FORMAT:PATH, or scenes:N, each optionally with ?group-by=RULE.
 
     Args:
         source: "photos", "camvid:data/CamVid", "scenes:200", "photos?group-by=clip".
         split: "train", "val", "test"; None is all of it.
-        group_by: what stays together when train and val are divided by hash: clip, patient, tile,
-            folder, or a regular expression whose first group, or whole match, tells it. Lists and
-            folders of train and val do not count then; a test split stays as it is.
+        group_by: keeps groups together when train and val are divided by hash: clip, patient, tile,
+            folder, or a regular expression whose first group, or whole match, is the name of the
+            group. Lists and folders of train and val are ignored then; a test split stays as it is.
 
     Raises:
-        DataError: nothing is there, or no format recognises it.
-        NoSplitError: the data set has no such split; any other DataError means that it has one
-            which cannot be used.
+        DataError: there is no data set, no format recognises it, or the split cannot be used.
+        NoSplitError: the data set has no such split.
     """
     text, own = without_groups(str(source))
-    name, rest = found_format(text)
-    opened = partial(formats[name].open, rest)
-    if rule := group_by or own:
-        return grouped(with_groups(text, rule), opened, split, rule)
-    if lists := _lists(name, rest):
-        return listed_data(text, lists, opened, split)
-    return opened(split)
+    rule = group_by or own
+    name, rest = detect_format(text)
+    if (direct := formats[name].open) and not rule:
+        return direct(rest, split)
+    found = _scan(name, rest, rule)
+    return found.open(with_groups(text, rule) if rule else rest, split)
 
 
 def inventory(source: str | Path) -> Inventory:
-    """What a data set consists of, split by split, without decoding a picture.
-
-    Faults that a format's own inventory knows (files without a partner, two of one stem, lines of
-    lists that mean nothing) are listed in it, not raised.
+    """List the samples of a data set and its problems, without decoding an image.
 
     Args:
         source: as for `open_data`.
 
     Raises:
-        DataError: nothing is there, no format recognises it, or it cannot be opened at all.
+        DataError: there is no data set, no format recognises it, or it cannot be opened at all.
     """
     text, rule = without_groups(str(source))
-    name, rest = found_format(text)
-    if own := formats[name].inventory:
-        stock = own(rest)
-    else:
-        folder = Path(rest.partition("?")[0])
-        stock = opened_inventory(name, folder, partial(formats[name].open, rest))
-    if rule:
-        stock.regroup(sample_groups(rule))
-    elif lists := _lists(name, rest):
-        relist(stock, lists)
-    return stock
+    return _scan(*detect_format(text), rule)
 
 
-def _lists(name: str, rest: str) -> dict[str, Path]:
-    return {} if formats[name].lists else own_lists(Path(rest.partition("?")[0]))
-
-
-def found_format(source: str) -> tuple[str, str]:
-    """The format of a data set, and what is its own to read: path and options.
+def detect_format(source: str) -> tuple[str, str]:
+    """Return the format of a data set, and its own part of the source: path and options.
 
     Raises:
-        DataError: nothing is there, or no format recognises it.
+        DataError: there is no data set, or no format recognises it.
     """
     name, _, rest = source.partition(":")
     if rest and name in formats:
@@ -125,11 +98,20 @@ def found_format(source: str) -> tuple[str, str]:
     return recognise(folder), str(folder)
 
 
+def _scan(name: str, rest: str, rule: str | None) -> Inventory:
+    found = formats[name].scan(rest)
+    if rule:
+        found.regroup(rule, sample_groups(rule))
+    elif not formats[name].lists and (lists := own_lists(Path(rest.partition("?")[0]))):
+        found.relist(lists)
+    return found
+
+
 def recognise(folder: Path) -> str:
-    """The name of the format that a folder has.
+    """Return the name of the format of a folder.
 
     Raises:
-        DataError: none of the known ones, or more than one.
+        DataError: no format recognises it, or more than one.
     """
     found = [name for name in formats if formats[name].recognises(folder)]
     specific = [name for name in found if not formats[name].fallback]

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.discovery.pairing import check_names
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
@@ -24,7 +23,7 @@ _PLACES = ("images/ADE", "images", "ADE20K_2021_17_01/images/ADE")
 
 @dataclass(frozen=True)
 class ObjectTable:
-    """The labels of masks that number objects; the JSON file beside a mask names them.
+    """Map masks that number objects to labels; the JSON file beside a mask names the objects.
 
     Attributes:
         labels: name of an object -> label; synonyms ("car, auto, automobile") count by the first.
@@ -35,7 +34,7 @@ class ObjectTable:
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
     ) -> UInt8[np.ndarray, "H W"]:
-        """The labels of the mask `where`.
+        """Return the labels of the mask `where`.
 
         Raises:
             DataError: the mask is not in colour, or its JSON file is not there or broken.
@@ -53,7 +52,7 @@ class ObjectTable:
             number: self.labels.get(name, self.labels.get(first_name(name), VOID))
             for number, name in objects_of(Path(where)).items()
         }
-        found, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        found, positions, counts = np.unique(numbers, return_inverse=True, return_counts=True)
         for number, count in zip(found.tolist(), counts.tolist(), strict=True):
             if number not in known:
                 raise LabelError(
@@ -63,16 +62,16 @@ class ObjectTable:
                     where=where,
                 )
         labels = np.array([known[number] for number in found.tolist()], np.uint8)
-        return labels[places].reshape(numbers.shape)
+        return labels[positions].reshape(numbers.shape)
 
 
 def labels_of(classes: tuple[str, ...]) -> dict[str, int]:
-    """Name -> label."""
+    """Return name -> label."""
     return {name.casefold(): label for label, name in enumerate(classes)}
 
 
 def objects_of(mask: Path) -> dict[int, str]:
-    """The objects in one photo: number -> name.
+    """Return the objects in one photo: number -> name.
 
     Raises:
         DataError: the JSON file is not there, or not as it was published.
@@ -81,55 +80,53 @@ def objects_of(mask: Path) -> dict[int, str]:
     where = str(path)
     annotation = entry(read_json(path), "annotation", dict, where)
     objects: dict[int, str] = {}
-    for place, record in enumerate(entry(annotation, "object", list, where)):
-        here = f"{where}: object {place}"
-        name = entry(record, "name", str, here)
-        objects[entry(record, "name_ndx", int, here)] = name.casefold()
+    for number, record in enumerate(entry(annotation, "object", list, where)):
+        position = f"{where}: object {number}"
+        name = entry(record, "name", str, position)
+        objects[entry(record, "name_ndx", int, position)] = name.casefold()
     return objects
 
 
 def first_name(name: str) -> str:
-    """The first of the synonyms that ADE20K gives an object."""
+    """Return the first of the synonyms that ADE20K gives an object."""
     return name.partition(",")[0].strip()
 
 
 def described(mask: Path) -> Path:
-    """The JSON file of a mask."""
+    """Return the JSON file of a mask."""
     return mask.with_name(mask.name.removesuffix(_END) + ".json")
 
 
 def full_root(folder: Path) -> Path | None:
-    """The folder with training/ and validation/ of the full release; None where it is not that."""
+    """Return the folder with training/ and validation/ of the full release; None if not found."""
     for place in _PLACES:
-        here = folder / place
-        training = here / "training"
-        if training.is_dir() and next(training.glob(f"*/*{_END}"), None):
-            return here
-        if training.is_dir() and next(training.glob(f"*/*/*{_END}"), None):
-            return here
+        training = folder / place / "training"
+        for pattern in (f"*/*{_END}", f"*/*/*{_END}"):
+            if next(training.glob(pattern), None):
+                return folder / place
     return None
 
 
-def full_pairs(folder: Path, part: str) -> list[Pair]:
-    """The photos of one part ("training", "validation") with their masks.
+def full_pairs(folder: Path, part: str) -> tuple[list[Pair], list[DataError]]:
+    """Return the photos of "training" or "validation" with their masks, and what is missing.
 
-    Raises:
-        DataError: a mask without a photo or without a JSON file.
+    A mask needs the photo and the JSON file of its name.
     """
-    masks = sorted((folder / part).rglob(f"*{_END}"))
-    pairs = [Pair(mask.name.removesuffix(_END), _photo(mask), mask) for mask in masks]
-    for what, missing in (
-        ("photo", [pair.photo for pair in pairs if not pair.photo.is_file()]),
-        ("JSON file", [path for pair in pairs if not (path := described(pair.mask)).is_file()]),
-    ):
-        if missing:
-            raise DataError(
-                f"{len(missing)} of {len(pairs)} masks in {folder / part} have no {what}, e.g. "
-                f"{missing[0]}",
+    pairs, errors = [], []
+    for mask in sorted((folder / part).rglob(f"*{_END}")):
+        missing = [path for path in (_photo(mask), described(mask)) if not path.is_file()]
+        errors += [
+            DataError(
+                f"the file {path.name} of this mask is missing",
                 expected="ADE20K_2021_17_01; older releases name their objects in another way",
+                where=mask,
+                code="list-line",
             )
-    check_names(pairs)
-    return pairs
+            for path in missing
+        ]
+        if not missing:
+            pairs.append(Pair(mask.name.removesuffix(_END), _photo(mask), mask))
+    return pairs, errors
 
 
 def _photo(mask: Path) -> Path:

@@ -1,9 +1,8 @@
-"""Photos whose labels are drawn as shapes: what LabelMe, COCO, YOLO and CVAT have in common."""
+"""Labels drawn as shapes: the code that LabelMe, COCO, YOLO and CVAT share."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +11,13 @@ from jaxtyping import UInt8
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.labels.rasterize import Layer, Painted, Size, paint
 from fullconv.data.labels.tables import MAX_CLASSES
-from fullconv.data.sample import Data, Pair, Sample
+from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.images import decode_image, read_header, read_image
 from fullconv.io.palettes import VOID, Palette
 
-IGNORE = "__ignore__"  # LabelMe's name of what counts neither as a class nor as background
-# What LabelMe's own export draws: lines of 10 pixels, points with a radius of 5.
+IGNORE = "__ignore__"  # LabelMe's name of the ignore label
+# The width and radius, in pixels, of LabelMe's own export.
 LINE_WIDTH = 10.0
 POINT_RADIUS = 5.0
 GROUND = ("_background_", "background", "__background__")
@@ -26,12 +25,12 @@ GROUND = ("_background_", "background", "__background__")
 
 @dataclass(frozen=True)
 class Drawing:
-    """One photo, and how its labels are painted.
+    """One photo and the shapes of its labels.
 
     Attributes:
-        photo: its file, or the bytes of a photo that is part of the annotation.
+        photo: its file, or the bytes of a photo embedded in the annotation.
         where: the annotation, for messages.
-        size: height and width that the annotation says; None where it says nothing.
+        size: (height, width) according to the annotation; None if it has none.
         layers: the size to paint in -> the shapes.
     """
 
@@ -42,53 +41,32 @@ class Drawing:
 
 
 @dataclass(frozen=True)
-class Reader:
-    """Index -> Sample; what `Data.read` is for drawn labels.
+class DrawnReader:
+    """Read a photo and paint its labels.
 
     Attributes:
-        pairs: photo, annotation and name of each sample.
-        load: what is drawn on one of them.
-        ground: the label of pixels in no shape.
+        load: the drawing of a sample.
+        ground: the label of pixels outside all shapes.
     """
 
-    pairs: tuple[Pair, ...]
     load: Callable[[Pair], Drawing]
     ground: int = 0
 
-    def __call__(self, index: int) -> Sample:
-        """The sample at `index`."""
-        return drawn_sample(self.pairs[index], self.load, self.ground)
+    def __call__(self, pair: Pair) -> Sample:
+        """Read one sample.
 
-    def painted(self, index: int) -> Painted:
-        """The labels at `index`, with how many pixels of which class are hidden by others."""
-        return _read(self.load(self.pairs[index]), self.ground)[1]
+        Raises:
+            DataError: the photo or the drawing cannot be read, or they do not fit.
+        """
+        image, painted = _read(self.load(pair), self.ground)
+        return Sample(image, painted.labels, pair.name)
 
-
-def drawn_data(
-    source: str,
-    split: str | None,
-    pairs: Sequence[Pair],
-    classes: tuple[str, ...],
-    palette: Palette,
-    load: Callable[[Pair], Drawing],
-    ground: int = 0,
-) -> Data:
-    """The data set of these pairs."""
-    names = tuple(pair.name for pair in pairs)
-    return Data(source, split, classes, palette, names, Reader(tuple(pairs), load, ground))
+    def painted(self, pair: Pair) -> Painted:
+        """Return the labels, with how many pixels of which class are hidden by others."""
+        return _read(self.load(pair), self.ground)[1]
 
 
-def drawn_sample(pair: Pair, load: Callable[[Pair], Drawing], ground: int = 0) -> Sample:
-    """One photo with what is drawn on it.
-
-    Raises:
-        DataError: the photo or the drawing cannot be read, or they do not fit.
-    """
-    image, painted = _read(load(pair), ground)
-    return Sample(image, painted.labels, pair.name)
-
-
-def drawn_stock(
+def drawn_inventory(
     layout: str,
     folder: Path,
     classes: tuple[str, ...],
@@ -96,25 +74,25 @@ def drawn_stock(
     load: Callable[[Pair], Drawing],
     ground: int = 0,
 ) -> Inventory:
-    """An inventory of drawn labels, to which pairs and faults are added."""
+    """Return an inventory of drawn labels, to which pairs and problems are added."""
     return Inventory(
         folder,
         layout,
         lambda masks, read: (classes, palette, None),
         len(classes),
-        read=partial(drawn_sample, load=load, ground=ground),
+        read=DrawnReader(load, ground),
     )
 
 
 def with_ground(
     names: Sequence[str], where: Path | str, ground: str = GROUND[1]
 ) -> tuple[str, ...]:
-    """The classes, of which the first is the background: pixels in no shape.
+    """Return the classes, of which the first is the background: pixels outside all shapes.
 
     Args:
         names: in order; a background among them comes first, void is left out.
-        where: what declares them.
-        ground: what the background is called where it is not among them.
+        where: the file that declares them, for messages.
+        ground: the name of the background if it is not among `names`.
 
     Raises:
         DataError: a name twice, or more than 255 classes.
@@ -124,7 +102,7 @@ def with_ground(
     classes = (*(own or [ground]), *others)
     if len(own) > 1 or len({*classes}) < len(classes):
         raise DataError(
-            f"a class stands there twice, of {', '.join(classes)}",
+            f"a class is declared twice, of {', '.join(classes)}",
             remedy="rename it",
             where=where,
         )
@@ -139,10 +117,10 @@ def with_ground(
 
 
 def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
-    """The label of a class, or void for `__ignore__`.
+    """Return the label of a class, or void for `__ignore__`.
 
     Raises:
-        DataError: it is none of the classes.
+        DataError: it is not one of the classes.
     """
     if name == IGNORE:
         return VOID
@@ -151,7 +129,7 @@ def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
     if name not in classes:
         known = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")
         raise DataError(
-            f"the class {name!r} is none of {known}",
+            f"the class {name!r} is not one of {known}",
             remedy=remedy,
             where=where,
         )
@@ -159,8 +137,8 @@ def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
 
 
 @contextmanager
-def blamed(where: str, remedy: str = "draw it anew or delete it") -> Iterator[None]:
-    """Say of an error inside where it is, and what to do."""
+def locate_errors(where: str, remedy: str = "redraw or delete it") -> Iterator[None]:
+    """Add a position and a remedy to every DataError raised inside."""
     try:
         yield
     except DataError as error:
@@ -181,11 +159,11 @@ def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Pa
     painted = paint(drawing.layers(size), size, ground)
     if size == shown:
         return image, painted
-    return image, replace(painted, labels=_turned(painted.labels, orientation))
+    return image, replace(painted, labels=_orient(painted.labels, orientation))
 
 
-def _turned(labels: UInt8[np.ndarray, "H W"], orientation: int) -> UInt8[np.ndarray, "h w"]:
-    """Labels drawn on the photo as stored, turned as its EXIF orientation says."""
+def _orient(labels: UInt8[np.ndarray, "H W"], orientation: int) -> UInt8[np.ndarray, "h w"]:
+    """Turn labels drawn on the photo as stored to its EXIF orientation."""
     if orientation in (5, 6, 7, 8):
         labels = labels.T
     if orientation in (3, 4, 7, 8):
@@ -200,7 +178,7 @@ def _wrong_size(drawing: Drawing, size: Size, shown: Size) -> DataError:
     return DataError(
         f"drawn on {size[0]} x {size[1]} pixels (height x width), but the photo {photo} has "
         f"{shown[0]} x {shown[1]}",
-        expected="the photo that was drawn on",
-        remedy="put it back, or scale the shapes with it",
+        expected="the photo that was annotated",
+        remedy="restore it, or scale the shapes",
         where=drawing.where,
     )

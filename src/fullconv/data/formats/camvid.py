@@ -5,7 +5,7 @@ colours, of which the usual grouping makes the same 11 classes. The two share no
 Pavement, and their mean IUs cannot be compared.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,24 +13,15 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.discovery.inventory import Classes, Inventory, Read
-from fullconv.data.discovery.listing import add_lists
-from fullconv.data.discovery.lists import (
-    chosen_list,
-    list_lines,
-    nothing,
-    select,
-    select_known,
-    two_files,
-)
-from fullconv.data.discovery.pairing import check_names, match, pairing
-from fullconv.data.discovery.splits import hash_split
+from fullconv.data.discovery.inventory import UNION, Classes, Inventory, Read
+from fullconv.data.discovery.pairing import pair_folders, unique
+from fullconv.data.discovery.stems import unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import Entry, declare, read_text
-from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import ColorTable, LabelTable
-from fullconv.data.sample import Data, Pair
-from fullconv.errors import DataError, LabelError, NoSplitError
+from fullconv.data.sample import Pair
+from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID, Color, Palette
 
 CLASSES = (
@@ -46,29 +37,29 @@ PALETTE: Palette = (
 SEGNET_VOID = 11
 
 STRAY = 0.001
-"""The share of a mask in colours without a name that is still taken for slips of the annotators.
+"""Largest fraction of a mask in unknown colours that is taken for slips of the annotators.
 
 A few masks of the original hold single pixels in colours that label_colors.txt does not have; they
-become void. More of them is another set of colours, and an error.
+become void. A larger fraction means another set of colours, and is an error.
 """
 
-PHOTOS, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
-_CLIP = "^[^_]+"  # the part of a frame's name that tells its clip
+IMAGES, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
+_CLIP = "^[^_]+"  # the clip in a frame's name
 _ANNOT = ("trainannot", "valannot", "testannot")
 
 
 @dataclass(frozen=True)
 class ForgivingColors:
-    """A `ColorTable` for which up to `stray` of a mask in unknown colours is void."""
+    """A `ColorTable` that maps up to `stray` of a mask in unknown colours to void."""
 
     table: ColorTable
     stray: float = STRAY
 
     def __call__(self, raw: Integer[np.ndarray, "H W 3"], where: str) -> UInt8[np.ndarray, "H W"]:
-        """The labels of one mask; `where` is its file, for messages.
+        """Return the labels of one mask; `where` is its file, for messages.
 
         Raises:
-            LabelError: more pixels than `stray` have colours of no class.
+            LabelError: a larger fraction than `stray` has unknown colours.
         """
         try:
             return self.table(raw, where)
@@ -80,84 +71,94 @@ class ForgivingColors:
         return np.where(known, self.table(filled, where), VOID).astype(np.uint8)
 
 
-def open_camvid(source: str, split: str | None, merged: bool = True) -> Data:
-    """Open CamVid.
+def scan(source: str, merged: bool = True) -> Inventory:
+    """List CamVid.
 
     Every list <split>.txt is a split. The original without lists is split by clip, since its
     frames follow each other: "val" holds whole clips.
 
     Args:
         source: the folder with train.txt and trainannot/, or with 701_StillsRaw_full/.
-        split: "train", "val", "test", ... or None for all.
         merged: whether the original's colours become the 11 classes; else 31.
 
     Raises:
-        DataError: the layout, a file or the split is not there, or the classes are others.
+        DataError: the folder does not have this layout, or declares other classes.
     """
     folder = Path(source)
     _check_names(folder / "classes.txt")
-    whole = (folder / PHOTOS).is_dir()
-    pairs = _of_original(folder, split) if whole else _of_segnet(folder, split)
-    return as_data(source, split, pairs, *classes_and_table(folder, merged))
-
-
-def recognises(folder: Path) -> bool:
-    """Whether it has SegNet's lists and folders, or the original's two folders."""
-    if (folder / MASKS).is_dir():
-        return (folder / PHOTOS).is_dir()
-    return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
-
-
-def inventory(source: str, merged: bool = True) -> Inventory:
-    """The files of CamVid, and the faults of its lists.
-
-    Raises:
-        DataError: the layout is not there.
-    """
-    folder = Path(source)
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
         return classes_and_table(folder, merged)
 
-    stock = Inventory(folder, "camvid" if merged else "camvid32", classes)
+    inventory = Inventory(folder, "camvid" if merged else "camvid32", classes)
+    if (folder / IMAGES).is_dir():
+        _add_original(inventory)
+    else:
+        _add_segnet(inventory)
+    return inventory
+
+
+def recognises(folder: Path) -> bool:
+    """Return whether it has SegNet's lists and folders, or the original's two folders."""
+    if (folder / MASKS).is_dir():
+        return (folder / IMAGES).is_dir()
+    return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
+
+
+def _add_original(inventory: Inventory) -> None:
+    folder = inventory.folder
+    found = pair_folders(folder / IMAGES, folder / MASKS, folder)
+    inventory.unmatched(found.unmatched_images, None, folder / MASKS)
+    inventory.orphans(found.unmatched_masks, None, folder / IMAGES, fatal=True)
+    inventory.same_stems(found.duplicates)
+    inventory.pairs, duplicates = unique(map(_frame, found.pairs))
+    inventory.same_stems(duplicates)
     lists = list_files(folder)
-    if (folder / PHOTOS).is_dir():
-        return _stock_of_original(stock, lists)
-    if not lists:
-        raise _no_camvid(folder)
-    add_lists(stock, lists)
-    for name in stock.splits:
-        photos, masks = folder / name, folder / f"{name}annot"
-        if photos.is_dir() and masks.is_dir():
-            found = pairing(photos, masks, folder)
-            stock.duplicates += found.duplicates
-            listed = {path.name for two in stock.splits.values() for path in _files(two)}
-            stock.unmatched_images += [path for path in found.photos if path.name not in listed]
-            stock.unmatched_masks += [path for path in found.masks if path.name not in listed]
-    return stock
+    if lists:
+        inventory.add_lists(inventory.pairs, lists)
+    else:
+        inventory.note = " (whole clips)"
+        inventory.divide(inventory.pairs, _CLIP)
 
 
-def _stock_of_original(stock: Inventory, lists: Mapping[str, Path]) -> Inventory:
-    found = pairing(stock.folder / PHOTOS, stock.folder / MASKS, stock.folder)
-    stock.unmatched_images, stock.unmatched_masks = [*found.photos], [*found.masks]
-    stock.duplicates = [*found.duplicates]
-    frames = [replace(pair, name=pair.photo.stem) for pair in found.pairs]
-    if not lists:
-        stock.splits[""] = frames
-        stock.divide(_CLIP)
-    for name, path in lists.items():
-        stock.splits[name], faulty = select_known(frames, path, stock.folder)
-        stock.bad_lines += faulty
-    return stock
+def _add_segnet(inventory: Inventory) -> None:
+    folder = inventory.folder
+    paths = list_files(folder)
+    if not paths:
+        expected = f"train.txt, train/ and trainannot/ (SegNet's), or {IMAGES}/ and {MASKS}/"
+        raise unknown_layout(folder, "camvid", expected)
+    for split, part in inventory.read_splits(paths).items():
+        pairs, errors = part.pairs(folder)
+        inventory.splits[split], duplicates = unique(map(_frame, pairs))
+        inventory.same_stems(duplicates, split)
+        inventory.bad_entries(errors, split)
+    # A frame may be in several lists, such as train and a small part of it.
+    frames = [pair for pairs in inventory.splits.values() for pair in pairs]
+    _, duplicates = unique(frames)
+    inventory.same_stems(duplicates, UNION)
+    listed = {path.name for pair in frames for path in (pair.photo, pair.mask)}
+    for split in inventory.splits:
+        _add_unlisted(inventory, split, listed)
 
 
-def _files(pairs: Iterable[Pair]) -> Iterator[Path]:
-    for pair in pairs:
-        yield from (pair.photo, pair.mask)
+def _add_unlisted(inventory: Inventory, split: str, listed: Collection[str]) -> None:
+    """Add files without a partner in the folders of a split, which no list names."""
+    images, masks = inventory.folder / split, inventory.folder / f"{split}annot"
+    if images.is_dir() and masks.is_dir():
+        found = pair_folders(images, masks, inventory.folder)
+        lonely = [path for path in found.unmatched_images if path.name not in listed]
+        inventory.unmatched(lonely, split, masks, fatal=False)
+        lonely = [path for path in found.unmatched_masks if path.name not in listed]
+        inventory.orphans(lonely, split, images, fatal=False)
+
+
+def _frame(pair: Pair) -> Pair:
+    # A frame's name holds its clip and number, so folders add nothing.
+    return replace(pair, name=pair.photo.stem)
 
 
 def _check_names(path: Path) -> None:
-    """Refuse other people's classes in CamVid's layout, whose numbers would get CamVid's names."""
+    """Raise a DataError for other classes in CamVid's layout, which would get CamVid's names."""
     names = read_text(path).classes if path.is_file() else CLASSES
     # Spellings differ ("Sidewalk", "Column-Pole"), and some lists name void, some do not.
     if len(names) not in (len(CLASSES), len(CLASSES) + 1) or names[0].casefold() != "sky":
@@ -168,67 +169,17 @@ def _check_names(path: Path) -> None:
         )
 
 
-def _of_segnet(folder: Path, split: str | None) -> list[Pair]:
-    lists = list_files(folder)
-    if not lists:
-        raise _no_camvid(folder)
-    if split is not None:
-        return _listed(folder, chosen_list(lists, split, folder))
-    # A frame may stand in several lists, such as train and a small part of it.
-    frames = {pair.photo: pair for path in lists.values() for pair in _listed(folder, path)}
-    return _of_frames(sorted(frames.values(), key=lambda pair: pair.name))
-
-
-def _of_original(folder: Path, split: str | None) -> list[Pair]:
-    frames = _of_frames(match(folder / PHOTOS, folder / MASKS, folder))
-    lists = list_files(folder)
-    if split is None:
-        return frames
-    if lists:
-        return select(frames, chosen_list(lists, split, folder), folder)
-    parts = hash_split([frame.name for frame in frames], groups=_CLIP)
-    if split not in parts:
-        raise NoSplitError(folder, split, parts, " (whole clips)")
-    return [frames[index] for index in parts[split]]
-
-
-def _no_camvid(folder: Path) -> DataError:
-    expected = f"train.txt, train/ and trainannot/ (SegNet's), or {PHOTOS}/ and {MASKS}/"
-    return nothing(folder, "camvid", expected)
-
-
 def list_files(folder: Path) -> dict[str, Path]:
-    """The split lists that lie in the folder, by name."""
+    """Return the split lists in the folder, by name."""
     others = ("classes", "palette", "label_colors", "readme", "license")
     files = sorted(folder.glob("*.txt"))
     return {path.stem: path for path in files if path.stem.casefold() not in others}
 
 
-def _listed(folder: Path, path: Path) -> list[Pair]:
-    files = []
-    for line in list_lines(path):
-        two = two_files(folder, line)
-        if two is None:
-            raise DataError(
-                f"{line!r} names no photo and mask that are under {folder}",
-                expected='"train/FRAME.png trainannot/FRAME.png"',
-                where=path,
-            )
-        files.append(two)
-    return _of_frames([Pair(photo.name, photo, mask) for photo, mask in files])
-
-
-def _of_frames(pairs: Sequence[Pair]) -> list[Pair]:
-    # A frame's name holds its clip and number, so that folders add nothing.
-    frames = [replace(pair, name=pair.photo.stem) for pair in pairs]
-    check_names(frames)
-    return frames
-
-
 def classes_and_table(
     folder: Path, merged: bool = True
 ) -> tuple[tuple[str, ...], Palette, MaskTable]:
-    """The 11 classes, or the original's own, and the table of the masks.
+    """Return the 11 classes, or the original's own, and the table of the masks.
 
     Raises:
         DataError: label_colors.txt cannot be read.
@@ -277,25 +228,18 @@ def _own_classes(
     return own.classes, own.palette, table
 
 
-def open_camvid32(source: str, split: str | None) -> Data:
-    """Open the original CamVid with its 31 classes and void, not merged."""
-    return open_camvid(source, split, merged=False)
-
-
 formats.register("camvid")(
     Format(
         summary="train.txt with train/ and trainannot/ (SegNet), or 701_StillsRaw_full/",
-        open=open_camvid,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )
 formats.register("camvid32")(
     Format(
         summary="the original CamVid with its 31 classes, where camvid merges them to 11",
-        open=open_camvid32,
+        scan=partial(scan, merged=False),
         recognises=lambda folder: False,
-        inventory=partial(inventory, merged=False),
     )
 )
 

@@ -1,20 +1,20 @@
 """Cityscapes (Cordts et al., 2016): leftImg8bit/ and gtFine/, 19 classes."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from fullconv.data.discovery.inventory import Classes, Inventory, Read
-from fullconv.data.discovery.lists import PHOTOS, nothing
-from fullconv.data.discovery.pairing import a_few, check_names, unique
+from fullconv.data.discovery.inventory import UNION, Inventory
+from fullconv.data.discovery.pairing import unique
+from fullconv.data.discovery.stems import IMAGES, unknown_layout
 from fullconv.data.formats import Format, formats
-from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import LabelTable
-from fullconv.data.sample import Data, Pair
-from fullconv.errors import DataError, NoSplitError
+from fullconv.data.sample import Pair
+from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color
 
-# (labelId, name, colour) of the classes that are trained, in the order of their trainIds:
+# (labelId, name, colour) of the 19 evaluated classes, in the order of their trainIds:
 # cityscapesscripts/helpers/labels.py.
 TRAINED: tuple[tuple[int, str, Color], ...] = (
     (7, "road", (128, 64, 128)),
@@ -45,73 +45,47 @@ _PHOTO = "_leftImg8bit"
 _KINDS = ("labelIds", "labelTrainIds")
 
 
-def open_cityscapes(source: str, split: str | None) -> Data:
-    """Open Cityscapes.
+def scan(source: str) -> Inventory:
+    """List Cityscapes: leftImg8bit/ and gtFine/, or gtCoarse/ for what is not in gtFine/.
 
-    Masks are *_labelIds.png, of which 19 ids are classes and the rest is void, or, where more
-    photos have those, *_labelTrainIds.png. The published masks of "test" are dummies: all void.
-
-    Args:
-        source: the folder with leftImg8bit/ and gtFine/, or gtCoarse/ for what is not in gtFine/.
-        split: "train", "val", "test": a folder in leftImg8bit; None for all.
+    Masks are *_labelIds.png, of which 19 ids are classes and the rest is void, or, if more photos
+    have those, *_labelTrainIds.png. The published masks of "test" are placeholders: all void.
 
     Raises:
-        DataError: the layout, a mask or the split is not there, or two photos have one name.
-    """
-    folder = Path(source)
-    parts = _parts(folder)
-    if split is not None and split not in parts:
-        raise NoSplitError(folder, split, parts, _unlabelled(folder))
-    kind = _kind(folder, parts)
-    photos = [photo for name in ([split] if split else parts) for photo in parts[name]]
-    pairs = [_pair(folder, photo, kind) for photo in photos]
-    missing = [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
-    if missing:
-        raise DataError(
-            f"{len(missing)} of {len(pairs)} photos in {folder / 'leftImg8bit'} have no mask: "
-            f"{a_few(missing)}",
-            expected=f"*_gtFine_{kind}.png in gtFine/, or those of gtCoarse/",
-        )
-    check_names(pairs)
-    return as_data(source, split, pairs, CLASSES, PALETTE, _table(kind))
-
-
-def inventory(source: str) -> Inventory:
-    """The files of Cityscapes, with the photos and masks that have no partner.
-
-    Raises:
-        DataError: the layout is not there.
+        DataError: the folder does not have this layout, or no photo has a mask.
     """
     folder = Path(source)
     parts = _parts(folder)
     kind = _kind(folder, parts)
-
-    def classes(masks: Sequence[Path], read: Read) -> Classes:
-        return CLASSES, PALETTE, _table(kind)
-
-    stock = Inventory(folder, "cityscapes", classes, len(CLASSES))
+    table = _table(kind)
+    inventory = Inventory(folder, "cityscapes", lambda masks, read: (CLASSES, PALETTE, table))
+    inventory.declared, inventory.note = len(CLASSES), _unlabelled(folder)
     every = {name: [_pair(folder, photo, kind) for photo in part] for name, part in parts.items()}
-    _, stock.duplicates = unique([pair for pairs in every.values() for pair in pairs])
-    other = {double for _, double in stock.duplicates}
+    _, duplicates = unique(pair for pairs in every.values() for pair in pairs)
+    inventory.same_stems(duplicates, UNION)
     for name, pairs in every.items():
-        pairs = [pair for pair in pairs if pair.photo not in other]
-        stock.splits[name] = [pair for pair in pairs if os.path.lexists(pair.mask)]
-        stock.unmatched_images += [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
+        pairs, duplicates = unique(pairs)
+        inventory.same_stems(duplicates, name)
+        masks = _ground_truth(folder, name) / name
+        inventory.splits[name] = [pair for pair in pairs if os.path.lexists(pair.mask)]
+        lonely = [pair.photo for pair in pairs if not os.path.lexists(pair.mask)]
+        inventory.unmatched(lonely, name, f"{masks} (*_{masks.parent.name}_{kind}.png)")
         known = {pair.mask for pair in pairs}
-        stock.unmatched_masks += [mask for mask in _masks(folder, name, kind) if mask not in known]
-    return stock
+        unused = [mask for mask in _masks(folder, name, kind) if mask not in known]
+        inventory.orphans(unused, name, folder / "leftImg8bit" / name, fatal=False)
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
-    """Whether it holds leftImg8bit/ and gtFine/ or gtCoarse/."""
+    """Return whether it holds leftImg8bit/ and gtFine/ or gtCoarse/."""
     fine, coarse = folder / "gtFine", folder / "gtCoarse"
     return (folder / "leftImg8bit").is_dir() and (fine.is_dir() or coarse.is_dir())
 
 
 def _parts(folder: Path) -> dict[str, list[Path]]:
-    """The photos of each split; a test split without a folder of masks is none."""
+    """Return the photos of each split; a test split without a folder of masks is left out."""
     if not recognises(folder):
-        raise nothing(folder, "cityscapes", "leftImg8bit/ and gtFine/")
+        raise unknown_layout(folder, "cityscapes", "leftImg8bit/ and gtFine/")
     names = sorted(path.name for path in (folder / "leftImg8bit").iterdir() if path.is_dir())
     parts = {name: [*_photos(folder, name)] for name in names if not _is_bare(folder, name)}
     if not any(parts.values()):
@@ -124,7 +98,7 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
 
 def _photos(folder: Path, split: str) -> Iterator[Path]:
     for path in sorted((folder / "leftImg8bit" / split).glob(f"*/*{_PHOTO}.*")):
-        if path.suffix.lower() in PHOTOS:
+        if path.suffix.lower() in IMAGES:
             yield path
 
 
@@ -139,7 +113,7 @@ def _unlabelled(folder: Path) -> str:
 
 
 def _kind(folder: Path, parts: dict[str, list[Path]]) -> str:
-    """Which of the two kinds of masks more photos have; all splits share one table."""
+    """Return the kind of masks that more photos have; all splits share one table."""
     photos = [photo for part in parts.values() for photo in part]
 
     def number(kind: str) -> int:
@@ -149,18 +123,18 @@ def _kind(folder: Path, parts: dict[str, list[Path]]) -> str:
 
 
 def _pair(folder: Path, photo: Path, kind: str) -> Pair:
-    """A photo and the mask that it should have."""
+    """Return a photo and the mask that it should have."""
     split, city = photo.parts[-3:-1]
-    truth, name = _truth(folder, split), photo.stem.removesuffix(_PHOTO)
+    truth, name = _ground_truth(folder, split), photo.stem.removesuffix(_PHOTO)
     return Pair(name, photo, truth / split / city / f"{name}_{truth.name}_{kind}.png")
 
 
 def _masks(folder: Path, split: str, kind: str) -> list[Path]:
-    truth = _truth(folder, split)
+    truth = _ground_truth(folder, split)
     return sorted((truth / split).glob(f"*/*_{truth.name}_{kind}.png"))
 
 
-def _truth(folder: Path, split: str) -> Path:
+def _ground_truth(folder: Path, split: str) -> Path:
     fine, coarse = folder / "gtFine", folder / "gtCoarse"
     return coarse if (coarse / split).is_dir() and not (fine / split).is_dir() else fine
 
@@ -183,8 +157,7 @@ def _of_train_ids() -> LabelTable:
 formats.register("cityscapes")(
     Format(
         summary="leftImg8bit/SPLIT/CITY and gtFine/SPLIT/CITY",
-        open=open_cityscapes,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )

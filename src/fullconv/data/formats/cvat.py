@@ -8,18 +8,18 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
+from fullconv.data.discovery.files import locate, sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.pairing import Line, located, name_of, named, unique
-from fullconv.data.discovery.splits import listed, of_split, split_of
+from fullconv.data.discovery.layout import find_lists, split_from_name
+from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
     LINE_WIDTH,
     POINT_RADIUS,
     Drawing,
-    blamed,
-    drawn_data,
-    drawn_stock,
+    drawn_inventory,
     label_of,
+    locate_errors,
     with_ground,
 )
 from fullconv.data.labels.rasterize import (
@@ -35,7 +35,7 @@ from fullconv.data.labels.rasterize import (
     polygon,
     run_lengths,
 )
-from fullconv.data.sample import Data, Pair, default_palette
+from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette
 from fullconv.io.text import read_xml
@@ -45,54 +45,31 @@ NAME = "annotations.xml"
 _SILENT = ("tag", "attribute")
 
 
-def open_cvat(source: str, split: str | None) -> Data:
-    """Open an export "CVAT for images 1.1".
+def scan(source: str) -> Inventory:
+    """List the photos of an export "CVAT for images 1.1", which are in its folder or in images/.
 
-    Args:
-        source: the folder with annotations.xml, and the photos in it or in images/.
-        split: a subset of CVAT (Train, Validation, Test), a list such as splits/train.txt, or by
-            the hash of the names.
+    The splits are CVAT's subsets (Train, Validation, Test), or lists such as splits/train.txt, or
+    follow from the hash of the names.
 
     Raises:
-        DataError: the file is not such an export, a photo is missing, or there is no such split.
+        DataError: annotations.xml is not such an export.
     """
     folder = Path(source)
-    root, faulty = _root(folder), list[Line]()
-    images = _images(folder, root, faulty)
-    for path, sentence in faulty:
-        raise DataError(
-            sentence,
-            expected="one <image> for each photo, and the photos in images/",
-            remedy='export with "Save images", or copy them there',
-            where=path,
-        )
-    pairs = named(((photo, folder / NAME) for photo in images), folder)
-    classes, palette = _classes(root, folder / NAME)
-    declared = _subsets(images, pairs) or listed(folder, pairs)
-    chosen = of_split(folder, split, pairs, declared)
-    load = partial(_drawing, images=images, classes=classes)
-    return drawn_data(source, split, chosen, classes, palette, load)
-
-
-def inventory(source: str) -> Inventory:
-    """The photos of an export, and what is wrong with the entries that name them.
-
-    Raises:
-        DataError: the file is not such an export, or names no photo that is there.
-    """
-    folder = Path(source)
-    root, faulty = _root(folder), list[Line]()
-    images = _images(folder, root, faulty)
-    pairs, duplicates = unique(
-        Pair(name_of(photo, folder), photo, folder / NAME) for photo in images
-    )
-    pairs.sort(key=lambda pair: pair.name)
+    root = _root(folder)
+    images, errors = _images(folder, root)
+    found = (Pair(sample_name(photo, folder), photo, folder / NAME) for photo in images)
+    pairs, duplicates = unique(found)
     classes, palette = _classes(root, folder / NAME)
     load = partial(_drawing, images=images, classes=classes)
-    stock = drawn_stock("cvat", folder, classes, palette, load)
-    stock.bad_lines, stock.duplicates = faulty, duplicates
-    stock.add(pairs, _subsets(images, pairs) or listed(folder, pairs, faulty))
-    return stock
+    inventory = drawn_inventory("cvat", folder, classes, palette, load)
+    inventory.pairs = pairs
+    inventory.bad_entries(errors, None)
+    inventory.same_stems(duplicates)
+    if subsets := _subsets(images, pairs):
+        inventory.add_parts(pairs, subsets)
+    else:
+        inventory.add_lists(pairs, find_lists(folder))
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
@@ -122,25 +99,36 @@ def _root(folder: Path) -> Element:
     return root
 
 
-def _images(folder: Path, root: Element, faulty: list[Line]) -> dict[Path, Element]:
-    """The photos that are there; `faulty` takes the others, and those that are named twice."""
+def _images(folder: Path, root: Element) -> tuple[dict[Path, Element], list[DataError]]:
+    """Return the photos that exist, and the errors of those that are missing or named twice."""
     images: dict[Path, Element] = {}
+    errors = []
     for image in root.findall("image"):
         name = image.get("name", "")
         photo = _photo(folder, image)
         if photo is None:
-            faulty.append((folder / NAME, f"the photo {name!r} is not under {folder}"))
+            errors.append(_entry_error(folder, f"the photo {name!r} is not under {folder}"))
         elif photo in images:
-            faulty.append((folder / NAME, f"two <image> of one photo, {name!r}"))
+            errors.append(_entry_error(folder, f"two <image> of one photo, {name!r}"))
         else:
             images[photo] = image
-    return images
+    return images, errors
+
+
+def _entry_error(folder: Path, found: str) -> DataError:
+    return DataError(
+        found,
+        expected="one <image> per photo, and the photos in images/",
+        remedy='export with "Save images", or copy them there',
+        where=folder / NAME,
+        code="list-line",
+    )
 
 
 def _photo(folder: Path, image: Element) -> Path | None:
     name, subset = image.get("name", ""), image.get("subset", "")
     places = [(folder / "images" / subset), folder / "images", folder]
-    return next((path for place in places if (path := located(place, name))), None)
+    return next((path for place in places if (path := locate(place, name))), None)
 
 
 def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
@@ -168,7 +156,7 @@ def _color(text: str | None) -> Color | None:
 def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, list[int]]:
     subsets: dict[str, list[int]] = {}
     for index, pair in enumerate(pairs):
-        split = split_of(images[pair.photo].get("subset", ""))
+        split = split_from_name(images[pair.photo].get("subset", ""))
         if split is None:
             return {}
         subsets.setdefault(split, []).append(index)
@@ -186,7 +174,7 @@ def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) 
             for number, shape in enumerate(shapes)
         ]
 
-    with blamed(where, "export it from CVAT again"):
+    with locate_errors(where, "export it from CVAT again"):
         height, width = (int(number) for number in numbers_of(image, "height", "width"))
         return Drawing(pair.photo, where, (height, width), layers)
 
@@ -194,9 +182,8 @@ def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) 
 formats.register("cvat")(
     Format(
         summary="CVAT for images 1.1: annotations.xml, images/",
-        open=open_cvat,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )
 
@@ -209,7 +196,7 @@ def layer_of(shape: Element, where: str, classes: tuple[str, ...], size: Size) -
     """
     remedy = "correct it in CVAT and export again"
     label = label_of(shape.get("label", ""), classes, where, remedy)
-    with blamed(where, remedy):
+    with locate_errors(where, remedy):
         if shape.tag not in _DRAW:
             raise DataError(f"a shape that is none of {', '.join(_DRAW)}")
         order = int(numbers_of(shape, "z_order")[0]) if "z_order" in shape.attrib else 0

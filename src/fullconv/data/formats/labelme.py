@@ -15,19 +15,19 @@ from unicodedata import normalize
 import numpy as np
 from jaxtyping import Float64
 
+from fullconv.data.discovery.files import locate, sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.pairing import located, name_of, named, unique
-from fullconv.data.discovery.splits import listed, of_split
+from fullconv.data.discovery.layout import find_lists
+from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
     GROUND,
     LINE_WIDTH,
     POINT_RADIUS,
     Drawing,
-    blamed,
-    drawn_data,
-    drawn_stock,
+    drawn_inventory,
     label_of,
+    locate_errors,
     with_ground,
 )
 from fullconv.data.labels.classes import ClassList, declared_classes
@@ -45,48 +45,39 @@ from fullconv.data.labels.rasterize import (
     polygon,
     rectangle,
 )
-from fullconv.data.sample import Data, Pair, default_palette
+from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.images import decode_mask
 from fullconv.io.palettes import Palette
 from fullconv.io.text import entry, read_json
 
 
-def open_labelme(source: str, split: str | None) -> Data:
-    """Open a folder of LabelMe files, with its sub-folders.
+def scan(source: str) -> Inventory:
+    """List a folder of LabelMe files, with its sub-folders.
 
-    Args:
-        source: the folder.
-        split: "train", "val", ... by splits/train.txt and the like, or by the hash of the names.
+    The splits are lists such as splits/train.txt, or follow from the hash of the names. Without
+    labels.txt, the classes are those of the files that can be read.
 
     Raises:
-        DataError: there are no such files, a file is broken, or there is no such split.
+        DataError: there is no such file, or none that can be read.
     """
     folder = Path(source)
     files = _annotations(folder)
-    pairs = named(((path, path) for path in files), folder)
-    classes, palette = _classes_and_palette(folder, files)
-    chosen = of_split(folder, split, pairs, listed(folder, pairs))
+    declared = declared_classes(folder)
+    errors = [] if declared else [error for path in files if (error := _unreadable(path))]
+    if len(errors) == len(files):
+        raise errors[0]
+    classes, palette = _classes_and_palette(folder, declared, files)
     load = partial(_drawing, folder=folder, classes=classes)
-    return drawn_data(source, split, chosen, classes, palette, load)
-
-
-def inventory(source: str) -> Inventory:
-    """The files of LabelMe and of the lists; the classes are those of the files that can be read.
-
-    Raises:
-        DataError: there are no such files, or none can be read.
-    """
-    folder = Path(source)
-    files = _annotations(folder)
-    pairs, duplicates = unique(Pair(name_of(path, folder), path, path) for path in files)
-    classes, palette = _classes_and_palette(folder, files, whole=False)
-    load = partial(_drawing, folder=folder, classes=classes)
-    stock = drawn_stock("labelme", folder, classes, palette, load)
-    stock.files, stock.duplicates = False, duplicates
-    pairs.sort(key=lambda pair: pair.name)
-    stock.add(pairs, listed(folder, pairs, stock.bad_lines))
-    return stock
+    inventory = drawn_inventory("labelme", folder, classes, palette, load)
+    inventory.files = False
+    # A broken file may hold a class that no other file has.
+    inventory.bad_entries(errors, None)
+    pairs, duplicates = unique(Pair(sample_name(path, folder), path, path) for path in files)
+    inventory.pairs = pairs
+    inventory.same_stems(duplicates)
+    inventory.add_lists(pairs, find_lists(folder))
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
@@ -115,30 +106,37 @@ def _annotations(folder: Path) -> list[Path]:
     return found
 
 
-def _is_whole(path: Path) -> bool:
+def _unreadable(path: Path) -> DataError | None:
+    """Return why the names of the shapes in a file cannot be read; None if they can."""
     try:
-        return all(name_of_shape(shape, where) for shape, where in shapes_of(path))
-    except DataError:  # reading the sample will say so
-        return False
+        for shape, where in shapes_of(path):
+            name_of_shape(shape, where)
+    except DataError as error:
+        return DataError(
+            error.problem.removeprefix(f"{path}: "),
+            error.expected,
+            error.remedy,
+            where=path,
+            code="labels-refused",
+        )
+    return None
 
 
 def _classes_and_palette(
-    folder: Path, files: Sequence[Path], whole: bool = True
+    folder: Path, declared: ClassList | None, files: Sequence[Path]
 ) -> tuple[tuple[str, ...], Palette]:
-    """The classes; unless `whole`, files that cannot be read do not count if others can."""
-    declared = declared_classes(folder)
-    if not (whole or declared):
-        files = [*filter(_is_whole, files)] or files
-    classes = _classes(folder, declared, files)
-    same = declared and declared.classes == classes
-    return classes, declared.palette if declared and same else default_palette(classes)
-
-
-def _classes(folder: Path, declared: ClassList | None, files: Sequence[Path]) -> tuple[str, ...]:
     if declared:
-        return with_ground(declared.classes, declared.where, GROUND[0])
-    names = {name_of_shape(shape, where) for path in files for shape, where in shapes_of(path)}
-    return with_ground(sorted(names), folder, GROUND[0])
+        classes = with_ground(declared.classes, declared.where, GROUND[0])
+        same = declared.classes == classes
+        return classes, declared.palette if same else default_palette(classes)
+    names = {
+        name_of_shape(shape, where)
+        for path in files
+        if not _unreadable(path)
+        for shape, where in shapes_of(path)
+    }
+    classes = with_ground(sorted(names), folder, GROUND[0])
+    return classes, default_palette(classes)
 
 
 def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
@@ -162,7 +160,7 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
         # A photo may lie beside the folder ("../images/a.jpg"), but not anywhere on the disk.
         if beside.is_relative_to(folder.resolve().parent) and beside.is_file():
             return beside
-        found = located(path.parent, name) or located(folder, name)
+        found = locate(path.parent, name) or locate(folder, name)
         if found:
             return found
     embedded = content.get("imageData")
@@ -172,16 +170,15 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
             remedy="put the photo beside the .json file",
             where=path,
         )
-    with blamed(f"{path}: imageData", "put the photo beside the .json file"):
+    with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
         return decoded(embedded)
 
 
 formats.register("labelme")(
     Format(
         summary="LabelMe's .json files, one a photo",
-        open=open_labelme,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )
 
@@ -228,7 +225,7 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
     label = label_of(name, classes, where, remedy)
     kind = (isinstance(shape, dict) and shape.get("shape_type")) or "polygon"
     values = entry(shape, "points", list, where)
-    with blamed(f"{where} ({name!r}, {kind})"):
+    with locate_errors(f"{where} ({name!r}, {kind})"):
         if kind == "mask":
             return Layer(
                 _mask(entry(shape, "mask", str, where), points_of(values), where, size), label

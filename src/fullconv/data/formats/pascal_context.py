@@ -8,12 +8,18 @@ other pixels are void in the one (pascal_context), and a class "background" in t
 from functools import partial
 from pathlib import Path
 
-from fullconv.data.discovery.lists import PHOTOS, by_stem, chosen_list, joined, listed, nothing
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.stems import (
+    IMAGES,
+    add_stems,
+    files_by_stem,
+    lists_in,
+    unknown_layout,
+)
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._matlab import mat_raw
-from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.masks import MaskTable, read_pair
 from fullconv.data.labels.tables import LabelTable
-from fullconv.data.sample import Data
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, voc_palette
 from fullconv.io.text import text_of
@@ -22,44 +28,46 @@ from fullconv.io.text import text_of
 _SPELLED = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
 
 
-def open_context(source: str, split: str | None, background: bool = False) -> Data:
-    """Open PASCAL-Context.
+def scan(source: str, background: bool = False) -> Inventory:
+    """List PASCAL-Context.
+
+    The folder has trainval/*.mat, labels.txt and 59_labels.txt; the photos are in JPEGImages or
+    VOC2010/JPEGImages in it or beside it. "train" and "val" are VOC 2010's lists for detection, as
+    far as there are masks; a list NAME.txt in the folder is a split too.
 
     Args:
-        source: the folder with trainval/*.mat, labels.txt and 59_labels.txt; the photos are in
-            JPEGImages or VOC2010/JPEGImages in it or beside it.
-        split: "train" or "val", which are VOC 2010's lists for detection as far as there are
-            masks, or a list NAME.txt in the folder; None for everything.
-        background: whether all that is none of the 59 is class 0, instead of void.
+        source: the folder.
+        background: whether everything outside the 59 classes is class 0 instead of void.
 
     Raises:
-        DataError: the layout, a file or the split is not there.
-        MissingExtraError: scipy is needed.
+        DataError: the folder does not have this layout.
     """
     folder = Path(source)
-    masks = by_stem(folder / "trainval", (".mat",))
     voc = _voc(folder)
-    if not masks or voc is None:
+    if not any((folder / "trainval").glob("*.mat")) or voc is None:
         expected = (
             "trainval/*.mat, labels.txt, 59_labels.txt, and VOC2010/JPEGImages in or beside it"
         )
-        raise nothing(folder, "pascal_context", expected)
-    photos = by_stem(voc / "JPEGImages", PHOTOS)
-    if split is None:
-        pairs = joined(sorted(masks), photos, masks, folder)
-    else:
-        path = _list(folder, voc, split)
-        named = listed(path)
-        # VOC's lists hold photos that nobody labelled; ours must be complete.
-        kept = named if path.parent == folder else [stem for stem in named if stem in masks]
-        pairs = joined(kept, photos, masks, path)
-    classes, table = _classes(folder, background)
-    palette = voc_palette(len(classes))
-    return as_data(source, split, pairs, classes, palette, MaskTable(table), mat_raw("LabelMap"))
+        raise unknown_layout(folder, "pascal_context", expected)
+    classes, labels = _classes(folder, background)
+    table, palette = MaskTable(labels), voc_palette(len(classes))
+    layout = "pascal_context60" if background else "pascal_context"
+    inventory = Inventory(folder, layout, lambda masks, read: (classes, palette, table))
+    inventory.declared = len(classes)
+    inventory.read = partial(read_pair, table=table, raw=mat_raw("LabelMap"))
+    masks = files_by_stem(inventory, folder / "trainval", (".mat",))
+    images = files_by_stem(inventory, voc / "JPEGImages", IMAGES)
+    own = lists_in(folder, without=("labels", "59_labels"))
+    main = lists_in(voc / "ImageSets" / "Main")
+    main = {name: main[name] for name in ("train", "val", "trainval") if name in main}
+    lists = inventory.read_splits(main | own)
+    # VOC's lists name photos without a mask; the folder's own lists must be complete.
+    add_stems(inventory, images, masks, lists, partial=main.keys() - own.keys())
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
-    """Whether it holds the two lists of names and trainval/."""
+    """Return whether it holds the two lists of names and trainval/."""
     files = ("labels.txt", "59_labels.txt")
     return (folder / "trainval").is_dir() and all((folder / name).is_file() for name in files)
 
@@ -80,7 +88,7 @@ def _classes(folder: Path, background: bool) -> tuple[tuple[str, ...], LabelTabl
 
 
 def _names(path: Path) -> dict[int, str]:
-    """Lines "12: name"; spaces in names do not count, as the two files differ in them."""
+    """Read lines "12: name" without spaces in names, in which the two files differ."""
     if not path.is_file():
         raise DataError(
             "there is no such file",
@@ -107,13 +115,6 @@ def _voc(folder: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _list(folder: Path, voc: Path, split: str) -> Path:
-    main = {path.stem: path for path in (voc / "ImageSets" / "Main").glob("*.txt")}
-    whole = {name: main[name] for name in ("train", "val", "trainval") if name in main}
-    own = {path.stem: path for path in folder.glob("*.txt") if "labels" not in path.stem}
-    return chosen_list(whole | own, split, folder)
-
-
 for name, background, what in (
     ("pascal_context", False, "the 59 classes, all else void"),
     ("pascal_context60", True, "the 59 classes and background (FCN's protocol)"),
@@ -121,7 +122,7 @@ for name, background, what in (
     formats.register(name)(
         Format(
             summary=f"trainval/*.mat with labels.txt and 59_labels.txt: {what}",
-            open=partial(open_context, background=background),
+            scan=partial(scan, background=background),
             recognises=(lambda folder: False) if background else recognises,
         )
     )

@@ -5,18 +5,17 @@ name, "rasters:FOLDER?bands=4,3,2&range=0,3000".
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.formats import Format, formats
-from fullconv.data.formats.folders import pairs_and_masks
-from fullconv.data.labels.classes import declared_classes
+from fullconv.data.discovery.inventory import Classes, Inventory, Read
+from fullconv.data.formats import Format, folders, formats
+from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.encoding import no_jpeg, resolve
 from fullconv.data.labels.masks import MaskTable, one_channel
-from fullconv.data.sample import Data, Pair, Sample
+from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import (
@@ -29,35 +28,40 @@ from fullconv.io.rasters import (
 )
 
 
-def open_rasters(source: str, split: str | None) -> Data:
-    """Open rasters with masks, in the layout of `folders`.
+def scan(source: str) -> Inventory:
+    """List rasters with masks in the layout of `folders`.
 
     Pixels without data, in the image or in the mask, are void. An image needs `bands` if it has
     neither one band nor three, and `range` if it has more than 8 bits.
 
     Args:
         source: FOLDER, FOLDER?bands=4,3,2 or FOLDER?bands=1&range=0,3000.
-        split: as in `folders`.
 
     Raises:
         ConfigError: an unknown option, or a value that makes no sense.
-        DataError: the folders, the pairs, the classes or the split are missing.
-        MissingExtraError: rasterio is not installed.
+        DataError: there are no such folders, or more than one can be meant.
     """
     place, _, options = source.partition("?")
     choice = parse_options(options)
-    folder = Path(place)
-    pairs, masks = pairs_and_masks(folder, split)
-    no_jpeg(masks)
-    classes, table = resolve(declared_classes(folder), masks, _raw_labels)
-    names = tuple(pair.name for pair in pairs)
-    read = partial(_read_at, tuple(pairs), table, choice)
-    data = Data(source, split, classes.classes, classes.palette, names, read)
-    return replace(data, band_choice=choice) if choice.is_explicit else data
+    inventory = folders.scan(place)
+    masks = [*dict.fromkeys(pair.mask for pair in inventory.everything())]
+
+    @cache  # the masks are looked at once, however many samples are read
+    def resolved() -> tuple[ClassList, MaskTable]:
+        no_jpeg(masks)
+        return resolve(declared_classes(inventory.folder), masks, _raw_labels)
+
+    def classes(_: Sequence[Path], __: Read) -> Classes:
+        found = resolved()[0]
+        return found.classes, found.palette, None
+
+    inventory.layout, inventory.resolve, inventory.files = "rasters", classes, False
+    inventory.read = lambda pair: _read(pair, resolved()[1], choice)
+    inventory.band_choice = choice if choice.is_explicit else None
+    return inventory
 
 
-def _read_at(pairs: Sequence[Pair], table: MaskTable, choice: BandChoice, index: int) -> Sample:
-    pair = pairs[index]
+def _read(pair: Pair, table: MaskTable, choice: BandChoice) -> Sample:
     check_alignment(pair.photo, pair.mask)
     _check_nodata(pair.mask, table)
     image, image_valid = read_raster(pair.photo, choice)
@@ -101,7 +105,7 @@ def _raw_labels(path: Path) -> np.ndarray:
 formats.register("rasters")(
     Format(
         summary="images/*.tif and masks/*.tif with any bands: rasters:FOLDER?bands=4,3,2",
-        open=open_rasters,
+        scan=scan,
         lists=True,
         # By names alone they are plain photos, so this format has to be asked for.
         recognises=lambda folder: False,

@@ -1,18 +1,22 @@
-"""scenes:N, street scenes that are drawn when they are read, so that a demo needs no download."""
+"""scenes:N: synthetic street scenes, drawn when they are read, so a demo needs no download."""
 
 import re
+from pathlib import Path
 
+from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.formats import Format, formats
-from fullconv.data.sample import Data
+from fullconv.data.sample import Data, Pair, Sample
 from fullconv.data.synthetic import draw, scene_name
 from fullconv.data.synthetic.scene import CLASSES, PALETTE
 from fullconv.errors import DataError, NoSplitError
 
-MOST = 1_000_000  # scenes of one data set; the test scenes follow, so no train split holds them
+MOST = (
+    1_000_000  # scenes of one data set; the test scenes are numbered after it, so none is in train
+)
 
 
 def open_scenes(rest: str, split: str | None) -> Data:
-    """N scenes: "200", "200@240x320" (height x width), "200#7" (seed), "200@240x320#7".
+    """Open N scenes: "200", "200@240x320" (height x width), "200#7" (seed), "200@240x320#7".
 
     Args:
         rest: what follows "scenes:".
@@ -33,8 +37,42 @@ def open_scenes(rest: str, split: str | None) -> Data:
     )
 
 
+def scan(rest: str) -> Inventory:
+    """List the drawn scenes of train, val and test; `rest` is what follows "scenes:".
+
+    Raises:
+        DataError: a number out of its range.
+    """
+    count, height, width, seed = _parse(rest)
+    indices: dict[str, int] = {}
+
+    def read(pair: Pair) -> Sample:
+        return draw(seed, indices[pair.name], height, width)
+
+    inventory = Inventory(
+        Path(f"scenes:{rest}"),
+        "scenes",
+        lambda masks, read: (CLASSES, PALETTE, None),
+        len(CLASSES),
+        files=False,
+        read=read,
+    )
+    for split in ("train", "val", "test") if count > 1 else (None,):
+        names = {scene_name(index): index for index in _indices(count, split)}
+        indices |= names
+        pairs = [Pair(name, Path(name), Path(name)) for name in names]
+        inventory.splits |= {split: pairs} if split else {}
+        inventory.pairs += pairs if split != "test" else []
+    return inventory
+
+
 formats.register("scenes")(
-    Format("drawn street scenes, scenes:N[@HxW][#SEED]", open_scenes, lambda folder: False)
+    Format(
+        summary="drawn street scenes, scenes:N[@HxW][#SEED]",
+        scan=scan,
+        recognises=lambda folder: False,
+        open=open_scenes,
+    )
 )
 
 

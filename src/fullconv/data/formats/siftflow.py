@@ -4,15 +4,21 @@ Three classes (cow, desert, moon) do not occur in the published test set; they s
 a mean IU leaves out what occurs nowhere.
 """
 
+from functools import partial
 from pathlib import Path
 
-from fullconv.data.discovery.lists import PHOTOS, by_stem, joined, listed, nothing
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.stems import (
+    IMAGES,
+    add_stems,
+    files_by_stem,
+    lists_in,
+    unknown_layout,
+)
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._matlab import mat_raw
-from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.masks import MaskTable, read_pair
 from fullconv.data.labels.tables import LabelTable
-from fullconv.data.sample import Data, Pair
-from fullconv.errors import NoSplitError
 from fullconv.io.palettes import VOID, voc_palette
 
 CLASSES = (
@@ -25,60 +31,54 @@ CLASSES = (
 _ORIGINAL_TEST = "TestSet1"
 
 
-def open_siftflow(source: str, split: str | None) -> Data:
-    """Open SIFT Flow.
+def scan(source: str) -> Inventory:
+    """List SIFT Flow.
 
-    Args:
-        source: the folder with Images/*/*.jpg and SemanticLabels/*/*.mat.
-        split: a list NAME.txt, such as the FCN authors' trainval and test; with the original's
-            TestSet1.txt also "test", and "trainval" for the rest. None for all.
+    Every list NAME.txt is a split, such as the FCN authors' trainval and test; with the original's
+    TestSet1.txt there is also "test", and "trainval" for the rest.
 
     Raises:
-        DataError: the layout, a file or the split is not there.
-        MissingExtraError: scipy is needed.
+        DataError: the folder does not have this layout.
     """
     folder = Path(source)
     if not recognises(folder):
-        raise nothing(folder, "siftflow", "Images/*/*.jpg and SemanticLabels/*/*.mat")
+        raise unknown_layout(folder, "siftflow", "Images/*/*.jpg and SemanticLabels/*/*.mat")
     mapping = dict.fromkeys((0, VOID), VOID) | {label + 1: label for label in range(len(CLASSES))}
-    table = LabelTable(CLASSES, mapping, "expected the published labels, 0 to 33")
+    table = MaskTable(LabelTable(CLASSES, mapping, "expected the published labels, 0 to 33"))
     palette = voc_palette(len(CLASSES))
-    pairs = _pairs(folder, split)
-    return as_data(source, split, pairs, CLASSES, palette, MaskTable(table), mat_raw("S"))
+    inventory = Inventory(folder, "siftflow", lambda masks, read: (CLASSES, palette, table))
+    inventory.declared = len(CLASSES)
+    inventory.read = partial(read_pair, table=table, raw=mat_raw("S"))
+    images = _files(inventory, folder / "Images", IMAGES)
+    masks = _files(inventory, folder / "SemanticLabels", (".mat",))
+    lists = inventory.read_splits(lists_in(folder, without=("classes",)))
+    if _ORIGINAL_TEST in lists:
+        lists.setdefault("test", lists[_ORIGINAL_TEST])
+    add_stems(inventory, images, masks, lists)
+    if _ORIGINAL_TEST in lists and "trainval" not in lists:
+        test = inventory.splits[_ORIGINAL_TEST]
+        inventory.splits["trainval"] = [pair for pair in inventory.pairs if pair not in test]
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
-    """Whether it holds Images/ and SemanticLabels/."""
+    """Return whether it holds Images/ and SemanticLabels/."""
     return (folder / "Images").is_dir() and (folder / "SemanticLabels").is_dir()
 
 
-def _pairs(folder: Path, split: str | None) -> list[Pair]:
-    photos = _files(folder / "Images", PHOTOS)
-    masks = _files(folder / "SemanticLabels", (".mat",))
-    if split is None:
-        return joined(sorted(masks), photos, masks, folder)
-    names = {path.stem: listed(path) for path in sorted(folder.glob("*.txt"))}
-    names.pop("classes", None)
-    if _ORIGINAL_TEST in names:
-        test = names[_ORIGINAL_TEST]
-        names.setdefault("test", test)
-        names.setdefault("trainval", sorted(set(masks) - set(test)))
-    if split not in names:
-        raise NoSplitError(folder, split, sorted(names))
-    return joined(names[split], photos, masks, folder)
-
-
-def _files(folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
-    files = by_stem(folder, suffixes)
+def _files(inventory: Inventory, folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
+    files = files_by_stem(inventory, folder, suffixes)
     for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
-        files |= by_stem(inside, suffixes)
+        for stem, path in files_by_stem(inventory, inside, suffixes).items():
+            if files.setdefault(stem, path) != path:
+                inventory.same_stems([(files[stem], path)])
     return files
 
 
 formats.register("siftflow")(
     Format(
         summary="Images/*/*.jpg and SemanticLabels/*/*.mat",
-        open=open_siftflow,
+        scan=scan,
         recognises=recognises,
     )
 )

@@ -1,17 +1,20 @@
 """PASCAL VOC (Everingham et al., 2010), and other data sets that were exported in its layout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
-from fullconv.data.discovery.layout import canonical
-from fullconv.data.discovery.listing import listed_stems, stems
-from fullconv.data.discovery.lists import PHOTOS, by_stem, chosen_list, joined, listed, nothing
+from fullconv.data.discovery.stems import (
+    IMAGES,
+    add_stems,
+    files_by_stem,
+    lists_in,
+    unknown_layout,
+)
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import ClassList, Entry, declare, declared_classes
-from fullconv.data.labels.masks import MaskTable, as_data
+from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import ColorTable, LabelTable
-from fullconv.data.sample import Data, Pair
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
 from fullconv.io.text import text_of
@@ -23,36 +26,18 @@ CLASSES = (
 )
 
 _LISTS = Path("ImageSets", "Segmentation")
+_NOT_LISTS = ("classes", "class_names", "labels", "labelmap")
 
 
-def open_voc(source: str, split: str | None) -> Data:
-    """Open VOC: VOCdevkit, or one of its years.
+def scan(source: str) -> Inventory:
+    """List VOC: VOCdevkit, or one of its years.
 
-    Every list in ImageSets/Segmentation is a split; so is a list that lies in the folder itself,
-    such as the FCN authors' seg11valid.txt. A mask is taken from SegmentationClass, or, where it
-    is not there, from SegmentationClassAug (Hariharan's, without the void borders).
-
-    Args:
-        source: the folder.
-        split: "train", "val", ... or None for everything that has a mask.
+    Every list in ImageSets/Segmentation is a split; so is a list in the folder itself, such as the
+    FCN authors' seg11valid.txt. A mask is taken from SegmentationClass, or, if it is not there,
+    from SegmentationClassAug (Hariharan's, without the void borders).
 
     Raises:
-        DataError: the layout, a file or the split is not there.
-    """
-    folder = year_of(Path(source))
-    photos = by_stem(folder / "JPEGImages", PHOTOS)
-    augmented = by_stem(folder / "SegmentationClassAug", (".png",))
-    masks = augmented | by_stem(folder / "SegmentationClass", (".png",))
-    pairs = _pairs(folder, photos, masks, split)
-    classes, table = classes_and_table(folder)
-    return as_data(source, split, pairs, classes.classes, classes.palette, table)
-
-
-def inventory(source: str) -> Inventory:
-    """The files of VOC, and the faults of its lists.
-
-    Raises:
-        DataError: the layout is not there.
+        DataError: the folder does not have this layout.
     """
     folder = year_of(Path(source))
 
@@ -60,24 +45,17 @@ def inventory(source: str) -> Inventory:
         found, table = classes_and_table(folder)
         return found.classes, found.palette, table
 
-    stock = Inventory(folder, "voc", classes)
-    photos = stems(stock, folder / "JPEGImages", PHOTOS)
-    masks = stems(stock, folder / "SegmentationClassAug", (".png",))
-    masks |= stems(stock, folder / "SegmentationClass", (".png", ".jpg", ".jpeg"))
-    for path in sorted((folder / _LISTS).glob("*.txt")):
-        pairs = stock.splits[canonical(path.stem) or path.stem] = []
-        for stem in listed_stems(stock, path):
-            if stem in photos and stem in masks:
-                pairs.append(Pair(stem, photos[stem], masks[stem]))
-            for what, there in (("photo", photos), ("mask", masks)):
-                if stem not in there:
-                    stock.bad_lines.append((path, f"{stem!r} has no {what}"))
-    stock.unmatched_masks = [masks[stem] for stem in sorted(masks.keys() - photos.keys())]
-    return stock
+    inventory = Inventory(folder, "voc", classes)
+    images = files_by_stem(inventory, folder / "JPEGImages", IMAGES)
+    masks = files_by_stem(inventory, folder / "SegmentationClassAug", (".png",))
+    masks |= files_by_stem(inventory, folder / "SegmentationClass", (".png", ".jpg", ".jpeg"))
+    lists = lists_in(folder / _LISTS, folder, without=_NOT_LISTS)
+    add_stems(inventory, images, masks, inventory.read_splits(lists))
+    return inventory
 
 
 def classes_and_table(folder: Path) -> tuple[ClassList, MaskTable]:
-    """The classes that a year's folder declares, else VOC's own, and the table of its masks.
+    """Return the classes that a folder declares, else VOC's own, and the table of its masks.
 
     Raises:
         DataError: the declaration cannot be read.
@@ -94,7 +72,7 @@ def classes_and_table(folder: Path) -> tuple[ClassList, MaskTable]:
 
 
 def year_of(folder: Path) -> Path:
-    """The folder with ImageSets: `folder` itself, or the only VOC20xx in it.
+    """Return the folder with ImageSets: `folder` itself, or the only VOC20xx in it.
 
     Raises:
         DataError: there is none, or more than one.
@@ -110,12 +88,12 @@ def year_of(folder: Path) -> Path:
         )
     if not years:
         expected = "ImageSets/Segmentation, JPEGImages and SegmentationClass"
-        raise nothing(folder, "voc", expected)
+        raise unknown_layout(folder, "voc", expected)
     return years[0]
 
 
 def recognises(folder: Path) -> bool:
-    """Whether it is VOCdevkit, or has lists for segmentation and masks of classes."""
+    """Return whether it is VOCdevkit, or has lists for segmentation and masks of classes."""
     complete = [year for year in (folder, *_years(folder)) if _is_year(year)]
     return bool(complete)
 
@@ -130,19 +108,6 @@ def _years(folder: Path) -> list[Path]:
     return sorted(year for year in found if (year / _LISTS).is_dir())
 
 
-def _pairs(
-    folder: Path, photos: Mapping[str, Path], masks: Mapping[str, Path], split: str | None
-) -> list[Pair]:
-    if split is None:
-        return joined(sorted(masks), photos, masks, folder)
-    files = (*folder.glob("*.txt"), *(folder / _LISTS).glob("*.txt"))
-    lists = {path.stem: path for path in sorted(files)}
-    for name in ("classes", "class_names", "labels", "labelmap"):
-        lists.pop(name, None)
-    path = chosen_list(lists, split, folder)
-    return joined(listed(path), photos, masks, path)
-
-
 def _declared(folder: Path) -> ClassList:
     if (folder / "labelmap.txt").is_file():
         return _labelmap(folder / "labelmap.txt")
@@ -151,7 +116,7 @@ def _declared(folder: Path) -> ClassList:
 
 
 def _labelmap(path: Path) -> ClassList:
-    """CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
+    """Read CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
     lines = [line.strip() for line in text_of(path).splitlines()]
     entries: list[Entry] = []
     for line in lines:
@@ -176,8 +141,7 @@ def _color(text: str, path: Path) -> tuple[int, ...]:
 formats.register("voc")(
     Format(
         summary="VOCdevkit/VOC20xx with ImageSets/Segmentation, JPEGImages, SegmentationClass",
-        open=open_voc,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )

@@ -9,27 +9,25 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from fullconv.data.discovery.files import find_images, locate, sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import place_of
-from fullconv.data.discovery.lists import list_lines
-from fullconv.data.discovery.pairing import located, name_of, named, pictures, unique
-from fullconv.data.discovery.splits import of_split, split_of
+from fullconv.data.discovery.layout import as_places, resolve_place, split_from_name
+from fullconv.data.discovery.lists import SplitList
+from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
     Drawing,
-    blamed,
-    drawn_data,
-    drawn_stock,
+    drawn_inventory,
     label_of,
+    locate_errors,
     with_ground,
 )
 from fullconv.data.labels.classes import TEXT_FILES, YAML_FILES, declared_classes
 from fullconv.data.labels.rasterize import Layer, Size, points_of, polygon
-from fullconv.data.sample import Data, Pair, default_palette
+from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import read_yaml, text_of
@@ -37,29 +35,10 @@ from fullconv.io.text import read_yaml, text_of
 _BEYOND = 1.5  # a polygon may stick out a little; numbers beyond are pixels, not shares
 
 
-def open_yolo(source: str, split: str | None) -> Data:
-    """Open a YOLO-seg data set.
+def scan(source: str) -> Inventory:
+    """List a YOLO-seg data set: a folder with data.yaml (or classes.txt), images/ and labels/.
 
-    Args:
-        source: the folder, with data.yaml (or classes.txt), images/ and labels/.
-        split: "train", "val", ... as data.yaml or the folders say, or by the hash of the names.
-
-    Raises:
-        DataError: there are no class names, no photos or no labels, or no such split.
-    """
-    folder = Path(source)
-    classes, load = _classes(folder)
-    parts = photo_parts(folder)
-    for name, part in parts.items():
-        if split is None or name == (split_of(split) or split):
-            part.check()
-    pairs = named(_found(folder, parts), folder)
-    chosen = of_split(folder, split, pairs, _indices(parts, pairs))
-    return drawn_data(source, split, chosen, classes, default_palette(classes), load)
-
-
-def inventory(source: str) -> Inventory:
-    """The photos of a YOLO-seg data set, and the faults of its lists.
+    The splits are those of data.yaml or of the folders, or follow from the hash of the names.
 
     Raises:
         DataError: there are no class names, no photos or no labels.
@@ -67,14 +46,22 @@ def inventory(source: str) -> Inventory:
     folder = Path(source)
     classes, load = _classes(folder)
     parts = photo_parts(folder)
-    stock = drawn_stock("yolo", folder, classes, default_palette(classes), load)
-    every = [Pair(name_of(photo, folder), photo, mask) for photo, mask in _found(folder, parts)]
-    pairs, stock.duplicates = unique(sorted(every, key=lambda pair: pair.name))
-    stock.unmatched_masks = [*lonely_labels(every)]
-    stock.bad_lines = [line for part in parts.values() for line in part.lines]
-    stock.broken_splits = {name: part.refusal for name, part in parts.items() if part.refusal}
-    stock.add(pairs, _indices(parts, pairs))
-    return stock
+    inventory = drawn_inventory("yolo", folder, classes, default_palette(classes), load)
+    for split, part in parts.items():
+        if part.broken:
+            inventory.broken(split, part.broken)
+        inventory.bad_entries(part.problems, split)
+    photos = [*dict.fromkeys(photo for part in parts.values() for photo in part.photos)]
+    labels = _label_files(folder, photos, inventory)
+    found = [Pair(sample_name(photo, folder), photo, labels[photo]) for photo in photos]
+    pairs, duplicates = unique(found)
+    inventory.same_stems(duplicates)
+    inventory.orphans(orphaned_labels(found), None, "images/", fatal=False)
+    if "" in parts:
+        inventory.divide(pairs)
+    else:
+        inventory.add_parts(pairs, _indices(parts, pairs))
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
@@ -108,43 +95,29 @@ class Part:
 
     Attributes:
         photos: in their order.
-        lines: (list, what is wrong with a line of it).
-        refusal: why the split cannot be opened although data.yaml names it.
+        problems: lines that do not name a photo.
+        broken: why the split cannot be opened although data.yaml names it.
     """
 
     photos: list[Path] = field(default_factory=list)
-    lines: list[tuple[Path, str]] = field(default_factory=list)
-    refusal: DataError | None = None
-
-    def check(self) -> None:
-        """Raise a DataError for the first fault."""
-        if self.refusal:
-            raise self.refusal
-        for path, sentence in self.lines:
-            raise DataError(
-                sentence,
-                remedy="correct the line or take it out",
-                where=path,
-            )
+    problems: list[DataError] = field(default_factory=list)
+    broken: DataError | None = None
 
 
-def _found(folder: Path, parts: Mapping[str, Part]) -> list[tuple[Path, Path]]:
-    """Each photo with its text file, be it there or not."""
-    photos = dict.fromkeys(photo for part in parts.values() for photo in part.photos)
+def _label_files(folder: Path, photos: Sequence[Path], inventory: Inventory) -> dict[Path, Path]:
+    """Return the text file of each photo, which may be missing."""
+    if not photos and inventory.problems:
+        raise inventory.problems[0].error
     if not photos:
-        for part in parts.values():
-            part.check()
+        raise DataError(f"{folder} holds no photos", expected="images/ with photos in it")
+    labels = {photo: labels_of(photo) for photo in photos}
+    if not any(os.path.lexists(path) for path in labels.values()):
         raise DataError(
-            f"{folder} holds no photos",
-            expected="images/ with photos in it",
-        )
-    found = [(photo, labels_of(photo)) for photo in photos]
-    if not any(os.path.lexists(labels) for _, labels in found):
-        raise DataError(
-            f"none of the {len(found)} photos under {folder} has a label file, e.g. {found[0][1]}",
+            f"none of the {len(photos)} photos under {folder} has a label file, e.g. "
+            f"{labels[photos[0]]}",
             expected="labels/ beside images/",
         )
-    return found
+    return labels
 
 
 def _indices(parts: Mapping[str, Part], pairs: Sequence[Pair]) -> dict[str, list[int]]:
@@ -152,7 +125,7 @@ def _indices(parts: Mapping[str, Part], pairs: Sequence[Pair]) -> dict[str, list
     return {
         split: sorted({index[photo] for photo in part.photos if photo in index})
         for split, part in parts.items()
-        if split and part.photos
+        if not part.broken
     }
 
 
@@ -193,9 +166,9 @@ def _layer(
             remedy="add it",
             where=place,
         )
-    with blamed(place, "expected class x1 y1 x2 y2 x3 y3 ...: draw it anew or delete the line"):
+    with locate_errors(place, "write class x1 y1 x2 y2 x3 y3 ..., or delete the line"):
         if len(values) % 2:
-            raise DataError(f"{len(values)} numbers after the class, which are no pairs")
+            raise DataError(f"{len(values)} numbers after the class, which are not pairs")
         points = points_of(values.reshape(-1, 2), least=3)
         if np.abs(points).max() > _BEYOND:
             raise DataError(f"the number {points.max():g}, where 1 is the far side of the photo")
@@ -205,9 +178,8 @@ def _layer(
 formats.register("yolo")(
     Format(
         summary="YOLO-seg: images/, labels/ with one .txt a photo, data.yaml",
-        open=open_yolo,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )
 
@@ -231,7 +203,7 @@ def labels_of(photo: Path) -> Path:
     return photo.with_suffix(".txt")
 
 
-def lonely_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
+def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
     """The text files beside those of `pairs` to which there is no photo."""
     places = {pair.mask.parent: pair.photo.parent for pair in pairs}
     for labels, photos in sorted(places.items()):
@@ -246,33 +218,38 @@ def _described(folder: Path) -> dict[str, Part]:
     content = read_yaml(path) if path else {}
     parts = {}
     for split in ("train", "val", "test"):
-        value = content.get(split)
         part = Part()
-        for place in value if isinstance(value, list) else [value] if value else []:
-            _add(part, folder, content, place)
-            if part.refusal and split == "test":  # often named and not there
-                part.refusal = None
-            elif part.refusal:
-                part.refusal = part.refusal.at(f"{path}: {split}")
-                break
-        if part.photos or part.lines or part.refusal:
+        for place in as_places(content.get(split)):
+            found = resolve_place(folder, content, place)
+            if found is not None:
+                _add(part, folder, found)
+            elif split != "test":  # test is often named and missing
+                part.broken = DataError(
+                    f"{split}: {place} is not a folder or a list of photos under {folder}",
+                    where=path or folder,
+                )
+        if part.photos or part.problems or part.broken:
             parts[split] = part
     return parts
 
 
-def _add(part: Part, folder: Path, content: dict[str, Any], place: object) -> None:
-    found = place_of(folder, content, place)
-    if found is None:
-        part.refusal = DataError(f"{place} is no folder and no list of photos under {folder}")
-    elif found.is_dir():
-        part.photos += pictures(found)
-    else:
-        for line in list_lines(found):
-            photo = located(found.parent, line) or located(folder, line)
-            if photo:
-                part.photos.append(photo)
-            else:
-                part.lines.append((found, f"there is no photo {line} under {folder}"))
+def _add(part: Part, folder: Path, found: Path) -> None:
+    """Add the photos of a folder or a list."""
+    if found.is_dir():
+        part.photos += find_images(found)
+        return
+    try:
+        lines = SplitList.read(found)
+    except DataError as error:
+        part.broken = error
+        return
+    for line in lines.lines:
+        photo = locate(found.parent, line) or locate(folder, line)
+        if photo:
+            part.photos.append(photo)
+        else:
+            missing = f"there is no photo {line} under {folder}"
+            part.problems.append(lines.problem(missing, "the path of one photo per line"))
 
 
 def _in_folders(folder: Path) -> dict[str, Part]:
@@ -281,8 +258,8 @@ def _in_folders(folder: Path) -> dict[str, Part]:
     places = [(path.name, path) for path in sorted(images.glob("*/"))]
     places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]
     parts = {
-        split: Part(pictures(path))
+        split: Part(find_images(path))
         for name, path in places
-        if path.is_dir() and (split := split_of(name))
+        if path.is_dir() and (split := split_from_name(name))
     }
-    return parts or {"": Part(pictures(images) if images.is_dir() else [])}
+    return parts or {"": Part(find_images(images) if images.is_dir() else [])}

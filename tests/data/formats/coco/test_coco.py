@@ -94,7 +94,7 @@ def test_classes_follow_the_numbers_of_the_categories(folder):
     expected[3:9, 2:12] = 2
     expected[4:6, 4:6] = 3
     assert np.array_equal(data[0].labels, expected)
-    assert data.read.painted(0).hidden == {(2, 3): 4}
+    assert data.read.read.painted(data.read.pairs[0]).hidden == {(2, 3): 4}
 
 
 def test_a_photo_without_annotations_is_background_and_counts(folder):
@@ -232,11 +232,11 @@ def test_colours_of_the_file_are_kept_where_each_class_has_one(tmp_path):
     ("record", "message"),
     [
         (region(0, 7, [[1, 2, 3, 4]]), "annotation 1000 of a.png: 2 points where 3 or more"),
-        (region(0, 7, [[1, 2, 3, 4, 5]]), "5 numbers, which are no pairs"),
+        (region(0, 7, [[1, 2, 3, 4, 5]]), "5 numbers, which are not pairs"),
         (region(0, 7, [[1, 2, 3, 4, 5, float("nan")]]), "coordinate nan"),
         (region(0, 7, [[1, 2, 3, 4, 5, "x"]]), "not pairs of numbers"),
-        (region(0, 7, SQUARE), "no list of polygons"),
-        (region(0, 7, "x"), "no list of polygons"),
+        (region(0, 7, SQUARE), "not a list of polygons"),
+        (region(0, 7, "x"), "not a list of polygons"),
         (region(0, 7, {"counts": [5], "size": [20, 30]}), "5 pixels where 20 x 30"),
         (region(0, 7, {"counts": "", "size": [20, 30]}), "0 pixels where 20 x 30"),
         (region(0, 7, {"counts": None, "size": [20, 30]}), "run lengths"),
@@ -255,9 +255,9 @@ def test_bad_regions_are_named(tmp_path, record, message):
     [
         (
             region(0, 8, [SQUARE]),
-            r"category_id 8 is none of the 3 categories \[1, 7, 90\]",
+            r"category_id 8 is not one of the 3 categories \[1, 7, 90\]",
         ),
-        (region(3, 7, [SQUARE]), "image_id 3 is none of the 1 images"),
+        (region(3, 7, [SQUARE]), "image_id 3 is not one of the 1 images"),
         ({"image_id": 0}, "'category_id' is missing"),
         ({"image_id": "0"}, "'image_id' is '0'; expected a whole number"),
         (3, "'image_id' is missing"),
@@ -278,7 +278,7 @@ def test_bad_records_are_named_at_once(tmp_path, record, message):
         ({"images": [{"id": 1}]}, "'file_name' is missing"),
         (
             {"images": [{"id": n, "file_name": f"{n}.jpg"} for n in range(5)]},
-            "5 of 5 photos .*0.jpg",
+            r"the photo '0\.jpg' is not under .* \(and 4 more such problems\)",
         ),
         ({"images": []}, "no images"),
         ({"annotations": {}}, "'annotations' is '{}'; expected a list"),
@@ -365,7 +365,7 @@ def test_two_kinds_are_a_choice(folder):
     assert open_data(f"coco:{folder}?kind=panoptic").names == ("val2017__x",)
     assert len(open_data(f"coco:{folder}?kind=instances")) == 3
     with pytest.raises(
-        DataError, match="kind 'panoptik' is none of instances, panoptic, stuff, maps"
+        DataError, match="kind 'panoptik' is not one of instances, panoptic, stuff, maps"
     ):
         open_data(f"coco:{folder}?kind=panoptik")
     with pytest.raises(DataError, match="holds only instances, panoptic"):

@@ -1,90 +1,78 @@
 """COCO: instances (polygons and run lengths), stuff and panoptic annotations.
 
-Instances: class 0 is the background, the categories follow in the order of their numbers. What is
-marked as a crowd is void, and so is the box of an object that has no outline; both lie below all
-others, which are painted large before small. A photo without annotations is all background.
-Stuff and panoptic: the classes are the categories; pixels of none are void.
+Instances: class 0 is the background, the categories follow in the order of their numbers. Crowds
+are void, and so is the box of an object without an outline; both are painted below all other
+objects, which are painted large before small. A photo without annotations is all background.
+Stuff and panoptic: the classes are the categories; all other pixels are void.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from fullconv.data.discovery.inventory import Inventory, opened_inventory
+from fullconv.data.discovery.files import sample_name
+from fullconv.data.discovery.inventory import UNION, Inventory, first_problem
 from fullconv.data.discovery.layout import find_lists
-from fullconv.data.discovery.pairing import Line, named
-from fullconv.data.discovery.splits import listed, of_split, split_of
+from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats.coco.annotations import (
     KINDS,
     Annotations,
-    Chosen,
-    file_split,
     find_files,
     kind_of,
     looks_like_coco,
     read_file,
 )
 from fullconv.data.formats.coco.instances import instances, stuff
-from fullconv.data.formats.coco.panoptic import map_folders, maps, panoptic
-from fullconv.data.sample import Data
+from fullconv.data.formats.coco.panoptic import (
+    SegmentFiles,
+    map_folders,
+    panoptic,
+    scan_maps,
+    segment_files,
+)
+from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 
 MAPS = "maps"
-_BUILD = {"instances": instances, "stuff": stuff, "panoptic": panoptic}
 
 
-def open_coco(source: str, split: str | None) -> Data:
-    """Open a folder with COCO's files, or one of the files.
+def scan(source: str) -> Inventory:
+    """List a folder with COCO's files, or the photos of one file.
+
+    The splits are those in the files' names (instances_train2017.json), else lists such as
+    splits/train.txt, or follow from the hash of the names.
 
     Args:
         source: "data/coco", "data/coco?kind=panoptic" (instances, panoptic, stuff, maps), or
             "data/coco/annotations/instances_val2017.json".
-        split: as the files are called (instances_train2017.json), else by splits/train.txt and the
-            like, or by the hash of the names.
 
     Raises:
-        DataError: no such file, more than one kind to choose from, or records that do not fit.
+        DataError: there is no such file, more than one kind to choose from, or a file whose records
+            contradict each other.
     """
-    return _opened(source, split, None)
-
-
-def inventory(source: str) -> Inventory:
-    """The photos of COCO's files, and what is wrong with the records that name them.
-
-    Raises:
-        DataError: no such file, more than one kind to choose from, or records that do not fit.
-    """
-    faulty: list[Line] = []
-    folder, files = _files(_parsed(source)[0])
-    stock = opened_inventory("coco", folder, lambda split: _opened(source, split, faulty))
-    stock.bad_lines += dict.fromkeys(faulty)
-    named = any(file_split(path) for path in files)
-    stock.divided = named or bool(map_folders(folder) or find_lists(folder))
-    return stock
-
-
-def _opened(source: str, split: str | None, faulty: list[Line] | None) -> Data:
     place, wanted = _parsed(source)
     folder, files = _files(place)
     kinds = {kind for path in files if (kind := kind_of(path))}
     kinds |= {MAPS} if map_folders(folder) else set()
     kind = wanted or _only(place, kinds)
     if kind == MAPS:
-        return maps(source, folder, files, split)
-    read = [read_file(folder, path, faulty) for path in files if kind_of(path) in (None, kind)]
+        return scan_maps(folder, files)
+    read = [read_file(folder, path) for path in files if kind_of(path) in (None, kind)]
     kind = kind or _only(place, {part.kind for part in read})
     parts = [part for part in read if part.kind == kind]
     if not parts:
         raise DataError(
-            f"{place} holds {('only ' + ', '.join(sorted(kinds)) if kinds else 'no')} annotations "
-            "of COCO",
+            f"{place} holds {'only ' + ', '.join(sorted(kinds)) if kinds else 'no'} annotations of "
+            "COCO",
             expected=f"e.g. annotations/{kind or 'instances'}_train.json",
         )
-    return _data(source, split, folder, parts, faulty)
+    _check_categories(parts)
+    return _inventory(folder, parts)
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a JSON file is called or begins as COCO's are."""
+    """Return whether a JSON file is called or begins as COCO's are."""
     return folder.is_dir() and (
         any(looks_like_coco(path) for path in find_files(folder)) or bool(map_folders(folder))
     )
@@ -93,7 +81,9 @@ def recognises(folder: Path) -> bool:
 def _parsed(source: str) -> tuple[Path, str | None]:
     text, mark, kind = source.partition("?kind=")
     if mark and kind not in (*KINDS, MAPS):
-        raise DataError(f"coco:{source}: the kind {kind!r} is none of {', '.join((*KINDS, MAPS))}")
+        raise DataError(
+            f"coco:{source}: the kind {kind!r} is not one of {', '.join((*KINDS, MAPS))}"
+        )
     return Path(text), kind or None
 
 
@@ -115,46 +105,67 @@ def _only(place: Path, kinds: Collection[str]) -> str | None:
     )
 
 
-def _data(
-    source: str,
-    split: str | None,
-    folder: Path,
-    parts: Sequence[Annotations],
-    faulty: list[Line] | None,
-) -> Data:
+def _check_categories(parts: Sequence[Annotations]) -> None:
     for part in parts[1:]:
         if part.categories != parts[0].categories:
             raise DataError(
                 f"{part.path} and {parts[0].path} have different categories",
-                expected="one list in all files, so that a class has one number",
+                expected="the same list in all files, so a class has one number",
             )
-    own = sorted(parts, key=lambda part: split is not None and part.split == split_of(split))
-    images = {image.photo: image for part in own for image in part.images.values()}
-    if not images:
-        path, what = (faulty or [(parts[0].path, "no images")])[0]
-        raise DataError(
-            what,
-            expected="one record for each photo that is there",
-            where=path,
-        )
-    pairs = named(((image.photo, image.path) for image in images.values()), folder)
-    index = {pair.photo: number for number, pair in enumerate(pairs)}
-    declared: dict[str, list[int]] = {}
+
+
+def _inventory(folder: Path, parts: Sequence[Annotations]) -> Inventory:
+    problems = [error for part in parts for error in part.problems]
+    if not any(part.images for part in parts):
+        if problems:
+            raise first_problem(problems)
+        raise DataError("no images", expected="one record per photo", where=parts[0].path)
+    files = segment_files(folder, parts) if parts[0].kind == "panoptic" else {}
+    if parts[0].kind == "panoptic":
+        inventory = panoptic(folder, parts, files)
+    elif parts[0].kind == "stuff":
+        inventory = stuff(folder, parts)
+    else:
+        inventory = instances(folder, parts)
+    found: list[Pair] = []
     for part in parts:
+        inventory.bad_entries(part.problems, part.split)
+        records = [
+            Pair(sample_name(image.photo, folder), image.photo, image.path)
+            for image in part.images.values()
+        ]
+        pairs, duplicates = unique(records)
+        inventory.same_stems(duplicates, part.split)
+        pairs = _with_segments(inventory, part, pairs, files) if files else pairs
         if part.split:
-            numbers = [index[image.photo] for image in part.images.values()]
-            declared[part.split] = sorted({*declared.get(part.split, []), *numbers})
-    pairs = of_split(folder, split, pairs, declared or listed(folder, pairs, faulty))
-    kept = {pair.photo: images[pair.photo] for pair in pairs}
-    chosen = Chosen(source, split, folder, pairs, kept, parts[0].categories, faulty)
-    return _BUILD[parts[0].kind](chosen, parts)
+            inventory.splits.setdefault(part.split, []).extend(pairs)
+        found += pairs
+    for split, pairs in inventory.splits.items():
+        inventory.splits[split], duplicates = unique(pairs)
+        inventory.same_stems(duplicates, split)
+    # A photo may be in several files, such as those of train and of a small part of it.
+    pairs, duplicates = unique(found)
+    inventory.same_stems(duplicates, UNION)
+    if not all(part.split for part in parts):
+        inventory.pairs = pairs
+    if not inventory.splits:
+        inventory.add_lists(pairs, find_lists(folder))
+    return inventory
+
+
+def _with_segments(
+    inventory: Inventory, part: Annotations, pairs: Sequence[Pair], files: SegmentFiles
+) -> list[Pair]:
+    """Return pairs whose mask is the panoptic PNG instead of the JSON file."""
+    found = [(pair, files[pair.photo, pair.mask]) for pair in pairs]
+    inventory.bad_entries([file for _, file in found if isinstance(file, DataError)], part.split)
+    return [replace(pair, mask=file) for pair, file in found if isinstance(file, Path)]
 
 
 formats.register("coco")(
     Format(
         summary="COCO: annotations/instances_train.json (panoptic_, stuff_), images/",
-        open=open_coco,
+        scan=scan,
         recognises=recognises,
-        inventory=inventory,
     )
 )

@@ -1,4 +1,4 @@
-"""What one of COCO's JSON files says, record by record."""
+"""Read one of COCO's JSON files, record by record."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from fullconv.data.discovery.pairing import Line, located
-from fullconv.data.discovery.splits import split_of
+from fullconv.data.discovery.files import locate
+from fullconv.data.discovery.layout import split_from_name
 from fullconv.data.formats.coco.index import Index, Places, index_of
 from fullconv.data.labels.rasterize import Size
 from fullconv.data.labels.tables import MAX_CLASSES
-from fullconv.data.sample import Pair, default_palette
+from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette
 from fullconv.io.text import entry
@@ -21,7 +21,7 @@ from fullconv.io.text import entry
 
 @dataclass(frozen=True)
 class Category:
-    """A class, by its number in the file; the colour only where the file gives one."""
+    """A class, by its number in the file; the colour is None if the file has none."""
 
     number: int
     name: str
@@ -30,7 +30,7 @@ class Category:
 
 @dataclass(frozen=True)
 class Image:
-    """A photo, what the file `path` says of its height and width, and where its annotations are."""
+    """A photo, its (height, width) by the file `path`, and the positions of its annotations."""
 
     photo: Path
     path: Path
@@ -39,25 +39,26 @@ class Image:
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
-        """The annotations, read from the file.
+        """Read the annotations from the file.
 
         Raises:
-            DataError: the file is not what it was when it was opened.
+            DataError: the file has changed since it was opened.
         """
         return self.places.read()
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """What one JSON file says.
+    """The contents of one JSON file.
 
     Attributes:
         path: the file.
-        split: the split that its name tells, if any.
+        split: the split in its name, if any.
         kind: one of `KINDS`.
         categories: in the order of their numbers.
         images: by their numbers.
         index: what else was found in the file.
+        problems: photos that are missing or named twice.
     """
 
     path: Path
@@ -66,59 +67,48 @@ class Annotations:
     categories: tuple[Category, ...]
     images: Mapping[int, Image]
     index: Index
+    problems: tuple[DataError, ...] = ()
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The samples of one split, and what the files say of them.
-
-    Attributes:
-        source: what the user called the data set.
-        split: "train", ... or None.
-        folder: where it lies.
-        pairs: the photos, and the JSON file of each.
-        images: the records, by photo.
-        categories: the classes, in the order of their numbers.
-        faulty: takes what is wrong with a record; None: it is raised.
-    """
-
-    source: str
-    split: str | None
-    folder: Path
-    pairs: Sequence[Pair]
-    images: Mapping[Path, Image]
-    categories: Sequence[Category]
-    faulty: list[Line] | None = None
-
-
-def read_file(folder: Path, path: Path, faulty: list[Line] | None = None) -> Annotations:
-    """Read one file.
-
-    Args:
-        folder: the data set, under which the photos are.
-        path: the file.
-        faulty: takes the photos that are missing or named twice; None: that is raised.
+def read_file(folder: Path, path: Path) -> Annotations:
+    """Read one file, whose photos are under `folder`.
 
     Raises:
-        DataError: it is broken, its numbers do not fit together, or a photo is missing.
+        DataError: it is broken, or its numbers contradict each other.
     """
-    told = kind_of(path)
-    index = index_of(path, None if told is None else told == "panoptic")
-    kind = told or ("panoptic" if index.segments else "instances")
+    kind = kind_of(path)
+    index = index_of(path, None if kind is None else kind == "panoptic")
+    kind = kind or ("panoptic" if index.segments else "instances")
     categories = _categories(index.categories, str(path))
     images, missing, twice = images_of(folder, path, index)
-    if faulty is None:
-        check_photos(folder, path, len(index.images), [*missing.values()], [*twice.values()])
-    else:
-        faulty += [(path, f"the photo {name!r} is not under {folder}") for name in missing.values()]
-        faulty += [(path, f"the photo {name!r} is that of two images") for name in twice.values()]
+    problems = [_missing(folder, path, name) for name in missing.values()]
+    problems += [_twice(path, name) for name in twice.values()]
     numbers = {*images, *missing, *twice}
     _check_numbers(path, index, numbers, {category.number for category in categories})
-    return Annotations(path, file_split(path), kind, categories, images, index)
+    return Annotations(path, file_split(path), kind, categories, images, index, tuple(problems))
+
+
+def _missing(folder: Path, path: Path, name: str) -> DataError:
+    return DataError(
+        f"the photo {name!r} is not under {folder}",
+        expected="it in images/, in a folder with the name of the split, or beside the .json file",
+        where=path,
+        code="list-line",
+    )
+
+
+def _twice(path: Path, name: str) -> DataError:
+    return DataError(
+        f"the photo {name!r} is that of two images",
+        expected="one record per photo",
+        remedy="join their annotations under one id",
+        where=path,
+        code="list-line",
+    )
 
 
 def read_categories(path: Path) -> tuple[Category, ...]:
-    """The categories of a file.
+    """Return the categories of a file.
 
     Raises:
         DataError: it has none.
@@ -127,7 +117,7 @@ def read_categories(path: Path) -> tuple[Category, ...]:
 
 
 def palette_of(classes: Sequence[str], colors: Sequence[Color | None]) -> Palette:
-    """The file's own colours where each class has one of its own, or else VOC's."""
+    """Return the file's own colours if each class has a different one, else VOC's."""
     given = [color for color in colors if color]
     if len(given) == len(classes) and len(set(given)) == len(given):
         return tuple(given)
@@ -135,12 +125,12 @@ def palette_of(classes: Sequence[str], colors: Sequence[Color | None]) -> Palett
 
 
 def numbered(categories: Sequence[Category], where: Path) -> tuple[tuple[str, ...], dict[int, int]]:
-    """The classes in the order of the categories, and number -> label."""
+    """Return the classes in the order of the categories, and number -> label."""
     classes = tuple(category.name for category in categories)
     if not 1 <= len(classes) <= MAX_CLASSES or len(set(classes)) < len(classes):
         raise DataError(
             f"{len(classes)} categories with {len(set(classes))} names",
-            expected=f"1 to {MAX_CLASSES}, each with a name of its own",
+            expected=f"1 to {MAX_CLASSES}, each with a different name",
             where=where,
         )
     return classes, {category.number: label for label, category in enumerate(categories)}
@@ -150,13 +140,13 @@ def _check_numbers(path: Path, index: Index, images: set[int], known: set[int]) 
     for number, image in enumerate(index.image_ids):
         if image not in images:
             raise DataError(
-                f"annotation {number}: image_id {image} is none of the {len(images)} images",
+                f"annotation {number}: image_id {image} is not one of the {len(images)} images",
                 where=path,
             )
     for category, number in index.category_ids.items():
         if category not in known:
             raise DataError(
-                f"annotation {number}: category_id {category} is none of the {len(known)} "
+                f"annotation {number}: category_id {category} is not one of the {len(known)} "
                 f"categories {sorted(known)[:20]}",
                 remedy="add it or correct it",
                 where=path,
@@ -191,7 +181,7 @@ _ROBOFLOW = "_annotations.coco.json"
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The JSON files in which COCO's annotations can be, by their names."""
+    """Return the JSON files that can hold COCO's annotations, by their names."""
     places = [folder, folder / "annotations"]
     found = [path for place in places for path in sorted(place.glob("*.json"))]
     found += sorted(folder.glob(f"*/{_ROBOFLOW}"))
@@ -199,12 +189,12 @@ def find_files(folder: Path) -> list[Path]:
 
 
 def kind_of(path: Path) -> str | None:
-    """The kind that a file's name tells."""
+    """Return the kind in a file's name, if any."""
     return next((kind for kind in KINDS if path.name.startswith(f"{kind}_")), None)
 
 
 def looks_like_coco(path: Path) -> bool:
-    """Whether a JSON file begins as COCO's do."""
+    """Return whether a JSON file begins as COCO's do."""
     if kind_of(path) or path.name == _ROBOFLOW:
         return True
     with path.open("rb") as stream:
@@ -214,15 +204,15 @@ def looks_like_coco(path: Path) -> bool:
 
 
 def file_split(path: Path) -> str | None:
-    """The split that a file's name tells ("instances_val2017"), or that of its folder."""
+    """Return the split in a file's name ("instances_val2017"), or in its folder's."""
     words = [*re.split(r"[_\-. ]", path.stem)[::-1], path.parent.name]
-    return next((split for word in words if (split := split_of(word))), None)
+    return next((split for word in words if (split := split_from_name(word))), None)
 
 
 def images_of(
     folder: Path, path: Path, index: Index
 ) -> tuple[dict[int, Image], dict[int, str], dict[int, str]]:
-    """By their numbers: the photos that are there, names of missing ones, names seen before."""
+    """Return by their numbers: photos that exist, names of missing ones, names seen before."""
     images: dict[int, Image] = {}
     missing: dict[int, str] = {}
     twice: dict[int, str] = {}
@@ -250,34 +240,11 @@ def images_of(
     return images, missing, twice
 
 
-def check_photos(
-    folder: Path, path: Path, total: int, missing: list[str], twice: list[str]
-) -> None:
-    """Raise a DataError where photos are missing or named twice."""
-    if missing:
-        more = ", ..." if len(missing) > 3 else ""
-        raise DataError(
-            f"{len(missing)} of {total} photos are not under {folder}: "
-            f"{', '.join(missing[:3])}{more}",
-            expected=(
-                "them in images/, in a folder with the name of the split, or beside the .json file"
-            ),
-            where=path,
-        )
-    if twice:
-        raise DataError(
-            f"{twice[0]!r} is the photo of two images",
-            expected="one record a photo",
-            remedy="join their annotations under one id",
-            where=path,
-        )
-
-
 def _photo(folder: Path, path: Path, name: str) -> Path | None:
     words = [word for word in (path.stem.rpartition("_")[2], file_split(path)) if word]
     own = [place / word for word in words for place in (folder / "images", folder)]
     for place in dict.fromkeys((*own, path.parent, folder / "images", folder)):
-        if found := located(place, name.replace("\\", "/")):
+        if found := locate(place, name.replace("\\", "/")):
             return found
     return None
 

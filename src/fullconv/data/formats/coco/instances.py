@@ -1,11 +1,18 @@
-"""COCO's regions as shapes: instances and stuff, as polygons or run lengths."""
+"""COCO's instances and stuff: regions as polygons or run lengths."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from fullconv.data.formats._annotations import Drawing, blamed, drawn_data, label_of, with_ground
-from fullconv.data.formats.coco.annotations import Annotations, Chosen, Image, numbered, palette_of
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.formats._annotations import (
+    Drawing,
+    drawn_inventory,
+    label_of,
+    locate_errors,
+    with_ground,
+)
+from fullconv.data.formats.coco.annotations import Annotations, Image, numbered, palette_of
 from fullconv.data.labels.rasterize import (
     Layer,
     Patch,
@@ -17,7 +24,7 @@ from fullconv.data.labels.rasterize import (
     run_lengths,
     union,
 )
-from fullconv.data.sample import Data, Pair
+from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import entry
@@ -25,31 +32,37 @@ from fullconv.io.text import entry
 Record = Mapping[str, object]
 
 
-def instances(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
-    """Objects over a background, which is class 0; crowds are void.
+def instances(folder: Path, parts: Sequence[Annotations]) -> Inventory:
+    """Return an inventory of objects over a background, which is class 0; crowds are void.
 
     Raises:
         DataError: no object has an outline.
     """
     _need_outlines(parts)
-    where = parts[0].path
-    classes = with_ground([category.name for category in chosen.categories], where)
-    labels = {one.number: label_of(one.name, classes, str(where), "") for one in chosen.categories}
-    colors = {one.name: one.color for one in chosen.categories}
+    where, categories = parts[0].path, parts[0].categories
+    classes = with_ground([category.name for category in categories], where)
+    labels = {one.number: label_of(one.name, classes, str(where), "") for one in categories}
+    colors = {one.name: one.color for one in categories}
     palette = palette_of(classes, [colors.get(name) for name in classes])
-    load = partial(_drawing, images=chosen.images, labels=labels, crowds=True)
-    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load)
+    load = partial(_drawing, images=images_by_file(parts), labels=labels, crowds=True)
+    return drawn_inventory("coco", folder, classes, palette, load)
 
 
-def stuff(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
-    """Regions of stuff; pixels in none of them are void.
+def stuff(folder: Path, parts: Sequence[Annotations]) -> Inventory:
+    """Return an inventory of regions of stuff; all other pixels are void.
 
     In these files iscrowd only says that a region is stored as run lengths.
     """
-    classes, labels = numbered(chosen.categories, parts[0].path)
-    palette = palette_of(classes, [category.color for category in chosen.categories])
-    load = partial(_drawing, images=chosen.images, labels=labels, crowds=False)
-    return drawn_data(chosen.source, chosen.split, chosen.pairs, classes, palette, load, VOID)
+    categories = parts[0].categories
+    classes, labels = numbered(categories, parts[0].path)
+    palette = palette_of(classes, [category.color for category in categories])
+    load = partial(_drawing, images=images_by_file(parts), labels=labels, crowds=False)
+    return drawn_inventory("coco", folder, classes, palette, load, VOID)
+
+
+def images_by_file(parts: Sequence[Annotations]) -> dict[tuple[Path, Path], Image]:
+    """Return (photo, JSON file) -> record; a photo may be in several files."""
+    return {(image.photo, image.path): image for part in parts for image in part.images.values()}
 
 
 def _need_outlines(parts: Sequence[Annotations]) -> None:
@@ -75,9 +88,12 @@ def _outline(record: Record) -> bool:
 
 
 def _drawing(
-    pair: Pair, images: Mapping[Path, Image], labels: Mapping[int, int], crowds: bool
+    pair: Pair,
+    images: Mapping[tuple[Path, Path], Image],
+    labels: Mapping[int, int],
+    crowds: bool,
 ) -> Drawing:
-    image = images[pair.photo]
+    image = images[pair.photo, pair.mask]
     where = f"{image.path}: image {image.photo.name}"
 
     def layers(size: Size) -> list[Layer]:
@@ -90,7 +106,7 @@ def _layer(
     record: Record, image: Image, labels: Mapping[int, int], crowds: bool, size: Size
 ) -> Layer:
     where = f"{image.path}: annotation {record.get('id')} of {image.photo.name}"
-    with blamed(where, "correct or delete it"):
+    with locate_errors(where, "correct or delete it"):
         if not _outline(record):
             return Layer(_box(record, where, size), VOID)
         patch = _patch(record["segmentation"], where, size)
@@ -114,11 +130,11 @@ def _patch(segmentation: object, where: str, size: Size) -> Patch:
     if isinstance(segmentation, dict):
         return _runs(segmentation, where, size)
     if not isinstance(segmentation, list) or not all(isinstance(one, list) for one in segmentation):
-        raise DataError("a segmentation that is no list of polygons [[x1, y1, x2, y2, ...]]")
+        raise DataError("a segmentation that is not a list of polygons [[x1, y1, x2, y2, ...]]")
     rings = []
     for numbers in segmentation:
         if len(numbers) % 2:
-            raise DataError(f"a polygon of {len(numbers)} numbers, which are no pairs")
+            raise DataError(f"a polygon of {len(numbers)} numbers, which are not pairs")
         rings.append(points_of([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
     return union([polygon([ring], size) for ring in rings])
 
@@ -136,21 +152,19 @@ def _runs(segmentation: Record, where: str, size: Size) -> Patch:
 
 
 def run_counts(text: str) -> list[int]:
-    """The run lengths of COCO's compressed RLE, in which a character holds five bits.
+    """Return the run lengths of COCO's compressed RLE, in which a character holds five bits.
 
-    Each number from the fourth on is the difference to the last but one before it.
+    Each number from the fourth on is a difference to the second number before it.
 
     Raises:
-        DataError: a character that cannot be, or a number that is cut off.
+        DataError: an invalid character, or a number that is cut off.
     """
     counts: list[int] = []
     value, bits = 0, 0
     for character in text:
         code = ord(character) - 48
         if not 0 <= code < 64 or bits > 60:
-            raise DataError(
-                f"compressed run lengths with {character!r} at a place where it cannot be"
-            )
+            raise DataError(f"compressed run lengths with the invalid character {character!r}")
         value |= (code & 31) << bits
         bits += 5
         if not code & 32:

@@ -1,100 +1,107 @@
-"""COCO's pictures of labels: panoptic segments, and COCO-Stuff's pixel maps."""
+"""COCO's labels as image files: panoptic segments, and COCO-Stuff's pixel maps."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.discovery.pairing import check_names, line_of, located, match
-from fullconv.data.discovery.splits import of_split, split_of
+from fullconv.data.discovery.files import locate
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.layout import split_from_name
+from fullconv.data.discovery.pairing import pair_folders
 from fullconv.data.formats.coco.annotations import (
     Annotations,
-    Chosen,
     Image,
     numbered,
     palette_of,
     read_categories,
 )
 from fullconv.data.labels.classes import ClassList, declared_classes
-from fullconv.data.labels.masks import as_data
+from fullconv.data.labels.masks import MaskTable, picture, read_pair
 from fullconv.data.labels.tables import LabelTable
-from fullconv.data.sample import Data, Pair
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import entry
 
+SegmentFiles = Mapping[tuple[Path, Path], Path | DataError]
+
 _UNLABELLED = ("unlabeled", "unlabelled")
 
 
-def panoptic(chosen: Chosen, parts: Sequence[Annotations]) -> Data:
-    """Segments of PNG files, whose pixels are R + 256 G + 65536 B; unlabelled and crowds are void.
+def panoptic(folder: Path, parts: Sequence[Annotations], files: SegmentFiles) -> Inventory:
+    """Return an inventory of segments in PNG files; unlabelled pixels and crowds are void.
 
-    Raises:
-        DataError: a photo has no PNG.
+    A pixel holds the number R + 256 G + 65536 B of its segment.
     """
-    classes, labels = numbered(chosen.categories, parts[0].path)
-    pairs = [*_with_segments(chosen)]
-    images = {str(pair.mask): chosen.images[pair.photo] for pair in pairs}
-    palette = palette_of(classes, [category.color for category in chosen.categories])
+    categories = parts[0].categories
+    classes, labels = numbered(categories, parts[0].path)
+    palette = palette_of(classes, [category.color for category in categories])
+    images: dict[str, Image] = {}
+    for part in parts:
+        for image in part.images.values():
+            images.setdefault(str(files[image.photo, image.path]), image)
     table = SegmentTable(images, labels)
-    return as_data(chosen.source, chosen.split, pairs, classes, palette, table)
+    inventory = Inventory(folder, "coco", lambda masks, read: (classes, palette, None))
+    inventory.declared = len(classes)
+    inventory.read = partial(read_pair, table=table, raw=picture)
+    return inventory
+
+
+def segment_files(folder: Path, parts: Sequence[Annotations]) -> SegmentFiles:
+    """Return (photo, JSON file) -> the PNG file of its segments, or why there is none."""
+    return {
+        (image.photo, image.path): _segments_file(folder, image)
+        for part in parts
+        for image in part.images.values()
+    }
 
 
 def map_folders(folder: Path) -> list[Path]:
-    """The folders of COCO-Stuff's pixel maps, one a split."""
+    """Return the folders of COCO-Stuff's pixel maps, one per split."""
     return [
         path
         for path in sorted(folder.glob("stuffthingmaps*/*"))
-        if path.is_dir() and split_of(path.name)
+        if path.is_dir() and split_from_name(path.name)
     ]
 
 
-def maps(source: str, folder: Path, files: Sequence[Path], split: str | None) -> Data:
-    """COCO-Stuff's pixel maps: a category's number less one, and 255 where there is none.
+def scan_maps(folder: Path, files: Sequence[Path]) -> Inventory:
+    """List COCO-Stuff's pixel maps, which hold a category's number less one, or 255.
 
     Args:
-        source: what the user called the data set.
-        folder: where it lies.
-        files: JSON files, whose categories are the classes where there is no labels.txt.
-        split: "train", ...; None is all.
+        folder: the data set.
+        files: JSON files, whose categories are the classes if there is no labels.txt.
 
     Raises:
-        DataError: no classes are declared, or photos and maps do not match.
+        DataError: no classes are declared, or a folder of maps has no folder of photos.
     """
     found = _map_classes(folder, files)
-    parts: dict[str, list[Pair]] = {}
-    for place in map_folders(folder):
-        photos = next(
-            (
-                path
-                for path in (folder / "images" / place.name, folder / place.name)
-                if path.is_dir()
-            ),
-            None,
-        )
-        if photos is None:
-            raise DataError(
-                f"{place} has no photos",
-                expected=f"them in {folder / place.name}",
-            )
-        parts.setdefault(str(split_of(place.name)), []).extend(match(photos, place, folder))
-    pairs = [pair for part in parts.values() for pair in part]
-    check_names(pairs)
-    starts = np.cumsum([0, *(len(part) for part in parts.values())]).tolist()
-    indices = {
-        name: range(start, start + len(part))
-        for (name, part), start in zip(parts.items(), starts, strict=False)
-    }
-    table = LabelTable(found.classes, found.mapping, "add the value to labels.txt")
-    chosen = of_split(folder, split, pairs, indices)
-    return as_data(source, split, chosen, found.classes, found.palette, table)
+    table = MaskTable(LabelTable(found.classes, found.mapping, "add the value to labels.txt"))
+    classes, palette = found.classes, found.palette
+    inventory = Inventory(folder, "coco", lambda masks, read: (classes, palette, table))
+    inventory.declared = len(classes)
+    for masks in map_folders(folder):
+        split = str(split_from_name(masks.name))
+        places = (folder / "images" / masks.name, folder / masks.name)
+        images = next((path for path in places if path.is_dir()), None)
+        if images is None:
+            expected = f"them in {folder / masks.name}"
+            inventory.broken(split, DataError("these maps have no photos", expected, where=masks))
+            continue
+        pairing = pair_folders(images, masks, folder)
+        inventory.unmatched(pairing.unmatched_images, split, masks)
+        inventory.orphans(pairing.unmatched_masks, split, images, fatal=True)
+        inventory.same_stems(pairing.duplicates, split)
+        inventory.splits.setdefault(split, []).extend(pairing.pairs)
+    return inventory
 
 
 @dataclass(frozen=True)
 class SegmentTable:
-    """The labels of panoptic PNG files; each has numbers of its own.
+    """Map the numbers in panoptic PNG files to labels; each file has its own numbers.
 
     Attributes:
         images: file -> the photo whose segments it holds.
@@ -107,14 +114,14 @@ class SegmentTable:
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
     ) -> UInt8[np.ndarray, "H W"]:
-        """The labels of the file `where`.
+        """Return the labels of the file `where`.
 
         Raises:
             LabelError: a segment that the JSON file does not name.
         """
         wide = raw.astype(np.int64)
         numbers = wide @ np.array([1, 256, 65536]) if raw.ndim == 3 else wide
-        found, places, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+        found, positions, counts = np.unique(numbers, return_inverse=True, return_counts=True)
         known = _segments(self.images[where], self.labels)
         for number, count in zip(found.tolist(), counts.tolist(), strict=True):
             if number not in known:
@@ -125,38 +132,26 @@ class SegmentTable:
                     where=where,
                 )
         labels = np.array([known[number] for number in found.tolist()], np.uint8)
-        return labels[places].reshape(numbers.shape)
+        return labels[positions].reshape(numbers.shape)
 
 
-def _with_segments(chosen: Chosen) -> Iterator[Pair]:
-    for pair in chosen.pairs:
-        image = chosen.images[pair.photo]
-        try:
-            yield Pair(pair.name, pair.photo, _segments_file(chosen.folder, image))
-        except DataError as error:
-            if chosen.faulty is None:
-                raise
-            chosen.faulty.append(line_of(image.path, error))
-
-
-def _segments_file(folder: Path, image: Image) -> Path:
-    where = f"{image.path}: {image.photo.name}"
+def _segments_file(folder: Path, image: Image) -> Path | DataError:
+    """Return the PNG file of a photo, or why there is none."""
+    name_of_photo = image.photo.name
     if len(image.places) != 1:
-        raise DataError(
-            f"{len(image.places)} annotations",
-            expected="one a photo",
-            where=where,
-        )
-    name = entry(image.annotations[0], "file_name", str, where)
+        found = f"{name_of_photo}: {len(image.places)} annotations"
+        return DataError(found, expected="one per photo", where=image.path, code="list-line")
+    name = entry(image.annotations[0], "file_name", str, f"{image.path}: {name_of_photo}")
     stem = image.path.stem
     for place in (image.path.parent / stem, folder / stem, image.path.parent, folder):
-        if found := located(place, name):
-            return found
-    raise DataError(
-        f"its segments {name} are not under {folder}",
+        if path := locate(place, name):
+            return path
+    return DataError(
+        f"{name_of_photo}: its segments {name} are not under {folder}",
         expected=f"them in {image.path.parent / stem}",
         remedy="unpack panoptic_annotations there",
-        where=where,
+        where=image.path,
+        code="list-line",
     )
 
 
