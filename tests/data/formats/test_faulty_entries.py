@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fullconv.data.checks import examine
 from fullconv.data.formats import inventory, open_data
 from fullconv.errors import DataError
 
@@ -141,12 +142,13 @@ def test_a_faulty_entry_is_named_and_the_others_stay(case):
             assert stock.read(pair).labels.shape == SIZE
 
 
-def test_training_refuses_what_the_inventory_tolerates(case):
+def test_training_refuses_what_the_inventory_lists_and_the_check_reports_it(case):
     folder, change, source, *_ = case
     change(folder)
     with pytest.raises(DataError) as caught:
         open_data(source, "train")
     assert "photo" in str(caught.value)
+    assert examine(source, "train", workers=1).of("error")
 
 
 def test_one_broken_file_of_labelme_hides_no_class(tmp_path):

@@ -22,7 +22,7 @@ from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.resplit import without_groups
 from fullconv.data.formats import detect_format, inventory
-from fullconv.data.labels.masks import MaskTable
+from fullconv.data.labels.masks import MaskTable, picture
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
 from fullconv.io.images import read_image, read_mask
@@ -73,15 +73,18 @@ def scanner(stock: Inventory) -> Scan:
 def _resolve(found: Survey, stock: Inventory) -> None:
     """Tell the classes from the declaration, or else from what the masks were found to hold."""
     usable = {item.mask.path: item.mask for item in found.items if _tells(item.mask)}
+    looked_at = {item.mask.path for item in found.items}
+    # Masks of other splits count too: training derives the classes from all masks.
+    others = {pair.mask for pair in stock.everything() if pair.mask not in looked_at}
 
     def values(path: Path) -> np.ndarray:
-        return np.array([[*usable[path].counts]])
+        return np.array([[*usable[path].counts]]) if path in usable else picture(path)
 
     table = None
     try:
         if not usable and stock.declared is None and stock.layout == "folders":
             raise DataError("no mask can be read, so that the classes are not known")
-        found.classes, found.palette, table = stock.resolve([*usable], values)
+        found.classes, found.palette, table = stock.resolve([*usable, *sorted(others)], values)
     except DataError as error:
         found.refusal = error
     if not (table and table.colors):  # then a grey that is stored as a colour is a number

@@ -156,6 +156,7 @@ class Inventory:
         Raises:
             NoSplitError: there is no such split.
         """
+        self.pairs = self.everything()
         known = {*self.splits, *self.broken_splits}
         if split is None:
             chosen = {name for name in known if name in USUAL} or known
@@ -199,7 +200,12 @@ class Inventory:
             )
             self.problems.append(Problem(error, path, split, fatal))
 
-    def same_stems(self, duplicates: Iterable[tuple[Path, Path]], split: str | None = None) -> None:
+    def same_stems(
+        self,
+        duplicates: Iterable[tuple[Path, Path]],
+        split: str | None = None,
+        fatal: bool = True,
+    ) -> None:
         """Add pairs of files of which only one can be meant."""
         for first, second in dict.fromkeys(duplicates):
             error = DataError(
@@ -209,7 +215,7 @@ class Inventory:
                 where=second,
                 code="one-stem-twice",
             )
-            self.problems.append(Problem(error, second, split, other=first))
+            self.problems.append(Problem(error, second, split, fatal, first))
 
     def bad_entries(self, errors: Iterable[DataError], split: str | None) -> None:
         """Add faulty lines of lists or entries of annotation files; `where` is the file."""

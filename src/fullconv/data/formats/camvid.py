@@ -142,7 +142,7 @@ def _add_segnet(inventory: Inventory) -> None:
 
 
 def _add_unlisted(inventory: Inventory, split: str, listed: Collection[str]) -> None:
-    """Add files without a partner in the folders of a split, which no list names."""
+    """Add files in the folders of a split that no list names, and two of one stem."""
     images, masks = inventory.folder / split, inventory.folder / f"{split}annot"
     if images.is_dir() and masks.is_dir():
         found = pair_folders(images, masks, inventory.folder)
@@ -150,6 +150,7 @@ def _add_unlisted(inventory: Inventory, split: str, listed: Collection[str]) -> 
         inventory.unmatched(lonely, split, masks, fatal=False)
         lonely = [path for path in found.unmatched_masks if path.name not in listed]
         inventory.orphans(lonely, split, images, fatal=False)
+        inventory.same_stems(found.duplicates, split, fatal=False)
 
 
 def _frame(pair: Pair) -> Pair:
