@@ -31,6 +31,7 @@ _NAMES = {
 }
 # Public module -> where it is in this package.
 _MODULES = {
+    "batch": "batch",
     "backbones": "networks.backbones",
     "batch": "batch",
     "formats": "data.formats",

@@ -8,7 +8,6 @@ import typer
 from fullconv.cli._console import say
 from fullconv.cli._options import Out, Quiet
 from fullconv.cli._train_progress import train_to_end
-from fullconv.cli.predict import write
 from fullconv.config import RunConfig
 from fullconv.units import format_duration
 
@@ -25,6 +24,7 @@ def command(
     """Train, evaluate and predict on synthetic street scenes. Needs no download."""
     import time
 
+    from fullconv.batch.predict import write_prediction
     from fullconv.data.formats import open_data
     from fullconv.io.images import write_image
     from fullconv.model import load
@@ -53,6 +53,6 @@ def command(
     model = load(experiment.run.folder)
     for sample in open_data(DATA, "test").take(range(NEW_SCENES)):
         write_image(folder / "photos" / f"{sample.name}.png", sample.image)
-        write(model.predict(sample.image), folder, sample.name, ("labels", "overlay"))
+        write_prediction(model.predict(sample.image), folder, sample.name)
     say(f"predictions for {NEW_SCENES} new scenes  {folder / 'overlay'}")
     say(f"demo finished in {format_duration(time.monotonic() - began)}")

@@ -1,6 +1,5 @@
 """fullconv predict: predict the class of every pixel of photos, rasters and videos."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,6 @@ from fullconv.cli._verify_tiles import verify_tiled
 
 if TYPE_CHECKING:
     from fullconv.batch.resume import PendingWork
-    from fullconv.inference.predictor import Prediction
 
 
 PLACEHOLDER = str(Path("runs", "predict", "new"))  # until all options have been checked
@@ -97,13 +95,3 @@ def _with_new_folder(pending: "PendingWork") -> "PendingWork":
     folder = create_run(Path("runs"), "predict", Path(pending.job.model).stem).folder
     return replace(pending, job=replace(pending.job, out=str(folder)))
 
-
-def write(prediction: "Prediction", folder: Path, name: str, kinds: Sequence[str]) -> None:
-    """Write the output files of one prediction."""
-    from fullconv.batch.inputs import Input
-    from fullconv.batch.names import output_files
-    from fullconv.batch.writers import writers
-    from fullconv.io.atomic import write_bytes
-
-    for kind, file in output_files(Input(name, name, name), kinds).items():
-        write_bytes(folder / file, writers[kind].encode(prediction))

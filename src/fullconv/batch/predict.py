@@ -1,0 +1,116 @@
+"""Predict many inputs, or write one prediction, with the options of `fullconv predict`."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from fullconv.batch.inputs import Input, detect_media, resolve_inputs
+from fullconv.batch.job import create_job
+from fullconv.batch.manifest import Record
+from fullconv.batch.names import output_files
+from fullconv.batch.resume import PendingWork, plan_resume
+from fullconv.batch.run import run_job
+from fullconv.batch.writers import writers
+from fullconv.hardware import choose_device
+from fullconv.inference.predictor import Prediction
+from fullconv.io.atomic import write_bytes
+from fullconv.io.rasters import BandChoice
+from fullconv.model import load
+
+DEFAULT_KINDS = ("labels", "overlay")
+
+
+def predict_many(
+    model: str | Path,
+    inputs: str | Path | Iterable[str | Path],
+    out: str | Path,
+    *,
+    save: Sequence[str] = DEFAULT_KINDS,
+    tta: bool = False,
+    scales: Sequence[float] | None = None,
+    bands: tuple[int, ...] | None = None,
+    value_range: tuple[float, float] | None = None,
+    memory: str | None = None,
+    threads: int | None = None,
+    device: str = "auto",
+    engine: str = "local",
+    shard: tuple[int, int] = (0, 1),
+    retry_failed: bool = False,
+    fresh: bool = False,
+) -> Iterator[Record]:
+    """Predict photos, rasters and videos into the folder or URL `out`, as `fullconv predict` does.
+
+    Yields a record for every input: first those that an earlier call finished, then each new one
+    as soon as its files are complete. The options are checked at once, the predictions computed
+    while the records are consumed. After an interruption, the same call resumes.
+
+    Args:
+        model: a run folder, a .safetensors file or an exported file.
+        inputs: photos, rasters, videos, folders, patterns ("new/*.jpg"), URLs, "@LIST" (a file with
+            one of these per line) or manifests (.jsonl files with id and path).
+        save: labels, overlay, probabilities, probabilities8, confidence, geojson, coco, contact.
+        scales: scales for test-time augmentation (implies `tta`); None: the model's.
+        bands: of rasters: red, green and blue, or one grey band, from 1; None: as in training.
+        value_range: raster values that become black and white; None: as in training.
+        memory: limit for everything that is computed at once, e.g. "2GiB".
+        threads: CPU threads per photo; None: one for many photos, all for few.
+        shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
+
+    Raises:
+        FullconvError: invalid options or inputs; while iterating: predictions cannot be written.
+    """
+    loaded = load(model)
+    choice = BandChoice(bands, value_range).or_else(loaded.band_choice)
+    found = _find_inputs(inputs, out, choice.is_explicit)
+    job = create_job(
+        loaded,
+        model,
+        found,
+        out=out,
+        kinds=check_kinds(save),
+        shard=shard,
+        device=str(choose_device(device)),
+        threads=threads,
+        memory=memory,
+        scales=scales or (loaded.tta_scales if tta else ()),
+        band_choice=choice,
+    )
+    return _run(plan_resume(job, found, engine=engine, retry_failed=retry_failed, fresh=fresh))
+
+
+def write_prediction(
+    prediction: Prediction, folder: str | Path, name: str, save: Sequence[str] = DEFAULT_KINDS
+) -> list[Path]:
+    """Write the output files of one prediction, e.g. folder/labels/name.png; return their paths."""
+    files = output_files(Input(name, name, name), check_kinds(save))
+    paths = {kind: Path(folder, file) for kind, file in files.items()}
+    for kind, path in paths.items():
+        write_bytes(path, encode_prediction(prediction, kind))
+    return list(paths.values())
+
+
+def encode_prediction(prediction: Prediction, kind: str) -> bytes:
+    """Return the bytes of an output file, e.g. of the kind "geojson"."""
+    return writers[kind].encode(prediction)
+
+
+def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
+    """Return the output kinds as they are.
+
+    Raises:
+        UnknownNameError: there is no such kind.
+    """
+    for kind in kinds:
+        _ = writers[kind]
+    return tuple(kinds)
+
+
+def _find_inputs(
+    inputs: str | Path | Iterable[str | Path], out: str | Path, rasters_only: bool
+) -> list[Input]:
+    sources = [inputs] if isinstance(inputs, str | Path) else inputs
+    return detect_media(resolve_inputs(map(str, sources), outside=out), rasters_only)
+
+
+def _run(pending: PendingWork) -> Iterator[Record]:
+    yield from pending.records.values()
+    yield from run_job(pending)

@@ -1,0 +1,76 @@
+"""The public functions predict as the commands do."""
+
+import json
+
+import pytest
+
+import fullconv as fc
+from fullconv.batch import FailureRecord, PredictionRecord
+from fullconv.cli import run
+from fullconv.errors import ConfigError, ImageError, UnknownNameError
+from photos import content, write_model, write_photos
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_model(tmp_path / "model.safetensors")
+    write_photos(tmp_path / "photos", 3)
+    return tmp_path
+
+
+def test_predict_many_writes_what_the_command_writes(folder):
+    records = list(fc.batch.predict_many("model.safetensors", "photos", "own"))
+    assert [type(record) for record in records] == [PredictionRecord] * 3
+    assert run(["predict", "model.safetensors", "photos", "--out", "command", "--quiet"]) == 0
+    assert content(folder / "own") == content(folder / "command")
+
+
+def test_predict_many_resumes_and_yields_earlier_records_first(folder):
+    records = fc.batch.predict_many("model.safetensors", ["photos"], "out", save=["labels"])
+    first = next(records)
+    records.close()
+    again = list(fc.batch.predict_many("model.safetensors", ["photos"], "out", save=["labels"]))
+    assert again[0] == first and len(again) == 3
+    assert len((folder / "out" / "manifest.jsonl").read_text().splitlines()) == 3
+
+
+def test_options_are_those_of_the_command(folder):
+    options = {"save": ["labels", "coco"], "scales": (1, 1.5), "threads": 1, "memory": "1GiB"}
+    for index in range(2):
+        list(fc.batch.predict_many("model.safetensors", "photos", "out", shard=(index, 2), **options))
+    assert len(fc.batch.merge_shards(["out"])) == 3
+    job = json.loads((folder / "out" / "predict-1-of-2.json").read_text())
+    assert job["options"] == {"save": ["coco", "labels"], "scales": [1, 1.5]}
+
+
+def test_mistakes_are_raised_by_the_call(folder):
+    with pytest.raises(ImageError, match="no such photo"):
+        fc.batch.predict_many("model.safetensors", "nowhere.png", "out")
+    with pytest.raises(UnknownNameError, match="no output kind"):
+        fc.batch.predict_many("model.safetensors", "photos", "out", save=["label"])
+    with pytest.raises(ConfigError, match="2GiB"):
+        fc.batch.predict_many("model.safetensors", "photos", "out", memory="much", threads=1)
+    assert not (folder / "out").exists()
+
+
+def test_a_bad_photo_becomes_a_failure(folder):
+    (folder / "photos" / "photo-001.png").write_bytes(b"no picture")
+    records = list(fc.batch.predict_many("model.safetensors", "photos", "out"))
+    assert [type(record) for record in records].count(FailureRecord) == 1
+
+
+def test_one_prediction_is_written_as_by_the_command(folder):
+    prediction = fc.load("model.safetensors").predict("photos/photo-000.png")
+    paths = fc.batch.write_prediction(prediction, folder / "one", "street", ["labels", "geojson"])
+    assert [str(path.relative_to(folder)) for path in paths] == [
+        *("one/labels/street.png", "one/geojson/street.geojson")
+    ]
+    assert paths[1].read_bytes() == fc.batch.encode_prediction(prediction, "geojson")
+
+
+def test_every_public_name_is_there():
+    assert all(getattr(fc.batch, name) is not None for name in fc.batch.__all__)
+    assert set(dir(fc.batch)) == set(fc.batch.__all__)
+    with pytest.raises(AttributeError, match="predict_much"):
+        _ = fc.batch.predict_much
