@@ -1,7 +1,7 @@
-"""Files that are not what they should be: read, or refused in one sentence that names them.
+"""Unusual and damaged image files are read, or refused with a message that names them.
 
-Each case is one file. As a photo and as a mask it is either read, or `refused` by words of the
-message. Every case goes through the readers, and through check, predict and train.
+Each case is one file. As a photo and as a mask it is either read, or refused with the given words.
+Every case goes through the readers, and through check, predict and train.
 """
 
 import os
@@ -52,7 +52,7 @@ def frames(kind):
     return lambda path: first.save(path, kind, save_all=True, append_images=more)
 
 
-def half(kind):
+def cut(kind):
     def write(path):
         Image.fromarray(colors((200, 200))).save(path, kind)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
@@ -61,7 +61,7 @@ def half(kind):
 
 
 def palette(path):
-    """Indices with a colour for each, some of them half transparent."""
+    """Write indexed colours, some of them half transparent."""
     picture = Image.fromarray(labels())
     picture.putpalette([value for index in range(256) for value in (index, 255 - index, 7)])
     picture.save(path, "PNG", transparency=bytes([0, 128, 255]))
@@ -72,7 +72,7 @@ def chunk(tag, body):
 
 
 def png(height, width, depth, kind, rows):
-    """A PNG written out by hand: Pillow writes no 16-bit colours and no bombs."""
+    """Encode a PNG: Pillow writes neither 16-bit colours nor decompression bombs."""
     head = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
     return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
@@ -82,7 +82,7 @@ def deep_colors(path):
     path.write_bytes(png(*SIZE, 16, 2, b"".join(b"\0" + row.tobytes() for row in values)))
 
 
-def not_a_number(path):
+def nan(path):
     values = np.full(SIZE, 0.5, np.float32)
     values[3, 4] = np.nan
     Image.fromarray(values).save(path, "TIFF")
@@ -92,18 +92,18 @@ def locked(path):
     save(colors())(path)
     path.chmod(0)
     if os.access(path, os.R_OK):
-        pytest.skip("this user may read every file, whatever its permissions")
+        pytest.skip("this user may read every file")
 
 
 @dataclass(frozen=True)
 class Case:
-    """A file to write, its name, and the words that refuse it as a photo and as a mask."""
+    """A file, and the words that refuse it as a photo and as a mask ("" if it is read)."""
 
     write: Callable[[Path], object]
     name: str = "bad.png"
     photo: str = ""
     mask: str = ""
-    jpeg: bool = False  # read by read_mask, but no mask for training
+    jpeg: bool = False  # refused as a mask for training only
 
 
 DEEP = "more than 8 bits a channel"
@@ -115,7 +115,7 @@ CASES = {
     "32 bits": Case(save(labels().astype(np.int32), "TIFF"), "bad.tif", photo=DEEP),
     "16-bit colours": Case(deep_colors, photo=DEEP, mask="more than 8 bits a channel"),
     "float": Case(save(np.ones(SIZE, np.float32), "TIFF"), "bad.tif", photo=DEEP, mask=WHOLE),
-    "NaN": Case(not_a_number, "bad.tif", photo=DEEP, mask=WHOLE),
+    "NaN": Case(nan, "bad.tif", photo=DEEP, mask=WHOLE),
     "CMYK": Case(save(colors(), "JPEG", "CMYK"), "bad.jpg", jpeg=True),
     "LA": Case(save(labels(), mode="LA")),
     "RGBA": Case(save(np.dstack([labels()] * 4))),
@@ -139,8 +139,8 @@ CASES = {
     "0 pixels": Case(content(png(0, 5, 8, 0, b"")), photo="no picture", mask="no picture"),
     "zero bytes": Case(content(b""), photo="an empty file", mask="an empty file"),
     "text": Case(content(b"hello"), photo="no picture", mask="no picture"),
-    "cut PNG": Case(half("PNG"), photo=CUT, mask=CUT),
-    "cut JPEG": Case(half("JPEG"), "bad.jpg", photo=CUT, mask=CUT, jpeg=True),
+    "cut PNG": Case(cut("PNG"), photo=CUT, mask=CUT),
+    "cut JPEG": Case(cut("JPEG"), "bad.jpg", photo=CUT, mask=CUT, jpeg=True),
     "a JPEG called .png": Case(save(colors(), "JPEG"), jpeg=True),
     "a PNG called .jpg": Case(save(labels()), "bad.jpg", jpeg=True),
     "unreadable": Case(locked, photo="cannot be opened", mask="cannot be opened"),
@@ -162,7 +162,7 @@ CASES = {
 }
 
 
-def one_sentence(text, name):
+def is_one_line(text, name):
     shown = name.replace("\n", "\\n")
     return shown in text and "\n" not in text and "Traceback" not in text
 
@@ -182,7 +182,7 @@ def test_a_photo_is_read_or_refused(tmp_path, case):
         return
     with pytest.raises(ImageError, match=case.photo) as caught:
         read_image(path)
-    assert one_sentence(str(caught.value), case.name)
+    assert is_one_line(str(caught.value), case.name)
     if path.is_file() and path.stat().st_size:
         with pytest.raises(ImageError, match=case.photo):
             decode_image(path.read_bytes(), str(path))
@@ -197,29 +197,29 @@ def test_a_mask_is_read_or_refused(tmp_path, case):
         return
     with pytest.raises(ImageError, match=case.mask) as caught:
         read_mask(path)
-    assert one_sentence(str(caught.value), case.name)
+    assert is_one_line(str(caught.value), case.name)
 
 
 @pytest.mark.parametrize("name", ["16 bits", "LA", "RGBA", "palette with transparency"])
-def test_class_numbers_survive_the_kind_of_mask(tmp_path, name):
-    folder = beside_good_ones(tmp_path, CASES[name], "masks")
+def test_all_kinds_of_masks_keep_the_labels(tmp_path, name):
+    folder = write_data_set(tmp_path, CASES[name], "masks")
     data = open_data(folder)
     assert np.array_equal(data[data.names.index("bad")].labels, labels())
 
 
-def test_transparent_colours_are_those_of_the_palette(tmp_path):
+def test_transparency_is_ignored(tmp_path):
     palette(tmp_path / "a.png")
     index = labels().astype(int)
     expected = np.stack([index, 255 - index, np.full(SIZE, 7)], 2)
     assert np.array_equal(read_image(tmp_path / "a.png"), expected)
 
 
-def beside_good_ones(folder, case, kind):
-    """A data set of four good pairs, and one of which the photo or the mask is `case`."""
+def write_data_set(folder, case, kind):
+    """Write a data set of four good pairs, and one with `case` as its image or mask."""
     for name in "abcd":
-        for place, array in (("images", colors(seed=ord(name))), ("masks", labels())):
-            (folder / place).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(array).save(folder / place / f"{name}.png")
+        for subfolder, array in (("images", colors(seed=ord(name))), ("masks", labels())):
+            (folder / subfolder).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(array).save(folder / subfolder / f"{name}.png")
     other = {"images": "masks", "masks": "images"}[kind]
     path = folder / kind / case.name
     case.write(path)
@@ -242,9 +242,9 @@ QUICK += ["broken link", "pipe", "line break", "1 x 1", "1 x 5000", "emoji", "CM
 
 @pytest.mark.parametrize("kind", ["images", "masks"])
 @pytest.mark.parametrize("name", QUICK)
-def test_check_names_the_file_and_still_sees_the_others(tmp_path, capsys, name, kind):
+def test_check_names_the_file_and_checks_the_others(tmp_path, capsys, name, kind):
     case = CASES[name]
-    folder = beside_good_ones(tmp_path / "set", case, kind)
+    folder = write_data_set(tmp_path / "set", case, kind)
     truncated = folder / "images" / "d.png"
     truncated.write_bytes(truncated.read_bytes()[:300])
     code = run(["check", str(folder), "--out", str(tmp_path / "runs")])
@@ -266,22 +266,22 @@ def model(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", QUICK)
-def test_predict_answers_the_others_and_names_the_file(tmp_path, capsys, model, name):
+def test_predict_names_the_file_and_predicts_the_others(tmp_path, capsys, model, name):
     case = CASES[name]
     photos = tmp_path / "photos"
     photos.mkdir()
     save(colors())(photos / "good.png")
     case.write(photos / case.name)
     out = tmp_path / "out"
-    given = [str(photos / "good.png"), str(photos / case.name)]
-    if name in ("broken link", "looping link"):  # not there, so a slip in the command
-        given = [str(photos)]
-    code = run(["predict", str(model), *given, "--out", str(out), "--save", "labels"])
-    said = "".join(capsys.readouterr())
-    assert "Traceback" not in said
+    inputs = [str(photos / "good.png"), str(photos / case.name)]
+    if name in ("broken link", "looping link"):  # naming a missing file is a mistake
+        inputs = [str(photos)]
+    code = run(["predict", str(model), *inputs, "--out", str(out), "--save", "labels"])
+    text = "".join(capsys.readouterr())
+    assert "Traceback" not in text
     assert (out / "labels" / "good.png").is_file()
     if case.photo and name not in ("broken link", "looping link", "pipe"):
-        assert case.name in said
+        assert case.name in text
     if not case.photo:
         assert code == 0
         assert len(list((out / "labels").iterdir())) == 2
@@ -290,9 +290,9 @@ def test_predict_answers_the_others_and_names_the_file(tmp_path, capsys, model, 
 @pytest.mark.parametrize("kind", ["images", "masks"])
 @pytest.mark.parametrize("name", QUICK)
 def test_training_reads_the_data_or_names_the_file(tmp_path, name, kind):
-    """What training reads is each sample of the data set; one bad file hides no other."""
+    """Training reads each sample of the data set; one bad file does not hide another."""
     case = CASES[name]
-    folder = beside_good_ones(tmp_path, case, kind)
+    folder = write_data_set(tmp_path, case, kind)
     refused = case.photo if kind == "images" else case.mask or ("JPEG" if case.jpeg else "")
     read, failed = [], []
     try:
@@ -306,7 +306,7 @@ def test_training_reads_the_data_or_names_the_file(tmp_path, name, kind):
         except DataError as error:
             failed.append(str(error))
     if refused:
-        assert len(failed) == 1 and one_sentence(failed[0], case.name)
+        assert len(failed) == 1 and is_one_line(failed[0], case.name)
         assert not data or len(read) == 4
     else:
         assert not failed and len(read) == 5
@@ -314,14 +314,14 @@ def test_training_reads_the_data_or_names_the_file(tmp_path, name, kind):
 
 
 @pytest.mark.parametrize("name", ["zero bytes", "line break"])
-def test_the_command_trains_or_names_the_file(tmp_path, capsys, name):
+def test_train_succeeds_or_names_the_file(tmp_path, capsys, name):
     case = CASES[name]
-    folder = beside_good_ones(tmp_path / "set", case, "images")
+    folder = write_data_set(tmp_path / "set", case, "images")
     for split in ("train", "val"):
         (folder / f"{split}.txt").write_text("a\nb\nc\nd\n" + case.name.replace("\n", "_")[:-4])
     command = ["train", str(folder), "--model", "fcn32s-vgg11", "--width", "0.0625", "--steps", "1"]
     code = run([*command, "--out", str(tmp_path / "runs"), "--quiet"])
-    said = "".join(capsys.readouterr())
-    assert "Traceback" not in said
+    text = "".join(capsys.readouterr())
+    assert "Traceback" not in text
     assert code == (2 if case.photo else 0)
-    assert case.name in said or not case.photo
+    assert case.name in text or not case.photo

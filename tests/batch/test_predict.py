@@ -38,7 +38,9 @@ def test_predict_many_resumes_and_yields_earlier_records_first(folder):
 def test_options_are_those_of_the_command(folder):
     options = {"save": ["labels", "coco"], "scales": (1, 1.5), "threads": 1, "memory": "1GiB"}
     for index in range(2):
-        list(fc.batch.predict_many("model.safetensors", "photos", "out", shard=(index, 2), **options))
+        list(
+            fc.batch.predict_many("model.safetensors", "photos", "out", shard=(index, 2), **options)
+        )
     assert len(fc.batch.merge_shards(["out"])) == 3
     job = json.loads((folder / "out" / "predict-1-of-2.json").read_text())
     assert job["options"] == {"save": ["coco", "labels"], "scales": [1, 1.5]}

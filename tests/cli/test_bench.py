@@ -1,3 +1,5 @@
+"""The command bench prints a table and writes JSON."""
+
 import json
 
 import pytest
@@ -5,13 +7,12 @@ import pytest
 import exportable
 from fullconv.cli import run
 from fullconv.errors import EngineError
-from fullconv.export.benchmark import measure as benching
-from fullconv.export.benchmark import runtimes as rivals
+from fullconv.export.benchmark import measure, runtimes
 from fullconv.export.benchmark.worker import InProcess
 
 
-class Inside(InProcess):
-    """An engine in this process, on small products."""
+class SmallProcess(InProcess):
+    """Run a runtime in this process instead of one of its own."""
 
     def __init__(self, engine, threads):
         super().__init__(engine.start(*engine.arguments))
@@ -21,14 +22,14 @@ class Inside(InProcess):
 
 
 @pytest.fixture(autouse=True)
-def inside(monkeypatch):
+def in_process(monkeypatch):
     def refuse(title, *details):
         raise EngineError(f"{title}: needs the package x, which is not installed")
 
-    monkeypatch.setattr(benching, "WorkerProcess", Inside)
-    monkeypatch.setattr(benching, "SIDE", 24)
+    monkeypatch.setattr(measure, "WorkerProcess", SmallProcess)
+    monkeypatch.setattr(measure, "SIDE", 24)
     monkeypatch.setattr("fullconv.export.benchmark.timing.LEAST", 0.0)
-    monkeypatch.setattr(rivals, "do_apart", refuse)
+    monkeypatch.setattr(runtimes, "do_apart", refuse)
 
 
 @pytest.fixture(scope="module")
@@ -43,23 +44,23 @@ def test_a_table_and_json(model, tmp_path, capsys):
     options = ["--size", "7x9", "--size", "5x6", "--rounds", "2", "--threads", "1"]
     assert run(["bench", model, *options, *where]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:3] == ["engine", "precision", "ms"]
+    assert lines[0].split()[:3] == ["runtime", "precision", "ms"]
     assert [line[:18].strip() for line in lines[1:4]] == [
         *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimised")
     ]
     assert "1.00 (1.00-1.00)" in lines[1] and lines[3].split()[-1] == "100.00%"
     assert lines[4].startswith("peak  fp32 ") and lines[4].endswith("a large matrix product")
-    assert lines[5] == "left out  ONNX Runtime: needs the package x, which is not installed"
-    assert lines[7].startswith("7 x 9, 1 threads, wall time, medians of 2 rounds in turns")
+    assert lines[5] == "not measured  ONNX Runtime: needs the package x, which is not installed"
+    assert lines[7].startswith("7 x 9, 1 threads, wall time, medians of 2 interleaved rounds")
     assert lines[8].startswith("date ") and len(lines) == 18
     values = json.loads((tmp_path / "bench.json").read_text())
-    assert [one["size"] for one in values["sizes"]] == [[7, 9], [5, 6]]
+    assert [entry["size"] for entry in values["sizes"]] == [[7, 9], [5, 6]]
     row = values["sizes"][0]["rows"][2]
     assert row["engine"] == "PyTorch, optimised" and len(row["turns"]) == 2
     assert row["gflop"] < values["sizes"][0]["rows"][0]["gflop"] and row["difference"] < 1e-5
 
 
-def test_a_networks_name_is_enough(capsys):
+def test_a_name_of_a_network_is_measured_with_random_weights(capsys):
     small = ["--padding", "100", "--width", "0.03125", "--hidden", "4", "--classes", "3"]
     options = ["--size", "5x6", "--rounds", "1", "--no-export", "--cpu-time", "--json", "-"]
     assert run(["bench", "fcn32s-vgg11", *small, *options]) == 0
@@ -68,7 +69,7 @@ def test_a_networks_name_is_enough(capsys):
     assert bench["clock"] == "cpu" and bench["left_out"] == []
 
 
-def test_mistakes_are_sentences(model, capsys, tmp_path):
+def test_a_mistake_is_one_clear_message(model, capsys, tmp_path):
     for arguments, message in (
         ([str(tmp_path / "absent.safetensors")], "there is no such model file"),
         (["nowhere"], "nowhere: there is no such model file"),
@@ -83,6 +84,6 @@ def test_mistakes_are_sentences(model, capsys, tmp_path):
         assert message in capsys.readouterr().err
 
 
-def test_a_file_that_does_not_open_is_left_out(model, capsys, tmp_path):
+def test_a_missing_exported_file_is_a_mistake(model, capsys, tmp_path):
     options = ["--size", "5x6", "--rounds", "1", "--no-export", "--quiet"]
     assert run(["bench", model, str(tmp_path / "absent.onnx"), *options]) == 2

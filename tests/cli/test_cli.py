@@ -1,4 +1,4 @@
-"""The command line's contract: exit codes, one clear message, files that appear whole."""
+"""Exit codes, error messages and results of the commands."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SMALL = ["--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden", "8", "--b
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Ten photos and masks of one's own, with names as people give them."""
+    """Write ten images and masks, with spaces and umlauts in their names."""
     folder = tmp_path_factory.mktemp("daten") / "Meine Fotos äöü"
     data = fc.open_data("scenes:10@36x48")
     for number, sample in enumerate(data):
@@ -39,32 +39,29 @@ def trained(photos, tmp_path_factory):
     return out / "train" / "latest"
 
 
-def test_ones_own_photos_become_a_model(trained):
+def test_a_folder_of_images_and_masks_is_trained_on(trained):
     assert trained.resolve().name == "Meine-Fotos-äöü-001"
     assert {"report.html", "best.safetensors", "summary.json"} <= set(os.listdir(trained))
 
 
-def test_predicted_files_score_exactly_as_evaluate_does(trained, photos, tmp_path, capsys):
+def test_files_and_model_are_scored_equally(trained, photos, tmp_path, capsys):
     assert run(["evaluate", str(trained), str(photos), "--split", "all", "--json", "-"]) == 0
-    own = json.loads(capsys.readouterr().out)
-    out = str(tmp_path / "answers")
+    by_model = json.loads(capsys.readouterr().out)
+    out = str(tmp_path / "predictions")
     assert run(["predict", str(trained), str(photos / "images"), "--out", out]) == 0
     arguments = ["evaluate", str(photos), "--predictions", out, "--split", "all", "--json", "-"]
     capsys.readouterr()
     assert run(arguments) == 0
-    theirs = json.loads(capsys.readouterr().out)
-    assert {**own, "protocol": 0} == {**theirs, "protocol": 0} and own["images"] == 10
+    by_files = json.loads(capsys.readouterr().out)
+    assert {**by_model, "protocol": 0} == {**by_files, "protocol": 0} and by_model["images"] == 10
 
 
-def test_answers_are_indexed_pngs_of_the_photos_size(trained, tmp_path):
+def test_labels_are_indexed_pngs_of_the_photos_size(trained, tmp_path):
     image = np.random.default_rng(0).integers(0, 256, (31, 57, 3)).astype(np.uint8)
     write_image(tmp_path / "a b.png", image)
-    out = tmp_path / "answers"
-    everything = ["--save", "labels,overlay,probabilities", "--quiet"]
-    assert (
-        run(["predict", str(trained), str(tmp_path / "a b.png"), "--out", str(out), *everything])
-        == 0
-    )
+    out = tmp_path / "predictions"
+    kinds = ["--save", "labels,overlay,probabilities", "--quiet"]
+    assert run(["predict", str(trained), str(tmp_path / "a b.png"), "--out", str(out), *kinds]) == 0
     labels = read_mask(out / "labels" / "a b.png")
     assert labels.shape == (31, 57) and labels.max() < 7
     assert np.load(out / "probabilities" / "a b.npy").argmax(0).shape == (31, 57)
@@ -76,7 +73,7 @@ def test_equal_stems_do_not_overwrite_each_other(trained, tmp_path):
     image = np.zeros((20, 20, 3), np.uint8)
     for name in ("x/a.png", "y/a.png", "x/a.jpg"):
         write_image(tmp_path / name, image)
-    out = tmp_path / "answers"
+    out = tmp_path / "predictions"
     assert (
         run(["predict", str(trained), str(tmp_path / "x"), str(tmp_path / "y"), "--out", str(out)])
         == 0
@@ -84,16 +81,17 @@ def test_equal_stems_do_not_overwrite_each_other(trained, tmp_path):
     assert sorted(os.listdir(out / "labels")) == ["x__a_jpg.png", "x__a_png.png", "y__a_png.png"]
 
 
-def test_one_bad_photo_does_not_hide_the_others(trained, tmp_path, capsys):
+def test_one_bad_photo_does_not_stop_the_others(trained, tmp_path, capsys):
     write_image(tmp_path / "good.png", np.zeros((20, 20, 3), np.uint8))
     (tmp_path / "broken.png").write_bytes(b"no picture")
-    out = str(tmp_path / "answers")
+    out = str(tmp_path / "predictions")
     assert run(["predict", str(trained), str(tmp_path), "--out", out]) == 0
     text = capsys.readouterr().out
     assert "broken.png" in text and "1 photo, 1 failed" in text
+    assert f"1 image failed; see {out}/errors.jsonl. Retry with --retry-failed." in text
 
 
-def test_inspect_shows_the_papers_numbers(capsys):
+def test_inspect_derives_the_papers_crop_offsets(capsys):
     assert run(["inspect", "fcn8s-vgg16", "--classes", "59", "--padding", "100"]) == 0
     text = capsys.readouterr().out
     assert "crop offsets 5, 9, 31" in text
@@ -101,14 +99,14 @@ def test_inspect_shows_the_papers_numbers(capsys):
     assert row[-2:] == ["32", "404"] and row[2:7] == ["4096", "x", "16", "x", "16"]
 
 
-def test_inspect_a_model_as_json(trained, capsys):
+def test_inspect_writes_json(trained, capsys):
     assert run(["inspect", str(trained), "--json", "-"]) == 0
     values = json.loads(capsys.readouterr().out)
     assert values["layers"][1]["name"] == "conv1_1" and values["offsets"] == [1, 1, 4]
 
 
 MISTAKES = {
-    "no data": (["train"], "no data was given"),
+    "no data": (["train"], "no data set is given"),
     "no such folder": (["train", "nowhere"], "there is no data at nowhere"),
     "unknown option": (["train", "scenes:9", "--epoch", "3"], "--epochs"),
     "unknown command": (["trian"], "trian"),
@@ -119,10 +117,10 @@ MISTAKES = {
     "bad model": (["train", "scenes:9", "--model", "unet"], "no network is called 'unet'"),
     "bad config": (["train", "scenes:9", "--config", "nowhere.yaml"], "no such file"),
     "bad weights": (["train", "scenes:9", "--weights", "nowhere.pth"], "nowhere.pth"),
-    "bad run": (["train", "--resume", "nowhere"], "no run folder"),
+    "bad run": (["train", "--resume", "nowhere"], "not a run folder"),
     "bad scenes": (["train", "scenes:many"], "scenes"),
     "no model": (["predict", "nowhere.safetensors", "a.png"], "nowhere.safetensors"),
-    "no evaluation data": (["evaluate", "nowhere"], "no data was given"),
+    "no evaluation data": (["evaluate", "nowhere"], "no data set is given"),
     "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "there are: coco, "),
     "inspect what": (["inspect", "fcn8s-vgg17"], "vgg17"),
     "inspect size": (["inspect", "fcn8s-vgg16", "--size", "9"], "expected height x width"),
@@ -137,10 +135,10 @@ def test_a_mistake_is_one_clear_message(what, capsys, tmp_path, monkeypatch):
     printed = capsys.readouterr()
     assert message in printed.err and not printed.out
     assert "Traceback" not in printed.err and len(printed.err.strip().splitlines()) <= 5
-    assert not os.listdir(tmp_path), "nothing is left behind"
+    assert not os.listdir(tmp_path), "no files are left"
 
 
-def test_a_label_outside_the_classes_names_file_value_and_remedy(photos, tmp_path, capsys):
+def test_a_label_outside_the_classes_is_explained(photos, tmp_path, capsys):
     folder = tmp_path / "set"
     for number in range(3):
         write_image(folder / "images" / f"{number}.png", np.zeros((8, 8, 3), np.uint8))
@@ -152,7 +150,7 @@ def test_a_label_outside_the_classes_names_file_value_and_remedy(photos, tmp_pat
     assert "masks/" in text and "64 pixels" in text and "classes.txt" in text
 
 
-def test_a_run_goes_on_only_as_it_was_started(trained, capsys):
+def test_a_run_is_resumed_only_with_its_settings(trained, capsys):
     assert run(["train", "--resume", str(trained), "--lr", "0.5"]) == 2
     assert "was started with lr" in capsys.readouterr().err
 
@@ -164,7 +162,7 @@ def test_the_version(capsys):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (10, 75)])
-def test_a_training_that_is_asked_to_stop_saves_and_says_how_to_go_on(number, code, tmp_path):
+def test_a_stopped_training_is_saved_and_can_be_resumed(number, code, tmp_path):
     command = [sys.executable, "-m", "fullconv", "train", "scenes:20@48x64", *SMALL]
     command += ["--epochs", "400", "--out", str(tmp_path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)

@@ -1,3 +1,5 @@
+"""The command explain draws a class heat map."""
+
 import json
 
 import numpy as np
@@ -23,7 +25,7 @@ def test_a_heat_map_of_a_class(tmp_path, capsys):
     assert values["shown"] == 3 and len(values["top"]) == 5
 
 
-def test_mistakes_are_sentences(tmp_path, capsys):
+def test_a_mistake_is_one_clear_message(tmp_path, capsys):
     for arguments, message in (
         (["nonet", photo(tmp_path)], "no classifier is called 'nonet'"),
         (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "give 0 to 6"),

@@ -1,3 +1,5 @@
+"""The command export writes verified files."""
+
 import json
 
 import pytest
@@ -25,7 +27,7 @@ def exported(folder):
     return folder / "net.pt2"
 
 
-def test_the_proof_is_printed_and_written(exported, folder, capsys):
+def test_parity_is_printed_and_written(exported, folder, capsys):
     values = json.loads((folder / "export.json").read_text())
     assert values["file"] == str(exported) and values["least"] == [1, 1]
     assert len(values["parity"]["sizes"]) >= 4 and values["parity"]["difference"] < 1e-5
@@ -37,7 +39,7 @@ def test_the_proof_is_printed_and_written(exported, folder, capsys):
     assert lines[1] == f"written {folder / 'again.pt2'}"
 
 
-def test_predict_and_evaluate_take_exported_files(exported, folder, tmp_path, capsys):
+def test_predict_and_evaluate_accept_exported_files(exported, folder, tmp_path, capsys):
     for model in (exported, folder / "net.safetensors"):
         where = ["--out", str(tmp_path / model.suffix), "--save", "labels", "--quiet"]
         assert run(["predict", str(model), str(folder / "photos"), *where]) == 0
@@ -48,25 +50,25 @@ def test_predict_and_evaluate_take_exported_files(exported, folder, tmp_path, ca
     assert "evaluate it on data with its own classes" in capsys.readouterr().err
 
 
-def test_a_model_in_half_the_bytes(folder, tmp_path, capsys):
-    whole, half = folder / "net.safetensors", tmp_path / "half.safetensors"
+def test_a_float16_model_has_half_the_size(folder, tmp_path, capsys):
+    full, half = folder / "net.safetensors", tmp_path / "half.safetensors"
     where = ["--photos", str(folder / "photos"), "--json", str(tmp_path / "half.json")]
-    assert run(["export", str(whole), str(half), *where]) == 0
-    said = capsys.readouterr().out
-    assert "parity  " in said and f"written {half} (" in said
-    assert half.stat().st_size < 0.52 * whole.stat().st_size
+    assert run(["export", str(full), str(half), *where]) == 0
+    text = capsys.readouterr().out
+    assert "parity  " in text and f"written {half} (" in text
+    assert half.stat().st_size < 0.52 * full.stat().st_size
     parity = json.loads((tmp_path / "half.json").read_text())["parity"]
     assert 0 < parity["difference"] < 1e-2
-    before = whole.read_bytes()
-    assert run(["export", str(whole), str(whole)]) == 2
+    before = full.read_bytes()
+    assert run(["export", str(full), str(full)]) == 2
     assert "is the model itself" in capsys.readouterr().err
     assert run(["export", str(tmp_path / "nowhere.safetensors"), str(half)]) == 2
     assert "nowhere.safetensors: there is no such model file" in capsys.readouterr().err
-    assert whole.read_bytes() == before
+    assert full.read_bytes() == before
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "last.safetensors"])
-def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
+def test_checkpoints_of_a_run_are_not_overwritten(folder, tmp_path, name, capsys):
     (tmp_path / "config.yaml").write_text("data: scenes:9\n")
     before = (folder / "net.safetensors").read_bytes()
     (tmp_path / name).write_bytes(before)
@@ -75,19 +77,19 @@ def test_a_run_s_own_files_are_not_halved(folder, tmp_path, name, capsys):
     assert (tmp_path / name).read_bytes() == before
 
 
-def test_mistakes_are_sentences(exported, folder, capsys, tmp_path):
+def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
     model, out = str(folder / "net.safetensors"), str(tmp_path / "out.pt2")
     for arguments, message in (
         (
             [model, str(tmp_path / "out.tflite")],
             "Unsupported format .tflite. Supported: .onnx, ",
         ),
-        ([str(exported), out], "is an exported file; export the model that it came from"),
-        ([model, out, "--int8"], "give them: --data DATA"),
+        ([str(exported), out], "is an exported file; export the model it was made from"),
+        ([model, out, "--int8"], "add --data DATA"),
         ([model, out, "--int8", "--data", "scenes:6"], "there is no int8 for .pt2"),
-        ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give one of them"),
+        ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give either --data or --photos"),
         ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
-        ([model, str(tmp_path / "out.safetensors"), "--int8"], "for other runtimes' files"),
+        ([model, str(tmp_path / "out.safetensors"), "--int8"], "need a file of another runtime"),
         ([model, out, "--size", "big"], "expected height x width"),
         ([str(folder / "absent.safetensors"), out], "there is no such model file"),
     ):

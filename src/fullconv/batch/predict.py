@@ -37,26 +37,29 @@ def predict_many(
     retry_failed: bool = False,
     fresh: bool = False,
 ) -> Iterator[Record]:
-    """Predict photos, rasters and videos into the folder or URL `out`, as `fullconv predict` does.
+    """Predict photos, rasters and videos, as `fullconv predict` does; the same call resumes.
 
     Yields a record for every input: first those that an earlier call finished, then each new one
-    as soon as its files are complete. The options are checked at once, the predictions computed
-    while the records are consumed. After an interruption, the same call resumes.
+    as soon as its files are complete. Options are checked at once; predictions are computed while
+    the records are consumed.
 
     Args:
         model: a run folder, a .safetensors file or an exported file.
         inputs: photos, rasters, videos, folders, patterns ("new/*.jpg"), URLs, "@LIST" (a file with
             one of these per line) or manifests (.jsonl files with id and path).
+        out: the output folder or URL.
         save: labels, overlay, probabilities, probabilities8, confidence, geojson, coco, contact.
+        tta: whether to use test-time augmentation.
         scales: scales for test-time augmentation (implies `tta`); None: the model's.
         bands: of rasters: red, green and blue, or one grey band, from 1; None: as in training.
         value_range: raster values that become black and white; None: as in training.
         memory: limit for everything that is computed at once, e.g. "2GiB".
         threads: CPU threads per photo; None: one for many photos, all for few.
+        device: "auto", "cpu", "cuda", "cuda:1" or "mps".
+        engine: "local" or "ray".
         shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
-
-    Raises:
-        FullconvError: invalid options or inputs; while iterating: predictions cannot be written.
+        retry_failed: retry inputs that failed before.
+        fresh: remove earlier predictions in `out` first.
     """
     loaded = load(model)
     choice = BandChoice(bands, value_range).or_else(loaded.band_choice)

@@ -68,7 +68,7 @@ def command(
 
     source = data or (model if predictions else None)
     if source is None:
-        raise ConfigError("no data was given; expected: fullconv evaluate MODEL DATA")
+        raise ConfigError("no data set is given; expected: fullconv evaluate MODEL DATA")
     samples = open_data(source, None if split == "all" else split, group_by)
     opened = None
     if predictions:

@@ -94,4 +94,3 @@ def _with_new_folder(pending: "PendingWork") -> "PendingWork":
 
     folder = create_run(Path("runs"), "predict", Path(pending.job.model).stem).folder
     return replace(pending, job=replace(pending.job, out=str(folder)))
-
