@@ -31,7 +31,6 @@ _NAMES = {
 }
 # Public module -> where it is in this package.
 _MODULES = {
-    "batch": "batch",
     "backbones": "networks.backbones",
     "batch": "batch",
     "formats": "data.formats",

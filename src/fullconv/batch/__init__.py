@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from fullconv.batch.manifest import FailureRecord, PredictionRecord
     from fullconv.batch.merge import merge_shards
     from fullconv.batch.predict import encode_prediction, predict_many, write_prediction
-    from fullconv.batch.rasters.label import label_raster
-    from fullconv.batch.rasters.outputs import Target
     from fullconv.batch.video import overlay_video
     from fullconv.batch.writers.contact_sheet import draw_contact_sheets
 
@@ -28,8 +26,6 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "write_prediction",
     "encode_prediction",
     "draw_contact_sheets",
-    "label_raster",
-    "Target",
     "overlay_video",
 ]
 
@@ -42,8 +38,6 @@ _HOMES = {
     "write_prediction": "predict",
     "encode_prediction": "predict",
     "draw_contact_sheets": "writers.contact_sheet",
-    "label_raster": "rasters.label",
-    "Target": "rasters.outputs",
     "overlay_video": "video",
 }
 
