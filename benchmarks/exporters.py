@@ -25,7 +25,7 @@ import torch
 import fullconv as fc
 from fullconv.export.exporters import _trace as _traced
 from fullconv.export.exporters import exporters
-from fullconv.export.parity import difference, scores
+from fullconv.export.parity import difference, network_scores
 from fullconv.inference.runtimes import runtimes
 
 ODD = (1, 3, 5, 7, 9, 15, 17, 31, 33, 47, 63, 65, 97, 127, 129, 161, 191, 225, 257, 289)
@@ -59,7 +59,7 @@ def parity(names: list[str]) -> list[dict[str, object]]:
     rows = []
     for kind, settings in KINDS.items():
         net = network(**settings)  # type: ignore[arg-type]
-        expected = [scores(net, image) for image in images]
+        expected = [network_scores(net, image) for image in images]
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
                 run = written(net, name, Path(folder))
@@ -189,7 +189,7 @@ def table(
 def switched(net: fc.FCN, image: np.ndarray, short_cut: bool) -> np.ndarray:
     """The network's own scores, with or without the short cut."""
     net.sparse_padding = short_cut
-    return scores(net, image)
+    return network_scores(net, image)
 
 
 def main() -> None:

@@ -38,17 +38,17 @@ from fullconv.export.benchmark.measure import measure
 from fullconv.export.benchmark.results import Bench
 from fullconv.export.benchmark.runtimes import (
     LARGE_PAGES,
-    called,
-    literal_work,
-    performed,
+    as_function,
+    count_multiply_adds,
+    full_multiply_adds,
     run_file,
     run_model,
     write_export,
 )
-from fullconv.export.benchmark.timing import Engine, Spread, Started
-from fullconv.export.benchmark.worker import do_apart
+from fullconv.export.benchmark.timing import Engine, ReadyEngine, Spread
+from fullconv.export.benchmark.worker import run_in_process
 from fullconv.export.exporters import exporter_for
-from fullconv.export.parity import as_batch, cut
+from fullconv.export.parity import crop_or_tile, to_batch
 from fullconv.inference.model_file import model_file, read_card
 from fullconv.inference.runtimes import runtime_for
 from fullconv.model import Model, load
@@ -126,29 +126,31 @@ def pytorch_fcn(path: Path) -> PytorchFcn:
     return PytorchFcn(load_file(path), normal.mean, normal.std)
 
 
-def run_literal(path: Path, way: str) -> Started:
+def run_literal(path: Path, way: str) -> ReadyEngine:
     """The literal network in PyTorch: eager, channels_last or compiled."""
     network: Any = pytorch_fcn(path)
     if way == "channels_last":
         network = network.to(memory_format=torch.channels_last)
     if way == "compiled":
         network = torch.compile(network)
-        return Started(called(network), literal_work(read_card(path).architecture))
-    return Started(called(network), lambda images: performed(network, images))
+        return ReadyEngine(as_function(network), full_multiply_adds(read_card(path).architecture))
+    return ReadyEngine(as_function(network), lambda images: count_multiply_adds(network, images))
 
 
-def run_literal_file(path: Path, architecture: Architecture, precision: str) -> Started:
+def run_literal_file(path: Path, architecture: Architecture, precision: str) -> ReadyEngine:
     """The literal network's graph in another runtime."""
-    return Started(runtime_for(path).open(path).run, literal_work(architecture), precision)
+    return ReadyEngine(
+        runtime_for(path).open(path).run, full_multiply_adds(architecture), precision
+    )
 
 
-def run_our_file(path: Path, architecture: Architecture, size: Size, precision: str) -> Started:
+def run_our_file(path: Path, architecture: Architecture, size: Size, precision: str) -> ReadyEngine:
     """Our export for one size in another runtime."""
     started = run_file(path, architecture, size)
-    return Started(started.run, started.work, precision)
+    return ReadyEngine(started.run, started.work, precision)
 
 
-def write_literal(model: Path, path: Path, size: Size) -> Started:
+def write_literal(model: Path, path: Path, size: Size) -> ReadyEngine:
     """The literal network's graph, by PyTorch's own exporter, for images of one size."""
     network = pytorch_fcn(model).eval()
     graph = path.with_suffix(".onnx")
@@ -163,18 +165,18 @@ def write_literal(model: Path, path: Path, size: Size) -> Started:
 
         read = openvino.Core().read_model(graph)
         openvino.save_model(read, path, compress_to_fp16=False)
-    return Started(lambda images: images)
+    return ReadyEngine(lambda images: images)
 
 
-def write_int8(source: Path, target: Path, images: Sequence[np.ndarray]) -> Started:
+def write_int8(source: Path, target: Path, images: Sequence[np.ndarray]) -> ReadyEngine:
     """A graph in int8, by its runtime's own quantisation."""
     quantize = exporter_for(source).quantize
     assert quantize
     quantize(source, target, images)
-    return Started(lambda images: images)
+    return ReadyEngine(lambda images: images)
 
 
-def run_torchvision(classes: int) -> Started:
+def run_torchvision(classes: int) -> ReadyEngine:
     """FCN on ResNet-50 with strides of 8, as torchvision builds it."""
     from torchvision.models.segmentation import fcn_resnet50
 
@@ -182,7 +184,7 @@ def run_torchvision(classes: int) -> Started:
     return plain(made, lambda x: made(x)["out"])
 
 
-def run_smp(kind: str, classes: int) -> Started:
+def run_smp(kind: str, classes: int) -> ReadyEngine:
     """A decoder of segmentation_models_pytorch on VGG-16."""
     import segmentation_models_pytorch as smp
 
@@ -196,7 +198,7 @@ def run_smp(kind: str, classes: int) -> Started:
     return plain(made, forward)
 
 
-def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> Started:
+def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> ReadyEngine:
     """Somebody else's network."""
 
     class Forward(nn.Module):
@@ -208,10 +210,10 @@ def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> Started:
             return forward(image)
 
     network = Forward()
-    return Started(called(network), lambda images: performed(network, images))
+    return ReadyEngine(as_function(network), lambda images: count_multiply_adds(network, images))
 
 
-def run_training(path: Path, way: str) -> Started:
+def run_training(path: Path, way: str) -> ReadyEngine:
     """A step of SGD; what it gives is the gradient of the first convolution."""
     ours = load(path).network
     network: Any = pytorch_fcn(path) if way == "pytorch-fcn" else ours
@@ -240,7 +242,7 @@ def run_training(path: Path, way: str) -> Started:
             run(images)
         return counter.get_total_flops() // 2
 
-    return Started(run, work)
+    return ReadyEngine(run, work)
 
 
 class Parts:
@@ -346,7 +348,7 @@ class Parts:
         return found
 
     def file(
-        self, title: str, name: str, suffix: str, write: Callable[..., Started], int8: bool
+        self, title: str, name: str, suffix: str, write: Callable[..., ReadyEngine], int8: bool
     ) -> Path | None:
         """The path of a graph, written once; None where it cannot be."""
         path = self.folder / f"{name}-{self.size[0]}{suffix}"
@@ -355,10 +357,10 @@ class Parts:
         try:
             if not path.exists():
                 print(f"writing {path.name}", file=sys.stderr)
-                do_apart(title, write, self.model, path, self.size, threads=threads)
+                run_in_process(title, write, self.model, path, self.size, threads=threads)
             if int8 and not quantized.exists():
                 print(f"writing {quantized.name}", file=sys.stderr)
-                do_apart(title, write_int8, path, quantized, self.images, threads=threads)
+                run_in_process(title, write_int8, path, quantized, self.images, threads=threads)
         except EngineError as error:
             self.left_out.append(str(error))
             return None
@@ -449,7 +451,7 @@ def trained_model(path: Path) -> Path:
 def pictures(source: str, size: Size, most: int) -> list[np.ndarray]:
     """Parts of a data set's photos."""
     samples = open_data(source, "train")
-    return [as_batch(cut(samples[i].image, size)) for i in range(min(len(samples), most))]
+    return [to_batch(crop_or_tile(samples[i].image, size)) for i in range(min(len(samples), most))]
 
 
 def options() -> argparse.Namespace:

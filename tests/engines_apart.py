@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from fullconv.export.benchmark.timing import Started
+from fullconv.export.benchmark.timing import ReadyEngine
 
 
 def telling():
@@ -19,7 +19,7 @@ def telling():
             held.append(np.ones(8 << 20))  # 64 MiB
         return np.array([os.getpid(), float(os.environ["OMP_NUM_THREADS"]), "HINT" in os.environ])
 
-    return Started(run, lambda images: int(images.size), "int8")
+    return ReadyEngine(run, lambda images: int(images.size), "int8")
 
 
 def failing(path):

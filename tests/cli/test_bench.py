@@ -28,8 +28,8 @@ def in_process(monkeypatch):
 
     monkeypatch.setattr(measure, "WorkerProcess", SmallProcess)
     monkeypatch.setattr(measure, "SIDE", 24)
-    monkeypatch.setattr("fullconv.export.benchmark.timing.LEAST", 0.0)
-    monkeypatch.setattr(runtimes, "do_apart", refuse)
+    monkeypatch.setattr("fullconv.export.benchmark.timing.MIN_SECONDS", 0.0)
+    monkeypatch.setattr(runtimes, "run_in_process", refuse)
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_mistake_is_one_clear_message(model, capsys, tmp_path):
         (["nowhere"], "nowhere: there is no such model file"),
         (["fcn9s-vgg11"], "no network is called 'fcn9s-vgg11'"),
         (["fcn8s-vgg61"], "vgg61"),
-        ([model, "net.bin"], "net.bin is no exported file"),
+        ([model, "net.bin"], "net.bin is not an exported file"),
         ([model, "absent.onnx", "--no-export", "--size", "0x4"], "--size 0x4: expected"),
         (["fcn8s-vgg11", "--padding", "wide"], "--padding wide: expected 'same'"),
         ([model, "--photo", "absent.png"], "absent.png"),

@@ -86,7 +86,7 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
         ),
         ([str(exported), out], "is an exported file; export the model it was made from"),
         ([model, out, "--int8"], "add --data DATA"),
-        ([model, out, "--int8", "--data", "scenes:6"], "there is no int8 for .pt2"),
+        ([model, out, "--int8", "--data", "scenes:6"], ".pt2 has no int8; .onnx and .xml have"),
         ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give either --data or --photos"),
         ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
         ([model, str(tmp_path / "out.safetensors"), "--int8"], "need a file of another runtime"),

@@ -4,7 +4,14 @@ import torch
 
 import exportable
 from fullconv.errors import ExportError
-from fullconv.export.parity import TOLERANCE, batches, check_parity, least_size, odd, windows
+from fullconv.export.parity import (
+    TOLERANCE,
+    check_parity,
+    find_min_size,
+    fixed_crops,
+    largest_odd,
+    odd_crops,
+)
 
 
 class Planes(torch.nn.Module):
@@ -29,7 +36,7 @@ def off_by(amount, least=1):
 
 def test_at_least_three_odd_sizes_and_a_batch_of_two():
     for sizes in ([(70, 90)], [(200, 300)] * 5, [(1, 1)], [(900, 2000), (4, 3)]):
-        found = [image.shape for image in batches(exportable.photos(*sizes))]
+        found = [image.shape for image in odd_crops(exportable.photos(*sizes))]
         assert len({shape[2:] for shape in found}) >= 3
         assert all(side % 2 == 1 and side <= 641 for shape in found for side in shape[2:])
         assert [shape[0] for shape in found] == [1] * (len(found) - 1) + [2]
@@ -37,14 +44,14 @@ def test_at_least_three_odd_sizes_and_a_batch_of_two():
 
 def test_the_batches_are_the_photo_s_own_pixels():
     photo = exportable.photos((70, 90))[0]
-    first = next(batches([photo]))
+    first = next(odd_crops([photo]))
     assert first.dtype == np.float32
     assert np.array_equal(first[0], photo[:69, :89].transpose(2, 0, 1))
 
 
 @pytest.mark.parametrize(("side", "expected"), [(1, 1), (2, 1), (3, 3), (480, 479), (9000, 641)])
 def test_odd(side, expected):
-    assert odd(side) == expected
+    assert largest_odd(side) == expected
 
 
 def test_the_difference_is_relative_and_flips_are_counted():
@@ -74,17 +81,17 @@ def test_scores_without_a_size_prove_nothing():
 
 
 def test_the_least_size_is_found_and_a_wrong_answer_is_no_answer():
-    assert least_size(Planes(), off_by(0)) == (1, 1)
-    assert least_size(Planes(), off_by(0, least=17)) == (17, 17)
-    with pytest.raises(ExportError, match=r"answers no image of 64 x 64 pixels: too small$"):
-        least_size(Planes(), off_by(0, least=100))
+    assert find_min_size(Planes(), off_by(0)) == (1, 1)
+    assert find_min_size(Planes(), off_by(0, least=17)) == (17, 17)
+    with pytest.raises(ExportError, match=r"does not support images of 64 x 64 pixels: too small$"):
+        find_min_size(Planes(), off_by(0, least=100))
     with pytest.raises(ExportError, match=r"differ by 5\.0e-01"):
-        least_size(Planes(), off_by(0.5))
+        find_min_size(Planes(), off_by(0.5))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_file_for_one_size_is_compared_on_three_different_parts_at_least(count):
-    found = list(windows(exportable.photos(*[(70, 90)] * count), (40, 31)))
+    found = list(fixed_crops(exportable.photos(*[(70, 90)] * count), (40, 31)))
     assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
     assert len({image.tobytes() for image in found}) == len(found)
     assert len(check_parity(Planes(), off_by(0), exportable.photos(), (40, 30)).sizes) == 3

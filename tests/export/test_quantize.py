@@ -8,8 +8,8 @@ import exportable
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import ConfigError, DataError, ExportError
 from fullconv.export.exporters import Exporter, exporters
-from fullconv.export.quantize import check, export_int8, spread
-from fullconv.inference.runtimes import Opened
+from fullconv.export.quantize import check_cost, evenly_spaced, export_int8
+from fullconv.inference.runtimes import Opened, Runtime, runtimes
 from fullconv.inference.runtimes.description import QuantizationCost
 
 
@@ -31,7 +31,7 @@ def drawn(count, classes=exportable.CLASSES, label=None):
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A kind of file whose int8 answers the last class instead of the first at a share of rows."""
+    """A format whose int8 file predicts the last class in a share of the rows."""
     kept = {"wrong": 0.0, "images": []}
 
     def run(image):
@@ -59,8 +59,9 @@ def fake(monkeypatch):
         path.write_text(path.read_text() + text)
 
     exporters._load()
-    exporter = Exporter(".fake", "tests", write, stamp, opened, quantize)
-    monkeypatch.setitem(exporters._members, "fake", exporter)
+    runtimes._load()
+    monkeypatch.setitem(exporters._members, "fake", Exporter(".fake", write, stamp, quantize))
+    monkeypatch.setitem(runtimes._members, "fake", Runtime(".fake", "tests", opened))
     return kept
 
 
@@ -99,7 +100,7 @@ def test_too_great_a_loss_leaves_no_file(model, fake, tmp_path):
     fake["wrong"] = 1.0
     labels = model.predict(drawn(1)[0].image).labels
     best = drawn(1, label=int(np.bincount(labels.ravel(), minlength=3)[:2].argmax()))
-    with pytest.raises(ExportError, match=r"int8 costs .* points of mean IU .* no file was"):
+    with pytest.raises(ExportError, match=r"int8 costs .* points of mean IoU .* no file was"):
         export_int8(model, tmp_path / "net.fake", best, best, tolerance=1.0)
     assert os.listdir(tmp_path) == []
 
@@ -116,14 +117,14 @@ LOSS = QuantizationCost(
 
 
 def test_the_tolerance_is_in_points():
-    check(LOSS, exportable.CLASSES, tolerance=1.01)
+    check_cost(LOSS, exportable.CLASSES, tolerance=1.01)
     with pytest.raises(ExportError, match=r"int8 costs 1\.00 points .*road 90\.0 % to 88\.0 %"):
-        check(LOSS, exportable.CLASSES, tolerance=0.99)
-    check(LOSS.model_copy(update={"mean_after": 0.8}), exportable.CLASSES, tolerance=0)
+        check_cost(LOSS, exportable.CLASSES, tolerance=0.99)
+    check_cost(LOSS.model_copy(update={"mean_after": 0.8}), exportable.CLASSES, tolerance=0)
 
 
 def test_a_kind_without_int8_is_refused_with_those_that_have_it(model, tmp_path):
-    with pytest.raises(ConfigError, match=r"no int8 for \.pt2; there is for .*\.onnx, \.xml"):
+    with pytest.raises(ConfigError, match=r"\.pt2 has no int8; \.onnx and \.xml have"):
         export_int8(model, tmp_path / "net.pt2", drawn(1), drawn(1))
 
 
@@ -142,4 +143,4 @@ def test_data_without_photos_or_labels_or_of_other_classes_is_refused(model, fak
     [(0, 3, []), (1, 3, [0]), (3, 3, [0, 1, 2]), (101, 3, [0, 50, 100]), (5, 1, [0])],
 )
 def test_indices_are_spread_evenly(count, most, expected):
-    assert spread(count, most) == expected
+    assert evenly_spaced(count, most) == expected

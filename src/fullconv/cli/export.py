@@ -118,15 +118,15 @@ def _read_images(source: str | None, photos: list[str] | None) -> tuple[list[Any
     """Return the images to compare predictions on, and their name for messages."""
     from fullconv.batch.inputs import resolve_inputs
     from fullconv.data.formats import open_data
-    from fullconv.export.quantize import spread
+    from fullconv.export.quantize import evenly_spaced
     from fullconv.io.images import read_image
 
     if photos:
         paths = [item.where for item in resolve_inputs(photos)]
-        chosen = [paths[index] for index in spread(len(paths), MAX_COMPARED)]
+        chosen = [paths[index] for index in evenly_spaced(len(paths), MAX_COMPARED)]
         return [read_image(Path(path)) for path in chosen], f"{len(chosen)} photos"
     data: Data = open_data(source or DRAWN_SCENES)
-    samples = data.take(spread(len(data), MAX_COMPARED))
+    samples = data.take(evenly_spaced(len(data), MAX_COMPARED))
     hint = "" if source else " (drawn scenes; use --data or --photos for your own)"
     return [sample.image for sample in samples], f"{len(samples)} images of {data.source}{hint}"
 

@@ -1,4 +1,4 @@
-"""A model becomes a file for other runtimes, which counts only with proof of its answers."""
+"""Export a model for another runtime, and compare its scores before the file is kept."""
 
 import copy
 import os
@@ -15,7 +15,7 @@ from torch import nn
 from fullconv._version import __version__
 from fullconv.config import Size
 from fullconv.export.exporters import Exporter, exporter_for
-from fullconv.export.parity import check_parity, least_size
+from fullconv.export.parity import check_parity, find_min_size
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing
@@ -30,33 +30,33 @@ def export(
     photos: Sequence[UInt8[ndarray, "_ _ 3"]],
     size: Size | None = None,
 ) -> Description:
-    """Write a model for another runtime, and compare the file's answers with the model's.
+    """Write a model for another runtime, and compare the file's scores with the model's.
 
     Args:
-        model: anything that `create_model` builds.
+        model: of a network from `create_model`.
         path: ends in .onnx, .pt2 or .xml; an existing file is replaced.
-        photos: to compare on, at three odd sizes at least.
-        size: (height, width) of all images that the file will answer, as the network is given
-            them, which spares most of the work on a padding of 100; None is any size.
+        photos: images to compare on, at three or more odd sizes.
+        size: the only (height, width) that the file will support, after downscaling to the model's
+            size; skips most of the work for a padding of 100. None for any size.
 
     Returns:
-        What stands in the file.
+        The metadata of the file.
 
     Raises:
         ExportError: the scores differ by more than rounding, or the network cannot be exported;
-            nothing stands under `path` that did not before.
-        ConfigError: no such suffix.
+            `path` is left as it was.
+        ConfigError: the suffix is not supported.
         MissingExtraError: a package is not installed.
         OutputError: the disk is full, or the folder cannot be written.
     """
-    exporter, network = exporter_for(path), on_cpu(model)
-    with placing(path, exporter) as temporary:
-        description = write_proved(model, network, exporter, temporary, photos, size)
+    exporter, network = exporter_for(path), cpu_network(model)
+    with staged_output(path, exporter) as temporary:
+        description = write_and_compare(model, network, exporter, temporary, photos, size)
         exporter.stamp(temporary, description.model_dump_json())
     return description
 
 
-def write_proved(
+def write_and_compare(
     model: Model,
     network: nn.Module,
     exporter: Exporter,
@@ -64,16 +64,16 @@ def write_proved(
     photos: Sequence[UInt8[ndarray, "_ _ 3"]],
     size: Size | None = None,
 ) -> Description:
-    """Write the file, without its description, and describe what was found."""
+    """Write the file without metadata, compare it with the network, and return the metadata."""
     exporter.write(network, path, size)
     run = runtime_for(path).open(path).run
-    least = least_size(network, run) if size is None else (1, 1)
-    parity = check_parity(network, run, [working(photo, model.size) for photo in photos], size)
+    least = find_min_size(network, run) if size is None else (1, 1)
+    parity = check_parity(network, run, [fit_image(photo, model.size) for photo in photos], size)
     return describe(model, least=least, fixed=size, parity=parity)
 
 
 def describe(model: Model, **facts: Any) -> Description:
-    """What stands in an exported file."""
+    """Return the metadata of a model's exported file."""
     return Description.checked(
         fullconv=__version__,
         classes=model.classes,
@@ -88,23 +88,23 @@ def describe(model: Model, **facts: Any) -> Description:
     )
 
 
-def on_cpu(model: Model) -> FCN:
-    """The model's network, ready to answer on the processor; the model stays where it is."""
+def cpu_network(model: Model) -> FCN:
+    """Return the model's network on the CPU, in evaluation mode; the model's own stays in place."""
     network = model.network.eval()
     on_device = next(network.parameters()).device.type != "cpu"
     return copy.deepcopy(network).cpu() if on_device else network
 
 
-def working(
+def fit_image(
     photo: UInt8[ndarray, "H W 3"], size: tuple[int, int] | None
 ) -> UInt8[ndarray, "rows columns 3"]:
-    """A photo as the model's network is given it: scaled down to fit into `size`."""
+    """Downscale an image to fit `size`, as the model's network gets it."""
     return scale_image(photo, fit_size(photo.shape, size))
 
 
 @contextmanager
-def placing(path: Path, exporter: Exporter) -> Iterator[Path]:
-    """Give a path to write to, in a folder of its own; what is there in the end is moved here.
+def staged_output(path: Path, exporter: Exporter) -> Iterator[Path]:
+    """Yield a path in a temporary folder; afterwards move the file and its companions to `path`.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
@@ -115,7 +115,7 @@ def placing(path: Path, exporter: Exporter) -> Iterator[Path]:
             inside = Path(folder) / path.name
             yield inside
             if exporter.companions:
-                path.unlink(missing_ok=True)  # an old graph must never meet new weights
+                path.unlink(missing_ok=True)  # never leave an old graph with new weights
             for suffix in exporter.companions:
                 with replacing(path.with_suffix(suffix)) as companion:
                     os.replace(inside.with_suffix(suffix), companion)

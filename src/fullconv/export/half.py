@@ -1,6 +1,6 @@
-"""A model file of half the size: weights in float16, computed with in single precision.
+"""Write a model file of half the size: weights in float16, computation in float32.
 
-Biases and the norms' numbers are few, and reach further than float16: they stay as they are.
+Biases and the parameters of norms stay float32: they are few and may exceed the range of float16.
 """
 
 import copy
@@ -11,44 +11,46 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from fullconv.errors import ExportError
-from fullconv.export.export import on_cpu, working
-from fullconv.export.parity import check_parity, scores
+from fullconv.export.export import cpu_network, fit_image
+from fullconv.export.parity import check_parity, network_scores
 from fullconv.inference.runtimes.description import Parity
 from fullconv.model import Model
 
 SUFFIX = ".safetensors"
-TOLERANCE = 0.1  # of an image's largest score; rounding to 11 bits changes up to a tenth of it
-FLIPS = 2e-3  # share of the pixels that may get another label: those between two classes
+TOLERANCE = (
+    0.1  # relative to an image's largest score; rounding to 11 bits changes up to a tenth of it
+)
+MAX_LABEL_CHANGES = 2e-3  # share of the pixels
 
 
 def export_half(model: Model, path: Path, photos: Sequence[UInt8[ndarray, "_ _ 3"]]) -> Parity:
-    """Write a model with weights in float16, without what only its training needs.
+    """Write a model with weights in float16 and without the state of its training.
 
     Args:
-        model: anything that `create_model` builds.
+        model: of a network from `create_model`.
         path: ends in .safetensors; an existing file is replaced.
-        photos: to compare answers on, at three odd sizes at least.
+        photos: images to compare on, at three or more odd sizes.
 
     Raises:
-        ExportError: more than `FLIPS` of the labels differ, or scores by `TOLERANCE`, as where a
-            weight is too large for float16; nothing stands under `path` that did not before.
+        ExportError: more than `MAX_LABEL_CHANGES` of the labels differ, or scores differ by more
+            than `TOLERANCE`, e.g. because a weight exceeds float16; `path` is left as it was.
         OutputError: the disk is full, or the folder cannot be written.
     """
-    whole = on_cpu(model)
+    whole = cpu_network(model)
     half = copy.deepcopy(whole)
     for weight in half.parameters():
         weight.data = weight.data.half() if weight.ndim > 1 else weight.data
     rounded = copy.deepcopy(half).float()
 
     def run(images: Float[ndarray, "B 3 H W"]) -> Float[ndarray, "B K H W"]:
-        return scores(rounded, images)
+        return network_scores(rounded, images)
 
-    images = [working(photo, model.size) for photo in photos]
+    images = [fit_image(photo, model.size) for photo in photos]
     parity = check_parity(whole, run, images, tolerance=TOLERANCE)
-    if parity.label_changes > FLIPS:
+    if parity.label_changes > MAX_LABEL_CHANGES:
         raise ExportError(
             f"with float16 weights {parity.label_changes:.2%} of the labels differ; expected "
-            f"at most {FLIPS:.1%}. No file was written; save the model with float32 weights instead"
+            f"at most {MAX_LABEL_CHANGES:.1%}. No file was written; use float32 weights"
         )
     model.with_network(half).save(path)
     return parity

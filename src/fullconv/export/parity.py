@@ -1,4 +1,4 @@
-"""Whether an exported file answers as the network does, on the user's images, at odd sizes."""
+"""Compare an exported file's scores with the network's, on the user's images, at odd sizes."""
 
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
@@ -13,12 +13,12 @@ from fullconv.errors import ExportError
 from fullconv.inference.runtimes import Run, first_line
 from fullconv.inference.runtimes.description import Parity
 
-TOLERANCE = 1e-4  # of an image's largest score; rounding explains about a hundredth of it
-SIZES = 3  # at the least
-SHARES = (1.0, 2 / 3, 2 / 5)  # of a photo's sides, for its odd sizes
-LARGEST = 641  # pixels; larger photos are cut, since the sizes count and not the size
-SPARE = ((33, 47), (97, 131))  # for photos too small to give three sizes
-LARGEST_LEAST = 64  # pixels; the smallest image that a file has to answer is never larger
+TOLERANCE = 1e-4  # relative to an image's largest score; rounding explains about a hundredth of it
+SIZES = 3  # at least
+SHARES = (1.0, 2 / 3, 2 / 5)  # factors on an image's sides
+LARGEST = 641  # pixels of a side; larger images are cropped: more pixels would not show more
+SPARE = ((33, 47), (97, 131))  # for images that are too small for three sizes
+LARGEST_MIN_SIZE = 64  # pixels of a side; every file must support this size
 
 Image = UInt8[np.ndarray, "_ _ 3"]
 
@@ -30,21 +30,21 @@ def check_parity(
     size: Size | None = None,
     tolerance: float = TOLERANCE,
 ) -> Parity:
-    """Compare scores at three odd sizes and more, by one image and by two at once.
+    """Compare scores at three or more odd sizes, for single images and a batch of two.
 
     Args:
         network: (B, 3, H, W), RGB in [0, 255] -> scores; in evaluation mode.
         run: the exported file's.
-        photos: at least one, as the network is to be given them.
-        size: the only one that the file answers, one image at a time.
-        tolerance: of an image's largest score, by which another may differ.
+        photos: at least one, downscaled as the network gets them.
+        size: the only size that the file supports, one image at a time.
+        tolerance: largest difference of a score, relative to the image's largest.
 
     Raises:
         ExportError: a score differs by more than `tolerance`.
     """
     sizes, worst, flipped, pixels = [], 0.0, 0, 0
-    for image in batches(photos) if size is None else windows(photos, size):
-        expected, found = scores(network, image), run(image)
+    for image in odd_crops(photos) if size is None else fixed_crops(photos, size):
+        expected, found = network_scores(network, image), run(image)
         sizes.append((image.shape[2], image.shape[3]))
         worst = max(worst, difference(expected, found))
         flips = expected.argmax(1) != found.argmax(1)
@@ -58,86 +58,92 @@ def check_parity(
     return Parity(sizes=tuple(sizes), difference=worst, label_changes=flipped / pixels)
 
 
-def least_size(network: nn.Module, run: Run) -> tuple[int, int]:
-    """The smallest square (height, width) that a file answers as the network does; mostly (1, 1).
+def find_min_size(network: nn.Module, run: Run) -> tuple[int, int]:
+    """Return the smallest square (height, width) with equal scores; usually (1, 1).
 
     Raises:
-        ExportError: there is none below `LARGEST_LEAST`.
+        ExportError: there is none up to `LARGEST_MIN_SIZE`.
     """
     random = np.random.default_rng(0)
     reason = ""
-    for side in range(1, LARGEST_LEAST + 1):
+    for side in range(1, LARGEST_MIN_SIZE + 1):
         image = random.uniform(0, 255, (1, 3, side, side)).astype(np.float32)
         try:
-            worst = difference(scores(network, image), run(image))
-        except Exception as error:  # each engine has exceptions of its own
+            worst = difference(network_scores(network, image), run(image))
+        except Exception as error:  # each runtime has its own exceptions
             reason = first_line(error)
             continue
         if worst <= TOLERANCE:
             return side, side
         reason = f"scores differ by {worst:.1e} of the largest"
-    raise ExportError(f"the exported file answers no image of {side} x {side} pixels: {reason}")
+    raise ExportError(
+        f"the exported file does not support images of {side} x {side} pixels: {reason}"
+    )
 
 
 @torch.inference_mode()
-def scores(network: nn.Module, image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
-    """The network's own answer."""
-    answer: np.ndarray = network(torch.from_numpy(image)).float().numpy()
-    return answer
+def network_scores(
+    network: nn.Module, image: Float[np.ndarray, "B 3 H W"]
+) -> Float[np.ndarray, "B K H W"]:
+    """Return the network's scores."""
+    score: np.ndarray = network(torch.from_numpy(image)).float().numpy()
+    return score
 
 
 def difference(expected: Float[np.ndarray, "B K H W"], found: Float[np.ndarray, "*shape"]) -> float:
-    """The largest difference of two scores, relative to the largest expected one.
+    """Return the largest difference of two scores, relative to the largest expected one.
 
     Raises:
         ExportError: the shapes differ, or there is nothing to compare.
     """
     if found.shape != expected.shape:
-        raise ExportError(f"it gives scores of shape {found.shape} instead of {expected.shape}")
+        raise ExportError(
+            f"the exported file gives scores of shape {found.shape}; expected {expected.shape}"
+        )
     largest = float(np.abs(expected).max())
     if largest == 0 or not np.isfinite(largest):
         raise ExportError(
-            f"the network's largest score is {largest}, so that nothing can be compared; "
-            "train it before it is exported"
+            f"the network's largest score is {largest}, so nothing can be compared; "
+            "train the network before exporting it"
         )
     worst = float(np.abs(expected - found).max()) / largest
     return worst if np.isfinite(worst) else float("inf")
 
 
-def batches(photos: Sequence[Image]) -> Iterator[Float[np.ndarray, "B 3 H W"]]:
-    """Parts of the photos, with odd heights and widths, one by one; then two at once."""
+def odd_crops(photos: Sequence[Image]) -> Iterator[Float[np.ndarray, "B 3 H W"]]:
+    """Yield crops of the images with odd heights and widths, then a batch of two."""
     count = max(SIZES, len(photos))
     sizes = [
-        (odd(photo.shape[0] * share), odd(photo.shape[1] * share))
+        (largest_odd(photo.shape[0] * share), largest_odd(photo.shape[1] * share))
         for photo, share in islice(zip(cycle(photos), cycle(SHARES)), count)
     ]
     sizes += SPARE if len(set(sizes)) < SIZES else ()
     for photo, size in zip(cycle(photos), sizes, strict=False):
-        yield as_batch(cut(photo, size))
-    small = cut(photos[-1], min(sizes))
-    yield np.concatenate([as_batch(small), as_batch(small[::-1])])
+        yield to_batch(crop_or_tile(photo, size))
+    small = crop_or_tile(photos[-1], min(sizes))
+    yield np.concatenate([to_batch(small), to_batch(small[::-1])])
 
 
-def windows(photos: Sequence[Image], size: Size) -> Iterator[Float[np.ndarray, "1 3 H W"]]:
-    """Parts of the photos of one size, three at least: turned over where there are fewer photos."""
+def fixed_crops(photos: Sequence[Image], size: Size) -> Iterator[Float[np.ndarray, "1 3 H W"]]:
+    """Yield three or more crops of one size; images are flipped if there are fewer."""
     for number, photo in enumerate(islice(cycle(photos), max(SIZES, len(photos)))):
         turned = photo[:: -1 if number // len(photos) % 2 else 1]
         turned = turned[:, :: -1 if number // len(photos) > 1 else 1]
-        yield as_batch(cut(turned, size))
+        yield to_batch(crop_or_tile(turned, size))
 
 
-def odd(side: float) -> int:
-    """The largest odd number of pixels up to `side` and `LARGEST`."""
+def largest_odd(side: float) -> int:
+    """Return the largest odd number of pixels up to `side` and `LARGEST`; at least 1."""
     return max(1, (min(int(side), LARGEST) - 1) | 1)
 
 
-def cut(photo: Image, size: tuple[int, int]) -> Image:
-    """The photo's upper left part; the photo is repeated where it is too small."""
+def crop_or_tile(photo: Image, size: tuple[int, int]) -> Image:
+    """Return the upper left (height, width) of an image, which is tiled if it is smaller."""
     height, width = size
     rows, columns = -(-height // photo.shape[0]), -(-width // photo.shape[1])
     return np.tile(photo, (rows, columns, 1))[:height, :width]
 
 
-def as_batch(photo: Image) -> Float[np.ndarray, "1 3 H W"]:
-    """A photo as networks take it, RGB in [0, 255]."""
+def to_batch(photo: Image) -> Float[np.ndarray, "1 3 H W"]:
+    """Return an image as a float32 batch of one, RGB in [0, 255]."""
     return np.ascontiguousarray(photo.transpose(2, 0, 1)[None], np.float32)

@@ -1,4 +1,4 @@
-"""A network as it is best handed to other runtimes: the same numbers, from simpler layers."""
+"""Replace layers by simpler ones that other runtimes support well, with the same scores."""
 
 import copy
 
@@ -13,13 +13,13 @@ from fullconv.networks.padding.fixed_size import FixedSizeBackbone
 
 
 def make_portable(network: nn.Module, size: tuple[int, int] | None = None) -> nn.Module:
-    """A copy of the network, made of the same weights, for an export.
+    """Return a copy of the network for an export; weights are shared.
 
-    For one size the padding is only computed where the image has an influence; for any size all
-    of it is, since the short cut's windows are whole numbers. In both,
-    bilinear transposed convolutions become interpolations; TensorFlow's "same" padding is fixed.
+    For one size, the padding is computed only where the image influences it. For any size all of it
+    is computed, since border skipping needs sizes that are known. Bilinear transposed convolutions
+    become interpolations; TensorFlow's "same" padding becomes a fixed one.
     """
-    # Only a timm network has layers inside its backbone that are exchanged.
+    # Only in timm networks are layers inside the backbone replaced.
     deep = any(_same(layer) for layer in network.modules())
     network = copy.deepcopy(network) if deep else copy.copy(network)
     network._modules = dict(network._modules)
@@ -39,13 +39,13 @@ def make_portable(network: nn.Module, size: tuple[int, int] | None = None) -> nn
 
 
 class ZeroPaddedUpsample(nn.Module):
-    """Interpolate score maps bilinearly with zeros around them, as a new upsampling layer does.
+    """Bilinear interpolation with zeros around the map: equals a transposed convolution at start.
 
-    A transposed convolution multiplies every class with every other, nearly always by zero, and
+    The transposed convolution multiplies every class with every other, nearly always by zero, and
     takes five times as long.
 
     Args:
-        factor: how much larger; even, so that the pixels lie on half positions.
+        factor: of the upsampling; even, so pixel centres are at half positions.
     """
 
     def __init__(self, factor: int) -> None:
@@ -53,7 +53,7 @@ class ZeroPaddedUpsample(nn.Module):
         self.factor = factor
 
     def forward(self, x: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K H W"]:
-        """`factor * (input + 1)` pixels high and wide."""
+        """Return maps of `factor * (input + 1)` pixels per side."""
         x = F.pad(x, (1, 1, 1, 1))
         size = [self.factor * side for side in x.shape[-2:]]
         x = F.interpolate(x, size, mode="bilinear", align_corners=False)
@@ -62,10 +62,10 @@ class ZeroPaddedUpsample(nn.Module):
 
 
 class Padded(nn.Module):
-    """A convolution with TensorFlow's "same" padding, on maps whose sides its stride divides.
+    """A convolution with TensorFlow's "same" padding, for maps whose sides its stride divides.
 
-    There the padding does not depend on the size. timm works it out by rounding a float, which a
-    graph for every size cannot hold; our backbones enlarge images to a multiple of every stride.
+    For these the padding does not depend on the size. timm computes it by rounding a float, which a
+    graph for any size cannot represent; our backbones pad images to a multiple of every stride.
     """
 
     def __init__(self, layer: nn.Module) -> None:
@@ -80,7 +80,7 @@ class Padded(nn.Module):
             self.around += [zeros // 2, zeros - zeros // 2]
 
     def forward(self, x: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K h w"]:
-        """The layer's output."""
+        """Return the convolution's output."""
         layer = self.layer
         x = F.pad(x, self.around)
         return F.conv2d(x, layer.weight, layer.bias, layer.stride, 0, layer.dilation, layer.groups)
@@ -94,7 +94,7 @@ def _bilinear(layer: TransposedUpsample) -> bool:
     """Return whether the weights still are the bilinear kernel."""
     if layer.kernel_size[0] != 2 * layer.factor or layer.factor % 2:
         return False
-    begun = torch.zeros_like(layer.weight)
+    initial = torch.zeros_like(layer.weight)
     classes = range(layer.in_channels)
-    begun[classes, classes] = bilinear_kernel(layer.kernel_size[0]).to(begun)
-    return torch.equal(layer.weight, begun)
+    initial[classes, classes] = bilinear_kernel(layer.kernel_size[0]).to(initial)
+    return torch.equal(layer.weight, initial)

@@ -1,4 +1,4 @@
-"""int8 after training, gated by what it costs: mean IU of every class before and after."""
+"""Post-training int8 quantization, refused if it costs too much mean IoU."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +10,22 @@ from fullconv.data.sample import Data
 from fullconv.errors import ConfigError, DataError, ExportError
 from fullconv.evaluation.evaluate import score_samples
 from fullconv.evaluation.metrics import Confusion, format_percent
-from fullconv.export.export import describe, on_cpu, placing, working, write_proved
+from fullconv.export.export import (
+    cpu_network,
+    describe,
+    fit_image,
+    staged_output,
+    write_and_compare,
+)
 from fullconv.export.exporters import exporter_for, exporters
-from fullconv.export.parity import as_batch, cut
+from fullconv.export.parity import crop_or_tile, to_batch
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description, QuantizationCost
 from fullconv.inference.runtimes.network import ExportedNetwork
 from fullconv.model import Model, exported_model
 
 CALIBRATION = 32
-"""Photos that the ranges of the activations are taken from, at the most."""
+"""Maximum number of calibration images, which give the ranges of the activations."""
 
 
 def export_int8(
@@ -33,49 +39,50 @@ def export_int8(
     """Write a model in int8, unless it costs more than `tolerance`.
 
     Args:
-        model: anything that `create_model` builds.
+        model: of a network from `create_model`.
         path: ends in .onnx or .xml.
-        calibration: photos whose activations give the ranges; best those it was trained on.
-        data: with labels, to measure mean IU on before and after; best those it was not.
-        tolerance: points (hundredths) of mean IU that may be lost.
+        calibration: images whose activations give the ranges; best the training images.
+        data: labelled images to measure mean IoU on before and after; best validation images.
+        tolerance: points (hundredths) of mean IoU that may be lost.
         size: as for `export`.
 
     Returns:
-        What stands in the file.
+        The metadata of the file.
 
     Raises:
-        ExportError: more was lost, or the network cannot be exported; nothing stands under `path`
-            that did not before.
-        ConfigError: this kind of file knows no int8.
-        DataError: there are no photos, or of other classes.
+        ExportError: more was lost, or the network cannot be exported; `path` is left as it was.
+        ConfigError: this format has no int8.
+        DataError: there are no images, or their classes are others than the model's.
         MissingExtraError: a package is not installed.
     """
     exporter = exporter_for(path)
     if exporter.quantize is None:
         can = [exporters[name].suffix for name in exporters if exporters[name].quantize]
-        raise ConfigError(
-            f"{path}: there is no int8 for {exporter.suffix}; there is for {', '.join(can)}"
-        )
-    photos = [sample.image for sample in calibration.take(spread(len(calibration), CALIBRATION))]
+        raise ConfigError(f"{path}: {exporter.suffix} has no int8; {' and '.join(can)} have")
+    photos = [
+        sample.image for sample in calibration.take(evenly_spaced(len(calibration), CALIBRATION))
+    ]
     if not photos:
-        raise DataError(f"{calibration.source} has no photos to take int8 ranges from")
-    network = on_cpu(model)
-    with placing(path, exporter) as temporary:
+        raise DataError(f"{calibration.source} has no images to calibrate int8 with")
+    network = cpu_network(model)
+    with staged_output(path, exporter) as temporary:
         exact = temporary.with_name(f"fp32{exporter.suffix}")
-        proved = write_proved(model, network, exporter, exact, photos[:3], size)
-        shown = [working(photo, model.size) for photo in photos]
-        images = [as_batch(cut(photo, size or photo.shape[:2])) for photo in shown]
+        proved = write_and_compare(model, network, exporter, exact, photos[:3], size)
+        shown = [fit_image(photo, model.size) for photo in photos]
+        images = [to_batch(crop_or_tile(photo, size or photo.shape[:2])) for photo in shown]
         exporter.quantize(exact, temporary, images)
-        loss = measure(model, temporary, data, size)
-        check(loss, model.classes, tolerance)
+        loss = measure_cost(model, temporary, data, size)
+        check_cost(loss, model.classes, tolerance)
         facts = proved.model_dump(include={"least", "fixed", "parity"})
         description = describe(model, precision="int8", loss=loss, **facts)
         exporter.stamp(temporary, description.model_dump_json())
     return description
 
 
-def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> QuantizationCost:
-    """Evaluate the model and its int8 file on the same photos.
+def measure_cost(
+    model: Model, path: Path, data: Data, size: Size | None = None
+) -> QuantizationCost:
+    """Evaluate the model and its int8 file on the same images.
 
     Raises:
         DataError: the data has other classes than the model, or no labelled pixel.
@@ -90,7 +97,7 @@ def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> Q
         agree = one.prediction.labels == other.prediction.labels
         same, pixels = same + int(agree.sum()), pixels + agree.size
     if not before.pixels.any():
-        raise DataError(f"{data.source} has no labelled pixel to measure the loss by int8 on")
+        raise DataError(f"{data.source} has no labelled pixel to measure the cost of int8 on")
     return QuantizationCost(
         data=f"{data.source} ({data.split or 'all'})",
         images=len(data),
@@ -102,11 +109,11 @@ def measure(model: Model, path: Path, data: Data, size: Size | None = None) -> Q
     )
 
 
-def check(loss: QuantizationCost, classes: Sequence[str], tolerance: float) -> None:
-    """Refuse what costs too much.
+def check_cost(loss: QuantizationCost, classes: Sequence[str], tolerance: float) -> None:
+    """Refuse int8 if it costs too much.
 
     Raises:
-        ExportError: mean IU fell by more than `tolerance` points.
+        ExportError: mean IoU fell by more than `tolerance` points.
     """
     fall = 100 * (loss.mean_before - loss.mean_after)
     if fall <= tolerance:
@@ -118,15 +125,15 @@ def check(loss: QuantizationCost, classes: Sequence[str], tolerance: float) -> N
         for _, name, a, b in sorted(falls)[:-4:-1]
     ]
     raise ExportError(
-        f"int8 costs {fall:.2f} points of mean IU on {loss.data} "
-        f"({format_percent(loss.mean_before)} to {format_percent(loss.mean_after)}; most of all "
+        f"int8 costs {fall:.2f} points of mean IoU on {loss.data} "
+        f"({format_percent(loss.mean_before)} to {format_percent(loss.mean_after)}; most for "
         f"{', '.join(worst)}); at most {tolerance:g} may be lost: no file was written; give more "
         "or other photos, a larger --tolerance, or export without --int8"
     )
 
 
-def spread(count: int, most: int) -> list[int]:
-    """At most `most` of the indices 0 ... count - 1, evenly spread."""
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Return at most `most` of the indices 0 ... count - 1, evenly spaced."""
     return sorted({round(index) for index in np.linspace(0, count - 1, min(count, most))})
 
 

@@ -4,8 +4,8 @@ import torch
 
 from fullconv.errors import EngineError
 from fullconv.export.benchmark import measure as benching
-from fullconv.export.benchmark.measure import measure, product
-from fullconv.export.benchmark.timing import Engine, Started
+from fullconv.export.benchmark.measure import matrix_product, measure
+from fullconv.export.benchmark.timing import Engine, ReadyEngine
 from fullconv.export.benchmark.worker import InProcess
 
 IMAGES = np.full((1, 3, 4, 5), 100, np.float32)
@@ -23,7 +23,7 @@ def engine(name, seconds, work=None, precision="fp32", shift=0.0, spent=2.0):
         return scores
 
     counted = None if work is None else lambda images: work * len(images)
-    return Engine(name, lambda: Started(run, counted, precision), (), {"SPENT": str(spent)})
+    return Engine(name, lambda: ReadyEngine(run, counted, precision), (), {"SPENT": str(spent)})
 
 
 class Inside(InProcess):
@@ -37,7 +37,7 @@ class Inside(InProcess):
         started = engine.start(*engine.arguments)
         if engine.name.endswith("product"):
             took = 0.125 if started.precision == "int8" else 0.5
-            started = Started(lambda images: self.busy(took), started.work, started.precision)
+            started = ReadyEngine(lambda images: self.busy(took), started.work, started.precision)
         spent = float(engine.environment.get("SPENT", 1))
         super().__init__(started, lambda: NOW[0], lambda: NOW[0] * spent)
         self.name = engine.name
@@ -138,7 +138,7 @@ def test_the_products_are_products(monkeypatch):
 
         monkeypatch.setattr(torch, name, spy)
     for precision in ("fp32", "int8"):
-        started = product(precision)
+        started = matrix_product(precision)
         assert started.run(IMAGES) is IMAGES
         assert started.work(IMAGES) == seen[-1][1] and started.precision == precision
     assert [kind for kind, *_ in seen] == [torch.float32, torch.int8]

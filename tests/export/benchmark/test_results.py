@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fullconv.export.benchmark.results import Known, product_name, times
+from fullconv.export.benchmark.results import Measurements, product_name, times
 from fullconv.export.benchmark.timing import Timing
 
 IMAGES = np.zeros((1, 3, 2, 2), np.float32)
@@ -30,7 +30,7 @@ class Told:
 
 
 def known(**engines):
-    return Known(engines, {product_name("fp32"): Told(work=10**9)}, IMAGES)
+    return Measurements(engines, {product_name("fp32"): Told(work=10**9)}, IMAGES)
 
 
 def turn(wall, cpu=1.0):

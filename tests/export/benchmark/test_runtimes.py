@@ -47,12 +47,12 @@ def test_every_way_gives_the_same_scores_and_tells_its_work(model):
     literal = by_hand(network, *SIZE)
     work = {}
     architecture = network.architecture
-    for engine in rivals.own_ways(model, architecture):
+    for engine in rivals.pytorch_engines(model, architecture):
         started = engine.start(*engine.arguments)
         np.testing.assert_allclose(started.run(images), expected, atol=1e-4 * abs(expected).max())
         work[engine.name.removeprefix("PyTorch, ")] = started.work(images)
-    assert rivals.literal_work(architecture)(images) == literal
-    assert rivals.literal_work(architecture)(np.repeat(images, 2, 0)) == 2 * literal
+    assert rivals.full_multiply_adds(architecture)(images) == literal
+    assert rivals.full_multiply_adds(architecture)(np.repeat(images, 2, 0)) == 2 * literal
     if architecture.padding == "same":
         assert work == {"eager": literal, "optimised": literal}
     else:
@@ -64,9 +64,9 @@ def test_every_way_gives_the_same_scores_and_tells_its_work(model):
 def test_an_export_computes_what_its_graph_says(model):
     network = rivals.load(model).network
     images = exportable.batch(1, *SIZE)
-    any_size = rivals.exported_work(network.architecture, None)(images)
-    one_size = rivals.exported_work(network.architecture, SIZE)(images)
-    literal = rivals.literal_work(network.architecture)(images)
+    any_size = rivals.exported_multiply_adds(network.architecture, None)(images)
+    one_size = rivals.exported_multiply_adds(network.architecture, SIZE)(images)
+    literal = rivals.full_multiply_adds(network.architecture)(images)
     assert any_size < literal, "a bilinear transposed convolution is exported as interpolation"
     if network.architecture.padding == "same":
         assert one_size == any_size
@@ -95,7 +95,7 @@ def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
             raise EngineError("OpenVINO: not installed")
         path.touch()
 
-    monkeypatch.setattr(rivals, "do_apart", write)
+    monkeypatch.setattr(rivals, "run_in_process", write)
     left_out: list[str] = []
     wide = rivals.read_card(model).architecture.padding == 100
     own = ["PyTorch, eager", "PyTorch, optimised"]
@@ -117,14 +117,14 @@ def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
 
 
 def test_only_exported_files_are_files(tmp_path):
-    with pytest.raises(ConfigError, match=r"net\.bin is no exported file"):
+    with pytest.raises(ConfigError, match=r"net\.bin is not an exported file"):
         rivals.runtimes_for(tmp_path / "net.onnx", [tmp_path / "net.bin"], None, SIZE, False, [])
     with pytest.raises(WeightsError, match="there is no such model"):
         rivals.runtimes_for(tmp_path / "net.safetensors", [], None, SIZE, False, [])
 
 
 def test_large_pages_are_asked_for_by_our_default_way_only():
-    ways = rivals.own_ways(
+    ways = rivals.pytorch_engines(
         Path("m"), Architecture(name="fcn8s-vgg16", classes=2, padding=100), True
     )
     asked = {engine.name: engine.environment["THP_MEM_ALLOC_ENABLE"] for engine in ways}
@@ -132,10 +132,10 @@ def test_large_pages_are_asked_for_by_our_default_way_only():
 
 
 def test_pictures_have_the_size_that_was_asked_for(tmp_path):
-    drawn = rivals.picture(None, 700, 30)
+    drawn = rivals.benchmark_image(None, 700, 30)
     assert drawn.shape == (1, 3, 700, 30) and drawn.std() > 10
     photo = exportable.photos((20, 30))[0]
     write_image(tmp_path / "photo.png", photo)
-    found = rivals.picture(tmp_path / "photo.png", 15, 45)
+    found = rivals.benchmark_image(tmp_path / "photo.png", 15, 45)
     assert (found[0, :, :, :30] == photo.transpose(2, 0, 1)[:, :15]).all()
     assert (found[0, :, :, 30:] == found[0, :, :, :15]).all(), "a small photo is repeated"

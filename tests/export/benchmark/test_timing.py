@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from fullconv.export.benchmark.timing import LEAST, Spread, Timing, enough, interleaved_rounds
+from fullconv.export.benchmark.timing import (
+    MIN_SECONDS,
+    Spread,
+    Timing,
+    calls_per_round,
+    interleaved_rounds,
+)
 
 IMAGES = np.zeros((1, 3, 2, 2), np.float32)
 
@@ -31,9 +37,9 @@ def test_every_round_begins_with_another_engine():
     assert told[4::2] == ["pause"] * 6, "idle threads get time to sleep before each turn"
 
 
-@pytest.mark.parametrize("seconds, calls", [(0, 100), (1e-9, 100), (LEAST / 4, 4), (9, 1)])
+@pytest.mark.parametrize("seconds, calls", [(0, 100), (1e-9, 100), (MIN_SECONDS / 4, 4), (9, 1)])
 def test_what_takes_no_time_is_called_several_times(seconds, calls):
-    assert enough(seconds) == calls
+    assert calls_per_round(seconds) == calls
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 7, 8])

@@ -7,8 +7,8 @@ import pytest
 
 from engines_apart import failing, telling
 from fullconv.errors import EngineError
-from fullconv.export.benchmark.timing import Engine, Started, Timing
-from fullconv.export.benchmark.worker import InProcess, WorkerProcess, do_apart
+from fullconv.export.benchmark.timing import Engine, ReadyEngine, Timing
+from fullconv.export.benchmark.worker import InProcess, WorkerProcess, run_in_process
 
 IMAGES = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
 
@@ -24,7 +24,9 @@ def test_an_engine_runs_in_its_own_process(capfd):
     before = lane.peak()
     lane.answer(np.zeros((1, 3, 3, 2), np.float32))
     assert 60 << 20 < lane.peak() - before < 70 << 20
-    with pytest.raises(EngineError, match="telling: its process ended with code 7; was there not"):
+    with pytest.raises(
+        EngineError, match="telling: its process ended with code 7; it may have run out of memory"
+    ):
         lane.answer(IMAGES[:, :, :1])
     with pytest.raises(EngineError, match="telling: its process "):
         lane.answer(IMAGES)
@@ -53,19 +55,19 @@ def test_a_closed_engine_leaves_no_process():
 
 def test_what_fails_to_start_says_why_in_one_line(tmp_path):
     with pytest.raises(EngineError, match=r"^failing: no such weights$"):
-        do_apart("failing", failing, tmp_path / "file")
+        run_in_process("failing", failing, tmp_path / "file")
     assert (tmp_path / "file").read_text() == "begun"
 
 
 def test_a_turn_is_the_mean_of_its_calls():
     calls = []
     wall, cpu = iter([10.0, 14.0]), iter([1.0, 7.0])
-    lane = InProcess(Started(calls.append), lambda: next(wall), lambda: next(cpu))
+    lane = InProcess(ReadyEngine(calls.append), lambda: next(wall), lambda: next(cpu))
     assert lane.turn(IMAGES, 4) == Timing(1.0, 1.5) and len(calls) == 4
     assert lane.work(IMAGES) is None and lane.precision == "fp32"
 
 
 def test_the_clocks_are_those_of_the_machine():
-    lane = InProcess(Started(lambda images: time.sleep(0.02)))
+    lane = InProcess(ReadyEngine(lambda images: time.sleep(0.02)))
     turn = lane.turn(IMAGES, 1)
     assert turn.wall >= 0.02 > turn.cpu

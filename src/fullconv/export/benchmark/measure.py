@@ -1,4 +1,4 @@
-"""How fast engines answer one image, in turns, beside what the machine reaches at the most."""
+"""Measure the speed of engines in interleaved rounds, relative to the machine's peak."""
 
 import os
 import platform
@@ -16,10 +16,10 @@ from fullconv.errors import EngineError
 from fullconv.export.benchmark.results import (
     Bench,
     Clock,
-    Known,
-    Lanes,
+    Measurements,
+    Rounds,
+    Runners,
     RuntimeResult,
-    Told,
     product_name,
     times,
 )
@@ -27,17 +27,17 @@ from fullconv.export.benchmark.timing import (
     Engine,
     EngineRunner,
     Images,
+    ReadyEngine,
     Spread,
-    Started,
     interleaved_rounds,
 )
 from fullconv.export.benchmark.worker import WorkerProcess
 from fullconv.hardware import free_memory, usable_cores
 from fullconv.units import format_bytes
 
-SIDE = 2048  # rows and columns of the matrices whose product is the machine's peak
-ROOM = 1.3  # times what the largest engine holds must be free before the next is started
-BATCHES = 3  # rounds that the throughput is measured in
+SIDE = 2048  # rows and columns of the matrices whose product measures the machine's peak
+ROOM = 1.3  # times the memory of the largest engine must be free before the next one starts
+BATCHES = 3  # rounds for the throughput
 
 
 def measure(
@@ -50,40 +50,43 @@ def measure(
     clock: Clock = "wall",
     left_out: Sequence[str] = (),
 ) -> Iterator[Bench]:
-    """Give what is known after each round; the last is the result.
+    """Yield the results after each round; the last ones are final.
 
     Args:
-        engines: what is measured; the first is what the others are compared with.
+        engines: the first is the reference that the others are compared with.
         images: one image (1, 3, H, W), RGB in [0, 255].
-        rounds: each engine has a turn in each.
-        threads: of every engine.
-        batch: images of a call for the throughput; with 1 it follows from the latency.
+        rounds: in each, every engine is timed once.
+        threads: CPU threads of each engine.
+        batch: batch size for the throughput; with 1 it follows from the latency.
         clock: see `Bench`.
-        left_out: why other engines are missing.
+        left_out: reasons why other engines are missing.
 
     Raises:
-        EngineError: the first engine cannot be started, or one ends on the way.
+        EngineError: the reference cannot be started, or an engine ends during the measurement.
     """
     missing = list(left_out)
-    with started(engines, images, threads, missing) as lanes, _products(lanes, threads) as products:
-        known = Known(lanes, products, images)
-        told: Told = []
+    with (
+        start_runners(engines, images, threads, missing) as runners,
+        _products(runners, threads) as products,
+    ):
+        known = Measurements(runners, products, images)
+        measured: Rounds = []
         throughput: dict[str, float] = {}
-        for turns in interleaved_rounds(lanes | products, images, rounds):
-            told.append(turns)
-            rows = tuple(known.row(name, told, clock) for name in lanes)
-            if batch > 1 and len(told) == rounds:
-                throughput = _throughput(lanes, images, batch, clock)
+        for timings in interleaved_rounds(runners | products, images, rounds):
+            measured.append(timings)
+            rows = tuple(known.row(name, measured, clock) for name in runners)
+            if batch > 1 and len(measured) == rounds:
+                throughput = _throughput(runners, images, batch, clock)
             yield Bench(
                 size=(images.shape[2], images.shape[3]),
                 batch=batch,
-                rounds=len(told),
+                rounds=len(measured),
                 threads=threads,
                 clock=clock,
                 rows=tuple(_with(row, throughput) for row in rows),
                 peaks={
-                    lane.precision: Spread.of(known.rates(name, told, clock))
-                    for name, lane in products.items()
+                    runner.precision: Spread.of(known.rates(name, measured, clock))
+                    for name, runner in products.items()
                 },
                 left_out=tuple(missing),
                 machine=machine(),
@@ -91,15 +94,15 @@ def measure(
 
 
 @contextmanager
-def started(
+def start_runners(
     engines: Sequence[Engine], images: Images, threads: int, left_out: list[str]
-) -> Iterator[Lanes]:
-    """Each engine in its process, after a first answer; those that give none are left out.
+) -> Iterator[Runners]:
+    """Yield a process for each engine, after a first run; those that fail are left out.
 
     Raises:
-        EngineError: the first gives none.
+        EngineError: the first engine fails.
     """
-    lanes: Lanes = {}
+    runners: Runners = {}
     largest = 0
     with ExitStack() as open_processes:
         for engine in engines:
@@ -108,37 +111,37 @@ def started(
                 left_out.append(f"{engine.name}: only {format_bytes(free)} of memory is free")
                 continue
             try:
-                lane = WorkerProcess(engine, threads)
-                open_processes.callback(lane.close)
-                lane.answer(images)
-                largest = max(largest, lane.peak())
+                runner = WorkerProcess(engine, threads)
+                open_processes.callback(runner.close)
+                runner.answer(images)
+                largest = max(largest, runner.peak())
             except EngineError as error:
-                if not lanes:
+                if not runners:
                     raise
                 left_out.append(str(error))
             else:
-                lanes[engine.name] = lane
-        yield lanes
+                runners[engine.name] = runner
+        yield runners
 
 
-def product(precision: str) -> Started:
-    """A large matrix product, which comes as near to a processor's peak as anything does."""
+def matrix_product(precision: str) -> ReadyEngine:
+    """Return an engine that multiplies large matrices, which comes close to a processor's peak."""
     torch.manual_seed(0)
-    whole = torch.randint(-127, 128, (2, SIDE, SIDE), dtype=torch.int8)
-    single = whole.float()
+    integers = torch.randint(-127, 128, (2, SIDE, SIDE), dtype=torch.int8)
+    floats = integers.float()
 
     def run(images: Images) -> np.ndarray:
         if precision == "int8":
-            torch._int_mm(whole[0], whole[1].t())
+            torch._int_mm(integers[0], integers[1].t())
         else:
-            torch.mm(single[0], single[1])
+            torch.mm(floats[0], floats[1])
         return images
 
-    return Started(run, lambda images: SIDE**3, precision)
+    return ReadyEngine(run, lambda images: SIDE**3, precision)
 
 
 def machine() -> dict[str, str]:
-    """Date, processor, load and versions, for the record."""
+    """Return date, processor, load and versions."""
     name = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():
@@ -156,22 +159,24 @@ def machine() -> dict[str, str]:
 
 
 @contextmanager
-def _products(lanes: Mapping[str, EngineRunner], threads: int) -> Iterator[Lanes]:
-    """The matrix products of the lanes' precisions."""
-    products: Lanes = {}
+def _products(runners: Mapping[str, EngineRunner], threads: int) -> Iterator[Runners]:
+    """Yield a matrix product engine for each precision of the runners."""
+    products: Runners = {}
     with ExitStack() as open_processes:
-        for precision in sorted({lane.precision for lane in lanes.values()}):
-            lane = WorkerProcess(Engine(product_name(precision), product, (precision,)), threads)
-            open_processes.callback(lane.close)
-            products[product_name(precision)] = lane
+        for precision in sorted({runner.precision for runner in runners.values()}):
+            runner = WorkerProcess(
+                Engine(product_name(precision), matrix_product, (precision,)), threads
+            )
+            open_processes.callback(runner.close)
+            products[product_name(precision)] = runner
         yield products
 
 
-def _throughput(lanes: Lanes, images: Images, batch: int, clock: Clock) -> dict[str, float]:
-    """Images a second, in batches."""
+def _throughput(runners: Runners, images: Images, batch: int, clock: Clock) -> dict[str, float]:
+    """Return images per second, in batches."""
     many = np.repeat(images, batch, 0)
-    told = list(interleaved_rounds(lanes, many, BATCHES))
-    return {name: batch / Spread.of(times(told, name, clock)).median for name in lanes}
+    measured = list(interleaved_rounds(runners, many, BATCHES))
+    return {name: batch / Spread.of(times(measured, name, clock)).median for name in runners}
 
 
 def _with(row: RuntimeResult, throughput: Mapping[str, float]) -> RuntimeResult:

@@ -1,4 +1,4 @@
-"""What measured turns say of each engine: how fast, how much of the peak, how near to the first."""
+"""Compute latency, throughput, efficiency and agreement from measured rounds."""
 
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
@@ -9,29 +9,28 @@ from fullconv.export.benchmark.timing import EngineRunner, Images, Spread, Timin
 from fullconv.export.parity import difference
 
 Clock = Literal["wall", "cpu"]
-Lanes = dict[str, EngineRunner]
-Told = list[dict[str, Timing]]
+Runners = dict[str, EngineRunner]
+Rounds = list[dict[str, Timing]]
 
 
 @dataclass(frozen=True)
 class RuntimeResult:
-    """One engine.
+    """The results of one engine.
 
     Attributes:
         engine: its name.
-        precision: of its products.
-        seconds: of one image.
-        ahead: how many times as fast as the first engine, round by round.
-        throughput: images a second, in batches of `Bench.batch`.
-        gflop: operations of one image in units of 10^9, two a multiply-add, as it computes them.
-        rate: units of 10^9 operations a second.
-        share: of what a large matrix product of its precision reaches, round by round.
-        memory: bytes that its process held at the most until it had answered the image twice,
-            weights and libraries included.
-        difference: the largest of a score to the first engine's, relative to the largest score;
-            None where no such thing is known.
-        agreement: share of the pixels with the first engine's label.
-        turns: all that was measured.
+        precision: of its multiplications.
+        seconds: latency of one image.
+        ahead: speed relative to the reference (the first engine), per round.
+        throughput: images per second, in batches of `Bench.batch`.
+        gflop: 10^9 operations per image, two per multiply-add, as the engine computes them.
+        rate: 10^9 operations per second.
+        share: efficiency: rate relative to a large matrix product of the same precision.
+        memory: peak bytes of its process after two runs, including weights and libraries.
+        difference: largest difference of a score from the reference's, relative to the largest
+            score; None if they cannot be compared.
+        agreement: share of the pixels with the reference's label.
+        turns: all timings.
     """
 
     engine: str
@@ -50,18 +49,18 @@ class RuntimeResult:
 
 @dataclass(frozen=True)
 class Bench:
-    """What one run measured.
+    """The results of one benchmark.
 
     Attributes:
         size: (height, width) of the image.
-        batch: images of a call for the throughput.
-        rounds: so far.
-        threads: of every engine.
-        clock: wall, or the time of all processors, which tells more on a machine that is shared.
-        rows: an engine each; the first is what the others are compared with.
-        peaks: precision -> units of 10^9 operations a second of a large matrix product.
-        left_out: why an engine is missing, a sentence each.
-        machine: what it was measured on.
+        batch: batch size for the throughput.
+        rounds: number of rounds so far.
+        threads: CPU threads of each engine.
+        clock: wall time, or CPU time of all cores, which is steadier on a shared machine.
+        rows: one per engine; the first is the reference.
+        peaks: precision -> 10^9 operations per second of a large matrix product.
+        left_out: reasons why engines are missing.
+        machine: date, processor, load and versions.
     """
 
     size: tuple[int, int]
@@ -75,31 +74,31 @@ class Bench:
     machine: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """All of it in JSON's own types."""
+        """Return the results in JSON types."""
         return asdict(self)
 
 
-class Known:
-    """What of the engines does not depend on time: answers, memory and operations."""
+class Measurements:
+    """What does not depend on time: scores, memory and operations of each engine."""
 
-    def __init__(self, lanes: Lanes, products: Lanes, images: Images) -> None:
-        self.lanes, self.first = lanes, next(iter(lanes))
-        self.answers = {name: lane.answer(images) for name, lane in lanes.items()}
-        # Counting what is computed takes memory of its own, so this comes first.
-        self.memory = {name: lane.peak() for name, lane in lanes.items()}
-        self.work = {name: lane.work(images) for name, lane in (lanes | products).items()}
+    def __init__(self, runners: Runners, products: Runners, images: Images) -> None:
+        self.runners, self.first = runners, next(iter(runners))
+        self.scores = {name: runner.answer(images) for name, runner in runners.items()}
+        # Before operations are counted, which takes memory too.
+        self.memory = {name: runner.peak() for name, runner in runners.items()}
+        self.work = {name: runner.work(images) for name, runner in (runners | products).items()}
 
-    def row(self, name: str, told: Told, clock: Clock) -> RuntimeResult:
-        """What is known of an engine after some rounds."""
-        lane, work = self.lanes[name], self.work[name]
-        seconds = times(told, name, clock)
-        ahead = [a / b for a, b in zip(times(told, self.first, clock), seconds, strict=True)]
-        rates = self.rates(name, told, clock)
-        peaks = self.rates(product_name(lane.precision), told, clock)
+    def row(self, name: str, rounds: Rounds, clock: Clock) -> RuntimeResult:
+        """Return an engine's results after some rounds."""
+        runner, work = self.runners[name], self.work[name]
+        seconds = times(rounds, name, clock)
+        ahead = [a / b for a, b in zip(times(rounds, self.first, clock), seconds, strict=True)]
+        rates = self.rates(name, rounds, clock)
+        peaks = self.rates(product_name(runner.precision), rounds, clock)
         shares = [rate / peak for rate, peak in zip(rates, peaks, strict=False)]
         return RuntimeResult(
             engine=name,
-            precision=lane.precision,
+            precision=runner.precision,
             seconds=Spread.of(seconds),
             ahead=Spread.of(ahead),
             throughput=1 / Spread.of(seconds).median,
@@ -107,28 +106,28 @@ class Known:
             rate=Spread.of(rates).median if rates else None,
             share=Spread.of(shares).median if shares else None,
             memory=self.memory[name],
-            turns=tuple(turns[name] for turns in told),
+            turns=tuple(turns[name] for turns in rounds),
             **self._agreement(name),
         )
 
-    def rates(self, name: str, told: Told, clock: Clock) -> list[float]:
-        """10^9 operations a second, round by round; none where the work is unknown."""
+    def rates(self, name: str, rounds: Rounds, clock: Clock) -> list[float]:
+        """Return 10^9 operations per second for each round; [] if the operations are unknown."""
         work = self.work.get(name)
-        return [] if not work else [2e-9 * work / took for took in times(told, name, clock)]
+        return [] if not work else [2e-9 * work / took for took in times(rounds, name, clock)]
 
     def _agreement(self, name: str) -> dict[str, float | None]:
-        first, own = self.answers[self.first], self.answers[name]
+        first, own = self.scores[self.first], self.scores[name]
         if own.shape != first.shape or not np.abs(first).max():
             return {"difference": None, "agreement": None}
         same = (first.argmax(1) == own.argmax(1)).mean()
         return {"difference": difference(first, own), "agreement": float(same)}
 
 
-def times(told: Told, name: str, clock: Clock) -> list[float]:
-    """Seconds of an engine's turns, round by round."""
-    return [max(1e-9, turns[name].cpu if clock == "cpu" else turns[name].wall) for turns in told]
+def times(rounds: Rounds, name: str, clock: Clock) -> list[float]:
+    """Return the seconds of an engine in each round."""
+    return [max(1e-9, turns[name].cpu if clock == "cpu" else turns[name].wall) for turns in rounds]
 
 
 def product_name(precision: str) -> str:
-    """What the matrix product of a precision is called among the engines."""
+    """Return the name of the matrix product engine of a precision."""
     return f"{precision} product"

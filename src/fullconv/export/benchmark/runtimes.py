@@ -1,4 +1,4 @@
-"""The engines that can answer for one model: PyTorch's ways, and files of other runtimes."""
+"""The engines of a model: PyTorch with different settings, and exported files."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,10 +11,10 @@ from torch import nn
 from fullconv.config import Architecture, Normalization
 from fullconv.data.formats import open_data
 from fullconv.errors import ConfigError, EngineError
-from fullconv.export.benchmark.timing import Engine, Images, Started
-from fullconv.export.benchmark.worker import do_apart
+from fullconv.export.benchmark.timing import Engine, Images, ReadyEngine
+from fullconv.export.benchmark.worker import run_in_process
 from fullconv.export.exporters import exporter_for, exporters
-from fullconv.export.parity import as_batch, cut
+from fullconv.export.parity import crop_or_tile, to_batch
 from fullconv.export.portable import make_portable
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import model_file, read_card
@@ -25,7 +25,7 @@ from fullconv.model import load
 from fullconv.networks.fcn.summary import anatomy, on_meta
 from fullconv.networks.layers import TransposedUpsample
 
-LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # PyTorch's; our command line asks for them, others do not
+LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch; the command line sets it, other callers do not
 PLAIN = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
 RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
 
@@ -38,27 +38,29 @@ def runtimes_for(
     compiled: bool,
     left_out: list[str],
 ) -> list[Engine]:
-    """The engines that can answer for a model, the literal one first.
+    """Return the engines of a model; the first is the reference.
 
     Args:
-        model: a run folder, a .safetensors file or an exported one.
-        files: exported from it.
-        folder: where to export it to for the other runtimes, in fp32; None: only `files` count.
-        size: (height, width) of the image, which an export for one size is made for.
-        compiled: whether torch.compile is worth a minute.
-        left_out: gets a sentence for every engine that cannot be had.
+        model: a run folder, a .safetensors file or an exported file.
+        files: further files exported from it.
+        folder: for fp32 exports to the other runtimes; None to use only `files`.
+        size: (height, width) of the image, for exports for one size.
+        compiled: include torch.compile, which takes about a minute.
+        left_out: extended by the reason for each engine that is not available.
 
     Raises:
-        WeightsError: there is no such model.
-        ConfigError: a file was not exported.
+        WeightsError: the model cannot be read.
+        ConfigError: one of `files` is not an exported file.
     """
     for file in files:
         if not is_exported(file):
-            raise ConfigError(f"{file} is no exported file; expected what `fullconv export` wrote")
+            raise ConfigError(
+                f"{file} is not an exported file; expected one that `fullconv export` wrote"
+            )
     if is_exported(model):
         return [_of_file(file) for file in (model, *files)]
     architecture = read_card(model_file(model)).architecture
-    engines = own_ways(model, architecture, compiled)
+    engines = pytorch_engines(model, architecture, compiled)
     sizes = [None, size] if isinstance(architecture.padding, int) else [None]
     for kind, title in RUNTIMES.items() if folder else ():
         for fixed in sizes:
@@ -67,7 +69,7 @@ def runtimes_for(
             path = folder / f"{'x'.join(map(str, fixed or ('any',)))}{exporters[kind].suffix}"
             try:
                 if not path.exists():
-                    do_apart(title, write_export, model, path, fixed)
+                    run_in_process(title, write_export, model, path, fixed)
             except EngineError as error:
                 left_out.append(str(error))
                 break
@@ -75,11 +77,13 @@ def runtimes_for(
     return engines + [_of_file(file) for file in files]
 
 
-def own_ways(model: Path, architecture: Architecture, compiled: bool = False) -> list[Engine]:
-    """PyTorch's ways to answer.
+def pytorch_engines(
+    model: Path, architecture: Architecture, compiled: bool = False
+) -> list[Engine]:
+    """Return the engines of PyTorch.
 
-    literal: all of the padding, as other programs compute it; eager: without the frame's work;
-    optimised: the default for several photos; compiled: torch.compile of the literal way.
+    literal: the whole padding is computed, as in other programs; eager: with border skipping;
+    optimised: the default for several images; compiled: torch.compile of literal.
     """
     wide = isinstance(architecture.padding, int)
     ways = (*(["literal"] if wide else []), "eager", "optimised", *(["compiled"] * compiled))
@@ -89,8 +93,8 @@ def own_ways(model: Path, architecture: Architecture, compiled: bool = False) ->
     ]
 
 
-def run_model(path: Path, way: str) -> Started:
-    """A model in PyTorch, in one of `own_ways`."""
+def run_model(path: Path, way: str) -> ReadyEngine:
+    """Start a model in PyTorch; `way` is one of those in `pytorch_engines`."""
     network = load(path).network
     network.sparse_padding = way in ("eager", "optimised")
     if way == "optimised":
@@ -98,29 +102,35 @@ def run_model(path: Path, way: str) -> Started:
     if way == "compiled":
         assert network.architecture
         compiled: Any = torch.compile(network)
-        return Started(called(compiled), literal_work(network.architecture))
-    return Started(called(network), lambda images: performed(network, images))
+        return ReadyEngine(as_function(compiled), full_multiply_adds(network.architecture))
+    return ReadyEngine(as_function(network), lambda images: count_multiply_adds(network, images))
 
 
 def run_file(
     path: Path, architecture: Architecture | None = None, size: tuple[int, int] | None = None
-) -> Started:
-    """An exported file; one without a description is that of `architecture`, for `size` only."""
+) -> ReadyEngine:
+    """Start an exported file; without a description, it has `architecture` and supports `size`."""
     if architecture:
-        return Started(runtime_for(path).open(path).run, exported_work(architecture, size))
+        return ReadyEngine(
+            runtime_for(path).open(path).run, exported_multiply_adds(architecture, size)
+        )
     opened = open_exported(path)
-    work = exported_work(opened.architecture, opened.fixed_size) if opened.architecture else None
-    return Started(opened.run, work, opened.description.precision)
+    work = (
+        exported_multiply_adds(opened.architecture, opened.fixed_size)
+        if opened.architecture
+        else None
+    )
+    return ReadyEngine(opened.run, work, opened.description.precision)
 
 
-def write_export(model: Path, path: Path, size: tuple[int, int] | None) -> Started:
-    """Write a model's network for another runtime, without proof."""
+def write_export(model: Path, path: Path, size: tuple[int, int] | None) -> ReadyEngine:
+    """Write a model's network for another runtime, without comparing scores."""
     exporter_for(path).write(load(model).network.eval(), path, size)
-    return Started(lambda images: images)
+    return ReadyEngine(lambda images: images)
 
 
-def called(network: nn.Module) -> Callable[[Images], np.ndarray]:
-    """A network as a function of images, for answers only."""
+def as_function(network: nn.Module) -> Callable[[Images], np.ndarray]:
+    """Return a network in evaluation mode as a function of images."""
     network.eval()
 
     @torch.inference_mode()
@@ -131,8 +141,8 @@ def called(network: nn.Module) -> Callable[[Images], np.ndarray]:
     return run
 
 
-def literal_work(architecture: Architecture) -> Callable[[Images], int]:
-    """Images -> multiply-adds of every layer over all of its map."""
+def full_multiply_adds(architecture: Architecture) -> Callable[[Images], int]:
+    """Return a function: images -> multiply-adds of all layers over their full maps."""
 
     def work(images: Images) -> int:
         network = on_meta(architecture, PLAIN)
@@ -142,10 +152,10 @@ def literal_work(architecture: Architecture) -> Callable[[Images], int]:
     return work
 
 
-def exported_work(
+def exported_multiply_adds(
     architecture: Architecture, size: tuple[int, int] | None
 ) -> Callable[[Images], int]:
-    """Images -> multiply-adds of the graph that an export for `size`, or for any, is made of."""
+    """Return a function: images -> multiply-adds of the exported graph for `size`, or any size."""
 
     def work(images: Images) -> int:
         network = on_meta(architecture, PLAIN).to_empty(device="cpu")
@@ -154,14 +164,14 @@ def exported_work(
             if isinstance(layer, TransposedUpsample) and not architecture.learn_upsampling:
                 fresh = TransposedUpsample(layer.in_channels, layer.factor, layer.kernel_size[0])
                 layer.load_state_dict(fresh.state_dict())
-        return performed(make_portable(network, size), images)
+        return count_multiply_adds(make_portable(network, size), images)
 
     return work
 
 
-def performed(network: nn.Module, images: Images) -> int:
-    """Multiply-adds of convolutions and matrix products, counted while they are computed."""
-    from torch.utils.flop_counter import FlopCounterMode  # imports triton: memory that is not ours
+def count_multiply_adds(network: nn.Module, images: Images) -> int:
+    """Count the multiply-adds of convolutions and matrix products during a run."""
+    from torch.utils.flop_counter import FlopCounterMode  # imports triton, which takes memory
 
     def each(x: Any, weight: Any, *rest: Any, out_shape: Any, **more: Any) -> int:
         return 2 * int(np.prod(out_shape) * np.prod(weight[1:]))
@@ -169,14 +179,14 @@ def performed(network: nn.Module, images: Images) -> int:
     operators = torch.ops.mkldnn._convolution_pointwise, torch.ops.mkldnn._linear_pointwise
     ours = dict.fromkeys(operators, each)
     with FlopCounterMode(display=False, custom_mapping=ours) as counter:
-        called(network)(images)
+        as_function(network)(images)
     return int(counter.get_total_flops()) // 2
 
 
-def picture(photo: Path | None, height: int, width: int) -> Images:
-    """A part of the photo, or of a drawn street scene, as an image (1, 3, height, width)."""
+def benchmark_image(photo: Path | None, height: int, width: int) -> Images:
+    """Return a crop of a photo, or of a synthetic scene, as an image (1, 3, height, width)."""
     pixels = read_image(photo) if photo else open_data("scenes:2", "train")[0].image
-    return as_batch(cut(pixels, (height, width)))
+    return to_batch(crop_or_tile(pixels, (height, width)))
 
 
 def _of_file(file: Path) -> Engine:

@@ -1,6 +1,6 @@
-"""Engines measured side by side, in turns.
+"""Time engines in interleaved rounds.
 
-A machine's speed wanders, so what is compared are the times of one round.
+A machine's speed drifts, so times are compared within a round.
 """
 
 import statistics
@@ -12,21 +12,21 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-PAUSE = 0.05  # seconds before a turn; idle threads of the last engine spin for some milliseconds
-LEAST = 0.1  # seconds of a turn; what takes less is called several times
-UNHURRIED = 100  # calls of a turn at the most
+PAUSE = 0.05  # seconds before a timing: idle threads of the last engine spin for some milliseconds
+MIN_SECONDS = 0.1  # of a timing; faster engines are called several times
+MAX_CALLS = 100  # of one timing
 
 Images = Float[np.ndarray, "B 3 H W"]  # RGB in [0, 255]
 
 
 @dataclass(frozen=True)
-class Started:
-    """An engine that is ready.
+class ReadyEngine:
+    """An engine that is ready to run.
 
     Attributes:
         run: images (B, 3, H, W) -> scores.
-        work: images -> multiply-adds that one run takes; None where nobody can count them.
-        precision: of its products, fp32 or int8.
+        work: images -> multiply-adds of one run; None if they cannot be counted.
+        precision: of its multiplications, fp32 or int8.
     """
 
     run: Callable[[Images], np.ndarray]
@@ -36,24 +36,24 @@ class Started:
 
 @dataclass(frozen=True)
 class Engine:
-    """Something that answers images.
+    """A way to compute scores: a runtime with a model, or PyTorch with some settings.
 
     Attributes:
         name: for tables.
-        start: a function of a module, called in the engine's own process.
-        arguments: what it is called with.
-        environment: variables of its process.
+        start: a module-level function, called in the engine's own process.
+        arguments: of `start`.
+        environment: environment variables of the process.
     """
 
     name: str
-    start: Callable[..., Started]
+    start: Callable[..., ReadyEngine]
     arguments: tuple[Any, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Timing:
-    """What one call took, in seconds: by the clock, and of all processors' time."""
+    """Seconds of one call: wall time, and CPU time of all cores."""
 
     wall: float
     cpu: float
@@ -61,56 +61,56 @@ class Timing:
 
 @runtime_checkable
 class EngineRunner(Protocol):
-    """Where an engine runs."""
+    """Runs an engine, in this or another process."""
 
     precision: str
 
     def answer(self, images: Images) -> np.ndarray:
-        """The scores of some images."""
+        """Return the scores of images."""
 
     def turn(self, images: Images, calls: int) -> Timing:
-        """The mean time of some calls in a row."""
+        """Return the mean time of consecutive calls."""
 
     def work(self, images: Images) -> int | None:
-        """Multiply-adds of one run, where they can be counted."""
+        """Return the multiply-adds of one run; None if they cannot be counted."""
 
     def peak(self) -> int:
-        """Bytes of memory that the process has held at the most."""
+        """Return the peak memory of the process in bytes."""
 
 
 def interleaved_rounds(
-    lanes: Mapping[str, EngineRunner],
+    runners: Mapping[str, EngineRunner],
     images: Images,
     rounds: int,
     pause: Callable[[], None] = lambda: time.sleep(PAUSE),
 ) -> Iterator[dict[str, Timing]]:
-    """Give, round by round, the time that each engine takes for one call.
+    """Yield the time of one call of each engine, per round.
 
-    Before the first round each is called twice: to warm up, and to see how many calls a turn needs.
-    Each round begins with another engine.
+    Before the first round, each is called twice: to warm up, and to choose the number of calls per
+    round. Each round begins with another engine.
     """
     calls = {}
-    for name, lane in lanes.items():
-        lane.turn(images, 1)
-        calls[name] = enough(lane.turn(images, 1).wall)
-    names = list(lanes)
+    for name, runner in runners.items():
+        runner.turn(images, 1)
+        calls[name] = calls_per_round(runner.turn(images, 1).wall)
+    names = list(runners)
     for number in range(rounds):
         first = number % len(names)
         turns = {}
         for name in names[first:] + names[:first]:
             pause()
-            turns[name] = lanes[name].turn(images, calls[name])
+            turns[name] = runners[name].turn(images, calls[name])
         yield {name: turns[name] for name in names}
 
 
-def enough(seconds: float) -> int:
-    """Calls of about so many seconds that make a turn long enough to be measured."""
-    return UNHURRIED if seconds <= 0 else max(1, min(UNHURRIED, round(LEAST / seconds)))
+def calls_per_round(seconds: float) -> int:
+    """Return how many calls of this duration make a timing long enough to be precise."""
+    return MAX_CALLS if seconds <= 0 else max(1, min(MAX_CALLS, round(MIN_SECONDS / seconds)))
 
 
 @dataclass(frozen=True)
 class Spread:
-    """The middle of some numbers: half of them lie between `low` and `high`."""
+    """Median and quartiles: half of the values are between `low` and `high`."""
 
     median: float
     low: float
@@ -118,7 +118,7 @@ class Spread:
 
     @staticmethod
     def of(values: Sequence[float]) -> "Spread":
-        """Median and quartiles."""
+        """Compute median and quartiles."""
         if len(values) == 1:
             return Spread(values[0], values[0], values[0])
         low, median, high = statistics.quantiles(values, n=4, method="inclusive")

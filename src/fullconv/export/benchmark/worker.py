@@ -1,7 +1,7 @@
-"""Engines in processes of their own, so that none disturbs another's measurement.
+"""Run each engine in its own process, so none disturbs the measurement of another.
 
-Threads that wait for work, allocators and settings of one library would disturb the next one's
-turn, and the memory of one could not be told from another's. A process sleeps while others compute.
+In one process, waiting threads, allocators and settings of one library would disturb the next, and
+their memory could not be measured separately. A process sleeps while others compute.
 """
 
 import math
@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import EngineError
-from fullconv.export.benchmark.timing import Engine, Images, Started, Timing
+from fullconv.export.benchmark.timing import Engine, Images, ReadyEngine, Timing
 from fullconv.hardware import peak_memory
 
 
 class WorkerProcess:
-    """An engine in a process of its own, which ends with `close`, or with this process.
+    """An engine in its own process, which ends with `close` or with this process.
 
     Raises:
         EngineError: it could not be started.
@@ -37,26 +37,26 @@ class WorkerProcess:
         environment = {"OMP_NUM_THREADS": str(threads), **engine.environment}
         with _environment(environment), _interrupts_ignored():
             self._process.start()
-        theirs.close()  # so that its end is seen here
+        theirs.close()  # so the end of the process is noticed here
         self.precision: str = self._reply()
 
     def answer(self, images: Images) -> np.ndarray:
-        """The scores of some images."""
+        """Return the scores of images."""
         scores: np.ndarray = self._ask("answer", images)
         return scores
 
     def turn(self, images: Images, calls: int) -> Timing:
-        """The mean time of some calls in a row."""
+        """Return the mean time of consecutive calls."""
         turn: Timing = self._ask("turn", images, calls)
         return turn
 
     def work(self, images: Images) -> int | None:
-        """Multiply-adds of one run, where they can be counted."""
+        """Return the multiply-adds of one run; None if they cannot be counted."""
         work: int | None = self._ask("work", images)
         return work
 
     def peak(self) -> int:
-        """Bytes of memory that the process has held at the most."""
+        """Return the peak memory of the process in bytes."""
         peak: int = self._ask("peak")
         return peak
 
@@ -68,9 +68,9 @@ class WorkerProcess:
             self._process.kill()
             self._process.join()
 
-    def _ask(self, what: str, *details: Any) -> Any:
+    def _ask(self, method: str, *arguments: Any) -> Any:
         try:
-            self._pipe.send((what, details))
+            self._pipe.send((method, arguments))
         except OSError as error:
             raise EngineError(f"{self.engine.name}: its process has ended") from error
         return self._reply()
@@ -82,7 +82,7 @@ class WorkerProcess:
             self._process.join(5)
             raise EngineError(
                 f"{self.engine.name}: its process ended with code {self._process.exitcode}; "
-                "was there not enough memory?"
+                "it may have run out of memory"
             ) from error
         if not done:
             self.close()
@@ -90,8 +90,10 @@ class WorkerProcess:
         return value
 
 
-def do_apart(name: str, start: Callable[..., Started], *arguments: Any, threads: int = 1) -> None:
-    """Call a function of a module in another process, for what it leaves in files.
+def run_in_process(
+    name: str, start: Callable[..., ReadyEngine], *arguments: Any, threads: int = 1
+) -> None:
+    """Call a module-level function in another process, for the files that it writes.
 
     Raises:
         EngineError: it failed; the message begins with `name`.
@@ -104,7 +106,7 @@ class InProcess:
 
     def __init__(
         self,
-        started: Started,
+        started: ReadyEngine,
         wall: Callable[[], float] = time.perf_counter,
         cpu: Callable[[], float] = time.process_time,
     ) -> None:
@@ -112,18 +114,18 @@ class InProcess:
         self.precision = started.precision
 
     def answer(self, images: Images) -> np.ndarray:
-        """The scores of some images."""
+        """Return the scores of images."""
         return self._started.run(images)
 
     def turn(self, images: Images, calls: int) -> Timing:
-        """The mean time of some calls in a row."""
+        """Return the mean time of consecutive calls."""
         wall, cpu = self._wall(), self._cpu()
         for _ in range(calls):
             self._started.run(images)
         return Timing((self._wall() - wall) / calls, (self._cpu() - cpu) / calls)
 
     def work(self, images: Images) -> int | None:
-        """Multiply-adds of one run, where they can be counted."""
+        """Return the multiply-adds of one run; None if they cannot be counted."""
         return None if self._started.work is None else self._started.work(images)
 
     def peak(self) -> int:
@@ -133,17 +135,17 @@ class InProcess:
 
 
 def _serve(pipe: Connection, engine: Engine) -> None:
-    """What the engine's process does: answer requests until the other end is closed."""
-    os.dup2(2, 1)  # libraries print; standard output is the result's
+    """Serve requests in the engine's process until the other end is closed."""
+    os.dup2(2, 1)  # libraries print; stdout is for results
     try:
-        lane = InProcess(engine.start(*engine.arguments))
-        pipe.send((True, lane.precision))
+        runner = InProcess(engine.start(*engine.arguments))
+        pipe.send((True, runner.precision))
         while True:
-            what, details = pipe.recv()
-            pipe.send((True, getattr(lane, what)(*details)))
+            method, arguments = pipe.recv()
+            pipe.send((True, getattr(runner, method)(*arguments)))
     except (EOFError, BrokenPipeError):
         return
-    except Exception as error:  # each library has exceptions of its own
+    except Exception as error:  # each library has its own exceptions
         lines = str(error).strip().splitlines() or [type(error).__name__]
         pipe.send((False, lines[0][:300]))
 
@@ -164,9 +166,9 @@ def _environment(values: Mapping[str, str]) -> Iterator[None]:
 
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
-    """What starts meanwhile ignores Ctrl-C, from its first moment: the other end says when to stop.
+    """Let processes started inside ignore Ctrl-C from the beginning: `close` ends them.
 
-    Only the main thread may say so, and only it is interrupted.
+    Signals can be set, and arrive, in the main thread only.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""A network as an ONNX graph, which ONNX Runtime runs and OpenVINO reads."""
+"""Convert a network to an ONNX graph, which ONNX Runtime runs and OpenVINO imports."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -6,20 +6,20 @@ import torch
 from torch import nn
 
 from fullconv.errors import ExportError
-from fullconv.export.exporters._trace import any_size, traced
+from fullconv.export.exporters._trace import any_size, trace
 from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
 
-def graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
-    """The network's graph and weights, for images of any size and number, or one of one size.
+def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
+    """Return the network's graph and weights, for any batch and size, or for one image of `size`.
 
     Raises:
-        ExportError: it has an operation that ONNX does not.
+        ExportError: it has an operation that ONNX lacks.
     """
-    program = traced(network, size)
+    program = trace(network, size)
     try:
         with torch.no_grad(), any_size(), quiet():
             exported = torch.onnx.export(
@@ -30,8 +30,10 @@ def graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model"
                 output_names=[OUTPUT],
                 external_data=False,
             )
-    except Exception as error:  # torch.onnx raises what its translations raise
-        raise ExportError(f"no ONNX graph can hold this network: {first_line(error)}") from error
+    except Exception as error:  # torch.onnx raises any exception of its translations
+        raise ExportError(
+            f"this network cannot be converted to ONNX: {first_line(error)}"
+        ) from error
     assert exported is not None
     model = exported.model
     for node in model.graph:
@@ -42,10 +44,10 @@ def graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model"
 
 
 def pad_instead_of_ceil(node: Any) -> None:
-    """Say "ceil mode" by what it means: a stride less one of nothing behind the last pixel.
+    """Replace ceil mode by its meaning: a padding of stride - 1 after the last pixel.
 
-    The answers are the same, and no runtime has a say in how it rounds: OpenVINO refuses a window
-    that is larger than the map, as every window is on a map of one pixel.
+    The result is the same in every runtime: OpenVINO refuses a window that is larger than the map,
+    as on a map of one pixel.
     """
     import onnx_ir as ir
 
@@ -53,8 +55,8 @@ def pad_instead_of_ceil(node: Any) -> None:
     if not attributes.get_int("ceil_mode", 0):
         return
     strides = attributes.get_ints("strides")
-    before, behind = _halves(attributes.get_ints("pads", [0] * 2 * len(strides)))
-    pads = [*before, *(pad + stride - 1 for pad, stride in zip(behind, strides, strict=True))]
+    before, after = _halves(attributes.get_ints("pads", [0] * 2 * len(strides)))
+    pads = [*before, *(pad + stride - 1 for pad, stride in zip(after, strides, strict=True))]
     attributes["pads"] = ir.AttrInt64s("pads", pads)
     attributes["ceil_mode"] = ir.AttrInt64("ceil_mode", 0)
 
@@ -65,7 +67,7 @@ def _halves(values: Any) -> tuple[list[int], list[int]]:
 
 
 def _strip(model: "ir.Model", free: bool) -> None:
-    """Leave away what names files of this machine, and sizes by the tracer's symbols."""
+    """Remove names of files of this machine, and sizes as symbols of the tracer."""
     import onnx_ir as ir
 
     model.metadata_props.clear()

@@ -1,4 +1,4 @@
-"""A network as torch.export sees it: one graph for images of every size from 1 x 1 on."""
+"""Trace a network with torch.export: one graph for images of any size from 1 x 1."""
 
 from contextlib import AbstractContextManager
 from typing import Any
@@ -12,19 +12,19 @@ from fullconv.errors import ExportError
 from fullconv.export.portable import make_portable
 from fullconv.inference.runtimes import first_line, quiet
 
-EXAMPLE = (2, 3, 97, 130)  # the sides are no multiples of any stride
+EXAMPLE = (2, 3, 97, 130)  # the sides are not multiples of a stride
 
 
-def traced(network: nn.Module, size: tuple[int, int] | None = None) -> ExportedProgram:
-    """The network's graph, with free batch, height and width, or for one image of one size.
+def trace(network: nn.Module, size: tuple[int, int] | None = None) -> ExportedProgram:
+    """Return the network's graph, for any batch, height and width, or for one image of `size`.
 
-    By itself torch.export takes a side of 1 for another case than all others ("0/1
-    specialisation"). Every map's side is one sooner or later, fc7's at 32 pixels with padding
-    "same", so that the graph would refuse images of 1 to 32 pixels. Told not to look at whether a
-    size is 1 it makes one graph, which is right for all of them: nothing of ours broadcasts.
+    By default, torch.export treats sides of 1 as a special case ("0/1 specialization"). Some map
+    has a side of 1 for small images (fc7 below 32 pixels with padding "same"), so the graph would
+    refuse images of 1 to 32 pixels. Size-oblivious tracing gives one graph, which is correct for
+    all sizes, since none of our layers broadcasts.
 
     Raises:
-        ExportError: its forward does something that no graph can hold.
+        ExportError: torch.export cannot represent its forward.
     """
     # A named Dim is refused for ceil-mode pooling.
     free = {} if size else {0: Dim.AUTO, 2: Dim.AUTO, 3: Dim.AUTO}
@@ -32,7 +32,7 @@ def traced(network: nn.Module, size: tuple[int, int] | None = None) -> ExportedP
     chosen = make_portable(network, size)
     try:
         with torch.no_grad(), any_size(), quiet():
-            return _bare(torch.export.export(chosen, (image,), dynamic_shapes=(free,)))
+            return _without_traces(torch.export.export(chosen, (image,), dynamic_shapes=(free,)))
     except Exception as error:  # torch.export raises whatever its layers raise
         raise ExportError(
             f"torch.export cannot follow this network: {first_line(error)}"
@@ -40,15 +40,16 @@ def traced(network: nn.Module, size: tuple[int, int] | None = None) -> ExportedP
 
 
 def any_size() -> AbstractContextManager[None]:
-    """Sizes of 1 are no case of their own while this context lasts."""
+    """Trace without specializing on sides of 1."""
     config: Any = symbols  # a module that PyTorch fills in
     context: AbstractContextManager[None] = config.patch(backed_size_oblivious=True)
     return context
 
 
-def _bare(program: ExportedProgram) -> ExportedProgram:
-    """The program without its nodes' stories, which name files and folders of this machine."""
+def _without_traces(program: ExportedProgram) -> ExportedProgram:
+    """Remove stack traces and the like, which name files of this machine."""
+    traces = ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node")
     for node in program.graph.nodes:
-        for story in ("stack_trace", "nn_module_stack", "source_fn_stack", "torch_fn", "from_node"):
-            node.meta.pop(story, None)
+        for name in traces:
+            node.meta.pop(name, None)
     return program

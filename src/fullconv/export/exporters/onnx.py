@@ -1,4 +1,4 @@
-"""ONNX files (.onnx): run by ONNX Runtime and many others, without PyTorch and without our code."""
+"""Write ONNX files (.onnx), for ONNX Runtime and many others."""
 
 from pathlib import Path
 from typing import Any
@@ -8,10 +8,10 @@ from torch import nn
 from fullconv.config import Size
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
-from fullconv.export.exporters._onnx_graph import graph
+from fullconv.export.exporters._onnx_graph import onnx_graph
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
-# Convolutions are nearly all of the work; sums of scores stay as precise as they were.
+# Convolutions are nearly all of the work; sums of scores stay float32.
 QUANTIZED = ["Conv", "MaxPool", "Relu"]
 
 
@@ -22,13 +22,13 @@ def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     import onnx_ir
 
     with quiet():
-        onnx_ir.save(graph(network, size), path)
+        onnx_ir.save(onnx_graph(network, size), path)
 
 
 def stamp(path: Path, description: str) -> None:
     """Add the description to the file's metadata.
 
-    What is appended to a protocol buffer's bytes is added to its lists, so nothing is rewritten.
+    Bytes appended to a protocol buffer extend its repeated fields, so nothing is rewritten.
     """
     import onnx
 
@@ -38,7 +38,7 @@ def stamp(path: Path, description: str) -> None:
 
 
 def quantize(source: Path, target: Path, images: Images) -> None:
-    """Write the file in int8: static quantisation, weights by channel, QDQ nodes in the graph."""
+    """Write the file in int8: static quantization, weights per channel, QDQ nodes."""
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,

@@ -1,4 +1,4 @@
-"""OpenVINO files (.xml and .bin): the fastest way on most processors, in float or in int8."""
+"""Write OpenVINO files (.xml and .bin), in float32 or int8."""
 
 import contextlib
 import io
@@ -12,7 +12,7 @@ from torch import nn
 from fullconv.config import Size
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
-from fullconv.export.exporters._onnx_graph import graph
+from fullconv.export.exporters._onnx_graph import onnx_graph
 from fullconv.inference.runtimes import KEY, quiet
 from fullconv.inference.runtimes.openvino import core
 
@@ -20,7 +20,7 @@ NEEDED = ("openvino", "onnx", "onnxscript")
 
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
-    """Write the graph (.xml) and the weights (.bin), as they are: 32 bits each."""
+    """Write the graph (.xml) and the float32 weights (.bin)."""
     for package in NEEDED:
         require(package, extra="openvino", what="an OpenVINO file")
     import onnx_ir
@@ -28,28 +28,28 @@ def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
 
     with quiet(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
         source = Path(folder) / "network.onnx"
-        onnx_ir.save(graph(network, size), source)
+        onnx_ir.save(onnx_graph(network, size), source)
         openvino.save_model(core().read_model(source), path, compress_to_fp16=False)
 
 
 def stamp(path: Path, description: str) -> None:
     """Add the description to the runtime information in the .xml.
 
-    The attribute's value goes in as text, so nothing that was written before changes.
+    It is inserted as text, so everything else stays byte-identical.
     """
     from xml.sax.saxutils import quoteattr
 
     text = path.read_text(encoding="utf-8")
     end = text.rindex("</net>")
     note = f"<rt_info>\n\t\t<{KEY} value={quoteattr(description)} />\n\t"
-    before, found, behind = text[:end].rpartition("<rt_info>")
-    whole = f"{before}{note}{behind}" if found else f"{text[:end]}{note}</rt_info>\n"
-    path.write_text(f"{whole}{text[end:]}", encoding="utf-8")
+    before, found, after = text[:end].rpartition("<rt_info>")
+    stamped = f"{before}{note}{after}" if found else f"{text[:end]}{note}</rt_info>\n"
+    path.write_text(f"{stamped}{text[end:]}", encoding="utf-8")
 
 
 def quantize(source: Path, target: Path, images: Images) -> None:
-    """Write the file in int8: NNCF's post-training quantisation."""
-    os.environ.setdefault("NNCF_CI", "1")  # without it NNCF tells Google Analytics that it is used
+    """Write the file in int8: NNCF's post-training quantization."""
+    os.environ.setdefault("NNCF_CI", "1")  # otherwise NNCF reports its use to Google Analytics
     import openvino
 
     with quiet(), contextlib.redirect_stdout(io.StringIO()):  # its progress bars

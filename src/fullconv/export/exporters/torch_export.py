@@ -1,4 +1,4 @@
-"""PyTorch programs (.pt2): the network as torch.export sees it, run by PyTorch without our code."""
+"""Write PyTorch programs (.pt2) with torch.export."""
 
 import zipfile
 from pathlib import Path
@@ -8,7 +8,7 @@ from torch import nn
 
 from fullconv.config import Size
 from fullconv.export.exporters import Exporter, exporters
-from fullconv.export.exporters._trace import traced
+from fullconv.export.exporters._trace import trace
 from fullconv.inference.runtimes import KEY, quiet
 
 FOLDER = "extra"  # where torch.export.load looks for `extra_files`
@@ -16,7 +16,7 @@ FOLDER = "extra"  # where torch.export.load looks for `extra_files`
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     """Write the network's graph and weights."""
-    program = traced(network, size)
+    program = trace(network, size)
     with path.open("wb") as stream, quiet():
         torch.export.save(program, stream)
 

@@ -1,9 +1,9 @@
-"""A look into a .pt2 file before PyTorch opens it: torch.export.load runs code that files bring.
+"""Check a .pt2 file before PyTorch opens it: torch.export.load can run code from the file.
 
-It unpickles what a file wants unpickled, looks targets up in all of `torch` and `operator`, and
-evaluates the sizes' formulas and guards as Python. What `fullconv export` writes needs none of it:
-raw weights, a graph of tensor operations, and formulas of a few words. All else is refused. The
-look goes through PyTorch's own reader, so that both see the same archive.
+It unpickles objects, looks targets up in all of `torch` and `operator`, and evaluates formulas of
+sizes and guards as Python. What `fullconv export` writes needs none of this: raw weights, a graph
+of tensor operations, and formulas of a few words. Everything else is refused. The check uses
+PyTorch's own reader, so both see the same archive.
 """
 
 import io
@@ -33,7 +33,7 @@ _FILES = re.compile(
     + r"|data/weights/weight_\d+|data/constants/tensor_\d+"
     r"|archive_format|archive_version|byteorder|\.data/(version|serialization_id)"
 )
-# Tensor operations are pure, but for the one that opens files.
+# Tensor operations are pure, except the one that opens files.
 _TARGETS = re.compile(
     r"torch\.ops\.aten\.(?!from_file)\w+\.\w+"
     r"|_operator\.(add|sub|mul|floordiv|truediv|mod|neg|pow|and_|or_|eq|ne|lt|le|gt|ge|getitem)"
@@ -52,23 +52,23 @@ _GUARD = re.compile(
 
 
 def check_program(path: Path) -> str | None:
-    """Make sure that a .pt2 file is what `fullconv export` writes, and give its description.
+    """Check that a .pt2 file holds only what `fullconv export` writes; return its description.
 
     Raises:
-        WeightsError: it is damaged, or holds more than that.
+        WeightsError: the file is missing or damaged, or holds anything else.
     """
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such model file")
-    # Here, since it brings PyTorch's compiler, for which nobody else should wait.
+    # Imported here: it imports PyTorch's compiler, which takes seconds.
     from torch.export.pt2_archive._package import PT2ArchiveReader
 
     try:
         with path.open("rb") as stream:
             archive = PT2ArchiveReader(stream)
-            reason = next(_strange(archive), None)
+            reason = next(_forbidden(archive), None)
             found = DESCRIPTION in archive.get_file_names()
             description = archive.read_string(DESCRIPTION) if found else None
-    except Exception as error:  # PyTorch's reader and a hostile file raise what they like
+    except Exception as error:  # PyTorch's reader raises many kinds of errors for a hostile file
         raise WeightsError(f"{path}: not a torch.export program ({error})") from error
     if reason:
         raise WeightsError(
@@ -78,8 +78,8 @@ def check_program(path: Path) -> str | None:
     return description
 
 
-def _strange(archive: "PT2ArchiveReader") -> Iterator[str]:
-    """What the archive holds that it should not."""
+def _forbidden(archive: "PT2ArchiveReader") -> Iterator[str]:
+    """Yield what the archive must not hold."""
     names = archive.get_file_names()
     yield from (f"the file {name!r}" for name in names if not _FILES.fullmatch(name))
     yield from ("a name twice" for name in names if names.count(name) > 1)
@@ -92,12 +92,12 @@ def _strange(archive: "PT2ArchiveReader") -> Iterator[str]:
     except Exception:
         yield "a pickle of objects among its examples"
     for key, value in _items(json.loads(archive.read_string(GRAPH))):
-        if not _harmless(key, value):
+        if not _is_allowed(key, value):
             yield f"{key} {str(value)[:80]!r} in its graph"
 
 
-def _harmless(key: str, value: Any) -> bool:
-    """Whether an entry of the graph is one of those that a network of ours has."""
+def _is_allowed(key: str, value: Any) -> bool:
+    """Return whether an entry of the graph is one that our networks have."""
     if key == "target":
         return _TARGETS.fullmatch(str(value)) is not None
     if key == "expr_str":
@@ -110,7 +110,7 @@ def _harmless(key: str, value: Any) -> bool:
 
 
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
-    """Every key with its value, at any depth."""
+    """Yield every key with its value, at any depth."""
     if isinstance(value, dict):
         for key, inner in value.items():
             yield key, inner
