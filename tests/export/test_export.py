@@ -7,7 +7,7 @@ import exportable
 from fullconv.errors import ConfigError, ExportError, OutputError
 from fullconv.export.export import export
 from fullconv.export.exporters import Exporter, exporters
-from fullconv.inference.runtimes import Opened
+from fullconv.inference.runtimes import Opened, Runtime, runtimes
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def model():
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A kind of file that runs the network itself, with an error that can be chosen."""
+    """A format that runs the network itself, with an adjustable error of its scores."""
     kept = {"off": 0.0}
 
     def write(network, path, size=None):
@@ -32,14 +32,19 @@ def fake(monkeypatch):
 
     exporter = Exporter(
         suffix=".fake",
-        summary="tests",
         write=write,
         stamp=lambda path, text: path.write_text(path.read_text() + text),
-        open=lambda path: Opened(run, path.read_text().removeprefix("graph ") or None),
         companions=(".weights",),
     )
+    runtime = Runtime(
+        suffix=".fake",
+        title="tests",
+        open=lambda path: Opened(run, path.read_text().removeprefix("graph ") or None),
+    )
     exporters._load()
+    runtimes._load()
     monkeypatch.setitem(exporters._members, "fake", exporter)
+    monkeypatch.setitem(runtimes._members, "fake", runtime)
     return kept
 
 

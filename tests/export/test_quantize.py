@@ -130,7 +130,7 @@ def test_a_kind_without_int8_is_refused_with_those_that_have_it(model, tmp_path)
 
 def test_data_without_photos_or_labels_or_of_other_classes_is_refused(model, fake, tmp_path):
     path = tmp_path / "net.fake"
-    with pytest.raises(DataError, match="no photos"):
+    with pytest.raises(DataError, match="no images to calibrate"):
         export_int8(model, path, drawn(0), drawn(1))
     with pytest.raises(DataError, match="no labelled pixel"):
         export_int8(model, path, drawn(1), drawn(1, label=255))

@@ -24,9 +24,7 @@ def test_an_engine_runs_in_its_own_process(capfd):
     before = lane.peak()
     lane.answer(np.zeros((1, 3, 3, 2), np.float32))
     assert 60 << 20 < lane.peak() - before < 70 << 20
-    with pytest.raises(
-        EngineError, match="telling: its process ended with code 7; it may have run out of memory"
-    ):
+    with pytest.raises(EngineError, match="telling: its process ended with code 7; it may"):
         lane.answer(IMAGES[:, :, :1])
     with pytest.raises(EngineError, match="telling: its process "):
         lane.answer(IMAGES)
