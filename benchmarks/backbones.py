@@ -15,7 +15,7 @@ from fullconv.config import Architecture, Normalization
 from fullconv.errors import GeometryError
 from fullconv.explain.receptive_field import measure
 from fullconv.networks.fcn import create_model
-from fullconv.networks.fcn.summary import anatomy, on_meta
+from fullconv.networks.fcn.summary import on_meta, summarize
 
 NAMES = (
     *("vgg16", "vgg16_bn", "alexnet", "resnet18", "resnet50", "densenet121", "googlenet"),
@@ -36,17 +36,17 @@ def row(name: str) -> list[str]:
         return [name, "", "", "", "", f"refused: {str(error).partition(': ')[2]}"]
     flat = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     shapes = on_meta(Architecture(name=model, classes=CLASSES), flat)
-    cost = sum(layer.multiply_adds for layer in anatomy(shapes, 512, 512))
-    taps = network.backbone.taps()
+    cost = sum(layer.multiply_adds for layer in summarize(shapes, 512, 512))
+    info = network.backbone.feature_info()
     features = (network.top, *network.skips)
-    bounded = [name for name in features if taps[name].field.bounded]
-    right = [measure(network.backbone, name).agrees(taps[name].field) for name in bounded]
+    bounded = [name for name in features if info[name].field.bounded]
+    right = [measure(network.backbone, name).agrees(info[name].field) for name in bounded]
     verdict = f"{sum(right)} of {len(right)} right" if right else ""
     if len(bounded) < len(features):
         verdict = ", ".join(filter(None, [verdict, f"{len(features) - len(bounded)} unbounded"]))
     parameters = sum(parameter.numel() for parameter in network.parameters())
     offsets = ", ".join(map(str, network.offsets()))
-    top = taps[network.top].field
+    top = info[network.top].field
     return [
         name,
         f"{parameters / 1e6:.1f} M",

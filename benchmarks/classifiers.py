@@ -14,7 +14,7 @@ from torch import nn
 
 from fullconv.errors import GeometryError
 from fullconv.networks.backbones import create_classifier
-from fullconv.networks.dense.classifier import own_size
+from fullconv.networks.dense.convert import input_size
 from fullconv.networks.dense.convolutionalize import convolutionalize
 
 NAMES = (
@@ -44,7 +44,7 @@ def prepared(name: str) -> nn.Module:
         nn.init.normal_(layer.bias, 0, 0.1)
     if norms:
         with torch.no_grad():
-            size = own_size(classifier)
+            size = input_size(classifier)
             classifier.train()(torch.randn(2, 3, size, size))
     return classifier.eval()
 

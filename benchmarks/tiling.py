@@ -23,7 +23,7 @@ from torch import nn
 import fullconv as fc
 from fullconv.errors import ConfigError
 from fullconv.inference.planner import Plan, flows, plan
-from fullconv.inference.streaming.ops import record_ops
+from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.inference.tiling import stream
 
 CLASSES = 21
@@ -86,13 +86,15 @@ def exact() -> Iterator[str]:
 
 def multiply_adds(network: nn.Module, planned: Plan) -> int:
     """Those of all parts, counted while they run on tensors without numbers."""
-    every = flows(record_ops(network, planned.size, numbers=False), planned)
+    every = flows(record_ops(network, planned.size, weights=False), planned)
+
+    def shapes(region: Region) -> torch.Tensor:
+        height, width = (end - first for first, end in region)
+        return torch.empty(1, 3, height, width, device="meta")
+
     for flow in every:
-        (at, end), (left, right) = flow.image
-        while not flow.done:
-            high = min(planned.rows, end - at)
-            flow.advance(torch.empty(1, 3, high, right - left, device="meta") if high else None)
-            at += high
+        for _ in flow.run(shapes):
+            pass
     return sum(flow.multiply_adds for flow in every)
 
 

@@ -1,11 +1,11 @@
-"""Networks with random numbers in every layer: fresh score layers are zero, and answer nothing."""
+"""Networks with random weights in every layer; new score layers would be zero."""
 
 import numpy as np
 import torch
 
 import fullconv as fc
 from fullconv.inference.streaming.executor import StreamExecutor
-from fullconv.inference.streaming.ops import Region, record_ops
+from fullconv.inference.streaming.graph import Region, record_ops
 
 CLASSES = 4
 
@@ -28,18 +28,13 @@ def photo(height, width, seed=0):
 
 
 @torch.inference_mode()
-def in_strips(network, x, rows, region=None, places=4096):
-    """A module's answer to `x` (1, C, H, W), its region computed a few rows at a time."""
-    steps = record_ops(network, tuple(x.shape[-2:]), x.shape[1])
-    height, width = steps.values[steps.answer].sides
-    flow = StreamExecutor(steps, Region(*(region or ((0, height), (0, width)))), rows, places)
-    (at, end), (left, right) = flow.image
-    found = []
-    for _ in range(100_000):
-        high = min(rows, end - at)
-        part = flow.advance(x[:, :, at : at + high, left:right].clone() if high else None)
-        at += high
-        found += [] if part is None else [part.clone()]
-        if flow.done:
-            return torch.cat(found, 2), flow
-    raise AssertionError("it does not come to an end")
+def in_strips(network, x, rows, region=None, positions=4096):
+    """Compute a region of a module's output for `x` (1, C, H, W), a few rows at a time."""
+    graph = record_ops(network, tuple(x.shape[-2:]), x.shape[1])
+    height, width = graph.values[graph.output].size
+    wanted = Region(*(region or ((0, height), (0, width))))
+    executor = StreamExecutor(graph, wanted, rows, positions)
+    strips = executor.run(lambda part: x[..., slice(*part.rows), slice(*part.columns)].clone())
+    scores = torch.cat([strip.clone() for strip in strips], 2)
+    assert executor.done
+    return scores, executor

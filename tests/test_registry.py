@@ -14,7 +14,7 @@ def test_the_folder_is_the_list():
 
 
 def test_an_unknown_name_says_the_known_ones():
-    with pytest.raises(UnknownNameError, match=r"did you mean 'camvid'.*folders"):
+    with pytest.raises(UnknownNameError, match=r"expected .*folders.*; did you mean camvid\?"):
         formats["camvit"]
 
 

@@ -1,4 +1,4 @@
-"""Names to builders: the files of a folder are its members, imported when first asked for."""
+"""Registries: the files of a package are its members, imported on first use."""
 
 import pkgutil
 from collections.abc import Callable, Iterator
@@ -12,11 +12,11 @@ Member = TypeVar("Member")
 
 
 class Registry(Generic[Member]):
-    """The members of one family, by name.
+    """Members of one kind, by name.
 
     Args:
-        package: the folder that is the list, e.g. "fullconv.networks.backbones".
-        noun: what a member is called in messages, e.g. "backbone".
+        package: its modules register the members, e.g. "fullconv.networks.backbones".
+        noun: for messages, e.g. "backbone".
     """
 
     def __init__(self, package: str, noun: str) -> None:
@@ -24,10 +24,10 @@ class Registry(Generic[Member]):
         self.noun = noun
         self._members: dict[str, Member] = {}
         self._loaded = False
-        self._loading = RLock()  # or another thread would see half of the members
+        self._loading = RLock()  # or another thread would see some of the members only
 
     def register(self, name: str) -> Callable[[Member], Member]:
-        """Make the decorated object a member under `name`."""
+        """Register the decorated object under `name`."""
 
         def add(member: Member) -> Member:
             self._members[name] = member

@@ -172,13 +172,29 @@ class OutputError(FullconvError, OSError):
 
 
 class UnknownNameError(FullconvError, LookupError):
-    """A name that nobody registered; the message lists the known ones."""
+    """A name that is not registered; the message lists the known ones, and the most similar one.
 
-    def __init__(self, noun: str, name: str, known: Iterable[str]) -> None:
+    Args:
+        noun: what was asked for, e.g. "loss".
+        name: that was asked for.
+        known: names that exist.
+        expected: what to use, if a list of the known names would be too long.
+        suggestion: the name that was probably meant; by default the most similar known one.
+    """
+
+    def __init__(
+        self,
+        noun: str,
+        name: str,
+        known: Iterable[str] = (),
+        *,
+        expected: str = "",
+        suggestion: str | None = None,
+    ) -> None:
         names = sorted(known)
-        close = get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}? " if close else ""
-        super().__init__(f"no {noun} is called {name!r}; {hint}there are: {', '.join(names)}")
+        close = [suggestion] if suggestion else get_close_matches(name, names, n=1)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        super().__init__(f"unknown {noun} {name!r}; expected {expected or ', '.join(names)}{hint}")
 
 
 def require(module: str, *, extra: str, what: str) -> Any:

@@ -73,7 +73,7 @@ def test_a_mistake_is_one_clear_message(model, capsys, tmp_path):
     for arguments, message in (
         ([str(tmp_path / "absent.safetensors")], "there is no such model file"),
         (["nowhere"], "nowhere: there is no such model file"),
-        (["fcn9s-vgg11"], "no network is called 'fcn9s-vgg11'"),
+        (["fcn9s-vgg11"], "unknown network 'fcn9s-vgg11'"),
         (["fcn8s-vgg61"], "vgg61"),
         ([model, "net.bin"], "net.bin is not an exported file"),
         ([model, "absent.onnx", "--no-export", "--size", "0x4"], "--size 0x4: expected"),

@@ -114,7 +114,10 @@ MISTAKES = {
     "bad padding": (["train", "scenes:9", "--padding", "much"], "expected 'same' or a number"),
     "bad epochs": (["train", "scenes:9", "--epochs", "0"], "epochs is 0"),
     "bad number": (["train", "scenes:9", "--epochs", "many"], "--epochs"),
-    "bad model": (["train", "scenes:9", "--model", "unet"], "no network is called 'unet'"),
+    "bad model": (
+        ["train", "scenes:9", "--model", "unet"],
+        "unknown network 'unet'; expected fcn{32,16,8,4,2}s-BACKBONE",
+    ),
     "bad config": (["train", "scenes:9", "--config", "nowhere.yaml"], "no such file"),
     "bad weights": (["train", "scenes:9", "--weights", "nowhere.pth"], "nowhere.pth"),
     "bad run": (["train", "--resume", "nowhere"], "not a run folder"),

@@ -95,7 +95,7 @@ MISTAKES = {
     "shard without out": (["photos", "--shard", "0/2"], "--shard needs --out"),
     "shard from one": (["photos", "--shard", "2/2", "--out", "o"], "counted from 0"),
     "shard in words": (["photos", "--shard", "all", "--out", "o"], "expected I/N"),
-    "engine": (["photos", "--engine", "spark", "--out", "o"], "no engine is called 'spark'"),
+    "engine": (["photos", "--engine", "spark", "--out", "o"], "unknown engine 'spark'"),
     "memory": (["photos", "--memory", "much", "--out", "o"], "such as 2GiB"),
     "scales": (["photos", "--tta", "--scales", "a,b", "--out", "o"], "expected numbers"),
     "scales alone": (["photos", "--scales", "1", "--out", "o"], "--scales needs --tta"),

@@ -11,7 +11,7 @@ from fullconv.evaluation.upper_bounds import (
     sample_indices,
     upper_bounds,
 )
-from fullconv.networks.fcn.summary import anatomy, on_meta
+from fullconv.networks.fcn.summary import on_meta, summarize
 
 
 def blobs(seed, size=(72, 100), classes=4):
@@ -148,5 +148,5 @@ def test_a_large_background_does_not_advise_smaller_photos():
 def test_the_receptive_field_is_that_of_fc7_of_vgg():
     architecture = Architecture(name="fcn8s-vgg16", classes=2, width=0.02)
     normalization = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
-    rows = {row.name: row for row in anatomy(on_meta(architecture, normalization), 500, 500)}
+    rows = {row.name: row for row in summarize(on_meta(architecture, normalization), 500, 500)}
     assert rows["fc7"].field == FC7_RECEPTIVE_FIELD

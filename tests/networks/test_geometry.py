@@ -1,5 +1,6 @@
 """Coordinate maps compose and invert exactly; the authors' offsets and field come out of them."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -14,17 +15,19 @@ from fullconv.networks.fcn import create_model
 from fullconv.networks.geometry import (
     CoordMap,
     Field,
+    SlidingWindow,
     coord_map,
     crop_offset,
     extent,
-    field,
     line_up,
+    receptive_field,
+    window_of,
 )
 
 SMALL = {"width": 1 / 32, "hidden": 4}
 fractions = st.fractions(-100, 100, max_denominator=64)
 maps = st.builds(CoordMap, fractions.filter(lambda scale: scale > 0), fractions)
-windows = st.builds(
+layers = st.builds(
     lambda kernel, stride, padding, dilation: nn.Conv2d(
         1, 1, kernel, stride, min(padding, kernel // 2), dilation, bias=False
     ),
@@ -51,16 +54,16 @@ def test_the_inverse_undoes_from_both_sides(a, b):
     assert (a @ b).inverse() == b.inverse() @ a.inverse()
 
 
-@given(windows)
+@given(layers)
 def test_a_transposed_convolution_is_its_convolution_backwards(window):
     same = (window.kernel_size, window.stride, window.padding)
     back = nn.ConvTranspose2d(1, 1, *same, dilation=window.dilation)
     assert coord_map(back) @ coord_map(window) == CoordMap()
 
 
-@given(st.lists(windows, min_size=1, max_size=4))
+@given(st.lists(layers, min_size=1, max_size=4))
 def test_the_field_of_a_chain_is_what_its_gradient_reaches(chain):
-    found = field(chain)
+    found = receptive_field(chain)
     for window in chain:
         nn.init.ones_(window.weight)
     side = 40 + found.size + 8 * int(found.stride)
@@ -74,6 +77,80 @@ def test_the_field_of_a_chain_is_what_its_gradient_reaches(chain):
     assert Fraction(int(seen[0] + seen[-1]), 2) == found.map(middle)
 
 
+windows = st.builds(
+    SlidingWindow,
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(0, 4),
+    st.integers(1, 3),
+    st.booleans(),
+)
+spans = st.tuples(st.integers(-12, 30), st.integers(1, 14)).map(lambda s: (s[0], s[0] + s[1]))
+OUTPUTS = range(-60, 60)
+
+
+def positions(window, output):
+    """The inputs that one output reads, by definition."""
+    start = output * window.stride - window.padding
+    return {start + k * window.dilation for k in range(window.kernel)}
+
+
+@given(windows, spans)
+def test_a_window_reads_from_its_first_to_its_last_position(window, outputs):
+    found = set().union(*(positions(window, output) for output in range(*outputs)))
+    assert window.reads(outputs) == (min(found), max(found) + 1)
+    assert window.extent == window.reads((0, 1))[1] - window.reads((0, 1))[0]
+    assert window.coord_map(3) == Fraction(min(positions(window, 3)) + max(positions(window, 3)), 2)
+    assert window.scale == window.coord_map.scale == window.stride
+
+
+@given(windows, spans)
+def test_outputs_within_a_span_read_nothing_else(window, span):
+    inside = set(range(*span))
+    assert list(range(*window.within(span))) == [
+        output for output in OUTPUTS if positions(window, output) <= inside
+    ]
+
+
+@given(windows, spans)
+def test_outputs_that_touch_a_span_are_those_whose_extent_overlaps_it(window, span):
+    inside = set(range(*span))
+    overlapping = [
+        output for output in OUTPUTS if inside & set(range(*window.reads((output, output + 1))))
+    ]
+    assert list(range(*window.touching(span))) == overlapping
+    reading = [output for output in OUTPUTS if positions(window, output) & inside]
+    assert set(reading) <= set(overlapping)
+    assert window.dilation > 1 or reading == overlapping
+
+
+@given(windows, st.integers(1, 30))
+def test_a_window_has_as_many_outputs_as_pytorchs_pooling(window, length):
+    window = replace(window, padding=min(window.padding, window.kernel // 2))
+    settings = window.kernel, window.stride, window.padding, window.dilation
+    pool = nn.MaxPool1d(*settings, ceil_mode=window.ceil)
+    x = torch.zeros(1, 1, length)
+    if window.outputs(length) > 0:
+        assert pool(x).shape[-1] == window.outputs(length)
+    else:
+        with pytest.raises(RuntimeError):
+            pool(x)
+
+
+@given(windows, st.integers(1, 30))
+def test_all_outputs_without_padding_are_within_the_input(window, length):
+    window = replace(window, padding=0, ceil=False)
+    assert window.within((0, length)) == (0, window.outputs(length))
+
+
+@given(layers)
+def test_the_window_of_a_layer(layer):
+    window = window_of(layer)
+    assert layer.kernel_size == (window.kernel,) * 2 and layer.stride == (window.stride,) * 2
+    assert layer.padding == (window.padding,) * 2 and layer.dilation == (window.dilation,) * 2
+    assert window_of(nn.MaxPool2d(3, 2, 1, ceil_mode=True)) == SlidingWindow(3, 2, 1, ceil=True)
+
+
 @pytest.mark.parametrize(
     ("stride", "offsets"), [(32, (19,)), (16, (5, 27)), (8, (5, 9, 31)), (4, (5, 9, 17, 33))]
 )
@@ -85,7 +162,7 @@ def test_the_authors_offsets(stride, offsets):
 def test_fc7_sees_404_pixels_every_32_from_12_and_a_half():
     backbone = create_model("fcn32s-vgg16", 2, padding=100, **SMALL).backbone
     expected = Field(404, CoordMap(Fraction(32), Fraction(25, 2)))
-    assert backbone.taps()["fc7"].field == expected
+    assert backbone.feature_info()["fc7"].field == expected
     assert measure(backbone, "fc7").agrees(expected)
 
 

@@ -52,7 +52,7 @@ def test_nothing_behind_the_last_wanted_feature_is_computed():
 
 def test_a_chain_knows_its_widths_strides_and_skips():
     layers = chain()
-    assert {name: tap.width for name, tap in layers.taps().items()} == {
+    assert {name: tap.width for name, tap in layers.feature_info().items()} == {
         "conv1": 4, "pool1": 4, "conv2": 5, "pool2": 5,
     }  # fmt: skip
     assert layers.skip(2) == "pool1" and layers.skip(4) == "pool2" and layers.skip(8) is None
@@ -150,7 +150,7 @@ def test_unpooling_passes_gradients_back_to_the_values_only():
 
 @pytest.mark.parametrize("options", [{"stride": 2}, {"padding": 1}, {"dilation": 2}])
 def test_unpooling_windows_that_overlap_is_refused(options):
-    with pytest.raises(GeometryError, match="side by side"):
+    with pytest.raises(GeometryError, match="neither overlap nor leave gaps"):
         Unpool(nn.MaxPool2d(3, **options))
 
 

@@ -60,7 +60,7 @@ class ModelPool:
         clone = copy.deepcopy(network, shared)
         if isinstance(network.optimized_backbone, Quick):
             clone.optimized_backbone = replace(
-                network.optimized_backbone, backbone=clone.backbone, rims={}
+                network.optimized_backbone, backbone=clone.backbone, borders={}
             )
         return model.with_network(clone)
 

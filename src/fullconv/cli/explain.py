@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-OWN_SIZE = 224  # side in pixels of the images that most classifiers were trained on
 STRIDE = 32
 
 Classifier = Annotated[
@@ -75,8 +74,8 @@ def command(
     image = read_image(photo)
     network = create_classifier(classifier, classes).eval()
     normalize = _load_weights(network, classifier, weights)
-    dense: Any = convolutionalize(network)
-    own_size = int(getattr(dense, "size", OWN_SIZE))
+    dense = convolutionalize(network)
+    own_size = dense.size
     height, width = (_round_side(side * enlarge, own_size) for side in image.shape[:2])
     large = scale_image(image, (height, width))
 
@@ -92,12 +91,12 @@ def command(
     names = _class_names(classes)
     top = [(int(i), names[int(i)], float(p)) for p, i in zip(*best, strict=True)]
     chosen = top[0][0] if show is None else show
-    write_image(out, heat_map(score, chosen, large, getattr(dense, "field", None)))
+    write_image(out, heat_map(score, chosen, large, dense.field))
     if str(json) != "-":
         say(f"classification of the centre crop at {own_size} x {own_size}:")
         for number, name, share in top:
             say(f"  {number:4d}  {name:30s}  {100 * share:5.1f} %")
-        for caveat in getattr(dense, "caveats", ()):
+        for caveat in dense.caveats:
             say(f"note {caveat}")
         grid = f"{score.shape[1]} x {score.shape[2]}"
         say(f"class {chosen} ({names[chosen]}) at {grid} positions of {height} x {width}  {out}")

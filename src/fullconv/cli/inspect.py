@@ -53,7 +53,7 @@ def command(
     """
     from fullconv.config import Architecture, Normalization
     from fullconv.inference.model_file import model_file, read_card
-    from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
+    from fullconv.networks.fcn.summary import derive_crops, on_meta, summarize
 
     image_height, image_width = parse_size(size) or (0, 0)
     card = read_card(model_file(Path(model))) if Path(model).exists() else None
@@ -72,13 +72,13 @@ def command(
     )
     identity = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     network = on_meta(architecture, card.normalization if card else identity)
-    rows = anatomy(network, image_height, image_width)
+    rows = summarize(network, image_height, image_width)
     if str(json) != "-":
         say(format_table(TITLES, map(_format_row, rows), left=2))
         _print_totals(rows, f"{architecture.name} on {image_height} x {image_width}")
         say("")
         say(f"crop offsets {', '.join(map(str, network.offsets()))}:")
-        for line in derivation(network):
+        for line in derive_crops(network):
             say(f"  {line}")
         if card:
             say(f"classes {', '.join(card.classes)}")

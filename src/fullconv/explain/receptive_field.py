@@ -46,8 +46,8 @@ def measure(backbone: nn.Module, feature: str) -> Measured:
         GeometryError: every pixel of a large image has an influence.
     """
     flat = _flattened(deepcopy(backbone))
-    taps: dict[str, FeatureInfo] = flat.taps()  # type: ignore[operator]
-    expected = taps[feature].field  # says only how large an image has to be
+    info: dict[str, FeatureInfo] = flat.feature_info()  # type: ignore[operator]
+    expected = info[feature].field  # says only how large an image has to be
     stride = int(expected.stride)
     long = stride * -(-(expected.size + 8 * stride) // stride)
     rows, columns = (_along(flat, feature, long, axis) for axis in (0, 1))

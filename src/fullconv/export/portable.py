@@ -34,7 +34,7 @@ def make_portable(network: nn.Module, size: tuple[int, int] | None = None) -> nn
             network._modules[name] = ZeroPaddedUpsample(layer.factor)
     if size and isinstance(network, FCN) and isinstance(network.backbone, NamedSequential):
         inside = FixedSizeBackbone(network.backbone.eval(), size, (*network.skips, network.top))
-        network._modules["backbone"] = inside if inside.steps else network.backbone
+        network._modules["backbone"] = inside if inside.regions else network.backbone
     return network.eval()
 
 

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from fullconv.errors import ConfigError
 from fullconv.inference.blended_tiles import Spans, TileBlender
 from fullconv.inference.planner import ALIGN, Plan, Scaled, flows, in_parts, plan
-from fullconv.inference.streaming.executor import StreamExecutor
-from fullconv.inference.streaming.ops import Region, record_ops
+from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
+from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.io.window import Window
 
 Read = Callable[[Window], Shaped[np.ndarray, "rows columns bands"]]
@@ -100,7 +100,7 @@ def stream(
 
 
 def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
-    image = _tensor(read(Window(0, 0, *planned.size)), network)
+    image = image_tensor(read(Window(0, 0, *planned.size)), network)
     subject = Scaled(network, planned.answer) if planned.answer else network
     score = subject(image)[0, :, rows[0] : rows[1]].float().cpu()
     yield Window(rows[0], 0, rows[1] - rows[0], score.shape[2]), score, (0, 0)
@@ -109,24 +109,11 @@ def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
 def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
     subject = Scaled(network, planned.answer) if planned.answer else network
     every = flows(record_ops(subject, planned.size, planned.bands), planned, rows)
-    at, end = every[0].image.rows
-    left = min(flow.image.columns[0] for flow in every)
-    right = max(flow.image.columns[1] for flow in every)
     top = rows[0]
-    while top < rows[1]:
-        high = min(planned.rows, end - at)
-        pixels = read(Window(at, left, high, right - left)) if high else None
-        at += high
-        pieces = []
-        for flow in every:
-            first, behind = (column - left for column in flow.image.columns)
-            fed = None if pixels is None else _tensor(pixels[:, first:behind], network)
-            piece = flow.advance(fed)
-            pieces += [] if piece is None else [piece[0].float().cpu()]
-        if pieces:
-            score = pieces[0] if len(pieces) == 1 else torch.cat(pieces, 2)
-            yield Window(top, 0, score.shape[1], score.shape[2]), score, (0, 0)
-            top += score.shape[1]
+    for strip in run_side_by_side(every, lambda region: read_tensor(read, region, network)):
+        score = strip[0].float().cpu()
+        yield Window(top, 0, score.shape[1], score.shape[2]), score, (0, 0)
+        top += score.shape[1]
 
 
 def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
@@ -138,7 +125,7 @@ def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
     across = Spans.covering(width, planned.columns, overlap, ALIGN)
 
     def answer(window: Window) -> Tensor:
-        score: Tensor = network(_tensor(read(window), network))
+        score: Tensor = network(image_tensor(read(window), network))
         return score[0].float().cpu()
 
     blend = TileBlender(answer, down, across, rows)
@@ -161,13 +148,10 @@ def _scaled_tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int
         whole[:, *window.slices] = score
     steps = record_ops(Scaled(nn.Identity(), planned.answer), planned.size, len(whole))
     flow = StreamExecutor(steps, Region(rows, (0, planned.answer[1])), 1)
-    top, at = rows[0], flow.image.rows[0]
-    while top < rows[1]:
-        piece = flow.advance(whole[None, :, at : at + 1] if at < flow.image.rows[1] else None)
-        at += 1
-        if piece is not None:
-            yield Window(top, 0, piece.shape[2], piece.shape[3]), piece[0], seam
-            top += piece.shape[2]
+    top = rows[0]
+    for piece in flow.run(lambda region: whole[None, :, slice(*region.rows)]):
+        yield Window(top, 0, piece.shape[2], piece.shape[3]), piece[0], seam
+        top += piece.shape[2]
 
 
 @torch.inference_mode()
@@ -187,7 +171,7 @@ def verify(
     top, left = ((whole - part) // 2 for whole, part in zip(image.shape, size, strict=False))
     image = image[top : top + size[0], left : left + size[1]]
     planned = in_parts(network, size, image.shape[2])
-    whole = network(_tensor(image, network))[0].float().cpu()
+    whole = network(image_tensor(image, network))[0].float().cpu()
     largest, labels, parts = 0.0, 0, 0
     for part in stream(network, lambda window: image[window.slices], planned, scores=True):
         assert part.score is not None
@@ -215,7 +199,14 @@ def _comparable(
         share *= 0.7
 
 
-def _tensor(pixels: np.ndarray, network: nn.Module) -> Tensor:
+def read_tensor(read: Read, region: Region, network: nn.Module) -> Tensor:
+    """Read a region of an image as `image_tensor` gives it."""
+    (top, bottom), (left, right) = region
+    return image_tensor(read(Window(top, left, bottom - top, right - left)), network)
+
+
+def image_tensor(pixels: Shaped[np.ndarray, "H W bands"], network: nn.Module) -> Tensor:
+    """Return pixels as a network's input (1, bands, H, W), on its device, in its precision."""
     weight = next(network.parameters())
     rows = torch.from_numpy(np.ascontiguousarray(pixels)).to(weight.device)
     kind = weight.dtype if weight.is_floating_point() else torch.float32

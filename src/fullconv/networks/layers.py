@@ -1,4 +1,4 @@
-"""Layers that PyTorch does not have: chains of named layers, checked crops, ways to enlarge."""
+"""Layers that PyTorch lacks: named sequences, upsampling with known geometry, checked crops."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,14 +12,14 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
-from fullconv.networks.geometry import CoordMap, Field, coord_map, extent, rows
+from fullconv.networks.geometry import CoordMap, Field, coord_map, extent, window_of
 
 Sides = Sequence[int | torch.SymInt]  # (height, width); symbols while a network is exported
 
 
 @dataclass(frozen=True)
 class FeatureInfo:
-    """A feature that a backbone offers: how many maps it has, and what each pixel sees."""
+    """The number of channels and the receptive field of a backbone's feature."""
 
     width: int
     field: Field
@@ -27,24 +27,24 @@ class FeatureInfo:
 
 @runtime_checkable
 class Backbone(Protocol):
-    """A dense classifier without its scores, as the network uses it."""
+    """A fully convolutional classifier without its scores, as an FCN uses it."""
 
     @property
     def top(self) -> str:
-        """The feature that the coarsest scores are computed from."""
+        """Name of the feature that the coarsest scores are computed from."""
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The features called `names` of an image."""
+        """Return the features `names` of an image."""
 
-    def taps(self) -> dict[str, FeatureInfo]:
-        """Width and receptive field of each feature."""
+    def feature_info(self) -> dict[str, FeatureInfo]:
+        """Return the width and receptive field of each feature."""
 
     def skip(self, stride: int) -> str | None:
-        """The feature to fuse at `stride`, or None."""
+        """Return the name of the feature to fuse at `stride`, or None."""
 
 
 class NamedSequential(nn.Module):
-    """Named layers, one after the other; every one's output can be had by its name."""
+    """Named layers, one after another; the output of each is available by its name."""
 
     def __init__(self, layers: Iterable[tuple[str, nn.Module]] = ()) -> None:
         super().__init__()
@@ -52,32 +52,32 @@ class NamedSequential(nn.Module):
             self.add_module(name, layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The last layer's output."""
+        """Return the last layer's output."""
         for layer in self.children():
             x = layer(x)
         return x
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of the layers called `names`; nothing behind the last of them is computed."""
+        """Return the outputs of the layers `names`; nothing after the last of them is computed."""
         wanted = set(names)
-        found: dict[str, Tensor] = {}
+        outputs: dict[str, Tensor] = {}
         for name, layer in self.named_children():
-            if len(found) == len(wanted):
+            if len(outputs) == len(wanted):
                 break
             x = layer(x)
             if name in wanted:
-                found[name] = x
-        return found
+                outputs[name] = x
+        return outputs
 
-    def taps(self) -> dict[str, FeatureInfo]:
-        """Width and receptive field of every layer's output, in their order."""
-        found: dict[str, FeatureInfo] = {}
+    def feature_info(self) -> dict[str, FeatureInfo]:
+        """Return the width and receptive field of every layer's output, in order."""
+        info: dict[str, FeatureInfo] = {}
         width, field = 3, Field()
         for name, layer in self.named_children():
             width = getattr(layer, "out_channels", width)
             field = field.through(layer)
-            found[name] = FeatureInfo(width, field)
-        return found
+            info[name] = FeatureInfo(width, field)
+        return info
 
     @property
     def top(self) -> str:
@@ -85,19 +85,19 @@ class NamedSequential(nn.Module):
         return list(self._modules)[-1]
 
     def skip(self, stride: int) -> str | None:
-        """The pooling that reaches `stride`, or None: pool4 for 16 in VGG."""
-        for name, tap in self.taps().items():
-            if tap.field.stride == stride and isinstance(self._modules[name], nn.MaxPool2d):
+        """Return the pooling that reaches `stride`, or None: pool4 for 16 in VGG."""
+        for name, info in self.feature_info().items():
+            if info.field.stride == stride and isinstance(self._modules[name], nn.MaxPool2d):
                 return name
         return None
 
 
 class Context(NamedSequential):
-    """A 3x3 convolution, batch norm and ReLU: what is around a pixel, before it is scored.
+    """A 3x3 convolution, batch norm and ReLU before a score layer, for more context.
 
     Args:
-        maps: of the features.
-        width: of the result, which is as high and wide as the features.
+        maps: channels of the features.
+        width: channels of the result, which has the features' size.
     """
 
     def __init__(self, maps: int, width: int) -> None:
@@ -105,24 +105,24 @@ class Context(NamedSequential):
         nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
         super().__init__([("conv", conv), ("bn", nn.BatchNorm2d(width)), ("relu", nn.ReLU())])
 
-    def after(self, tap: FeatureInfo) -> FeatureInfo:
-        """The width and field of what it makes of a feature."""
-        field = tap.field
+    def after(self, info: FeatureInfo) -> FeatureInfo:
+        """Return the width and receptive field of the output for a feature."""
+        field = info.field
         for layer in self.children():
             field = field.through(layer)
         return FeatureInfo(self.get_submodule("conv").out_channels, field)  # type: ignore[arg-type]
 
 
 class Normalize(nn.Module):
-    """RGB in [0, 255] -> what the first convolution was trained on: `(x - mean) / std`, in `order`.
+    """Normalize RGB images in [0, 255]: `(x - mean) / std`, in the channel order `order`.
 
-    Part of the network, so that a data set, an export or a server cannot disagree with training.
-    The numbers are settings, kept in a model file's header, not weights.
+    It is part of the network, so a data set, an export or a server cannot disagree with training.
+    The numbers are settings in a model file's header, not weights.
 
     Args:
         mean: in [0, 255], in RGB order.
         std: likewise.
-        order: the channel order that the first convolution sees, "rgb" or "bgr".
+        order: channel order of the first convolution's input, "rgb" or "bgr".
     """
 
     mean: Tensor
@@ -142,9 +142,9 @@ class Normalize(nn.Module):
 
 
 def bilinear_kernel(size: int) -> Float[Tensor, "size size"]:
-    """Weights of bilinear interpolation, as Caffe's filler makes them.
+    """Return the weights of bilinear interpolation, as Caffe's filler does.
 
-    A kernel of size 2f (or 2f - 1) enlarges by the factor f (paper, section 3.3).
+    A kernel of size 2f (or 2f - 1) upsamples by the factor f (paper, section 3.3).
     """
     factor = (size + 1) // 2
     tent = 1 - (torch.arange(size) - (size - 1) / 2).abs() / factor
@@ -152,15 +152,16 @@ def bilinear_kernel(size: int) -> Float[Tensor, "size size"]:
 
 
 class TransposedUpsample(nn.ConvTranspose2d):
-    """Enlarges score maps by a factor; starts as bilinear interpolation (paper, section 3.3).
+    """Upsample score maps by a transposed convolution (paper, section 3.3).
 
-    Nothing is cut off: the output is `factor * (input - 1) + kernel` pixels high and wide, and the
-    network crops it. Weights are (classes, classes, kernel, kernel), as in Caffe's Deconvolution.
+    It is initialized as bilinear interpolation. Nothing is cropped: the output has
+    `factor * (input - 1) + kernel` rows and columns, and the network crops it. Weights are
+    (classes, classes, kernel, kernel), as in Caffe's Deconvolution.
 
     Args:
         classes: score maps in and out.
-        factor: how much larger.
-        kernel: 2 * factor, or one less where only that puts the pixels on whole positions.
+        factor: of the size.
+        kernel: 2 * factor, or one less if only that aligns the pixels with whole positions.
         learned: whether training changes the weights; the authors kept them fixed.
     """
 
@@ -176,18 +177,18 @@ class TransposedUpsample(nn.ConvTranspose2d):
 
 
 class BilinearUpsample(nn.Module):
-    """Enlarges score maps by a factor, by bilinear interpolation; it has nothing to learn.
+    """Upsample score maps by bilinear interpolation; it has no weights.
 
-    Its pixels are those of an `TransposedUpsample` of this kernel, so both are cropped alike.
-    Beyond the
-    centres of the outermost pixels it repeats them, where the transposed convolution fades to zero.
+    The output's pixels are those of a `TransposedUpsample` with this kernel, so both are cropped
+    alike. Past the centres of the outermost pixels it repeats them, where the transposed
+    convolution fades to zero.
 
     Args:
-        factor: how much larger.
-        kernel: of the `TransposedUpsample` it stands for. 2 * factor, for an even factor, puts
-        the pixels on
-            half positions of the input: PyTorch's align_corners=False. 2 * factor - 1 puts them on
-            whole positions: align_corners=True, at the one size at which its scale is 1 / factor.
+        factor: of the size.
+        kernel: of the corresponding `TransposedUpsample`. 2 * factor, for an even factor, puts the
+            pixels on half positions of the input: PyTorch's align_corners=False. 2 * factor - 1
+            puts them on whole positions: align_corners=True, at the one size at which its scale is
+            1 / factor.
     """
 
     def __init__(self, factor: int, kernel: int | None = None) -> None:
@@ -196,18 +197,18 @@ class BilinearUpsample(nn.Module):
         self.kernel = kernel or 2 * factor - factor % 2
 
     def forward(self, x: Float[Tensor, "B K h w"]) -> Float[Tensor, "B K H W"]:
-        """`factor * (input - 1) + kernel` pixels high and wide."""
+        """Return score maps with `factor * (input - 1) + kernel` rows and columns."""
         x = F.pad(x, (1, 1, 1, 1), mode="replicate")
-        # An even factor has its middle between two pixels, so an odd kernel is on whole positions.
+        # An even factor has its centre between two pixels; an odd kernel is on whole positions.
         corners = self.factor % 2 == 0 and self.kernel % 2 == 1
-        whole = 1 - self.factor if corners else 0
-        size = [self.factor * side + whole for side in x.shape[-2:]]
+        offset = 1 - self.factor if corners else 0
+        size = [self.factor * side + offset for side in x.shape[-2:]]
         x = F.interpolate(x, size, mode="bilinear", align_corners=corners)
         margin = 1 if corners else (3 * self.factor - self.kernel) // 2
         return x[..., margin:-margin, margin:-margin]
 
     def extra_repr(self) -> str:
-        """The settings, for print."""
+        """Return the settings, for print."""
         return f"factor={self.factor}, kernel={self.kernel}"
 
 
@@ -222,47 +223,48 @@ def _(layer: BilinearUpsample) -> int:
 
 
 class CornerResize(nn.Module):
-    """Resizes score maps so that their corner pixels meet the corners (align_corners=True).
+    """Resize score maps so their corner pixels coincide with the target's (align_corners=True).
 
-    Bilinear interpolation as the course's code calls it. The distance between the pixels,
-    (n - 1) / (m - 1), depends on the sizes, so no crop can follow: the result has the size of
-    whatever it is laid on. It lies exactly on it where the first and the last pixels' centres do;
-    where they are the middles of 32-pixel cells, as in VGG, the scores are up to 15.5 pixels off at
-    the image's edges and right in its middle.
+    This is the bilinear interpolation of the Paddle course. The distance between pixels,
+    (n - 1) / (m - 1), depends on the sizes, so no crop can align the result: it has the size of the
+    map that it is added to. It is exactly aligned only if the centres of the first and last pixels
+    coincide. In VGG they are the centres of 32-pixel cells, so scores are up to 15.5 pixels off at
+    the image's edges, and exact in its centre.
     """
 
     def forward(self, x: Float[Tensor, "B K h w"], size: Sides) -> Float[Tensor, "B K H W"]:
-        """Score maps of `size` (height, width)."""
+        """Return score maps of `size` (height, width)."""
         sides: list[int] = list(size)  # type: ignore[arg-type]
         return F.interpolate(x, sides, mode="bilinear", align_corners=True)
 
 
 class Unpool(nn.Module):
-    """Puts each value back where the pooling took it from, and zeros elsewhere.
+    """Put each value back to the position that the pooling took it from, with zeros elsewhere.
 
     Args:
-        pool: the pooling to undo; its windows do not overlap.
+        pool: the pooling to undo.
 
     Raises:
-        GeometryError: they do, so that two values may want one place.
+        GeometryError: its windows overlap, so two values may have the same position.
     """
 
     def __init__(self, pool: nn.MaxPool2d) -> None:
         super().__init__()
-        self.window, stride, padding, dilation = rows(pool)
-        if (stride, padding, dilation) != (self.window, 0, 1):
+        window = window_of(pool)
+        if (window.stride, window.padding, window.dilation) != (window.kernel, 0, 1):
             raise GeometryError(
-                f"a pooling of {self.window} x {self.window} windows every {stride} pixels, padded "
-                f"by {padding}, cannot be undone: its windows have to lie side by side"
+                f"max pooling with kernel {window.kernel}, stride {window.stride} and padding "
+                f"{window.padding} cannot be undone; expected windows that neither overlap nor "
+                "leave gaps, such as MaxPool2d(2)"
             )
-        self.ceil_mode = pool.ceil_mode
+        self.window, self.ceil_mode = window.kernel, window.ceil
 
     def forward(
         self, x: Float[Tensor, "B C h w"], before: Float[Tensor, "B C H W"]
     ) -> Float[Tensor, "B C H W"]:
-        """`x`, one value a window, spread over a map like `before`, the pooling's input."""
-        # Asking the pooling once more costs little beside a convolution, and so every backbone
-        # that has poolings gives indices, without a second way through it.
+        """Spread `x`, one value per window, over a map like `before`, the pooling's input."""
+        # Pooling again costs little compared to a convolution, and no backbone has to return
+        # indices.
         indices = F.max_pool2d_with_indices(
             before.detach(), [self.window] * 2, ceil_mode=self.ceil_mode
         )[1]
@@ -270,17 +272,17 @@ class Unpool(nn.Module):
         return flat.scatter(2, indices.flatten(2), x.flatten(2)).view_as(before)
 
     def extra_repr(self) -> str:
-        """The settings, for print."""
+        """Return the settings, for print."""
         return f"window={self.window}"
 
 
 def crop(x: Tensor, offset: int, size: Sides, what: str = "score") -> Tensor:
-    """The window of `size` (height, width) that begins `offset` rows and columns into `x`.
+    """Return the crop of `size` (height, width) that starts at row and column `offset` of `x`.
 
-    Python's slices that reach past the end are silently short; this is a check.
+    Slices past the end are silently short in Python; this raises an error instead.
 
     Raises:
-        GeometryError: the window does not lie inside `x`.
+        GeometryError: the crop is not inside of `x`.
     """
     height, width = size
     if offset < 0 or offset + height > x.shape[-2] or offset + width > x.shape[-1]:

@@ -1,4 +1,4 @@
-"""Copy a layer's weights into a layer of another shape."""
+"""Copy arrays into a network by name, also into layers of another shape."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from fullconv.errors import WeightsError
 
 @dataclass(frozen=True)
 class Transplant:
-    """What became of each array and of each of the network's parameters, by name.
+    """What happened to each array and each of the network's parameters, by name.
 
     Attributes:
-        taken: copied as they were.
-        reshaped: copied into another shape with the same numbers (fc -> convolution).
-        missing: of the network, not among the arrays: left as initialised.
-        left_over: among the arrays, not in the network, or of another size there.
+        taken: copied as they are.
+        reshaped: copied into another shape with the same numbers (fully connected -> convolution).
+        missing: parameters of the network without an array; they keep their values.
+        left_over: arrays that the network does not have, or has in another size.
     """
 
     taken: tuple[str, ...]
@@ -31,7 +31,7 @@ def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
     """Copy arrays into the network by name; a prefix `backbone.` on either side is ignored.
 
     Raises:
-        WeightsError: an array that is not finite.
+        WeightsError: an array is not finite; nothing is copied.
     """
     state = {bare(name): tensor for name, tensor in network.state_dict().items()}
     taken: list[str] = []
@@ -39,7 +39,7 @@ def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
     left_over: list[str] = []
     for name, array in arrays.items():
         if array.is_floating_point() and not array.isfinite().all():
-            raise WeightsError(f"the array {name} holds numbers that are not finite; none was used")
+            raise WeightsError(f"array {name!r} contains values that are not finite; none was used")
     for name, array in arrays.items():
         target = state.get(bare(name))
         if target is None or not _fits(array, target):
@@ -47,20 +47,20 @@ def transplant(network: nn.Module, arrays: Mapping[str, Tensor]) -> Transplant:
             continue
         (taken if array.shape == target.shape else reshaped).append(name)
         target.copy_(array.reshape(target.shape))
-    given = {bare(name) for name in (*taken, *reshaped)}
+    copied = {bare(name) for name in (*taken, *reshaped)}
     counters = ("num_batches_tracked",)
-    missing = [name for name in state if name not in given and not name.endswith(counters)]
+    missing = [name for name in state if name not in copied and not name.endswith(counters)]
     return Transplant(tuple(taken), tuple(reshaped), tuple(missing), tuple(left_over))
 
 
 def bare(name: str) -> str:
-    """A parameter's name without the prefix that says it belongs to the backbone."""
+    """Return a parameter's name without the prefix "backbone."."""
     return name.removeprefix("backbone.")
 
 
 def _fits(array: Tensor, target: Tensor) -> bool:
     if array.shape == target.shape:
         return True
-    # A matrix over flattened maps is the convolution over them, and the other way round.
-    flat = array.ndim == 2 or target.ndim == 2
-    return flat and array.numel() == target.numel() and array.shape[:1] == target.shape[:1]
+    # A matrix over flattened maps has the numbers of a convolution over the maps, and vice versa.
+    is_matrix = array.ndim == 2 or target.ndim == 2
+    return is_matrix and array.numel() == target.numel() and array.shape[:1] == target.shape[:1]

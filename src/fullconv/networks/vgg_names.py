@@ -1,7 +1,7 @@
-"""VGG in other people's files: the paper's names for its numbered layers, and known weights.
+"""Map other libraries' VGG layer names to the paper's, and recognize published weights.
 
-torchvision, timm and Paddle number the layers of VGG (features.0, features.2, ...); the paper's
-name of a convolution (conv1_1) follows from where the poolings lie between them.
+torchvision, timm and Paddle number the layers of VGG (features.0, features.2, ...). The paper's
+name of a convolution (conv1_1) follows from the positions of the poolings between them.
 """
 
 import re
@@ -25,7 +25,7 @@ _TIMM_HEAD = ("pre_logits.fc1", "pre_logits.fc2", "head.fc")
 
 
 def conv_names(depths: Sequence[int]) -> tuple[str, ...]:
-    """Names of the convolutions of blocks: (1, 2) -> conv1_1, conv2_1, conv2_2."""
+    """Return the names of the convolutions of blocks: (1, 2) -> conv1_1, conv2_1, conv2_2."""
     return tuple(
         f"conv{block}_{number}"
         for block, depth in enumerate(depths, start=1)
@@ -34,18 +34,18 @@ def conv_names(depths: Sequence[int]) -> tuple[str, ...]:
 
 
 def depths_of(convolutions: int) -> tuple[int, ...] | None:
-    """The blocks of the VGG with so many convolutions (8, 10, 13, 16); None if there is none."""
+    """Return the blocks of the VGG with this many convolutions (8, 10, 13, 16), or None."""
     return next((depths for depths in DEPTHS if sum(depths) == convolutions), None)
 
 
 def paper_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """The paper's names for the keys of a state dict that holds a VGG with numbered layers.
+    """Return the paper's names for the keys of a VGG with numbered layers.
 
     Args:
-        shapes: shape of each array, by its key, in any order.
+        shapes: shape of each array by its key, in any order.
 
     Returns:
-        Old key -> new key, for the keys to be renamed; empty if this is no VGG.
+        old key -> new key, for the keys to rename; empty if this is not a VGG.
     """
     layers = _layers(shapes, r"features\.(\d+)")
     kernels = {number: shape for number, shape in layers.items() if len(shape) == 4}
@@ -65,13 +65,13 @@ def paper_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
 
 
 def _layers(shapes: Mapping[str, tuple[int, ...]], stem: str) -> dict[int, tuple[int, ...]]:
-    """Number of each layer whose name matches, and the shape of its weight."""
-    found = {key: re.fullmatch(rf"{stem}\.weight", key) for key in shapes}
-    return {int(match[1]): shapes[key] for key, match in found.items() if match}
+    """Return the number of each layer whose name matches, and the shape of its weight."""
+    matches = {key: re.fullmatch(rf"{stem}\.weight", key) for key in shapes}
+    return {int(match[1]): shapes[key] for key, match in matches.items() if match}
 
 
 def _depths(numbers: Sequence[int]) -> tuple[int, ...] | None:
-    """Convolutions a block: a pooling makes the step to the next convolution longer by one."""
+    """Return the convolutions per block: a pooling adds one to the step between their numbers."""
     steps = np.diff(numbers)
     if len(set(steps.tolist())) == 1:  # renumbered without the poolings
         return depths_of(len(numbers))
@@ -81,7 +81,7 @@ def _depths(numbers: Sequence[int]) -> tuple[int, ...] | None:
 
 
 def _stems(convolutions: Mapping[int, str], layers: Sequence[int]) -> dict[str, str]:
-    """features.N -> convS_J, and bnS_J for the layer with weights that follows it."""
+    """Map features.N to convS_J, or to bnS_J for a layer with weights that follows it."""
     stems, last = {}, ""
     for number in layers:
         last = convolutions.get(number, last)
@@ -91,7 +91,7 @@ def _stems(convolutions: Mapping[int, str], layers: Sequence[int]) -> dict[str, 
 
 
 def _head_stems(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """The fully connected layers, where there are at most the three of VGG."""
+    """Map the fully connected layers to fc6, fc7 and fc8, if there are at most three."""
     numbers = sorted(_layers(shapes, r"classifier\.(\d+)"))
     numbered = [f"classifier.{number}" for number in numbers]
     names = numbered if 0 < len(numbered) <= len(_HEAD) else list(_TIMM_HEAD)
@@ -99,28 +99,28 @@ def _head_stems(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Known:
-    """Published weights, known again by their first layer.
+class PublishedWeights:
+    """Published weights, recognized by their first layer.
 
     Attributes:
-        name: what a user would call them.
-        mean: RGB, in [0, 255], subtracted from the input they expect.
-        std: RGB, in [0, 255] units, by which it is then divided.
+        name: for messages.
+        mean: of the input that they expect, RGB, in [0, 255].
+        std: likewise.
         bias: the first five biases of conv1_1.
-        taps: the second filter of conv1_1, summed over its nine taps, in RGB order; None where
-            only RGB copies exist.
+        filter_sums: of the second filter of conv1_1, per channel in RGB order; None if only copies
+            with RGB input exist.
     """
 
     name: str
     mean: Triple
     std: Triple
     bias: tuple[float, ...]
-    taps: Triple | None
+    filter_sums: Triple | None
 
 
 KNOWN = (
-    # Biases and taps read from the Keras copy of the authors' Caffe model (in BGR there).
-    Known(
+    # Biases and filter sums read from the Keras copy of the authors' Caffe model (in BGR there).
+    PublishedWeights(
         "the authors' ImageNet VGG-16",
         (123.68, 116.779, 103.939),
         (1.0, 1.0, 1.0),
@@ -128,7 +128,7 @@ KNOWN = (
         (-1.5267, 0.3819, 1.3670),
     ),
     # Biases as printed in public notebooks; normalization as in torchvision's weights API.
-    Known(
+    PublishedWeights(
         "torchvision's IMAGENET1K_V1 VGG-16",
         (0.485 * 255, 0.456 * 255, 0.406 * 255),
         (0.229 * 255, 0.224 * 255, 0.225 * 255),
@@ -138,18 +138,18 @@ KNOWN = (
 )
 
 
-def known(arrays: Mapping[str, np.ndarray]) -> tuple[Known, Order] | None:
-    """Whose published weights these are and the channel order of their input; None if nobody's."""
+def recognize(arrays: Mapping[str, np.ndarray]) -> tuple[PublishedWeights, Order] | None:
+    """Return the published weights that these are and their channel order, or None."""
     weight, bias = arrays.get("conv1_1.weight"), arrays.get("conv1_1.bias")
     if weight is None or bias is None or len(bias) < 5 or weight.shape[1:] != (3, 3, 3):
         return None
     for candidate in KNOWN:
         if not np.allclose(bias[:5], candidate.bias, rtol=1e-2, atol=0):
             continue
-        if candidate.taps is None:
+        if candidate.filter_sums is None:
             return candidate, "rgb"
-        taps = weight[1].sum(axis=(1, 2))
-        for order, channels in (("rgb", taps), ("bgr", taps[::-1])):
-            if np.allclose(channels, candidate.taps, rtol=1e-2, atol=0):
+        sums = weight[1].sum(axis=(1, 2))
+        for order, channels in (("rgb", sums), ("bgr", sums[::-1])):
+            if np.allclose(channels, candidate.filter_sums, rtol=1e-2, atol=0):
                 return candidate, "rgb" if order == "rgb" else "bgr"
     return None

@@ -124,11 +124,11 @@ def test_training_is_as_before():
 
 @torch.no_grad()
 def test_hooks_see_the_layers():
-    made, seen = network("fcn8s-vgg11"), []
+    made, influenced = network("fcn8s-vgg11"), []
     optimize(made)
-    made.backbone.relu3_1.register_forward_hook(lambda *_: seen.append(1))
+    made.backbone.relu3_1.register_forward_hook(lambda *_: influenced.append(1))
     made(photo())
-    assert seen == [1]
+    assert influenced == [1]
 
 
 @torch.no_grad()
@@ -139,8 +139,8 @@ def test_rims_are_kept_but_not_all(monkeypatch):
     expected = {side: copy.deepcopy(made)(photo(side, side)) for side in range(20, 30)}
     for side in [*expected, *expected]:
         assert worst(made(photo(side, side)), expected[side]) < CLOSE
-        assert 1 <= len(made.optimized_backbone.rims) <= 4
-    assert len({id(made.optimized_backbone.rims)}) == 1
+        assert 1 <= len(made.optimized_backbone.borders) <= 4
+    assert len({id(made.optimized_backbone.borders)}) == 1
 
 
 def test_what_cannot_be_optimised_is_left_alone():

@@ -5,7 +5,7 @@ import pytest
 from fullconv.inference.planner import Plan, peak
 from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.planner.memory_cost import Facts, facts_of, tile_within, tiles_need
-from fullconv.inference.streaming.ops import record_ops
+from fullconv.inference.streaming.graph import record_ops
 from lively import lively
 
 
@@ -22,7 +22,7 @@ def network():
 
 
 def test_the_estimate_follows_the_maps(network):
-    steps = record_ops(network, (2000, 1000), numbers=False)
+    steps = record_ops(network, (2000, 1000), weights=False)
     low, high = (peak(steps, Plan("strips", True, (2000, 1000), r, 1000)) for r in (128, 512))
     # conv1_2: eight maps of four bytes, in and out, and once more in blocks of sixteen.
     slope = (high - low) / (512 - 128) / 1000

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from fullconv.inference.streaming.executor import StreamExecutor
-from fullconv.inference.streaming.ops import Region, record_ops
+from fullconv.inference.streaming.graph import Region, record_ops
 from lively import in_strips, lively
 
 NETWORKS = [
@@ -75,7 +75,7 @@ def test_a_part_reads_of_the_image_only_what_it_sees():
 def test_no_row_is_computed_twice(rows):
     network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
     # Only the upsampling, a thousandth of the work, reads rows again that lie between two strips.
-    _, flow = in_strips(network, noise(320, 96), rows, places=1)
+    _, flow = in_strips(network, noise(320, 96), rows, positions=1)
     expected = 0
 
     def count(layer, given, result):
@@ -90,30 +90,29 @@ def test_no_row_is_computed_twice(rows):
         network(noise(320, 96))
     assert expected <= flow.multiply_adds <= 1.2 * expected
     backbone = sum(
-        step.doing.per_output
-        * steps_values.shape[1]
-        * steps_values.sides[0]
-        * steps_values.sides[1]
-        for step, steps_values in _convolutions(network)
+        op.partial.per_output * value.shape[1] * value.size[0] * value.size[1]
+        for op, value in _convolutions(network)
     )
     assert backbone <= flow.multiply_adds
 
 
 def _convolutions(network):
-    steps = record_ops(network, (320, 96))
-    return [(step, steps.values[step.outputs[0]]) for step in steps.steps if step.name == "conv2d"]
+    graph = record_ops(network, (320, 96))
+    return [(op, graph.values[op.outputs[0]]) for op in graph.ops if op.name == "conv2d"]
 
 
 def test_what_is_held_does_not_grow_with_the_image():
     network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
-    peaks = [in_strips(network, noise(height, 64), 32, places=64)[1].peak for height in (800, 1400)]
+    peaks = [
+        in_strips(network, noise(height, 64), 32, positions=64)[1].peak for height in (800, 1400)
+    ]
     assert peaks[0] == peaks[1]
 
 
 def test_the_answer_comes_while_the_image_is_read():
     network = lively("fcn32s-vgg11", width=1 / 32, hidden=8)
     steps = record_ops(network, (2000, 64))
-    flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, places=1)
+    flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, positions=1)
     given = answered = 0
     with torch.inference_mode():
         while given < 2000:

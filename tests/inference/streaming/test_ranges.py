@@ -9,13 +9,13 @@ import torch.nn.functional as F
 from fullconv.inference.streaming.ranges import (
     EdgePad,
     Shift,
-    SlidingWindow,
     TransposedWindow,
     UnpoolWindow,
+    clip,
     hull,
-    inside,
-    outside,
+    overhang,
 )
+from fullconv.networks.geometry import SlidingWindow
 
 
 def seen(function, size, wanted):
@@ -42,7 +42,7 @@ def test_a_window_reads_what_has_a_gradient(kernel, stride, before, dilation):
     reach = SlidingWindow(kernel, stride, before, dilation)
     assert reach.scale == stride
     for wanted in ranges(convolve(torch.ones(1, 1, size)).shape[2]):
-        first, behind = inside(reach.reads(wanted), size)
+        first, behind = clip(reach.reads(wanted), size)
         found = seen(convolve, size, wanted)
         if found:
             assert first <= found[0] and found[1] <= behind
@@ -60,11 +60,11 @@ def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
         )
 
     size = 6
-    reach = TransposedWindow(kernel, stride, min(before, kernel - 1))
+    reach = TransposedWindow(SlidingWindow(kernel, stride, min(before, kernel - 1)))
     assert reach.scale == Fraction(1, stride)
     for wanted in ranges(min(30, spread(torch.ones(1, 1, size)).shape[2])):
         found = seen(spread, size, wanted)
-        first, behind = inside(reach.reads(wanted), size)
+        first, behind = clip(reach.reads(wanted), size)
         if found:
             assert first <= found[0] and found[1] <= behind
             assert stride > kernel or (first, behind) == found
@@ -75,7 +75,7 @@ def test_zeros_around_and_crops_move_pixels(before, behind):
     reach = Shift(-before)
     for wanted in ranges(7 + before + behind):
         found = seen(lambda x: F.pad(x, (before, behind)), 7, wanted)
-        read = inside(reach.reads(wanted), 7)
+        read = clip(reach.reads(wanted), 7)
         assert read == found if found else read[0] == read[1]
 
 
@@ -87,14 +87,14 @@ def test_a_repeated_edge_reads_the_edge():
 
 def test_cells_read_whole_windows():
     assert UnpoolWindow(2).reads((3, 6)) == (1, 3)
-    assert UnpoolWindow(2, whole=True).reads((3, 6)) == (2, 6)
-    assert UnpoolWindow(3).scale == Fraction(1, 3) and UnpoolWindow(3, whole=True).scale == 1
+    assert UnpoolWindow(2, reads_all=True).reads((3, 6)) == (2, 6)
+    assert UnpoolWindow(3).scale == Fraction(1, 3) and UnpoolWindow(3, reads_all=True).scale == 1
 
 
 def test_inside_and_outside_are_all_of_a_range():
     for wanted in [(-5, -2), (-2, 3), (0, 7), (4, 9), (8, 12), (-3, 20)]:
-        before, behind = outside(wanted, 7)
-        first, last = inside(wanted, 7)
+        before, behind = overhang(wanted, 7)
+        first, last = clip(wanted, 7)
         assert before + (last - first) + behind == wanted[1] - wanted[0]
         assert before == sum(i < 0 for i in range(*wanted))
         assert behind == sum(i >= 7 for i in range(*wanted))

@@ -31,23 +31,23 @@ HEAVY = ("densenet121", "resnet50d", "googlenet", "convnext_atto")
 )
 def test_derived_is_measured(name):
     network = create_model(f"fcn8s-{name}", 2, **CASES[name])
-    taps = network.backbone.taps()
+    features = network.backbone.feature_info()
     for feature in (network.top, *network.skips):
-        assert taps[feature].field.bounded
-        assert measure(network.backbone, feature).agrees(taps[feature].field), feature
+        assert features[feature].field.bounded
+        assert measure(network.backbone, feature).agrees(features[feature].field), feature
 
 
 def test_padding_moves_the_map_and_nothing_else():
     plain, padded = (
         create_model("fcn16s-resnet18", 2, padding=padding).backbone for padding in ("same", 21)
     )
-    for feature, tap in plain.taps().items():
-        moved = padded.taps()[feature].field
+    for feature, tap in plain.feature_info().items():
+        moved = padded.feature_info()[feature].field
         assert (moved.size, moved.map.shift) == (tap.field.size, tap.field.map.shift - 21)
-    assert measure(padded, "layer3").agrees(padded.taps()["layer3"].field)
+    assert measure(padded, "layer3").agrees(padded.feature_info()["layer3"].field)
 
 
 def test_squeeze_excite_has_no_bounded_field():
-    taps = create_model("fcn8s-efficientnet_b0", 2).backbone.taps()
-    bounded = [tap.field.bounded for tap in taps.values()]
+    features = create_model("fcn8s-efficientnet_b0", 2).backbone.feature_info()
+    bounded = [tap.field.bounded for tap in features.values()]
     assert bounded[0] and not any(bounded[1:])

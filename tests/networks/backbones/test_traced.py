@@ -8,7 +8,7 @@ from torch import nn
 
 from fullconv.errors import ConfigError, GeometryError, MissingExtraError, UnknownNameError
 from fullconv.model import Model, load
-from fullconv.networks.backbones import create_classifier, foreign_backbone
+from fullconv.networks.backbones import create_classifier, traced_backbone
 from fullconv.networks.backbones._traced import TracedBackbone
 from fullconv.networks.fcn import create_model
 from fullconv.networks.transplant import transplant
@@ -119,13 +119,13 @@ def test_it_can_be_exported_for_other_sizes():
     [
         ("vit_b_16", "does not run on an image of 256 x 256"),
         ("swin_t", "attention"),
-        ("hrnet_w18_small", "more than to call one layer after the other"),
-        ("tresnet_m", "moves pixels in a way not known"),
+        ("hrnet_w18_small", "more than calling one layer after another"),
+        ("tresnet_m", "moves pixels in an unknown way"),
     ],
 )
 def test_networks_that_cannot_be_a_backbone_are_refused_with_the_reason(name, reason):
     with pytest.raises(GeometryError, match=f"{name} cannot be a backbone.*{reason}"):
-        foreign_backbone(name)
+        traced_backbone(name)
 
 
 def test_branches_that_lie_apart_are_refused():
@@ -152,13 +152,13 @@ def test_branches_that_lie_apart_are_refused():
 
 
 def test_a_width_is_refused_with_the_reason():
-    with pytest.raises(ConfigError, match="one size; leave hidden and width away"):
+    with pytest.raises(ConfigError, match="one size; omit hidden and width"):
         create_model("fcn8s-resnet18", 2, width=0.5, hidden=8)
 
 
-def test_unknown_names_tell_close_ones_and_who_else_is_asked():
-    with pytest.raises(UnknownNameError, match=r"did you mean 'resnet18'.*vgg16.*torchvision"):
-        create_model("fcn8s-resnet181", 2)
+def test_an_unknown_classifier_is_answered_with_ours_and_a_near_name():
+    with pytest.raises(UnknownNameError, match=r"vgg16.* or a name of .*mean resnet18\?"):
+        create_classifier("resnet181")
 
 
 def test_without_timm_the_message_says_how_to_get_it(monkeypatch):

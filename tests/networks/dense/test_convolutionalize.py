@@ -1,11 +1,15 @@
 """A dense classifier gives the classifier's scores on its size, and a grid of them on more."""
 
+import copy
+from fractions import Fraction
+
 import pytest
 import torch
 from torch import nn
 
 from fullconv.errors import GeometryError
 from fullconv.networks.backbones import create_classifier
+from fullconv.networks.dense.classifier import DenseClassifier
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
 from fullconv.networks.transplant import transplant
 
@@ -193,6 +197,20 @@ def test_a_wrong_rewrite_is_caught_by_the_comparison(monkeypatch):
     monkeypatch.setattr("fullconv.networks.dense.head.nn.AvgPool2d", nn.MaxPool2d)
     with pytest.raises(GeometryError, match="scores differ"):
         convolutionalize(create_classifier("resnet18"))
+
+
+def test_a_copy_keeps_what_is_known_of_it():
+    dense = convolutionalize(create_classifier("resnet18", 4))
+    copied = copy.deepcopy(dense)
+    assert isinstance(copied, DenseClassifier)
+    assert (copied.size, copied.field) == (dense.size, dense.field) == (224, dense.field)
+    assert (copied.caveats, copied.worst) == (dense.caveats, dense.worst)
+
+
+def test_ours_have_the_field_of_their_last_layer():
+    dense = convolutionalize(create_classifier("vgg11", 3, width=1 / 32, hidden=8))
+    assert dense.size == 224 and dense.field == dense.feature_info()["fc8"].field
+    assert dense.field.map(0) == Fraction(223, 2)  # the centre of an image of 224 pixels
 
 
 def test_ours_stay_chains_of_named_layers():

@@ -29,10 +29,39 @@ def test_the_normalization_is_the_one_asked_for():
     assert (found.mean, found.std, found.order) == ((1, 2, 3), (4, 5, 6), "bgr")
 
 
-@pytest.mark.parametrize("name", ["fcn8-vgg16", "vgg16", "fcn7s-vgg16", "fcn8s-"])
-def test_names_of_another_form(name):
-    with pytest.raises(UnknownNameError, match="fcn8s-vgg16"):
+PATTERN = r"expected fcn\{32,16,8,4,2\}s-BACKBONE, e\.g\. fcn8s-resnet18"
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("fcn8-vgg16", "fcn8s-vgg16"),
+        ("vgg16", "fcn8s-vgg16"),
+        ("fcn7s-vgg16", "fcn8s-vgg16"),
+        ("fcn16s_resnet50", "fcn16s-resnet50"),
+        ("FCN32s-vgg19_bnn", "fcn32s-vgg19_bn"),
+    ],
+)
+def test_names_of_another_form_are_answered_with_the_pattern_and_a_near_name(name, suggestion):
+    with pytest.raises(UnknownNameError, match=f"{PATTERN}; did you mean {suggestion}\\?"):
         parse_name(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggestion"),
+    [
+        ("fcn8s-resent50", "fcn8s-resnet50"),
+        ("fcn4s-tf_eficientnet_lite0", "fcn4s-tf_efficientnet_lite0"),
+    ],
+)
+def test_an_unknown_backbone_is_answered_with_a_near_network(name, suggestion):
+    with pytest.raises(UnknownNameError, match=f"network '{name}'; .*mean {suggestion}\\?"):
+        create_model(name, 2)
+
+
+def test_a_name_that_nothing_resembles_has_no_suggestion():
+    with pytest.raises(UnknownNameError, match=f"unknown network 'fcn8s-'; {PATTERN}$"):
+        parse_name("fcn8s-")
 
 
 WRONG = {
@@ -41,7 +70,7 @@ WRONG = {
     "padding": {"padding": 0},
     "skip_scales has 1 factors": {"skip_scales": (0.1,)},
     "learn_upsampling": {"upsampling": "bilinear", "learn_upsampling": True},
-    'fusing "sum" has no meaning': {"upsampling": "unpooling", "fusing": "sum"},
+    'fusing "sum" has no effect': {"upsampling": "unpooling", "fusing": "sum"},
 }
 
 

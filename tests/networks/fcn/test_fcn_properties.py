@@ -85,9 +85,9 @@ def test_the_inner_crops_are_the_authors_and_only_the_last_follows_the_padding(d
 @given(depths, st.sampled_from(["", "_bn"]), strides)
 def test_with_padding_same_every_cell_covers_its_own_pixels(depth, norm, stride):
     made = network(f"fcn{stride}s-vgg{depth}{norm}", width=1 / 64)
-    taps = made.backbone.taps()
+    features = made.backbone.feature_info()
     for name in (made.top, *made.skips):
-        middle = taps[name].field.map
+        middle = features[name].field.map
         assert middle.shift == Fraction(middle.scale - 1, 2)  # pixel 0 covers the first `scale`
     assert made.offset == stride // 2 and set(made.offsets()[:-1]) <= {1}
 
@@ -114,7 +114,7 @@ def test_shifting_the_image_by_the_stride_shifts_the_score_by_one_cell(name, pad
         for one in (wide[..., :size, :size], wide[..., SHIFT:, SHIFT:])
     ]
     for layer, feature in zip(made.score_layers(), (made.top, *made.skips), strict=True):
-        tap = made.backbone.taps()[feature]
+        tap = made.backbone.feature_info()[feature]
         first, second = (layer(one[feature]) for one in features)
         cells, step = inside(tap, size, first.shape[-1]), SHIFT // int(tap.field.stride)
         both = [i for i in cells if i - step in cells]
@@ -134,7 +134,7 @@ def test_shifting_the_image_by_the_stride_shifts_the_answer(upsampling, options)
     wide = photo(size + SHIFT, size + SHIFT)
     first, second = made(wide[..., :size, :size]), made(wide[..., SHIFT:, SHIFT:])
     # A pixel sees the fields of the cells around it, two cells away at most.
-    margin = made.backbone.taps()[made.top].field.size // 2 + 2 * 32
+    margin = made.backbone.feature_info()[made.top].field.size // 2 + 2 * 32
     rows = slice(margin + SHIFT, size - margin)
     moved = slice(margin, size - margin - SHIFT)
     here, there = first[..., rows, rows], second[..., moved, moved]
@@ -148,7 +148,7 @@ def test_the_field_of_view_by_gradient_is_the_computed_one(depth, size, padding)
     """fc7 of VGG16 sees 404 pixels (paper, table 1), and its field's middle is where it says."""
     classifier = create_classifier(f"vgg{depth}", 1, width=1 / 64, hidden=1, padding=padding)
     dense = headless(convolutionalize(classifier, padding == 1)).double().eval()
-    tap = dense.taps()["fc7"]
+    tap = dense.feature_info()["fc7"]
     assert size is None or tap.field.size == size
     # Averages in the place of maxima let a gradient through to every pixel of a window.
     layers = [

@@ -122,7 +122,7 @@ def test_normalization_follows_the_network_to_its_type():
 
 def test_features_between_the_images_pixels_are_refused():
     layers = [("pool1", nn.MaxPool2d(3)), ("conv2", nn.Conv2d(3, 4, 2))]  # at 3 i + 5/2
-    with pytest.raises(GeometryError, match="cannot be enlarged by 3"):
+    with pytest.raises(GeometryError, match="cannot be upsampled by 3"):
         FCN(NamedSequential(layers), 3)
 
 
@@ -139,8 +139,8 @@ def test_context_is_a_layer_before_each_score():
     conv, norm = network.context_fr.conv, network.context_fr.bn
     by_hand = torch.relu(norm(torch.nn.functional.conv2d(bare, conv.weight, padding=1)))
     torch.testing.assert_close(seen[0], by_hand)
-    field = network.taps()["pool4"].field
-    assert field.size == network.backbone.taps()["pool4"].field.size + 2 * 16
+    field = network.feature_info()["pool4"].field
+    assert field.size == network.backbone.feature_info()["pool4"].field.size + 2 * 16
 
 
 def test_context_survives_saving(tmp_path):

@@ -154,15 +154,15 @@ def test_growing_keeps_the_mode():
 
 
 OTHERS = {
-    "3 classes and the skips pool4 cannot begin as one of 5": (
+    "3 classes and skips pool4 cannot start from one with 5": (
         {"name": "fcn16s-vgg11"}, {"classes": 5},
     ),
     "the same skips and more": ({"name": "fcn16s-vgg11"}, {"name": "fcn8s-vgg11"}),
-    '"bilinear" cannot begin as one with "transposed"': ({"upsampling": "bilinear"}, {}),
-    'fuses by "sum" cannot begin': (
+    '"bilinear" cannot start from one with "transposed"': ({"upsampling": "bilinear"}, {}),
+    'fusing "sum" cannot start from': (
         {"name": "fcn8s-vgg11", "fusing": "sum"}, {"name": "fcn16s-vgg11"},
     ),
-    "pool4 is multiplied by 1 here, by 0.01 before": (
+    "pool4 has factor 1 in the finer network and 0.01 in the coarser": (
         {"name": "fcn8s-vgg11"}, {"name": "fcn16s-vgg11", "skip_scales": (0.01,)},
     ),
     "backbones differ": ({"name": "fcn16s-vgg11"}, {"name": "fcn32s-vgg13"}),

@@ -3,14 +3,14 @@
 import pytest
 
 from fullconv.config import Architecture, Normalization
-from fullconv.networks.fcn.summary import anatomy, derivation, on_meta
+from fullconv.networks.fcn.summary import derive_crops, on_meta, summarize
 
 RAW = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
 
 
 def rows(name="fcn8s-vgg16", size=(500, 500), **settings):
     network = on_meta(Architecture(name=name, **{"classes": 21, "padding": 100, **settings}), RAW)
-    return {row.name: row for row in anatomy(network, *size)}, network
+    return {row.name: row for row in summarize(network, *size)}, network
 
 
 def test_the_papers_network():
@@ -38,6 +38,6 @@ def test_a_convolution_is_counted_by_hand():
 )
 def test_the_derivation_ends_at_the_image(name, offsets):
     _, network = rows(f"{name}-vgg16", (32, 32), width=1 / 64)
-    lines = list(derivation(network))
+    lines = list(derive_crops(network))
     assert lines[0] == "drop7: centre of pixel i in the image = 32 i + 25/2"
-    assert lines[-1].strip().startswith(f"they meet once {offsets} rows")
+    assert lines[-1].strip().startswith(f"aligned after dropping {offsets} rows")

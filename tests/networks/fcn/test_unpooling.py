@@ -19,7 +19,7 @@ def backbone(name="vgg11_bn", **options):
 
 def backwards(chain, image, **skips):
     """The mirror's features, and the sizes of its maps by layer."""
-    mirror = UnpoolingDecoder(chain, chain.taps()[chain.top].width, tuple(skips)).eval()
+    mirror = UnpoolingDecoder(chain, chain.feature_info()[chain.top].width, tuple(skips)).eval()
     sizes = {}
     for name, layer in mirror.named_modules():
         layer.register_forward_hook(
@@ -129,5 +129,5 @@ def test_the_papers_padding_is_refused():
 
 
 def test_skips_that_are_no_poolings_are_refused():
-    with pytest.raises(ConfigError, match="relu4_1 are no poolings"):
+    with pytest.raises(ConfigError, match="relu4_1 are not poolings"):
         UnpoolingDecoder(backbone(), 8, ("relu4_1",))

@@ -5,7 +5,7 @@ from fractions import Fraction
 import pytest
 
 from fullconv.errors import GeometryError
-from fullconv.networks.fcn.upsampling import IMAGE, enlarger, planned
+from fullconv.networks.fcn.upsampling import IMAGE, plan_upsampling, upsampler
 from fullconv.networks.geometry import CoordMap, Field
 from fullconv.networks.layers import BilinearUpsample, CornerResize, FeatureInfo, TransposedUpsample
 
@@ -23,7 +23,7 @@ KNOTS = at(32, 0)  # a pixel lies on every 32nd pixel: ResNet
 )
 @pytest.mark.parametrize(("here", "size"), [(CELLS, 64), (KNOTS, 63), (at(4, 3), 7), (at(3, 1), 5)])
 def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
-    found, reached = enlarger(kind, 2, here, IMAGE, learned=False)
+    found, reached = upsampler(kind, 2, here, IMAGE, learned=False)
     assert isinstance(found, layer)
     kernel = found.kernel if kind == "bilinear" else found.kernel_size[0]
     assert kernel == size
@@ -31,9 +31,9 @@ def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
 
 
 def test_stretching_needs_maps_that_begin_with_the_image():
-    assert isinstance(enlarger("bilinear-corners", 2, CELLS, IMAGE, False)[0], CornerResize)
-    with pytest.raises(GeometryError, match='with VGG, padding "same"'):
-        enlarger("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)
+    assert isinstance(upsampler("bilinear-corners", 2, CELLS, IMAGE, False)[0], CornerResize)
+    with pytest.raises(GeometryError, match='or with VGG padding "same"'):
+        upsampler("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)
 
 
 TAPS = {
@@ -51,6 +51,6 @@ TAPS = {
     ],
 )
 def test_a_plan_names_the_layers_and_crops(fusing, names, offsets):
-    plan = planned("transposed", fusing, 2, False, TAPS, "top", ("skip", "fine"))
+    plan = plan_upsampling("transposed", fusing, 2, False, TAPS, "top", ("skip", "fine"))
     assert list(plan.layers) == names and plan.final == "upscore8" and plan.offset == 4
     assert [(f.score_offset, f.skip_offset) for f in plan.fusions] == offsets

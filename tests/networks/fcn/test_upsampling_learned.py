@@ -6,7 +6,7 @@ from torch.export import Dim, export
 
 import fullconv as fc
 from fullconv.config import TrainConfig
-from fullconv.networks.fcn.summary import anatomy, derivation
+from fullconv.networks.fcn.summary import derive_crops, summarize
 from fullconv.training.initial_model import initial_model
 from fullconv.training.losses._base import cross_entropy
 from fullconv.training.trainer import Trainer
@@ -113,9 +113,9 @@ def test_it_is_exported_for_every_size(way):
 @torch.no_grad()
 def test_inspecting_lists_every_layer_and_explains_the_crops(way):
     made = network(way)
-    rows = anatomy(made, 40, 50)
+    rows = summarize(made, 40, 50)
     assert sum(row.parameters for row in rows) == sum(one.numel() for one in made.parameters())
-    text = "\n".join(derivation(made))
+    text = "\n".join(derive_crops(made))
     cropped = way["upsampling"] in ("transposed", "bilinear")
     assert ("no crops" in text) is not cropped
     for offset in made.offsets():

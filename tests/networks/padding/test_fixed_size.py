@@ -19,13 +19,13 @@ def test_the_plain_chain_gives_what_the_whole_padding_gives(name, size):
     net = exportable.network(name, padding=100, width=1 / 32, hidden=4)
     for layer in net.backbone.children():
         if isinstance(layer, torch.nn.Conv2d):
-            torch.nn.init.normal_(layer.bias, std=0.3)  # so that nothing is still at zero
+            torch.nn.init.normal_(layer.bias, std=0.3)  # so no constant value is zero
     names = (*net.skips, net.top)
     image = torch.from_numpy(exportable.batch(2, *size)) / 255
     with torch.no_grad():
         chain = FixedSizeBackbone(net.backbone, size, names)
         expected, found = net.backbone.features(image, names), chain.features(image, names)
-    assert chain.steps and set(found) == set(names)
+    assert chain.regions and set(found) == set(names)
     for feature in names:
         assert found[feature].shape == expected[feature].shape
         assert difference(found[feature], expected[feature]) < 1e-5, feature

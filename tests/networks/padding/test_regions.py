@@ -1,14 +1,13 @@
 """What an image influences: the paper's ranges, and ranges found by trying every position."""
 
-import random
-
 import pytest
 import torch
 from torch import nn
 
 from fullconv.networks.backbones import create_classifier
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
-from fullconv.networks.padding.regions import Axis, Window, plan
+from fullconv.networks.geometry import SlidingWindow
+from fullconv.networks.padding.regions import AxisRegions, plan_regions
 
 
 def chain(name, padding=100):
@@ -18,13 +17,17 @@ def chain(name, padding=100):
 
 def test_the_papers_ranges_on_rows_of_256():
     # conv1_1 sees one pixel to each side, every 3 x 3 convolution adds one, a pooling halves.
-    steps = plan(chain("vgg16"), (1, 3, 256, 256))
-    seen = {name: step.axes[0].seen for name, step in steps.items()}
+    steps = plan_regions(chain("vgg16"), (1, 3, 256, 256))
+    influenced = {name: step.axes[0].influenced for name, step in steps.items()}
     expected = {"conv1_1": (98, 356), "conv1_2": (97, 357), "pool1": (48, 179)}
     expected |= {"conv2_2": (46, 181), "pool2": (23, 91), "pool3": (10, 47), "pool4": (3, 25)}
-    assert {name: seen[name] for name in expected} == expected
+    assert {name: influenced[name] for name in expected} == expected
     assert list(steps)[-1] == "pool4"
-    assert [steps[name].axes[0].still[0] for name in ("conv1_1", "conv1_2", "pool4")] == [0, 1, 3]
+    assert [steps[name].axes[0].constant[0] for name in ("conv1_1", "conv1_2", "pool4")] == [
+        0,
+        1,
+        3,
+    ]
 
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg13_bn", "vgg16", "vgg19", "alexnet"])
@@ -34,7 +37,7 @@ def test_ranges_are_those_that_a_change_of_the_image_reaches(name, side):
     generator = torch.Generator().manual_seed(side)
     empty = torch.zeros(1, 3, 1, side, dtype=torch.float64)
     images = empty, torch.rand(empty.shape, generator=generator, dtype=torch.float64) - 0.5
-    steps = plan(layers, empty.shape)
+    steps = plan_regions(layers, empty.shape)
     assert steps
     for step, first, second in zip(
         steps.values(), *(_rows(layers, x) for x in images), strict=False
@@ -42,11 +45,11 @@ def test_ranges_are_those_that_a_change_of_the_image_reaches(name, side):
         differs = (first != second).any(1).flatten().nonzero().flatten()
         axis = step.axes[1]
         assert first.shape[-1] == axis.length
-        alike = first[..., axis.still[0] : axis.still[1]]
+        alike = first[..., axis.constant[0] : axis.constant[1]]
         assert (alike == alike[..., :1]).all()
-        assert axis.still[0] <= axis.seen[0] < axis.seen[1] <= axis.still[1]
+        assert axis.constant[0] <= axis.influenced[0] < axis.influenced[1] <= axis.constant[1]
         if len(differs):  # a pooling may hide what comes from an edge
-            assert axis.seen[0] <= differs.min() and differs.max() < axis.seen[1]
+            assert axis.influenced[0] <= differs.min() and differs.max() < axis.influenced[1]
 
 
 def _rows(layers, image):
@@ -59,34 +62,11 @@ def _rows(layers, image):
         yield x[..., x.shape[-2] // 2, None, :]
 
 
-def test_windows_agree_with_pytorch_at_random():
-    generator = random.Random(0)
-    for _ in range(300):
-        size, stride, ceil = (
-            generator.randint(1, 5),
-            generator.randint(1, 4),
-            generator.random() < 0.5,
-        )
-        padding, length = generator.randint(0, size // 2), generator.randint(8, 30)
-        layer = nn.MaxPool2d(size, stride, padding, ceil_mode=ceil)
-        window = Window.of(layer)
-        count = layer(torch.zeros(1, length, length)).shape[-1]
-        assert window.outputs(length) == count
-        begin = generator.randrange(length)
-        span = begin, generator.randint(begin + 1, length)
-        reads = [set(range(*window.reads((i, i + 1)))) for i in range(-9, 40)]
-        positions = set(range(*span))
-        touching = [i - 9 for i, read in enumerate(reads) if read & positions]
-        within = [i - 9 for i, read in enumerate(reads) if read <= positions]
-        assert touching == list(range(*window.touching(span)))
-        assert within == list(range(*window.within(span)))
-
-
 def test_the_short_cut_ends_where_influence_and_rim_meet():
-    axis = Axis(length=10, still=(2, 8), seen=(4, 6))
-    layer = Window(size=3, padding=1)
+    axis = AxisRegions(length=10, constant=(2, 8), influenced=(4, 6))
+    layer = SlidingWindow(kernel=3, padding=1)
     once = axis.through(layer)
-    assert once == Axis(10, (3, 7), (3, 7))
+    assert once == AxisRegions(10, (3, 7), (3, 7))
     assert once.through(layer) is None
 
 
@@ -100,17 +80,17 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_what_is_not_known_has_no_plan(why):
-    assert plan({"first": REFUSED[why]()}, (1, 3, 20, 20)) == {}
+def test_what_is_not_known_has_no_plan_regions(why):
+    assert plan_regions({"first": REFUSED[why]()}, (1, 3, 20, 20)) == {}
 
 
 def test_a_watched_layer_is_left_alone():
     layers = chain("vgg11")
-    assert "pool1" in plan(layers, (1, 3, 20, 20))
+    assert "pool1" in plan_regions(layers, (1, 3, 20, 20))
     layers["conv1_1"].register_forward_hook(lambda *_: None)
-    assert plan(layers, (1, 3, 20, 20)) == {}
+    assert plan_regions(layers, (1, 3, 20, 20)) == {}
 
 
 @pytest.mark.parametrize("side", [1, 64, 301])
-def test_a_padding_that_wastes_nothing_has_no_plan(side):
-    assert plan(chain("vgg16", "same"), (1, 3, side, side)) == {}
+def test_a_padding_that_wastes_nothing_has_no_plan_regions(side):
+    assert plan_regions(chain("vgg16", "same"), (1, 3, side, side)) == {}

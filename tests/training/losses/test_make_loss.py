@@ -56,7 +56,7 @@ def test_describe_names_class_weights_and_label_smoothing():
 
 KNOWN = "cross-entropy, cross-entropy-sum, dice, focal, lovasz, ohem"
 WRONG = {
-    "cross-entropy+dise": f"no loss is called 'dise'; did you mean 'dice'. there are: {KNOWN}",
+    "cross-entropy+dise": f"unknown loss 'dise'; expected {KNOWN}; did you mean dice",
     "": f"expected names joined as in .*, not ''; the names are {KNOWN}",
     "dice+": f"expected names joined as in .*, not ''; the names are {KNOWN}",
     "dice dice": "not 'dice dice'",

@@ -8,15 +8,15 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from jaxtyping import Bool, UInt8
-from torch import Tensor, nn
+from torch import nn
 
 from fullconv.inference.planner import Plan
 from fullconv.inference.streaming.executor import StreamExecutor
-from fullconv.inference.streaming.ops import OpGraph, Region, record_ops
-from fullconv.inference.streaming.ranges import Range
-from fullconv.inference.tiling import Read, stream
+from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
+from fullconv.inference.tiling import Read, read_tensor, stream
 from fullconv.io.palettes import VOID
 from fullconv.io.window import Window
+from fullconv.networks.geometry import Span
 
 MIN_GAP = 4  # blocks; regions that are closer would read nearly the same pixels
 
@@ -76,29 +76,18 @@ class RowLabeller:
 
     def _stream(self, ops: OpGraph, region: Region) -> Iterator[tuple[Window, np.ndarray]]:
         executor = StreamExecutor(ops, region, self._plan.rows)
-        (row, end), (left, right) = executor.image
-        top, bottom = region.rows
-        while top < bottom:
-            height = min(self._plan.rows, end - row)
-            window = Window(row, left, height, right - left)
-            score = executor.advance(self._read_tensor(window) if height else None)
-            row += height
-            if score is not None:
-                classes = score[0].argmax(0).to(torch.uint8).cpu().numpy()
-                yield Window(top, region.columns[0], *classes.shape), classes
-                top += len(classes)
-
-    def _read_tensor(self, window: Window) -> Tensor:
-        pixels = torch.from_numpy(self._read(window))
-        device = next(self._network.parameters()).device
-        return pixels.to(device).permute(2, 0, 1)[None].float()
+        top = region.rows[0]
+        for score in executor.run(lambda part: read_tensor(self._read, part, self._network)):
+            classes = score[0].argmax(0).to(torch.uint8).cpu().numpy()
+            yield Window(top, region.columns[0], *classes.shape), classes
+            top += len(classes)
 
 
 def context_rows(network: nn.Module, plan: Plan) -> int:
     """Count the image rows, beside its own, that a row of labels depends on."""
     if plan.kind != "strips":
         return plan.rows
-    ops = record_ops(network, plan.size, plan.bands, numbers=False)
+    ops = record_ops(network, plan.size, plan.bands, weights=False)
     middle = plan.size[0] // 2
     rows = (middle, min(plan.size[0], middle + 1))
     first, end = ops.needed(Region(rows, (0, plan.size[1])))[0].rows
@@ -127,7 +116,7 @@ def regions(valid: Bool[np.ndarray, "rows W"], block: int) -> list[Region]:
     ]
 
 
-def _bands(columns: Range, max_width: int) -> Iterator[Range]:
+def _bands(columns: Span, max_width: int) -> Iterator[Span]:
     left, right = columns
     count = ceil((right - left) / max_width)
     edges = [left + (right - left) * number // count for number in range(count + 1)]

@@ -22,7 +22,7 @@ from fullconv.inference.runtimes import is_exported, runtime_for
 from fullconv.inference.runtimes.network import open_exported
 from fullconv.io.images import read_image
 from fullconv.model import load
-from fullconv.networks.fcn.summary import anatomy, on_meta
+from fullconv.networks.fcn.summary import on_meta, summarize
 from fullconv.networks.layers import TransposedUpsample
 
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch; the command line sets it, other callers do not
@@ -146,7 +146,7 @@ def full_multiply_adds(architecture: Architecture) -> Callable[[Images], int]:
 
     def work(images: Images) -> int:
         network = on_meta(architecture, PLAIN)
-        rows = anatomy(network, images.shape[2], images.shape[3])
+        rows = summarize(network, images.shape[2], images.shape[3])
         return len(images) * sum(row.multiply_adds for row in rows)
 
     return work

@@ -2,9 +2,9 @@
 
 Weights are laid out once as oneDNN wants them, batch norm is folded into them, ReLU is computed on
 the way, and maps are channels_last. 3 x 3 convolutions of many maps go by Winograd's way, fc6 goes
-as one product of matrices, and the rims of the padding (see `frame`) are kept. Of other libraries'
-backbones, whose layers are not known, batch norm is folded and maps are channels_last. The network
-itself, and what is saved of it, stays as it is.
+as one product of matrices, and the borders of the padding (see `sparse`) are kept. Of other
+libraries' backbones, whose layers are not known, batch norm is folded and maps are channels_last.
+The network itself, and what is saved of it, stays as it is.
 """
 
 import os
@@ -21,13 +21,13 @@ from fullconv.inference.cpu.packed_conv import packed
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import NamedSequential
-from fullconv.networks.padding import sparse as frame
-from fullconv.networks.padding.regions import known, watched
+from fullconv.networks.padding import sparse
+from fullconv.networks.padding.regions import can_split, has_hooks
 
 TRIED = 96  # rows of the image that a folded backbone is tried on
 CLOSE = 1e-4  # of the largest value; rounding is a tenth, a norm in the wrong place a hundred times
 PAYS = 5  # photos from which the answers are sooner, the preparation included
-LAYOUTS = 16  # of rims that are kept; each is about a megabyte
+LAYOUTS = 16  # of borders that are kept; each is about a megabyte
 
 
 @dataclass
@@ -39,37 +39,37 @@ class Quick:
         layers: what is computed instead.
         names: the features that it gives.
         state: of the original's weights when they were prepared.
-        rims: see `frame.features`.
+        borders: see `sparse.features`.
     """
 
     backbone: nn.Module
     layers: NamedSequential | TracedBackbone
     names: frozenset[str]
     state: tuple[tuple[int, int], ...]
-    rims: frame.Rims = field(default_factory=dict)
+    borders: sparse.Borders = field(default_factory=dict)
     _modules: tuple[nn.Module, ...] = field(init=False)  # to walk through them takes milliseconds
 
     def __post_init__(self) -> None:
         self._modules = tuple(self.backbone.modules())
 
-    def fits(self, x: Tensor, names: Iterable[str]) -> bool:
+    def can_run(self, x: Tensor, names: Iterable[str]) -> bool:
         """Whether it can answer for the backbone: nothing is learned, no weight has changed."""
         learning = torch.is_grad_enabled() or self.backbone.training
         # Whoever follows the computation, for an export, wants to see operators that it knows.
         followed = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
         if learning or followed or x.device.type != "cpu" or x.dtype != torch.float32:
             return False
-        if not self.names.issuperset(names) or any(map(watched, self._modules)):
+        if not self.names.issuperset(names) or any(map(has_hooks, self._modules)):
             return False
         return self.state == _state(self._modules)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """The outputs of the layers called `names`."""
-        if len(self.rims) > LAYOUTS:
-            self.rims.clear()
+        if len(self.borders) > LAYOUTS:
+            self.borders.clear()
         x = x.contiguous(memory_format=torch.channels_last)
         if isinstance(self.layers, NamedSequential):
-            return frame.features(self.layers, x, names, self.rims)
+            return sparse.features(self.layers, x, names, self.borders)
         return self.layers.features(x, names)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> None:
@@ -118,7 +118,7 @@ def set_threads() -> int:
 def _plain(backbone: NamedSequential | TracedBackbone) -> bool:
     """Whether all that its answers depend on is single precision weights on the CPU."""
     for layer in backbone.children() if isinstance(backbone, NamedSequential) else ():
-        if isinstance(layer, nn.Conv2d) and not known(layer):
+        if isinstance(layer, nn.Conv2d) and not can_split(layer):
             return False
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
             return False

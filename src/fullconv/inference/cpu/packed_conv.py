@@ -14,8 +14,9 @@ from torch import Tensor, nn
 
 from fullconv.inference.cpu.fuse_bn import fused
 from fullconv.inference.cpu.winograd import TAPS, Winograd
+from fullconv.networks.geometry import window_of
 from fullconv.networks.layers import NamedSequential
-from fullconv.networks.padding.regions import Prepared, Window
+from fullconv.networks.padding.regions import FusedLayer
 
 # Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
 # benchmarks/beyond_direct.py.
@@ -38,12 +39,12 @@ def packed(chain: NamedSequential) -> Iterator[tuple[str, nn.Module]]:
         yield name, _convolution(layer, followers.get(nn.BatchNorm2d), nn.ReLU in followers)
 
 
-class Direct(Prepared):
+class Direct(FusedLayer):
     """A convolution, and ReLU with it, of weights laid out for oneDNN."""
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
+        self.window, self.weights = window_of(conv), weight.numel()
         self.strides, self.dilation, self.groups = (
             list(conv.stride),
             list(conv.dilation),
@@ -70,7 +71,7 @@ class Direct(Prepared):
         return y
 
 
-class Product(Prepared):
+class Product(FusedLayer):
     """A convolution, and ReLU with it, as one product of matrices.
 
     One of 1 x 1 goes over the pixels as they lie; a large one, such as fc6, over the map's windows
@@ -81,7 +82,7 @@ class Product(Prepared):
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
+        self.window, self.weights = window_of(conv), weight.numel()
         self.bias, self.relu = bias, "relu" if relu else "none"
         matrix = weight.permute(0, 2, 3, 1).reshape(len(weight), -1)
         self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous())
@@ -89,7 +90,7 @@ class Product(Prepared):
     def padded(self, x: Tensor, padding: int) -> Tensor:
         """Its output with this padding instead of the window's."""
         x = F.pad(x, [padding] * 4) if padding else x
-        size, stride = self.window.size, self.window.stride
+        size, stride = self.window.kernel, self.window.stride
         windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
         batch, height, width = windows.shape[:3]
         rows = windows.permute(0, 1, 2, 4, 5, 3).reshape(batch * height * width, -1)
@@ -99,12 +100,12 @@ class Product(Prepared):
         return y.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-class Tiled(Prepared):
+class Tiled(FusedLayer):
     """A 3 x 3 convolution, and ReLU with it, by Winograd's way."""
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
-        self.window, self.weights = Window.of(conv), weight.numel()
+        self.window, self.weights = window_of(conv), weight.numel()
         self.convolution = Winograd(weight, bias, relu)
 
     def padded(self, x: Tensor, padding: int) -> Tensor:
@@ -119,13 +120,13 @@ def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Modu
         weight, bias = fused(conv, norm)
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
-    window = Window.of(conv)
+    window = window_of(conv)
     kind: type[Direct | Tiled | Product] = Direct
-    if conv.groups == 1 and window.size == 1:
+    if conv.groups == 1 and window.kernel == 1:
         kind = Product
     elif conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
-        if (window.size, window.stride) == (TAPS, 1):
+        if (window.kernel, window.stride) == (TAPS, 1):
             kind = Tiled
-        elif window.size >= LARGE:
+        elif window.kernel >= LARGE:
             kind = Product
     return kind(conv, weight, bias, relu)

@@ -20,7 +20,7 @@ from fullconv.inference.planner.memory_cost import (
 )
 from fullconv.inference.planner.plan import Plan, Scaled
 from fullconv.inference.planner.self_check import streaming_error
-from fullconv.inference.streaming.ops import OpGraph, record_ops
+from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 PLENTY = 8192  # bytes a pixel; VGG-16, which takes most, takes a fifth of that
@@ -92,7 +92,7 @@ def _about(start: Plan, facts: Facts) -> int:
 def _step_by_step(network: nn.Module, start: Plan, budget: int, lenient: bool) -> Plan:
     """Whole, if what each step holds at this size fits after all; else in strips."""
     subject = Scaled(network, start.answer) if start.answer else network
-    steps = record_ops(subject, start.size, start.bands, numbers=False)
+    steps = record_ops(subject, start.size, start.bands, weights=False)
     taken = peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)

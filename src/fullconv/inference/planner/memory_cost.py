@@ -1,5 +1,6 @@
 """What a network takes: the bytes of an image's pixel, and of a plan's strips or tiles."""
 
+from itertools import islice
 from math import isqrt
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
@@ -10,7 +11,7 @@ from torch import Tensor, nn
 from fullconv.errors import GeometryError
 from fullconv.hardware import free_memory
 from fullconv.inference.planner.plan import Plan, flows
-from fullconv.inference.streaming.ops import OpGraph, record_ops
+from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
 
 SIDE = 512  # pixels; of the image that a network's need per pixel is taken from
 # What the sizes say is not all: the allocator holds memory back (measured: up to so much).
@@ -47,14 +48,13 @@ def peak(steps: OpGraph, planned: Plan) -> int:
     """Bytes that a plan's strips take at once; `steps` are a network's without numbers."""
     every = flows(steps, planned)
     flow = every[len(every) // 2]
-    at, end = flow.image.rows
-    columns = flow.image.columns[1] - flow.image.columns[0]
-    answers = 0
-    while not flow.done and answers < 4:
-        high = min(planned.rows, end - at)
-        fed = torch.empty(1, planned.bands, high, columns, device="meta") if high else None
-        at += high
-        answers += flow.advance(fed) is not None
+
+    def read(region: Region) -> Tensor:
+        height, width = (end - first for first, end in region)
+        return torch.empty(1, planned.bands, height, width, device="meta")
+
+    for _ in islice(flow.run(read), 4):  # after some strips the need no longer grows
+        pass
     return int(SLACK * (flow.peak + (len(every) - 1) * flow.most_held)) + FIXED
 
 
@@ -79,11 +79,11 @@ def free_for(network: nn.Module) -> int:
 def _look(network: nn.Module, bands: int) -> Facts:
     side = (SIDE, SIDE)
     try:
-        steps = record_ops(network, side, bands, numbers=False)
+        steps = record_ops(network, side, bands, weights=False)
     except GeometryError as error:
         return _measured(network, bands, f"this network {error}")
     per_pixel = peak(steps, Plan("strips", True, side, *side, bands=bands)) / SIDE**2
-    return Facts(per_pixel, steps.values[steps.answer].shape[1], "")
+    return Facts(per_pixel, steps.values[steps.output].shape[1], "")
 
 
 @torch.inference_mode()

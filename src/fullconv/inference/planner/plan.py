@@ -9,8 +9,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from fullconv.inference.streaming.executor import PLACES, StreamExecutor
-from fullconv.inference.streaming.ops import OpGraph, Region
+from fullconv.inference.streaming.executor import POSITIONS, StreamExecutor
+from fullconv.inference.streaming.graph import OpGraph, Region
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,6 @@ def flows(
     edges = [width * number // count for number in range(count + 1)]
     wanted = rows or (0, planned.result[0])
     return [
-        StreamExecutor(steps, Region(wanted, band), planned.rows, PLACES * count)
+        StreamExecutor(steps, Region(wanted, band), planned.rows, POSITIONS * count)
         for band in pairwise(edges)
     ]

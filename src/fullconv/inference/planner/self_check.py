@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from fullconv.inference.planner.plan import Plan, flows
-from fullconv.inference.streaming.executor import StreamExecutor
-from fullconv.inference.streaming.ops import record_ops
+from fullconv.inference.streaming.executor import run_side_by_side
+from fullconv.inference.streaming.graph import Region, record_ops
 
 AGREE = 1e-4  # of the largest score: a wrong rule is off by orders more, rounding by less
 
@@ -37,18 +37,11 @@ def _difference(network: nn.Module, bands: int) -> float:
     whole = network(image)
     planned = Plan("strips", True, size, 32, 23, bands=bands)
     every = flows(record_ops(network, size, bands), planned)
-    parts = torch.cat([_answer(flow, image, planned.rows) for flow in every], 3)
+
+    def read(region: Region) -> Tensor:
+        rows, columns = region
+        return image[..., slice(*rows), slice(*columns)]
+
+    parts = torch.cat([strip.clone() for strip in run_side_by_side(every, read)], 2)
     largest = whole.abs().max().clamp(min=1e-20)
     return float((parts - whole).abs().max() / largest)
-
-
-def _answer(flow: StreamExecutor, image: Tensor, rows: int) -> Tensor:
-    """The scores of one band of columns, from strips of so many rows."""
-    (at, end), (left, right) = flow.image
-    found = []
-    while not flow.done:
-        high = min(rows, end - at)
-        part = flow.advance(image[:, :, at : at + high, left:right] if high else None)
-        at += high
-        found += [] if part is None else [part.clone()]
-    return torch.cat(found, 2)

@@ -1,69 +1,81 @@
-"""Line-buffered execution: each layer keeps only the rows still needed."""
+"""Line-buffered execution: each op keeps only the rows that are still needed."""
 
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 
 import torch
 from torch import Tensor
 
-from fullconv.inference.streaming.ops import Op, OpGraph, Region
-from fullconv.inference.streaming.ranges import Range, inside
+from fullconv.inference.streaming.graph import Op, OpGraph, Region
+from fullconv.inference.streaming.ranges import clip
+from fullconv.networks.geometry import Span
 
-# A convolution's weights are laid out anew at each call, for few places as for many: one with
-# heavy weights waits until it has enough.
-PLACES = 4096
-HEAVY = 2**18  # bytes
+# oneDNN reorders a convolution's weights at each call, for few positions as for many, so one with
+# heavy weights waits until enough rows are there.
+POSITIONS = 4096
+HEAVY_BYTES = 2**18
+
+ReadRegion = Callable[[Region], Tensor]
+"""Read a region of the image, (1, C, rows, columns)."""
 
 
 class StreamExecutor:
-    """A band of an image's columns on its way through the network.
+    """Compute a region of the scores, a few image rows at a time.
 
     Args:
-        steps: of the network, at the image's size.
-        region: of the answer that is wanted.
-        rows: of the image that are fed at a time.
-        places: of the whole width that a convolution with heavy weights waits for.
+        graph: of the network, at the image's size.
+        region: of the scores.
+        rows: of the image to read at a time.
+        positions: of the full width that a convolution with heavy weights waits for.
 
     Attributes:
-        image: the region of the image that it takes.
+        region: of the scores.
+        image: the region of the image that it depends on.
         held: bytes of rows that are kept for later.
-        most_held: the most that were, between two strips.
-        peak: the most bytes that were in use at once, as far as can be told from the sizes.
-        multiply_adds: done so far.
+        most_held: the maximum of `held` between two strips.
+        peak: the maximum of bytes in use, estimated from the tensors' sizes.
+        multiply_adds: computed so far.
     """
 
-    def __init__(self, steps: OpGraph, region: Region, rows: int, places: int = PLACES) -> None:
-        needed = steps.needed(region)
+    def __init__(
+        self, graph: OpGraph, region: Region, rows: int, positions: int = POSITIONS
+    ) -> None:
+        needed = graph.needed(region)
+        self.region, self.rows = region, rows
         self.image = needed.get(0, Region((0, 0), (0, 0)))
         self.held = self.most_held = self.peak = self.multiply_adds = 0
-        self._answer, self._values = steps.answer, steps.values
+        self._output, self._values = graph.output, graph.values
         self._like = torch.empty(0)
-        self._kept = {
-            number: RowBuffer(part.rows[0], steps.values[number].rows)
-            for number, part in needed.items()
+        self._buffers = {
+            index: RowBuffer(part.rows[0], graph.values[index].rows)
+            for index, part in needed.items()
         }
-        self._columns = {number: part.columns for number, part in needed.items()}
-        self._turns: list[OpProgress] = []
-        self._readers: dict[int, list[tuple[OpProgress, int]]] = {number: [] for number in needed}
-        for step in steps.steps:
-            outputs = [number for number in step.outputs if number in needed]
+        self._columns = {index: part.columns for index, part in needed.items()}
+        self._ops: list[OpProgress] = []
+        self._readers: dict[int, list[tuple[OpProgress, int]]] = {index: [] for index in needed}
+        for op in graph.ops:
+            outputs = [index for index in op.outputs if index in needed]
             if outputs:
-                self._add(OpProgress(step, steps, needed, outputs[0], rows, places), step)
-
-    def _add(self, turn: "OpProgress", step: Op) -> None:
-        self._turns.append(turn)
-        for position, number in enumerate(step.inputs):
-            self._readers[number].append((turn, position))
+                self._add(OpProgress(op, graph, needed[outputs[0]], outputs[0], rows, positions))
 
     @property
     def done(self) -> bool:
-        """Whether the whole answer has been given."""
-        return all(turn.done == turn.end for turn in self._turns)
+        """Whether all scores have been returned."""
+        return all(progress.done == progress.end for progress in self._ops)
 
-    def advance(self, image: Tensor | None) -> Tensor | None:
-        """Let every layer do what it now can, for at most one strip.
+    def run(self, read: ReadRegion) -> Iterator[Tensor]:
+        """Yield the scores from top to bottom, (1, K, some rows, columns).
 
         Args:
-            image: the next rows of `self.image`, (1, C, rows, columns); None behind the last.
+            read: called for one strip of `self.image` after the other, from top to bottom.
+        """
+        return run_side_by_side([self], read)
+
+    def advance(self, image: Tensor | None) -> Tensor | None:
+        """Let every op compute the rows that it now can, at most one strip.
+
+        Args:
+            image: the next rows of `self.image`, (1, C, rows, columns); None after the last.
 
         Returns:
             the next rows of the scores, if there are any.
@@ -71,182 +83,210 @@ class StreamExecutor:
         if image is not None:
             self._like = image
             self._keep(0, image)
-        for turn in self._turns:
-            wanted = turn.ready([self._kept[number].end for number in turn.step.inputs])
-            if wanted[0] < wanted[1]:
-                self._take_turn(turn, wanted)
+        for progress in self._ops:
+            rows = progress.ready([self._buffers[index].end for index in progress.op.inputs])
+            if rows[0] < rows[1]:
+                self._compute(progress, rows)
         self.most_held = max(self.most_held, self.held)
-        answer = self._kept[self._answer]
-        if answer.end == answer.begin:
+        scores = self._buffers[self._output]
+        if scores.end == scores.begin:
             return None
-        rows = answer.take((answer.begin, answer.end))
-        self._drop(self._answer, answer.end)
-        return rows
+        result = scores.take((scores.begin, scores.end))
+        self._drop(self._output, scores.end)
+        return result
 
-    def _take_turn(self, turn: "OpProgress", wanted: Range) -> None:
-        step = turn.step
-        region = Region(wanted, turn.columns)
-        given = [self._part(number, turn, at, region) for at, number in enumerate(step.inputs)]
-        turn.done = wanted[1]
-        for number in set(step.inputs):
-            self._trim(number)
-        made = step.doing.run(given, region)
-        results = list(made) if isinstance(made, tuple | list) else [made]
-        work = sum(bytes_of(x) for x in (*given, *results)) + step.doing.workspace(given, results)
-        self.peak = max(self.peak, self.held + work)
-        self.multiply_adds += step.doing.per_output * results[0].numel()
-        self.multiply_adds += step.doing.per_input * given[0].numel()
-        for number, result in zip(step.outputs, results, strict=True):
-            if number in self._kept:
-                self._keep(number, result)
+    def _add(self, progress: "OpProgress") -> None:
+        self._ops.append(progress)
+        for position, index in enumerate(progress.op.inputs):
+            self._readers[index].append((progress, position))
 
-    def _part(self, number: int, turn: "OpProgress", position: int, region: Region) -> Tensor:
-        rows, columns = turn.reads(position, region)
-        whole = self._columns[number]
-        if rows[0] == rows[1]:  # it sees only what lies beyond the input's ends
-            return self._nothing(number, turn.dims[position], columns)
-        part = self._kept[number].take(rows)
-        if columns == whole:
+    def _compute(self, progress: "OpProgress", rows: Span) -> None:
+        op, partial = progress.op, progress.op.partial
+        region = Region(rows, progress.columns)
+        inputs = [self._part(index, progress, at, region) for at, index in enumerate(op.inputs)]
+        progress.done = rows[1]
+        for index in set(op.inputs):
+            self._trim(index)
+        results = partial.run(inputs, region)
+        outputs = list(results) if isinstance(results, tuple | list) else [results]
+        in_use = sum(storage_bytes(x) for x in (*inputs, *outputs))
+        self.peak = max(self.peak, self.held + in_use + partial.workspace(inputs, outputs))
+        self.multiply_adds += partial.per_output * outputs[0].numel()
+        self.multiply_adds += partial.per_input * inputs[0].numel()
+        for index, result in zip(op.outputs, outputs, strict=True):
+            if index in self._buffers:
+                self._keep(index, result)
+
+    def _part(self, index: int, progress: "OpProgress", position: int, region: Region) -> Tensor:
+        rows, columns = progress.reads(position, region)
+        buffered = self._columns[index]
+        if rows[0] == rows[1]:  # the op reads only padding here
+            return self._empty(index, progress.column_dims[position], columns)
+        part = self._buffers[index].take(rows)
+        if columns == buffered:
             return part
-        return part.narrow(turn.dims[position], columns[0] - whole[0], columns[1] - columns[0])
+        width = columns[1] - columns[0]
+        return part.narrow(progress.column_dims[position], columns[0] - buffered[0], width)
 
-    def _nothing(self, number: int, dim: int, columns: Range) -> Tensor:
-        sizes = list(self._values[number].shape)
-        sizes[self._values[number].rows], sizes[dim] = 0, columns[1] - columns[0]
+    def _empty(self, index: int, dim: int, columns: Span) -> Tensor:
+        sizes = list(self._values[index].shape)
+        sizes[self._values[index].rows], sizes[dim] = 0, columns[1] - columns[0]
         return self._like.new_empty(sizes)
 
-    def _keep(self, number: int, x: Tensor) -> None:
-        self.held += self._kept[number].add(x)
-        self._trim(number)
+    def _keep(self, index: int, x: Tensor) -> None:
+        self.held += self._buffers[index].add(x)
+        self._trim(index)
 
-    def _trim(self, number: int) -> None:
-        if number == self._answer:
+    def _trim(self, index: int) -> None:
+        if index == self._output:
             return
-        first = [turn.first(position) for turn, position in self._readers[number]]
-        self._drop(number, min(first, default=self._kept[number].end))
+        first = [progress.first_needed(position) for progress, position in self._readers[index]]
+        self._drop(index, min(first, default=self._buffers[index].end))
 
-    def _drop(self, number: int, before: int) -> None:
-        self.held -= self._kept[number].drop(before)
+    def _drop(self, index: int, before: int) -> None:
+        self.held -= self._buffers[index].drop(before)
+
+
+def run_side_by_side(executors: Sequence[StreamExecutor], read: ReadRegion) -> Iterator[Tensor]:
+    """Yield the scores of neighbouring bands of columns, joined, from top to bottom.
+
+    Args:
+        executors: of one graph, with equal rows, from left to right.
+        read: called for one strip of the image after the other, as wide as all bands need.
+    """
+    first = executors[0]
+    left = min(executor.image.columns[0] for executor in executors)
+    right = max(executor.image.columns[1] for executor in executors)
+    at, end = first.image.rows
+    row, bottom = first.region.rows
+    while row < bottom:
+        height = min(first.rows, end - at)
+        strip = read(Region((at, at + height), (left, right))) if height else None
+        at += height
+        scores = []
+        for executor in executors:
+            begin, stop = executor.image.columns
+            band = None if strip is None else strip[..., begin - left : stop - left]
+            part = executor.advance(band)
+            scores += [] if part is None else [part]
+        if scores:
+            row += scores[0].shape[2]
+            yield scores[0] if len(scores) == 1 else torch.cat(scores, 3)
 
 
 class OpProgress:
-    """One step's progress down the image.
+    """The progress of one op down the image.
 
     Attributes:
-        step: the step.
-        done: rows of its output that are done, counted from the whole output's first.
-        end: rows of it that are wanted.
-        columns: of it that are wanted.
-        dims: which dimension of each input is its columns.
+        done: rows of the whole output before this one are computed, or not needed.
+        end: the row at which the needed part of the output ends.
+        columns: needed of the output.
+        column_dims: the dimension of columns in each input.
     """
 
     def __init__(
-        self,
-        step: Op,
-        steps: OpGraph,
-        needed: dict[int, Region],
-        output: int,
-        rows: int,
-        places: int,
+        self, op: Op, graph: OpGraph, needed: Region, output: int, rows: int, positions: int
     ) -> None:
-        self.step = step
-        (self.done, self.end), self.columns = needed[output]
-        many = ceil(places / max(1, steps.values[output].sides[1]))
-        self.quota = max(ceil(rows / steps.values[output].stride), many)
-        self.least = min(self.end - self.done, many if step.doing.weights > HEAVY else 1)
-        self.sides = [steps.values[number].sides for number in step.inputs]
-        self.dims = [steps.values[number].columns for number in step.inputs]
+        self.op = op
+        (self.done, self.end), self.columns = needed
+        value = graph.values[output]
+        enough = ceil(positions / max(1, value.size[1]))
+        self.most_rows = max(ceil(rows / value.stride), enough)
+        is_heavy = op.partial.weights > HEAVY_BYTES
+        self.least_rows = min(self.end - self.done, enough if is_heavy else 1)
+        self.input_sizes = [graph.values[index].size for index in op.inputs]
+        self.column_dims = [graph.values[index].columns for index in op.inputs]
 
     def reads(self, position: int, region: Region) -> Region:
-        """What it reads of one of its inputs for a region of its output."""
-        reaches, (height, width) = self.step.doing.reaches[position], self.sides[position]
-        rows = inside(reaches[0].reads(region.rows), height)
-        return Region(rows, inside(reaches[1].reads(region.columns), width))
+        """Return what the op reads of one of its inputs for a region of its output."""
+        along_rows, along_columns = self.op.partial.reads[position]
+        height, width = self.input_sizes[position]
+        rows = clip(along_rows.reads(region.rows), height)
+        return Region(rows, clip(along_columns.reads(region.columns), width))
 
-    def ready(self, ends: list[int]) -> Range:
-        """The next rows of its output that it can do.
+    def ready(self, ends: list[int]) -> Span:
+        """Return the next rows of the output that can be computed.
 
         Args:
-            ends: of each input, the row behind the last that is there.
+            ends: for each input, the end of the rows that are there.
         """
-        low, high = self.done, min(self.done + self.quota, self.end)
-        while low < high:  # the largest end for which every input reaches far enough
+        low, high = self.done, min(self.done + self.most_rows, self.end)
+        while low < high:  # find the largest end for which every input has enough rows
             middle = (low + high + 1) // 2
-            if all(self._last(at, middle) <= end for at, end in enumerate(ends)):
+            if all(self._rows_read(at, self.done, middle)[1] <= end for at, end in enumerate(ends)):
                 low = middle
             else:
                 high = middle - 1
-        enough = low == self.end or low - self.done >= self.least
+        enough = low == self.end or low - self.done >= self.least_rows
         return self.done, low if enough else self.done
 
-    def first(self, position: int) -> int:
-        """The first row of an input that it will still read."""
+    def first_needed(self, position: int) -> int:
+        """Return the first row of an input that the op will still read."""
         if self.done == self.end:
-            return self.sides[position][0]
-        reach = self.step.doing.reaches[position][0]
-        return inside(reach.reads((self.done, self.done + 1)), self.sides[position][0])[0]
+            return self.input_sizes[position][0]
+        return self._rows_read(position, self.done, self.done + 1)[0]
 
-    def _last(self, position: int, end: int) -> int:
-        reach = self.step.doing.reaches[position][0]
-        return inside(reach.reads((self.done, end)), self.sides[position][0])[1]
+    def _rows_read(self, position: int, first: int, end: int) -> Span:
+        along_rows, _ = self.op.partial.reads[position]
+        return clip(along_rows.reads((first, end)), self.input_sizes[position][0])
 
 
 class RowBuffer:
-    """Consecutive rows of a value, as they were made, until nobody needs them.
+    """Consecutive rows of a feature map, as the pieces in which they were computed.
 
     Attributes:
-        begin: the first that is there, counted from the whole value's first.
-        end: the row behind the last.
+        begin: the first row that is there, counted from the map's first.
+        end: the row after the last.
     """
 
     def __init__(self, begin: int, dim: int) -> None:
         self.begin = self.end = begin
         self._dim = dim
         self._pieces: list[Tensor] = []
-        self._first = begin  # of the first piece, which may begin before what is still needed
+        self._first = begin  # row of the first piece, which may start before `begin`
 
     def add(self, x: Tensor) -> int:
-        """Append rows, and say how many bytes they hold."""
+        """Append rows; return the bytes that they hold."""
         if not self._pieces:
             self._first = self.end
         self._pieces.append(x)
         self.end += x.shape[self._dim]
-        return bytes_of(x)
+        return storage_bytes(x)
 
-    def take(self, wanted: Range) -> Tensor:
-        """Some of the rows, at least one: a view where one piece holds them all."""
-        found, first = [], self._first
+    def take(self, rows: Span) -> Tensor:
+        """Return some of the rows, at least one; a view if one piece holds them all."""
+        parts, first = [], self._first
         for piece in self._pieces:
-            behind = first + piece.shape[self._dim]
-            low, high = max(first, wanted[0]), min(behind, wanted[1])
+            end = first + piece.shape[self._dim]
+            low, high = max(first, rows[0]), min(end, rows[1])
             if low < high:
-                found.append(piece.narrow(self._dim, low - first, high - low))
-            first = behind
-        return found[0] if len(found) == 1 else torch.cat(found, self._dim)
+                parts.append(piece.narrow(self._dim, low - first, high - low))
+            first = end
+        return parts[0] if len(parts) == 1 else torch.cat(parts, self._dim)
 
     def drop(self, before: int) -> int:
-        """Forget the rows before one, and say how many bytes became free."""
+        """Drop the rows before one; return the bytes that became free."""
         freed = 0
         self.begin = max(self.begin, min(before, self.end))
         while self._pieces and self._first + self._pieces[0].shape[self._dim] <= self.begin:
             piece = self._pieces.pop(0)
             self._first += piece.shape[self._dim]
-            freed += bytes_of(piece)
+            freed += storage_bytes(piece)
         if self._pieces:
             freed += self._shrink()
         return freed
 
     def _shrink(self) -> int:
-        # A view of a few rows would keep all of the piece's; a copy of most rows would waste time.
-        piece, gone = self._pieces[0], self.begin - self._first
-        rest = piece.shape[self._dim] - gone
-        if rest > gone:
+        # A view of a few rows would keep the whole piece; copying most of its rows costs time.
+        piece, dropped = self._pieces[0], self.begin - self._first
+        rest = piece.shape[self._dim] - dropped
+        if rest > dropped:
             return 0
-        self._pieces[0] = piece.narrow(self._dim, gone, rest).clone()
+        self._pieces[0] = piece.narrow(self._dim, dropped, rest).clone()
         self._first = self.begin
-        return bytes_of(piece) - bytes_of(self._pieces[0])
+        return storage_bytes(piece) - storage_bytes(self._pieces[0])
 
 
-def bytes_of(x: Tensor) -> int:
-    """What a tensor keeps in memory: all of its storage, though it may be a view of a part."""
+def storage_bytes(x: Tensor) -> int:
+    """Return the bytes that a tensor keeps in memory: all of its storage, even if it is a view."""
     return x.untyped_storage().nbytes()

@@ -1,108 +1,75 @@
-"""Which of its input's rows a layer reads for its output's rows: whole numbers, along one side.
+"""The input rows that an op reads for given output rows: whole numbers, along one axis.
 
-What holds for rows holds for columns. A range is (first, behind the last); one that reaches past
-the input's ends, below 0 or above its size, means what the layer puts there, such as zeros.
+What holds for rows holds for columns. A span is (first, end), without the end. One that reaches
+past the input's ends, below 0 or above its size, includes what the op puts there, such as zeros.
 """
 
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol, runtime_checkable
 
-Range = tuple[int, int]
+from fullconv.networks.geometry import SlidingWindow, Span
 
 
 @runtime_checkable
 class ReadRule(Protocol):
-    """Along one side, what each of a layer's outputs reads."""
+    """What each output of an op reads along one axis; a `SlidingWindow` is one."""
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
+        """Input positions per output position."""
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-
-
-@dataclass(frozen=True)
-class SlidingWindow:
-    """A window that slides over its input: convolutions and poolings.
-
-    Attributes:
-        kernel: pixels that it reads.
-        stride: from one window to the next.
-        before: pixels that the first window begins before the input.
-        dilation: pixels from one that it reads to the next.
-    """
-
-    kernel: int
-    stride: int = 1
-    before: int = 0
-    dilation: int = 1
-
-    @property
-    def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
-        return Fraction(self.stride)
-
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        first = wanted[0] * self.stride - self.before
-        last = (wanted[1] - 1) * self.stride - self.before + self.dilation * (self.kernel - 1)
-        return first, last + 1
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that these outputs read."""
 
 
 @dataclass(frozen=True)
 class TransposedWindow:
-    """A sliding window backwards: each input pixel is spread over `kernel` outputs.
+    """The window of a transposed convolution: each input is spread over `window.kernel` outputs.
 
     Attributes:
-        kernel: pixels that one is spread over, from the first to the last.
-        stride: outputs from one input's first to the next one's.
-        before: outputs that the first input's first lies before the output.
+        window: of the convolution that it transposes.
     """
 
-    kernel: int
-    stride: int
-    before: int = 0
+    window: SlidingWindow
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
-        return Fraction(1, self.stride)
+        """Input positions per output position."""
+        return 1 / self.window.scale
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        first = -((self.kernel - 1 - wanted[0] - self.before) // self.stride)
-        last = (wanted[1] - 1 + self.before) // self.stride
-        return min(first, last), last + 1
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that are spread over these outputs."""
+        first, end = self.window.touching(outputs)
+        return min(first, end - 1), end  # with gaps between windows, an output may read nothing
 
-    def begins(self, pixel: int) -> int:
-        """The first output that an input pixel is spread over."""
-        return pixel * self.stride - self.before
+    def first_output(self, position: int) -> int:
+        """Return the first output that an input is spread over."""
+        return self.window.reads((position, position + 1))[0]
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Output pixel `i` is input pixel `i + shift`: a crop, or (negative) zeros before the input."""
+    """Output `i` is input `i + shift`: a crop, or with a negative shift, padding."""
 
     shift: int = 0
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
+        """Input positions per output position."""
         return Fraction(1)
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        return wanted[0] + self.shift, wanted[1] + self.shift
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that these outputs read."""
+        return outputs[0] + self.shift, outputs[1] + self.shift
 
 
 @dataclass(frozen=True)
 class EdgePad:
-    """Like `Shift`, but beyond its ends the input's first and last pixels are repeated.
+    """Like `Shift`, but the first and last inputs are repeated past the ends.
 
     Attributes:
-        shift: input pixel of output pixel 0.
+        shift: the input at output 0.
         size: of the input.
     """
 
@@ -111,58 +78,59 @@ class EdgePad:
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
+        """Input positions per output position."""
         return Fraction(1)
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        return self.at(wanted[0]), self.at(wanted[1] - 1) + 1
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that these outputs read."""
+        return self.source(outputs[0]), self.source(outputs[1] - 1) + 1
 
-    def at(self, pixel: int) -> int:
-        """The input pixel that an output pixel repeats."""
-        return min(max(pixel + self.shift, 0), self.size - 1)
+    def source(self, output: int) -> int:
+        """Return the input that an output repeats."""
+        return min(max(output + self.shift, 0), self.size - 1)
 
 
 @dataclass(frozen=True)
 class UnpoolWindow:
-    """Windows side by side, each of them written by one input pixel.
+    """Max-unpooling: each input is written into one of `window` outputs of its own.
 
     Attributes:
-        window: outputs of one input pixel.
-        whole: whether it reads all of its window's pixels (of an input of the output's size)
-            rather than the one pixel that stands for the window.
+        window: outputs per input.
+        reads_all: read all inputs of the window (from a map of the output's size) instead of the
+            one input that belongs to it.
     """
 
     window: int
-    whole: bool = False
+    reads_all: bool = False
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next."""
-        return Fraction(1) if self.whole else Fraction(1, self.window)
+        """Input positions per output position."""
+        return Fraction(1) if self.reads_all else Fraction(1, self.window)
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        first, behind = wanted[0] // self.window, -(-wanted[1] // self.window)
-        return (first * self.window, behind * self.window) if self.whole else (first, behind)
-
-
-def inside(wanted: Range, size: int) -> Range:
-    """The part of a range that lies in an input of `size` pixels; empty where none does."""
-    first = min(max(wanted[0], 0), size)
-    return first, min(max(wanted[1], first), size)
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that these outputs read."""
+        windows = SlidingWindow(self.window, self.window)
+        touched = windows.touching(outputs)
+        return windows.reads(touched) if self.reads_all else touched
 
 
-def outside(wanted: Range, size: int) -> tuple[int, int]:
-    """How many pixels of a range lie before and behind an input of `size` pixels."""
-    first, behind = inside(wanted, size)
-    total = wanted[1] - wanted[0] - (behind - first)
-    before = min(max(-wanted[0], 0), total)
+def clip(span: Span, size: int) -> Span:
+    """Return the part of a span that is in an input of `size` positions; it may be empty."""
+    first = min(max(span[0], 0), size)
+    return first, min(max(span[1], first), size)
+
+
+def overhang(span: Span, size: int) -> tuple[int, int]:
+    """Return how many positions of a span are before and after an input of `size` positions."""
+    first, end = clip(span, size)
+    total = span[1] - span[0] - (end - first)
+    before = min(max(-span[0], 0), total)
     return before, total - before
 
 
-def hull(one: Range, other: Range) -> Range:
-    """The smallest range that holds both; an empty one counts for nothing."""
-    if one[0] >= one[1] or other[0] >= other[1]:
-        return max(one, other, key=lambda range_: range_[1] - range_[0])
-    return min(one[0], other[0]), max(one[1], other[1])
+def hull(a: Span, b: Span) -> Span:
+    """Return the smallest span that contains both; an empty one does not count."""
+    if a[0] >= a[1] or b[0] >= b[1]:
+        return max(a, b, key=lambda span: span[1] - span[0])
+    return min(a[0], b[0]), max(a[1], b[1])

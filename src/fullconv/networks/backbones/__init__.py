@@ -1,10 +1,11 @@
-"""Classifiers, to be made dense. One file a family or a library; this folder is the list of them.
+"""Image classifiers to build networks on: one file per family or library, found by their names.
 
-A name is looked up among ours, then torchvision's, then timm's; "torchvision_alexnet" and
-"timm_resnet18" say which one is meant where several have it.
+A name is looked up among our own classifiers, then torchvision's, then timm's.
+"torchvision_alexnet" and "timm_resnet18" choose the library if several have the name.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Literal, Protocol
 
@@ -12,25 +13,26 @@ import torch
 from torch import nn
 
 from fullconv._registry import Registry
-from fullconv.errors import ConfigError, UnknownNameError
+from fullconv.errors import ConfigError, MissingExtraError, UnknownNameError
 from fullconv.networks.backbones._traced import TracedBackbone
 
 Builder = Callable[..., nn.Module]
 
 
 class Library(Protocol):
-    """Somebody else's collection of classifiers."""
+    """A package with image classifiers."""
 
     def names(self) -> Iterable[str]:
-        """The classifiers that it builds."""
+        """Return the names of its classifiers."""
 
     def create(self, name: str, classes: int) -> nn.Module:
-        """One of them, with fresh weights."""
+        """Build one of them with random weights."""
 
 
 backbones: Registry[Builder] = Registry("fullconv.networks.backbones", "classifier")
 libraries: Registry[Library] = Registry("fullconv.networks.backbones", "library of classifiers")
-ORDER = ("torchvision", "timm")  # who is asked first
+LOOKUP_ORDER = ("torchvision", "timm")
+SIMILARITY = 0.7  # of difflib; below it a suggestion is hardly what was meant
 
 __all__ = [
     "Builder",
@@ -38,58 +40,59 @@ __all__ = [
     "TracedBackbone",
     "backbones",
     "create_classifier",
-    "foreign_backbone",
     "libraries",
+    "similar_name",
+    "traced_backbone",
 ]
 
 
 def create_classifier(name: str, classes: int = 1000, **options: Any) -> nn.Module:
-    """A classifier by name: (B, 3, H, W) -> scores (B, classes).
+    """Build a classifier by name: (B, 3, H, W) -> scores (B, classes).
 
     Args:
         name: "vgg16", "vgg16_bn", "alexnet", or one of torchvision's or timm's.
-        classes: how many it tells apart.
-        options: what our families' builders take, e.g. `width=0.5` or `hidden=1024`.
+        classes: number of scores.
+        options: what our own builders accept, e.g. `width=0.5` or `hidden=1024`.
 
     Raises:
-        UnknownNameError: no classifier has this name; the message lists ours.
-        ConfigError: an option that the family does not take.
-        MissingExtraError: timm would have to be asked and is not installed.
+        UnknownNameError: there is no classifier of this name.
+        ConfigError: an option that this classifier does not have.
+        MissingExtraError: neither we nor torchvision have this name, and timm is not installed.
     """
     if name in backbones:
         return backbones[name](classes, **options)
-    library, theirs = _whose(name)
+    library, library_name = _find(name)
     if options:
         raise ConfigError(
-            f"{name} comes from {library}, which builds it in one size; leave {_listed(options)} "
-            "away, or take one of ours, e.g. vgg16"
+            f"{name} comes from {library}, which builds it in one size; omit "
+            f"{' and '.join(sorted(options))}, or use one of ours, e.g. vgg16"
         )
-    # They draw random numbers and read them back, which tensors without numbers cannot.
-    meta = torch.get_default_device().type == "meta"
-    with torch.device("cpu") if meta else torch.get_default_device():
-        classifier = libraries[library].create(theirs, classes)
-    return classifier.to("meta") if meta else classifier
+    # The builders draw random numbers and read them back, which the meta device cannot do.
+    on_meta = torch.get_default_device().type == "meta"
+    with torch.device("cpu") if on_meta else torch.get_default_device():
+        classifier = libraries[library].create(library_name, classes)
+    return classifier.to("meta") if on_meta else classifier
 
 
-def foreign_backbone(
+def traced_backbone(
     name: str,
     padding: Literal["same"] | int = "same",
     width: float = 1.0,
     hidden: int | None = None,
 ) -> TracedBackbone:
-    """The features of another library's classifier, as the network uses them.
+    """Build the backbone of a torchvision or timm classifier.
 
     Args:
-        name: as for `create_classifier`.
-        padding: zeros around the normalized image; "same" is none but to the right and below, up
-            to a multiple of the coarsest stride.
-        width: 1; no other is offered.
-        hidden: None; likewise.
+        name: see `create_classifier`.
+        padding: zeros around the normalized image; "same" adds none, except to the right and below
+            up to a multiple of the coarsest stride.
+        width: only 1 is available.
+        hidden: only None is available.
 
     Raises:
-        UnknownNameError: no classifier has this name.
+        UnknownNameError: there is no classifier of this name.
         ConfigError: another width.
-        GeometryError: its features have no places, or it is unknown which.
+        GeometryError: its features have no positions, or they are unknown.
     """
     options = {"width": width} if width != 1 else {}
     options |= {"hidden": hidden} if hidden is not None else {}
@@ -97,25 +100,26 @@ def foreign_backbone(
     return TracedBackbone(classifier, name, 0 if padding == "same" else padding)
 
 
-def _whose(name: str) -> tuple[str, str]:
-    """The library that has a classifier, and the name that it has there."""
-    known: list[str] = []
-    for library in ORDER:
-        theirs = name.removeprefix(f"{library}_")
-        if any(name.startswith(f"{other}_") for other in ORDER if other != library):
+def similar_name(name: str) -> str | None:
+    """Return the known classifier whose name is most similar, or None if none is similar."""
+    known = list(backbones)
+    for library in LOOKUP_ORDER:
+        with suppress(MissingExtraError):
+            known += libraries[library].names()
+    close = get_close_matches(name, known, n=1, cutoff=SIMILARITY)
+    return close[0] if close else None
+
+
+def _find(name: str) -> tuple[str, str]:
+    """Return the library that has a classifier, and the classifier's name there."""
+    for library in LOOKUP_ORDER:
+        library_name = name.removeprefix(f"{library}_")
+        if any(name.startswith(f"{other}_") for other in LOOKUP_ORDER if other != library):
             continue
-        names = list(libraries[library].names())
-        if theirs in names:
-            return library, theirs
-        known += names
-    close = get_close_matches(name, known, n=3)
-    error = UnknownNameError("classifier", name, {*backbones, *close})
-    error.args = (f"{error}, and all that torchvision and timm build, by their names",)
-    raise error
-
-
-def _listed(options: Iterable[str]) -> str:
-    return " and ".join(sorted(options))
+        if library_name in libraries[library].names():
+            return library, library_name
+    expected = f"{', '.join(backbones)}, or a name of torchvision's or timm's classifiers"
+    raise UnknownNameError("classifier", name, expected=expected, suggestion=similar_name(name))
 
 
 def __getattr__(name: str) -> Any:

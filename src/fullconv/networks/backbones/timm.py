@@ -1,4 +1,4 @@
-"""timm's classifiers, by timm's names."""
+"""timm's classifiers, under timm's names."""
 
 from collections.abc import Iterable
 
@@ -10,23 +10,23 @@ from fullconv.networks.backbones import libraries
 
 @libraries.register("timm")
 class Timm:
-    """timm, the optional package of about a thousand image classifiers."""
+    """timm, an optional package with about a thousand image classifiers."""
 
     @staticmethod
     def names() -> Iterable[str]:
-        """The classifiers that it builds.
+        """Return the names of its classifiers.
 
         Raises:
             MissingExtraError: timm is not installed.
         """
-        what = "a network that is neither fullconv's nor torchvision's"
+        what = "a classifier that is neither fullconv's nor torchvision's"
         timm = require("timm", extra="timm", what=what)
-        found: list[str] = timm.list_models()
-        return found
+        names: list[str] = timm.list_models()
+        return names
 
     @staticmethod
     def create(name: str, classes: int) -> nn.Module:
-        """One of them, with fresh weights."""
+        """Build one of them with random weights."""
         import timm
 
         network: nn.Module = timm.create_model(name, num_classes=classes)

@@ -1,4 +1,4 @@
-"""torchvision's classifiers, by torchvision's names."""
+"""torchvision's classifiers, under torchvision's names."""
 
 from collections.abc import Iterable
 
@@ -6,26 +6,26 @@ from torch import nn
 
 from fullconv.networks.backbones import libraries
 
-# Their builders warn unless they are told, and their auxiliary heads serve training alone.
+# Without these arguments the builders warn; the auxiliary heads are for training only.
 PLAIN = {"init_weights": False, "aux_logits": False}
 OPTIONS = {"googlenet": PLAIN, "inception_v3": PLAIN}
 
 
 @libraries.register("torchvision")
 class Torchvision:
-    """torchvision, whose ImageNet weights `--weights imagenet` downloads."""
+    """torchvision; `--weights imagenet` downloads its ImageNet weights."""
 
     @staticmethod
     def names() -> Iterable[str]:
-        """The classifiers that it builds."""
+        """Return the names of its classifiers."""
         from torchvision import models  # slow to import
 
-        found: list[str] = models.list_models(models)
-        return found
+        names: list[str] = models.list_models(models)
+        return names
 
     @staticmethod
     def create(name: str, classes: int) -> nn.Module:
-        """One of them, with fresh weights."""
+        """Build one of them with random weights."""
         from torchvision import models
 
         options = OPTIONS.get(name, {})

@@ -6,16 +6,16 @@ from typing import Literal
 
 from torch import nn
 
-from fullconv.networks import vgg_names as vggnames
+from fullconv.networks import vgg_names
 from fullconv.networks.backbones import backbones
 from fullconv.networks.layers import NamedSequential
 
-# Layers with weights (fc6, fc7 and fc8 among them) -> convolutions of each block; every block ends
-# in a pooling that halves the map.
-DEPTHS = {sum(blocks) + 3: blocks for blocks in vggnames.DEPTHS}
+# Number of layers with weights, including fc6, fc7 and fc8 -> convolutions of each block. Every
+# block ends with a pooling that halves the map.
+DEPTHS = {sum(blocks) + 3: blocks for blocks in vgg_names.DEPTHS}
 WIDTHS = (64, 128, 256, 512, 512)
 HIDDEN = 4096  # of fc6 and fc7
-GRID = 7  # pool5's rows and columns on an image of 224 x 224: what fc6 sees
+GRID = 7  # rows and columns of pool5, the input of fc6, for an image of 224 x 224
 
 
 def vgg(
@@ -28,17 +28,16 @@ def vgg(
     padding: int | Literal["same"] = "same",
     ceil_mode: bool = True,
 ) -> NamedSequential:
-    """A VGG classifier: (B, 3, 224, 224) -> (B, classes).
+    """Build a VGG classifier: (B, 3, 224, 224) -> (B, classes).
 
     Args:
-        classes: scores to give.
+        classes: number of scores.
         depth: 11, 13, 16 or 19 layers with weights.
-        batch_norm: a batch norm `bnI_J` behind every convolution `convI_J`.
-        width: multiplies the number of feature maps, and of fc6 and fc7 unless `hidden` gives it.
+        batch_norm: add a batch norm `bnI_J` after every convolution `convI_J`.
+        width: channel multiplier, also of fc6 and fc7 unless `hidden` is given.
         hidden: width of fc6 and fc7.
-        padding: zeros around the image, as conv1_1 sees it; 100 in the FCN paper's networks, and
-            "same" is 1, which keeps its size.
-        ceil_mode: poolings keep a half-filled last window, as Caffe's do.
+        padding: of conv1_1; 100 in the FCN paper's networks. "same" is 1, which keeps the size.
+        ceil_mode: poolings keep a partly filled last window, as Caffe's do.
     """
     hidden = hidden or scaled(HIDDEN, width)
     around = 1 if padding == "same" else padding
@@ -47,32 +46,32 @@ def vgg(
 
 
 def with_head(
-    features: Iterable[tuple[str, nn.Module]], inner: int, hidden: int, classes: int
+    features: Iterable[tuple[str, nn.Module]], inputs: int, hidden: int, classes: int
 ) -> NamedSequential:
-    """The features and behind them fc6, fc7 and fc8, with fresh weights: AlexNet's head and VGG's.
+    """Append fc6, fc7 and fc8, the head of AlexNet and VGG, and initialize all weights.
 
     Args:
         features: named layers.
-        inner: numbers that fc6 takes of an image.
+        inputs: of fc6, per image.
         hidden: width of fc6 and fc7.
-        classes: scores to give.
+        classes: number of scores.
     """
     layers = [*features, ("flatten", nn.Flatten())]
-    layers += [("fc6", nn.Linear(inner, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
+    layers += [("fc6", nn.Linear(inputs, hidden)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout())]
     layers += [("fc7", nn.Linear(hidden, hidden)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout())]
     layers += [("fc8", nn.Linear(hidden, classes))]
     chain = NamedSequential(layers)
-    initialise(chain)
+    initialize(chain)
     return chain
 
 
 def scaled(channels: int, width: float) -> int:
-    """`channels` times `width`, at least one."""
+    """Return `channels` times `width`, at least one."""
     return max(1, round(channels * width))
 
 
-def initialise(network: nn.Module) -> None:
-    """He et al. (2015): weights that keep the size of the activations under ReLU; biases zero."""
+def initialize(network: nn.Module) -> None:
+    """Initialize weights as He et al. (2015), to keep the scale of activations; zero the biases."""
     for layer in network.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
@@ -87,13 +86,13 @@ def _blocks(
     for block, depth in enumerate(depths, 1):
         for number in range(1, depth + 1):
             name = f"{block}_{number}"
-            wide = scaled(WIDTHS[block - 1], width)
-            around = padding if name == "1_1" else 1
-            yield f"conv{name}", nn.Conv2d(channels, wide, 3, padding=around)
+            outputs = scaled(WIDTHS[block - 1], width)
+            pad = padding if name == "1_1" else 1
+            yield f"conv{name}", nn.Conv2d(channels, outputs, 3, padding=pad)
             if batch_norm:
-                yield f"bn{name}", nn.BatchNorm2d(wide)
+                yield f"bn{name}", nn.BatchNorm2d(outputs)
             yield f"relu{name}", nn.ReLU()
-            channels = wide
+            channels = outputs
         yield f"pool{block}", nn.MaxPool2d(2, ceil_mode=ceil_mode)
 
 

@@ -1,1 +1,1 @@
-"""Turn a classifier into a dense network (paper, section 3.1)."""
+"""Turn a classifier into a fully convolutional network (paper, section 3.1)."""

@@ -1,4 +1,4 @@
-"""The fully convolutional network (`network`), and how one is made by its name (`creating`)."""
+"""The fully convolutional network (`network`), and how to build one by its name (`create`)."""
 
 from fullconv.networks.fcn.create import (
     IMAGENET_MEAN,

@@ -1,18 +1,24 @@
-"""Networks by their names: fcn{32,16,8,4,2}s-{backbone}, with fresh weights."""
+"""Build a network by its name, fcn{32,16,8,4,2}s-{backbone}, with random weights."""
 
 import re
 from collections.abc import Sequence
-from typing import Literal
-
-from torch import nn
+from typing import Any, Literal
 
 from fullconv.config import Architecture, Fusing, Normalization, Upsampling
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.networks.backbones import backbones, create_classifier, foreign_backbone
+from fullconv.networks.backbones import (
+    TracedBackbone,
+    backbones,
+    create_classifier,
+    similar_name,
+    traced_backbone,
+)
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
 from fullconv.networks.fcn.network import FCN
-from fullconv.networks.layers import Backbone
+from fullconv.networks.layers import Backbone, NamedSequential
 
+STRIDES = ("32", "16", "8", "4", "2")
+PATTERN = f"fcn{{{','.join(STRIDES)}}}s-BACKBONE, e.g. fcn8s-resnet18"
 IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
@@ -34,38 +40,39 @@ def create_model(
     context: int | None = None,
     skip_context: int | None = None,
 ) -> FCN:
-    """A network by name, with fresh weights.
+    """Build a network by its name, with random weights.
 
     Args:
         name: fcn{32,16,8,4,2}s-{backbone}, e.g. "fcn8s-vgg16_bn".
-        classes: scores a pixel gets.
-        padding: zeros around the image; 100 in the paper's networks, "same" wastes none.
-        width: multiplies the widths of all convolutions, and of fc6 and fc7 unless `hidden`.
+        classes: scores per pixel.
+        padding: zeros around the image: 100 as in the paper's networks, or "same", which adds only
+            what keeps the size.
+        width: channel multiplier of all convolutions, also of fc6 and fc7 unless `hidden` is given.
         hidden: width of fc6 and fc7.
         mean: of the training images, in [0, 255], RGB order.
         std: likewise.
-        order: channel order that the first convolution sees.
-        upsampling: "transposed" convolution, which starts as bilinear interpolation and fades to
-            zero at the edge; "bilinear" interpolation at the same places, which repeats the edge;
-            "bilinear-corners", the course's align_corners=True, which stretches each score to the
-            corners of its target (see `CornerResize`); "unpooling" with the poolings' indices
-            and mirrored convolutions, each skip's features added (see `UnpoolingDecoder`).
+        order: channel order of the first convolution's input.
+        upsampling: "transposed" convolution, which is initialized as bilinear interpolation and
+            fades to zero at the edge; "bilinear" interpolation at the same positions, which repeats
+            the edge; "bilinear-corners", the course's align_corners=True (see `CornerResize`);
+            "unpooling" with the poolings' indices and mirrored convolutions (see
+            `UnpoolingDecoder`).
         learn_upsampling: train the transposed convolutions too, as the course does; the authors
             keep them fixed.
-        fusing: "cascade" enlarges a score only as far as the next skip and adds there (paper,
-            figure 3); "sum" enlarges each score to the image by itself and adds there, so that
-            a further skip whose scores are zero changes nothing (see `staging`).
+        fusing: "cascade" upsamples a score to the next skip and adds there (paper, figure 3);
+            "sum" upsamples each score to the image and adds there, so an additional skip with zero
+            scores changes nothing (see `staging`).
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
-        context: width of a 3x3 convolution (with batch norm and ReLU) before the coarsest scores,
-            which a backbone without fc6 lacks; None is none, as in the paper.
-        skip_context: width of one before each skip's scores.
+        context: width of a 3x3 convolution (with batch norm and ReLU) before the coarsest scores.
+            None adds no such layer, as in the paper.
+        skip_context: width of such a layer before each skip's scores.
 
     Returns:
         (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
 
     Raises:
-        UnknownNameError: no such network or backbone.
-        ConfigError: a number out of its range.
+        UnknownNameError: there is no such network or backbone.
+        ConfigError: a number is out of its range.
     """
     return build(
         Architecture.checked(
@@ -86,16 +93,11 @@ def create_model(
 
 
 def build(architecture: Architecture, normalization: Normalization) -> FCN:
-    """The network that `architecture` describes, with fresh weights."""
+    """Build the network that `architecture` describes, with random weights."""
     stride, backbone_name = parse_name(architecture.name)
     same = architecture.padding == "same"
     settings = architecture.model_dump(include={"padding", "width", "hidden"})
-    backbone: nn.Module
-    if backbone_name in backbones:
-        classifier = create_classifier(backbone_name, classes=1, **settings)
-        backbone = headless(convolutionalize(classifier, same))  # type: ignore[arg-type]
-    else:
-        backbone = foreign_backbone(backbone_name, **settings)
+    backbone = _backbone(architecture.name, backbone_name, same, settings)
     skips = _skips(backbone, stride, architecture.name)
     scales = architecture.skip_scales or ()
     if scales and len(scales) != len(skips):
@@ -120,26 +122,47 @@ def build(architecture: Architecture, normalization: Normalization) -> FCN:
 
 
 def parse_name(name: str) -> tuple[int, str]:
-    """Stride and backbone of a network's name: "fcn8s-vgg16" is 8 and "vgg16".
+    """Return stride and backbone of a network's name: 8 and "vgg16" for "fcn8s-vgg16".
 
     Raises:
-        UnknownNameError: it is not of this form.
+        UnknownNameError: the name does not have this form.
     """
-    match = re.fullmatch(r"fcn(32|16|8|4|2)s-(.+)", name)
+    match = re.fullmatch(rf"fcn({'|'.join(STRIDES)})s-(.+)", name)
     if not match:
-        example = ["fcn32s-vgg16", "fcn16s-vgg16", "fcn8s-vgg16", "fcn4s-vgg16_bn"]
-        raise UnknownNameError("network", name, example)
+        raise unknown_network(name)
     return int(match[1]), match[2]
 
 
+def unknown_network(name: str) -> UnknownNameError:
+    """Return the error for an unknown network, with the most similar name that exists."""
+    parts = re.fullmatch(r"(?:fcn[-_]?(\d*)s?[-_])?(.*)", name, re.IGNORECASE)
+    stride, backbone = (parts[1], parts[2]) if parts else (None, name)
+    similar = similar_name(backbone)
+    suggestion = f"fcn{stride if stride in STRIDES else 8}s-{similar}" if similar else None
+    return UnknownNameError("network", name, expected=PATTERN, suggestion=suggestion)
+
+
+def _backbone(
+    name: str, backbone: str, same: bool, settings: dict[str, Any]
+) -> NamedSequential | TracedBackbone:
+    if backbone in backbones:
+        classifier = create_classifier(backbone, classes=1, **settings)
+        assert isinstance(classifier, NamedSequential)
+        return headless(convolutionalize(classifier, same))
+    try:
+        return traced_backbone(backbone, **settings)
+    except UnknownNameError as error:
+        raise unknown_network(name) from error
+
+
 def _skips(backbone: Backbone, stride: int, name: str) -> tuple[str, ...]:
-    coarsest = int(backbone.taps()[backbone.top].field.stride)
-    found = []
-    wanted = coarsest // 2
-    while wanted >= stride:
-        skip = backbone.skip(wanted)
+    """Return the features to fuse, coarse to fine: one at each stride down to `stride`."""
+    skips = []
+    skip_stride = int(backbone.feature_info()[backbone.top].field.stride) // 2
+    while skip_stride >= stride:
+        skip = backbone.skip(skip_stride)
         if skip is None:
-            raise ConfigError(f"{name}: the backbone has no feature at stride {wanted} to fuse")
-        found.append(skip)
-        wanted //= 2
-    return tuple(found)
+            raise ConfigError(f"{name}: the backbone has no feature at stride {skip_stride}")
+        skips.append(skip)
+        skip_stride //= 2
+    return tuple(skips)

@@ -1,4 +1,4 @@
-"""The fully convolutional network: a dense classifier, its layers' scores fused at any stride.
+"""The fully convolutional network: a dense classifier whose layers' scores are fused.
 
 FCN-32s, -16s, -8s and -4s (paper, section 4) are one class with 0, 1, 2 and 3 skips.
 """
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fullconv.config import Architecture, Fusing, Normalization, Upsampling
 from fullconv.errors import ConfigError
 from fullconv.networks.fcn.unpooling import UnpoolingDecoder
-from fullconv.networks.fcn.upsampling import Fusion, planned
+from fullconv.networks.fcn.upsampling import Fusion, plan_upsampling
 from fullconv.networks.layers import (
     Backbone,
     Context,
@@ -24,25 +24,25 @@ from fullconv.networks.layers import (
     Sides,
     crop,
 )
-from fullconv.networks.padding import sparse as frame
+from fullconv.networks.padding import sparse
 
 
 class OptimizedBackbone(Protocol):
-    """What `optimizing` puts in the place of a backbone for answers."""
+    """What `inference.cpu.optimize` runs in place of a backbone for inference."""
 
-    def fits(self, x: Tensor, names: Iterable[str]) -> bool:
-        """Whether it can answer for the backbone now."""
+    def can_run(self, x: Tensor, names: Iterable[str]) -> bool:
+        """Return whether it gives the backbone's features for this input now."""
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """See `Backbone`."""
 
 
 class FCN(nn.Module):
-    """RGB image in [0, 255] -> score of every class at every pixel, for any size from 1 x 1.
+    """Score every class at every pixel of an RGB image in [0, 255], of any size from 1 x 1.
 
     Args:
         backbone: a dense classifier without its scores (`convolutionalize`, `headless`).
-        classes: how many scores a pixel gets.
+        classes: scores per pixel.
         skips: features to fuse, coarse to fine; () is FCN-32s, ("pool4", "pool3") FCN-8s.
         skip_scales: feature -> factor before its score layer ("at once": 0.01 and 0.0001).
         learn_upsampling: train the upsampling (the course) or keep it bilinear (the paper).
@@ -52,9 +52,9 @@ class FCN(nn.Module):
         skip_context: likewise.
 
     Raises:
-        GeometryError: the features' pixels cannot be lined up by whole crops.
-        ConfigError: the backbone cannot be run backwards for un-pooling, or there is nothing to
-            learn in the upsampling.
+        GeometryError: no whole crops align the features' pixels.
+        ConfigError: unpooling cannot mirror the backbone, or the upsampling has no weights to
+            learn.
     """
 
     def __init__(
@@ -75,24 +75,23 @@ class FCN(nn.Module):
         self.skips = tuple(skips)
         self.skip_scales = dict(skip_scales or {})
         self.upsampling, self.fusing = upsampling, fusing
-        self.architecture: Architecture | None = None  # set where it was built by name
+        self.architecture: Architecture | None = None  # set if it was built by name
         self.fusions: tuple[Fusion, ...] = ()
         self.mirror: UnpoolingDecoder | None = None
         self.final, self.offset = "", 0
-        self.optimized_backbone: OptimizedBackbone | None = None  # see `optimizing`
-        self.sparse_padding = (
-            True  # see `frame`; False computes all of the padding, to the same result
-        )
+        self.optimized_backbone: OptimizedBackbone | None = None  # see `inference.cpu.optimize`
+        # False computes all of a wide padding, with the same result; see `networks.padding.sparse`.
+        self.sparse_padding = True
         _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
         self.top: str = self._backbone.top
         self._add_contexts(context, skip_context)
-        taps = self.taps()
+        features = self.feature_info()
         if upsampling == "unpooling":
-            self.mirror = UnpoolingDecoder(backbone, taps[self.top].width, self.skips)
-        self._add_scores(taps)
+            self.mirror = UnpoolingDecoder(backbone, features[self.top].width, self.skips)
+        self._add_scores(features)
         if upsampling != "unpooling":
             settings = (upsampling, fusing, classes, learn_upsampling)
-            plan = planned(*settings, taps, self.top, self.skips)
+            plan = plan_upsampling(*settings, features, self.top, self.skips)
             self.fusions, self.final, self.offset = plan.fusions, plan.final, plan.offset
             for name, layer in plan.layers.items():
                 self.add_module(name, layer)
@@ -102,28 +101,28 @@ class FCN(nn.Module):
             nn.init.zeros_(score.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Scores before softmax, one map a class, of the image's size."""
+        """Return scores before softmax, one map per class, of the image's size."""
         pooled = self.mirror.inputs.values() if self.mirror else ()
         names = (*self.skips, self.top, *pooled)
         features = self._features(self.normalize(image), names)
         skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
         if self.mirror:
-            backwards: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
-            return backwards
-        score: Tensor = self.score_fr(self._in_context("fr", features[self.top]))
+            decoded: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
+            return decoded
+        score: Tensor = self.score_fr(self._with_context("fr", features[self.top]))
         return self._fused(score, skips, image.shape[-2:])
 
-    def taps(self) -> dict[str, FeatureInfo]:
-        """Width and receptive field of each feature, of the scored ones with their context."""
-        found = self._backbone.taps()
-        for feature, place in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
-            layer = self._modules.get(f"context_{place}")
+    def feature_info(self) -> dict[str, FeatureInfo]:
+        """Return each feature's width and receptive field, with context layers included."""
+        info = self._backbone.feature_info()
+        for feature, suffix in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
+            layer = self._modules.get(f"context_{suffix}")
             if isinstance(layer, Context):
-                found[feature] = layer.after(found[feature])
-        return found
+                info[feature] = layer.after(info[feature])
+        return info
 
     def score_layers(self) -> Iterator[nn.Conv2d]:
-        """The layers that turn features into scores, coarse to fine."""
+        """Yield the layers that turn features into scores, coarse to fine."""
         yield self.score_fr
         for skip in self.skips:
             layer = self.get_submodule(f"score_{skip}")
@@ -131,12 +130,12 @@ class FCN(nn.Module):
             yield layer
 
     def offsets(self) -> tuple[int, ...]:
-        """The crops, coarse to fine: 5, 9, 31 for the paper's FCN-8s."""
+        """Return the crop offsets, coarse to fine: 5, 9, 31 for the paper's FCN-8s."""
         return (*(f.skip_offset or f.score_offset for f in self.fusions), self.offset)
 
     @property
     def normalization(self) -> Normalization:
-        """What the first convolution expects of an image."""
+        """Mean, std and channel order that the first convolution expects."""
         return self._normalization
 
     @normalization.setter
@@ -151,72 +150,74 @@ class FCN(nn.Module):
         return self.backbone  # type: ignore[return-value]
 
     def _features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        if self.optimized_backbone is not None and self.optimized_backbone.fits(x, names):
+        if self.optimized_backbone is not None and self.optimized_backbone.can_run(x, names):
             return self.optimized_backbone.features(x, names)
         if self.sparse_padding and isinstance(self.backbone, NamedSequential):
-            return frame.features(self.backbone, x, names)
+            return sparse.features(self.backbone, x, names)
         return self._backbone.features(x, names)
 
     def _fused(self, score: Tensor, skips: Mapping[str, Tensor], size: Sides) -> Tensor:
-        """The scores of all strides as one, of the image's size."""
-        summands = []  # scores that already have the image's size
+        """Fuse the scores of all strides, at the image's size."""
+        summands = []  # scores of the image's size
         for fusion in self.fusions:  # coarse to fine
             skip = skips[fusion.skip]
             if self.fusing == "sum":
-                enlarged = self._enlarge(fusion.upscore, score, size)
-                summands.append(crop(enlarged, fusion.score_offset, size, fusion.upscore))
+                upsampled = self._upsample(fusion.upscore, score, size)
+                summands.append(crop(upsampled, fusion.score_offset, size, fusion.upscore))
                 score = skip
             else:
                 score = self._fuse(fusion, score, skip)
-        summands.append(crop(self._enlarge(self.final, score, size), self.offset, size, self.final))
-        return sum(summands[1:], summands[0])  # coarse to fine, so that a zero at the end is exact
+        summands.append(
+            crop(self._upsample(self.final, score, size), self.offset, size, self.final)
+        )
+        return sum(summands[1:], summands[0])  # coarse to fine: adding zeros last is exact
 
-    def _enlarge(self, name: str, score: Tensor, size: Sides) -> Tensor:
+    def _upsample(self, name: str, score: Tensor, size: Sides) -> Tensor:
         layer = self.get_submodule(name)
-        enlarged: Tensor = layer(score, size) if isinstance(layer, CornerResize) else layer(score)
-        return enlarged
+        upsampled: Tensor = layer(score, size) if isinstance(layer, CornerResize) else layer(score)
+        return upsampled
 
     def _add_contexts(self, context: int | None, skip_context: int | None) -> None:
-        taps = self._backbone.taps()
-        for feature, place, width in (
+        features = self._backbone.feature_info()
+        for feature, suffix, width in (
             (self.top, "fr", context),
             *((skip, skip, skip_context) for skip in self.skips),
         ):
             if width:
-                self.add_module(f"context_{place}", Context(taps[feature].width, width))
+                self.add_module(f"context_{suffix}", Context(features[feature].width, width))
 
-    def _add_scores(self, taps: Mapping[str, FeatureInfo]) -> None:
-        wide = taps[self.top].width
+    def _add_scores(self, features: Mapping[str, FeatureInfo]) -> None:
+        wide = features[self.top].width
         self.score_fr = nn.Conv2d(self.mirror.width if self.mirror else wide, self.classes, 1)
         for skip in self.skips:
-            wide = taps[skip].width
+            wide = features[skip].width
             scores = wide if self.mirror else self.classes
             self.add_module(f"score_{skip}", nn.Conv2d(wide, scores, 1))
 
-    def _in_context(self, place: str, feature: Tensor) -> Tensor:
-        layer = self._modules.get(f"context_{place}")
+    def _with_context(self, suffix: str, feature: Tensor) -> Tensor:
+        layer = self._modules.get(f"context_{suffix}")
         return feature if layer is None else layer(feature)
 
     def _skip_score(self, skip: str, feature: Tensor) -> Tensor:
         scale = self.skip_scales.get(skip)
-        feature = self._in_context(skip, feature)
+        feature = self._with_context(skip, feature)
         score: Tensor = self.get_submodule(f"score_{skip}")(
             feature if scale is None else feature * scale
         )
         return score
 
     def _fuse(self, fusion: Fusion, score: Tensor, skip: Tensor) -> Tensor:
-        score = self._enlarge(fusion.upscore, score, skip.shape[-2:])
-        if fusion.skip_offset:  # the paper's padding: the skip reaches further than the score
+        score = self._upsample(fusion.upscore, score, skip.shape[-2:])
+        if fusion.skip_offset:  # with the paper's padding the skip is larger than the score
             return score + crop(skip, fusion.skip_offset, score.shape[-2:], fusion.skip)
         return crop(score, fusion.score_offset, skip.shape[-2:], fusion.upscore) + skip
 
 
 def _check(upsampling: Upsampling, fusing: Fusing, learn_upsampling: bool, context: bool) -> None:
-    """Refuse settings that mean nothing together."""
+    """Refuse settings that exclude each other."""
     if learn_upsampling and upsampling != "transposed":
         raise ConfigError(f'learn_upsampling needs upsampling "transposed", not "{upsampling}"')
     if fusing == "sum" and upsampling == "unpooling":
-        raise ConfigError('fusing "sum" has no meaning with "unpooling", which fuses no scores')
+        raise ConfigError('fusing "sum" has no effect with "unpooling", which fuses no scores')
     if upsampling == "unpooling" and context:
-        raise ConfigError('context has no meaning with "unpooling", which scores no features')
+        raise ConfigError('context has no effect with "unpooling", which scores no features')

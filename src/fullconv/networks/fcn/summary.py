@@ -1,4 +1,4 @@
-"""What a network is made of: each layer's size, cost and field, and where its crops come from."""
+"""Summarize a network: each layer's shape, cost and receptive field, and the derived crops."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ class LayerRow:
     Attributes:
         name: the paper's.
         kind: class of the layer.
-        shape: (maps, height, width) of its output.
-        parameters: how many it holds.
-        multiply_adds: of one image.
-        stride: image pixels from one of its pixels to the next; None behind the fusion.
-        field: rows of the image that one of its pixels sees; None behind the fusion.
+        shape: (channels, height, width) of its output.
+        parameters: their number.
+        multiply_adds: per image.
+        stride: image pixels per pixel of the output; None after the fusion.
+        field: rows of the image that one pixel of the output depends on; None after the fusion.
     """
 
     name: str
@@ -37,22 +37,22 @@ class LayerRow:
 
 
 def on_meta(architecture: Architecture, normalization: Normalization) -> FCN:
-    """The network without numbers: shapes only, in no time."""
+    """Build a network without data, for shapes only; it takes no time."""
     with torch.device("meta"):
         network = build(architecture, normalization)
     network.normalize.to("meta")
     return network.eval()
 
 
-def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
-    """Every layer in the order in which it runs, on one image of `height` x `width`."""
+def summarize(network: FCN, height: int, width: int) -> list[LayerRow]:
+    """Return every layer in the order in which it runs, for one image of `height` x `width`."""
     names = {layer: name.removeprefix("backbone.") for name, layer in network.named_modules()}
     backbone: Any = network.backbone
-    taps: dict[str, FeatureInfo] = backbone.taps()
+    features: dict[str, FeatureInfo] = backbone.feature_info()
     rows: list[LayerRow] = []
 
     def note(layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
-        tap = taps.get(names[layer])
+        info = features.get(names[layer])
         rows.append(
             LayerRow(
                 names[layer],
@@ -60,8 +60,8 @@ def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
                 tuple(output.shape[1:]),
                 sum(parameter.numel() for parameter in layer.parameters()),
                 _multiply_adds(layer, inputs[0], output),
-                int(tap.field.stride) if tap else None,
-                tap.field.size if tap else None,
+                int(info.field.stride) if info else None,
+                info.field.size if info else None,
             )
         )
 
@@ -75,44 +75,44 @@ def anatomy(network: FCN, height: int, width: int) -> list[LayerRow]:
     return rows
 
 
-def derivation(network: FCN) -> Iterator[str]:
-    """How the crop offsets follow from the layers, a line each (fractions are exact)."""
+def derive_crops(network: FCN) -> Iterator[str]:
+    """Yield how the crop offsets follow from the layers, one line each (fractions are exact)."""
     backbone: Any = network.backbone
-    taps: dict[str, FeatureInfo] = backbone.taps()
-    here = taps[network.top].field.map
-    yield f"{network.top}: centre of pixel i in the image = {here}"
+    features: dict[str, FeatureInfo] = backbone.feature_info()
+    score = features[network.top].field.map
+    yield f"{network.top}: centre of pixel i in the image = {score}"
     if network.mirror is not None:
-        yield "every un-pooling gives a map of the size that its pooling was given: no crops"
+        yield "each unpooling returns a map of its pooling's input size: no crops"
         return
     if network.upsampling == "bilinear-corners":
-        yield "every score is stretched, corner to corner, over what it is added to: no crops, and"
-        yield f"  up to {here.shift} pixels off at the image's edges"
+        yield "each score is resized corner to corner to the map that it is added to: no crops, and"
+        yield f"  up to {score.shift} pixels off at the image's edges"
         return
     for fusion in network.fusions:
-        there = taps[fusion.skip].field.map
+        skip = features[fusion.skip].field.map
         if network.fusing == "sum":
-            yield from _meeting(network, fusion.upscore, here, fusion.score_offset)
-            yield f"{fusion.skip}: {there}"
-            here = there
+            yield from _to_image(network, fusion.upscore, score, fusion.score_offset)
+            yield f"{fusion.skip}: {skip}"
+            score = skip
             continue
-        here = here @ coord_map(network.get_submodule(fusion.upscore))
+        score = score @ coord_map(network.get_submodule(fusion.upscore))
         cropped = fusion.skip if fusion.skip_offset else fusion.upscore
         offset = fusion.skip_offset or fusion.score_offset
-        yield f"{fusion.upscore}: {here};  {fusion.skip}: {there}"
-        yield f"  they meet once {offset} rows and columns of {cropped} are dropped"
-        here = there if fusion.score_offset else here
-    yield from _meeting(network, network.final, here, network.offset)
+        yield f"{fusion.upscore}: {score};  {fusion.skip}: {skip}"
+        yield f"  aligned after dropping {offset} rows and columns of {cropped}"
+        score = skip if fusion.score_offset else score
+    yield from _to_image(network, network.final, score, network.offset)
 
 
-def _meeting(network: FCN, name: str, here: CoordMap, offset: int) -> Iterator[str]:
-    reached = here @ coord_map(network.get_submodule(name))
-    yield f"{name}: {reached};  image: {CoordMap()}"
-    yield f"  they meet once {offset} rows and columns of {name} are dropped"
+def _to_image(network: FCN, name: str, score: CoordMap, offset: int) -> Iterator[str]:
+    upsampled = score @ coord_map(network.get_submodule(name))
+    yield f"{name}: {upsampled};  image: {CoordMap()}"
+    yield f"  aligned after dropping {offset} rows and columns of {name}"
 
 
-def _multiply_adds(layer: nn.Module, given: Tensor, output: Tensor) -> int:
+def _multiply_adds(layer: nn.Module, x: Tensor, output: Tensor) -> int:
     if isinstance(layer, nn.ConvTranspose2d):
-        return given[0].numel() * layer.weight[0].numel()
+        return x[0].numel() * layer.weight[0].numel()
     if isinstance(layer, nn.Conv2d | nn.Linear):
         return output[0].numel() * layer.weight[0].numel()
     return 0

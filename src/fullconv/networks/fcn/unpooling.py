@@ -1,4 +1,4 @@
-"""The backbone run backwards by un-pooling: features at every pixel, without interpolation."""
+"""A decoder by max-unpooling (SegNet, DeconvNet): the backbone mirrored, without interpolation."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,37 +6,37 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from fullconv.errors import ConfigError, GeometryError
-from fullconv.networks.geometry import rows
+from fullconv.networks.geometry import window_of
 from fullconv.networks.layers import NamedSequential, Unpool
 
 
 class UnpoolingDecoder(nn.Module):
-    """The backbone backwards (SegNet, 2017; DeconvNet, 2015): features at every pixel.
+    """Compute features at every pixel by the mirrored backbone (SegNet 2017, DeconvNet 2015).
 
     From the top feature on, each pooling is undone with its own indices, and each convolution is
-    mirrored by one of the same kernel from its outputs' width back to its inputs'. Every map has
-    the size that the backbone's had there, so nothing is cropped and any image size will do.
+    mirrored by one of the same kernel from its output channels back to its input channels. Every
+    map has the size of the backbone's map there, so nothing is cropped and any image size works.
 
     Args:
-        backbone: a chain whose only strides are those of poolings with windows side by side.
-        width: maps of the top feature.
-        skips: poolings whose features are added where the mirror comes past them.
+        backbone: a sequence of layers in which only non-overlapping poolings have a stride.
+        width: channels of the top feature.
+        skips: poolings whose features are added before they are undone.
 
     Raises:
-        ConfigError: the backbone cannot be mirrored; the message says where and why.
+        ConfigError: the backbone cannot be mirrored; the message names the layer and the reason.
     """
 
     def __init__(self, backbone: nn.Module, width: int, skips: Sequence[str] = ()) -> None:
         super().__init__()
         blocks = list(_blocks(backbone))
-        strangers = set(skips) - {block.pool for block in blocks}
-        if strangers:
+        unknown = set(skips) - {block.pool for block in blocks}
+        if unknown:
             raise ConfigError(
-                f"the skips {', '.join(sorted(strangers))} are no poolings of the backbone; "
-                f"un-pooling passes {', '.join(block.pool for block in blocks)}"
+                f"skips {', '.join(sorted(unknown))} are not poolings of the backbone; expected "
+                f"some of {', '.join(block.pool for block in blocks)}"
             )
         blocks.reverse()
-        self.inputs = {block.pool: block.before for block in blocks}  # pooling -> what it pooled
+        self.inputs = {block.pool: block.before for block in blocks}  # pooling -> its input
         self.enter = NamedSequential(_mirrored("enter", width, blocks[0].width, 1, blocks[0].norm))
         for block in blocks:
             self.add_module(f"un{block.pool}", block.unpool)
@@ -48,12 +48,12 @@ class UnpoolingDecoder(nn.Module):
     def forward(
         self, x: Tensor, features: Mapping[str, Tensor], skips: Mapping[str, Tensor]
     ) -> Tensor:
-        """Features (B, width, H, W) of the image's size.
+        """Return features (B, width, H, W) of the image's size.
 
         Args:
             x: the top feature.
-            features: what was pooled, by name (`inputs`).
-            skips: what to add, by the pooling's name.
+            features: the poolings' inputs, by name (`inputs`).
+            skips: features to add, by the pooling's name.
         """
         x = self.enter(x)
         for pool, before in self.inputs.items():
@@ -66,7 +66,7 @@ class UnpoolingDecoder(nn.Module):
 
 @dataclass(frozen=True)
 class _Block:
-    """A backbone's convolutions up to a pooling."""
+    """The convolutions of a backbone up to a pooling."""
 
     pool: str
     before: str  # the layer whose output is pooled
@@ -81,11 +81,11 @@ class _Block:
 
 
 def _blocks(backbone: nn.Module) -> Iterator[_Block]:
-    """The backbone block by block, checked to be one that can be mirrored."""
+    """Yield the backbone block by block; check that it can be mirrored."""
     if not isinstance(backbone, NamedSequential) or not _pools(backbone):
         raise ConfigError(
-            "un-pooling needs a chain of convolutions and max poolings such as VGG; this backbone "
-            f'({type(backbone).__name__}) is none; use the upsampling "bilinear"'
+            f"unpooling cannot mirror this backbone ({type(backbone).__name__}); expected a "
+            'sequence of convolutions and max poolings such as VGG; or use upsampling "bilinear"'
         )
     names: list[str] = []
     convolutions: list[nn.Conv2d] = []
@@ -111,24 +111,24 @@ def _unpool(name: str, pool: nn.MaxPool2d) -> Unpool:
     try:
         return Unpool(pool)
     except GeometryError as error:
-        raise ConfigError(f"{name}: {error}; use the upsampling bilinear") from error
+        raise ConfigError(f'{name}: {error}; use the upsampling "bilinear"') from error
 
 
 def _check_size_kept(name: str, layer: nn.Conv2d) -> None:
-    kernel, stride, padding, dilation = rows(layer)
-    if stride != 1 or 2 * padding != dilation * (kernel - 1):
+    window = window_of(layer)
+    if window.stride != 1 or 2 * window.padding != window.extent - 1:
         raise ConfigError(
-            f"{name} (kernel {kernel}, stride {stride}, padding {padding}) changes the map's size, "
-            "so un-pooling cannot mirror it; expected a backbone in which only poolings do, such "
-            'as VGG with padding "same"'
+            f"{name} (kernel {window.kernel}, stride {window.stride}, padding {window.padding}) "
+            "changes the map's size, so unpooling cannot mirror it; expected a backbone in which "
+            'only poolings do, such as VGG with padding "same"'
         )
 
 
 def _backwards(block: _Block, last: bool) -> Iterator[tuple[str, nn.Module]]:
-    # The convolution behind the un-pooling sees one value a window, and zeros else.
+    # The convolution after the unpooling gets one value per window, and zeros otherwise.
     share = block.unpool.window**-2
     for name, layer in zip(reversed(block.names), reversed(block.convolutions), strict=True):
-        # The image's three channels are no features: scores are taken from as many as conv1_1 has.
+        # The last features have as many channels as conv1_1's output, not the image's three.
         image = last and layer is block.convolutions[0]
         narrow = layer.out_channels if image else layer.in_channels
         kernel = int(layer.kernel_size[0])
@@ -139,11 +139,11 @@ def _backwards(block: _Block, last: bool) -> Iterator[tuple[str, nn.Module]]:
 def _mirrored(
     name: str, wide: int, narrow: int, kernel: int, norm: bool, share: float = 1.0
 ) -> Iterator[tuple[str, nn.Module]]:
-    """Convolution, norm and ReLU; `share` is the part of its inputs that is not always zero."""
+    """Yield convolution, norm and ReLU; `share` is the fraction of its inputs that is not zero."""
     convolution = nn.Conv2d(wide, narrow, kernel, padding=(kernel - 1) // 2)
     nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
     nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]
-    convolution.weight.data /= share**0.5  # He et al. (2015), counting the inputs that say anything
+    convolution.weight.data /= share**0.5  # He et al. (2015), counting inputs that are not zero
     yield name, convolution
     if norm:
         yield f"norm_{name}", nn.BatchNorm2d(narrow)

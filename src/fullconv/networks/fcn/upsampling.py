@@ -1,4 +1,4 @@
-"""How coarse scores become pixels: which layers enlarge them, and which crops line them up."""
+"""Plan how scores are upsampled to the image: the layers, and the crops that align them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,19 +8,19 @@ from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, coord_map, crop_offset, line_up
 from fullconv.networks.layers import BilinearUpsample, CornerResize, FeatureInfo, TransposedUpsample
 
-Enlarger = TransposedUpsample | BilinearUpsample | CornerResize
+Upsampler = TransposedUpsample | BilinearUpsample | CornerResize
 IMAGE = CoordMap()
 
 
 @dataclass(frozen=True)
 class Fusion:
-    """One step from coarse to fine: enlarge the score, add a skip's score where they meet.
+    """One step from coarse to fine: upsample the score and add a skip's score.
 
     Attributes:
         upscore: name of the upsampling layer.
         skip: name of the feature whose score is added.
-        score_offset: pixels to drop from the enlarged score. In a "sum" they line it up with the
-            image, else with the skip.
+        score_offset: pixels to drop from the upsampled score, which align it with the skip, or in a
+            "sum" with the image.
         skip_offset: pixels to drop from the skip (5 and 9 in the paper's networks).
     """
 
@@ -32,131 +32,130 @@ class Fusion:
 
 @dataclass
 class UpsamplingPlan:
-    """All that leads from the score maps to the image.
+    """The layers and crops from the score maps to the image.
 
     Attributes:
-        kind: of the upsampling, all but "unpooling".
+        kind: of upsampling; not "unpooling".
         classes: score maps.
         learned: whether training changes the layers.
-        layers: the layers that enlarge, by name.
+        layers: upsampling layers by name.
         fusions: the steps from coarse to fine.
-        final: the layer that enlarges to the image.
-        offset: pixels to drop from what it gives.
+        final: name of the layer that upsamples to the image.
+        offset: pixels to drop from its output.
     """
 
     kind: Upsampling
     classes: int
     learned: bool
-    layers: dict[str, Enlarger] = field(default_factory=dict)
+    layers: dict[str, Upsampler] = field(default_factory=dict)
     fusions: tuple[Fusion, ...] = ()
     final: str = ""
     offset: int = 0
 
-    def enlarge(self, name: str, here: CoordMap, goal: CoordMap) -> CoordMap:
-        """Plan a layer that enlarges what is at `here`, and give where it then is."""
-        layer, reached = enlarger(self.kind, self.classes, here, goal, self.learned)
+    def upsample(self, name: str, source: CoordMap, target: CoordMap) -> CoordMap:
+        """Add a layer from the map `source` to `target`; return the map of its output."""
+        layer, reached = upsampler(self.kind, self.classes, source, target, self.learned)
         self.layers[name] = layer
         return reached
 
-    def end(self, here: CoordMap) -> None:
-        """Plan the last step, from `here` to the image."""
-        self.final = f"upscore{int(here.scale)}" if self.fusions else "upscore"
-        if self.final in self.layers:  # FCN-2s begins with an upscore2, and would end with one
+    def finish(self, source: CoordMap) -> None:
+        """Add the last layer, from the map `source` to the image."""
+        self.final = f"upscore{int(source.scale)}" if self.fusions else "upscore"
+        if self.final in self.layers:  # FCN-2s starts with an upscore2, and would end with one
             self.final = f"upscore_{self.fusions[-1].skip}"
-        self.offset = crop_offset(self.enlarge(self.final, here, IMAGE), IMAGE)
+        self.offset = crop_offset(self.upsample(self.final, source, IMAGE), IMAGE)
 
 
 def cascade(
-    plan: UpsamplingPlan, taps: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
+    plan: UpsamplingPlan, features: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
 ) -> None:
-    """Plan to enlarge the score only as far as the next skip, and to add there (paper, figure 3).
+    """Plan to upsample the score to the next skip, and to add there (paper, figure 3).
 
     Raises:
-        GeometryError: the features' pixels cannot be lined up by whole crops.
+        GeometryError: no whole crops align the features' pixels.
     """
-    here = taps[top].field.map
+    score = features[top].field.map
     for skip in skips:
-        there = taps[skip].field.map
-        name = f"upscore{int(here.scale / there.scale)}"
+        target = features[skip].field.map
+        name = f"upscore{int(score.scale / target.scale)}"
         name = f"upscore_{plan.fusions[-1].skip}" if plan.fusions else name
-        here = plan.enlarge(name, here, there)
-        offsets = line_up(here, there)
+        score = plan.upsample(name, score, target)
+        offsets = line_up(score, target)
         plan.fusions += (Fusion(name, skip, *offsets),)
-        here = there if offsets[0] else here
-    plan.end(here)
+        score = target if offsets[0] else score
+    plan.finish(score)
 
 
 def total(
-    plan: UpsamplingPlan, taps: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
+    plan: UpsamplingPlan, features: Mapping[str, FeatureInfo], top: str, skips: Sequence[str]
 ) -> None:
-    """Plan to enlarge every score to the image by itself, and to add there.
+    """Plan to upsample each score to the image, and to add there.
 
     Raises:
-        GeometryError: a feature's pixels and the image's cannot be lined up by whole crops.
+        GeometryError: no whole crop aligns a feature's pixels with the image's.
     """
-    here = taps[top].field.map
+    score = features[top].field.map
     for skip in skips:
-        name = f"upscore{int(here.scale)}" if plan.fusions else "upscore"
-        offset = crop_offset(plan.enlarge(name, here, IMAGE), IMAGE)
+        name = f"upscore{int(score.scale)}" if plan.fusions else "upscore"
+        offset = crop_offset(plan.upsample(name, score, IMAGE), IMAGE)
         plan.fusions += (Fusion(name, skip, offset, 0),)
-        here = taps[skip].field.map
-    plan.end(here)
+        score = features[skip].field.map
+    plan.finish(score)
 
 
 PLANS = {"cascade": cascade, "sum": total}
 
 
-def planned(
+def plan_upsampling(
     kind: Upsampling,
     fusing: Fusing,
     classes: int,
     learned: bool,
-    taps: Mapping[str, FeatureInfo],
+    features: Mapping[str, FeatureInfo],
     top: str,
     skips: Sequence[str],
 ) -> UpsamplingPlan:
-    """The plan for a network; see `create_model` for the settings."""
+    """Return the plan for a network; see `create_model` for the settings."""
     plan = UpsamplingPlan(kind, classes, learned)
-    PLANS[fusing](plan, taps, top, skips)
+    PLANS[fusing](plan, features, top, skips)
     return plan
 
 
-def enlarger(
-    kind: Upsampling, classes: int, here: CoordMap, goal: CoordMap, learned: bool
-) -> tuple[Enlarger, CoordMap]:
-    """The layer that enlarges scores at `here` until they lie on `goal`, and where they then lie.
+def upsampler(
+    kind: Upsampling, classes: int, source: CoordMap, target: CoordMap, learned: bool
+) -> tuple[Upsampler, CoordMap]:
+    """Return the layer that upsamples scores from `source` to `target`, and its output's map.
 
     Args:
         kind: all but "unpooling".
         classes: score maps.
-        here: where the scores lie in the image.
-        goal: where what they are added to, or the image, lies.
+        source: coordinate map of the scores.
+        target: coordinate map of what they are added to, or of the image.
         learned: whether training changes the layer.
 
     Raises:
-        GeometryError: no such layer puts its pixels on the goal's.
+        GeometryError: no such layer aligns its pixels with the target's.
     """
-    factor = int(here.scale / goal.scale)
+    factor = int(source.scale / target.scale)
     if kind == "bilinear-corners":
-        if not 0 <= here.shift < here.scale:
+        if not 0 <= source.shift < source.scale:
             raise GeometryError(
-                f"pixels at {here} cannot be stretched from corner to corner: the first of them "
-                'does not lie in the image\'s corner; use the upsampling "bilinear", which goes by '
-                'where they lie, or, with VGG, padding "same"'
+                f"pixels at {source} cannot be resized corner to corner: the first of them is not "
+                'in the image\'s corner; use the upsampling "bilinear", or with VGG padding "same"'
             )
-        return CornerResize(), goal
+        return CornerResize(), target
     refused: GeometryError | None = None
     for kernel in (2 * factor - factor % 2, 2 * factor - 1):
-        layer: Enlarger = (
+        layer: Upsampler = (
             TransposedUpsample(classes, factor, kernel, learned)
             if kind == "transposed"
             else BilinearUpsample(factor, kernel)
         )
-        reached = here @ coord_map(layer)
+        reached = source @ coord_map(layer)
         try:
-            line_up(reached, goal)
+            line_up(reached, target)
         except GeometryError as error:
             refused = error
             continue
         return layer, reached
-    raise GeometryError(f"scores cannot be enlarged by {factor}: {refused}")
+    raise GeometryError(f"scores cannot be upsampled by {factor}: {refused}")

@@ -1,9 +1,9 @@
-"""The exact short cut (see `frame`) as one plain chain of layers, for images of one size.
+"""Sparse padding for one image size, as a plain sequence of layers for export.
 
-Slices and concatenations between layers would break a runtime's chains of int8. None is needed: a
-map minus its still values is zero wherever it is still, so that a convolution's own zero padding
-goes on with it exactly, as far as the image's influence grows. In the end the map of an image of
-zeros, which is a constant, is added.
+Slices and concatenations between layers, as in `sparse`, would break the int8 chains of a runtime.
+This form needs none: after its constant values are subtracted, a map is zero in its constant
+region, so a convolution's own zero padding continues it exactly, as far as the image's influence
+grows. At the end the map of an all-zero image, which is a constant tensor, is added.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,15 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fullconv.networks.geometry import Span
 from fullconv.networks.layers import FeatureInfo, NamedSequential
-from fullconv.networks.padding.regions import Span, Step, plan
+from fullconv.networks.padding.regions import LayerRegions, plan_regions
 
-Windows = nn.Conv2d | nn.MaxPool2d
+WindowLayers = nn.Conv2d | nn.MaxPool2d
 Spans = tuple[Span, Span]
 
 
 class FixedSizeBackbone(nn.Module):
-    """A chain that pads the image, computed only where the image has an influence.
+    """A backbone with wide padding that computes only what the image influences.
 
     Args:
         chain: the layers, in evaluation mode.
@@ -31,16 +32,16 @@ class FixedSizeBackbone(nn.Module):
     def __init__(self, chain: NamedSequential, size: tuple[int, int], names: Iterable[str]) -> None:
         super().__init__()
         self.layers = chain
-        self.steps = plan(dict(chain.named_children()), (1, 3, *size))
-        wanted = {*names, *list(self.steps)[-1:]}
-        x, still = torch.zeros(1, 3, *size), torch.zeros(1, 3, 1, 1)
-        self.register_buffer("still", still)
+        self.regions = plan_regions(dict(chain.named_children()), (1, 3, *size))
+        assembled = {*names, *list(self.regions)[-1:]}
+        x, constant = torch.zeros(1, 3, *size), torch.zeros(1, 3, 1, 1)
+        self.register_buffer("constant", constant)
         with torch.no_grad():
-            for name in self.steps:
+            for name in self.regions:
                 layer = chain.get_submodule(name)
-                x, still = layer(x), _still(layer, still)
-                self.register_buffer(f"still_{name}", still)
-                if name in wanted:
+                x, constant = layer(x), _constant(layer, constant)
+                self.register_buffer(f"constant_{name}", constant)
+                if name in assembled:
                     self.register_buffer(f"empty_{name}", x)
 
     @property
@@ -48,83 +49,84 @@ class FixedSizeBackbone(nn.Module):
         """Name of the last layer."""
         return self.layers.top
 
-    def taps(self) -> dict[str, FeatureInfo]:
-        """Width and receptive field of every layer's output."""
-        return self.layers.taps()
+    def feature_info(self) -> dict[str, FeatureInfo]:
+        """Return the width and receptive field of every layer's output."""
+        return self.layers.feature_info()
 
     def skip(self, stride: int) -> str | None:
-        """The pooling that reaches `stride`, or None."""
+        """Return the name of the pooling that reaches `stride`, or None."""
         return self.layers.skip(stride)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of the layers called `names`."""
-        wanted, found = set(names), dict[str, Tensor]()
-        spans: Spans | None = None  # of x in the whole map
-        still, lowered = self.get_buffer("still"), True  # x's values there; whether less those
+        """Return the outputs of the layers `names`."""
+        wanted, outputs = set(names), dict[str, Tensor]()
+        spans: Spans | None = None  # the part of the map that x covers
+        constant = self.get_buffer("constant")
+        subtracted = True  # whether the constant values are subtracted from x
         for name, layer in self.layers.named_children():
-            if len(found) == len(wanted):
+            if len(outputs) == len(wanted):
                 break
-            step = self.steps.get(name)
-            if step is None:
+            regions = self.regions.get(name)
+            if regions is None:
                 x = layer(x)
-                found |= {name: x} if name in wanted else {}
+                outputs |= {name: x} if name in wanted else {}
                 continue
-            if isinstance(layer, Windows):
-                x = _continued(x if lowered else x - still, spans or _of_image(x, step), step)
-                x, lowered = self._run(name, layer, x), isinstance(layer, nn.MaxPool2d)
+            if isinstance(layer, WindowLayers):
+                core = x if subtracted else x - constant
+                core = _pad_core(core, spans or _image_spans(x, regions), regions)
+                x, subtracted = self._run(name, layer, core), isinstance(layer, nn.MaxPool2d)
             else:
-                x, lowered = layer(x + still if lowered else x), False
-            spans = step.axes[0].seen, step.axes[1].seen
-            still = self.get_buffer(f"still_{name}")
+                x, subtracted = layer(x + constant if subtracted else x), False
+            spans = regions.axes[0].influenced, regions.axes[1].influenced
+            constant = self.get_buffer(f"constant_{name}")
             if f"empty_{name}" in self._buffers:
                 empty = self.get_buffer(f"empty_{name}")
-                whole = _whole(x if lowered else x - still, spans, empty)
-                found |= {name: whole} if name in wanted else {}
-                x = whole if name == next(reversed(self.steps)) else x
-        return found
+                full = _assemble(x if subtracted else x - constant, spans, empty)
+                outputs |= {name: full} if name in wanted else {}
+                x = full if name == next(reversed(self.regions)) else x
+        return outputs
 
     def _run(self, name: str, layer: nn.Module, x: Tensor) -> Tensor:
-        """A convolution's output, or a pooling's, which again is zero where it is still."""
+        """Return a convolution's output, or a pooling's with the constant values subtracted."""
         if isinstance(layer, nn.Conv2d):
-            # On zeros it gives what the layer gives where the map is still: that is its bias here.
-            still = self.get_buffer(f"still_{name}").flatten()
+            # x is zero in its constant region, so the constant output takes the place of the bias.
+            bias = self.get_buffer(f"constant_{name}").flatten()
             settings = layer.stride, 0, layer.dilation, layer.groups
-            return F.conv2d(x, layer.weight, still, *settings)
+            return F.conv2d(x, layer.weight, bias, *settings)
         assert isinstance(layer, nn.MaxPool2d)
         return F.max_pool2d(x, layer.kernel_size, layer.stride, 0, layer.dilation)
 
 
-def _still(layer: nn.Module, still: Tensor) -> Tensor:
-    """What a layer makes of a map that is alike everywhere, (1, C, 1, 1)."""
+def _constant(layer: nn.Module, constant: Tensor) -> Tensor:
+    """Return the layer's output on a map with one value per channel, (1, C, 1, 1)."""
     if isinstance(layer, nn.MaxPool2d):
-        return still
+        return constant
     if not isinstance(layer, nn.Conv2d):
-        out: Tensor = layer(still)
+        out: Tensor = layer(constant)
         return out
-    sums = F.conv2d(
-        still.expand(-1, -1, *layer.kernel_size), layer.weight, layer.bias, groups=layer.groups
-    )
-    return sums
+    window = constant.expand(-1, -1, *layer.kernel_size)
+    return F.conv2d(window, layer.weight, layer.bias, groups=layer.groups)
 
 
-def _of_image(image: Tensor, step: Step) -> Spans:
-    """Where the image lies among the zeros that its first layer puts around it."""
+def _image_spans(image: Tensor, regions: LayerRegions) -> Spans:
+    """Return the image's position inside the padding of the first layer."""
     height, width = image.shape[-2:]
-    return (step.around, step.around + height), (step.around, step.around + width)
+    start = regions.image_padding
+    return (start, start + height), (start, start + width)
 
 
-def _continued(x: Tensor, spans: Spans, step: Step) -> Tensor:
-    """The map, zero where it is still, as far as the layer's windows reach."""
+def _pad_core(x: Tensor, spans: Spans, regions: LayerRegions) -> Tensor:
+    """Pad the map with zeros, its constant value, as far as the layer's windows read."""
     pads: list[int] = []
-    for (begin, end), axis in zip(spans, step.axes, strict=True):
-        first, stop = step.window.reads(axis.seen)
-        pads = [begin - first, stop - end, *pads]
+    for (first, end), axis in zip(spans, regions.axes, strict=True):
+        start, stop = regions.window.reads(axis.influenced)
+        pads = [first - start, stop - end, *pads]
     return F.pad(x, pads) if any(pads) else x
 
 
-def _whole(x: Tensor, spans: Sequence[Span], empty: Tensor) -> Tensor:
-    """The whole map: what the image adds to that of an image of zeros."""
+def _assemble(x: Tensor, spans: Sequence[Span], empty: Tensor) -> Tensor:
+    """Return the full map: the image's contribution added to the map of an all-zero image."""
     pads: list[int] = []
-    for (begin, end), length in zip(spans, empty.shape[-2:], strict=True):
-        pads = [begin, length - end, *pads]
+    for (first, end), length in zip(spans, empty.shape[-2:], strict=True):
+        pads = [first, length - end, *pads]
     return F.pad(x, pads) + empty

@@ -1,16 +1,16 @@
-"""The paper's wide zero padding, computed only where it matters: exact, in about half the time.
+"""Compute the paper's wide zero padding only where it matters: exact, in about half the time.
 
-With 100 zeros around an image, most pixels of the early maps lie in a frame that the image cannot
-influence. There a map is *still*: one value a channel, but for its *rim*, the few outermost rows
-and columns that the zero padding of the later convolutions reaches into. So a map is held as
+With 100 zeros around an image, the image cannot influence most pixels of the early feature maps.
+There a map is *constant*: it has one value per channel, the same for every image, except for the
+few outermost rows and columns that the zero padding of later convolutions reaches. A map is
+therefore stored as
 
-- `inside`: the window of it that the image influences, and
-- `rim`: the map of an image of zeros, in which all still rows (and columns) are alike, so that one
-  of each is kept,
+- `core`: the part that the image influences, and
+- `border`: the map of an all-zero image, whose constant rows (and columns) are collapsed into one,
 
-and each layer goes over both. Where each part lies follows from the layers' windows. Where the
-image's influence would meet the rim's, behind pool4 in VGG-16, the map is put together, and the
-rest of the network goes over it as ever.
+and each layer is applied to both. The layers' windows determine where each part is. Where the
+influenced part would meet the border (after pool4 in VGG-16), the full map is assembled, and the
+remaining layers run on the full map.
 """
 
 import math
@@ -22,113 +22,127 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fullconv.networks.geometry import Span
 from fullconv.networks.layers import NamedSequential
-from fullconv.networks.padding.regions import Axis, Layout, Prepared, Span, Step, layout, plan
+from fullconv.networks.padding.regions import (
+    AxisRegions,
+    BorderKey,
+    FusedLayer,
+    LayerRegions,
+    border_key,
+    plan_regions,
+)
 
-Rims = dict[Layout, dict[str, Tensor]]
+Borders = dict[BorderKey, dict[str, Tensor]]
+"""The border of each layer's output, by the sizes that it depends on."""
 
 
 @dataclass(frozen=True)
 class SparseMap:
-    """A map in its two parts.
+    """A feature map in two parts.
 
     Attributes:
-        inside: (B, C, height, width), what the image influences.
-        rim: (1, C, height, width), the map of an image of zeros with one still row and column.
-        axes: of the rows and of the columns.
+        core: what the image influences, (B, C, height, width).
+        border: the map of an all-zero image with one constant row and column,
+            (1, C, height, width).
+        axes: regions along rows and columns.
     """
 
-    inside: Tensor
-    rim: Tensor
-    axes: tuple[Axis, Axis]
+    core: Tensor
+    border: Tensor
+    axes: tuple[AxisRegions, AxisRegions]
 
     @staticmethod
     def of_image(image: Tensor, padding: int) -> "SparseMap":
-        """An image with zeros around it."""
+        """Return a zero-padded image."""
         height, width = image.shape[-2:]
-        axes = Axis.of_image(height, padding), Axis.of_image(width, padding)
+        axes = AxisRegions.of_image(height, padding), AxisRegions.of_image(width, padding)
         return SparseMap(image, image.new_zeros(1, image.shape[1], 1, 1), axes)
 
     @property
-    def still(self) -> Tensor:
-        """The value of each channel where the map is still, (1, C, 1, 1)."""
-        row, column = (axis.still[0] for axis in self.axes)
-        return self.rim[..., row : row + 1, column : column + 1]
+    def constant(self) -> Tensor:
+        """The value of each channel in the constant region, (1, C, 1, 1)."""
+        row, column = (axis.constant[0] for axis in self.axes)
+        return self.border[..., row : row + 1, column : column + 1]
 
     @cached_property
-    def whole(self) -> Tensor:
-        """The map put together, (B, C, H, W)."""
+    def full(self) -> Tensor:
+        """The full map, (B, C, H, W)."""
         height, width = (axis.length for axis in self.axes)
-        around = self.stretched(height, width).expand(len(self.inside), -1, -1, -1)
-        return _pasted(around, self.inside, self.axes[0].seen[0], self.axes[1].seen[0])
+        background = self.expand_border(height, width).expand(len(self.core), -1, -1, -1)
+        return _paste(background, self.core, self.axes[0].influenced[0], self.axes[1].influenced[0])
 
-    def stretched(self, height: int, width: int) -> Tensor:
-        """The map of an image of zeros at another size: its still row and column repeated."""
-        x = self.rim
-        for dimension, axis, length in zip((2, 3), self.axes, (height, width), strict=True):
-            first = axis.still[0]
-            before, still, behind = x.tensor_split((first, first + 1), dimension)
-            sides = list(x.shape)
-            sides[dimension] = length - axis.rim + 1
-            x = torch.cat([before, still.expand(sides), behind], dimension)
+    def expand_border(self, height: int, width: int) -> Tensor:
+        """Return the map of an all-zero image at this size; the constant row and column repeat."""
+        x = self.border
+        for dim, axis, length in zip((2, 3), self.axes, (height, width), strict=True):
+            first = axis.constant[0]
+            before, constant, after = x.tensor_split((first, first + 1), dim)
+            sizes = list(x.shape)
+            sizes[dim] = length - axis.border + 1
+            x = torch.cat([before, constant.expand(sizes), after], dim)
         return x
 
-    def surrounded(self, spans: tuple[Span, Span]) -> Tensor:
-        """The inside with still pixels around it, as far as these rows and columns."""
-        (top, bottom), (left, right) = spans
-        if spans == (self.axes[0].seen, self.axes[1].seen):
-            return self.inside
-        around = self.still.expand(*self.inside.shape[:2], bottom - top, right - left)
-        offsets = self.axes[0].seen[0] - top, self.axes[1].seen[0] - left
-        return _pasted(around, self.inside, *offsets)
+    def pad_core(self, rows: Span, columns: Span) -> Tensor:
+        """Return the core, extended to these rows and columns by the constant values."""
+        if (rows, columns) == (self.axes[0].influenced, self.axes[1].influenced):
+            return self.core
+        size = rows[1] - rows[0], columns[1] - columns[0]
+        background = self.constant.expand(*self.core.shape[:2], *size)
+        top = self.axes[0].influenced[0] - rows[0]
+        left = self.axes[1].influenced[0] - columns[0]
+        return _paste(background, self.core, top, left)
 
-    def through(self, layer: nn.Module, step: Step, rim: Tensor | None = None) -> "SparseMap":
-        """The layer's output; its rim is not computed where it is known."""
+    def through(
+        self, layer: nn.Module, regions: LayerRegions, border: Tensor | None = None
+    ) -> "SparseMap":
+        """Return the layer's output; a `border` that is already known is not computed again."""
         if isinstance(layer, nn.BatchNorm2d) and (layer.training or layer.running_mean is None):
-            return _normalized(self, layer)
-        seen = step.axes[0].seen, step.axes[1].seen
-        inside = self.surrounded((step.window.reads(seen[0]), step.window.reads(seen[1])))
-        if rim is None:
-            rim = _run(layer, self.stretched(*step.given), step.window.padding)
-        return SparseMap(_run(layer, inside, 0), rim, step.axes)
+            return _batch_norm(self, layer)
+        rows, columns = (regions.window.reads(axis.influenced) for axis in regions.axes)
+        core = _run(layer, self.pad_core(rows, columns), 0)
+        if border is None:
+            padded = self.expand_border(*regions.border_input)
+            border = _run(layer, padded, regions.window.padding)
+        return SparseMap(core, border, regions.axes)
 
 
 def features(
-    chain: NamedSequential, image: Tensor, names: Iterable[str], rims: Rims | None = None
+    chain: NamedSequential, image: Tensor, names: Iterable[str], borders: Borders | None = None
 ) -> dict[str, Tensor]:
-    """The same as `chain.features(image, names)` but for rounding, without the frame's work.
+    """Return `chain.features(image, names)` up to rounding, without computing constant regions.
 
     Args:
         chain: layers, the first of which pads the image.
         image: (B, C, H, W).
-        names: of the layers whose outputs to give.
-        rims: those of earlier calls, for a chain whose weights do not change; they are kept there.
+        names: of the layers whose outputs to return.
+        borders: a cache for a chain whose weights do not change; new borders are added to it.
     """
     if {type(side) for side in image.shape} != {int}:
-        return chain.features(image, names)  # an export for any size has symbols instead of sizes
-    steps = plan(dict(chain.named_children()), image.shape)
-    if not steps:
+        return chain.features(image, names)  # exports for any size have symbolic sizes
+    regions = plan_regions(dict(chain.named_children()), image.shape)
+    if not regions:
         return chain.features(image, names)
     wanted = set(names)
-    found: dict[str, Tensor] = {}
-    known = {} if rims is None else rims.setdefault(layout(steps), {})
-    here: SparseMap | Tensor = SparseMap.of_image(image, next(iter(steps.values())).around)
+    outputs: dict[str, Tensor] = {}
+    known = {} if borders is None else borders.setdefault(border_key(regions), {})
+    x: SparseMap | Tensor = SparseMap.of_image(image, next(iter(regions.values())).image_padding)
     for name, layer in chain.named_children():
-        if len(found) == len(wanted):
+        if len(outputs) == len(wanted):
             break
-        if isinstance(here, SparseMap) and name in steps:
-            here = here.through(layer, steps[name], known.get(name))
-            known[name] = here.rim
+        if isinstance(x, SparseMap) and name in regions:
+            x = x.through(layer, regions[name], known.get(name))
+            known[name] = x.border
         else:
-            here = layer(here.whole if isinstance(here, SparseMap) else here)
+            x = layer(x.full if isinstance(x, SparseMap) else x)
         if name in wanted:
-            found[name] = here.whole if isinstance(here, SparseMap) else here
-    return found
+            outputs[name] = x.full if isinstance(x, SparseMap) else x
+    return outputs
 
 
 def _run(layer: nn.Module, x: Tensor, padding: int) -> Tensor:
-    """The layer with this padding instead of its own."""
-    if isinstance(layer, Prepared):
+    """Apply the layer with this padding in place of its own."""
+    if isinstance(layer, FusedLayer):
         return layer.padded(x, padding)
     if isinstance(layer, nn.Conv2d):
         settings = layer.stride, padding, layer.dilation, layer.groups
@@ -140,55 +154,59 @@ def _run(layer: nn.Module, x: Tensor, padding: int) -> Tensor:
     return out
 
 
-def _pasted(around: Tensor, inside: Tensor, top: int, left: int) -> Tensor:
-    height, width = inside.shape[2:]
-    last = inside.shape[1] > 1 and inside.is_contiguous(memory_format=torch.channels_last)
-    x = around.clone(memory_format=torch.channels_last if last else torch.contiguous_format)
-    x[..., top : top + height, left : left + width] = inside
+def _paste(background: Tensor, core: Tensor, top: int, left: int) -> Tensor:
+    height, width = core.shape[2:]
+    channels_last = core.shape[1] > 1 and core.is_contiguous(memory_format=torch.channels_last)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    x = background.clone(memory_format=layout)
+    x[..., top : top + height, left : left + width] = core
     return x
 
 
-def _normalized(framed: SparseMap, layer: nn.BatchNorm2d) -> SparseMap:
-    """Batch norm in training: by mean and variance of the whole map, put together from the parts'.
+def _batch_norm(x: SparseMap, layer: nn.BatchNorm2d) -> SparseMap:
+    """Apply batch norm in training, with the mean and variance of the full map.
 
-    Variances of parts add up to the variance within; that between the parts' means comes on top.
+    The variance of the full map is the weighted mean of the parts' variances, plus the variance
+    between the parts' means.
     """
-    inside, rim = framed.inside, framed.rim
-    shares, outer = _shares(framed)
-    variance_inside, mean_inside = torch.var_mean(inside, (0, 2, 3), correction=0, keepdim=True)
-    mean_outside = (rim * shares).sum((0, 2, 3), keepdim=True)
-    variance_outside = ((rim - mean_outside).square() * shares).sum((0, 2, 3), keepdim=True)
-    mean = torch.lerp(mean_inside, mean_outside, outer)
-    between = (mean_inside - mean_outside).square() * (outer * (1 - outer))
-    variance = torch.lerp(variance_inside, variance_outside, outer) + between
-    count = len(inside) * math.prod(axis.length for axis in framed.axes)
-    _remember(layer, mean.detach().flatten(), variance.detach().flatten() * (count / (count - 1)))
+    weights, outer = _border_weights(x)
+    core_variance, core_mean = torch.var_mean(x.core, (0, 2, 3), correction=0, keepdim=True)
+    border_mean = (x.border * weights).sum((0, 2, 3), keepdim=True)
+    deviation = (x.border - border_mean).square()
+    border_variance = (deviation * weights).sum((0, 2, 3), keepdim=True)
+    mean = torch.lerp(core_mean, border_mean, outer)
+    between = (core_mean - border_mean).square() * (outer * (1 - outer))
+    variance = torch.lerp(core_variance, border_variance, outer) + between
+    count = len(x.core) * math.prod(axis.length for axis in x.axes)
+    unbiased = variance.detach().flatten() * (count / (count - 1))
+    _update_statistics(layer, mean.detach().flatten(), unbiased)
     scale = (variance + layer.eps).rsqrt()
     shift = -mean * scale
     if layer.affine:
         scale = scale * layer.weight.view_as(mean)
         shift = -mean * scale + layer.bias.view_as(mean)
-    parts = [torch.addcmul(shift, part, scale) for part in (inside, rim)]
-    return SparseMap(parts[0], parts[1], framed.axes)
+    core, border = (torch.addcmul(shift, part, scale) for part in (x.core, x.border))
+    return SparseMap(core, border, x.axes)
 
 
-def _shares(framed: SparseMap) -> tuple[Tensor, float]:
-    """How much of the map outside the window each pixel of the rim stands for.
+def _border_weights(x: SparseMap) -> tuple[Tensor, float]:
+    """Weigh each pixel of the border by how often it occurs in the map outside of the core.
 
     Returns:
-        (1, 1, height, width) of the rim's size, one in sum; and what share of the map that is.
+        weights of the border's size, (1, 1, height, width), which sum to 1; and the fraction of
+        the map that is outside of the core.
     """
-    counts = framed.rim.new_ones(1, 1, *framed.rim.shape[2:])
-    (row, column), (rows, columns) = (axis.still[0] for axis in framed.axes), framed.axes
-    counts[:, :, row] *= rows.length - rows.rim + 1
-    counts[..., column] *= columns.length - columns.rim + 1
-    window, whole = rows.window * columns.window, rows.length * columns.length
-    counts[:, :, row, column] -= window
-    return counts / max(1, whole - window), 1 - window / whole
+    counts = x.border.new_ones(1, 1, *x.border.shape[2:])
+    (row, column), (rows, columns) = (axis.constant[0] for axis in x.axes), x.axes
+    counts[:, :, row] *= rows.length - rows.border + 1
+    counts[..., column] *= columns.length - columns.border + 1
+    core, total = rows.core * columns.core, rows.length * columns.length
+    counts[:, :, row, column] -= core
+    return counts / max(1, total - core), 1 - core / total
 
 
-def _remember(layer: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
-    """Update the running numbers, as the layer itself does."""
+def _update_statistics(layer: nn.BatchNorm2d, mean: Tensor, variance: Tensor) -> None:
+    """Update the running statistics as the layer itself does."""
     if not layer.training or layer.running_mean is None or layer.running_var is None:
         return
     momentum = layer.momentum

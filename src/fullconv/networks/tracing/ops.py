@@ -1,52 +1,186 @@
-"""One call of one of PyTorch's functions, and what its result sees of the image by that.
+"""The PyTorch functions that networks are made of, by kind: one table for tracing and streaming.
 
-No class of layer is known here, only functions: those that leave pixels where they are, windows,
-paddings, and what gives places up. Where another one moves pixels to is said to be unknown.
+Each kind has a rule in `tracing.rules`, which says how the function changes receptive fields, and
+one in `inference.streaming.ops`, which says how to compute it on a part of its input.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from torch import Tensor
 
-from fullconv.networks.tracing.spans import NOWHERE, PixelExtent
+from fullconv.networks.geometry import SlidingWindow, leading_padding
+
+
+class OpKind(StrEnum):
+    """What a function does to the positions of a feature map."""
+
+    POINTWISE = "pointwise"
+    DROPOUT = "dropout"
+    CHANNELS = "channels"  # mixes the channels of each position
+    SOFTMAX = "softmax"
+    REDUCTION = "reduction"
+    GLOBAL_NORM = "global norm"
+    MATMUL = "matrix product"
+    ATTENTION = "attention"
+    CONVOLUTION = "convolution"
+    MAX_POOLING = "max pooling"
+    AVERAGE_POOLING = "average pooling"
+    INDEXED_POOLING = "max pooling with indices"
+    ADAPTIVE_POOLING = "adaptive pooling"
+    TRANSPOSED_CONVOLUTION = "transposed convolution"
+    INTERPOLATION = "interpolation"
+    UNPOOLING = "unpooling"
+    PADDING = "padding"
+    INDEXING = "indexing"
+    VIEW = "view"
+    EXPAND = "expand"
+    REORDER = "reorder"
+    JOIN = "join or split"
+    FLIP = "flip"
+
+
+_NAMES = {
+    # Operators such as + call add; only the names that PyTorch reports are listed.
+    OpKind.POINTWISE: (
+        "add sub rsub mul div neg pow sqrt rsqrt reciprocal exp log abs square sign sin cos "
+        "clamp clamp_min clamp_max where maximum minimum addcmul addcdiv lerp "
+        "gt lt ge le eq ne __eq__ __rsub__ __rdiv__ __rpow__ "
+        "add_ sub_ mul_ div_ neg_ clamp_ sqrt_ exp_ "
+        "relu relu_ relu6 hardtanh hardtanh_ hardswish hardsigmoid sigmoid sigmoid_ log_sigmoid "
+        "silu gelu leaky_relu leaky_relu_ elu selu celu mish tanh tanh_ softplus softsign "
+        "contiguous clone detach to float double half bfloat16 type type_as data"
+    ),
+    OpKind.DROPOUT: "dropout dropout2d feature_dropout alpha_dropout",
+    OpKind.CHANNELS: (
+        "batch_norm local_response_norm layer_norm rms_norm normalize linear prelu channel_shuffle"
+    ),
+    OpKind.SOFTMAX: "softmax log_softmax",
+    OpKind.REDUCTION: "mean sum norm linalg_vector_norm amax amin max min var std",
+    OpKind.GLOBAL_NORM: "group_norm instance_norm",
+    OpKind.MATMUL: "matmul __rmatmul__ bmm einsum baddbmm",
+    OpKind.ATTENTION: "scaled_dot_product_attention multi_head_attention_forward",
+    OpKind.CONVOLUTION: "conv2d",
+    OpKind.MAX_POOLING: "max_pool2d",
+    OpKind.AVERAGE_POOLING: "avg_pool2d",
+    OpKind.INDEXED_POOLING: "max_pool2d_with_indices",
+    OpKind.ADAPTIVE_POOLING: (
+        "adaptive_avg_pool2d adaptive_max_pool2d adaptive_max_pool2d_with_indices"
+    ),
+    OpKind.TRANSPOSED_CONVOLUTION: "conv_transpose2d",
+    OpKind.INTERPOLATION: "interpolate",
+    OpKind.UNPOOLING: "Unpool",  # a layer of ours that is recorded as one op
+    OpKind.PADDING: "pad",
+    OpKind.INDEXING: "__getitem__",
+    OpKind.VIEW: "view reshape flatten unflatten squeeze unsqueeze view_as reshape_as",
+    OpKind.EXPAND: "expand expand_as",
+    OpKind.REORDER: "permute transpose swapaxes movedim mT",
+    OpKind.JOIN: "cat stack chunk split unbind",
+    OpKind.FLIP: "flip",
+}
+OP_KINDS = {name: kind for kind, names in _NAMES.items() for name in names.split()}
+
+
+class UnsupportedOpError(Exception):
+    """An op that a rule cannot handle; the message is a verb phrase, such as "calls roll"."""
 
 
 @dataclass(frozen=True)
-class Call:
-    """One call of one of PyTorch's functions, and one tensor of what it returned."""
+class OpCall:
+    """One call of a PyTorch function.
+
+    Attributes:
+        function: the function, or a module that is recorded as one op.
+        result: what it returned.
+    """
 
     name: str
+    function: Callable[..., Any]
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    result: Tensor
+    result: Any = None
 
     @property
-    def given(self) -> Tensor:
-        """The first tensor that it was given."""
-        return next(tensors_in((self.args, self.kwargs)))
+    def kind(self) -> OpKind | None:
+        """The kind of the function; None if it is unknown."""
+        if self.name in ("max", "min"):
+            other = self.argument(1, "other")
+            if other is not None and not isinstance(other, int):
+                return OpKind.POINTWISE  # the larger of two tensors
+        return OP_KINDS.get(self.name)
 
     def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """An argument by its position or its name."""
+        """Return an argument by its position or its name."""
         if position < len(self.args):
             return self.args[position]
         return self.kwargs.get(name, default)
 
-    @property
-    def reduces_places(self) -> bool:
-        """Whether its `dim` names rows or columns: the last two, or (1, 2) of channels-last."""
-        position = 2 if self.name == "norm" else 1
-        dims = self.argument(position, "dim")
+    def pair(self, position: int, name: str, default: Any = None) -> tuple[int, int]:
+        """Return an argument for rows and columns: one whole number for both, or two.
+
+        Raises:
+            UnsupportedOpError: it is anything else.
+        """
+        value = self.argument(position, name, default)
+        values = tuple(value) if isinstance(value, tuple | list) else (value,)
+        if not all(type(number) is int for number in values):
+            raise UnsupportedOpError(f"calls {self.name} with {name}={value!r}")
+        return values[0], values[-1]
+
+    def mixed_dims(self, rank: int) -> tuple[int, ...]:
+        """Return the dimensions along which an output depends on several inputs.
+
+        Args:
+            rank: number of dimensions of the first tensor.
+        """
+        if self.name in ("layer_norm", "rms_norm"):
+            dims = range(-len(self.argument(1, "normalized_shape")), 0)
+            return tuple(dim % rank for dim in dims)
+        if self.name == "linear":
+            return (rank - 1,)
+        if self.kind is OpKind.CHANNELS and self.name != "normalize":
+            return (1,)
+        position = 2 if self.name in ("norm", "linalg_vector_norm", "normalize") else 1
+        dims = self.argument(position, "dim", 1 if self.name == "normalize" else None)
         if dims is None:
-            return True
-        dims = [dims] if isinstance(dims, int) else dims
-        count = self.given.dim()
-        return count < 4 or any(dim % count >= count - 2 for dim in dims)
+            return tuple(range(rank))
+        return tuple(dim % rank for dim in ([dims] if isinstance(dims, int) else dims))
+
+    def windows(self) -> tuple[SlidingWindow, SlidingWindow]:
+        """Return the windows of a convolution, pooling or transposed convolution.
+
+        Raises:
+            UnsupportedOpError: a setting is not a whole number.
+        """
+        dilation, ceil = (1, 1), False
+        if self.name in ("conv2d", "conv_transpose2d"):
+            weight = self.argument(1, "weight")
+            kernel = int(weight.shape[-2]), int(weight.shape[-1])
+            stride = self.pair(3, "stride", 1)
+            dilation = self.pair(5 if self.name == "conv2d" else 7, "dilation", 1)
+            padding_position = 4
+        else:
+            kernel = self.pair(1, "kernel_size")
+            stride = self.pair(2, "stride") if self.argument(2, "stride") else kernel
+            is_max = self.name.startswith("max_pool2d")
+            dilation = self.pair(4, "dilation", 1) if is_max else dilation
+            ceil = bool(self.argument(5 if is_max else 4, "ceil_mode", False))
+            padding_position = 3
+        padding: Any = self.argument(padding_position, "padding", 0)
+        if not isinstance(padding, str):
+            padding = self.pair(padding_position, "padding", 0)
+        pads = padding if isinstance(padding, tuple) else (padding, padding)
+        rows, columns = (
+            SlidingWindow(size, step, leading_padding(pad, size, gap), gap, ceil)
+            for size, step, pad, gap in zip(kernel, stride, pads, dilation, strict=True)
+        )
+        return rows, columns
 
 
 def tensors_in(value: Any) -> Iterator[Tensor]:
-    """The tensors of nested tuples, lists and dictionaries."""
+    """Yield the tensors of nested tuples, lists and dictionaries."""
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, tuple | list):
@@ -54,108 +188,3 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
             yield from tensors_in(part)
     elif isinstance(value, dict):
         yield from tensors_in(tuple(value.values()))
-
-
-Rule = Callable[[Call, PixelExtent], PixelExtent]
-
-ATTENTION = {
-    *("matmul", "__matmul__", "bmm", "einsum", "baddbmm", "softmax"),
-    *("scaled_dot_product_attention", "multi_head_attention_forward"),
-}
-# Every output pixel comes from the input pixel of the same place.
-_SUMS = "add add_ addcmul sub sub_ rsub mul mul_ div div_ neg pow sqrt exp abs clamp where"
-_OPERATORS = "__add__ __radd__ __iadd__ __sub__ __rsub__ __mul__ __rmul__ __imul__ __truediv__"
-_ACTIVATIONS = (
-    "relu relu_ relu6 hardtanh hardtanh_ hardswish hardswish_ hardsigmoid hardsigmoid_ sigmoid "
-    "sigmoid_ silu silu_ gelu leaky_relu leaky_relu_ elu mish tanh prelu softplus"
-)
-_ACROSS_MAPS = "batch_norm layer_norm rms_norm local_response_norm normalize linear dropout"
-_ARRANGED = (
-    "cat stack chunk split unbind flatten unflatten view view_as reshape reshape_as permute "
-    "transpose swapaxes movedim squeeze unsqueeze expand expand_as contiguous clone detach to "
-    "float type type_as channel_shuffle _assert size dim __get__"
-)
-PLAIN = frozenset(f"{_SUMS} {_OPERATORS} {_ACTIVATIONS}".split())
-POINTWISE = PLAIN | set(f"{_ACROSS_MAPS} {_ARRANGED}".split())
-
-
-def pointwise(call: Call, sight: PixelExtent) -> PixelExtent:
-    """What is left where it is, if the function is known to do that."""
-    if call.name in POINTWISE or sight.rows is None:
-        return sight
-    problem = f"where {call.name} moves pixels to is not known"
-    return replace(sight, problem=sight.problem or problem)
-
-
-def _window(call: Call, sight: PixelExtent) -> PixelExtent:
-    if sight.rows is None or sight.columns is None:
-        return sight
-    if call.name == "conv2d":
-        kernel = call.argument(1, "weight").shape[-2:]
-        stride, padding, dilation = (
-            call.argument(3, "stride", 1),
-            call.argument(4, "padding", 0),
-            call.argument(5, "dilation", 1),
-        )
-    else:
-        kernel = _pair(call.argument(1, "kernel_size"))
-        stride, padding = call.argument(2, "stride") or kernel, call.argument(3, "padding", 0)
-        dilation = call.argument(4, "dilation", 1) if call.name.startswith("max_pool2d") else 1
-    steps, gaps = _pair(stride), _pair(dilation)
-    if isinstance(padding, str):
-        reach = [gap * (size - 1) for gap, size in zip(gaps, kernel, strict=True)]
-        padding = [total // 2 if padding == "same" else 0 for total in reach]
-    around = _pair(padding)
-    return replace(
-        sight,
-        rows=sight.rows.window(kernel[0], steps[0], around[0], gaps[0]),
-        columns=sight.columns.window(kernel[1], steps[1], around[1], gaps[1]),
-    )
-
-
-def _pad(call: Call, sight: PixelExtent) -> PixelExtent:
-    if sight.rows is None or sight.columns is None:
-        return sight
-    before = [*call.argument(1, "pad")[::2], 0, 0]
-    return replace(
-        sight,
-        rows=sight.rows.window(1, 1, before[1], 1),
-        columns=sight.columns.window(1, 1, before[0], 1),
-    )
-
-
-def _pooled(call: Call, sight: PixelExtent) -> PixelExtent:
-    return sight if call.result.shape == call.given.shape else NOWHERE
-
-
-def _reduced(call: Call, sight: PixelExtent) -> PixelExtent:
-    return NOWHERE if call.reduces_places else sight
-
-
-def grouped(call: Call, sight: PixelExtent) -> PixelExtent:
-    """What every place sees after a norm over whole maps."""
-    return replace(sight, bounded=False)  # its mean and variance are those of whole maps
-
-
-def _taken(call: Call, sight: PixelExtent) -> PixelExtent:
-    before, after = call.given.shape, call.result.shape
-    if call.result.dim() >= 3 and before[-2:] != after[-2:]:
-        return replace(sight, problem=sight.problem or "pixels are picked by their index")
-    return sight
-
-
-RULES: dict[str, Rule] = {
-    **dict.fromkeys(("conv2d", "max_pool2d", "max_pool2d_with_indices", "avg_pool2d"), _window),
-    "pad": _pad,
-    **dict.fromkeys(
-        ("adaptive_avg_pool2d", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices"), _pooled
-    ),
-    **dict.fromkeys(("mean", "sum", "norm", "amax", "max", "var", "std"), _reduced),
-    **dict.fromkeys(("group_norm", "instance_norm"), grouped),
-    "__getitem__": _taken,
-}
-
-
-def _pair(value: Any) -> tuple[int, int]:
-    values = tuple(value) if isinstance(value, tuple | list) else (value,)
-    return int(values[0]), int(values[-1])

@@ -1,43 +1,44 @@
-"""What the pixels of a feature see of the image: along each side, from where to where."""
+"""The region of the image that each pixel of a feature map depends on, per axis."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
 from fullconv.errors import GeometryError
-from fullconv.networks.geometry import CoordMap, Field
+from fullconv.networks.geometry import CoordMap, Field, SlidingWindow
 
 
 @dataclass(frozen=True)
 class AxisExtent:
-    """Along one side of the image, pixel `i` sees `first + stride * i` to `last + stride * i`."""
+    """Along one axis, pixel `i` depends on `first + stride * i` to `last + stride * i`."""
 
     stride: Fraction = Fraction(1)
     first: Fraction = Fraction(0)
     last: Fraction = Fraction(0)
 
-    def window(self, kernel: int, stride: int, before: int, dilation: int) -> "AxisExtent":
-        """What a window of `kernel` pixels sees, the first of which lies `before` the edge."""
+    def through(self, window: SlidingWindow) -> "AxisExtent":
+        """Return the extent after a sliding window."""
+        first, end = window.reads((0, 1))
         return AxisExtent(
-            self.stride * stride,
-            self.first - before * self.stride,
-            self.last + (dilation * (kernel - 1) - before) * self.stride,
+            self.stride * window.stride,
+            self.first + first * self.stride,
+            self.last + (end - 1) * self.stride,
         )
 
-    def holds(self, other: "AxisExtent") -> bool:
-        """Whether it sees all that `other` does."""
+    def contains(self, other: "AxisExtent") -> bool:
+        """Return whether every pixel depends on all that it depends on in `other`."""
         return self.first <= other.first and other.last <= self.last
 
 
 @dataclass(frozen=True)
 class PixelExtent:
-    """What the pixels of one tensor see of the image, along rows and along columns.
+    """The region of the image that the pixels of one tensor depend on.
 
     Attributes:
-        rows: None where the tensor has no places any more, as behind global pooling.
+        rows: None if the tensor has no rows and columns any more, as after global pooling.
         columns: likewise.
-        bounded: False where the whole image has an influence too.
-        problem: why the rest cannot be believed; "" where it can.
+        bounded: False if the whole image has an influence too.
+        problem: why rows and columns cannot be trusted, or "".
     """
 
     rows: AxisExtent | None = AxisExtent()
@@ -46,39 +47,44 @@ class PixelExtent:
     problem: str = ""
 
     def field(self) -> Field:
-        """As a receptive field.
+        """Return the extent as a receptive field.
 
         Raises:
-            GeometryError: it has none that is the same along rows and columns.
+            GeometryError: the extent is unknown, or differs along rows and columns.
         """
         if self.problem or self.rows is None or self.rows != self.columns:
-            found = f"rows {self.rows}, columns {self.columns}"
-            raise GeometryError(self.problem or f"no field alike along both sides: {found}")
-        span = self.rows
-        centre = (span.first + span.last) / 2
-        return Field(int(span.last - span.first) + 1, CoordMap(span.stride, centre), self.bounded)
+            axes = f"rows {self.rows}, columns {self.columns}"
+            raise GeometryError(self.problem or f"the field differs along rows and columns: {axes}")
+        extent = self.rows
+        centre = (extent.first + extent.last) / 2
+        size = int(extent.last - extent.first) + 1
+        return Field(size, CoordMap(extent.stride, centre), self.bounded)
 
 
-NOWHERE = PixelExtent(None, None, bounded=False)
+NO_POSITIONS = PixelExtent(None, None, bounded=False)
+"""The extent of a tensor without rows and columns."""
 
 
-def join(sights: Iterable[PixelExtent]) -> PixelExtent:
-    """What the sum of several tensors sees; of branches, the one that sees most has the map."""
-    every = list(sights)
-    placed = [sight for sight in every if sight.rows and sight.columns]
-    if not placed:
-        return next((sight for sight in every if sight.problem), NOWHERE)
-    rows = _widest([sight.rows for sight in placed if sight.rows])
-    columns = _widest([sight.columns for sight in placed if sight.columns])
-    problem = next((sight.problem for sight in every if sight.problem), "")
+def union(extents: Iterable[PixelExtent]) -> PixelExtent:
+    """Return what the sum of several tensors depends on: the largest extent contains the others."""
+    extents = list(extents)
+    mapped = [extent for extent in extents if extent.rows and extent.columns]
+    if not mapped:
+        return next((extent for extent in extents if extent.problem), NO_POSITIONS)
+    rows = _largest([extent.rows for extent in mapped if extent.rows])
+    columns = _largest([extent.columns for extent in mapped if extent.columns])
+    problem = next((extent.problem for extent in extents if extent.problem), "")
     if rows is None or columns is None:
-        apart = "; ".join(f"{s.rows}" for s in placed)
-        problem = problem or f"parallel branches whose pixels lie apart meet: {apart}"
-        rows, columns = placed[0].rows, placed[0].columns
-    return PixelExtent(rows, columns, all(sight.bounded for sight in every), problem)
+        branches = "; ".join(f"{extent.rows}" for extent in mapped)
+        problem = problem or f"parallel branches are not aligned: {branches}"
+        rows, columns = mapped[0].rows, mapped[0].columns
+    return PixelExtent(rows, columns, all(extent.bounded for extent in extents), problem)
 
 
-def _widest(spans: list[AxisExtent]) -> AxisExtent | None:
-    widest = max(spans, key=lambda span: span.last - span.first)
-    alike = all(span.stride == widest.stride and widest.holds(span) for span in spans)
-    return widest if alike else None
+def _largest(extents: list[AxisExtent]) -> AxisExtent | None:
+    """Return the extent that contains all others, or None if there is no such one."""
+    largest = max(extents, key=lambda extent: extent.last - extent.first)
+    aligned = all(
+        extent.stride == largest.stride and largest.contains(extent) for extent in extents
+    )
+    return largest if aligned else None

@@ -1,150 +1,116 @@
-"""Where the pixels of any network's features lie: an image is followed through it, call by call.
+"""Trace receptive fields through any network, op by op.
 
-`geometry` composes the layers of a chain. Other people's networks have branches, paddings inside
-their forward, layers of their own; what they all do in the end is call PyTorch's functions. Those
-are watched here on tensors without numbers, so that no class of layer needs to be known.
+`geometry` composes the layers of a sequence. Networks of other libraries have branches, padding in
+their forward, and layers of their own; all of them call PyTorch's functions. Those are recorded
+on tensors without data, so no class of layer needs to be known.
 """
 
-import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
-from fullconv.errors import GeometryError
-from fullconv.networks.tracing.ops import ATTENTION, RULES, Call, grouped, pointwise, tensors_in
-from fullconv.networks.tracing.spans import PixelExtent, join
+from fullconv.networks.tracing.ops import OpCall, OpKind, tensors_in
+from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
+from fullconv.networks.tracing.rules import extent_after, mixes_positions
+from fullconv.networks.tracing.spans import PixelExtent, union
 
 
 @dataclass
 class ModuleCall:
-    """One call of one module.
+    """One call of a module.
 
     Attributes:
-        name: of the module; "" is the whole network.
-        given: its first argument.
-        result: what it returned.
-        inside: the calls of modules that it made, in their order.
+        name: of the module; "" is the network itself.
+        input: the first argument.
+        output: what it returned.
+        calls: the calls of submodules, in the order in which they ran.
     """
 
     name: str
-    given: Any = None
-    result: Any = None
-    inside: list["ModuleCall"] = field(default_factory=list)
+    input: Any = None
+    output: Any = None
+    calls: list["ModuleCall"] = field(default_factory=list)
 
 
-class Trace(TorchFunctionMode):
-    """One image's way through a network; see `trace`.
+class Trace(FunctionRecorder[PixelExtent]):
+    """The record of one image through a network; see `trace`.
 
     Attributes:
-        image: what was given to the network.
-        whole: modules that let the whole image into every pixel, in their order.
-        attention: modules in which positions are multiplied with positions.
+        image: the network's input.
+        root: the call of the network itself.
+        global_modules: modules after which every pixel depends on the whole image, in order.
+        attention: modules that multiply positions with positions.
     """
 
     def __init__(self, image: Tensor) -> None:
         super().__init__()
         self.image = image
-        self.top = ModuleCall("")
-        self.whole: dict[str, None] = {}
+        self.root = ModuleCall("", image)
+        self.global_modules: dict[str, None] = {}
         self.attention: dict[str, None] = {}
-        self._open = [self.top]
-        # The tensors are kept, or another one could get the same id.
-        self._seen: dict[int, tuple[Tensor, PixelExtent]] = {id(image): (image, PixelExtent())}
+        self._open_calls = [self.root]
+        self.remember(image, PixelExtent())
 
-    def sight(self, tensor: Any) -> PixelExtent | None:
-        """What a tensor of this run sees; None for weights and other constants."""
-        return self._seen.get(id(tensor), (None, None))[1]
+    def extent(self, tensor: Any) -> PixelExtent | None:
+        """Return the extent of a tensor of this run; None for weights and constants."""
+        return self.fact(tensor)
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Run one of PyTorch's functions and note what its result sees."""
-        kwargs = kwargs or {}
-        result = func(*args, **kwargs)
-        given = [sight for value in tensors_in((args, kwargs)) if (sight := self.sight(value))]
-        if given:
-            name = getattr(func, "__name__", str(func))
-            for tensor in tensors_in(result):
-                call = Call(name, args, kwargs, tensor)
-                self._seen[id(tensor)] = (tensor, self._through(call, given))
-        return result
+    def has_positions(self, tensor: Any) -> bool:
+        """Return whether the tensor is a feature map, (B, C, H, W), of the image."""
+        extent = self.extent(tensor)
+        return extent is not None and extent.rows is not None and tensor.dim() == 4
 
-    def _through(self, call: Call, given: list[PixelExtent]) -> PixelExtent:
-        here = self._open[-1].name
-        together = join(given)
-        if call.name in ATTENTION and (len(given) > 1 or call.name == "softmax"):
-            if call.name != "softmax" or call.reduces_places:
-                self.attention.setdefault(here)
-            return replace(together, bounded=False)
-        rule = RULES.get(call.name)
-        found = rule(call, together) if rule else pointwise(call, together)
-        if found.rows and (rule is grouped or any(sight.rows is None for sight in given)):
-            self.whole.setdefault(here)
-        return found
+    def record(self, call: OpCall) -> None:
+        """Compute the extents of the results."""
+        tensors = tensors_in((call.args, call.kwargs))
+        extents = [extent for tensor in tensors if (extent := self.fact(tensor))]
+        if extents:
+            for result in list(tensors_in(call.result)):
+                self.remember(result, self._extent_of(replace(call, result=result), extents))
 
-    def enter(self, name: str, given: Any) -> None:
-        """A module begins."""
-        visit = ModuleCall(name, given)
-        self._open[-1].inside.append(visit)
-        self._open.append(visit)
+    def enter_module(self, name: str, module: nn.Module, args: tuple[Any, ...]) -> None:
+        """Note that a module starts to run."""
+        super().enter_module(name, module, args)
+        call = ModuleCall(name, args[0] if args else None)
+        self._open_calls[-1].calls.append(call)
+        self._open_calls.append(call)
 
-    def leave(self, result: Any) -> None:
-        """The module ends."""
-        self._open.pop().result = result
+    def leave_module(
+        self, module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], result: Any
+    ) -> None:
+        """Note that the innermost module has run."""
+        super().leave_module(module, args, kwargs, result)
+        self._open_calls.pop().output = result
+
+    def _extent_of(self, call: OpCall, extents: list[PixelExtent]) -> PixelExtent:
+        before = union(extents)
+        several = len(extents) > 1
+        if call.kind in (OpKind.MATMUL, OpKind.ATTENTION) and several:
+            self.attention.setdefault(self.module)
+            return replace(before, bounded=False)
+        if call.kind is OpKind.SOFTMAX and mixes_positions(call):
+            self.attention.setdefault(self.module)
+        after = extent_after(call, before)
+        over_map = call.kind is OpKind.GLOBAL_NORM or (
+            call.kind is OpKind.CHANNELS and mixes_positions(call)
+        )
+        if after.rows and (over_map or any(extent.rows is None for extent in extents)):
+            self.global_modules.setdefault(self.module)
+        return after
 
 
 def trace(network: nn.Module, height: int, width: int) -> Trace:
-    """Follow an image of `height` x `width` through a network, in evaluation mode.
+    """Trace an RGB image of `height` x `width` through a network, in evaluation mode.
 
     Only shapes are computed, whatever device the network is on; the network is left as it was.
 
     Raises:
-        GeometryError: it does not run on an image of this size.
+        GeometryError: the network does not run on an image of this size.
     """
-    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    shapes = {name: tensor.detach().to("meta") for name, tensor in state.items()}
-    image = torch.empty(1, 3, height, width, device="meta", dtype=next(iter(shapes.values())).dtype)
-    found = Trace(image)
-    with watched(network, found), evaluating(network), torch.no_grad(), found:
-        try:
-            found.top.result = torch.func.functional_call(network, shapes, (image,))
-        except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
-            # A rewritten forward puts the names of its steps where numbers were.
-            reason = re.sub(r" \(Proxy\(\w+\)\)", "", str(error).partition("\n")[0])
-            raise GeometryError(
-                f"it does not run on an image of {height} x {width}: {reason}"
-            ) from error
-    return found
-
-
-@contextmanager
-def watched(network: nn.Module, trace: Trace) -> Iterator[None]:
-    """Let `trace` know when each module of the network begins and ends."""
-    hooks = []
-    for name, module in network.named_modules():
-        if name:
-            begin = lambda _, given, name=name: trace.enter(name, given[0] if given else None)  # noqa: E731
-            hooks.append(module.register_forward_pre_hook(begin))
-            hooks.append(module.register_forward_hook(lambda _, given, result: trace.leave(result)))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-@contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode for a while; afterwards every module is in its own mode again."""
-    modes = [(module, module.training) for module in network.modules()]
-    network.eval()
-    try:
-        yield
-    finally:
-        for module, mode in modes:
-            module.training = mode
+    _, shapes = meta_state(network)
+    dtype = next(iter(shapes.values())).dtype
+    record = Trace(torch.empty(1, 3, height, width, device="meta", dtype=dtype))
+    record.root.output = run_recorded(network, shapes, record.image, record)
+    return record

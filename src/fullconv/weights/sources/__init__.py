@@ -11,7 +11,7 @@ import numpy as np
 
 from fullconv._registry import Registry
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import Order, Triple, known
+from fullconv.networks.vgg_names import Order, Triple, recognize
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _validate(read: Weights, path: Path) -> Weights:
 
 
 def _with_known_normalization(read: Weights) -> Weights:
-    published = known(read.arrays)
+    published = recognize(read.arrays)
     if published is None:
         return read
     whose, order = published

@@ -1,4 +1,4 @@
-"""One call of one of PyTorch's functions, and how it is done on a part of its input."""
+"""What a rule of this package receives and returns: an op on a whole input, and on a part of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,36 +7,34 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
-from fullconv.inference.streaming.ranges import Range, ReadRule, hull
+from fullconv.inference.streaming.ranges import ReadRule, hull
+from fullconv.networks.geometry import Span
+from fullconv.networks.tracing.ops import OpCall
 
-Sides = tuple[ReadRule, ReadRule]  # along rows, along columns
-
-
-class UnknownOpError(Exception):
-    """A step that cannot be done on a part of its input; the message says what it does."""
+AxisRules = tuple[ReadRule, ReadRule]  # along rows, along columns
 
 
 class Region(NamedTuple):
-    """A part of a value: rows and columns, each (first, behind the last)."""
+    """A rectangle of a feature map: rows and columns, each (first, end) without the end."""
 
-    rows: Range
-    columns: Range
+    rows: Span
+    columns: Span
 
     def hull(self, other: "Region") -> "Region":
-        """The smallest region that holds both."""
+        """Return the smallest region that contains both."""
         return Region(hull(self.rows, other.rows), hull(self.columns, other.columns))
 
 
 @dataclass(frozen=True)
 class Value:
-    """A tensor of the network that has a place for each of its numbers.
+    """A feature map in the graph.
 
     Attributes:
-        shape: of the whole.
-        rows: the dimension that is the image's rows.
-        columns: likewise.
-        stride: image rows from one of its rows to the next.
-        bytes: of one number.
+        shape: of the whole map.
+        rows: the dimension of its rows.
+        columns: the dimension of its columns.
+        stride: image rows per row of the map.
+        bytes: per number.
     """
 
     shape: tuple[int, ...]
@@ -46,113 +44,91 @@ class Value:
     bytes: int = 4
 
     @property
-    def sides(self) -> tuple[int, int]:
-        """(height, width) of the whole."""
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the whole map."""
         return self.shape[self.rows], self.shape[self.columns]
 
 
 @dataclass(frozen=True)
 class Slot:
-    """Stands in a call's arguments for the tensor that it is given in this position."""
+    """Stands for the feature map number `index` in the arguments of a call."""
 
-    number: int
+    index: int
 
 
 @dataclass(frozen=True)
-class OpCall:
-    """One call, as it was made on the whole image.
+class RecordedCall(OpCall):
+    """A call on whole feature maps; in its arguments, slots stand for the maps.
 
     Attributes:
-        name: of the function.
-        function: itself.
-        args: with slots for tensors of the network; weights stand there themselves.
-        kwargs: likewise.
-        given: the tensors for the slots.
+        inputs: the feature maps, in the order of their slots.
         shapes: of the tensors that it returned.
     """
 
-    name: str
-    function: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    given: tuple[Value, ...]
-    shapes: tuple[tuple[int, ...], ...]
+    inputs: tuple[Value, ...] = ()
+    shapes: tuple[tuple[int, ...], ...] = ()
 
-    def argument(self, position: int, name: str, default: Any = None) -> Any:
-        """An argument by its position or its name."""
-        if position < len(self.args):
-            return self.args[position]
-        return self.kwargs.get(name, default)
-
-    def pair(self, position: int, name: str, default: Any = None) -> tuple[int, int]:
-        """An argument that is a number for both sides, or one for each."""
-        value = self.argument(position, name, default)
-        values = tuple(value) if isinstance(value, tuple | list) else (value,)
-        if not all(type(one) is int for one in values):
-            raise UnknownOpError(f"calls {self.name} with {name}={value!r}")
-        return values[0], values[-1]
-
-    def again(self, slabs: Sequence[Tensor]) -> Any:
-        """The same call on parts of its tensors."""
-        return self.function(*_filled(self.args, slabs), **_filled(self.kwargs, slabs))
+    def run(self, parts: Sequence[Tensor]) -> Any:
+        """Repeat the call on parts of the feature maps."""
+        return self.function(*_fill(self.args, parts), **_fill(self.kwargs, parts))
 
 
 @dataclass(frozen=True)
 class PartialOp:
-    """How a call is done on a part of its input.
+    """How to compute an op on a part of its input.
 
     Attributes:
-        reaches: what each tensor that it is given is read for.
-        run: (those parts of the tensors, the region of the output) -> the output there.
-        places: dimensions of rows and columns of each result; None are the first tensor's.
-        per_output: multiply-adds for each number of the output.
-        per_input: likewise for each number of the first tensor.
-        weights: bytes of weights, which oneDNN lays out anew at each call.
+        reads: for each input, what the op reads of it along rows and columns.
+        run: (parts of the inputs, region of the output) -> the output in that region.
+        dims: dimensions of rows and columns in each result; None if as in the first input.
+        per_output: multiply-adds per number of the output.
+        per_input: multiply-adds per number of the first input.
+        weights: bytes of weights, which oneDNN reorders at each call.
     """
 
-    reaches: tuple[Sides, ...]
+    reads: tuple[AxisRules, ...]
     run: Callable[[Sequence[Tensor], Region], Any]
-    places: tuple[int, int] | None = None
+    dims: tuple[int, int] | None = None
     per_output: int = 0
     per_input: int = 0
     weights: int = 0
 
-    def workspace(self, given: Sequence[Tensor], made: Sequence[Tensor]) -> int:
-        """Bytes that it takes beside inputs and outputs: maps and weights laid out for oneDNN."""
+    def workspace(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
+        """Return the bytes needed for maps and weights in oneDNN's own layouts."""
         if not self.weights:
             return 0
         copies = 2 if self.per_input else 1  # measured: a transposed convolution makes two
-        return self.weights + copies * max(_blocked(tensor) for tensor in (*given, *made))
-
-
-def _blocked(x: Tensor) -> int:
-    """Bytes of maps in blocks of 16 channels."""
-    channels = max(1, x.shape[1])
-    return x.untyped_storage().nbytes() * (-(-channels // 16) * 16) // channels
+        return self.weights + copies * max(_blocked_bytes(x) for x in (*inputs, *outputs))
 
 
 @dataclass(frozen=True)
 class Op:
-    """A call in the order of the network's calls.
+    """One op of the graph.
 
     Attributes:
         name: of the function.
-        inputs: numbers of the values that it reads.
-        outputs: of those that it makes.
-        doing: how.
+        inputs: indices of the values that it reads.
+        outputs: indices of the values that it computes.
+        partial: how to compute it on a part.
     """
 
     name: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
-    doing: PartialOp = field(repr=False)
+    partial: PartialOp = field(repr=False)
 
 
-def _filled(value: Any, slabs: Sequence[Tensor]) -> Any:
+def _blocked_bytes(x: Tensor) -> int:
+    """Return the bytes of a map in blocks of 16 channels."""
+    channels = max(1, x.shape[1])
+    return x.untyped_storage().nbytes() * (-(-channels // 16) * 16) // channels
+
+
+def _fill(value: Any, parts: Sequence[Tensor]) -> Any:
     if isinstance(value, Slot):
-        return slabs[value.number]
+        return parts[value.index]
     if isinstance(value, tuple | list):
-        return type(value)(_filled(one, slabs) for one in value)
+        return type(value)(_fill(item, parts) for item in value)
     if isinstance(value, dict):
-        return {key: _filled(one, slabs) for key, one in value.items()}
+        return {key: _fill(item, parts) for key, item in value.items()}
     return value

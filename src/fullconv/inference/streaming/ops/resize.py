@@ -1,4 +1,4 @@
-"""Parts of enlarged maps: transposed convolutions, bilinear interpolation, un-pooling."""
+"""Ops that enlarge feature maps: transposed convolution, bilinear interpolation, unpooling."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,141 +11,140 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import OpCall, PartialOp, Region, Slot, UnknownOpError
-from fullconv.inference.streaming.ranges import Range, TransposedWindow, UnpoolWindow, inside
+from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall, Region
+from fullconv.inference.streaming.ops.windows import constant_weights
+from fullconv.inference.streaming.ranges import TransposedWindow, UnpoolWindow, clip
+from fullconv.networks.geometry import Span
+from fullconv.networks.tracing.ops import OpKind, UnsupportedOpError
 
 
-@rules.register("conv_transpose2d")
-def transposed_convolution(call: OpCall) -> PartialOp:
-    """A transposed convolution: where the parts of the input are spread to, they add up."""
-    weight, bias = call.argument(1, "weight"), call.argument(2, "bias")
-    if isinstance(weight, Slot) or isinstance(bias, Slot):
-        raise UnknownOpError("convolves with weights that are made of the image")
-    stride, padding = call.pair(3, "stride", 1), call.pair(4, "padding", 0)
-    groups, dilation = call.argument(6, "groups", 1), call.pair(7, "dilation", 1)
-    rows, columns = (
-        TransposedWindow(gap * (int(size) - 1) + 1, step, before)
-        for gap, size, step, before in zip(
-            dilation, weight.shape[-2:], stride, padding, strict=True
-        )
-    )
-    sides = call.given[0].sides
+@rules.register(OpKind.TRANSPOSED_CONVOLUTION)
+def transposed_convolution(call: RecordedCall) -> PartialOp:
+    """Transpose a convolution with constant weights."""
+    weight, bias = constant_weights(call)
+    groups = call.argument(6, "groups", 1)
+    rows, columns = (TransposedWindow(window) for window in call.windows())
+    stride = rows.window.stride, columns.window.stride
+    dilation = rows.window.dilation, columns.window.dilation
+    size = call.inputs[0].size
 
-    def run(slabs: Sequence[Tensor], region: Region) -> Tensor:
-        x = slabs[0]
-        enlarged = torch.conv_transpose2d(x, weight, None, stride, 0, 0, groups, dilation)
-        for dim, reach, wanted, side in zip((2, 3), (rows, columns), region, sides, strict=True):
-            first, _ = inside(reach.reads(wanted), side)
-            enlarged = _cut(enlarged, dim, wanted, reach.begins(first))
-        return enlarged if bias is None else enlarged + bias.view(1, -1, 1, 1)
+    def run(parts: Sequence[Tensor], region: Region) -> Tensor:
+        x = torch.conv_transpose2d(parts[0], weight, None, stride, 0, 0, groups, dilation)
+        for dim, read, wanted, side in zip((2, 3), (rows, columns), region, size, strict=True):
+            first, _ = clip(read.reads(wanted), side)
+            x = _crop_or_pad(x, dim, wanted, read.first_output(first))
+        return x if bias is None else x + bias.view(1, -1, 1, 1)
 
     return PartialOp(((rows, columns),), run, per_input=weight[0].numel(), weights=weight.nbytes)
 
 
 @dataclass(frozen=True)
-class Blend:
-    """Bilinear interpolation along one side: each output lies between two inputs.
+class LinearResize:
+    """Linear interpolation along one axis: each output is between two inputs.
 
     Attributes:
         size: of the input.
-        result: of the output.
-        corners: whether the outermost pixels' centres meet (align_corners).
-        factor: that was asked for instead of a size.
+        result: size of the output.
+        align_corners: the centres of the outermost pixels coincide.
+        factor: the scale factor, if it was given in place of a size.
     """
 
     size: int
     result: int
-    corners: bool
+    align_corners: bool
     factor: float | None = None
 
     @property
     def scale(self) -> Fraction:
-        """Input pixels from one output pixel to the next, about."""
+        """Input positions per output position, approximately."""
         return Fraction(self.size, self.result)
 
-    def reads(self, wanted: Range) -> Range:
-        """The input's pixels that the output's `wanted` ones are made of."""
-        lower, upper, _ = self.between((wanted[0], wanted[0] + 1))
-        _, last, _ = self.between((wanted[1] - 1, wanted[1]))
+    def reads(self, outputs: Span) -> Span:
+        """Return the inputs that these outputs read."""
+        lower, upper, _ = self.neighbours((outputs[0], outputs[0] + 1))
+        _, last, _ = self.neighbours((outputs[1] - 1, outputs[1]))
         return min(int(lower[0]), int(upper[0])), int(last[0]) + 1
 
-    def between(self, wanted: Range) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """For each output the inputs below and above it, and the share of the upper one."""
-        place = np.arange(*wanted, dtype=np.float64)
-        # PyTorch computes in single precision, with one rounding behind product and sum.
-        if self.corners:
+    def neighbours(self, outputs: Span) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the inputs below and above each output, and the weight of the upper one."""
+        position = np.arange(*outputs, dtype=np.float64)
+        # PyTorch computes in single precision, with one rounding after product and sum.
+        if self.align_corners:
             step = np.float32(self.size - 1) / np.float32(max(1, self.result - 1))
-            source = (place * float(step)).astype(np.float32)
+            source = (position * float(step)).astype(np.float32)
         else:
             step = np.float32(
                 1 / self.factor if self.factor else np.float32(self.size) / np.float32(self.result)
             )
-            source = ((place + 0.5) * float(step) - 0.5).clip(0).astype(np.float32)
+            source = ((position + 0.5) * float(step) - 0.5).clip(0).astype(np.float32)
         lower = np.minimum(source.astype(np.int64), self.size - 1)
         upper = np.minimum(lower + 1, self.size - 1)
         return lower, upper, np.clip(source - lower, 0, 1).astype(np.float32)
 
 
-@rules.register("interpolate")
-def interpolation(call: OpCall) -> PartialOp:
-    """Bilinear interpolation."""
-    mode, smooth = call.argument(3, "mode", "nearest"), call.argument(6, "antialias", False)
-    if mode != "bilinear" or smooth:
-        raise UnknownOpError(f"interpolates by {mode}{', antialiased' if smooth else ''}")
-    corners = bool(call.argument(4, "align_corners", False))
+@rules.register(OpKind.INTERPOLATION)
+def interpolation(call: RecordedCall) -> PartialOp:
+    """Interpolate bilinearly."""
+    mode, antialias = call.argument(3, "mode", "nearest"), call.argument(6, "antialias", False)
+    if mode != "bilinear" or antialias:
+        raise UnsupportedOpError(
+            f"interpolates by {mode}{' with antialiasing' if antialias else ''}"
+        )
+    align_corners = bool(call.argument(4, "align_corners", False))
     factors: Any = call.argument(2, "scale_factor")
     if factors is None or call.argument(5, "recompute_scale_factor"):
         factors = (None, None)
     factors = factors if isinstance(factors, tuple | list) else (factors, factors)
-    sides, result = call.given[0].sides, call.shapes[0][-2:]
     rows, columns = (
-        Blend(side, end, corners, factor)
-        for side, end, factor in zip(sides, result, factors, strict=True)
+        LinearResize(side, result, align_corners, factor)
+        for side, result, factor in zip(
+            call.inputs[0].size, call.shapes[0][-2:], factors, strict=True
+        )
     )
 
-    def run(slabs: Sequence[Tensor], region: Region) -> Tensor:
-        x = slabs[0]
-        for dim, blend, wanted in ((3, columns, region.columns), (2, rows, region.rows)):
-            first, _ = inside(blend.reads(wanted), blend.size)
-            x = _blended(x, dim, blend, wanted, first)
+    def run(parts: Sequence[Tensor], region: Region) -> Tensor:
+        x = parts[0]
+        for dim, resize, wanted in ((3, columns, region.columns), (2, rows, region.rows)):
+            first, _ = clip(resize.reads(wanted), resize.size)
+            x = _resize(x, dim, resize, wanted, first)
         return x
 
     return PartialOp(((rows, columns),), run)
 
 
-@rules.register("Unpool")
-def unpooling(call: OpCall) -> PartialOp:
-    """Un-pooling, by whole windows."""
+@rules.register(OpKind.UNPOOLING)
+def unpooling(call: RecordedCall) -> PartialOp:
+    """Undo a max pooling, by whole windows."""
     window = int(call.function.window)  # type: ignore[attr-defined]
-    one, all_of_them = UnpoolWindow(window), UnpoolWindow(window, whole=True)
-    size = call.given[1].sides
+    pooled, unpooled = UnpoolWindow(window), UnpoolWindow(window, reads_all=True)
+    size = call.inputs[1].size
 
-    def run(slabs: Sequence[Tensor], region: Region) -> Any:
-        spread = call.function(*slabs)
+    def run(parts: Sequence[Tensor], region: Region) -> Any:
+        x = call.function(*parts)
         for dim, wanted, side in zip((2, 3), region, size, strict=True):
-            first, _ = inside(all_of_them.reads(wanted), side)
-            spread = _cut(spread, dim, wanted, first)
-        return spread
+            first, _ = clip(unpooled.reads(wanted), side)
+            x = _crop_or_pad(x, dim, wanted, first)
+        return x
 
-    return PartialOp(((one, one), (all_of_them, all_of_them)), run)
+    return PartialOp(((pooled, pooled), (unpooled, unpooled)), run)
 
 
-def _cut(x: Tensor, dim: int, wanted: Range, first: int) -> Tensor:
-    """The `wanted` pixels of `x`, which begins at pixel `first`; zeros where it has none."""
-    behind = first + x.shape[dim]
-    kept = x.narrow(dim, max(0, wanted[0] - first), min(behind, wanted[1]) - max(first, wanted[0]))
-    lack = (max(0, first - wanted[0]), max(0, wanted[1] - behind))
-    if not any(lack):
+def _crop_or_pad(x: Tensor, dim: int, wanted: Span, first: int) -> Tensor:
+    """Return the `wanted` pixels of `x`, which starts at pixel `first`; zeros where it has none."""
+    end = first + x.shape[dim]
+    kept = x.narrow(dim, max(0, wanted[0] - first), min(end, wanted[1]) - max(first, wanted[0]))
+    missing = (max(0, first - wanted[0]), max(0, wanted[1] - end))
+    if not any(missing):
         return kept
-    return F.pad(kept, (0, 0, *lack) if dim == 2 else lack)
+    return F.pad(kept, (0, 0, *missing) if dim == 2 else missing)
 
 
-def _blended(x: Tensor, dim: int, blend: Blend, wanted: Range, first: int) -> Tensor:
-    """Interpolate `x`, which begins at the input's pixel `first`, along one dimension."""
-    if blend.size == blend.result:
+def _resize(x: Tensor, dim: int, resize: LinearResize, wanted: Span, first: int) -> Tensor:
+    """Interpolate `x`, which starts at the input's pixel `first`, along one dimension."""
+    if resize.size == resize.result:
         return x.narrow(dim, wanted[0] - first, wanted[1] - wanted[0])
-    lower, upper, share = blend.between(wanted)
+    lower, upper, weight = resize.neighbours(wanted)
     low = x.index_select(dim, torch.from_numpy(lower - first).to(x.device))
     high = x.index_select(dim, torch.from_numpy(upper - first).to(x.device))
     shape = (-1, 1) if dim == 2 else (-1,)
-    return torch.lerp(low, high, torch.from_numpy(share).to(x).view(shape))
+    return torch.lerp(low, high, torch.from_numpy(weight).to(x).view(shape))

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.networks.dense.head import linear_as_conv, norm_for_maps
+from fullconv.networks.dense.map_layers import linear_as_conv, norm_for_maps
 
 
 def drawn(layer):
@@ -33,7 +33,7 @@ def test_a_linear_layer_slides_over_maps(bias):
 def test_its_rows_may_lie_apart():
     layer = drawn(nn.Linear(2 * 2 * 2, 3))
     maps = torch.rand(1, 2, 5, 5)
-    found = linear_as_conv(layer, 2, (2, 2), step=3)(maps)
+    found = linear_as_conv(layer, 2, (2, 2), dilation=3)(maps)
     torch.testing.assert_close(found[:, :, 0, 1], layer(maps[:, :, 0:4:3, 1:5:3].flatten(1)))
 
 

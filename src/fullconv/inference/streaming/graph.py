@@ -1,0 +1,205 @@
+"""Record a network, on images of one size, as a graph of ops that can run on parts.
+
+The network is recorded once, on tensors without data, at the image's true size: every padding, crop
+and resize is then a plain number, whatever the layers computed it from. Ops that no rule of `ops`
+supports, or that depend on the whole image, are refused by name.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fullconv.errors import GeometryError
+from fullconv.inference.streaming.ops import rules
+from fullconv.inference.streaming.ops._op import (
+    AxisRules,
+    Op,
+    PartialOp,
+    RecordedCall,
+    Region,
+    Slot,
+    Value,
+)
+from fullconv.inference.streaming.ranges import clip
+from fullconv.networks.tracing.ops import OpCall, UnsupportedOpError, tensors_in
+from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
+
+__all__ = ["Op", "OpGraph", "Region", "Value", "record_ops"]
+
+
+@dataclass(frozen=True)
+class OpGraph:
+    """All ops from an image of one size to its scores.
+
+    Attributes:
+        values: what the ops read and compute; number 0 is the image.
+        ops: in the order in which they ran.
+        output: index of the value that holds the scores.
+    """
+
+    values: tuple[Value, ...]
+    ops: tuple[Op, ...]
+    output: int
+
+    def needed(self, region: Region) -> dict[int, Region]:
+        """Return the part of each value that a region of the output depends on."""
+        parts = {self.output: region}
+        for op in reversed(self.ops):
+            outputs = [parts[index] for index in op.outputs if index in parts]
+            if not outputs:
+                continue
+            computed = reduce(Region.hull, outputs)  # all results of a call are computed together
+            parts |= {index: computed for index in op.outputs if index in parts}
+            for index, reads in zip(op.inputs, op.partial.reads, strict=True):
+                part = self._read(index, reads, computed)
+                parts[index] = part.hull(parts.get(index, part))
+        return parts
+
+    def _read(self, index: int, reads: AxisRules, output: Region) -> Region:
+        height, width = self.values[index].size
+        rows = clip(reads[0].reads(output.rows), height)
+        return Region(rows, clip(reads[1].reads(output.columns), width))
+
+
+def record_ops(
+    network: nn.Module, size: tuple[int, int], channels: int = 3, weights: bool = True
+) -> OpGraph:
+    """Record the ops of a network, in evaluation mode, on an image of `size` (height, width).
+
+    Args:
+        network: image -> scores.
+        size: of the image.
+        channels: of the image.
+        weights: whether the ops hold the network's weights; without them they compute shapes only.
+
+    Raises:
+        GeometryError: an op cannot be computed on a part of the image.
+    """
+    state, shapes = meta_state(network)
+    dtype = next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32)
+    image = torch.empty(1, channels, *size, device="meta", dtype=dtype)
+    tensors = state if weights else shapes
+    recorder = OpRecorder(
+        image, {id(shapes[name]): (shapes[name], tensors[name]) for name in state}
+    )
+    with _literal_padding(network):
+        try:
+            scores = run_recorded(network, shapes, image, recorder)
+        except UnsupportedOpError as error:
+            where = f" in {recorder.module}" if recorder.module else ""
+            raise GeometryError(f"{error}{where}") from error
+        except GeometryError as error:
+            raise GeometryError(f"cannot be traced ({error})") from error
+    return recorder.graph(scores)
+
+
+class OpRecorder(FunctionRecorder[int]):
+    """Record the ops between feature maps; the fact about a tensor is the index of its value.
+
+    Args:
+        image: the network's input.
+        weights: id of each weight without data -> that tensor and the weight itself.
+    """
+
+    def __init__(self, image: Tensor, weights: dict[int, tuple[Tensor, Tensor]]) -> None:
+        super().__init__()
+        self._values = [Value(tuple(image.shape), bytes=image.element_size())]
+        self._ops: list[Op] = []
+        self._weights = weights
+        self.remember(image, 0)
+
+    def record(self, call: OpCall) -> None:
+        """Add an op to the graph, if the call computes tensors from feature maps."""
+        results = list(tensors_in(call.result))
+        tensors = list(tensors_in((call.args, call.kwargs)))
+        if not results or not tensors:
+            return
+        maps = [tensor for tensor in tensors if self.fact(tensor) is not None]
+        if not maps:
+            self._compute_weights(call, results)
+            return
+        inputs = tuple(index for tensor in maps if (index := self.fact(tensor)) is not None)
+        slots = {id(tensor): Slot(index) for index, tensor in enumerate(maps)}
+        recorded = RecordedCall(
+            call.name,
+            call.function,
+            self._with_weights(call.args, slots),
+            self._with_weights(call.kwargs, slots),
+            inputs=tuple(self._values[index] for index in inputs),
+            shapes=tuple(tuple(tensor.shape) for tensor in results),
+        )
+        if recorded.kind is None:
+            raise UnsupportedOpError(f"calls {call.name}, which has no rule for parts of an image")
+        partial = rules[recorded.kind](recorded)
+        in_place = any(result is tensor for result in results for tensor in maps)
+        self._add(call.name, inputs, results, _on_copies(partial) if in_place else partial)
+
+    def graph(self, scores: Any) -> OpGraph:
+        """Return the graph of a network that has returned `scores`."""
+        index = self.fact(scores) if isinstance(scores, Tensor) else None
+        if index is None:
+            raise GeometryError("does not return one tensor of scores")
+        return OpGraph(tuple(self._values), tuple(self._ops), index)
+
+    def _add(
+        self, name: str, inputs: tuple[int, ...], results: list[Tensor], partial: PartialOp
+    ) -> None:
+        source = self._values[inputs[0]]
+        rows, columns = partial.dims or (source.rows, source.columns)
+        stride = source.stride * partial.reads[0][0].scale
+        outputs = []
+        for tensor in results:
+            index = len(self._values)
+            outputs.append(index)
+            self.remember(tensor, index)
+            shape = tuple(tensor.shape)
+            self._values.append(Value(shape, rows, columns, stride, tensor.element_size()))
+        self._ops.append(Op(name, inputs, tuple(outputs), partial))
+
+    def _compute_weights(self, call: OpCall, results: list[Tensor]) -> None:
+        """Compute weights that are made of weights, such as standardized ones, once."""
+        args, kwargs = self._with_weights(call.args, {}), self._with_weights(call.kwargs, {})
+        for shadow, weight in zip(results, tensors_in(call.function(*args, **kwargs)), strict=True):
+            self._weights[id(shadow)] = (shadow, weight)
+
+    def _with_weights(self, value: Any, slots: dict[int, Slot]) -> Any:
+        """Return arguments with slots for feature maps, and the weights for their shadows."""
+        if isinstance(value, Tensor):
+            if id(value) in slots:
+                return slots[id(value)]
+            if id(value) in self._weights:
+                return self._weights[id(value)][1]
+            raise UnsupportedOpError("uses a tensor that is neither a weight nor made of the image")
+        if isinstance(value, tuple | list):
+            items = [self._with_weights(item, slots) for item in value]
+            return tuple(items) if isinstance(value, tuple) else items
+        if isinstance(value, dict):
+            return {key: self._with_weights(item, slots) for key, item in value.items()}
+        return value
+
+
+def _on_copies(partial: PartialOp) -> PartialOp:
+    """Return an op that works on copies, for a function that writes into its arguments."""
+
+    def run(parts: Any, region: Region) -> Any:
+        return partial.run([part.clone() for part in parts], region)
+
+    return replace(partial, run=run)
+
+
+@contextmanager
+def _literal_padding(network: nn.Module) -> Iterator[None]:
+    """Compute all padding: sparse padding holds for one whole image only."""
+    sparse = [module for module in network.modules() if getattr(module, "sparse_padding", False)]
+    for module in sparse:
+        module.sparse_padding = False  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for module in sparse:
+            module.sparse_padding = True  # type: ignore[assignment]
