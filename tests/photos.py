@@ -1,4 +1,4 @@
-"""A model whose answers differ from pixel to pixel, and photos to ask it about."""
+"""A small model whose predictions vary from pixel to pixel, and photos for it."""
 
 import numpy as np
 import torch
@@ -10,7 +10,7 @@ CLASSES = ["sky", "road", "car", "tree"]
 
 
 def write_model(path, seed=0):
-    """A network of four channels, untrained: what it says means nothing, but is never constant."""
+    """Save an untrained network of four channels, with random score layers."""
     torch.manual_seed(seed)
     network = fc.create_model("fcn8s-vgg11_bn", len(CLASSES), width=1 / 16, hidden=8)
     for name, parameter in network.named_parameters():
@@ -21,7 +21,7 @@ def write_model(path, seed=0):
 
 
 def write_photos(folder, count, size=(20, 24)):
-    """Photos of coloured squares: photo-000.png, ..."""
+    """Write photos of coloured squares: photo-000.png, ..."""
     draw = np.random.default_rng(count)
     for number in range(count):
         squares = draw.integers(0, 256, (size[0] // 4, size[1] // 4, 3))
@@ -31,6 +31,6 @@ def write_photos(folder, count, size=(20, 24)):
 
 
 def content(folder):
-    """Every file below a folder, by its path in it."""
+    """Return the bytes of every file below a folder, by relative path."""
     files = (path for path in sorted(folder.rglob("*")) if path.is_file())
     return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -13,7 +13,7 @@ from fullconv.io.images import write_image
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("a.png", "new/b.JPG", "new/deep/c.tif", "new/ä ö.png"):
         path = Path(name)
@@ -27,15 +27,15 @@ def ids(*sources, **options):
     return [item.id for item in resolve_inputs(sources, **options)]
 
 
-def test_folders_patterns_and_photos_give_each_photo_once(here):
+def test_folders_patterns_and_photos_give_each_photo_once(folder):
     assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
     assert ids("./a.png", "a.png", "new/../a.png") == ["a.png"]
     assert ids("new/*.JPG", "*.png") == ["new/b.JPG", "a.png"]
     assert ids("new/**/*.tif") == ["new/deep/c.tif"]
-    assert ids(f"file://{here}/a.png") == [str(here / "a.png")]
+    assert ids(f"file://{folder}/a.png") == [str(folder / "a.png")]
 
 
-def test_hidden_files_are_skipped_unless_named(here):
+def test_hidden_files_are_skipped_unless_named(folder):
     for name in ("new/.cache/x.png", "new/._b.JPG"):
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).write_bytes(Path("a.png").read_bytes())
@@ -43,26 +43,26 @@ def test_hidden_files_are_skipped_unless_named(here):
     assert ids("new/._b.JPG", "new/.cache") == ["new/._b.JPG", "new/.cache/x.png"]
 
 
-def test_videos_in_a_folder_are_recognized_by_content(here):
+def test_videos_in_a_folder_are_recognized_by_content(folder):
     Path("new/film.MOV").write_bytes(b"\0\0\0\x14ftypqt  ")
     Path("new/program.ts").write_text("export const film = 1;")
     Path("new/film.json").write_text("{}")
     assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/film.MOV", "new/ä ö.png"]
 
 
-def test_an_existing_file_is_not_read_as_a_pattern(here):
+def test_an_existing_file_is_not_read_as_a_pattern(folder):
     Path("a.png").rename("a[1].png")
     assert ids("a[1].png") == ["a[1].png"]
 
 
-def test_lists_are_read_line_by_line(here, monkeypatch):
+def test_lists_are_read_line_by_line(folder, monkeypatch):
     Path("new/list.txt").write_text("# photos\n\na.png\nb.JPG\nlost.png\nmemory://x/y.png\n")
     assert ids("@new/list.txt") == ["a.png", "new/b.JPG", "lost.png", "memory://x/y.png"]
     monkeypatch.setattr("sys.stdin", io.StringIO("a.png\n"))
     assert ids("@-") == ["a.png"]
 
 
-def test_manifests_give_ids_and_paths(here):
+def test_manifests_give_ids_and_paths(folder):
     rows = [{"id": 7, "path": "new/b.JPG"}, {"id": "x", "url": "https://a/b.png", "more": 1}]
     Path("list.jsonl").write_text("\n".join(map(json.dumps, rows)))
     found = resolve_inputs(["list.jsonl"])
@@ -73,19 +73,19 @@ def test_manifests_give_ids_and_paths(here):
 
 
 @pytest.mark.parametrize("line", ["{", "7", '{"id": 1}', '{"path": 5}', '{"id": [], "path": "a"}'])
-def test_an_invalid_line_of_a_manifest_is_named(here, line):
+def test_an_invalid_line_of_a_manifest_is_named(folder, line):
     Path("list.jsonl").write_text('{"path": "a.png"}\n' + line)
     with pytest.raises(ConfigError, match=r"list.jsonl, line 2: expected"):
         resolve_inputs(["list.jsonl"])
 
 
-def test_a_duplicate_id_is_refused(here):
+def test_a_duplicate_id_is_refused(folder):
     Path("list.jsonl").write_text('{"id": 1, "path": "a.png"}\n{"id": 1, "path": "b.png"}')
     with pytest.raises(ConfigError, match=r"two inputs have the id '1': .*a.png and .*b.png"):
         resolve_inputs(["list.jsonl"])
 
 
-def test_output_folders_are_not_inputs(here):
+def test_output_folders_are_not_inputs(folder):
     for out in ("new/out", "new/older"):
         write_image(Path(out, "overlay/a.jpg"), np.zeros((2, 2, 3), np.uint8))
     Path("new/older/predict-0-of-2.json").write_text("{}")
@@ -94,7 +94,7 @@ def test_output_folders_are_not_inputs(here):
 
 
 @pytest.mark.parametrize("source", ["lost.png", "lost/", "lost/*.png", "@lost.txt", "empty"])
-def test_a_missing_source_is_named(here, source):
+def test_a_missing_source_is_named(folder, source):
     Path("empty").mkdir()
     with pytest.raises((ImageError, ConfigError), match=source.strip("@/").replace("*", r"\*")):
         resolve_inputs([source])

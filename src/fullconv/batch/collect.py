@@ -18,7 +18,7 @@ StoredPrediction = tuple[Place, PredictionRecord]
 def write_collected(
     target: Place, job: JobDescription, predictions: Sequence[StoredPrediction]
 ) -> None:
-    """Write all collected files anew, and remove those that are no longer needed.
+    """Write all collected files, and remove those that are no longer needed.
 
     Args:
         target: the place to write to.

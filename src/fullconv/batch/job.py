@@ -78,8 +78,8 @@ class PredictionJob:
 
     def prepare(self) -> None:
         """Load the model and the writers into this process; repeated calls cost nothing."""
-        # Even if the number stays the same: after a fork PyTorch creates its thread pool anew, and
-        # crashes if two threads ask for it first.
+        # Even if the number stays the same: after a fork PyTorch creates its thread pool again, and
+        # crashes if two threads use it first.
         torch.set_num_threads(self.threads)
         for kind in self.kinds:  # imported here, before several threads ask for them
             _ = writers[kind]

@@ -49,7 +49,7 @@ class _Edges:
     """All edges of a padded label array, sorted by side and then by pixel.
 
     Attributes:
-        padded: the labels, flat, with a border of void.
+        padded: the labels, flat, with a border of the ignore label.
         width: columns of `padded`.
         pixels: flat index of each edge's pixel.
         sides: which of the pixel's sides the edge is.
@@ -95,7 +95,7 @@ def polygonize(labels: UInt8[np.ndarray, "H W"]) -> Iterator[Polygon]:
     """Yield the polygons of a label array, by uppermost and then leftmost pixel.
 
     Args:
-        labels: classes; pixels of 255 (void) belong to no polygon.
+        labels: classes; pixels of 255 (ignore) belong to no polygon.
     """
     edges = _edges(labels)
     if not len(edges.pixels):
@@ -113,7 +113,7 @@ def _edges(labels: UInt8[np.ndarray, "H W"]) -> _Edges:
     padded = np.pad(labels, 1, constant_values=VOID)
     found = []
     for row, column in _OUTWARD.tolist():
-        # Values that roll over the border are void on both sides.
+        # Values that roll over the border have the ignore label on both sides.
         neighbours = np.roll(padded, (-row, -column), (0, 1))
         found.append(np.flatnonzero((padded != neighbours) & (padded != VOID)))
     sides = np.repeat(np.arange(4), [len(one) for one in found])
