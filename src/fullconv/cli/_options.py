@@ -41,15 +41,6 @@ GroupBy = Annotated[
         show_default="the data set's own split",
     ),
 ]
-Size = Annotated[
-    str | None,
-    typer.Option(
-        "--size",
-        metavar="HxW",
-        help="Downscale images to fit, e.g. 480x640.",
-        show_default="by the data set's largest image",
-    ),
-]
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

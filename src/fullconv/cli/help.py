@@ -25,5 +25,5 @@ def command(
         return
     if name not in application.commands:
         raise UnknownNameError("command", name, application.commands)
-    found = application.commands[name]
-    typer.echo(found.get_help(found.make_context(name, [], context, resilient_parsing=True)))
+    shown = application.commands[name]
+    typer.echo(shown.get_help(shown.make_context(name, [], context, resilient_parsing=True)))

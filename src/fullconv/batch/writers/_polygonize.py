@@ -63,12 +63,12 @@ class _Edges:
     def at(self, pixels: Numbers, sides: Numbers) -> Numbers:
         """Return the indices of the edges at these sides of these pixels."""
         keys = self.sides * self.padded.size + self.pixels
-        found: Numbers = np.searchsorted(keys, sides * self.padded.size + pixels)
-        return found
+        indices: Numbers = np.searchsorted(keys, sides * self.padded.size + pixels)
+        return indices
 
 
 @dataclass(frozen=True)
-class _Walk:
+class _Rings:
     """The rings, one after the other.
 
     Attributes:
@@ -86,9 +86,9 @@ class _Walk:
 
     def ring_of_edge(self) -> Numbers:
         """Return the ring of each edge, in the order of `_Edges`."""
-        found = np.empty_like(self.edges)
-        found[self.edges] = self.rings
-        return found
+        rings = np.empty_like(self.edges)
+        rings[self.edges] = self.rings
+        return rings
 
 
 def polygonize(labels: UInt8[np.ndarray, "H W"]) -> Iterator[Polygon]:
@@ -97,27 +97,27 @@ def polygonize(labels: UInt8[np.ndarray, "H W"]) -> Iterator[Polygon]:
     Args:
         labels: classes; pixels of 255 (ignore) belong to no polygon.
     """
-    edges = _edges(labels)
+    edges = _find_edges(labels)
     if not len(edges.pixels):
         return
-    walk = _walk(_find_successors(edges), edges)
-    areas, corners = _areas(walk, edges), _corners(walk, edges)
-    holes = _holes(walk, edges, areas)
+    traced = _trace_rings(_find_successors(edges), edges)
+    areas, corners = _signed_areas(traced, edges), _ring_corners(traced, edges)
+    holes = _assign_holes(traced, edges, areas)
     for ring in np.flatnonzero(areas > 0).tolist():
-        label = int(edges.padded[edges.pixels[walk.edges[walk.starts[ring]]]])
-        own = [ring, *holes.get(ring, ())]
-        yield Polygon(label, int(areas[own].sum()), tuple(corners[one] for one in own))
+        label = int(edges.padded[edges.pixels[traced.edges[traced.starts[ring]]]])
+        rings = [ring, *holes.get(ring, ())]
+        yield Polygon(label, int(areas[rings].sum()), tuple(corners[r] for r in rings))
 
 
-def _edges(labels: UInt8[np.ndarray, "H W"]) -> _Edges:
+def _find_edges(labels: UInt8[np.ndarray, "H W"]) -> _Edges:
     padded = np.pad(labels, 1, constant_values=VOID)
-    found = []
+    pixels = []
     for row, column in _OUTWARD.tolist():
         # Values that roll over the border have the ignore label on both sides.
         neighbours = np.roll(padded, (-row, -column), (0, 1))
-        found.append(np.flatnonzero((padded != neighbours) & (padded != VOID)))
-    sides = np.repeat(np.arange(4), [len(one) for one in found])
-    return _Edges(padded.ravel(), padded.shape[1], np.concatenate(found), sides)
+        pixels.append(np.flatnonzero((padded != neighbours) & (padded != VOID)))
+    sides = np.repeat(np.arange(4), list(map(len, pixels)))
+    return _Edges(padded.ravel(), padded.shape[1], np.concatenate(pixels), sides)
 
 
 def _find_successors(edges: _Edges) -> Numbers:
@@ -130,20 +130,20 @@ def _find_successors(edges: _Edges) -> Numbers:
     steps = _OUTWARD @ (edges.width, 1)
     ahead = edges.pixels + steps[(edges.sides + 1) % 4]
     aside = ahead + steps[edges.sides]
-    own = edges.padded[edges.pixels]
-    turns, across = edges.padded[ahead] != own, edges.padded[aside] == own
+    labels = edges.padded[edges.pixels]
+    turns, across = edges.padded[ahead] != labels, edges.padded[aside] == labels
     pixels = np.where(turns, edges.pixels, np.where(across, aside, ahead))
     sides = (edges.sides + np.where(turns, 1, np.where(across, 3, 0))) % 4
     successors = edges.at(pixels, sides)
     touching = np.flatnonzero(turns & across)
     opposite = edges.at(aside[touching], (edges.sides[touching] + 2) % 4)
-    ring = _walk(successors, edges).ring_of_edge()
+    ring = _trace_rings(successors, edges).ring_of_edge()
     same = ring[touching] == ring[opposite]
     successors[touching[same]] = successors[opposite[same]]
     return successors
 
 
-def _walk(successors: Numbers, edges: _Edges) -> _Walk:
+def _trace_rings(successors: Numbers, edges: _Edges) -> _Rings:
     after, seen = successors.tolist(), bytearray(len(successors))
     order: list[int] = []
     starts: list[int] = []
@@ -156,36 +156,36 @@ def _walk(successors: Numbers, edges: _Edges) -> _Walk:
             seen[edge] = 1
             order.append(edge)
             edge = after[edge]
-    return _Walk(np.array(order, np.int64), np.array(starts, np.int64))
+    return _Rings(np.array(order, np.int64), np.array(starts, np.int64))
 
 
-def _areas(walk: _Walk, edges: _Edges) -> Numbers:
+def _signed_areas(traced: _Rings, edges: _Edges) -> Numbers:
     """Return the pixels inside each ring, negative for holes: the integral of x dy."""
-    sides, columns = edges.sides[walk.edges], edges.pixels[walk.edges] % edges.width
+    sides, columns = edges.sides[traced.edges], edges.pixels[traced.edges] % edges.width
     parts = (sides == _RIGHT) * (columns + 1) - (sides == _LEFT) * columns
-    return np.add.reduceat(parts, walk.starts)
+    return np.add.reduceat(parts, traced.starts)
 
 
-def _corners(walk: _Walk, edges: _Edges) -> list[Ring]:
-    sides, pixels = edges.sides[walk.edges], edges.pixels[walk.edges]
+def _ring_corners(traced: _Rings, edges: _Edges) -> list[Ring]:
+    sides, pixels = edges.sides[traced.edges], edges.pixels[traced.edges]
     before = np.arange(len(sides)) - 1
-    before[walk.starts] = np.append(walk.starts[1:], len(sides)) - 1
+    before[traced.starts] = np.append(traced.starts[1:], len(sides)) - 1
     bends = np.flatnonzero(sides != sides[before])
     corners = np.stack([pixels // edges.width, pixels % edges.width], 1)[bends] - 1
-    return np.split(corners + _START[sides[bends]], np.searchsorted(bends, walk.starts[1:]))
+    return np.split(corners + _START[sides[bends]], np.searchsorted(bends, traced.starts[1:]))
 
 
-def _holes(walk: _Walk, edges: _Edges, areas: Numbers) -> dict[int, list[int]]:
+def _assign_holes(traced: _Rings, edges: _Edges, areas: Numbers) -> dict[int, list[int]]:
     """Map each outline to its holes.
 
     From the pixel above a hole, go left through pixels of the class to the first edge. It belongs
     to the outline, or to a hole that starts higher up, whose outline is then known.
     """
-    bottoms = np.where(edges.sides == _BOTTOM, edges.pixels, edges.padded.size)[walk.edges]
-    above = np.minimum.reduceat(bottoms, walk.starts)
+    bottoms = np.where(edges.sides == _BOTTOM, edges.pixels, edges.padded.size)[traced.edges]
+    above = np.minimum.reduceat(bottoms, traced.starts)
     first = int(np.searchsorted(edges.sides, _LEFT))
     nearest = first + np.searchsorted(edges.pixels[first:], above, side="right") - 1
-    meets = walk.ring_of_edge()[nearest].tolist()
+    meets = traced.ring_of_edge()[nearest].tolist()
     outline: dict[int, int] = {}
     for ring in np.flatnonzero(areas < 0)[np.argsort(above[areas < 0], kind="stable")].tolist():
         outline[ring] = outline.get(meets[ring], meets[ring])
