@@ -26,5 +26,5 @@ def test_its_numbers_are_those_of_its_card(shared):
     told = json.loads((FOLDER / "metrics.json").read_text())["val"]
     data = fc.open_data(f"camvid:{shared('camvid')}", "val").take(range(0, 101, 5))
     found = evaluate(fc.load(FILE), data).confusion
-    assert found.mean_iou == pytest.approx(told["mean_iu"], abs=0.02)
+    assert found.mean_iou == pytest.approx(told["mean_iou"], abs=0.02)
     assert found.pixel_accuracy == pytest.approx(told["pixel_accuracy"], abs=0.01)

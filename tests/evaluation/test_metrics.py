@@ -157,4 +157,4 @@ def test_labels_are_not_copied_to_int64():
 
 def test_mean_iu_is_an_alias():
     confusion = count(*label_maps(4))
-    assert confusion.mean_iu == confusion.mean_iou == confusion.paper_metrics()["mean_iu"]
+    assert confusion.mean_iu == confusion.mean_iou == confusion.paper_metrics()["mean_iou"]

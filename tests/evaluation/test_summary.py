@@ -34,8 +34,8 @@ def samples(names=tuple(SHARES)):
 def test_absent_classes_are_null_in_json():
     found = json.loads(json.dumps(evaluation().to_dict(), allow_nan=False))
     assert found["pixel_accuracy"] == 0.7 and found["mean_accuracy"] == (6 / 8 + 1 / 2) / 2
-    assert found["per_class"]["sky"] == {"iu": 6 / 9, "accuracy": 6 / 8, "pixels": 8}
-    assert found["per_class"]["car"] == {"iu": None, "accuracy": None, "pixels": 0}
+    assert found["per_class"]["sky"] == {"iou": 6 / 9, "accuracy": 6 / 8, "pixels": 8}
+    assert found["per_class"]["car"] == {"iou": None, "accuracy": None, "pixels": 0}
     assert (found["images"], found["protocol"]) == (5, "in full")
 
 

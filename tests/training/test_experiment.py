@@ -73,7 +73,7 @@ def test_the_final_metrics_are_those_of_the_best_model(finished):
     again = fc.evaluate(fc.load(experiment.run.folder), fc.open_data(TINY["data"], "val"))
     assert (again.confusion.counts == evaluation.confusion.counts).all()
     summary = json.loads(experiment.run.summary.read_text())
-    assert summary["mean_iu"] == again.mean_iou and "void" in summary["protocol"]
+    assert summary["mean_iou"] == again.mean_iou and "void" in summary["protocol"]
 
 
 def test_its_config_reproduces_the_same_bytes(finished, tmp_path):
@@ -98,7 +98,7 @@ def test_evaluate_every_skips_epochs(tmp_path):
     config = RunConfig(**TINY | {"epochs": 3, "evaluate_every": 2})
     experiment = started(tmp_path, config)
     rows = [event.row for event in experiment.events() if isinstance(event, Epoch)]
-    assert [row["mean_iu"] == row["mean_iu"] for row in rows] == [False, True, True]
+    assert [row["mean_iou"] == row["mean_iou"] for row in rows] == [False, True, True]
 
 
 def test_a_broken_val_split_is_an_error(tmp_path):

@@ -113,8 +113,8 @@ def as_json(
 def _bounds_as_json(bounds: "UpperBounds") -> dict[str, Any]:
     by_stride = {
         f"fcn{stride}s": {
-            "mean_iu": nan_to_none(bound.mean_iou),
-            "iu": dict(zip(bounds.classes, map(nan_to_none, bound.iou.tolist()), strict=True)),
+            "mean_iou": nan_to_none(bound.mean_iou),
+            "iou": dict(zip(bounds.classes, map(nan_to_none, bound.iou.tolist()), strict=True)),
         }
         for stride, bound in bounds.bounds.items()
     }

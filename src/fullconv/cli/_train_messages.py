@@ -66,10 +66,10 @@ def say_epoch(epoch: "Epoch") -> None:
     row = epoch.row
     best, best_epoch = epoch.best
     metrics = ""
-    if not math.isnan(row["mean_iu"]):
+    if not math.isnan(row["mean_iou"]):
         is_best = best_epoch == epoch.number
         metrics = (
-            f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IoU {100 * row['mean_iu']:5.1f} "
+            f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IoU {100 * row['mean_iou']:5.1f} "
             f"{'best' if is_best else f'(best {100 * best:.1f} @{best_epoch})'}  "
         )
     left = f", {rough_duration(epoch.left)} left" if epoch.left else ""

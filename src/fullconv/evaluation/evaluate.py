@@ -52,7 +52,7 @@ class Evaluation(Metrics):
         columns = zip(self.classes, self.iou, self.accuracy, self.pixels, strict=True)
         per_class = {
             name: {
-                "iu": _nan_to_none(iou),
+                "iou": _nan_to_none(iou),
                 "accuracy": _nan_to_none(accuracy),
                 "pixels": int(count),
             }

@@ -80,8 +80,8 @@ class Metrics(ABC):
         return {
             "pixel_accuracy": self.pixel_accuracy,
             "mean_accuracy": self.mean_accuracy,
-            "mean_iu": self.mean_iou,
-            "frequency_weighted_iu": self.frequency_weighted_iou,
+            "mean_iou": self.mean_iou,
+            "frequency_weighted_iou": self.frequency_weighted_iou,
         }
 
     @property

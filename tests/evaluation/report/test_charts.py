@@ -27,7 +27,7 @@ def centre(picture, color):
 
 
 def test_curves_are_a_valid_png():
-    png = draw_curves([row(e, mean_iu=0.5, pixel_accuracy=0.9) for e in range(1, 13)])
+    png = draw_curves([row(e, mean_iou=0.5, pixel_accuracy=0.9) for e in range(1, 13)])
     width, height = struct.unpack(">II", png[16:24])  # PNG specification, 11.2.2: IHDR
     assert 1200 < width < 1600 and 300 < height < 600
     assert decoded(png).shape == (height, width, 3)
@@ -37,7 +37,7 @@ def test_curves_are_a_valid_png():
     "history",
     [
         [row(1)],
-        [row(1), row(2, mean_iu=0.2, pixel_accuracy=0.4), row(3, mean_iu=math.nan)],
+        [row(1), row(2, mean_iou=0.2, pixel_accuracy=0.4), row(3, mean_iou=math.nan)],
         [row(1, loss=math.inf), row(2, loss=math.nan)],
         [row(1, loss=1e9, lr=1e-10), row(2, loss=3.0, lr=0.0)],
         [row(e) for e in range(1, 1000)],
@@ -48,15 +48,15 @@ def test_any_history_is_drawn_without_a_warning(history):
 
 
 def test_values_that_are_not_finite_are_skipped():
-    known = [row(1, mean_iu=0.2), row(3, mean_iu=0.6)]
-    gap = [known[0], row(2, loss=math.nan, lr=math.nan, mean_iu=math.nan), known[1]]
+    known = [row(1, mean_iou=0.2), row(3, mean_iou=0.6)]
+    gap = [known[0], row(2, loss=math.nan, lr=math.nan, mean_iou=math.nan), known[1]]
     assert draw_curves(gap) == draw_curves(known)
 
 
 def test_higher_metrics_are_drawn_higher():
     blue = (0x0B, 0x62, 0xA8)  # of the light theme's first line; the loss is the same in both
-    high = decoded(draw_curves([row(e, mean_iu=0.9) for e in (1, 2, 3)]))
-    low = decoded(draw_curves([row(e, mean_iu=0.1) for e in (1, 2, 3)]))
+    high = decoded(draw_curves([row(e, mean_iou=0.9) for e in (1, 2, 3)]))
+    low = decoded(draw_curves([row(e, mean_iou=0.1) for e in (1, 2, 3)]))
     assert centre(high, blue)[0] < centre(low, blue)[0] - 0.1
 
 

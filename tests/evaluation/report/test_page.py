@@ -46,7 +46,7 @@ def report():
         facts={"model": "fcn8s-vgg16", "seed": "1337"},
         classes=("sky", "road", "bird"),
         palette=((0, 0, 255), (90, 90, 90), (200, 0, 0)),
-        history=[epoch(1, mean_iu=0.25), epoch(2, mean_iu=0.5), epoch(3, mean_iu=0.375)],
+        history=[epoch(1, mean_iou=0.25), epoch(2, mean_iou=0.5), epoch(3, mean_iou=0.375)],
         confusion=confusion([[60, 20, 0, 0], [10, 10, 0, 0], [0, 0, 0, 0]]),
         gallery=[sample("worst", 0.1), sample("best", 0.9), sample("empty", float("nan"))],
         protocol="3 classes; void 255 left out",
@@ -256,7 +256,7 @@ def test_csv_files_hold_the_numbers(folder):
         "ground truth,sky,road,bird,unlabelled\nsky,60,20,0,0\nroad,10,10,0,0\nbird,0,0,0,0\n"
     )
     assert (folder / "per_class.csv").read_text() == (
-        "class,pixels,accuracy,iu\nsky,80,0.750000,0.666667\nroad,20,0.500000,0.250000\nbird,0,-,-\n"
+        "class,pixels,accuracy,iou\nsky,80,0.750000,0.666667\nroad,20,0.500000,0.250000\nbird,0,-,-\n"
     )
 
 

@@ -14,10 +14,10 @@ def lines(path):
 def test_every_event_is_a_line_with_kind_step_and_time(tmp_path):
     events = EventLog(tmp_path / "events.jsonl")
     events.add("start", 0, device="cpu")
-    events.add("epoch", 8, loss=0.5, names=["a"], inner={"mean_iu": 0.25})
+    events.add("epoch", 8, loss=0.5, names=["a"], inner={"mean_iou": 0.25})
     first, second = lines(events.path)
     assert (first["event"], first["step"], first["device"]) == ("start", 0, "cpu")
-    assert second["loss"] == 0.5 and second["inner"] == {"mean_iu": 0.25}
+    assert second["loss"] == 0.5 and second["inner"] == {"mean_iou": 0.25}
     assert first["time"].endswith("Z") and first["time"] <= second["time"]
 
 
@@ -36,9 +36,9 @@ def test_a_resumed_run_has_each_event_once(tmp_path):
 
 def test_non_finite_numbers_are_null(tmp_path):
     events = EventLog(tmp_path / "events.jsonl")
-    events.add("epoch", 1, mean_iu=math.nan, deep=[{"loss": math.inf}])
+    events.add("epoch", 1, mean_iou=math.nan, deep=[{"loss": math.inf}])
     (event,) = lines(events.path)
-    assert event["mean_iu"] is None and event["deep"] == [{"loss": None}]
+    assert event["mean_iou"] is None and event["deep"] == [{"loss": None}]
     assert "NaN" not in events.path.read_text()
 
 

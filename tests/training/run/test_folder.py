@@ -33,7 +33,7 @@ def started(tmp_path, name):
 def test_the_newest_unfinished_run_is_found(tmp_path):
     assert find_unfinished(tmp_path) is None
     first, second, third = (started(tmp_path, name) for name in ("a", "b", "c"))
-    third.write_summary({"mean_iu": 1})
+    third.write_summary({"mean_iou": 1})
     assert find_unfinished(tmp_path) == second
     second.write_summary({})
     assert find_unfinished(tmp_path) == first
@@ -47,8 +47,8 @@ def test_a_folder_without_config_is_not_a_run(tmp_path):
 def test_results_are_read_up_to_a_step(tmp_path):
     run = Run(tmp_path)
     rows = [
-        {"epoch": 1.0, "step": 10.0, "mean_iu": 0.5},
-        {"epoch": 2.0, "step": 20.0, "mean_iu": 0.25},
+        {"epoch": 1.0, "step": 10.0, "mean_iou": 0.5},
+        {"epoch": 2.0, "step": 20.0, "mean_iou": 0.25},
     ]
     run.write_results(rows)
     assert run.read_results() == rows and run.read_results(until=15) == rows[:1]

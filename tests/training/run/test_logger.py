@@ -69,7 +69,7 @@ def test_an_epoch_is_in_every_log(tmp_path, diary):
     assert first["images_per_second"] == 16 and first["memory"] > 2**20
     (classes,) = run.read_class_history()
     assert classes.step == 8 and classes.iou == pytest.approx((0.1, 10 / 19), abs=1e-6)
-    assert diary.rows[0][1]["iu/sky"] == 0.1 and "iu/sky" not in diary.rows[1][1]
+    assert diary.rows[0][1]["iou/sky"] == 0.1 and "iou/sky" not in diary.rows[1][1]
     assert second["epoch"] == 2
     assert kinds(tmp_path) == [("start", 0), ("epoch", 8), ("epoch", 16)]
 
@@ -115,7 +115,7 @@ def test_a_tracker_added_later_gets_the_history_with_classes(tmp_path, diary):
     diary.rows.clear()
     started(tmp_path, done=8)
     ((step, numbers),) = diary.rows
-    assert step == 8 and numbers["iu/sky"] == pytest.approx(0.1)
+    assert step == 8 and numbers["iou/sky"] == pytest.approx(0.1)
 
 
 def test_notes_are_kept_for_the_report(tmp_path, diary):

@@ -62,7 +62,7 @@ def draw_curves(history: Sequence[Mapping[str, float | int]], theme: Theme = LIG
     if highest > 30 * lowest > 0:
         loss.set_yscale("log")
         loss.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    _plot(metrics, history, "mean_iu", theme.lines[0], "mean IoU")
+    _plot(metrics, history, "mean_iou", theme.lines[0], "mean IoU")
     _plot(metrics, history, "pixel_accuracy", theme.lines[1], "pixel accuracy")
     metrics.set_ylim(0, 1)
     metrics.yaxis.set_major_formatter(PercentFormatter(1, symbol=" %"))

@@ -151,7 +151,7 @@ def _per_class_csv(report: ReportData) -> str:
     for name, pixels, *shares in _per_class(report):
         cells = ["-" if math.isnan(share) else f"{share:.6f}" for share in shares]
         rows.append([escape_formula(name), pixels, *cells])
-    return _csv([["class", "pixels", "accuracy", "iu"], *rows])
+    return _csv([["class", "pixels", "accuracy", "iou"], *rows])
 
 
 def _per_class(report: ReportData) -> list[tuple[str, int, float, float]]:
@@ -183,13 +183,13 @@ def _render(
     curves: Sequence[bytes],
     matrix: Sequence[bytes],
 ) -> str:
-    evaluated = [row for row in report.history if math.isfinite(row.get("mean_iu", math.nan))]
+    evaluated = [row for row in report.history if math.isfinite(row.get("mean_iou", math.nan))]
     return render(
         "report.html.j2",
         report=report,
         curves=curves,
         matrix=matrix,
-        best=max(evaluated, key=lambda row: row["mean_iu"], default=None),
+        best=max(evaluated, key=lambda row: row["mean_iou"], default=None),
         rows=list(zip(_per_class(report), report.palette, strict=False)),
         worst=worst_classes(report.confusion, report.classes),
         legend=legend_entries(ranked, report.classes, report.palette),

@@ -103,8 +103,8 @@ class Run:
         with self.per_class_history.open(newline="", encoding="utf-8") as file:
             _, *lines = csv.reader(file)
         rows = [
-            EpochIoU(int(epoch), int(step), tuple(float(cell or "nan") for cell in iu))
-            for epoch, step, *iu in lines
+            EpochIoU(int(epoch), int(step), tuple(float(cell or "nan") for cell in iou))
+            for epoch, step, *iou in lines
         ]
         return [row for row in rows if row.step <= until]
 

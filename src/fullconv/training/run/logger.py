@@ -95,12 +95,12 @@ class RunLogger:
         if not self.is_main:
             return []
         self.run.write_results(self.rows)
-        iu = tuple(map(float, confusion.iou)) if confusion else ()
+        iou = tuple(map(float, confusion.iou)) if confusion else ()
         if confusion:
             earlier_rows = [earlier for earlier in self.class_rows if earlier.step < step]
-            self.class_rows = [*earlier_rows, EpochIoU(int(row["epoch"]), step, iu)]
+            self.class_rows = [*earlier_rows, EpochIoU(int(row["epoch"]), step, iou)]
             self.run.write_class_history(self.classes, self.class_rows)
-        values = with_classes(row, self.classes, iu)
+        values = with_classes(row, self.classes, iou)
         self.events.discard("epoch", step)
         self.events.add("epoch", step, **{**values, "epoch": int(row["epoch"])})
         return self._log_notes(step, self.tracking.log(step, values))

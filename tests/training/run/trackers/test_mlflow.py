@@ -80,7 +80,7 @@ def store(monkeypatch):
 def run(folder, steps, past=(), settings=None, finished=True):
     tracking = Tracking(["mlflow"])
     notes = tracking.begin(folder, "run", settings or {}, [(s, {"loss": 1.0}) for s in past])
-    notes += [note for s in steps for note in tracking.log(s, {"loss": 1.0, "iu/a(b)": 0.5})]
+    notes += [note for s in steps for note in tracking.log(s, {"loss": 1.0, "iou/a(b)": 0.5})]
     assert notes + tracking.end(finished) == []
 
 
@@ -90,7 +90,7 @@ def test_a_resumed_run_continues_the_same_run_without_repeating_a_step(store, tm
     run(tmp_path, [30, 40], past=[10, 20], settings={"workers": 2})
     assert list(store.runs) == ["id0"] and store.runs["id0"].status == "FINISHED"
     assert [m.step for m in store.get_metric_history("id0", "loss")] == [10, 20, 30, 40]
-    assert [m.step for m in store.get_metric_history("id0", "iu/a_b_")] == [10, 20, 30, 40]
+    assert [m.step for m in store.get_metric_history("id0", "iou/a_b_")] == [10, 20, 30, 40]
 
 
 def test_another_folder_is_another_run_of_the_experiment(store, tmp_path):
@@ -123,9 +123,9 @@ def test_an_unreachable_store_times_out_soon(store, monkeypatch):
     "names", [("a(b)", "a[b]", "a{b}"), ("..", "//"), ("", "道路"), ("x" * 300,)]
 )
 def test_names_are_valid_and_unique(names):
-    given = {f"iu/{name}": float(index) for index, name in enumerate(names)}
-    found = valid_names(given | {"mean_iu": 9.0})
-    assert list(found.values()) == [*given.values(), 9.0] and "mean_iu" in found
+    given = {f"iou/{name}": float(index) for index, name in enumerate(names)}
+    found = valid_names(given | {"mean_iou": 9.0})
+    assert list(found.values()) == [*given.values(), 9.0] and "mean_iou" in found
     for name in found:
         assert re.fullmatch(r"[/\w.\- ]{1,250}", name) and name.count("/") <= 1
         assert not set(name.split("/")) & {"", ".", ".."}

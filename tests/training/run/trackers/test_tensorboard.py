@@ -18,7 +18,7 @@ def shown(folder):
 def run(folder, steps, past=(), ends=True):
     tracking = Tracking(["tensorboard"])
     notes = tracking.begin(folder, "run", {"lr": 0.5}, [(s, {"loss": 1 / s}) for s in past])
-    notes += [note for s in steps for note in tracking.log(s, {"loss": 1 / s, "iu/a b<": 0.25})]
+    notes += [note for s in steps for note in tracking.log(s, {"loss": 1 / s, "iou/a b<": 0.25})]
     assert notes == []
     if ends:
         tracking.end(True)
@@ -28,7 +28,7 @@ def test_numbers_are_in_event_files_of_the_run_folder(tmp_path):
     run(tmp_path, [10, 20])
     assert shown(tmp_path) == {
         "loss": [(10, 0.1), (20, 0.05)],
-        "iu/a b<": [(10, 0.25), (20, 0.25)],
+        "iou/a b<": [(10, 0.25), (20, 0.25)],
     }
     assert [path.name for path in tmp_path.iterdir()] == ["tensorboard"]
 

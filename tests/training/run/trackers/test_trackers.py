@@ -79,13 +79,13 @@ def test_non_finite_numbers_are_omitted(using, tmp_path):
     diary = MemoryTracker()
     tracking = using(diary=diary)
     tracking.begin(tmp_path, "run", {})
-    tracking.log(1, {"loss": 2.0, "mean_iu": math.nan, "lr": math.inf})
+    tracking.log(1, {"loss": 2.0, "mean_iou": math.nan, "lr": math.inf})
     assert diary.rows == [(1, {"loss": 2.0})]
 
 
 def test_a_row_gets_its_classes_and_no_step():
     row = with_classes({"epoch": 1, "step": 8, "loss": 2.0}, ("step", "sky"), (0.5, 0.25))
-    assert row == {"epoch": 1, "loss": 2.0, "iu/step": 0.5, "iu/sky": 0.25}
+    assert row == {"epoch": 1, "loss": 2.0, "iou/step": 0.5, "iou/sky": 0.25}
 
 
 def test_unknown_names_list_the_known_ones():

@@ -102,9 +102,9 @@ class Tracking:
         return notes
 
 
-def with_classes(row: Numbers, classes: Sequence[str], iu: Iterable[float]) -> dict[str, float]:
-    """Return a row of results.csv without its step, and the IoU of each class as "iu/NAME"."""
-    per_class = {f"iu/{name}": value for name, value in zip(classes, iu, strict=False)}
+def with_classes(row: Numbers, classes: Sequence[str], iou: Iterable[float]) -> dict[str, float]:
+    """Return a row of results.csv without its step, and the IoU of each class as "iou/NAME"."""
+    per_class = {f"iou/{name}": value for name, value in zip(classes, iou, strict=False)}
     return {name: value for name, value in row.items() if name != "step"} | per_class
 
 

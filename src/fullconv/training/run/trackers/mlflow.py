@@ -74,11 +74,11 @@ class MLflow:
 def valid_names(numbers: Numbers) -> dict[str, float]:
     """Rename numbers as MLflow requires (unique, without special characters).
 
-    "iu/car (parked)" becomes "iu/car _parked_".
+    "iou/car (parked)" becomes "iou/car _parked_".
     """
     renamed: dict[str, float] = {}
     for name, value in numbers.items():
-        group, slash, rest = name.partition("/") if name.startswith("iu/") else ("", "", name)
+        group, slash, rest = name.partition("/") if name.startswith("iou/") else ("", "", name)
         allowed = group + slash + (re.sub(r"[^\w -]", "_", rest) or "_")
         allowed = unique = allowed[: MAX_NAME - 5]
         number = 1
