@@ -93,7 +93,7 @@ def command_page(name: str, command: Any) -> str:
             usage.append(f"{syntax}{repeats}" if parameter.required else f"[{syntax}{repeats}]")
             syntax += repeats
         entries[kind].append(
-            [f"`{syntax}`".replace("|", r"\|"), escape(text), f"`{default}`" if default else ""]
+            [f"`{syntax}`".replace("|", r"\|"), escape(text), default_cell(default)]
         )
     options = " [OPTIONS]" if entries["option"] else ""
     parts = [
