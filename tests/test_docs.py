@@ -1,6 +1,7 @@
 """The documentation: its code runs, its links exist, its generated pages are up to date."""
 
 import ast
+import importlib
 import importlib.util
 import re
 from functools import cache
@@ -94,6 +95,22 @@ def test_every_page_is_linked():
         for target in re.findall(r"\]\(([^)#\s]+)", without_code(read(page))):
             linked.add((page.parent / target).resolve())
     assert {page for page in PAGES if page.name != "README.md"} <= linked
+
+
+@each_page
+def test_named_files_exist(page):
+    for path in re.findall(r"(?<![\w/])(?:benchmarks|scripts|tests|models|docs)/[\w/.-]+\.\w+", read(page)):
+        assert (ROOT / path).exists() or (ROOT / "docs" / path).exists(), path
+
+
+@each_page
+def test_named_modules_and_functions_exist(page):
+    for name in re.findall(r"`fullconv\.([\w.]+)`", read(page)):
+        found = fullconv
+        for part in name.split("."):
+            module = f"{found.__name__}.{part}" if hasattr(found, "__path__") else ""
+            exists = module and importlib.util.find_spec(module)
+            found = importlib.import_module(module) if exists else getattr(found, part)
 
 
 def make_docs(monkeypatch):
