@@ -99,7 +99,8 @@ def test_every_page_is_linked():
 
 @each_page
 def test_named_files_exist(page):
-    for path in re.findall(r"(?<![\w/])(?:benchmarks|scripts|tests|models|docs)/[\w/.-]+\.\w+", read(page)):
+    folders = "benchmarks|scripts|tests|models|docs"
+    for path in re.findall(rf"(?<![\w/])(?:{folders})/[\w/.-]+\.\w+", read(page)):
         assert (ROOT / path).exists() or (ROOT / "docs" / path).exists(), path
 
 
