@@ -1,3 +1,5 @@
+"""Registries: members are the files of a package, found on first use."""
+
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -9,16 +11,16 @@ from fullconv.data.formats import formats
 from fullconv.errors import UnknownNameError
 
 
-def test_the_folder_is_the_list():
+def test_the_files_of_the_package_are_the_members():
     assert {"folders", "camvid", "scenes"} <= set(formats)
 
 
-def test_an_unknown_name_says_the_known_ones():
+def test_an_unknown_name_is_answered_with_the_known_ones():
     with pytest.raises(UnknownNameError, match=r"expected .*folders.*; did you mean camvid\?"):
         formats["camvit"]
 
 
-def test_threads_that_ask_at_once_all_see_every_member(tmp_path, monkeypatch):
+def test_concurrent_threads_see_every_member(tmp_path, monkeypatch):
     folder = tmp_path / "slowfamily"
     folder.mkdir()
     registry = Registry("slowfamily", "member")

@@ -1,4 +1,4 @@
-"""Coordinate maps compose and invert exactly; the authors' offsets and field come out of them."""
+"""Coordinate maps and windows, compared with definitions, gradients and the authors' numbers."""
 
 from dataclasses import replace
 from fractions import Fraction
@@ -39,7 +39,7 @@ layers = st.builds(
 
 
 @given(maps, maps, fractions)
-def test_composition_is_one_after_the_other(outer, inner, i):
+def test_a_composed_map_applies_both(outer, inner, i):
     assert (outer @ inner)(i) == outer(inner(i))
 
 
@@ -55,7 +55,7 @@ def test_the_inverse_undoes_from_both_sides(a, b):
 
 
 @given(layers)
-def test_a_transposed_convolution_is_its_convolution_backwards(window):
+def test_a_transposed_convolution_inverts_the_map_of_its_convolution(window):
     same = (window.kernel_size, window.stride, window.padding)
     back = nn.ConvTranspose2d(1, 1, *same, dilation=window.dilation)
     assert coord_map(back) @ coord_map(window) == CoordMap()
@@ -90,7 +90,7 @@ OUTPUTS = range(-60, 60)
 
 
 def positions(window, output):
-    """The inputs that one output reads, by definition."""
+    """Return the inputs that one output reads, by definition."""
     start = output * window.stride - window.padding
     return {start + k * window.dilation for k in range(window.kernel)}
 
@@ -173,7 +173,7 @@ def test_a_strided_window_and_its_extent():
     assert extent(nn.ReLU()) == 1
 
 
-def test_what_is_unbounded_stays_so():
+def test_an_unbounded_field_stays_unbounded():
     assert not Field(bounded=False).through(nn.Conv2d(1, 1, 3)).bounded
 
 
@@ -185,7 +185,7 @@ def test_an_unknown_layer_or_window_is_refused(layer):
         coord_map(layer)
 
 
-def test_crops_that_no_whole_pixel_makes_are_refused():
+def test_crops_by_a_fraction_of_a_pixel_are_refused():
     half = CoordMap(shift=Fraction(1, 2))
     with pytest.raises(GeometryError, match="no whole crop"):
         crop_offset(CoordMap(), half)
@@ -195,6 +195,6 @@ def test_crops_that_no_whole_pixel_makes_are_refused():
     assert line_up(CoordMap(), CoordMap(shift=Fraction(3))) == (3, 0)
 
 
-def test_maps_read_well():
+def test_maps_as_text():
     assert str(CoordMap(Fraction(32), Fraction(-25, 2))) == "32 i - 25/2"
     assert str(CoordMap()) == "1 i"

@@ -1,4 +1,4 @@
-"""Chains, normalization, checked crops, and every layer that enlarges, against other sums."""
+"""Named sequences, normalization, checked crops and upsampling, compared with references."""
 
 from fractions import Fraction
 
@@ -36,21 +36,21 @@ def chain():
     return NamedSequential([*layers, ("conv2", nn.Conv2d(4, 5, 3)), ("pool2", nn.MaxPool2d(2))])
 
 
-def test_a_chains_features_are_what_its_layers_give():
+def test_features_equal_the_layers_outputs():
     layers, x = chain(), drawn(1, 3, 16, 16)
     found = layers.features(x, ("pool1", "pool2"))
     assert torch.equal(found["pool1"], layers.pool1(layers.conv1(x)))
     assert torch.equal(found["pool2"], layers(x)) and list(found) == ["pool1", "pool2"]
 
 
-def test_nothing_behind_the_last_wanted_feature_is_computed():
+def test_nothing_after_the_last_wanted_feature_is_computed():
     layers = chain()
     layers.conv2.register_forward_hook(lambda *_: pytest.fail("conv2 ran"))
     found = layers.features(drawn(1, 3, 16, 16), ("pool1",))
     assert list(found) == ["pool1"] and found["pool1"].shape == (1, 4, 8, 8)
 
 
-def test_a_chain_knows_its_widths_strides_and_skips():
+def test_feature_info_has_widths_strides_and_skips():
     layers = chain()
     assert {name: tap.width for name, tap in layers.feature_info().items()} == {
         "conv1": 4, "pool1": 4, "conv2": 5, "pool2": 5,
@@ -88,7 +88,7 @@ def test_the_kernel_is_the_authors(size):
 @few
 @given(factors, st.integers(2, 5), st.integers(2, 5))
 @torch.no_grad()
-def test_upscore_begins_as_bilinear_interpolation_away_from_the_border(factor, h, w):
+def test_transposed_upsampling_starts_as_bilinear_interpolation_away_from_the_border(factor, h, w):
     x, margin = drawn(1, 2, h, w), (factor + 1) // 2
     found = crop(TransposedUpsample(2, factor)(x), factor // 2, (factor * h, factor * w))
     expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -100,7 +100,7 @@ def test_upscore_begins_as_bilinear_interpolation_away_from_the_border(factor, h
 
 @few
 @given(factors, st.integers(1, 5), st.integers(1, 5))
-def test_interpolation_is_pytorchs_up_to_the_border(factor, h, w):
+def test_interpolation_equals_pytorchs_up_to_the_border(factor, h, w):
     x = drawn(1, 2, h, w)
     found = crop(BilinearUpsample(factor)(x), factor // 2, (factor * h, factor * w))
     expected = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
@@ -110,7 +110,9 @@ def test_interpolation_is_pytorchs_up_to_the_border(factor, h, w):
 @few
 @given(factors, st.booleans(), st.integers(1, 6))
 @torch.no_grad()
-def test_interpolation_has_the_pixels_of_upscore_and_repeats_the_edge(factor, odd, length):
+def test_interpolation_has_the_pixels_of_transposed_upsampling_and_repeats_the_edge(
+    factor, odd, length
+):
     kernel = 2 * factor - 1 if odd else 2 * factor - factor % 2
     layer, twin = BilinearUpsample(factor, kernel), TransposedUpsample(1, factor, kernel)
     x = drawn(1, 1, length, 1).repeat(1, 1, 1, 3)  # columns alike, so that numpy can do the rows
@@ -125,7 +127,7 @@ def test_interpolation_has_the_pixels_of_upscore_and_repeats_the_edge(factor, od
 
 @few
 @given(st.integers(1, 6), st.integers(1, 20))
-def test_stretching_joins_the_corners(length, size):
+def test_corner_resizing_aligns_the_corners(length, size):
     x = drawn(1, 1, length, 1).expand(1, 1, length, 2)
     found = CornerResize()(x, (size, 2))[0, 0, :, 0].numpy()
     positions = np.linspace(0, length - 1, size) if size > 1 else [0]
@@ -134,7 +136,7 @@ def test_stretching_joins_the_corners(length, size):
 
 @few
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(1, 3))
-def test_unpooling_is_pytorchs(h, w, window):
+def test_unpooling_equals_pytorchs(h, w, window):
     before = drawn(2, 3, h, w)
     pool = nn.MaxPool2d(window, ceil_mode=True, return_indices=True)
     values, indices = pool(before)
@@ -154,13 +156,13 @@ def test_unpooling_windows_that_overlap_is_refused(options):
         Unpool(nn.MaxPool2d(3, **options))
 
 
-def test_the_maps_of_layers_that_enlarge():
+def test_the_maps_of_upsampling_layers():
     assert coord_map(TransposedUpsample(1, 2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
     assert coord_map(BilinearUpsample(2)) == CoordMap(Fraction(1, 2), Fraction(-3, 4))
 
 
 @pytest.mark.parametrize(("offset", "size"), [(-1, (2, 2)), (3, (2, 3)), (0, (5, 4)), (0, (4, 5))])
-def test_a_crop_that_does_not_fit_is_refused_and_not_short(offset, size):
+def test_a_crop_that_does_not_fit_is_refused(offset, size):
     with pytest.raises(GeometryError, match=f"{size[0]} x {size[1]} at {offset}"):
         crop(torch.zeros(1, 1, 4, 4), offset, size)
     assert crop(torch.zeros(1, 1, 4, 4), 1, (3, 2)).shape == (1, 1, 3, 2)

@@ -1,4 +1,4 @@
-"""The numbered layers of torchvision's and timm's VGG get the names of the paper."""
+"""Names for the numbered layers of torchvision's and timm's VGG."""
 
 import pytest
 import torch
@@ -21,7 +21,7 @@ def shapes(build, **options):
 
 @pytest.mark.parametrize("norm", ["", "_bn"])
 @pytest.mark.parametrize("name", VGGS)
-def test_every_vgg_of_torchvision(name, norm):
+def test_every_vgg_of_torchvision_gets_the_papers_names(name, norm):
     held = shapes(getattr(torchvision.models, name + norm))
     names = paper_names(held)
     assert names.keys() == held.keys()
@@ -41,7 +41,7 @@ def test_the_numbers_of_the_table(name):
 
 
 @pytest.mark.parametrize("name", ["vgg13", "vgg16_bn"])
-def test_timms_vgg_has_a_head_of_its_own(name):
+def test_timms_vgg_has_another_head(name):
     timm = pytest.importorskip("timm")
     held = shapes(timm.create_model, model_name=name)
     names = paper_names(held)
@@ -50,11 +50,11 @@ def test_timms_vgg_has_a_head_of_its_own(name):
 
 
 @pytest.mark.parametrize("name", ["alexnet", "resnet18", "mobilenet_v2", "squeezenet1_0"])
-def test_other_nets_are_left_alone(name):
+def test_other_networks_are_not_renamed(name):
     assert paper_names(shapes(getattr(torchvision.models, name))) == {}
 
 
-def test_layers_that_were_numbered_anew():
+def test_renumbered_layers():
     held = {f"features.{n}.weight": (4, 4, 3, 3) for n in range(13)}
     assert list(paper_names(held).values()) == [f"{name}.weight" for name in conv_names(DEPTHS[2])]
 

@@ -186,7 +186,7 @@ def window_of(layer: WindowLayer | nn.ConvTranspose2d) -> SlidingWindow:
 def leading_padding(padding: int | str, kernel: int, dilation: int) -> int:
     """Return the padding before the input for PyTorch's `padding`: a number, "same" or "valid"."""
     if isinstance(padding, str):
-        # Of an odd total, PyTorch puts the larger half behind.
+        # Of an odd total, PyTorch puts the larger half at the end.
         return dilation * (kernel - 1) // 2 if padding == "same" else 0
     return padding
 

@@ -1,4 +1,4 @@
-"""Strips with carried rows, against the whole forward of torch itself."""
+"""Streaming execution, compared with PyTorch's forward on the whole image."""
 
 import pytest
 import torch
@@ -34,7 +34,7 @@ def noise(height, width, seed=0):
 
 
 @pytest.mark.parametrize("name,settings", NETWORKS)
-def test_strips_of_any_height_are_the_whole(name, settings):
+def test_strips_of_any_height_equal_the_whole_image(name, settings):
     network = lively(name, **settings)
     for height, width, rows in [(1, 1, 1), (130, 9, 3), (97, 64, 32)]:
         x = noise(height, width, height)
@@ -46,7 +46,7 @@ def test_strips_of_any_height_are_the_whole(name, settings):
 
 
 @pytest.mark.parametrize("name,settings", NETWORKS[:3])
-def test_some_rows_and_columns_of_the_answer_can_be_had_alone(name, settings):
+def test_a_region_of_the_scores_can_be_computed_alone(name, settings):
     network = lively(name, **settings)
     x = noise(260, 220)
     with torch.inference_mode():
@@ -56,7 +56,7 @@ def test_some_rows_and_columns_of_the_answer_can_be_had_alone(name, settings):
         assert_close(part, whole[:, :, slice(*rows), slice(*columns)])
 
 
-def test_a_part_reads_of_the_image_only_what_it_sees():
+def test_a_region_reads_only_its_receptive_field():
     network = lively("fcn32s-vgg16", width=1 / 32, hidden=8)
     steps = record_ops(network, (4000, 3000))
     flow = StreamExecutor(steps, Region((2000, 2064), (1500, 1501)), 64)
@@ -101,7 +101,7 @@ def _convolutions(network):
     return [(op, graph.values[op.outputs[0]]) for op in graph.ops if op.name == "conv2d"]
 
 
-def test_what_is_held_does_not_grow_with_the_image():
+def test_the_peak_does_not_grow_with_the_image():
     network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
     peaks = [
         in_strips(network, noise(height, 64), 32, positions=64)[1].peak for height in (800, 1400)
@@ -109,7 +109,7 @@ def test_what_is_held_does_not_grow_with_the_image():
     assert peaks[0] == peaks[1]
 
 
-def test_the_answer_comes_while_the_image_is_read():
+def test_scores_are_returned_while_the_image_is_read():
     network = lively("fcn32s-vgg11", width=1 / 32, hidden=8)
     steps = record_ops(network, (2000, 64))
     flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, positions=1)

@@ -1,4 +1,4 @@
-"""The oracle is the gradient: an input pixel is read where the output has a derivative."""
+"""Read ranges, compared with the gradient: an op reads the inputs that have a derivative."""
 
 from fractions import Fraction
 
@@ -19,7 +19,7 @@ from fullconv.networks.geometry import SlidingWindow
 
 
 def seen(function, size, wanted):
-    """The first and behind the last input pixel that has an influence on the wanted outputs."""
+    """Return the span of inputs that influence the wanted outputs."""
     x = torch.ones(1, 1, size, requires_grad=True)
     function(x)[0, 0, wanted[0] : wanted[1]].sum().backward()
     touched = x.grad[0, 0].nonzero().flatten()
@@ -53,7 +53,7 @@ def test_a_window_reads_what_has_a_gradient(kernel, stride, before, dilation):
 
 @pytest.mark.parametrize("kernel,stride", [(4, 2), (3, 2), (16, 8), (2, 3), (1, 1)])
 @pytest.mark.parametrize("before", [0, 1])
-def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
+def test_a_transposed_window_reads_what_has_a_gradient(kernel, stride, before):
     def spread(x):
         return F.conv_transpose1d(
             x, torch.ones(1, 1, kernel), None, stride, min(before, kernel - 1)
@@ -71,7 +71,7 @@ def test_a_window_backwards_reads_what_has_a_gradient(kernel, stride, before):
 
 
 @pytest.mark.parametrize("before,behind", [(0, 0), (2, 3), (-2, 1), (3, -1)])
-def test_zeros_around_and_crops_move_pixels(before, behind):
+def test_padding_and_crops_shift_positions(before, behind):
     reach = Shift(-before)
     for wanted in ranges(7 + before + behind):
         found = seen(lambda x: F.pad(x, (before, behind)), 7, wanted)
@@ -79,19 +79,19 @@ def test_zeros_around_and_crops_move_pixels(before, behind):
         assert read == found if found else read[0] == read[1]
 
 
-def test_a_repeated_edge_reads_the_edge():
+def test_edge_padding_reads_the_edge():
     for wanted in ranges(7 + 5):
         found = seen(lambda x: F.pad(x, (2, 3), mode="replicate"), 7, wanted)
         assert EdgePad(-2, 7).reads(wanted) == found
 
 
-def test_cells_read_whole_windows():
+def test_unpooling_reads_whole_windows():
     assert UnpoolWindow(2).reads((3, 6)) == (1, 3)
     assert UnpoolWindow(2, reads_all=True).reads((3, 6)) == (2, 6)
     assert UnpoolWindow(3).scale == Fraction(1, 3) and UnpoolWindow(3, reads_all=True).scale == 1
 
 
-def test_inside_and_outside_are_all_of_a_range():
+def test_clip_and_overhang_partition_a_span():
     for wanted in [(-5, -2), (-2, 3), (0, 7), (4, 9), (8, 12), (-3, 20)]:
         before, behind = overhang(wanted, 7)
         first, last = clip(wanted, 7)
@@ -100,6 +100,6 @@ def test_inside_and_outside_are_all_of_a_range():
         assert behind == sum(i >= 7 for i in range(*wanted))
 
 
-def test_a_hull_holds_both_and_an_empty_range_is_nothing():
+def test_a_hull_contains_both_spans_and_ignores_empty_ones():
     assert hull((1, 3), (5, 6)) == (1, 6)
     assert hull((0, 0), (5, 6)) == hull((5, 6), (2, 2)) == (5, 6)

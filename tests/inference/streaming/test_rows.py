@@ -1,4 +1,4 @@
-"""Rows are kept while they are needed, and what is dropped is free."""
+"""Buffered rows are kept while they are needed, and freed afterwards."""
 
 import torch
 

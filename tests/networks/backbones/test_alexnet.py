@@ -1,4 +1,4 @@
-"""AlexNet: the numbers of FCN-AlexNet come out of its layers, and its dense form of its own."""
+"""AlexNet: FCN-AlexNet's published numbers follow from its layers."""
 
 import pytest
 import torch
@@ -31,7 +31,7 @@ def test_shapes_of_caffenets_blobs():
 
 
 @torch.no_grad()
-def test_dense_at_its_own_size_and_larger():
+def test_scores_at_its_own_size_and_on_a_larger_image():
     classifier = create_classifier("alexnet", 10, **SMALL).eval()
     dense = convolutionalize(classifier)
     image = torch.randn(1, 3, 227 + 32, 227)
@@ -45,15 +45,15 @@ def test_dense_at_its_own_size_and_larger():
 @pytest.mark.parametrize("stride", [32, 16, 8])
 @pytest.mark.parametrize("padding", ["same", 100])
 @torch.no_grad()
-def test_every_size(stride, padding):
+def test_any_image_size_works(stride, padding):
     network = create_model(f"fcn{stride}s-alexnet", 2, padding=padding, **SMALL).eval()
     for side in (*range(1, 40), 65, 97, 128):
         assert network(torch.zeros(1, 3, side, 2 * side)).shape[-2:] == (side, 2 * side)
 
 
 @torch.no_grad()
-def test_the_least_padding_is_the_least(monkeypatch):
-    """With one zero less, some image is not covered."""
+def test_a_smaller_padding_does_not_cover_every_image(monkeypatch):
+    """With one zero less, some images are not covered."""
     monkeypatch.setattr("fullconv.networks.backbones.alexnet.SAME", 18)
     network = create_model("fcn32s-alexnet", 2, **SMALL).eval()
     with pytest.raises((ValueError, RuntimeError)):

@@ -1,4 +1,4 @@
-"""Derived coordinate maps and fields are those that the gradient shows, on each kind of network."""
+"""Derived coordinate maps and receptive fields equal those measured by the gradient."""
 
 import pytest
 
@@ -29,7 +29,7 @@ HEAVY = ("densenet121", "resnet50d", "googlenet", "convnext_atto")
 @pytest.mark.parametrize(
     "name", [pytest.param(n, marks=[pytest.mark.slow] if n in HEAVY else []) for n in CASES]
 )
-def test_derived_is_measured(name):
+def test_the_derived_field_equals_the_measured_one(name):
     network = create_model(f"fcn8s-{name}", 2, **CASES[name])
     features = network.backbone.feature_info()
     for feature in (network.top, *network.skips):
@@ -37,7 +37,7 @@ def test_derived_is_measured(name):
         assert measure(network.backbone, feature).agrees(features[feature].field), feature
 
 
-def test_padding_moves_the_map_and_nothing_else():
+def test_padding_shifts_the_coordinate_map_only():
     plain, padded = (
         create_model("fcn16s-resnet18", 2, padding=padding).backbone for padding in ("same", 21)
     )

@@ -1,4 +1,4 @@
-"""torchvision's and timm's networks as backbones: any size, their own features and names."""
+"""torchvision's and timm's classifiers as backbones: sizes, features and names."""
 
 import sys
 
@@ -27,7 +27,7 @@ SIZES = ((1, 1), (2, 3), (31, 33), (65, 47))
 
 
 def scored(name, classes=2):
-    """A network whose score layers are not zero, so that every feature has an influence."""
+    """Build a network with random score layers, so every feature has an influence."""
     network = create_model(name, classes).eval()
     for layer in network.score_layers():
         nn.init.normal_(layer.weight)
@@ -38,7 +38,7 @@ def scored(name, classes=2):
     "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in HEAVY)]
 )
 @torch.no_grad()
-def test_any_size_comes_out_as_it_went_in(name):
+def test_scores_have_the_images_size(name):
     network = scored(f"fcn8s-{name}")
     for size in SIZES:
         score = network(torch.rand(1, 3, *size) * 255)
@@ -55,7 +55,7 @@ def test_other_strides_and_paddings(name):
 
 @pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "regnetx_002", "timm_resnet18"])
 @torch.no_grad()
-def test_at_multiples_of_32_they_are_timms_own_features(name):
+def test_at_multiples_of_32_the_features_equal_timms(name):
     torch.manual_seed(3)
     classifier = create_classifier(name).eval()
     image = torch.randn(1, 3, 64, 96)
@@ -64,7 +64,7 @@ def test_at_multiples_of_32_they_are_timms_own_features(name):
 
 
 @torch.no_grad()
-def test_they_are_torchvisions_own_features():
+def test_the_features_equal_torchvisions():
     torch.manual_seed(3)
     classifier = create_classifier("resnet18").eval()
     image, seen = torch.randn(1, 3, 64, 96), {}
@@ -78,7 +78,7 @@ def test_they_are_torchvisions_own_features():
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "tf_efficientnet_lite0"])
-def test_their_weights_load_by_their_names(name):
+def test_published_weights_load_by_name(name):
     network = create_model(f"fcn32s-{name}", 2)
     done = transplant(network, create_classifier(name).state_dict())
     assert done.taken and not done.reshaped
@@ -96,7 +96,7 @@ def test_a_shift_of_the_image_shifts_the_scores():
 
 
 @torch.no_grad()
-def test_a_saved_model_comes_back(tmp_path):
+def test_a_saved_model_can_be_loaded(tmp_path):
     network = scored("fcn8s-regnetx_002")
     Model(network, ["a", "b"]).save(tmp_path / "m.safetensors")
     image = torch.rand(1, 3, 40, 50) * 255
@@ -123,12 +123,12 @@ def test_it_can_be_exported_for_other_sizes():
         ("tresnet_m", "moves pixels in an unknown way"),
     ],
 )
-def test_networks_that_cannot_be_a_backbone_are_refused_with_the_reason(name, reason):
+def test_unsuitable_classifiers_are_refused_with_the_reason(name, reason):
     with pytest.raises(GeometryError, match=f"{name} cannot be a backbone.*{reason}"):
         traced_backbone(name)
 
 
-def test_branches_that_lie_apart_are_refused():
+def test_branches_that_are_not_aligned_are_refused():
     class Apart(nn.Module):
         def __init__(self):
             super().__init__()
@@ -161,7 +161,7 @@ def test_an_unknown_classifier_is_answered_with_ours_and_a_near_name():
         create_classifier("resnet181")
 
 
-def test_without_timm_the_message_says_how_to_get_it(monkeypatch):
+def test_without_timm_the_message_explains_how_to_install_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(MissingExtraError, match=r"fullconv\[timm\]"):
         create_classifier("tf_efficientnet_lite0")

@@ -1,4 +1,4 @@
-"""A dense classifier gives the classifier's scores on its size, and a grid of them on more."""
+"""A dense classifier gives the classifier's scores at its size, and a grid on larger images."""
 
 import copy
 from fractions import Fraction
@@ -25,7 +25,7 @@ HEAVY = (
 
 
 def varied(classifier, side=96):
-    """In evaluation mode, with batch norms that have seen something: else all scores are alike."""
+    """Set batch norms to random statistics; otherwise all scores would be nearly equal."""
     torch.manual_seed(5)
     norms = [m for m in classifier.modules() if isinstance(m, nn.BatchNorm1d | nn.BatchNorm2d)]
     for layer in norms:
@@ -41,7 +41,7 @@ def varied(classifier, side=96):
     "name", [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in HEAVY)]
 )
 @torch.no_grad()
-def test_its_own_scores_and_a_grid(name):
+def test_the_classifiers_scores_and_a_grid_on_larger_images(name):
     classifier = varied(create_classifier(name, 10))
     dense = convolutionalize(classifier)
     image = torch.randn(2, 3, dense.size, dense.size)
@@ -57,7 +57,7 @@ def test_its_own_scores_and_a_grid(name):
 
 
 class Pooled(nn.Module):
-    """Features without padding, so that each score of a grid is exactly a crop's."""
+    """A classifier without padding, so each score of a grid is exactly that of a crop."""
 
     def __init__(self, *head):
         super().__init__()
@@ -90,7 +90,7 @@ HEADS = {
 
 @pytest.mark.parametrize("head", HEADS)
 @torch.no_grad()
-def test_each_score_of_the_grid_is_a_crops(head):
+def test_each_score_of_the_grid_is_that_of_a_crop(head):
     classifier = varied(Pooled(*HEADS[head]), side=15)
     dense = convolutionalize(classifier, size=15)
     image = torch.randn(1, 3, 21, 25)
@@ -104,7 +104,7 @@ def test_each_score_of_the_grid_is_a_crops(head):
     assert (dense.field.stride, dense.field.size, dense.field.map.shift) == (2, 15, 7)
 
 
-def test_the_tensors_are_the_classifiers_and_it_is_left_alone():
+def test_tensors_are_shared_and_the_classifier_is_unchanged():
     classifier = create_classifier("resnet18").train()
     dense = convolutionalize(classifier)
     assert isinstance(classifier.fc, nn.Linear) and classifier.training
@@ -114,7 +114,7 @@ def test_the_tensors_are_the_classifiers_and_it_is_left_alone():
     assert dense.state_dict().keys() == classifier.state_dict().keys()
 
 
-def test_dropout_works_in_training_and_only_there():
+def test_dropout_is_active_in_training_only():
     classifier = create_classifier("ghostnet_100", 10)  # its head calls a function
     classifier.drop_rate = 0.5
     dense = convolutionalize(classifier.eval())
@@ -134,8 +134,8 @@ def test_published_weights_fit_the_dense_form():
 
 
 @torch.no_grad()
-def test_googlenet_as_its_published_weights_want_it():
-    """They come with a transformed input, which is part of the forward, and auxiliary heads."""
+def test_googlenet_with_transformed_input_and_auxiliary_heads():
+    """Its published weights expect both."""
     from torchvision.models import googlenet
 
     classifier = varied(
@@ -156,7 +156,7 @@ def test_googlenet_as_its_published_weights_want_it():
         ("tf_efficientnet_lite0", 'TensorFlow\'s "same" padding'),
     ],
 )
-def test_what_a_larger_image_changes_is_said(name, sentence):
+def test_caveats_name_what_changes_on_a_larger_image(name, sentence):
     assert any(
         caveat.startswith(sentence) for caveat in convolutionalize(create_classifier(name)).caveats
     )
@@ -186,7 +186,7 @@ class Odd(nn.Module):
         ),
     ],
 )
-def test_what_cannot_be_done_is_refused_with_the_reason(classifier, reason):
+def test_classifiers_that_cannot_be_converted_are_refused_with_the_reason(classifier, reason):
     classifier = classifier()
     size = 15 if isinstance(classifier, Pooled) else None
     with pytest.raises(GeometryError, match=rf"cannot be made fully convolutional: .*{reason}"):

@@ -1,4 +1,4 @@
-"""Layers for vectors, laid over maps: at every place they give what they give of one vector."""
+"""Layers for feature maps give, at every position, what the layers for vectors give."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from fullconv.networks.dense.map_layers import linear_as_conv, norm_for_maps
 
 
 def drawn(layer):
-    """Weights and statistics that are not those of a new layer."""
+    """Set random weights and statistics."""
     generator = torch.Generator().manual_seed(0)
     for tensor in layer.state_dict().values():
         if tensor.is_floating_point():
@@ -18,7 +18,7 @@ def drawn(layer):
 
 @pytest.mark.parametrize("bias", [True, False])
 @torch.no_grad()
-def test_a_linear_layer_slides_over_maps(bias):
+def test_a_linear_layer_at_every_position(bias):
     layer = drawn(nn.Linear(2 * 3 * 4, 5, bias=bias))
     maps = torch.rand(1, 2, 6, 7)
     found = linear_as_conv(layer, 2, (3, 4))(maps)
@@ -30,7 +30,7 @@ def test_a_linear_layer_slides_over_maps(bias):
 
 
 @torch.no_grad()
-def test_its_rows_may_lie_apart():
+def test_a_linear_layer_with_dilation():
     layer = drawn(nn.Linear(2 * 2 * 2, 3))
     maps = torch.rand(1, 2, 5, 5)
     found = linear_as_conv(layer, 2, (2, 2), dilation=3)(maps)
@@ -39,7 +39,7 @@ def test_its_rows_may_lie_apart():
 
 @pytest.mark.parametrize("norm", [nn.LayerNorm(4), nn.BatchNorm1d(4)])
 @torch.no_grad()
-def test_a_norm_of_vectors_is_done_at_every_place(norm):
+def test_a_norm_at_every_position(norm):
     norm, maps = drawn(norm), torch.rand(2, 4, 3, 5)
     places = maps.movedim(1, -1).reshape(-1, 4)
     expected = norm(places).reshape(2, 3, 5, 4).movedim(-1, 1)

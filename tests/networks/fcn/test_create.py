@@ -1,4 +1,4 @@
-"""Networks by name: the stride, the skips that it asks for, and settings that mean nothing."""
+"""Networks by name: strides, skips, near names, and invalid settings."""
 
 import pytest
 
@@ -10,7 +10,7 @@ TINY = {"width": 1 / 32, "hidden": 8}
 
 
 @pytest.mark.parametrize("stride", [32, 16, 8, 4, 2])
-def test_a_name_says_stride_and_backbone_and_each_halving_is_a_skip(stride):
+def test_a_name_gives_stride_and_backbone_and_each_halving_is_a_skip(stride):
     assert parse_name(f"fcn{stride}s-vgg16_bn") == (stride, "vgg16_bn")
     network = create_model(f"fcn{stride}s-vgg11", 3, **TINY)
     skips = ("pool4", "pool3", "pool2", "pool1")
@@ -18,12 +18,12 @@ def test_a_name_says_stride_and_backbone_and_each_halving_is_a_skip(stride):
     assert network.architecture.name == f"fcn{stride}s-vgg11"
 
 
-def test_factors_go_to_the_skips_from_coarse_to_fine():
+def test_skip_scales_are_ordered_from_coarse_to_fine():
     network = create_model("fcn8s-vgg11", 3, skip_scales=(0.01, 0.0001), **TINY)
     assert network.skip_scales == {"pool4": 0.01, "pool3": 0.0001}
 
 
-def test_the_normalization_is_the_one_asked_for():
+def test_the_network_has_the_given_normalization():
     network = create_model("fcn32s-vgg11", 3, mean=(1, 2, 3), std=(4, 5, 6), order="bgr", **TINY)
     found = network.normalization
     assert (found.mean, found.std, found.order) == ((1, 2, 3), (4, 5, 6), "bgr")
@@ -75,11 +75,11 @@ WRONG = {
 
 
 @pytest.mark.parametrize("reason", WRONG)
-def test_settings_that_make_no_sense(reason):
+def test_invalid_settings_are_refused(reason):
     with pytest.raises(ConfigError, match=reason):
         create_model("fcn8s-vgg11", **{"classes": 3, **TINY, **WRONG[reason]})
 
 
-def test_an_unknown_way_to_enlarge_is_refused_with_the_known_ones():
+def test_an_unknown_upsampling_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"upsampling is 'nearest'.*'bilinear-corners'"):
         Architecture.checked(name="fcn8s-vgg11", classes=3, upsampling="nearest")

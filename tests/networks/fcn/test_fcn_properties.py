@@ -1,4 +1,4 @@
-"""What holds for every size, number of classes, set of skips, width and padding."""
+"""Properties for any size, number of classes, set of skips, width and padding."""
 
 import math
 from fractions import Fraction
@@ -51,7 +51,7 @@ def photo(height, width, seed=1, batch=1):
 @given(strides, backbones, ways, sides, sides, st.integers(1, 4), st.sampled_from([1 / 64, 1 / 16]))
 @example(2, "vgg16", ("unpooling", "cascade"), 1, 1, 2, 1 / 64)
 @torch.no_grad()
-def test_the_scores_have_the_images_size(stride, backbone, way, height, width, classes, wide):
+def test_scores_have_the_images_size(stride, backbone, way, height, width, classes, wide):
     upsampling, fusing = way
     options = {"upsampling": upsampling, "fusing": fusing}
     made = network(f"fcn{stride}s-{backbone}", classes, wide, **options)
@@ -63,7 +63,7 @@ def test_the_scores_have_the_images_size(stride, backbone, way, height, width, c
 @example(8, 97, 1, 1, "transposed")
 @example(32, 97, 1, 1, "bilinear")
 @torch.no_grad()
-def test_any_padding_from_97_takes_any_size(stride, padding, height, width, upsampling):
+def test_any_padding_from_97_works_for_any_size(stride, padding, height, width, upsampling):
     made = network(f"fcn{stride}s-vgg11", padding=padding, upsampling=upsampling)
     assert made(photo(height, width)).shape == (1, 3, height, width)
 
@@ -71,7 +71,7 @@ def test_any_padding_from_97_takes_any_size(stride, padding, height, width, upsa
 @few
 @given(depths, st.integers(97, 130))
 @example(16, 100)
-def test_the_inner_crops_are_the_authors_and_only_the_last_follows_the_padding(depth, padding):
+def test_inner_crops_equal_the_authors_and_only_the_last_depends_on_the_padding(depth, padding):
     # One more pixel of zeros moves all features by one: the skips stay where the scores are.
     extra = padding - 100
     for name, authors in (("32s", ()), ("16s", (5,)), ("8s", (5, 9)), ("4s", (5, 9, 17))):
@@ -96,7 +96,7 @@ SHIFT = 32
 
 
 def inside(tap, height, count):
-    """The cells, of `count`, whose whole field lies within an image of `height` rows."""
+    """Return the cells, of `count`, whose receptive field is inside an image of `height` rows."""
     reach = Fraction(tap.field.size - 1, 2)
     at = [tap.field.map(i) for i in range(count)]
     return [i for i, row in enumerate(at) if row - reach >= 0 and row + reach <= height - 1]
@@ -128,7 +128,7 @@ def test_shifting_the_image_by_the_stride_shifts_the_score_by_one_cell(name, pad
 @pytest.mark.parametrize("options", [{}, {"padding": 100}, {"fusing": "sum"}])
 @pytest.mark.parametrize("upsampling", ["transposed", "bilinear"])
 @torch.no_grad()
-def test_shifting_the_image_by_the_stride_shifts_the_answer(upsampling, options):
+def test_shifting_the_image_by_the_stride_shifts_the_scores(upsampling, options):
     made = network("fcn8s-vgg11", width=1 / 16, upsampling=upsampling, **options)
     size = 608
     wide = photo(size + SHIFT, size + SHIFT)
@@ -144,8 +144,8 @@ def test_shifting_the_image_by_the_stride_shifts_the_answer(upsampling, options)
 
 @pytest.mark.parametrize(("depth", "size"), [(11, None), (16, 404)])
 @pytest.mark.parametrize("padding", [1, 100])
-def test_the_field_of_view_by_gradient_is_the_computed_one(depth, size, padding):
-    """fc7 of VGG16 sees 404 pixels (paper, table 1), and its field's middle is where it says."""
+def test_the_receptive_field_equals_that_of_the_gradient(depth, size, padding):
+    """fc7 of VGG-16 has a field of 404 pixels (paper, table 1), centred as computed."""
     classifier = create_classifier(f"vgg{depth}", 1, width=1 / 64, hidden=1, padding=padding)
     dense = headless(convolutionalize(classifier, padding == 1)).double().eval()
     tap = dense.feature_info()["fc7"]
@@ -175,7 +175,7 @@ def test_the_field_of_view_by_gradient_is_the_computed_one(depth, size, padding)
 @few
 @given(strides, st.integers(1, 9), ways)
 @torch.no_grad()
-def test_fresh_scores_are_zero_and_the_loss_is_that_of_guessing(stride, classes, way):
+def test_initial_scores_are_zero_and_the_loss_is_that_of_chance(stride, classes, way):
     upsampling, fusing = way
     fresh = create_model(
         f"fcn{stride}s-vgg11", classes, width=1 / 64, hidden=4, upsampling=upsampling, fusing=fusing
@@ -193,7 +193,7 @@ def test_fresh_scores_are_zero_and_the_loss_is_that_of_guessing(stride, classes,
     st.sampled_from(["rgb", "bgr"]),
 )
 @torch.no_grad()
-def test_mean_spread_and_order_are_the_networks_own(mean, std, order):
+def test_the_network_applies_mean_std_and_channel_order(mean, std, order):
     plain = network("fcn32s-vgg11", mean=(0, 0, 0), std=(1, 1, 1)).double()
     made = network("fcn32s-vgg11", mean=mean, std=std, order=order).double()
     image = photo(40, 36).double()
@@ -204,7 +204,7 @@ def test_mean_spread_and_order_are_the_networks_own(mean, std, order):
 @few
 @given(st.sampled_from(["fcn16s-vgg11", "fcn8s-vgg11", "fcn4s-vgg11"]), st.data())
 @torch.no_grad()
-def test_a_skips_factor_is_a_factor_of_its_scores_weights(name, data):
+def test_a_skip_scale_equals_scaled_score_weights(name, data):
     plain = network(name)
     factors = tuple(data.draw(st.floats(1e-4, 4)) for _ in plain.skips)
     scaled = network(name, skip_scales=factors)
@@ -215,7 +215,7 @@ def test_a_skips_factor_is_a_factor_of_its_scores_weights(name, data):
 
 @few
 @given(strides, st.booleans(), st.sampled_from(["cascade", "sum"]))
-def test_upsampling_learns_only_if_it_shall(stride, learned, fusing):
+def test_upsampling_is_trained_only_if_learned(stride, learned, fusing):
     made = network(f"fcn{stride}s-vgg11", learn_upsampling=learned, fusing=fusing)
     made(photo(33, 40)).square().mean().backward()
     weights = [one for name, one in made.named_parameters() if name.startswith("upscore")]

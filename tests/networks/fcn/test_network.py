@@ -1,4 +1,4 @@
-"""The network: the authors' crops, names and sizes, and what its settings change."""
+"""The FCN: the authors' crops and layer names, and the effect of its settings."""
 
 import math
 
@@ -45,14 +45,14 @@ def test_the_papers_layer_names():
     assert "upscore16.weight" in network("fcn16s-vgg16").state_dict()
 
 
-def test_a_sum_has_each_scores_own_layer():
+def test_sum_has_an_upsampling_layer_per_score():
     sums = network("fcn8s-vgg16", fusing="sum")
     found = {name: layer.factor for name, layer in sums.named_children() if "upscore" in name}
     assert found == {"upscore": 32, "upscore16": 16, "upscore8": 8}
 
 
 @torch.no_grad()
-def test_a_sum_is_the_sum_of_its_scores():
+def test_sum_adds_the_upsampled_scores():
     sums, image = network("fcn8s-vgg11", fusing="sum"), photo()
     total = 0
     for layer in sums.score_layers():
@@ -69,13 +69,13 @@ def test_a_sum_is_the_sum_of_its_scores():
 
 @pytest.mark.parametrize("options", [{}, {"padding": 100}])
 @torch.no_grad()
-def test_cascade_and_sum_are_one_without_skips(options):
+def test_cascade_and_sum_are_equal_without_skips(options):
     first, second = (network("fcn32s-vgg11", fusing=way, **options) for way in ("cascade", "sum"))
     assert torch.equal(first(photo()), second(photo()))
 
 
 @torch.no_grad()
-def test_fresh_networks_give_every_class_the_same_probability():
+def test_a_new_network_gives_every_class_the_same_probability():
     fresh = create_model("fcn8s-vgg11", 7, **TINY)
     labels = torch.zeros(1, 37, 45, dtype=torch.int64)
     assert cross_entropy(fresh(photo()), labels).item() == pytest.approx(math.log(7))
@@ -115,12 +115,12 @@ def test_the_network_normalizes_its_image():
     assert not torch.allclose(found, expected)
 
 
-def test_normalization_follows_the_network_to_its_type():
+def test_normalization_follows_the_networks_dtype():
     made = network().double()
     assert made.normalize.mean.dtype == torch.float64 and "normalize.mean" not in made.state_dict()
 
 
-def test_features_between_the_images_pixels_are_refused():
+def test_features_that_no_crop_aligns_are_refused():
     layers = [("pool1", nn.MaxPool2d(3)), ("conv2", nn.Conv2d(3, 4, 2))]  # at 3 i + 5/2
     with pytest.raises(GeometryError, match="cannot be upsampled by 3"):
         FCN(NamedSequential(layers), 3)
@@ -143,7 +143,7 @@ def test_context_is_a_layer_before_each_score():
     assert field.size == network.backbone.feature_info()["pool4"].field.size + 2 * 16
 
 
-def test_context_survives_saving(tmp_path):
+def test_context_layers_are_saved_and_loaded(tmp_path):
     network = create_model("fcn16s-vgg11", 2, width=1 / 16, hidden=8, context=4)
     torch.nn.init.normal_(network.score_fr.weight)
     model = Model(network.eval(), ["a", "b"])
@@ -152,6 +152,6 @@ def test_context_survives_saving(tmp_path):
     assert torch.equal(load(tmp_path / "model.safetensors").network(image), network(image))
 
 
-def test_context_has_no_place_in_unpooling():
+def test_context_is_refused_with_unpooling():
     with pytest.raises(ConfigError, match="context"):
         create_model("fcn8s-vgg11", 2, width=1 / 16, upsampling="unpooling", context=4)

@@ -1,4 +1,4 @@
-"""A finer network begins as the coarser one; how exactly depends on how it adds its skips."""
+"""A finer network starts as the coarser one; how exactly depends on `fusing`."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from fullconv.networks.layers import TransposedUpsample
 
 
 def trained(network, seed=0):
-    """`network` with scores, norms and learned upsampling that are no longer the first ones."""
+    """Set scores, norms and learned upsampling to random values."""
     generator = torch.Generator().manual_seed(seed)
     for layer in network.score_layers():
         layer.weight.data.normal_(0, 0.1, generator=generator)
@@ -48,7 +48,7 @@ EXACT = [
 @pytest.mark.parametrize("options", EXACT, ids=lambda options: " ".join(map(str, options.values())))
 @pytest.mark.parametrize("backbone", ["vgg11", "vgg16_bn"])
 @torch.no_grad()
-def test_every_stage_begins_with_exactly_the_coarser_scores(backbone, options):
+def test_every_stage_starts_with_exactly_the_coarser_scores(backbone, options):
     network = trained(tiny(f"fcn32s-{backbone}", **options))
     for number, stride in enumerate((16, 8, 4, 2)):
         finer = grow(network)
@@ -73,7 +73,7 @@ def test_in_the_papers_cascade_the_coarse_scores_are_exact():
 
 
 @torch.no_grad()
-def test_in_the_papers_cascade_the_pixels_are_not():
+def test_in_the_papers_cascade_the_upsampled_scores_are_not():
     # The numbers that `stage` tells: the corner that the second step cuts.
     single = torch.zeros(1, 1, 9, 9)
     single[..., 4, 4] = 1
@@ -101,7 +101,7 @@ def test_in_the_papers_cascade_linear_scores_stay_exact_inside():
     torch.testing.assert_close(*middle)
 
 
-def test_no_two_kernels_of_a_cascade_compose_to_the_kernel_at_once_but_these():
+def test_only_these_two_kernels_compose_to_the_single_step():
     # By rows, as polynomials: 64 = first(z^16) * second has a rest unless first is (1 + z)^n.
     tent = {
         size: 1 - np.abs(np.arange(size) - (size - 1) / 2) / ((size + 1) // 2) for size in (4, 64)
@@ -136,20 +136,20 @@ def test_new_scores_are_zero_and_old_layers_are_copies():
     assert coarser.score_pool4.weight.any()
 
 
-def test_the_new_skip_learns_from_the_first_step():
+def test_the_new_skip_has_a_gradient_in_the_first_step():
     finer = grow(trained(tiny()))
     finer(photo()).square().mean().backward()
     assert finer.score_pool4.weight.grad.abs().sum() > 0
 
 
-def test_factors_of_the_skips_grow_too():
+def test_skip_scales_are_kept():
     coarser = tiny("fcn16s-vgg11", skip_scales=(0.01,))
     assert grow(coarser, scale=0.0001).architecture.skip_scales == (0.01, 0.0001)
     assert grow(coarser).skip_scales == {"pool4": 0.01, "pool3": 1.0}
     assert grow(tiny()).architecture.skip_scales is None
 
 
-def test_growing_keeps_the_mode():
+def test_growing_keeps_the_training_mode():
     assert grow(tiny().train()).training and not grow(tiny().eval()).training
 
 
@@ -170,7 +170,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("reason", OTHERS)
-def test_networks_of_two_trainings_are_refused(reason):
+def test_networks_that_do_not_fit_together_are_refused(reason):
     finer, coarser = (tiny(**options) for options in OTHERS[reason])
     with pytest.raises(ConfigError, match=reason):
         stage(finer, coarser)
@@ -181,7 +181,7 @@ def test_the_finest_network_cannot_grow():
         grow(tiny("fcn2s-vgg11"))
 
 
-def test_a_network_without_a_name_cannot_grow():
+def test_a_network_not_built_by_name_cannot_grow():
     network = tiny()
     network.architecture = None
     with pytest.raises(ConfigError, match="use `stage`"):

@@ -1,4 +1,4 @@
-"""Sizes and costs, against numbers counted by hand and published by others."""
+"""Layer sizes and costs, compared with published numbers and with counts by hand."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def test_a_convolution_is_counted_by_hand():
     ("name", "offsets"),
     [("fcn32s", "19"), ("fcn16s", "27"), ("fcn8s", "31"), ("fcn4s", "33")],
 )
-def test_the_derivation_ends_at_the_image(name, offsets):
+def test_the_derived_crops_end_at_the_image(name, offsets):
     _, network = rows(f"{name}-vgg16", (32, 32), width=1 / 64)
     lines = list(derive_crops(network))
     assert lines[0] == "drop7: centre of pixel i in the image = 32 i + 25/2"

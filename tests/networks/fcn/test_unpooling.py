@@ -1,4 +1,4 @@
-"""Un-pooling runs the backbone backwards: sizes, widths, places, and what it refuses."""
+"""The unpooling decoder: sizes, channels, positions, and what it refuses."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def backbone(name="vgg11_bn", **options):
 
 
 def backwards(chain, image, **skips):
-    """The mirror's features, and the sizes of its maps by layer."""
+    """Return the decoder's features, and the shapes of its maps by layer."""
     mirror = UnpoolingDecoder(chain, chain.feature_info()[chain.top].width, tuple(skips)).eval()
     sizes = {}
     for name, layer in mirror.named_modules():
@@ -35,7 +35,7 @@ SIZES = [(1, 1, True), (2, 3, True), (33, 65, True), (33, 65, False), (64, 32, F
 
 @pytest.mark.parametrize(("height", "width", "ceil_mode"), SIZES)
 @torch.no_grad()
-def test_every_map_has_the_size_that_the_backbone_had_there(height, width, ceil_mode):
+def test_every_map_has_the_size_of_the_backbones_map(height, width, ceil_mode):
     chain = backbone(ceil_mode=ceil_mode)
     found, sizes, features = backwards(chain, torch.rand(2, 3, height, width) * 255)
     assert found.shape == (2, 4, height, width)
@@ -43,7 +43,7 @@ def test_every_map_has_the_size_that_the_backbone_had_there(height, width, ceil_
         assert sizes[f"un{pool}"] == features[before].shape[1:]
 
 
-def test_convolutions_lead_from_the_outputs_width_back_to_the_inputs():
+def test_convolutions_are_mirrored_from_output_to_input_channels():
     mirror = UnpoolingDecoder(backbone("vgg16"), 8)
     found = {
         name.split(".")[-1]: (layer.in_channels, layer.out_channels)
@@ -75,8 +75,8 @@ def test_values_return_to_the_brightest_pixel_of_their_window():
 
 
 @torch.no_grad()
-def test_activations_keep_their_size_through_the_mirror():
-    # He et al.'s rule, with the zeros of un-pooling counted: without, each block would halve them.
+def test_activations_keep_their_scale_through_the_decoder():
+    # He et al.'s rule without the zeros of unpooling; with them, each block would halve the scale.
     chain = backbone("vgg16")
     mirror = UnpoolingDecoder(chain, 8)
     torch.manual_seed(1)
@@ -91,7 +91,7 @@ def test_activations_keep_their_size_through_the_mirror():
 
 
 @torch.no_grad()
-def test_skips_are_added_to_what_their_pooling_gave():
+def test_skips_are_added_at_their_poolings_output():
     chain, image = backbone(), torch.rand(1, 3, 40, 50) * 255
     first = backwards(chain, image)[0]
     nothing = torch.zeros_like(chain.features(image, ("pool4",))["pool4"])
@@ -118,7 +118,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("reason", REFUSED)
-def test_backbones_without_a_way_back_are_refused(reason):
+def test_backbones_that_cannot_be_mirrored_are_refused(reason):
     with pytest.raises(ConfigError, match=reason):
         UnpoolingDecoder(REFUSED[reason](), 1)
 
@@ -128,6 +128,6 @@ def test_the_papers_padding_is_refused():
         UnpoolingDecoder(backbone(padding=100), 8)
 
 
-def test_skips_that_are_no_poolings_are_refused():
+def test_skips_that_are_not_poolings_are_refused():
     with pytest.raises(ConfigError, match="relu4_1 are not poolings"):
         UnpoolingDecoder(backbone(), 8, ("relu4_1",))

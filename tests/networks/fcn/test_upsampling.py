@@ -1,4 +1,4 @@
-"""Which layers enlarge scores, and where their pixels then lie."""
+"""The choice of upsampling layers, and the alignment of their pixels."""
 
 from fractions import Fraction
 
@@ -22,7 +22,7 @@ KNOTS = at(32, 0)  # a pixel lies on every 32nd pixel: ResNet
     ("kind", "layer"), [("transposed", TransposedUpsample), ("bilinear", BilinearUpsample)]
 )
 @pytest.mark.parametrize(("here", "size"), [(CELLS, 64), (KNOTS, 63), (at(4, 3), 7), (at(3, 1), 5)])
-def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
+def test_the_kernel_aligns_with_the_image(kind, layer, here, size):
     found, reached = upsampler(kind, 2, here, IMAGE, learned=False)
     assert isinstance(found, layer)
     kernel = found.kernel if kind == "bilinear" else found.kernel_size[0]
@@ -30,7 +30,7 @@ def test_the_kernel_is_the_one_that_meets_the_pixels(kind, layer, here, size):
     assert reached.scale == 1 and reached.shift.denominator == 1
 
 
-def test_stretching_needs_maps_that_begin_with_the_image():
+def test_corner_resizing_needs_maps_that_start_at_the_images_corner():
     assert isinstance(upsampler("bilinear-corners", 2, CELLS, IMAGE, False)[0], CornerResize)
     with pytest.raises(GeometryError, match='or with VGG padding "same"'):
         upsampler("bilinear-corners", 2, at(16, "-183/2"), IMAGE, False)

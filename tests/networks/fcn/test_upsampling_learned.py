@@ -1,4 +1,4 @@
-"""Each way to enlarge, chosen by name: it learns, resumes, is saved, and is exported."""
+"""Each kind of upsampling can be trained, resumed, saved and exported."""
 
 import pytest
 import torch
@@ -53,7 +53,7 @@ def weights(run):
 
 
 @ways
-def test_it_learns(way):
+def test_the_loss_decreases(way):
     made, image = network(way, "fcn16s-vgg11").train(), photo(32, 32)
     labels = (image.sum(1) > 382).long()
     image[:, :, 10:20] = 0
@@ -71,7 +71,7 @@ def test_it_learns(way):
 
 
 @ways
-def test_a_resumed_training_ends_in_the_same_weights(way, tmp_path):
+def test_a_resumed_training_ends_with_the_same_weights(way, tmp_path):
     whole, first = training(way), training(way)
     list(whole.run())
     for step in first.run():
@@ -86,7 +86,7 @@ def test_a_resumed_training_ends_in_the_same_weights(way, tmp_path):
 
 
 @ways
-def test_a_saved_model_answers_the_same(way, tmp_path):
+def test_a_saved_model_predicts_the_same(way, tmp_path):
     model = fc.Model(network(way), ("sky", "road", "car"))
     model.save(tmp_path / "a.safetensors")
     again = fc.load(tmp_path / "a.safetensors")
@@ -98,7 +98,7 @@ def test_a_saved_model_answers_the_same(way, tmp_path):
 
 @ways
 @torch.no_grad()
-def test_it_is_exported_for_every_size(way):
+def test_exports_work_for_any_size(way):
     made = network(way)
     # AUTO, since with named dimensions PyTorch refuses the half-filled windows of ceil_mode; and
     # what is exported with more than one cell a side is for more than one: from 33 x 33 on.
@@ -111,7 +111,7 @@ def test_it_is_exported_for_every_size(way):
 
 @ways
 @torch.no_grad()
-def test_inspecting_lists_every_layer_and_explains_the_crops(way):
+def test_the_summary_lists_every_layer_and_the_crops(way):
     made = network(way)
     rows = summarize(made, 40, 50)
     assert sum(row.parameters for row in rows) == sum(one.numel() for one in made.parameters())
@@ -123,7 +123,7 @@ def test_inspecting_lists_every_layer_and_explains_the_crops(way):
 
 
 @torch.no_grad()
-def test_bilinear_is_the_transposed_one_but_for_the_border():
+def test_bilinear_equals_transposed_except_at_the_border():
     # An image that is wide enough: 80 pixels are what two cells and the last kernel reach.
     fixed, interpolated = (network({"upsampling": kind}) for kind in ("transposed", "bilinear"))
     interpolated.load_state_dict(fixed.state_dict(), strict=False)
@@ -143,7 +143,7 @@ def test_a_constant_score_stays_constant_to_the_border_only_if_edges_are_repeate
 
 
 @torch.no_grad()
-def test_stretching_moves_scores_at_the_edges_and_interpolation_does_not():
+def test_corner_resizing_shifts_scores_at_the_edges_and_interpolation_does_not():
     # A score that is where it is seen: 32-pixel cells hold the row of their own middle.
     rows = torch.arange(4.0).view(1, 1, 4, 1) * 32 + 15.5
     for kind, off in (("bilinear", 0), ("bilinear-corners", 15.5)):

@@ -1,4 +1,4 @@
-"""For one size, a plain chain of layers gives what computing all of the padding gives."""
+"""Sparse padding for one size equals computing all of the padding."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def difference(first, second):
 
 @pytest.mark.parametrize("name", ["fcn8s-vgg11", "fcn16s-vgg13_bn", "fcn8s-alexnet", "fcn4s-vgg16"])
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (64, 90)])
-def test_the_plain_chain_gives_what_the_whole_padding_gives(name, size):
+def test_the_result_equals_that_of_the_literal_padding(name, size):
     if name == "fcn8s-alexnet":
         name = "fcn32s-alexnet"
     net = exportable.network(name, padding=100, width=1 / 32, hidden=4)

@@ -1,4 +1,4 @@
-"""What an image influences: the paper's ranges, and ranges found by trying every position."""
+"""Influenced regions: the paper's network, and regions found by changing the image."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def test_the_papers_ranges_on_rows_of_256():
 
 @pytest.mark.parametrize("name", ["vgg11", "vgg13_bn", "vgg16", "vgg19", "alexnet"])
 @pytest.mark.parametrize("side", [1, 2, 31, 100, 257])
-def test_ranges_are_those_that_a_change_of_the_image_reaches(name, side):
+def test_influenced_positions_are_those_that_a_change_of_the_image_reaches(name, side):
     layers = chain(name)
     generator = torch.Generator().manual_seed(side)
     empty = torch.zeros(1, 3, 1, side, dtype=torch.float64)
@@ -53,7 +53,7 @@ def test_ranges_are_those_that_a_change_of_the_image_reaches(name, side):
 
 
 def _rows(layers, image):
-    """The middle row of every layer's output; the layers themselves, as PyTorch has them."""
+    """Yield the middle row of every layer's output, computed by PyTorch."""
     x = image
     for layer in layers.values():
         if isinstance(layer, nn.Conv2d | nn.BatchNorm2d):
@@ -62,7 +62,7 @@ def _rows(layers, image):
         yield x[..., x.shape[-2] // 2, None, :]
 
 
-def test_the_short_cut_ends_where_influence_and_rim_meet():
+def test_regions_end_where_the_influence_meets_the_border():
     axis = AxisRegions(length=10, constant=(2, 8), influenced=(4, 6))
     layer = SlidingWindow(kernel=3, padding=1)
     once = axis.through(layer)
@@ -80,11 +80,11 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("why", REFUSED)
-def test_what_is_not_known_has_no_plan_regions(why):
+def test_unknown_layers_have_no_regions(why):
     assert plan_regions({"first": REFUSED[why]()}, (1, 3, 20, 20)) == {}
 
 
-def test_a_watched_layer_is_left_alone():
+def test_a_layer_with_hooks_has_no_regions():
     layers = chain("vgg11")
     assert "pool1" in plan_regions(layers, (1, 3, 20, 20))
     layers["conv1_1"].register_forward_hook(lambda *_: None)
@@ -92,5 +92,5 @@ def test_a_watched_layer_is_left_alone():
 
 
 @pytest.mark.parametrize("side", [1, 64, 301])
-def test_a_padding_that_wastes_nothing_has_no_plan_regions(side):
+def test_padding_same_has_no_regions(side):
     assert plan_regions(chain("vgg16", "same"), (1, 3, side, side)) == {}

@@ -1,4 +1,4 @@
-"""The short cut gives what computing all of the padding gives."""
+"""Sparse padding equals computing all of the padding."""
 
 import random
 from functools import partial
@@ -20,7 +20,7 @@ GRADIENT = 1e-5  # of the largest of its tensor
 
 
 def network(name="fcn8s-vgg16", classes=3, seed=0, **options):
-    """Weights with which the border, the constant value and the image all matter."""
+    """Build a network in which the border, the constant value and the image all matter."""
     torch.manual_seed(seed)
     options = {"padding": 100, "width": 0.04, "hidden": 8} | RAW | options
     made = create_model(name, classes, **options).eval().double()
@@ -49,7 +49,7 @@ def worst(found, expected):
 
 
 def by_hand(state, image):
-    """FCN-8s on VGG-16, literally: 100 zeros, convolutions, poolings, and the authors' crops."""
+    """Compute FCN-8s on VGG-16 literally: 100 zeros, convolutions, poolings, the authors' crops."""
     x, pools = F.pad(image, [100] * 4), {}
     for block, count in enumerate((2, 2, 3, 3, 3), 1):
         for number in range(1, count + 1):
@@ -111,7 +111,7 @@ WAYS = [
 
 @pytest.mark.parametrize(("name", "options"), WAYS, ids=str)
 @torch.no_grad()
-def test_every_network_gives_the_same_scores(name, options):
+def test_every_network_has_the_scores_of_the_literal_padding(name, options):
     made = network(name, **options)
     for size in ((1, 1), (37, 70)):
         image = photo(*size, batch=2)
@@ -158,7 +158,7 @@ def test_a_training_step_has_the_same_gradients(name, size):
 
 
 @pytest.mark.parametrize("momentum", [0.3, None])
-def test_batch_norm_keeps_its_running_numbers_as_pytorch_does(momentum):
+def test_batch_norm_updates_its_running_statistics_as_pytorch_does(momentum):
     made = network("fcn32s-vgg11_bn").train()
     other = network("fcn32s-vgg11_bn").train()
     other.sparse_padding = False
@@ -174,7 +174,7 @@ def test_batch_norm_keeps_its_running_numbers_as_pytorch_does(momentum):
 
 
 @torch.no_grad()
-def test_batch_norm_without_running_numbers():
+def test_batch_norm_without_running_statistics():
     made = network("fcn32s-vgg11_bn")
     for layer in made.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -186,7 +186,7 @@ def test_batch_norm_without_running_numbers():
 @pytest.mark.parametrize("part", ["constant", "border", "core"])
 @torch.no_grad()
 def test_each_part_matters(part, monkeypatch):
-    """A wrong constant value, no border, or an core that is one pixel off is far from the same."""
+    """A wrong constant value, no border, or a core that is one pixel off is a large error."""
     made, image = network(), photo(64, 48)
     expected = literally(made, image)
     if part == "constant":
@@ -211,7 +211,7 @@ def test_each_part_matters(part, monkeypatch):
 
 
 @torch.no_grad()
-def test_any_feature_is_whole():
+def test_any_feature_is_the_full_map():
     made, image = network(), photo(33, 50)
     names = [name for name, _ in made.backbone.named_children()]
     found, expected = (
@@ -225,8 +225,8 @@ def test_any_feature_is_whole():
 
 
 @torch.no_grad()
-def test_other_chains_of_windows():
-    """Strides, dilation, groups, overlapping and uneven poolings, drawn at random."""
+def test_random_convolutions_and_poolings():
+    """Strides, dilation, groups, and overlapping and uneven poolings."""
     draw = random.Random(5)
     for trial in range(30):
         torch.manual_seed(trial)
@@ -254,8 +254,8 @@ def test_other_chains_of_windows():
 
 
 @pytest.mark.parametrize(("side", "share"), [(256, 0.58), (500, 0.71)])
-def test_the_work_that_is_left(side, share):
-    """Multiplications, as PyTorch counts them."""
+def test_the_multiplications_that_remain(side, share):
+    """As PyTorch counts them."""
     with torch.device("meta"):
         backbone = create_model("fcn8s-vgg16", 21, padding=100).backbone
         image = torch.zeros(1, 3, side, side)
@@ -267,12 +267,12 @@ def test_the_work_that_is_left(side, share):
     assert counted[0] < share * counted[1]
 
 
-def test_nothing_changes_with_a_padding_that_wastes_nothing():
+def test_padding_same_is_computed_literally():
     made, image = network(padding="same"), photo(30, 41)
     assert torch.equal(made(image), literally(made, image))
 
 
-def test_layers_that_are_watched_see_whole_maps():
+def test_layers_with_hooks_get_full_maps():
     made, influenced = network("fcn32s-vgg11"), []
     layer = made.backbone.conv1_1
     layer.register_forward_hook(lambda layer, given, result: influenced.append(result.shape[-2:]))

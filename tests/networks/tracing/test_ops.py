@@ -1,4 +1,4 @@
-"""What is known of PyTorch's functions from their arguments alone."""
+"""The kinds, windows and dimensions of calls of PyTorch's functions."""
 
 import pytest
 import torch

@@ -109,7 +109,7 @@ class TracedBackbone(nn.Module):
         late = max([Fraction(0), *(field.map.shift - (field.stride - 1) for field in fields)])
         self.before = max(padding, self.stride * ceil(late / self.stride))
         missing = max(_missing_pixels(info[feature].field, sides[feature]) for feature in sides)
-        self.behind = max(padding, missing)
+        self.after = max(padding, missing)
         # A finer feature may extend past the image further than a coarser one reaches.
         self.surplus = {
             feature: sides[feature] - _pixels_to(info[feature].field, TRACED_SIDE - missing)
@@ -136,7 +136,7 @@ class TracedBackbone(nn.Module):
         return self.get_submodule(_own_path(self.paths[feature]))
 
     def _after(self, side: Any) -> Any:  # an int, or a symbol during an export
-        padded = self.before + side + self.behind
+        padded = self.before + side + self.after
         if self.smallest > self.stride:  # checked first: max() would fix an export to one branch
             padded = max(padded, self.smallest)
         return padded + -padded % self.stride - self.before - side
@@ -239,7 +239,7 @@ def _add_layer(root: nn.Module, path: str, layer: nn.Module) -> None:
 
 
 def _own_path(path: str) -> str:
-    """Return the path of a layer here: "features" is one of our methods, and gets an underscore."""
+    """Return the path of a layer: a folder named as one of our methods gets an underscore."""
     folder, dot, rest = path.partition(".")
     return f"{folder}_{dot}{rest}" if hasattr(TracedBackbone, folder) else path
 

@@ -40,35 +40,28 @@ def create_model(
     context: int | None = None,
     skip_context: int | None = None,
 ) -> FCN:
-    """Build a network by its name, with random weights.
+    """Build a network: (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
 
     Args:
         name: fcn{32,16,8,4,2}s-{backbone}, e.g. "fcn8s-vgg16_bn".
         classes: scores per pixel.
-        padding: zeros around the image: 100 as in the paper's networks, or "same", which adds only
-            what keeps the size.
+        padding: zeros around the image; 100 in the paper's networks, "same" to keep the size.
         width: channel multiplier of all convolutions, also of fc6 and fc7 unless `hidden` is given.
         hidden: width of fc6 and fc7.
         mean: of the training images, in [0, 255], RGB order.
         std: likewise.
         order: channel order of the first convolution's input.
-        upsampling: "transposed" convolution, which is initialized as bilinear interpolation and
-            fades to zero at the edge; "bilinear" interpolation at the same positions, which repeats
-            the edge; "bilinear-corners", the course's align_corners=True (see `CornerResize`);
-            "unpooling" with the poolings' indices and mirrored convolutions (see
-            `UnpoolingDecoder`).
+        upsampling: "transposed" convolution, initialized as bilinear; "bilinear" interpolation,
+            which repeats the edge; "bilinear-corners", the course's (see `CornerResize`); or
+            "unpooling" with mirrored convolutions (see `UnpoolingDecoder`).
         learn_upsampling: train the transposed convolutions too, as the course does; the authors
             keep them fixed.
         fusing: "cascade" upsamples a score to the next skip and adds there (paper, figure 3);
             "sum" upsamples each score to the image and adds there, so an additional skip with zero
             scores changes nothing (see `staging`).
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
-        context: width of a 3x3 convolution (with batch norm and ReLU) before the coarsest scores.
-            None adds no such layer, as in the paper.
+        context: width of a `Context` layer before the coarsest scores; None as in the paper.
         skip_context: width of such a layer before each skip's scores.
-
-    Returns:
-        (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
 
     Raises:
         UnknownNameError: there is no such network or backbone.

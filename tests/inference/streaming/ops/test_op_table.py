@@ -217,7 +217,7 @@ def test_each_function_is_streamed_or_refused(name):
 
 
 class Modern(nn.Module):
-    """A classifier with functions that either of two older tables lacked."""
+    """A classifier whose blocks call `maximum`, `rsqrt`, `addcmul` and `rms_norm`."""
 
     def __init__(self):
         super().__init__()

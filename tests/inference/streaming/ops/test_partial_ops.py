@@ -1,4 +1,4 @@
-"""Every known function, done on parts of its input, gives what PyTorch gives on the whole."""
+"""Ops computed on parts of their input equal PyTorch's functions on the whole input."""
 
 import pytest
 import torch
@@ -12,7 +12,7 @@ from lively import in_strips
 
 
 class Does(nn.Module):
-    """A module that calls one function, and has weights for it."""
+    """A module that calls one function with weights."""
 
     def __init__(self, function, *weights):
         super().__init__()
@@ -139,7 +139,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_parts_are_the_whole(name):
+def test_an_op_on_parts_equals_the_op_on_the_whole(name):
     module = CASES[name].eval()
     for seed, (height, width) in enumerate([(37, 23), (36, 24), (41, 8)]):
         x = torch.randn(1, 4, height, width, generator=torch.Generator().manual_seed(seed))
@@ -174,12 +174,12 @@ def test_parts_are_the_whole(name):
         (lambda x: x.view(3), "cannot be traced .*does not run"),
     ],
 )
-def test_what_needs_the_whole_image_is_refused_by_its_name(function, says):
+def test_an_op_that_needs_the_whole_image_is_refused_by_name(function, says):
     with pytest.raises(GeometryError, match=says):
         record_ops(Does(function), (16, 16), 4)
 
 
-def test_weights_for_every_place_are_refused():
+def test_weights_per_position_are_refused():
     class Positions(nn.Module):
         def __init__(self):
             super().__init__()
@@ -202,7 +202,7 @@ def test_the_message_names_the_layer():
         record_ops(network, (16, 16), 4)
 
 
-def test_recording_leaves_the_network_as_it_was():
+def test_recording_does_not_change_the_network():
     network = nn.Sequential(nn.Conv2d(4, 4, 3), nn.BatchNorm2d(4)).train()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     record_ops(network, (2000, 3000), 4)
@@ -211,7 +211,7 @@ def test_recording_leaves_the_network_as_it_was():
     assert not network[0]._forward_hooks and not network[0]._forward_pre_hooks
 
 
-def test_what_is_needed_of_the_image_is_what_has_a_gradient():
+def test_the_needed_region_of_the_image_is_where_the_gradient_is():
     network = nn.Sequential(
         nn.Conv2d(1, 1, 3, padding=1),
         nn.MaxPool2d(2, ceil_mode=True),
