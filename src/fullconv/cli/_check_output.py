@@ -104,7 +104,7 @@ def as_json(
     ]
     values: dict[str, Any] = {"source": survey.source, "facts": dict(facts), "classes": classes}
     values["findings"] = [asdict(finding) for finding in diagnosis.findings]
-    values["ignored"] = [asdict(finding) for finding in diagnosis.accepted]
+    values["ignored"] = [asdict(finding) for finding in diagnosis.ignored]
     if bounds:
         values["advice"] = _bounds_as_json(bounds)
     return values

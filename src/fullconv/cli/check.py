@@ -46,7 +46,7 @@ def command(
     start = perf_counter()
     full_diagnosis = examine(data, split, progress)
     seconds = perf_counter() - start
-    diagnosis = full_diagnosis.accepting(ignore or ())
+    diagnosis = full_diagnosis.ignore(ignore or ())
     bounds = _compute_bounds(diagnosis.survey, progress)
     facts = summarize(diagnosis, seconds)
     run = create_run(out, "check", Path(data.replace(":", "-")).name)
@@ -84,7 +84,7 @@ def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
     from fullconv.evaluation.upper_bounds import sample_indices, upper_bounds
 
     read = survey.read_labels
-    valid = [item for item in survey.of("train") or survey.items if item.fits]
+    valid = [item for item in survey.of("train") or survey.items if item.is_valid]
     if read is None or not valid:
         return None
     pixels = sum(sum(item.labels.values()) for item in valid) // len(valid)
@@ -114,7 +114,7 @@ def _write_config(
 
 def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
     from fullconv.config import RunConfig, read_yaml
-    from fullconv.data.checks._augmentation_sheet import contact_sheet
+    from fullconv.data.checks._augmentation_sheet import draw_augmentation
     from fullconv.io.images import write_image
     from fullconv.training.resolve import resolve_settings
 
@@ -127,7 +127,7 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet:
     indices = range(0, len(data), step)[:number]
     # Resolved as in a training, so that crops have the same size.
     settings = resolve_settings(RunConfig.checked(**given), data)
-    write_image(path, contact_sheet(data, indices, settings))
+    write_image(path, draw_augmentation(data, indices, settings))
     if not quiet:
         images = "1 image" if len(indices) == 1 else f"{len(indices)} images"
         say(f"augmentation  {path}: {images}, each as in three epochs")

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch, Data, Sample, collate
-from fullconv.data.transforms import generator, seen
+from fullconv.data.transforms import augment, generator
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 # What a random stream is for; part of its key, so no two uses share a stream. 1 is
@@ -69,7 +69,7 @@ class AugmentedDataset(Dataset[Sample]):
 
     def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
-        return seen(self.data[index], self.config, epoch, index)
+        return augment(self.data[index], self.config, epoch, index)
 
 
 def batches(

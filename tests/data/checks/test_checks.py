@@ -73,7 +73,7 @@ def test_a_seeded_fault_is_found(fresh, layout, fault):
 
 
 class Shifted:
-    """A data set whose samples are counted from `by`, so that each fault has one of its own."""
+    """A data set whose samples are counted from `by`, to seed each fault into another sample."""
 
     def __init__(self, made, by):
         self.layout, self.folder, self.raws, self.void = (
@@ -86,13 +86,13 @@ class Shifted:
         self.mask = lambda split, index: made.mask(split, index + by)
 
 
-# Faults of the listing first: each of them once hid all that follow.
+# Faults of the listing first: each of them could hide all that follow.
 TOGETHER = ("mask missing", "one stem twice", "looping link", "photo missing", "truncated photo")
 TOGETHER += ("value too large", "all background", "tiny photo", "zero bytes", "16-bit photo")
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_one_bad_file_hides_no_other(fresh, layout):
+def test_all_problems_are_reported_in_one_pass(fresh, layout):
     made = fresh(layout)
     seeded = [fault for fault in TOGETHER if (layout, fault) in CASES]
     for number, fault in enumerate(seeded):
@@ -103,21 +103,21 @@ def test_one_bad_file_hides_no_other(fresh, layout):
     assert len(found.survey.items) >= 20 - 4  # but for what lacks a partner
 
 
-def test_painted_labels_are_the_same_from_processes(clean, monkeypatch):
-    monkeypatch.setattr("fullconv.data.checks._scan.FEW", 4)
+def test_processes_give_equal_labels(clean, monkeypatch):
+    monkeypatch.setattr("fullconv.data.checks._parallel.MIN_PAIRS", 4)
     source = str(clean["yolo"].folder)
     alone, together = (examine(source, workers=workers).survey for workers in (1, 2))
     assert (alone.pixels() == together.pixels()).all() and alone.pixels().sum() == 20 * 48 * 64
     assert [one.photo.digest for one in alone.items] == [one.photo.digest for one in together.items]
 
 
-def test_painted_labels_are_those_that_were_drawn(clean):
+def test_drawn_labels_are_counted_exactly(clean):
     made = clean["yolo"]
     drawn = sum(np.bincount(load(made.mask(*one)).ravel(), minlength=4) for one in made.every())
     assert examine(str(made.folder), workers=1).survey.pixels().tolist() == drawn.tolist()
 
 
-def test_a_fault_of_one_label_file_is_told_with_what_to_do(fresh):
+def test_a_faulty_label_file_does_not_hide_others(fresh):
     made = fresh("yolo")
     made.mask("train", 3).write_text("0 0.1 0.1 0.5\n")
     SEEDS["truncated photo"][0](made)
@@ -127,7 +127,7 @@ def test_a_fault_of_one_label_file_is_told_with_what_to_do(fresh):
     assert found["damaged"].file == "images/train/fotö_002.jpg"
 
 
-def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
+def test_findings_name_the_photo_if_one_file_annotates_all(fresh):
     made = fresh("yolo")
     pair = Pair("a", made.photo("train", 0), made.folder / "all.json")
 
@@ -152,37 +152,37 @@ def test_where_one_file_annotates_all_photos_the_photo_is_named(fresh):
         ("nonsense", {"value-outside", "all-void"}),
     ],
 )
-def test_known_findings_are_left_out_and_counted(fresh, pattern, left):
+def test_ignored_findings_are_removed_and_counted(fresh, pattern, left):
     made = fresh("folders")
     SEEDS["all void"][0](made)
     rewrite(made.mask("train", 3), swapped(1, 77))
-    whole = examine(str(made.folder), workers=1)
-    assert {finding.code for finding in whole.findings} == {"value-outside", "all-void"}
-    rest = whole.accepting([pattern])
+    diagnosis = examine(str(made.folder), workers=1)
+    assert {finding.code for finding in diagnosis.findings} == {"value-outside", "all-void"}
+    rest = diagnosis.ignore([pattern])
     assert {finding.code for finding in rest.findings} == left
-    assert len(rest.accepted) == 2 - len(left)
-    assert ("known and ignored" in rest.verdict) is (len(left) < 2)
+    assert len(rest.ignored) == 2 - len(left)
+    assert ("ignored" in rest.verdict) is (len(left) < 2)
 
 
-def test_a_faulty_value_is_named_with_its_pixels(fresh):
+def test_an_unknown_value_is_reported_with_its_pixels(fresh):
     made = fresh("folders")
     raw = np.array(Image.open(made.mask("val", 0)))
     raw[5, 5:12] = 7
     Image.fromarray(raw).save(made.mask("val", 0))
     (finding,) = examine(str(made.folder), workers=1).findings
     assert finding.file == str(made.mask("val", 0).relative_to(made.folder))
-    assert "7 at 7 pixels" in finding.found
+    assert "the value 7 (7 pixels)" in finding.found
     assert "0 to 3" in finding.expected
 
 
-def test_interpolation_between_classes_is_seen_at_the_edges(fresh):
+def test_interpolation_is_detected_at_edges(fresh):
     made = fresh("folders")
     interpolated_within(made)
     codes = [finding.code for finding in examine(str(made.folder), workers=1).findings]
     assert codes == ["interpolated-mask"]
 
 
-def test_edges_of_drawn_masks_are_no_fringes():
+def test_exact_masks_have_no_fringe():
     labels = np.random.default_rng(0).integers(0, 12, (12, 16)).repeat(8, 0).repeat(8, 1)
     assert fringe(labels) == 0.0
     large = Image.fromarray(labels.astype(np.float32))
@@ -190,12 +190,12 @@ def test_edges_of_drawn_masks_are_no_fringes():
     assert fringe(soft) > 0.6
 
 
-def test_numbered_photos_of_different_things_are_no_clip(fresh):
+def test_numbered_photos_of_different_scenes_are_not_a_clip(fresh):
     made = fresh("folders")  # the stems are numbered, the photos unrelated
     assert "neighbouring-frames" not in {f.code for f in examine(str(made.folder)).findings}
 
 
-def test_the_encoding_is_named(clean):
+def test_encodings_are_counted(clean):
     kinds = {layout: encodings(examine(str(made.folder)).survey) for layout, made in clean.items()}
     assert kinds["voc"] == {"palette indices": 20}
     assert kinds["folders"] == {"grey indices": 20}
@@ -218,7 +218,7 @@ def test_binary_masks_of_two_classes_are_a_note(fresh):
     assert encodings(found.survey) == {"binary 0-255": 20}
 
 
-def test_the_dummies_of_a_secret_test_are_one_note(fresh):
+def test_dummy_masks_of_a_test_split_are_one_note(fresh):
     made = fresh("cityscapes")
     for index in range(30, 33):
         photo, mask = made.photo("test", index), made.mask("test", index)
@@ -235,7 +235,7 @@ def test_the_dummies_of_a_secret_test_are_one_note(fresh):
 COLORS = np.array([[0, 0, 0], [255, 255, 255], [0, 255, 255], [90, 9, 0]], np.uint8)
 
 
-def test_black_and_white_are_colours_where_colours_are_declared(fresh):
+def test_black_and_white_are_colours_if_colours_are_declared(fresh):
     made = fresh("folders")
     lines = [f"{name} #{bytes(color).hex()}" for name, color in zip("abcd", COLORS, strict=True)]
     (made.folder / "classes.txt").write_text("\n".join(lines))
@@ -261,10 +261,10 @@ def test_grey_numbers_stored_as_colours_are_numbers(fresh):
     assert encodings(found.survey) == {"grey indices": 20}
 
 
-def test_one_mask_in_colours_is_told_from_all_of_them(fresh):
+def test_the_remedy_depends_on_how_many_masks_are_coloured(fresh):
     made = fresh("folders")
     SEEDS["RGB mask"][0](made)
-    assert "as the other masks are" in remedy_of(made, "rgb-mask")
+    assert "like the other masks" in remedy_of(made, "rgb-mask")
     for split, index in made.every():
         if (split, index) != ("train", 2):
             raw = load(made.mask(split, index))
@@ -276,7 +276,7 @@ def test_one_mask_in_colours_is_told_from_all_of_them(fresh):
     ("text", "found"),
     [("a\na\nb\n", "two classes have the name 'a'"), ("", "0 classes"), ("0 a\nb", "'b' does not")],
 )
-def test_a_broken_list_of_classes_hides_no_other_fault(fresh, text, found):
+def test_an_invalid_class_list_does_not_hide_other_problems(fresh, text, found):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text(text)
     SEEDS["truncated photo"][0](made)
@@ -286,7 +286,7 @@ def test_a_broken_list_of_classes_hides_no_other_fault(fresh, text, found):
     assert findings["classes-unknown"].found.startswith("classes.txt: ")
 
 
-def test_a_class_called_void_is_a_note(fresh):
+def test_a_class_named_void_is_a_note(fresh):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text("void\nroad\ntree\ncar\n")
     (finding,) = examine(str(made.folder), workers=1).findings
@@ -295,7 +295,7 @@ def test_a_class_called_void_is_a_note(fresh):
     assert examine(str(made.folder), workers=1).findings == ()
 
 
-def test_what_is_alike_is_shown_side_by_side(fresh):
+def test_near_duplicates_are_shown_side_by_side(fresh):
     made = fresh("folders")
     SEEDS["nearly the same photo in train and val"][0](made)
     found = examine(str(made.folder), workers=1)
@@ -305,7 +305,7 @@ def test_what_is_alike_is_shown_side_by_side(fresh):
     assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.9
 
 
-def test_label_ids_of_cityscapes_are_named(fresh):
+def test_label_ids_of_cityscapes_are_detected(fresh):
     made = fresh("folders")
     (made.folder / "classes.txt").write_text("".join(f"class {i}\n" for i in range(19)))
     ids = np.array([7, 8, 11, 26] + [0] * 252, np.uint8)
@@ -315,20 +315,20 @@ def test_label_ids_of_cityscapes_are_named(fresh):
     assert "value-outside" not in codes
 
 
-def test_val_of_camvid_is_one_stretch_of_a_clip(shared):
+def test_val_of_camvid_shares_a_clip_with_train(shared):
     (finding,) = examine(str(shared("camvid"))).findings
     assert finding.severity == "warning"
     assert "0016E5_07959" in finding.file and "0016E5_07920" in finding.other
-    for part in ("0016E5", "07959 to 08159", "07920 before", "08190.. after", "one short stretch"):
+    for part in ("clip '0016E5'", "frames 07959 to 08159", "neighbouring frames 07920 and 08190"):
         assert part in finding.found
-    # 305 of 468 photos are of that clip, so that another one becomes val.
-    assert f"open it as {shared('camvid')}?group-by=clip" in finding.remedy
+    # 305 of 468 photos are of that clip, so val gets another one.
+    assert f"split by clip: open {shared('camvid')}?group-by=clip" in finding.remedy
     divided = examine(f"{shared('camvid')}?group-by=clip")
     assert len(divided.survey.of("val")) < 0.4 * 468
     assert "neighbouring-frames" not in {one.code for one in divided.findings}
 
 
-def test_groups_are_taken_from_the_name_of_the_data(fresh):
+def test_checks_use_the_groups_of_the_source(fresh):
     made = fresh("folders")
     SEEDS["neighbouring frames"][0](made)
     for path in [*made.folder.rglob("clip_01[4-9].*")]:
@@ -339,11 +339,11 @@ def test_groups_are_taken_from_the_name_of_the_data(fresh):
     assert len(found.survey.of("val")) == 6
 
 
-def test_a_test_split_alone_is_no_leak():
+def test_a_test_split_alone_can_be_checked():
     assert {item.split for item in examine("scenes:20", "test").survey.items} == {"test"}
 
 
-def test_to_divide_by_clips_is_advised_where_it_leaves_enough_to_train_on(fresh):
+def test_splitting_by_clip_is_advised_if_it_leaves_enough_for_training(fresh):
     made = fresh("folders")
     SEEDS["neighbouring frames"][0](made)  # frames 0 to 19 of one clip
     assert "record another clip" in remedy_of(made, "neighbouring-frames")
@@ -357,5 +357,5 @@ def remedy_of(made, code):
     return next(finding.remedy for finding in found if finding.code == code)
 
 
-def test_the_list_of_checks_is_the_folder():
+def test_all_checks_are_registered():
     assert {*checks} == {"classes", "clips", "duplicates", "files", "masks", "pairs", "values"}

@@ -1,4 +1,4 @@
-"""Photos and labels move together; labels are never invented; randomness is a function."""
+"""Images and labels are transformed alike; no labels are created; randomness is a function."""
 
 from functools import partial
 
@@ -19,33 +19,33 @@ from fullconv.data.transforms import (
     Rotate,
     Scale,
     apply,
+    augment,
     augmentation,
     fit,
     generator,
-    seen,
 )
-from fullconv.data.transforms.geometric import rotated
-from fullconv.data.transforms.photometric import blurred
+from fullconv.data.transforms.geometric import rotate
+from fullconv.data.transforms.photometric import blur
 
 
 def sample(height=20, width=30, seed=0):
-    """Each pixel's colour says its label, so that a mismatch shows."""
+    """Return a sample whose colours encode its labels, which shows mismatches."""
     labels = np.random.default_rng(seed).integers(0, 5, (height, width)).astype(np.uint8)
     return Sample(np.repeat(labels[..., None] * 40, 3, 2), labels, "one")
 
 
-def together(result):
+def is_aligned(result):
     filled = result.labels == 255
     return (result.image[..., 0][~filled] == result.labels[~filled] * 40).all()
 
 
 @pytest.mark.parametrize("step", [Flip(), Crop((8, 11)), Crop((40, 50)), Crop((1, 1))])
-def test_photo_and_labels_move_together(step):
+def test_image_and_labels_are_transformed_alike(step):
     for seed in range(8):
-        assert together(step(sample(), generator(seed)))
+        assert is_aligned(step(sample(), generator(seed)))
 
 
-def test_a_window_that_reaches_past_the_photo_is_filled_with_void():
+def test_a_crop_beyond_the_image_is_ignored():
     result = Crop((25, 31))(sample(20, 30), generator(0))
     assert result.labels.shape == (25, 31) == result.image.shape[:2]
     assert (result.labels[20:] == 255).all() and (result.labels[:, 30:] == 255).all()
@@ -53,7 +53,7 @@ def test_a_window_that_reaches_past_the_photo_is_filled_with_void():
 
 
 def rare_in_a_corner():
-    """Three classes of 1, 100 and 2099 pixels, and void."""
+    """Return a sample with classes of 1, 100 and 2099 pixels, and ignored pixels."""
     labels = np.zeros((40, 60), np.uint8)
     labels[:10, :10] = 2
     labels[10:20, :20] = 255
@@ -61,20 +61,20 @@ def rare_in_a_corner():
     return Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
 
 
-def test_a_class_crop_holds_the_rarest_class_and_a_plain_one_seldom_does():
+def test_a_class_crop_contains_the_rarest_class():
     always, never = Crop((9, 11), 1.0), Crop((9, 11))
     hit = [7 in always(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
     chance = [7 in never(rare_in_a_corner(), generator(seed)).labels for seed in range(100)]
     assert all(hit) and sum(chance) < 25
 
 
-def test_a_class_crop_is_as_often_as_it_says():
+def test_class_crops_have_the_given_frequency():
     some = Crop((3, 3), 0.4)
     hit = [7 in some(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
     assert abs(np.mean(hit) - 0.4) < 0.06
 
 
-def test_a_class_crop_shows_its_pixel_at_every_place_of_the_window():
+def test_the_rare_pixel_is_at_any_position_of_the_crop():
     step = Crop((4, 5), 1.0)
     drawn = [step(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
     places = {tuple(np.argwhere(labels == 7)[0]) for labels in drawn}
@@ -83,7 +83,7 @@ def test_a_class_crop_shows_its_pixel_at_every_place_of_the_window():
 
 
 @pytest.mark.parametrize("value", [255, 3])
-def test_a_class_crop_of_one_class_or_none_lies_anywhere(value):
+def test_class_crops_work_with_one_class_or_none(value):
     labels = np.full((20, 30), value, np.uint8)
     one = Sample(np.repeat(labels[..., None], 3, 2), labels, "one")
     for seed in range(5):
@@ -92,15 +92,15 @@ def test_a_class_crop_of_one_class_or_none_lies_anywhere(value):
 
 def test_a_quarter_turn_is_exact():
     before = sample(21, 21)
-    turned = rotated(before, 90)
+    turned = rotate(before, 90)
     assert (turned.labels == np.rot90(before.labels)).all()
     assert (turned.image == np.rot90(before.image)).all()
 
 
 @pytest.mark.parametrize(("size", "degrees"), [((40, 60), 7.0), ((51, 30), -23.5), ((1, 9), 4.0)])
-def test_a_turn_takes_each_label_from_where_trigonometry_says(size, degrees):
+def test_rotation_equals_trigonometry(size, degrees):
     labels = np.random.default_rng(1).integers(0, 200, size).astype(np.uint8)
-    turned = rotated(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
+    turned = rotate(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
     angle, (height, width) = np.deg2rad(degrees), size
     for row in range(height):
         for column in range(width):
@@ -114,9 +114,9 @@ def test_a_turn_takes_each_label_from_where_trigonometry_says(size, degrees):
             assert turned[row, column] == expected
 
 
-def test_a_turned_photo_is_interpolated_and_its_corners_are_filled():
+def test_a_rotated_image_is_interpolated_and_its_corners_are_filled():
     ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, 0).repeat(3, 2)
-    turned = rotated(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
+    turned = rotate(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
     reference = np.array(Image.fromarray(ramp).rotate(10, Image.Resampling.BILINEAR), int)
     inner = np.abs(turned.image[20:60, 25:75].astype(int) - reference[20:60, 25:75])
     assert inner.max() <= 1
@@ -126,7 +126,7 @@ def test_a_turned_photo_is_interpolated_and_its_corners_are_filled():
     assert set(np.unique(turned.labels)) == {0, 255}
 
 
-def test_turns_go_both_ways_and_no_farther_than_said():
+def test_rotations_are_in_both_directions_and_bounded():
     upright = Sample(np.zeros((101, 101, 3), np.uint8), np.zeros((101, 101), np.uint8), "one")
     upright.labels[:40, 50] = 1  # a pole; its tip tells the angle
     tips = []
@@ -146,10 +146,10 @@ def test_blur_is_gaussian(sigma):
     expected = filters.gaussian_filter(
         image.astype(float), (sigma, sigma, 0), mode="nearest", radius=(reach, reach, 0)
     )
-    assert np.abs(blurred(image, sigma) - expected).max() <= 0.51
+    assert np.abs(blur(image, sigma) - expected).max() <= 0.51
 
 
-def test_blur_leaves_labels_and_draws_how_much():
+def test_blur_keeps_labels_and_varies():
     noisy = Sample(
         np.random.default_rng(0).integers(0, 256, (20, 30, 3), np.uint8), sample().labels, "one"
     )
@@ -161,18 +161,18 @@ def test_blur_leaves_labels_and_draws_how_much():
     assert max(spreads) > 0.9 * noisy.image.std() and min(spreads) < 0.3 * noisy.image.std()
 
 
-def test_every_window_can_be_drawn():
+def test_every_crop_can_be_drawn():
     corners = {Crop((19, 29))(sample(), generator(seed)).labels.tobytes() for seed in range(60)}
     assert len(corners) == 4
 
 
-def test_flip_mirrors_every_second_time():
+def test_flip_has_probability_one_half():
     flipped = [Flip()(sample(), generator(seed)).labels for seed in range(200)]
     mirrored = sum((labels == sample().labels[:, ::-1]).all() for labels in flipped)
     assert 70 < mirrored < 130
 
 
-def test_scaling_invents_no_label():
+def test_scaling_adds_no_label():
     labels = np.random.default_rng(0).choice(np.array([0, 200, 255], np.uint8), (40, 60))
     before = Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
     for seed in range(6):
@@ -181,21 +181,21 @@ def test_scaling_invents_no_label():
         assert after.image.shape[:2] == after.labels.shape
 
 
-def test_fit_scales_down_and_never_up():
+def test_fit_downscales_and_never_enlarges():
     assert fit(sample(20, 30), (10, 30)).labels.shape == (10, 15)
     assert fit(sample(20, 30), (100, 100)).labels.shape == (20, 30)
     assert fit(sample(20, 30), None).labels.shape == (20, 30)
     assert fit(sample(1, 400), (50, 50)).labels.shape == (1, 50)
 
 
-def test_jitter_leaves_labels_and_changes_light():
+def test_jitter_keeps_labels_and_changes_colours():
     result = Jitter(0.3)(sample(), generator(3))
     assert (result.labels == sample().labels).all() and (result.image != sample().image).any()
     same = Jitter(0.0)(sample(), generator(3))
     assert np.abs(same.image.astype(int) - sample().image).max() <= 1
 
 
-def test_what_is_drawn_follows_from_the_key_alone():
+def test_random_numbers_depend_on_the_key_alone():
     steps = augmentation(TrainConfig(), (16, 16))
     first, again, other = (
         apply(steps, sample(), generator(*key)) for key in ((1, 2, 3), (1, 2, 3), (1, 2, 4))
@@ -206,14 +206,14 @@ def test_what_is_drawn_follows_from_the_key_alone():
 FULL = TrainConfig(rotate=15, blur=1.5, class_crops=0.5, crop=(24, 24), scale=(0.5, 2.0))
 
 
-class Seen(Dataset):
-    """Keys (epoch, index) -> what training sees of drawn samples."""
+class Augmented(Dataset):
+    """Keys (epoch, index) -> augmented samples."""
 
     def __len__(self):
         return 12
 
     def __getitem__(self, key):
-        one = seen(sample(33, 47, seed=key % 6), FULL, key // 6, key % 6)
+        one = augment(sample(33, 47, seed=key % 6), FULL, key // 6, key % 6)
         return one.image, one.labels
 
 
@@ -221,15 +221,15 @@ class Seen(Dataset):
 def test_workers_and_threads_draw_the_same(workers, request):
     request.addfinalizer(partial(torch.set_num_threads, torch.get_num_threads()))
     torch.set_num_threads(2)
-    here = [Seen()[key] for key in range(12)]
+    here = [Augmented()[key] for key in range(12)]
     torch.set_num_threads(1)
-    there = DataLoader(Seen(), batch_size=None, num_workers=workers)
+    there = DataLoader(Augmented(), batch_size=None, num_workers=workers)
     for (image, labels), (other, same) in zip(here, there, strict=True):
         assert (image == other.numpy()).all() and (labels == same.numpy()).all()
 
 
-def test_new_transforms_that_are_off_draw_no_number():
-    """What was trained before they were there must be the same after."""
+def test_transforms_that_are_off_draw_no_number():
+    """Adding a transform must not change trainings that do not use it."""
     plain = augmentation(TrainConfig(), (16, 16))
     assert [type(step) for step in plain] == [Flip, Scale, Crop, Jitter]
     random, same = generator(4), generator(4)
@@ -239,9 +239,9 @@ def test_new_transforms_that_are_off_draw_no_number():
     assert random.random() == same.random()
 
 
-def test_all_transforms_together_keep_labels_and_photo_on_each_other():
+def test_all_transforms_together_keep_image_and_labels_aligned():
     for index in range(6):
-        one = seen(
+        one = augment(
             sample(40, 60, index), FULL.model_copy(update={"jitter": 0, "blur": 0}), 0, index
         )
         assert one.image.shape == (24, 24, 3) and one.labels.shape == (24, 24)

@@ -1,7 +1,7 @@
-"""The data doctor: what is wrong with a data set, before a training finds out.
+"""Check a data set for problems before training.
 
-One file a group of findings; this folder is the list of them. A check takes the survey (what every
-file holds) and yields findings. Nothing here changes the data set.
+Each module of this package is a check: it takes the survey of a data set, which describes every
+file, and yields findings. Checks never change the data set.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 
 from fullconv._registry import Registry
 from fullconv.data.checks._finding import SEVERITIES, Finding
-from fullconv.data.checks._reading import Shown, survey
+from fullconv.data.checks._reading import Progress, survey
 from fullconv.data.checks._survey import Survey as Survey
 
 Check = Callable[[Survey], Iterable[Finding]]
@@ -20,48 +20,50 @@ checks: Registry[Check] = Registry("fullconv.data.checks", "check")
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the check found.
+    """The findings of all checks.
 
     Attributes:
-        survey: what every file holds.
-        findings: errors first, then warnings, then notes; equal codes together.
-        accepted: those that the user knows of.
+        survey: description of every file.
+        findings: errors first, then warnings, then notes, grouped by code.
+        ignored: findings that the user chose to ignore.
     """
 
     survey: Survey
     findings: tuple[Finding, ...]
-    accepted: tuple[Finding, ...] = ()
+    ignored: tuple[Finding, ...] = ()
 
-    def accepting(self, known: Iterable[str]) -> "Diagnosis":
-        """The same without the findings that the user knows of.
+    def ignore(self, patterns: Iterable[str]) -> "Diagnosis":
+        """Return the diagnosis with the findings that match a pattern moved to `ignored`.
 
         Args:
-            known: codes ("near-duplicate"), files ("masks/a.png", "masks/old*"), or both as
-                "CODE:FILE". Files are as findings name them.
+            patterns: codes ("near-duplicate"), files ("masks/a.png", "masks/old*"), or both as
+                "CODE:FILE". Files are written as in the findings.
         """
-        patterns = [*known]
-        parts: tuple[list[Finding], list[Finding]] = ([], [])
+        patterns = [*patterns]
+        kept: list[Finding] = []
+        ignored = [*self.ignored]
         for finding in self.findings:
-            parts[any(matches(finding, pattern) for pattern in patterns)].append(finding)
-        return replace(self, findings=tuple(parts[0]), accepted=(*self.accepted, *parts[1]))
+            matched = any(matches(finding, pattern) for pattern in patterns)
+            (ignored if matched else kept).append(finding)
+        return replace(self, findings=tuple(kept), ignored=tuple(ignored))
 
     def of(self, severity: str) -> list[Finding]:
-        """The findings of one severity."""
+        """Return the findings of one severity."""
         return [finding for finding in self.findings if finding.severity == severity]
 
     @property
     def verdict(self) -> str:
-        """How many findings there are of each severity, as a sentence."""
+        """The number of findings of each severity, as a sentence."""
         counts = [(len(self.of(severity)), severity) for severity in SEVERITIES]
-        said = [f"{number} {what}{'s' * (number != 1)}" for number, what in counts if number]
-        known = f" {len(self.accepted)} known and ignored." if self.accepted else ""
-        if said:
-            return f"{', '.join(said)}.{known}"
-        return f"No other findings.{known}" if known else "No findings: the data set is clean."
+        parts = [f"{number} {name}{'s' * (number != 1)}" for number, name in counts if number]
+        ignored = f" {len(self.ignored)} ignored." if self.ignored else ""
+        if parts:
+            return f"{', '.join(parts)}.{ignored}"
+        return f"No other findings.{ignored}" if ignored else "No problems found."
 
     @property
     def groups(self) -> dict[str, list[Finding]]:
-        """The findings by code, in their order."""
+        """The findings by code, in order."""
         groups: dict[str, list[Finding]] = {}
         for finding in self.findings:
             groups.setdefault(finding.code, []).append(finding)
@@ -69,37 +71,40 @@ class Diagnosis:
 
 
 def matches(finding: Finding, pattern: str) -> bool:
-    """Whether a code, a file or CODE:FILE means a finding; files may have * and ?."""
+    """Return whether a finding matches a code, a file or CODE:FILE; files may contain * and ?."""
     code, colon, file = pattern.partition(":")
     if colon and code == finding.code:
         return finding.file == file or fnmatchcase(finding.file, file)
     return pattern in (finding.code, finding.file) or fnmatchcase(finding.file, pattern)
 
 
-def _silently(items: Iterable[object], total: int, what: str) -> Iterable[object]:
+def _no_progress(items: Iterable[object], total: int, what: str) -> Iterable[object]:
     return items
 
 
 def examine(
-    source: str, split: str | None = None, progress: Shown = _silently, workers: int | None = None
+    source: str,
+    split: str | None = None,
+    progress: Progress = _no_progress,
+    workers: int | None = None,
 ) -> Diagnosis:
     """Check a data set.
 
     Args:
         source: a folder, FORMAT:PATH or scenes:N.
-        split: "train", "val", ...; None is all of it.
-        progress: wraps what is gone through: (items, number, what) -> items.
-        workers: threads that read; None is one a core.
+        split: "train", "val", ...; None for all.
+        progress: wraps an iterable to show progress: (items, number, title) -> items.
+        workers: number of threads that read files; None for one per core.
 
     Raises:
-        DataError: there is no such data set, or its layout cannot be told.
+        DataError: the data set does not exist, or its layout is unknown.
     """
-    seen = survey(source, split, progress, workers)
-    found = [finding for name in checks for finding in checks[name](seen)]
-    first: dict[str, int] = {}
-    for finding in found:
+    surveyed = survey(source, split, progress, workers)
+    findings = [finding for name in checks for finding in checks[name](surveyed)]
+    worst: dict[str, int] = {}
+    for finding in findings:
         rank = SEVERITIES.index(finding.severity)
-        first[finding.code] = min(rank, first.get(finding.code, rank))
-    codes = [*first]
-    found.sort(key=lambda one: (first[one.code], codes.index(one.code), one.severity))
-    return Diagnosis(seen, tuple(found))
+        worst[finding.code] = min(rank, worst.get(finding.code, rank))
+    codes = [*worst]
+    findings.sort(key=lambda f: (worst[f.code], codes.index(f.code), f.severity))
+    return Diagnosis(surveyed, tuple(findings))

@@ -1,4 +1,4 @@
-"""The contact sheet of the augmentation: what training sees of some photos."""
+"""Draw a sheet of augmented training samples."""
 
 from collections.abc import Iterable
 
@@ -7,55 +7,55 @@ from jaxtyping import UInt8
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Data, Sample
-from fullconv.data.transforms import seen
+from fullconv.data.transforms import augment
 from fullconv.io.images import caption, legend, scale_image
 from fullconv.io.palettes import VOID, VOID_COLOR, overlay
 
-CELL = 180  # pixels: the height of a picture on the sheet
-DRAWN = 3  # augmented versions beside each photo
+CELL = 180  # pixels: height of an image on the sheet
+EPOCHS = 3  # augmented versions of each photo
 _GAP = 6
 
 Sheet = UInt8[np.ndarray, "_ _ 3"]
 
 
-def contact_sheet(data: Data, indices: Iterable[int], config: TrainConfig) -> Sheet:
-    """One row a sample: the photo with its labels, then as training epochs 1, 2 and 3 see it.
+def draw_augmentation(data: Data, indices: Iterable[int], config: TrainConfig) -> Sheet:
+    """Draw one row per sample: photo and labels, original and as augmented in epochs 1, 2 and 3.
 
-    Below are the colours of the classes that occur.
+    A legend of the classes that occur is at the bottom.
 
     Args:
-        data: the training samples.
-        indices: of at least one of them.
-        config: what augments, and its seed.
+        data: training samples.
+        indices: indices of at least one sample.
+        config: settings of the augmentation, with its seed.
     """
     versions = [_versions(data[index], index, config) for index in indices]
-    rows = [_row(several, data) for several in versions]
+    rows = [_row(row, data) for row in versions]
     width = max(row.shape[1] for row in rows)
-    shown = [one.labels for several in versions for _, one in several]
-    return np.concatenate([*(_widened(row, width) for row in rows), _legend(shown, data, width)])
+    labels = [sample.labels for row in versions for _, sample in row]
+    return np.concatenate([*(_widened(row, width) for row in rows), _legend(labels, data, width)])
 
 
 def _versions(sample: Sample, index: int, config: TrainConfig) -> list[tuple[str, Sample]]:
-    drawn = [seen(sample, config, epoch, index) for epoch in range(DRAWN)]
+    augmented = [augment(sample, config, epoch, index) for epoch in range(EPOCHS)]
     return [
         (sample.name, sample),
-        *((f"epoch {number}", one) for number, one in enumerate(drawn, 1)),
+        *((f"epoch {number}", version) for number, version in enumerate(augmented, 1)),
     ]
 
 
-def _row(several: Iterable[tuple[str, Sample]], data: Data) -> Sheet:
+def _row(versions: Iterable[tuple[str, Sample]], data: Data) -> Sheet:
     cells = []
-    for title, one in several:
-        pictures = [one.image, overlay(one.image, one.labels, data.palette)]
+    for title, sample in versions:
+        pictures = [sample.image, overlay(sample.image, sample.labels, data.palette)]
         cell = np.concatenate([_cell(picture) for picture in pictures], axis=1)
         cells.append(np.concatenate([cell, caption(title, cell.shape[1])]))
     return np.concatenate(cells, axis=1)
 
 
-def _legend(shown: Iterable[UInt8[np.ndarray, "H W"]], data: Data, width: int) -> Sheet:
-    found = sorted({label for labels in shown for label in np.unique(labels).tolist()})
-    names = ["void" if label == VOID else data.classes[label] for label in found]
-    colors = [VOID_COLOR if label == VOID else data.palette[label] for label in found]
+def _legend(label_maps: Iterable[UInt8[np.ndarray, "H W"]], data: Data, width: int) -> Sheet:
+    present = sorted({label for labels in label_maps for label in np.unique(labels).tolist()})
+    names = ["ignored" if label == VOID else data.classes[label] for label in present]
+    colors = [VOID_COLOR if label == VOID else data.palette[label] for label in present]
     return legend(names, colors, width)
 
 

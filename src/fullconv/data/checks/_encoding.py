@@ -1,4 +1,4 @@
-"""How masks show their classes: indices, colours, 0 and 255."""
+"""How masks encode their classes: as indices, as colours, or as 0 and 255."""
 
 from fullconv.data.checks._scan import Value, is_jpeg
 from fullconv.data.checks._survey import Item, Survey
@@ -6,19 +6,19 @@ from fullconv.io.palettes import VOID
 
 
 def encodings(survey: Survey) -> dict[str, int]:
-    """How many masks are of which kind, the most frequent first."""
+    """Count the masks of each encoding, most frequent first."""
     kinds: dict[str, int] = {}
     for item in survey.items:
         if not item.mask.fault and item.mask.header:
             kind = _encoding(survey, item)
             kinds[kind] = kinds.get(kind, 0) + 1
-    return dict(sorted(kinds.items(), key=lambda one: -one[1]))
+    return dict(sorted(kinds.items(), key=lambda entry: -entry[1]))
 
 
 def _encoding(survey: Survey, item: Item) -> str:
     mode = item.mask.header.mode if item.mask.header else ""
     if not survey.masks_are_files:
-        return "labels made by the format"
+        return "labels drawn from annotations"
     if is_jpeg(item.mask.header):
         return "JPEG"
     if item.mask.colored:
@@ -30,6 +30,6 @@ def _encoding(survey: Survey, item: Item) -> str:
     return "palette indices" if mode == "P" else "grey indices"
 
 
-def written(value: Value) -> str:
-    """A raw value as a user knows it: 7, or #804080."""
+def format_value(value: Value) -> str:
+    """Format a raw value: 7, or #804080."""
     return str(value) if isinstance(value, int) else "#{:02x}{:02x}{:02x}".format(*value)

@@ -1,4 +1,4 @@
-"""What the check says about one file, or about the data set as a whole."""
+"""A finding about a file, or about the data set as a whole."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -9,17 +9,16 @@ SEVERITIES: tuple[Severity, ...] = ("error", "warning", "note")
 
 @dataclass(frozen=True)
 class Finding:
-    """One fault, or one thing to know.
+    """A problem, or something to know.
 
     Attributes:
-        code: the kind, e.g. "value-outside"; findings of one code are shown together.
-        severity: an error stops a training or falsifies it, a warning may, a note is to know.
-        file: where, relative to the data set where it lies in it.
-        found: what is there.
-        expected: what was expected instead.
-        remedy: the command or the setting that mends it.
-        other: another file that it is about, such as the first of two that are equal; "" where
-            there is none.
+        code: kind of finding, e.g. "value-outside"; findings of one code are shown together.
+        severity: an error stops training or invalidates it, a warning may, a note is information.
+        file: the file, relative to the data set's folder if it is inside.
+        found: what was found.
+        expected: what was expected.
+        remedy: what to do about it.
+        other: a second file that is involved, such as the original of a duplicate, or "".
     """
 
     code: str

@@ -1,4 +1,4 @@
-"""Every file of a data set, read once, on all cores: the survey that the checks look at."""
+"""Survey a data set: read every file once, on all cores."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from fullconv.data.checks._parallel import parallel_map
 from fullconv.data.checks._scan import (
-    FRINGED,
+    MAX_FRINGE,
     MaskFacts,
     PhotoFacts,
     Value,
     is_jpeg,
-    over,
     scan,
     scan_sample,
 )
@@ -28,99 +28,108 @@ from fullconv.errors import DataError, LabelError
 from fullconv.io.images import read_image, read_mask
 from fullconv.io.palettes import VOID
 
-Shown = Callable[[Iterable[Any], int, str], Iterable[Any]]
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 Scan = Callable[[Pair], tuple[PhotoFacts, MaskFacts]]
 
 
-def survey(source: str, split: str | None, progress: Shown, workers: int | None = None) -> Survey:
-    """Look at every file of a data set; a fault of one is no fault of the others.
+def survey(
+    source: str, split: str | None, progress: Progress, workers: int | None = None
+) -> Survey:
+    """Describe every file of a data set; a faulty file does not affect the others.
 
     Args:
         source: a folder, FORMAT:PATH or scenes:N.
-        split: "train", ...; None is all.
-        progress: wraps what is gone through: (items, number, what) -> items.
-        workers: threads, or processes where labels are painted; None is one a core.
+        split: "train", ...; None for all.
+        progress: wraps an iterable to show progress: (items, number, title) -> items.
+        workers: number of threads, or processes if labels are drawn; None for one per core.
 
     Raises:
-        DataError: there is no such data set, or its layout cannot be told.
+        DataError: the data set does not exist, or its layout is unknown.
     """
     layout, _ = detect_format(without_groups(source)[0])
     try:
-        stock = inventory(source)
+        files = inventory(source)
     except DataError as error:
         return Survey(source, layout, [], refusal=error)
-    stock.keep(split)
-    jobs = [(name, pair) for name, pairs in stock.splits.items() for pair in pairs]
-    facts = over(scanner(stock), [pair for _, pair in jobs], workers, stock.read is not None)
-    seen = [*progress(facts, len(jobs), "reading")]
-    items = [Item(pair, name, *two) for (name, pair), two in zip(jobs, seen, strict=True)]
-    found = Survey(source, layout, items, inventory=stock)
-    _resolve(found, stock)
-    return found
+    files.keep(split)
+    jobs = [(name, pair) for name, pairs in files.splits.items() for pair in pairs]
+    facts = parallel_map(
+        create_scanner(files), [pair for _, pair in jobs], workers, files.read is not None
+    )
+    scanned = [*progress(facts, len(jobs), "reading")]
+    items = [
+        Item(pair, name, photo, mask)
+        for (name, pair), (photo, mask) in zip(jobs, scanned, strict=True)
+    ]
+    result = Survey(source, layout, items, inventory=files)
+    _resolve(result, files)
+    return result
 
 
-def scanner(stock: Inventory) -> Scan:
-    """What gives the facts of a pair of this data set."""
-    if stock.read is None:
+def create_scanner(files: Inventory) -> Scan:
+    """Return the function that describes a pair of this data set."""
+    if files.read is None:
         return scan
-    read, files = stock.read, stock.files
-    # Where one file annotates all photos, a finding must name the photo instead.
-    uses = Counter(pair.mask for pairs in stock.splits.values() for pair in pairs)
+    read, are_files = files.read, files.files
+    # If one file annotates all photos, findings have to name the photo instead.
+    uses = Counter(pair.mask for pairs in files.splits.values() for pair in pairs)
     shared = frozenset(path for path, number in uses.items() if number > 1)
-    return lambda pair: scan_sample(pair, read, files, pair.mask in shared)
+    return lambda pair: scan_sample(pair, read, are_files, pair.mask in shared)
 
 
-def _resolve(found: Survey, stock: Inventory) -> None:
-    """Tell the classes from the declaration, or else from what the masks were found to hold."""
-    usable = {item.mask.path: item.mask for item in found.items if _tells(item.mask)}
-    looked_at = {item.mask.path for item in found.items}
+def _resolve(survey: Survey, files: Inventory) -> None:
+    """Set the classes by their declaration, or else by the values of the masks."""
+    usable = {item.mask.path: item.mask for item in survey.items if _has_classes(item.mask)}
+    surveyed = {item.mask.path for item in survey.items}
     # Masks of other splits count too: training derives the classes from all masks.
-    others = {pair.mask for pair in stock.everything() if pair.mask not in looked_at}
+    others = {pair.mask for pair in files.everything() if pair.mask not in surveyed}
 
     def values(path: Path) -> np.ndarray:
         return np.array([[*usable[path].counts]]) if path in usable else picture(path)
 
     table = None
     try:
-        if not usable and stock.declared is None and stock.layout == "folders":
-            raise DataError("no mask can be read, so that the classes are not known")
-        found.classes, found.palette, table = stock.resolve([*usable, *sorted(others)], values)
+        if not usable and files.declared is None and files.layout == "folders":
+            raise DataError("no mask can be read, so the classes are unknown")
+        survey.classes, survey.palette, table = files.resolve([*usable, *sorted(others)], values)
     except DataError as error:
-        found.refusal = error
-    if not (table and table.colors):  # then a grey that is stored as a colour is a number
-        found.items = [replace(item, mask=item.mask.as_numbers()) for item in found.items]
-    if stock.read and not found.refusal:
-        _take_labels(found, stock.read)
+        survey.refusal = error
+    if not (table and table.colors):  # then grey colours encode numbers
+        survey.items = [replace(item, mask=item.mask.as_numbers()) for item in survey.items]
+    if files.read and not survey.refusal:
+        _take_labels(survey, files.read)
     elif table:
-        _apply(found, table)
+        _apply(survey, table)
 
 
-def _tells(mask: MaskFacts) -> bool:
+def _has_classes(mask: MaskFacts) -> bool:
     return not (mask.fault or is_jpeg(mask.header)) and len(mask.counts) <= 256
 
 
-def _take_labels(found: Survey, read: Callable[[Pair], Sample]) -> None:
-    """Labels that the format made are classes already."""
-    for place, item in enumerate(found.items):
+def _take_labels(survey: Survey, read: Callable[[Pair], Sample]) -> None:
+    """Set the labels of formats that draw them: they are classes already."""
+    for index, item in enumerate(survey.items):
         counts = item.mask.counts.items()
         labels: dict[int | None, int] = {v: n for v, n in counts if isinstance(v, int)}
-        found.items[place] = replace(item, labels=labels)
-    found.read = lambda item: read(item.pair)
-    found.read_labels = lambda item: read(item.pair).labels
+        survey.items[index] = replace(item, labels=labels)
+    survey.read = lambda item: read(item.pair)
+    survey.read_labels = lambda item: read(item.pair).labels
 
 
-def _apply(found: Survey, table: MaskTable) -> None:
-    """What the masks' values mean by the table."""
-    found.table = table
+def _apply(survey: Survey, table: MaskTable) -> None:
+    """Set the labels of masks by the table of their values."""
+    survey.table = table
     labels: dict[Value, int | None] = {}
-    for place, item in enumerate(found.items):
+    for index, item in enumerate(survey.items):
         for value in item.mask.counts:
             if value not in labels:
                 labels[value] = _label(table, value)
-        if not is_jpeg(item.mask.header) and item.mask.fringe <= FRINGED:  # else: no true labels
-            found.items[place] = replace(item, labels=_counted(item.mask, labels, table))
-    found.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
-    found.read_labels = lambda item: _labels(item, table)
+        if (
+            not is_jpeg(item.mask.header) and item.mask.fringe <= MAX_FRINGE
+        ):  # else not exact labels
+            survey.items[index] = replace(item, labels=_counted(item.mask, labels, table))
+    survey.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
+    survey.read_labels = lambda item: _labels(item, table)
 
 
 def _label(table: MaskTable, value: Value) -> int | None:

@@ -1,4 +1,4 @@
-"""A data set as the checks see it: what every file holds, and which class each value is."""
+"""The survey of a data set: the content of every file, and the class of each value."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -22,14 +22,14 @@ SPLITS = ("train", "val", "test")
 
 @dataclass(frozen=True)
 class Item:
-    """One sample: where it belongs, and what its files hold.
+    """A sample of the data set.
 
     Attributes:
-        pair: its name, unique within its split, and its files.
+        pair: its files, and its name, unique within its split.
         split: "train", "val", ...
-        photo: the facts of its photo.
-        mask: the facts of its mask, or of the labels that the format makes of shapes or tables.
-        labels: pixels of each class; void's are under 255, those of no class under None.
+        photo: description of its photo.
+        mask: description of its mask, or of the labels that the format draws.
+        labels: pixels of each class; 255 for ignored pixels, None for values that are not a class.
     """
 
     pair: Pair
@@ -40,35 +40,35 @@ class Item:
 
     @property
     def name(self) -> str:
-        """Unique within its split."""
+        """Name of the sample, unique within its split."""
         return self.pair.name
 
     @property
-    def fits(self) -> bool:
-        """Whether both files can be read, have one size and hold nothing but classes."""
-        one, other = self.photo.header, self.mask.header
-        if self.photo.fault or self.mask.fault or not (one and other and self.labels):
+    def is_valid(self) -> bool:
+        """Whether both files can be read, have one size, and contain only classes."""
+        photo, mask = self.photo.header, self.mask.header
+        if self.photo.fault or self.mask.fault or not (photo and mask and self.labels):
             return False
-        same = other.size == one.size or (one.orientation > 4 and other.size == one.stored)
-        eight_bits = not one.mode.startswith(("I", "F"))
-        return same and eight_bits and None not in self.labels and not is_jpeg(other)
+        same_size = mask.size == photo.size or (photo.orientation > 4 and mask.size == photo.stored)
+        eight_bits = not photo.mode.startswith(("I", "F"))
+        return same_size and eight_bits and None not in self.labels and not is_jpeg(mask)
 
 
 @dataclass
 class Survey:
-    """A data set as the checks see it.
+    """The data that checks work on.
 
     Attributes:
-        source: what the user called it.
-        layout: the format's name; empty where it cannot be told.
+        source: the data set as the user named it.
+        layout: name of the format; empty if unknown.
         items: the samples.
-        classes: name of class 0, of class 1, ...; empty where they cannot be told.
-        palette: one colour a class.
-        refusal: why the classes are unknown or the data set cannot be opened; None if neither.
-        inventory: the files; None where the data set cannot be opened.
-        table: what the masks' values mean; None where that cannot be told, or masks are no files.
-        read: gives the sample of an item that fits.
-        read_labels: gives its labels alone.
+        classes: class names; empty if unknown.
+        palette: one colour per class.
+        refusal: why the classes are unknown or the data set cannot be opened, or None.
+        inventory: the files; None if the data set cannot be opened.
+        table: mask value -> class; None if unknown, or if masks are not image files.
+        read: reads the sample of a valid item.
+        read_labels: reads its labels alone.
     """
 
     source: str
@@ -84,84 +84,86 @@ class Survey:
 
     @property
     def masks_are_files(self) -> bool:
-        """Whether masks are pictures; else the format makes labels of shapes or tables."""
+        """Whether masks are image files; otherwise the format draws labels from annotations."""
         return self.inventory is not None and self.inventory.read is None
 
     @property
     def photos_are_files(self) -> bool:
-        """Whether photos are pictures of their own."""
+        """Whether photos are image files."""
         return self.inventory is not None and self.inventory.files
 
     def data(self, split: str) -> Data:
-        """The samples of a split that fit, or where there are none of all that fit."""
-        whole = [item for item in self.of(split) or self.items if item.fits]
+        """Return the valid samples of a split, or of the whole data set if the split has none."""
+        valid = [item for item in self.of(split) or self.items if item.is_valid]
         read = self.read
-        names = tuple(item.name for item in whole if read)
+        names = tuple(item.name for item in valid if read)
         return Data(
             self.source,
             split,
             self.classes,
             self.palette,
             names,
-            lambda index: read(whole[index]),  # type: ignore[misc]  # no names where it is None
+            lambda index: read(valid[index]),  # type: ignore[misc]  # without names if None
         )
 
     def of(self, split: str) -> list[Item]:
-        """The items of one split."""
+        """Return the items of a split."""
         return [item for item in self.items if item.split == split]
 
     @property
     def splits(self) -> list[str]:
         """The names of the splits, train before val before test."""
-        return sorted({item.split for item in self.items}, key=_place)
+        return sorted({item.split for item in self.items}, key=_split_order)
 
-    def shown(self, path: Path) -> str:
-        """A path as the user finds it: within the data set."""
+    def relative(self, path: Path) -> str:
+        """Return a path relative to the data set's folder, if it is inside."""
         folder = self.inventory.folder if self.inventory else Path(self.source)
         return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
 
-    def within(self, text: str) -> str:
-        """A sentence in which paths are as the user finds them: within the data set."""
+    def shorten(self, text: str) -> str:
+        """Return a text in which paths are relative to the data set's folder."""
         return text.replace(f"{self.inventory.folder}/", "") if self.inventory else text
 
-    def about(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
-        """A finding of severity "error"; `warn` and `tell` make it less."""
-        where = self.shown(file) if isinstance(file, Path) else file
-        return Finding(code, "error", where, self.within(found), expected, remedy)
+    def error(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
+        """Create a finding of severity "error"."""
+        where = self.relative(file) if isinstance(file, Path) else file
+        return Finding(code, "error", where, self.shorten(found), expected, remedy)
 
-    def warn(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
-        """A finding of severity "warning"."""
-        return replace(self.about(code, file, found, expected, remedy), severity="warning")
+    def warning(
+        self, code: str, file: Path | str, found: str, expected: str, remedy: str
+    ) -> Finding:
+        """Create a finding of severity "warning"."""
+        return replace(self.error(code, file, found, expected, remedy), severity="warning")
 
-    def tell(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
-        """A finding of severity "note"."""
-        return replace(self.about(code, file, found, expected, remedy), severity="note")
+    def note(self, code: str, file: Path | str, found: str, expected: str, remedy: str) -> Finding:
+        """Create a finding of severity "note"."""
+        return replace(self.error(code, file, found, expected, remedy), severity="note")
 
     def pixels(self, split: str | None = None) -> Int64[np.ndarray, " K"]:
-        """Pixels of each class."""
+        """Count the pixels of each class."""
         items = self.items if split is None else self.of(split)
         rows = [[item.labels.get(label, 0) for label in range(len(self.classes))] for item in items]
         return np.asarray(np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0))
 
     def images(self, split: str | None = None) -> Int64[np.ndarray, " K"]:
-        """Images that hold each class."""
+        """Count the images that contain each class."""
         items = self.items if split is None else self.of(split)
         rows = [[label in item.labels for label in range(len(self.classes))] for item in items]
         return np.asarray(np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0))
 
     @cached_property
     def counts(self) -> Counts:
-        """What class weights follow from: of train where there is one, else of all."""
+        """The counts for class weights: of train if it exists, otherwise of all samples."""
         items = self.of("train") or self.items
         labels = range(len(self.classes))
-        each = [
+        rows = [
             (sum(item.labels.values()), [item.labels.get(label, 0) for label in labels])
             for item in items
         ]
-        pixels = [sum(row[label] for _, row in each) for label in labels]
-        present = [sum(whole for whole, row in each if row[label]) for label in labels]
+        pixels = [sum(row[label] for _, row in rows) for label in labels]
+        present = [sum(total for total, row in rows if row[label]) for label in labels]
         return Counts(np.array(pixels, np.int64), np.array(present, np.int64))
 
 
-def _place(split: str) -> tuple[int, str]:
+def _split_order(split: str) -> tuple[int, str]:
     return (SPLITS.index(split) if split in SPLITS else len(SPLITS)), split

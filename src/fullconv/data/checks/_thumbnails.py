@@ -1,4 +1,4 @@
-"""Small pictures of the pairs that findings name."""
+"""Draw thumbnails of the files that findings name."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,35 +11,35 @@ from fullconv.errors import DataError
 from fullconv.io.images import encode_jpeg, read_image, read_mask, scale_image
 from fullconv.io.palettes import colorize, voc_palette
 
-MOST_PICTURES = 4  # of one kind of finding
-_MOST_PIXELS = 50_000_000
+MAX_THUMBNAILS = 4  # per kind of finding
+_MAX_PIXELS = 50_000_000
 _HEIGHT = 120  # pixels
 
 Drawn = Callable[[], UInt8[np.ndarray, "H W 3"]]
 
 
-def thumbnails(survey: Survey, found: Sequence[Finding]) -> list[tuple[str, list[bytes]]]:
-    """The photo and the mask of the first files that findings name, or two photos, as JPEG."""
+def thumbnails(survey: Survey, findings: Sequence[Finding]) -> list[tuple[str, list[bytes]]]:
+    """Return a caption and JPEGs for the first findings: photo and mask, or two photos."""
     by_file: dict[str, Item] = {}
     for item in survey.items:
-        by_file[survey.shown(item.photo.path)] = by_file[survey.shown(item.mask.path)] = item
+        by_file[survey.relative(item.photo.path)] = by_file[survey.relative(item.mask.path)] = item
     pictures: list[tuple[str, list[bytes]]] = []
-    for one in [finding for finding in found if finding.file in by_file]:
-        if len(pictures) == MOST_PICTURES:
+    for finding in [finding for finding in findings if finding.file in by_file]:
+        if len(pictures) == MAX_THUMBNAILS:
             break
-        drawn = [*_pair(survey, by_file[one.file])]
-        if one.other in by_file:  # two photos side by side say more than one and its mask
-            drawn = drawn[:1] + [*_pair(survey, by_file[one.other])][:1]
+        drawn = [*_pair(survey, by_file[finding.file])]
+        if finding.other in by_file:  # compare the two photos instead
+            drawn = drawn[:1] + [*_pair(survey, by_file[finding.other])][:1]
         if drawn:
-            pictures.append((" and ".join(filter(None, (one.file, one.other))), drawn))
+            pictures.append((" and ".join(filter(None, (finding.file, finding.other))), drawn))
     return pictures
 
 
 def _pair(survey: Survey, item: Item) -> Iterator[bytes]:
-    """The photo and the mask, as far as they can be read."""
+    """Yield the photo and the mask, if they can be read."""
     for facts, read in ((item.photo, _photo(survey, item)), (item.mask, _mask(survey, item))):
         header = facts.header
-        if facts.fault or header is None or header.size[0] * header.size[1] > _MOST_PIXELS:
+        if facts.fault or header is None or header.size[0] * header.size[1] > _MAX_PIXELS:
             continue
         try:
             yield encode_jpeg(_small(read()), 85)

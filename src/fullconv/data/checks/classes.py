@@ -1,4 +1,4 @@
-"""Classes that are never used, lack in a split, or are rare."""
+"""Check for classes that are unused, missing in a split, or rare."""
 
 from collections.abc import Iterator
 
@@ -13,60 +13,60 @@ VOID_NAMES = ("void", "ignore", "ignored", "unlabelled", "unlabeled")
 
 @checks.register("classes")
 def classes(survey: Survey) -> Iterator[Finding]:
-    """One finding a class, at most."""
+    """Yield at most one finding per class."""
     if not survey.classes or not survey.items:
         return
-    yield from _void(survey)
+    yield from _named_void(survey)
     pixels, images = survey.pixels(), survey.images()
-    few = max(2.0, RARE_IMAGES * len(survey.items))
+    few_images = max(2.0, RARE_IMAGES * len(survey.items))
     by_split = {split: survey.images(split) for split in survey.splits}
     by_split = {split: present for split, present in by_split.items() if present.any()}
     for label, name in enumerate(survey.classes):
         without = [split for split, present in by_split.items() if not present[label]]
         if not pixels[label]:
-            yield survey.warn(
+            yield survey.warning(
                 "class-unused",
                 name,
                 f"no pixel of class {label} in any mask",
-                "some pixels of every declared class",
-                "take it out of the declared classes, or add photos of it: its IU is no number",
+                "at least one pixel of every declared class",
+                "remove the class, or add images of it (IoU is undefined without any)",
             )
         elif without and "train" in without:
-            there = ", ".join(split for split in by_split if split not in without)
-            yield survey.warn(
+            others = ", ".join(split for split in by_split if split not in without)
+            yield survey.warning(
                 "class-only-in-val",
                 name,
-                f"class {label} is in {there} and not in train",
+                f"class {label} occurs in {others} but not in train",
                 "every class in train",
-                "move a photo of it to train: what is not trained is never answered",
+                "move an image of it to train: a class without training pixels is never predicted",
             )
         elif without and len(by_split) > 1:
-            yield survey.warn(
+            yield survey.warning(
                 "class-missing",
                 name,
-                f"class {label} is not in {', '.join(without)}",
+                f"class {label} does not occur in {', '.join(without)}",
                 "every class in every split",
-                f"move a photo of it there: its IU in {without[0]} is no number",
+                f"move an image of it there (IoU in {without[0]} is undefined without any)",
             )
-        elif pixels[label] < RARE_PIXELS * pixels.sum() and images[label] <= few:
-            yield survey.warn(
+        elif pixels[label] < RARE_PIXELS * pixels.sum() and images[label] <= few_images:
+            yield survey.warning(
                 "class-rare",
                 name,
                 f"{100 * pixels[label] / pixels.sum():.3f} % of the pixels, in {images[label]} of "
                 f"{len(survey.items)} images",
                 f"more than {100 * RARE_PIXELS:.1f} % or {100 * RARE_IMAGES:.0f} % of the images",
-                "add photos of it, or weigh the classes; the table shows the weights",
+                "add images of it, or use class weights (--balance); the report lists them",
             )
 
 
-def _void(survey: Survey) -> Iterator[Finding]:
+def _named_void(survey: Survey) -> Iterator[Finding]:
     for label, name in enumerate(survey.classes):
         if name.casefold() in VOID_NAMES:
-            yield survey.tell(
+            yield survey.note(
                 "void-class",
                 name,
-                f"class {label}, which is trained and counted like the others",
-                "a name for what should be answered",
-                "if its pixels should count nowhere, call it __ignore__ where the classes are "
-                "declared",
+                f"class {label} is trained and evaluated like the others",
+                "the name of a class to predict",
+                "to exclude its pixels from the loss and all metrics, name it __ignore__ in the "
+                "class declaration",
             )

@@ -1,4 +1,4 @@
-"""The same photo twice, or nearly: worst where one of the two is in train and the other in val."""
+"""Check for duplicate and near-duplicate photos, which leak if they are in two splits."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,95 +10,95 @@ from fullconv.data.checks import checks
 from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._survey import SPLITS, Item, Survey
 
-NEAR = 5  # of 64 bits that may differ; unrelated photos differ in about 30
-ALIKE = 0.97  # correlation of the small grey pictures, which the bits alone do not warrant
+MAX_BITS = 5  # of 64 hash bits that may differ; unrelated photos differ in about 30
+MIN_CORRELATION = 0.97  # of the grey thumbnails: equal hashes alone are not sufficient
 
 
 def dhash(grey: UInt8[np.ndarray, "64 72"]) -> int:
-    """64 bits of a photo: whether each of 8 x 8 blocks is brighter than the one to its right."""
+    """Return the 64-bit difference hash: is each of 8 x 8 blocks darker than its right one."""
     blocks = grey.reshape(8, 8, 9, 8).mean((1, 3))
     bits = (blocks[:, 1:] > blocks[:, :-1]).ravel()
     return int.from_bytes(np.packbits(bits).tobytes())
 
 
 def hashes(items: Sequence[Item]) -> UInt64[np.ndarray, " items"]:
-    """The bits of each item; 0 where its photo could not be read."""
+    """Return the hash of each item; 0 if its photo cannot be read."""
     return np.array([0 if i.photo.grey is None else dhash(i.photo.grey) for i in items], np.uint64)
 
 
 @checks.register("duplicates")
 def duplicates(survey: Survey) -> Iterator[Finding]:
-    """Equal files, then files that look equal and lie in different splits."""
+    """Yield equal files, then photos that look equal and are in different splits."""
     items = [item for item in survey.items if item.photo.grey is not None]
     seen: dict[bytes, Item] = {}
     copies: set[int] = set()
-    for place, item in enumerate(items):
+    for index, item in enumerate(items):
         first = seen.setdefault(item.photo.digest, item)
         if first.photo.path != item.photo.path:
-            copies.add(place)
+            copies.add(index)
             yield _same(survey, first, item)
         elif {first.split, item.split} <= {*SPLITS} and first.split != item.split:
-            copies.add(place)
+            copies.add(index)
             yield _in_both(survey, first, item)
-    for one, other in _near(items, copies):
-        finding = survey.warn(
+    for first, item in _near(items, copies):
+        finding = survey.warning(
             "near-duplicate",
-            other.photo.path,
-            f"looks like {survey.shown(one.photo.path)}, which is in {one.split}; this one is in "
-            f"{other.split}",
+            item.photo.path,
+            f"in {item.split}, but nearly equal to {survey.relative(first.photo.path)} in "
+            f"{first.split}",
             "different scenes in different splits",
             "move both to one split",
         )
-        yield replace(finding, other=survey.shown(one.photo.path))
+        yield replace(finding, other=survey.relative(first.photo.path))
 
 
 def _same(survey: Survey, first: Item, item: Item) -> Finding:
     apart = first.split != item.split
-    make = survey.about if apart else survey.warn
-    where = f", which is in {first.split}; this one is in {item.split}" if apart else ""
-    finding = make(
+    create = survey.error if apart else survey.warning
+    splits = f" ({first.split} and {item.split})" if apart else ""
+    finding = create(
         "duplicate",
         item.photo.path,
-        f"the same picture as {survey.shown(first.photo.path)}{where}",
-        "each photo once",
+        f"same image as {survey.relative(first.photo.path)}{splits}",
+        "different photos",
         "remove one of the two",
     )
-    return replace(finding, other=survey.shown(first.photo.path))
+    return replace(finding, other=survey.relative(first.photo.path))
 
 
 def _in_both(survey: Survey, first: Item, item: Item) -> Finding:
-    return survey.about(
+    return survey.error(
         "duplicate",
         item.photo.path,
-        f"this photo is both in {first.split} and in {item.split}",
+        f"listed in both {first.split} and {item.split}",
         "each photo in one split",
-        f"take it out of the list of {item.split}, or of that of {first.split}",
+        f"remove it from the list of {item.split} or of {first.split}",
     )
 
 
 def _near(items: Sequence[Item], copies: set[int]) -> Iterator[tuple[Item, Item]]:
     bits = hashes(items)
     splits = np.array([item.split for item in items])
-    for place, item in enumerate(items):
-        if item.split == "train" or place in copies:
+    for index, item in enumerate(items):
+        if item.split == "train" or index in copies:
             continue
-        distance = np.bitwise_count(bits ^ bits[place])
-        near = (distance <= NEAR) & (splits != item.split)
+        distance = np.bitwise_count(bits ^ bits[index])
+        near = (distance <= MAX_BITS) & (splits != item.split)
         for other in np.flatnonzero(near).tolist():
-            later = splits[other] != "train" and other > place
+            later = splits[other] != "train" and other > index
             if not later and other not in copies and _alike(items[other], item):
                 yield items[other], item
                 break
 
 
-def _alike(one: Item, other: Item) -> bool:
-    if one.photo.digest == other.photo.digest or one.photo.path == other.photo.path:
+def _alike(first: Item, second: Item) -> bool:
+    if first.photo.digest == second.photo.digest or first.photo.path == second.photo.path:
         return False
-    first, second = (_centred(item) for item in (one, other))
-    length = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    if length == 0:  # both of one colour: nothing to compare
+    a, b = (_centred(item) for item in (first, second))
+    length = float(np.sqrt((a**2).sum() * (b**2).sum()))
+    if length == 0:  # uniform images cannot be compared
         return False
-    return float((first * second).sum()) / length > ALIKE
+    return float((a * b).sum()) / length > MIN_CORRELATION
 
 
 def _centred(item: Item) -> np.ndarray:

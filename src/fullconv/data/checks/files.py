@@ -1,4 +1,4 @@
-"""Files that cannot be read, or are not what a photo or a mask should be."""
+"""Check that files can be read, and for sizes and pixel types that cause problems."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,18 +10,18 @@ from fullconv.data.checks._survey import Survey
 from fullconv.data.labels.masks import size_remedy
 from fullconv.io.images import Header
 
-SMALLEST = 32  # pixels: the coarsest stride; a smaller photo has one score for all of it
-LARGEST = 50_000_000  # pixels of a photo that is better scaled down or tiled
+MIN_SIDE = 32  # pixels: the coarsest stride; a smaller photo has a single score per class
+MAX_PIXELS = 50_000_000  # larger photos are better downscaled or tiled
 
 _EXPECTED = {
-    "broken-link": ("a file", "link to where the file is, or copy it here"),
-    "missing": ("a file", "add it, or take it out of the list"),
-    "unreadable": ("a file that may be read", "chmod a+r FILE"),
-    "empty-file": ("a picture", "copy it again from where it came from, or take the pair out"),
-    "damaged": ("a whole picture", "copy it again from where it came from, or take the pair out"),
-    "labels-refused": ("labels as this format has them", "export them again"),
-    "value-outside": ("a declared class", "declare the class, or draw these pixels anew"),
-    "too-large": ("at most 250 million pixels", "cut it into smaller pictures"),
+    "broken-link": ("a file", "correct the link, or copy the file"),
+    "missing": ("a file", "add it, or remove it from the list"),
+    "unreadable": ("a readable file", "chmod a+r FILE"),
+    "empty-file": ("an image", "copy the original again, or remove the pair"),
+    "damaged": ("a complete image", "copy the original again, or remove the pair"),
+    "labels-refused": ("valid labels of this format", "export them again"),
+    "value-outside": ("a declared class", "declare the class, or correct these pixels"),
+    "too-large": ("at most 250 million pixels", "cut it into tiles"),
 }
 _SUFFIXES = {
     "PNG": (".png",),
@@ -35,12 +35,12 @@ _KINDS = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "CMYK"}
 
 @checks.register("files")
 def files(survey: Survey) -> Iterator[Finding]:
-    """Damage first, then sizes, then kinds of pixels."""
+    """Yield findings on unreadable files, then on sizes, then on pixel types."""
     for item in survey.items:
         for facts in (item.photo, item.mask):
             if facts.fault:
                 expected, remedy = _EXPECTED[facts.fault.code]
-                yield survey.about(
+                yield survey.error(
                     facts.fault.code,
                     facts.path,
                     facts.fault.found,
@@ -55,70 +55,70 @@ def files(survey: Survey) -> Iterator[Finding]:
 
 
 def _sizes(
-    survey: Survey, photo: PhotoFacts, mask: MaskFacts, one: Header, other: Header
+    survey: Survey, photo: PhotoFacts, mask: MaskFacts, shown: Header, stored: Header
 ) -> Iterator[Finding]:
-    if one.orientation > 4 and other.size == one.stored != one.size:
-        yield survey.warn(
+    if shown.orientation > 4 and stored.size == shown.stored != shown.size:
+        yield survey.warning(
             "exif-rotation",
             mask.path,
-            f"{_size(other.size)}, but the photo is {_size(one.stored)} and shown as "
-            f"{_size(one.size)} (EXIF orientation {one.orientation})",
-            "a mask of the photo as shown",
-            "nothing to do: the mask is turned like its photo; look at the pair all the same",
+            f"{_size(stored.size)}; the photo is stored as {_size(shown.stored)} and displayed as "
+            f"{_size(shown.size)} (EXIF orientation {shown.orientation})",
+            "a mask of the photo as displayed",
+            "none needed: the mask is rotated like its photo; check the pair visually",
         )
-    elif one.size != other.size:
-        yield survey.about(
+    elif shown.size != stored.size:
+        yield survey.error(
             "size-mismatch",
             mask.path,
-            f"{_size(other.size)} pixels (height x width), its photo {_size(one.size)}",
-            "one size",
-            size_remedy(other.size, one.size),
+            f"{_size(stored.size)} pixels (height x width), its photo has {_size(shown.size)}",
+            "equal sizes",
+            size_remedy(stored.size, shown.size),
         )
-    height, width = one.size
-    if min(height, width) < SMALLEST:
-        yield survey.warn(
+    height, width = shown.size
+    if min(height, width) < MIN_SIDE:
+        yield survey.warning(
             "tiny",
             photo.path,
-            f"{_size(one.size)} pixels",
-            f"at least {SMALLEST} pixels each way, the stride of the coarsest score",
-            "enlarge the pair, or take it out",
+            f"{_size(shown.size)} pixels",
+            f"at least {MIN_SIDE} pixels per side, the coarsest stride",
+            "enlarge or remove the pair",
         )
-    if height * width > LARGEST:
-        yield survey.warn(
+    if height * width > MAX_PIXELS:
+        yield survey.warning(
             "too-large",
             photo.path,
             f"{height * width / 1e6:.0f} million pixels",
-            f"at most {LARGEST / 1e6:.0f} million for training in memory",
+            f"at most {MAX_PIXELS / 1e6:.0f} million for training in memory",
             "train with --size HxW, or cut it into tiles",
         )
 
 
 def _kind(survey: Survey, photo: PhotoFacts, header: Header) -> Iterator[Finding]:
     if header.mode.startswith(("I", "F")):
-        yield survey.about(
+        yield survey.error(
             "16-bit",
             photo.path,
-            f"a photo of type {header.mode!r}: more than 8 bits a channel",
+            f"pixel type {header.mode!r}: more than 8 bits per channel",
             "8-bit grey or colour",
-            "convert it, choosing what becomes black and white; or open it as rasters:FOLDER",
+            "convert it to 8 bits with a value range of your choice, or open it as rasters:FOLDER",
         )
     if header.mode in ("RGBA", "PA", "LA"):
         clear = "" if photo.opaque == 1 else f", {100 * (1 - photo.opaque):.0f} % not opaque"
-        yield survey.warn(
+        yield survey.warning(
             "alpha",
             photo.path,
             f"{header.mode}: an alpha channel{clear}",
-            "colour without transparency",
-            "the alpha channel is dropped; save it as RGB to choose what lies behind",
+            "an opaque image",
+            "the alpha channel is dropped; to choose the background, save the photo as RGB",
         )
     usual = _SUFFIXES.get(header.format, ())
     if usual and photo.path.suffix.lower() not in usual:
-        yield survey.tell(
+        yield survey.note(
             "wrong-suffix",
             photo.path,
-            f"a {header.format}",
-            f"what its name says: {photo.path.suffix}",
-            f"rename it to end in {usual[0]}; it is read all the same",
+            f"a {header.format} file",
+            f"a {photo.path.suffix} file",
+            f"rename it to {usual[0]}; it is read correctly either way",
         )
 
 
@@ -131,12 +131,12 @@ def _mixed(survey: Survey) -> Iterator[Finding]:
     for photo, header in headers:
         kind = _KINDS.get(header.mode, "colour")
         if kind != usual:
-            yield survey.warn(
+            yield survey.warning(
                 "mixed-channels",
                 photo.path,
                 f"{kind} ({header.mode})",
                 f"{usual}, as {number} of {len(headers)} photos are",
-                "it is converted to RGB; export it like the others if it should look like them",
+                "it is converted to RGB; export it like the others if colours matter",
             )
 
 

@@ -1,4 +1,4 @@
-"""Masks that are stored badly, or say nothing."""
+"""Check how masks are stored, and for masks without labels."""
 
 from collections.abc import Iterator
 
@@ -13,49 +13,49 @@ _BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")
 
 @checks.register("masks")
 def masks(survey: Survey) -> Iterator[Finding]:
-    """How each mask is stored, and whether anything is labelled in it."""
-    secret = _is_secret(survey)
-    if secret:
-        yield survey.tell(
+    """Yield findings on the storage format and on empty masks."""
+    withheld = _is_withheld(survey)
+    if withheld:
+        yield survey.note(
             "all-void",
             "test",
-            f"every pixel of its {len(survey.of('test'))} masks is void",
-            "some labelled pixels",
-            "nothing to do where its labels are kept secret; no score can be computed on it",
+            f"every pixel of its {len(survey.of('test'))} masks is ignored (255)",
+            "labelled pixels",
+            "none needed if the labels are withheld; no metrics can be computed on this split",
         )
     for item in survey.items:
         if not item.mask.fault:
             if survey.masks_are_files:
                 yield from _format(survey, item)
-            if not (secret and item.split == "test"):
+            if not (withheld and item.split == "test"):
                 yield from _empty(survey, item)
 
 
 def _format(survey: Survey, item: Item) -> Iterator[Finding]:
     header, values = item.mask.header, len(item.mask.counts)
     if is_jpeg(header):
-        yield survey.about(
+        yield survey.error(
             "jpeg-mask",
             item.mask.path,
-            f"a JPEG with {values} different values: compression invents labels along the edges",
-            "PNG, which keeps every value",
-            "export the masks again as PNG; a JPEG cannot be mended",
+            f"a JPEG file with {values} different values: compression alters labels at edges",
+            "a lossless format such as PNG",
+            "export the masks again as PNG; a JPEG mask cannot be repaired",
         )
     elif header and header.mode in ("RGBA", "LA", "PA"):
-        yield survey.warn(
+        yield survey.warning(
             "mask-alpha",
             item.mask.path,
-            f"a mask of type {header.mode}: its alpha channel is dropped",
+            f"pixel type {header.mode}: the alpha channel is dropped",
             "one channel, or RGB",
             "save it without transparency",
         )
     if header and header.mode.startswith("I") and not is_jpeg(header):
-        yield survey.tell(
+        yield survey.note(
             "16-bit-mask",
             item.mask.path,
-            f"a mask of type {header.mode}: 16 bits, values to {max(_numbers(item), default=0)}",
+            f"pixel type {header.mode}: 16 bits, values up to {max(_numbers(item), default=0)}",
             "8 bits",
-            "it is read as it is; save it with 8 bits to be read by other tools",
+            "none needed; save it with 8 bits for other software",
         )
 
 
@@ -64,50 +64,50 @@ def _empty(survey: Survey, item: Item) -> Iterator[Finding]:
         return
     used = set(item.labels) - {VOID}
     if not used:
-        yield survey.warn(
+        yield survey.warning(
             "all-void",
             item.mask.path,
-            "every pixel is void",
-            "some labelled pixels",
-            "label it, or take the pair out: it teaches nothing",
+            "every pixel is ignored (255)",
+            "labelled pixels",
+            "label it, or remove the pair: nothing can be learned from it",
         )
     elif used == {0} and len(survey.classes) > 1 and _is_background(survey):
         if _is_binary(survey, item):
-            yield survey.warn(
+            yield survey.warning(
                 "binary-mask",
                 item.mask.path,
-                "0 and 255 only: binary, of which 255 is taken for void",
-                f"numbers of the {len(survey.classes)} classes",
-                "export it with class numbers",
+                "only the values 0 and 255: a binary mask, in which 255 is ignored",
+                f"indices of the {len(survey.classes)} classes",
+                "export it with class indices",
             )
         else:
-            yield survey.warn(
+            yield survey.warning(
                 "all-background",
                 item.mask.path,
                 f"every {'labelled ' * (VOID in item.labels)}pixel is {survey.classes[0]!r}",
-                "something else in it",
-                "nothing to do if it is meant; else label it, or take the pair out",
+                "labelled objects",
+                "none needed if this is intended; otherwise label it, or remove the pair",
             )
 
 
-def _is_secret(survey: Survey) -> bool:
-    """Whether the test split has dummies for masks, as Cityscapes' has."""
+def _is_withheld(survey: Survey) -> bool:
+    """Return whether the test split has dummy masks, like that of Cityscapes."""
     items = survey.of("test")
     return len(items) > 1 and all(set(item.labels) == {VOID} for item in items)
 
 
 def _is_binary(survey: Survey, item: Item) -> bool:
     values = set(item.mask.counts)
-    many = item.labels.get(VOID, 0) > item.labels[0] / 20
-    return survey.masks_are_files and values == {0, VOID} and many
+    frequent = item.labels.get(VOID, 0) > item.labels[0] / 20
+    return survey.masks_are_files and values == {0, VOID} and frequent
 
 
 def _is_background(survey: Survey) -> bool:
-    # A photo that is all road is as suspicious, when no other photo is of one class alone.
+    # A photo that is entirely road is as suspicious if no other photo has a single class.
     if survey.classes[0].casefold() in _BACKGROUNDS:
         return True
-    alone = sum(set(item.labels) - {VOID} == {0} for item in survey.items)
-    return alone <= max(1, len(survey.items) // 20)
+    single = sum(set(item.labels) - {VOID} == {0} for item in survey.items)
+    return single <= max(1, len(survey.items) // 20)
 
 
 def _numbers(item: Item) -> list[int]:

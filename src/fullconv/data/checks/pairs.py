@@ -1,4 +1,4 @@
-"""Photos without masks, labels without photos, two files of one stem, lists that name nothing."""
+"""Check that photos and masks match one to one, and that split lists are valid."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from fullconv.errors import DataError
 
 @checks.register("pairs")
 def pairs(survey: Survey) -> Iterator[Finding]:
-    """Report what the scan of the files found, and why a data set cannot be opened."""
+    """Yield the problems that scanning the data set found, or why it cannot be opened."""
     if survey.inventory is None:
         if survey.refusal:
             yield _broken(survey, survey.source, survey.refusal)
@@ -27,15 +27,15 @@ def pairs(survey: Survey) -> Iterator[Finding]:
 
 def _problem(survey: Survey, problem: Problem) -> Finding:
     error = problem.error
-    report = survey.about if problem.fatal else survey.warn
-    return report(error.code, problem.path, error.found, error.expected, error.remedy)
+    create = survey.error if problem.fatal else survey.warning
+    return create(error.code, problem.path, error.found, error.expected, error.remedy)
 
 
 def _broken(survey: Survey, where: Path | str, error: DataError) -> Finding:
-    return survey.about(
+    return survey.error(
         "not-readable",
         where,
         error.problem,
-        error.expected or "a data set that opens",
-        error.remedy or "correct what it names, and check again",
+        error.expected or "a data set that can be opened",
+        error.remedy or "correct it, and check again",
     )

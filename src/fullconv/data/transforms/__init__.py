@@ -1,6 +1,6 @@
-"""Sample -> Sample for training; every number is drawn from (seed, epoch, index) alone.
+"""Data augmentation. Random numbers depend only on (seed, epoch, index), not on a state.
 
-One file a transform. What a photo and its labels go through together is their order here.
+A transform maps (Sample, generator) to Sample. This module puts them in order.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,74 +9,69 @@ import numpy as np
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Sample
-from fullconv.data.transforms.geometric import (
-    FILL as FILL,
-)
-from fullconv.data.transforms.geometric import (
-    Crop as Crop,
-)
-from fullconv.data.transforms.geometric import (
-    Flip as Flip,
-)
-from fullconv.data.transforms.geometric import (
-    Rotate as Rotate,
-)
-from fullconv.data.transforms.geometric import (
-    Scale as Scale,
-)
-from fullconv.data.transforms.geometric import (
-    fit as fit,
-)
-from fullconv.data.transforms.geometric import (
-    resized as resized,
-)
-from fullconv.data.transforms.photometric import Blur as Blur
-from fullconv.data.transforms.photometric import Jitter as Jitter
+from fullconv.data.transforms.geometric import FILL, Crop, Flip, Rotate, Scale, fit, rescale
+from fullconv.data.transforms.photometric import Blur, Jitter
+
+__all__ = [
+    "FILL",
+    "Blur",
+    "Crop",
+    "Flip",
+    "Jitter",
+    "Rotate",
+    "Scale",
+    "apply",
+    "augment",
+    "augmentation",
+    "fit",
+    "generator",
+    "rescale",
+]
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 
-# Part of the key that augmentation is drawn from, so that no other use of the seed shares it.
+# Part of the key of augmentation's random numbers, to separate them from other uses of the seed.
 AUGMENT = 1
 
 
 def generator(*key: int) -> np.random.Generator:
-    """A generator that follows from whole numbers, such as (seed, epoch, index), and no state."""
+    """Return a generator that depends only on integers such as (seed, epoch, index)."""
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(key)))
 
 
 def augmentation(config: TrainConfig, crop: tuple[int, int] | None) -> tuple[Transform, ...]:
-    """What `config` says happens to a training sample, in order."""
-    steps: list[Transform] = []
+    """Return the transforms of a training sample, in order."""
+    transforms: list[Transform] = []
     if config.flip:
-        steps.append(Flip())
+        transforms.append(Flip())
     if config.scale != (1.0, 1.0):
-        steps.append(Scale(*config.scale))
+        transforms.append(Scale(*config.scale))
     if config.rotate:
-        steps.append(Rotate(config.rotate))
+        transforms.append(Rotate(config.rotate))
     if crop:
-        steps.append(Crop(crop, config.class_crops))
+        transforms.append(Crop(crop, config.class_crops))
     if config.jitter:
-        steps.append(Jitter(config.jitter))
+        transforms.append(Jitter(config.jitter))
     if config.blur:
-        steps.append(Blur(config.blur))
-    return tuple(steps)
+        transforms.append(Blur(config.blur))
+    return tuple(transforms)
 
 
-def apply(steps: Iterable[Transform], sample: Sample, random: np.random.Generator) -> Sample:
-    """The sample after every step."""
-    for step in steps:
-        sample = step(sample, random)
+def apply(transforms: Iterable[Transform], sample: Sample, random: np.random.Generator) -> Sample:
+    """Apply transforms one after the other."""
+    for transform in transforms:
+        sample = transform(sample, random)
     return sample
 
 
-def seen(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Sample:
-    """A sample as training sees it.
+def augment(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Sample:
+    """Return a sample as training uses it in an epoch: downscaled, then augmented.
 
     Args:
-        sample: as it was read.
-        config: the working size, the augmentation and the seed.
-        epoch: from 0.
-        index: of the sample in its data set.
+        sample: the sample at its original size.
+        config: training size, augmentation and seed.
+        epoch: number of the epoch, from 0.
+        index: index of the sample in its data set.
     """
     random = generator(config.seed, AUGMENT, epoch, index)
     return apply(augmentation(config, config.crop_size), fit(sample, config.size), random)

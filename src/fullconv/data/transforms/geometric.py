@@ -1,4 +1,4 @@
-"""Flip, scale, rotate, crop."""
+"""Geometric augmentation: flip, scale, rotate, crop. Labels are never interpolated."""
 
 from dataclasses import dataclass, replace
 
@@ -12,62 +12,62 @@ from fullconv.io.images import fit_size, scale_image, scale_labels
 from fullconv.io.palettes import VOID
 
 FILL = (124, 116, 104)
-"""ImageNet's mean colour: what a photo is filled up with, under void labels."""
+"""ImageNet's mean colour (RGB): fills images where the labels are ignored."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A window of `size` (height, width); what lies outside the photo is void.
+    """Random crop; pixels outside the image get `FILL` and the ignore label.
 
     Attributes:
-        size: (height, width).
-        rare: share of the windows, in [0, 1], that hold a pixel of a rare class: one of the rarer
-            half of the classes in the photo, each as likely as the others. The rest lie anywhere.
+        size: (height, width) in pixels.
+        rare: share of the crops, in [0, 1], that are placed on a pixel of a rare class, drawn
+            uniformly from the rarer half of the classes in the image.
     """
 
     size: tuple[int, int]
     rare: float = 0.0
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample's window, of exactly `size`."""
-        around = None
+        """Return a crop of exactly `size`."""
+        pixel = None
         if self.rare and random.random() < self.rare:
-            around = rare_pixel(sample.labels, random)
+            pixel = choose_rare_pixel(sample.labels, random)
         height, width = self.size
         rows, columns = sample.labels.shape
-        row, column = around or (None, None)
+        row, column = pixel or (None, None)
         top, left = _start(rows, height, row, random), _start(columns, width, column, random)
-        part = (slice(top, top + height), slice(left, left + width))
+        region = (slice(top, top + height), slice(left, left + width))
         return replace(
             sample,
-            image=_filled(sample.image[part], self.size, FILL),
-            labels=_filled(sample.labels[part], self.size, VOID),
+            image=_fill(sample.image[region], self.size, FILL),
+            labels=_fill(sample.labels[region], self.size, VOID),
         )
 
 
-def rare_pixel(
+def choose_rare_pixel(
     labels: UInt8[np.ndarray, "H W"], random: np.random.Generator
 ) -> tuple[int, int] | None:
-    """Any pixel (row, column) of any class of the rarer half; None where all is void."""
+    """Return a pixel (row, column) of a class of the rarer half; None if all are ignored."""
     counts = np.bincount(labels.ravel(), minlength=256)[:VOID]
     present = np.flatnonzero(counts)
     if not present.size:
         return None
     rarer = present[np.argsort(counts[present], kind="stable")][: max(1, present.size // 2)]
-    places = np.flatnonzero(labels == rarer[random.integers(rarer.size)])
-    row, column = divmod(int(places[random.integers(places.size)]), labels.shape[1])
+    pixels = np.flatnonzero(labels == rarer[random.integers(rarer.size)])
+    row, column = divmod(int(pixels[random.integers(pixels.size)]), labels.shape[1])
     return row, column
 
 
-def _start(whole: int, part: int, inside: int | None, random: np.random.Generator) -> int:
-    """Where a window of `part` begins on a side of `whole`; it holds the pixel `inside`."""
-    last = max(0, whole - part)
-    if inside is None:
+def _start(side: int, crop: int, pixel: int | None, random: np.random.Generator) -> int:
+    """Draw where a crop starts along a side of the image; it contains `pixel` if given."""
+    last = max(0, side - crop)
+    if pixel is None:
         return int(random.integers(last + 1))
-    return int(random.integers(max(0, inside - part + 1), min(inside, last) + 1))
+    return int(random.integers(max(0, pixel - crop + 1), min(pixel, last) + 1))
 
 
-def _filled(array: np.ndarray, size: tuple[int, int], value: int | tuple[int, ...]) -> np.ndarray:
+def _fill(array: np.ndarray, size: tuple[int, int], value: int | tuple[int, ...]) -> np.ndarray:
     if array.shape[:2] == size:
         return np.ascontiguousarray(array)
     full = np.empty((*size, *array.shape[2:]), array.dtype)
@@ -78,10 +78,10 @@ def _filled(array: np.ndarray, size: tuple[int, int], value: int | tuple[int, ..
 
 @dataclass(frozen=True)
 class Flip:
-    """Mirror left and right, every second time."""
+    """Horizontal flip with probability 0.5."""
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample or its mirror image."""
+        """Return the sample or its mirror image."""
         if random.random() < 0.5:
             return sample
         mirrored = np.ascontiguousarray(sample.image[:, ::-1])
@@ -90,27 +90,27 @@ class Flip:
 
 @dataclass(frozen=True)
 class Rotate:
-    """Turn about the middle by up to `degrees` each way; corners that open are void."""
+    """Random rotation about the center by up to `degrees`; uncovered corners are ignored."""
 
     degrees: float
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample, turned, in its size."""
-        return rotated(sample, float(random.uniform(-self.degrees, self.degrees)))
+        """Return the rotated sample, at its size."""
+        return rotate(sample, float(random.uniform(-self.degrees, self.degrees)))
 
 
-def rotated(sample: Sample, degrees: float) -> Sample:
-    """The sample turned counter-clockwise: photos bilinearly, labels by the nearest pixel."""
+def rotate(sample: Sample, degrees: float) -> Sample:
+    """Rotate counter-clockwise: images bilinearly, labels by nearest neighbour."""
     grid = _grid(sample.labels.shape, np.deg2rad(degrees))
-    image = _sampled(sample.image, grid, "bilinear", np.array(FILL, np.float32))
-    labels = _sampled(sample.labels[..., None], grid, "nearest", np.array([VOID], np.float32))
+    image = _sample_grid(sample.image, grid, "bilinear", np.array(FILL, np.float32))
+    labels = _sample_grid(sample.labels[..., None], grid, "nearest", np.array([VOID], np.float32))
     return replace(sample, image=image, labels=labels[..., 0])
 
 
 def _grid(size: tuple[int, ...], angle: float) -> Float32[np.ndarray, "1 H W 2"]:
-    """Where each pixel comes from, as (x, y) in which the picture reaches from -1 to 1.
+    """Return the source (x, y) of each pixel, in coordinates from -1 to 1.
 
-    Elementwise and not a product of matrices, whose last bit may depend on the number of threads.
+    Elementwise instead of a matrix product, whose last bit may depend on the number of threads.
     """
     height, width = size
     down = np.arange(height)[:, None] - (height - 1) / 2
@@ -121,38 +121,38 @@ def _grid(size: tuple[int, ...], angle: float) -> Float32[np.ndarray, "1 H W 2"]
     return np.stack([x, y], -1).astype(np.float32)[None]
 
 
-def _sampled(
+def _sample_grid(
     raster: UInt8[np.ndarray, "H W C"],
     grid: Float32[np.ndarray, "1 H W 2"],
     mode: str,
     fill: Float32[np.ndarray, " C"],
 ) -> UInt8[np.ndarray, "H W C"]:
-    # Outside is 0, so that with the fill taken off before and put back after it is the fill.
+    # Pixels outside are 0, so the fill is subtracted before and added after.
     values = torch.from_numpy(np.ascontiguousarray((raster - fill).transpose(2, 0, 1)))[None]
-    turned = grid_sample(values, torch.from_numpy(grid), mode, "zeros", align_corners=False)
-    back = turned[0].numpy().transpose(1, 2, 0) + fill
-    return np.ascontiguousarray(back.round().clip(0, 255).astype(np.uint8))
+    rotated = grid_sample(values, torch.from_numpy(grid), mode, "zeros", align_corners=False)
+    filled = rotated[0].numpy().transpose(1, 2, 0) + fill
+    return np.ascontiguousarray(filled.round().clip(0, 255).astype(np.uint8))
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Zoom by a factor drawn between `low` and `high`, evenly in its logarithm."""
+    """Random zoom by a log-uniform factor between `low` and `high`."""
 
     low: float
     high: float
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
-        """The sample in another size."""
-        return resized(sample, float(np.exp(random.uniform(np.log(self.low), np.log(self.high)))))
+        """Return the sample at another size."""
+        return rescale(sample, float(np.exp(random.uniform(np.log(self.low), np.log(self.high)))))
 
 
 def fit(sample: Sample, size: tuple[int, int] | None) -> Sample:
-    """Scale a sample down, keeping its shape, until it fits into `size`; never up."""
+    """Downscale a sample to fit `size`, keeping the aspect ratio; it is never enlarged."""
     return _resized(sample, fit_size(sample.labels.shape, size))
 
 
-def resized(sample: Sample, factor: float) -> Sample:
-    """The sample `factor` times as large, at least 1 x 1; labels take the nearest pixel's."""
+def rescale(sample: Sample, factor: float) -> Sample:
+    """Scale by `factor`, to at least 1 x 1: images antialiased, labels by nearest neighbour."""
     return _resized(sample, fit_size(sample.labels.shape, None, factor))
 
 
