@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fullconv.data.checks._reading import Scan, scanner
-from fullconv.data.checks._scan import over, scan
+from fullconv.data.checks._parallel import parallel_map
+from fullconv.data.checks._reading import Scan, create_scanner
+from fullconv.data.checks._scan import scan
 from fullconv.data.formats import inventory, open_data
 from fullconv.data.sample import Pair
 from fullconv.io.images import scale_image, scale_labels
@@ -81,8 +82,8 @@ def measure(what: str, pairs: list[Pair], work: Scan = scan) -> None:
         print(f"{what:14} {how:12} {number / wall:6.0f} a second  {own}")
 
     timed("serial", lambda items: map(work, items))
-    timed("2 threads", lambda items: over(work, items, 2, python=False))
-    timed("2 processes", lambda items: over(work, items, 2, python=True))
+    timed("2 threads", lambda items: parallel_map(work, items, 2, python=False))
+    timed("2 processes", lambda items: parallel_map(work, items, 2, python=True))
 
 
 def measure_data(source: str | Path) -> None:
@@ -91,7 +92,7 @@ def measure_data(source: str | Path) -> None:
     stock.keep(None)
     pairs = [pair for pairs in stock.splits.values() for pair in pairs]
     name = Path(source).name if isinstance(source, str) else "yolo"
-    measure(name, pairs, scan if stock.read is None else scanner(stock))
+    measure(name, pairs, scan if stock.read is None else create_scanner(stock))
 
 
 def main() -> None:

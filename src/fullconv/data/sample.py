@@ -1,4 +1,4 @@
-"""A photo with its labels, a data set of them, and how unequal sizes form one batch."""
+"""Samples, data sets, and batches of samples of different sizes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from fullconv.io.rasters.bands import BandChoice
 
 @dataclass(frozen=True)
 class Sample:
-    """One photo and the class of each of its pixels.
+    """An image and its labels.
 
     Attributes:
         image: RGB in [0, 255].
-        labels: integer classes, `VOID` (255) where none is given.
-        name: unique in its data set; the stem of every file that is written about it.
+        labels: class of each pixel; `VOID` (255) is the ignore label.
+        name: unique name in the data set; output files are named after it.
     """
 
     image: UInt8[np.ndarray, "H W 3"]
@@ -30,15 +30,15 @@ class Sample:
 
 @dataclass(frozen=True)
 class Data:
-    """A data set: the names of its samples, and how each one is read when it is asked for.
+    """A data set, whose samples are read on access.
 
     Attributes:
-        source: what the user called it, e.g. "photos" or "scenes:200".
-        split: "train", "val", ... or None for all of it.
-        classes: name of class 0, of class 1, ...
-        palette: one colour a class.
-        names: one unique name a sample, in a fixed order.
-        read: index to Sample.
+        source: the data set as the user named it, e.g. "photos" or "scenes:200".
+        split: "train", "val", ... or None for all samples.
+        classes: class names.
+        palette: one colour per class.
+        names: unique names of the samples, in a fixed order.
+        read: reads the sample of an index.
         band_choice: how rasters are read, if the user chose bands or a range.
     """
 
@@ -62,16 +62,16 @@ class Data:
         return (self.read(index) for index in range(len(self)))
 
     def take(self, indices: Sequence[int]) -> "Data":
-        """The data set of only these samples, in this order."""
+        """Return the data set of these samples, in this order."""
         read = self.read
-        chosen = tuple(indices)
-        names = tuple(self.names[index] for index in chosen)
-        return replace(self, names=names, read=lambda index: read(chosen[index]))
+        taken = tuple(indices)
+        names = tuple(self.names[index] for index in taken)
+        return replace(self, names=names, read=lambda index: read(taken[index]))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples of one size, as the network takes them."""
+    """Images and labels as the network uses them."""
 
     image: Float[Tensor, "B 3 H W"]
     labels: Int64[Tensor, "B H W"]
@@ -79,26 +79,26 @@ class Batch:
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
-    """One batch of samples; the smaller ones are filled up, right and below, with void."""
+    """Return samples as a batch; smaller ones are padded right and below, with the ignore label."""
     height = max(sample.image.shape[0] for sample in samples)
     width = max(sample.image.shape[1] for sample in samples)
     image = torch.zeros(len(samples), 3, height, width)
     labels = torch.full((len(samples), height, width), VOID, dtype=torch.int64)
-    for place, sample in enumerate(samples):
+    for index, sample in enumerate(samples):
         rows, columns = sample.labels.shape
-        image[place, :, :rows, :columns] = torch.from_numpy(sample.image).permute(2, 0, 1)
-        labels[place, :rows, :columns] = torch.from_numpy(sample.labels)
+        image[index, :, :rows, :columns] = torch.from_numpy(sample.image).permute(2, 0, 1)
+        labels[index, :rows, :columns] = torch.from_numpy(sample.labels)
     return Batch(image, labels, tuple(sample.name for sample in samples))
 
 
 def default_palette(classes: Sequence[str]) -> Palette:
-    """VOC's colours for classes that bring none of their own."""
+    """Return VOC's colours for classes without declared colours."""
     return voc_palette(len(classes))
 
 
 @dataclass(frozen=True)
 class Pair:
-    """One photo, its mask, and the name of the sample."""
+    """The photo and mask of a sample, and its name."""
 
     name: str
     photo: Path

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.labels.tables import ColorTable, plain
+from fullconv.data.labels.tables import ColorTable, identity_table
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
 from fullconv.io.images import read_mask
@@ -83,7 +83,7 @@ class PredictionReader:
         classes, palette = self.data.classes, self.data.palette
         table: Callable[..., UInt8[np.ndarray, "H W"]]
         numbers = replace(
-            plain(classes), remedy=f"expected the class numbers of {self.data.source}"
+            identity_table(classes), remedy=f"expected the class numbers of {self.data.source}"
         )
         if raw.ndim == 2:
             table = numbers

@@ -494,7 +494,7 @@ def test_jpeg_masks_are_refused(photos):
     with pytest.raises(DataError, match=r"f\.jpg: a mask as JPEG \(1 in all\).*expected PNG"):
         open_data(photos)
     (photos / "masks" / "f.jpg").rename(photos / "masks" / "f.png")
-    with pytest.raises(DataError, match=r"f\.png: a mask as JPEG.*invents labels"):
+    with pytest.raises(DataError, match=r"f\.png: a mask as JPEG.*alters labels"):
         open_data(photos)[5]
 
 

@@ -11,7 +11,7 @@ from fullconv.data.labels.rasterize import (
     ellipse,
     line,
     paint,
-    points_of,
+    parse_points,
     polygon,
     rectangle,
     run_lengths,
@@ -250,7 +250,7 @@ def test_a_class_does_not_hide_itself_and_void_counts():
 )  # fmt: skip
 def test_what_is_no_polygon_is_refused(points):
     with pytest.raises(DataError, match=r"point|coordinate"):
-        points_of(points, least=3)
+        parse_points(points, least=3)
 
 
 @pytest.mark.parametrize("radii", [(0.0, 3.0), (3.0, -1.0), (float("nan"), 1.0)])

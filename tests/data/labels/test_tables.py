@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fullconv.data.labels.tables import ColorTable, LabelTable, plain
+from fullconv.data.labels.tables import ColorTable, LabelTable, identity_table
 from fullconv.errors import ConfigError, LabelError
 from fullconv.io.palettes import VOID
 
@@ -21,7 +21,7 @@ def test_numbers_are_looked_up():
 def test_a_number_of_no_class_is_an_error_with_its_count(value):
     raw = np.array([[0, value], [value, VOID]])
     with pytest.raises(LabelError, match=rf"x\.png: the value {value} \(2 pixels\).*0 to 1; 255"):
-        plain(("a", "b"))(raw, "x.png")
+        identity_table(("a", "b"))(raw, "x.png")
 
 
 def test_an_error_names_the_values_that_are_accepted_where_they_are_not_plain():
@@ -31,7 +31,7 @@ def test_an_error_names_the_values_that_are_accepted_where_they_are_not_plain():
 
 def test_many_wrong_values_are_counted_not_listed():
     with pytest.raises(LabelError, match="and 4 more values"):
-        plain(("a",))(np.arange(10)[None], "x.png")
+        identity_table(("a",))(np.arange(10)[None], "x.png")
 
 
 def test_a_table_that_means_nothing_is_refused():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from fullconv.data.labels.class_weights import COUNTED, class_weights, count_labels
+from fullconv.data.labels.class_weights import MAX_SAMPLES, class_weights, count_labels
 from fullconv.data.sample import Data, Sample
 
 CPU = torch.device("cpu")
@@ -27,7 +27,7 @@ def test_pixels_and_the_photos_they_are_in():
 
 def test_many_samples_are_counted_in_part():
     seen = []
-    data = drawn(*[[[0]]] * (3 * COUNTED))
+    data = drawn(*[[[0]]] * (3 * MAX_SAMPLES))
     read = data.read
     counted = Data(
         data.source,
@@ -37,8 +37,8 @@ def test_many_samples_are_counted_in_part():
         data.names,
         lambda i: seen.append(i) or read(i),
     )
-    assert count_labels(counted).pixels.tolist() == [COUNTED, 0, 0]
-    assert seen == list(range(0, 3 * COUNTED, 3))
+    assert count_labels(counted).pixels.tolist() == [MAX_SAMPLES, 0, 0]
+    assert seen == list(range(0, 3 * MAX_SAMPLES, 3))
 
 
 def test_no_rule_is_no_weights_and_an_absent_class_weighs_nothing():

@@ -22,7 +22,7 @@ from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.resplit import without_groups
 from fullconv.data.formats import detect_format, inventory
-from fullconv.data.labels.masks import MaskTable, picture
+from fullconv.data.labels.masks import MaskTable, read_raw
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
 from fullconv.io.images import read_image, read_mask
@@ -85,7 +85,7 @@ def _resolve(survey: Survey, files: Inventory) -> None:
     others = {pair.mask for pair in files.everything() if pair.mask not in surveyed}
 
     def values(path: Path) -> np.ndarray:
-        return np.array([[*usable[path].counts]]) if path in usable else picture(path)
+        return np.array([[*usable[path].counts]]) if path in usable else read_raw(path)
 
     table = None
     try:

@@ -11,7 +11,7 @@ from fullconv.data.discovery.files import first_few
 from fullconv.data.discovery.layout import standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.splits import grouped_split, hash_split
-from fullconv.data.labels.masks import MaskTable, as_data, picture
+from fullconv.data.labels.masks import MaskTable, create_data, read_raw
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
 from fullconv.io.palettes import Palette
@@ -135,10 +135,10 @@ class Inventory:
             what = "the data set" if split is None else f"the split {split!r}"
             raise DataError(f"{what} has no samples", where=self.folder)
         masks = [*dict.fromkeys(pair.mask for pair in self.everything())]
-        classes, palette, table = self.resolve(masks, picture)
+        classes, palette, table = self.resolve(masks, read_raw)
         if self.read is None:
             assert table is not None
-            return as_data(source, split, pairs, classes, palette, table)
+            return create_data(source, split, pairs, classes, palette, table)
         names = tuple(pair.name for pair in pairs)
         read = PairwiseReader(tuple(pairs), self.read)
         return Data(source, split, classes, palette, names, read, self.band_choice)

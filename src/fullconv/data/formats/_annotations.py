@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.labels.rasterize import Layer, Painted, Size, paint
+from fullconv.data.labels.rasterize import Layer, Rasterized, Size, paint
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
@@ -61,7 +61,7 @@ class DrawnReader:
         image, painted = _read(self.load(pair), self.ground)
         return Sample(image, painted.labels, pair.name)
 
-    def painted(self, pair: Pair) -> Painted:
+    def painted(self, pair: Pair) -> Rasterized:
         """Return the labels, with how many pixels of which class are hidden by others."""
         return _read(self.load(pair), self.ground)[1]
 
@@ -145,7 +145,7 @@ def locate_errors(where: str, remedy: str = "redraw or delete it") -> Iterator[N
         raise error.at(where, remedy) from error
 
 
-def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Painted]:
+def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Rasterized]:
     if isinstance(drawing.photo, bytes):
         image, orientation = decode_image(drawing.photo, drawing.where), 1
         stored = image.shape[:2]

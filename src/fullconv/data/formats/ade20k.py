@@ -13,7 +13,7 @@ from fullconv.data.discovery.stems import IMAGES, files_by_stem, unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._ade20k_full import ObjectTable, full_pairs, full_root, labels_of
 from fullconv.data.labels.classes import declared_classes
-from fullconv.data.labels.masks import MaskTable, picture, read_pair
+from fullconv.data.labels.masks import MaskTable, read_pair, read_raw
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.io.palettes import VOID, Palette
@@ -55,7 +55,7 @@ def _scan_full(folder: Path, root: Path) -> Inventory:
     classes, palette = (own.classes, own.palette) if own else (CLASSES, PALETTE)
     inventory = Inventory(folder, "ade20k", lambda masks, read: (classes, palette, None))
     inventory.declared = len(classes)
-    inventory.read = partial(read_pair, table=ObjectTable(labels_of(classes)), raw=picture)
+    inventory.read = partial(read_pair, table=ObjectTable(labels_of(classes)), raw=read_raw)
     for split, part in _FOLDERS.items():
         pairs, errors = full_pairs(root, part)
         inventory.splits[split], duplicates = unique(pairs)

@@ -31,7 +31,7 @@ from fullconv.data.labels.rasterize import (
     dots,
     ellipse,
     line,
-    points_of,
+    parse_points,
     polygon,
     run_lengths,
 )
@@ -219,12 +219,12 @@ def numbers_of(element: Element, *names: str) -> list[float]:
 def _points(shape: Element, least: int) -> Points:
     text = shape.get("points", "")
     pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
-    return points_of(pairs, least)[:, ::-1]  # CVAT says (column, row)
+    return parse_points(pairs, least)[:, ::-1]  # CVAT says (column, row)
 
 
 def _box(shape: Element, size: Size) -> Patch:
     left, top, right, bottom = numbers_of(shape, "xtl", "ytl", "xbr", "ybr")
-    corners = points_of([(top, left), (top, right), (bottom, right), (bottom, left)])
+    corners = parse_points([(top, left), (top, right), (bottom, right), (bottom, left)])
     middle = np.array([(top + bottom) / 2, (left + right) / 2])
     down, across = (corners - middle).T
     sine, cosine = _turn(shape)

@@ -11,7 +11,7 @@ from fullconv.data.discovery.lists import lists_pairs
 from fullconv.data.discovery.pairing import Pairing, other_file, pair_folders, unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import declared_classes
-from fullconv.data.labels.encoding import no_jpeg, resolve
+from fullconv.data.labels.encoding import refuse_jpeg, resolve
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 
@@ -29,7 +29,7 @@ def scan(source: str) -> Inventory:
     folder = Path(source)
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
-        no_jpeg(masks)
+        refuse_jpeg(masks)
         found, table = resolve(declared_classes(folder), masks, read)
         return found.classes, found.palette, table
 

@@ -41,7 +41,7 @@ from fullconv.data.labels.rasterize import (
     dots,
     ellipse,
     line,
-    points_of,
+    parse_points,
     polygon,
     rectangle,
 )
@@ -228,12 +228,12 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
     with locate_errors(f"{where} ({name!r}, {kind})"):
         if kind == "mask":
             return Layer(
-                _mask(entry(shape, "mask", str, where), points_of(values), where, size), label
+                _mask(entry(shape, "mask", str, where), parse_points(values), where, size), label
             )
         if kind not in _DRAW:
             raise DataError(f"a shape type that is none of {', '.join(_DRAW)}, mask")
         least, most, draw = _DRAW[kind]
-        points = points_of(values, least)[:, ::-1]  # LabelMe says (column, row)
+        points = parse_points(values, least)[:, ::-1]  # LabelMe says (column, row)
         if len(points) > most:
             raise DataError(
                 f"{len(points)} points",

@@ -13,7 +13,7 @@ import numpy as np
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.formats import Format, folders, formats
 from fullconv.data.labels.classes import ClassList, declared_classes
-from fullconv.data.labels.encoding import no_jpeg, resolve
+from fullconv.data.labels.encoding import refuse_jpeg, resolve
 from fullconv.data.labels.masks import MaskTable, one_channel
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
@@ -48,7 +48,7 @@ def scan(source: str) -> Inventory:
 
     @cache  # the masks are looked at once, however many samples are read
     def resolved() -> tuple[ClassList, MaskTable]:
-        no_jpeg(masks)
+        refuse_jpeg(masks)
         return resolve(declared_classes(inventory.folder), masks, _raw_labels)
 
     def classes(_: Sequence[Path], __: Read) -> Classes:

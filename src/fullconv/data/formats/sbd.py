@@ -19,7 +19,7 @@ from fullconv.data.formats import Format, formats
 from fullconv.data.formats._matlab import mat_raw
 from fullconv.data.formats.voc import CLASSES
 from fullconv.data.labels.masks import MaskTable, read_pair
-from fullconv.data.labels.tables import plain
+from fullconv.data.labels.tables import identity_table
 from fullconv.io.palettes import voc_palette
 
 
@@ -35,7 +35,7 @@ def scan(source: str) -> Inventory:
     if folder is None:
         expected = "img/, cls/ and train.txt (benchmark_RELEASE/dataset)"
         raise unknown_layout(Path(source), "sbd", expected)
-    table, palette = MaskTable(plain(CLASSES)), voc_palette(len(CLASSES))
+    table, palette = MaskTable(identity_table(CLASSES)), voc_palette(len(CLASSES))
     inventory = Inventory(folder, "sbd", lambda masks, read: (CLASSES, palette, table))
     inventory.declared = len(CLASSES)
     images = files_by_stem(inventory, folder / "img", IMAGES)

@@ -26,7 +26,7 @@ from fullconv.data.formats._annotations import (
     with_ground,
 )
 from fullconv.data.labels.classes import TEXT_FILES, YAML_FILES, declared_classes
-from fullconv.data.labels.rasterize import Layer, Size, points_of, polygon
+from fullconv.data.labels.rasterize import Layer, Size, parse_points, polygon
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
@@ -169,7 +169,7 @@ def _layer(
     with locate_errors(place, "write class x1 y1 x2 y2 x3 y3 ..., or delete the line"):
         if len(values) % 2:
             raise DataError(f"{len(values)} numbers after the class, which are not pairs")
-        points = points_of(values.reshape(-1, 2), least=3)
+        points = parse_points(values.reshape(-1, 2), least=3)
         if np.abs(points).max() > _BEYOND:
             raise DataError(f"the number {points.max():g}, where 1 is the far side of the photo")
         return Layer(polygon([points[:, ::-1] * size], size), labels[number])

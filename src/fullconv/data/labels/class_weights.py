@@ -11,16 +11,17 @@ from fullconv.data.sample import Data
 
 Weights = Float64[np.ndarray, " K"]
 
+MAX_SAMPLES = 500  # samples whose pixels are counted for class weights
 ENET_CONSTANT = 1.02  # of Paszke et al. (2016), section 5.2: bounds the weights by 1 and 50
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What the rules know of a data set.
+    """Pixel counts from which class weights are computed.
 
     Attributes:
         pixels: pixels of each class.
-        present: pixels, void included, of all the images in which each class occurs.
+        present: pixels, ignored ones included, of all images in which each class occurs.
     """
 
     pixels: Int64[np.ndarray, " K"]
@@ -28,45 +29,45 @@ class Counts:
 
 
 def none(counts: Counts) -> Weights:
-    """All classes weigh 1: the paper's choice (section 4.3, class balancing)."""
+    """Return weights of 1, the paper's choice (section 4.3, class balancing)."""
     return np.where(counts.pixels > 0, 1.0, np.nan)
 
 
 def median_frequency(counts: Counts) -> Weights:
-    """Median frequency over frequency, in the images that hold the class.
+    """Return median frequency over frequency, counted in the images that contain the class.
 
-    Eigen and Fergus (2015), section 5; SegNet's.
+    Eigen and Fergus (2015), section 5; used by SegNet.
     """
-    return _median_over(_ratio(counts.pixels, counts.present))
+    return _median_ratio(_ratio(counts.pixels, counts.present))
 
 
 def median_share(counts: Counts) -> Weights:
-    """Median frequency over frequency, in all images: rare classes weigh still more."""
-    return _median_over(_ratio(counts.pixels, counts.pixels.sum()))
+    """Return median frequency over frequency, counted in all images: rare classes weigh more."""
+    return _median_ratio(_ratio(counts.pixels, counts.pixels.sum()))
 
 
 def enet(counts: Counts) -> Weights:
-    """1 / ln(1.02 + frequency): between 1.4 and 50.5 (Paszke et al., 2016)."""
+    """Return 1 / ln(1.02 + frequency), between 1.4 and 50.5 (Paszke et al., 2016)."""
     return 1 / np.log(ENET_CONSTANT + _ratio(counts.pixels, counts.pixels.sum()))
 
 
 def inverse_square_root(counts: Counts) -> Weights:
-    """1 / sqrt(frequency), scaled to a mean of 1."""
-    return _mean_one(1 / np.sqrt(_ratio(counts.pixels, counts.pixels.sum())))
+    """Return 1 / sqrt(frequency), scaled to a mean of 1."""
+    return _normalize_mean(1 / np.sqrt(_ratio(counts.pixels, counts.pixels.sum())))
 
 
 def effective_number(counts: Counts) -> Weights:
-    """(1 - b) / (1 - b^n) for n pixels, scaled to a mean of 1 (Cui et al., 2019).
+    """Return (1 - b) / (1 - b^n) for n pixels, scaled to a mean of 1 (Cui et al., 2019).
 
-    b is (N - 1) / N, where N is the mean number of pixels of a class: below N a class weighs
-    nearly as its inverse frequency, above it hardly less than 1.
+    b is (N - 1) / N, where N is the mean number of pixels per class: classes with fewer pixels
+    weigh about their inverse frequency, those with more are hardly reduced.
     """
     pixels = np.where(counts.pixels > 0, counts.pixels, np.nan).astype(np.float64)
     mean = float(np.nanmean(pixels)) if np.isfinite(pixels).any() else 2.0
-    # expm1 and log1p, since b is so near to 1 that 1 - b^n would lose all its digits.
+    # expm1 and log1p: b is so close to 1 that 1 - b^n would lose all digits.
     power = np.log1p(-1 / max(mean, 2.0))
     numbers = np.expm1(pixels * power) / np.expm1(power)
-    return _mean_one(1 / numbers)
+    return _normalize_mean(1 / numbers)
 
 
 RULES: Mapping[str, Callable[[Counts], Weights]] = {
@@ -77,7 +78,7 @@ RULES: Mapping[str, Callable[[Counts], Weights]] = {
     "sqrt-inv": inverse_square_root,
     "effective": effective_number,
 }
-"""By the name that a setting gives them; nan is the weight of a class without pixels."""
+"""Rules by their names in settings. A class without pixels has the weight nan."""
 
 
 def _ratio(part: np.ndarray, whole: np.ndarray | np.int64) -> Weights:
@@ -86,21 +87,18 @@ def _ratio(part: np.ndarray, whole: np.ndarray | np.int64) -> Weights:
     return np.where(part > 0, shares, np.nan)
 
 
-def _median_over(frequency: Weights) -> Weights:
+def _median_ratio(frequency: Weights) -> Weights:
     known = frequency[~np.isnan(frequency)]
     return np.asarray((np.median(known) if known.size else np.nan) / frequency)
 
 
-def _mean_one(weights: Weights) -> Weights:
+def _normalize_mean(weights: Weights) -> Weights:
     known = weights[~np.isnan(weights)]
     return np.asarray(weights / (known.mean() if known.size else 1.0))
 
 
-COUNTED = 500  # samples whose pixels decide the class weights
-
-
 def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor | None:
-    """What each class weighs in the loss, from at most `COUNTED` samples; None is all the same."""
+    """Return the weight of each class in the loss; None if all are equal."""
     if rule == "none":
         return None
     weights = RULES[rule](count_labels(data))
@@ -108,9 +106,9 @@ def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor |
 
 
 def count_labels(data: Data) -> Counts:
-    """Each class's pixels, and the pixels of the photos it is in, from at most `COUNTED`."""
+    """Count pixels in at most `MAX_SAMPLES` samples, evenly spaced."""
     pixels, present = np.zeros((2, len(data.classes)), np.int64)
-    for index in range(0, len(data), max(1, len(data) // COUNTED)):
+    for index in range(0, len(data), max(1, len(data) // MAX_SAMPLES)):
         labels = data[index].labels
         counts = np.bincount(labels.ravel(), minlength=256)[: len(data.classes)]
         pixels += counts

@@ -1,4 +1,4 @@
-"""Declared classes: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv -> ClassList."""
+"""Read class declarations: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv."""
 
 import csv
 import json
@@ -18,7 +18,7 @@ YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
 META_FILES = ("dataset_meta.json",)
 TABLE_FILES = ("labelmap.csv", "class_dict.csv")
 
-_IGNORE = "__ignore__"  # LabelMe's name of what is left out, wherever it stands
+_IGNORE = "__ignore__"  # LabelMe's name for ignored pixels, at any index
 _VOID_NAMES = (_IGNORE, "ignore", "void", "unlabelled", "unlabeled")
 _HEX = re.compile(r"(.*\S)\s+#([0-9a-fA-F]{6})")
 _RGB = re.compile(r"(.*\S)[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})")
@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"(\d+)\s*[:,]?\s+(\S.*)")
 
 @dataclass(frozen=True)
 class Entry:
-    """One declared class: its value in the masks, name, and colour where one is given."""
+    """A declared class: its value in masks, its name, and its colour if it has one."""
 
     value: int
     name: str
@@ -37,14 +37,14 @@ class Entry:
 
 @dataclass(frozen=True)
 class ClassList:
-    """The classes of a data set, and how masks show them.
+    """The classes of a data set, and how masks encode them.
 
     Attributes:
         where: the file that declares them.
-        classes: name of class 0, of class 1, ...
-        mapping: value in a mask -> label or 255.
-        colors: colour in a mask -> label or 255; empty where no colours are declared.
-        says_255: the declaration itself says what the value 255 is.
+        classes: class names.
+        mapping: mask value -> label or 255.
+        colors: mask colour -> label or 255; empty if no colours are declared.
+        says_255: whether the declaration contains the value 255.
     """
 
     where: str
@@ -55,7 +55,7 @@ class ClassList:
 
     @property
     def palette(self) -> Palette:
-        """The declared colours, or VOC's where a class has none."""
+        """The declared colours, or VOC's if a class has none."""
         of_class = {label: color for color, label in self.colors.items()}
         labels = range(len(self.classes))
         if set(labels) <= set(of_class):
@@ -64,7 +64,7 @@ class ClassList:
 
 
 def declared_classes(folder: Path) -> ClassList | None:
-    """What the first of the known files in `folder` declares; None where there is none."""
+    """Read the first known declaration file in `folder`; None if there is none."""
     for names, read in (
         (TEXT_FILES, read_text),
         (YAML_FILES, _read_names),
@@ -79,13 +79,15 @@ def declared_classes(folder: Path) -> ClassList | None:
 
 
 def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
-    """The class list of these entries: labels are the ranks of their values.
+    """Return the class list of these entries; labels are the ranks of their values.
 
     Raises:
-        DataError: no entry, a value, name or colour twice, or more than 255 classes.
+        DataError: no classes or more than 255, or a value, name or colour occurs twice.
     """
     _unique(entries, where)
-    kept = sorted((entry for entry in entries if not _is_void(entry)), key=lambda one: one.value)
+    kept = sorted(
+        (entry for entry in entries if not _is_void(entry)), key=lambda entry: entry.value
+    )
     if not 1 <= len(kept) <= MAX_CLASSES:
         raise DataError(
             f"{len(kept)} classes",
@@ -101,13 +103,13 @@ def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
 
 
 def read_text(path: Path) -> ClassList:
-    """A file with one class a line: "road", "0 road", "0 road #804080", "road 128 64 128".
+    """Read one class per line: "road", "0 road", "0 road #804080", "road 128 64 128".
 
-    A line that starts with a hash is a comment. Without numbers the lines count from 0; a first
-    line `__ignore__` does not count (LabelMe).
+    Lines that start with a hash are comments. Without numbers, lines are numbered from 0, except
+    for a first line `__ignore__` (LabelMe).
 
     Raises:
-        DataError: a line that fits none of these, or numbers on some of the lines only.
+        DataError: an invalid line, or only some of the lines have numbers.
     """
     lines = [line.strip() for line in text_of(path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
@@ -124,11 +126,11 @@ def read_text(path: Path) -> ClassList:
     return declare(_numbered(colored, path), path)
 
 
-def from_names(names: object, where: Path) -> ClassList:
-    """The class list of ultralytics' `names`: a list, or a mapping of number to name.
+def parse_names(names: object, where: Path) -> ClassList:
+    """Parse `names` of Ultralytics: a list, or a mapping of number to name.
 
     Raises:
-        DataError: neither of the two.
+        DataError: it is neither.
     """
     if isinstance(names, list):
         names = dict(enumerate(names))
@@ -142,7 +144,7 @@ def from_names(names: object, where: Path) -> ClassList:
 
 def _read_names(path: Path) -> ClassList | None:
     names = read_yaml(path).get("names")
-    return from_names(names, path) if names else None
+    return parse_names(names, path) if names else None
 
 
 def _read_meta(path: Path) -> ClassList | None:
@@ -230,16 +232,16 @@ def _unique(entries: Sequence[Entry], where: Path | str) -> None:
     for what in ("value", "name", "color"):
         seen = set()
         for entry in entries:
-            one = getattr(entry, what)
-            if one in seen:
-                shown = "#{:02x}{:02x}{:02x}".format(*one) if what == "color" else repr(one)
+            value = getattr(entry, what)
+            if value in seen:
+                shown = "#{:02x}{:02x}{:02x}".format(*value) if what == "color" else repr(value)
                 raise DataError(
                     f"two classes have the {what} {shown}",
                     expected="one",
                     where=where,
                 )
-            if one is not None:
-                seen.add(one)
+            if value is not None:
+                seen.add(value)
     for entry in entries:
         if entry.value > 65535:
             raise DataError(

@@ -1,4 +1,4 @@
-"""How the masks of a data set show its classes: found out once, then it is a table."""
+"""Detect how the masks of a data set encode its classes."""
 
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
@@ -7,33 +7,33 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.data.labels.classes import ClassList, Entry, declare
-from fullconv.data.labels.masks import MaskTable, one_channel, picture
+from fullconv.data.labels.masks import MaskTable, one_channel, read_raw
 from fullconv.data.labels.tables import ColorTable, LabelTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 
-SAMPLED = 16  # masks that are looked at to tell 0/255 from class numbers
+SAMPLED = 16  # masks that are read to distinguish 0/255 from class indices
 BINARY = ("background", "foreground")
-_MOST_DERIVED = 64  # more values than this in masks without a class list: no masks, or JPEG noise
+_MAX_DERIVED = 64  # classes of masks without a class list; more values are noise
 
 
 def resolve(
     declared: ClassList | None,
     masks: Sequence[Path],
-    read: Callable[[Path], np.ndarray] = picture,
+    read: Callable[[Path], np.ndarray] = read_raw,
 ) -> tuple[ClassList, MaskTable]:
-    """The classes of a data set, and the table of its masks.
+    """Return the classes of a data set, and the table of its masks.
 
     Args:
-        declared: what the data set says; None: the classes are what is found in all the masks.
-        masks: all masks of the data set, whatever the split: every split has one table.
-        read: the raw values of a mask.
+        declared: declared classes; None to derive them from the values of all masks.
+        masks: all masks of the data set: one table serves all splits.
+        read: reads the raw values of a mask.
 
     Raises:
-        DataError: no classes are declared, and the masks do not tell them.
+        DataError: no classes are declared, and they cannot be derived from the masks.
     """
     if declared is None:
-        declared = derived(masks, read)
+        declared = derive_classes(masks, read)
     mapping = dict(declared.mapping)
     remedy = LabelTable.remedy
     if len(declared.classes) == 2 and not declared.says_255 and is_binary(masks, read):
@@ -48,11 +48,11 @@ def resolve(
     return declared, MaskTable(indices, colors)
 
 
-def is_binary(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = picture) -> bool:
-    """Whether masks of two classes hold 0 and 255 rather than 0 and 1.
+def is_binary(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = read_raw) -> bool:
+    """Return whether masks of two classes have the values 0 and 255 instead of 0 and 1.
 
-    Looks at `SAMPLED` masks in the order of their names' SHA-256, and on until a mask tells: one
-    that is all 0 says nothing.
+    Reads `SAMPLED` masks in the order of their names' SHA-256, and more until one has a value
+    other than 0.
     """
     ranked = sorted(masks, key=lambda path: sha256(path.name.encode()).digest())
     seen: set[int] = set()
@@ -63,8 +63,10 @@ def is_binary(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = pictur
     return seen <= {0, VOID} and VOID in seen
 
 
-def derived(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = picture) -> ClassList:
-    """Classes that nobody declared, out of the values of all masks.
+def derive_classes(
+    masks: Sequence[Path], read: Callable[[Path], np.ndarray] = read_raw
+) -> ClassList:
+    """Derive undeclared classes from the values of all masks.
 
     Raises:
         DataError: the values are not 0, 1, 2, ... (and 255), nor 0 and 255.
@@ -77,17 +79,17 @@ def derived(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = picture)
     if values == [0, VOID]:
         return declare([Entry(number, name) for number, name in enumerate(BINARY)], "the masks")
     classes = [value for value in values if value != VOID]
-    if classes != list(range(len(classes))) or not 1 <= len(classes) <= _MOST_DERIVED:
+    if classes != list(range(len(classes))) or not 1 <= len(classes) <= _MAX_DERIVED:
         raise _not_contiguous(values, first)
     return declare([Entry(value, f"class {value}") for value in classes], "the masks")
 
 
-def no_jpeg(masks: Iterable[Path]) -> None:
-    """Raise a DataError where a mask's name says that it is a JPEG."""
+def refuse_jpeg(masks: Iterable[Path]) -> None:
+    """Raise a DataError if a mask has the suffix of a JPEG file."""
     lossy = [path for path in masks if path.suffix.lower() in (".jpg", ".jpeg")]
     if lossy:
         raise DataError(
-            f"a mask as JPEG ({len(lossy)} in all), whose compression invents labels along every "
+            f"a mask as JPEG ({len(lossy)} in all), whose compression alters labels at every "
             "edge",
             expected="PNG",
             remedy="export the masks again without loss",
@@ -97,7 +99,7 @@ def no_jpeg(masks: Iterable[Path]) -> None:
 
 def _numbers(path: Path, raw: np.ndarray) -> set[int]:
     if raw.ndim == 3 and (raw != raw[..., :1]).any():
-        return set()  # in colours, which the colour table is for
+        return set()  # colours, which the colour table maps
     return set(np.unique(one_channel(raw, str(path))).tolist())
 
 

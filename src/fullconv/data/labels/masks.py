@@ -1,4 +1,4 @@
-"""Photos with masks: one pair -> Sample, all pairs -> Data."""
+"""Read pairs of photo and mask as samples."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ Raw = Callable[[Path, Header], np.ndarray]
 
 @dataclass(frozen=True)
 class MaskTable:
-    """Both ways in which a mask can show its classes.
+    """Maps masks that store either class indices or colours to labels.
 
     Attributes:
-        indices: the table of masks with one number a pixel.
-        colors: the table of masks with a colour a pixel; None where no colours are declared.
+        indices: table of single-channel masks.
+        colors: table of colour-coded masks; None if no colours are declared.
     """
 
     indices: LabelTable
@@ -32,10 +32,10 @@ class MaskTable:
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
     ) -> UInt8[np.ndarray, "H W"]:
-        """The labels of one mask; `where` is its file, for messages.
+        """Return the labels of a mask; `where` is its file, for messages.
 
         Raises:
-            LabelError: a value or a colour that is in neither table.
+            LabelError: a value or colour is not in the table.
         """
         if raw.ndim == 3 and self.colors:
             return self.colors(raw, where)
@@ -43,18 +43,18 @@ class MaskTable:
 
     @property
     def stray(self) -> float:
-        """The share of a mask in unknown colours that is taken for slips and becomes void."""
+        """Share of pixels in unknown colours up to which they are errors and become ignored."""
         return float(getattr(self.colors, "stray", 0.0))
 
 
 @dataclass(frozen=True)
 class PairReader:
-    """Index -> Sample; what `Data.read` is for photos with masks.
+    """Reads samples by index: `Data.read` of data sets with masks.
 
     Attributes:
         pairs: photo, mask and name of each sample.
-        table: raw values of a mask -> labels.
-        raw: (mask, photo's header) -> raw values; None: masks are pictures.
+        table: raw mask values -> labels.
+        raw: reads raw values, given the mask and the photo's header; None for image files.
     """
 
     pairs: tuple[Pair, ...]
@@ -62,11 +62,11 @@ class PairReader:
     raw: Raw | None = None
 
     def __call__(self, index: int) -> Sample:
-        """The sample at `index`."""
-        return read_pair(self.pairs[index], self.table, self.raw or picture)
+        """Read the sample at `index`."""
+        return read_pair(self.pairs[index], self.table, self.raw or read_raw)
 
 
-def as_data(
+def create_data(
     source: str,
     split: str | None,
     pairs: Sequence[Pair],
@@ -75,29 +75,19 @@ def as_data(
     table: Table,
     raw: Raw | None = None,
 ) -> Data:
-    """The data set of these pairs.
-
-    Args:
-        source: what the user called it.
-        split: the split that `pairs` are.
-        pairs: photos and masks.
-        classes: name of class 0, of class 1, ...
-        palette: one colour a class.
-        table: raw values of a mask -> labels.
-        raw: (mask, photo's header) -> raw values; None: masks are pictures.
-    """
+    """Return the data set of these pairs; see `Data` and `PairReader` for the arguments."""
     names = tuple(pair.name for pair in pairs)
     read = PairReader(tuple(pairs), table, raw)
     return Data(source, split, classes, palette, names, read)
 
 
 def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
-    """One photo with its labels, both turned as the photo's EXIF orientation says.
+    """Read a photo and its labels, both rotated by the photo's EXIF orientation.
 
     Raises:
         ImageError: one of the two cannot be read.
         DataError: their sizes differ, or the mask is a JPEG.
-        LabelError: the mask holds what is no class.
+        LabelError: the mask has a value that is not a class.
     """
     header = read_header(pair.photo)
     if header.format == "TIFF" and header.mode in ("RGBA", "RGBX", "CMYK"):
@@ -121,7 +111,7 @@ def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
 
 
 def size_remedy(mask: tuple[int, ...], photo: tuple[int, ...]) -> str:
-    """What to do where a mask and its photo have these sizes, (height, width)."""
+    """Recommend what to do about a mask and a photo of these sizes, (height, width)."""
     if mask == photo[::-1]:
         return "turn one of the two by 90 degrees, whichever lies on its side"
     if abs(mask[0] * photo[1] - mask[1] * photo[0]) <= max(*mask, *photo):
@@ -129,15 +119,15 @@ def size_remedy(mask: tuple[int, ...], photo: tuple[int, ...]) -> str:
     return "export both anew; their proportions differ, so one was cut or is of another photo"
 
 
-def picture(path: Path, like: Header | None = None) -> np.ndarray:
-    """The raw values of a mask that is a picture; `like` is its photo's header.
+def read_raw(path: Path, like: Header | None = None) -> np.ndarray:
+    """Read the raw values of a mask image; `like` is the header of its photo.
 
     Raises:
         DataError: it is a JPEG.
     """
     if read_header(path).format == "JPEG":
         raise DataError(
-            "a mask as JPEG, whose compression invents labels along every edge",
+            "a mask as JPEG, whose compression alters labels at every edge",
             expected="PNG",
             remedy="export the masks again without loss",
             where=path,
@@ -148,10 +138,10 @@ def picture(path: Path, like: Header | None = None) -> np.ndarray:
 def one_channel(
     raw: Integer[np.ndarray, "H W *channels"], where: str
 ) -> Integer[np.ndarray, "H W"]:
-    """A mask's numbers; a colour picture whose channels are all equal counts as numbers too.
+    """Return the numbers of a mask, also of one stored as RGB with equal channels.
 
     Raises:
-        LabelError: it holds colours.
+        LabelError: the mask has colours.
     """
     if raw.ndim == 2:
         return raw

@@ -1,9 +1,9 @@
-"""Shapes -> labels: polygons, ellipses, lines, bitmaps and run lengths, painted in a fixed order.
+"""Rasterize polygons, ellipses, lines, bitmaps and run lengths to labels, in a fixed order.
 
-The pixel rule: coordinates are (row, column) in pixels from the top left corner, pixel (i, j) is
-the square from (i, j) to (i + 1, j + 1), and it belongs to the shape that holds its centre. A
-centre on an edge belongs to the shape whose upper or left edge that is: shapes side by side share
-no pixel and leave none out. What lies outside the raster is cut off.
+Coordinates are (row, column) in pixels from the top left corner; pixel (i, j) is the square from
+(i, j) to (i + 1, j + 1), and belongs to the shape that contains its center. A center on an edge
+belongs to the shape whose upper or left edge it is, so adjacent shapes neither overlap nor leave
+gaps. Shapes are clipped to the raster.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,17 +18,17 @@ Point = tuple[float, float]
 Size = tuple[int, int]
 Points = Float64[np.ndarray, "N 2"]
 
-FARTHEST = 1e7  # pixels; beyond it a coordinate is a mistake and its arithmetic inexact
+MAX_COORDINATE = 1e7  # pixels; larger coordinates are errors, and inexact
 
 
 @dataclass(frozen=True)
 class Patch:
-    """The pixels of one shape: a box of the raster, and which of its pixels belong to the shape.
+    """The pixels of a shape, as a mask within its bounding box.
 
     Attributes:
         top: first row of the box.
         left: first column of the box.
-        mask: the pixels of the box.
+        mask: which pixels of the box belong to the shape.
     """
 
     top: int
@@ -37,23 +37,23 @@ class Patch:
 
     @property
     def area(self) -> int:
-        """Pixels of the shape."""
+        """Number of pixels of the shape."""
         return int(np.count_nonzero(self.mask))
 
     def of(self, raster: np.ndarray) -> np.ndarray:
-        """The box of a raster, as a view."""
+        """Return the view of a raster within the box."""
         height, width = self.mask.shape
         return raster[self.top : self.top + height, self.left : self.left + width]
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One shape of a picture.
+    """A shape with its class.
 
     Attributes:
-        patch: its pixels.
-        label: the class that they get, or 255.
-        order: what is painted later, and so on top, has the higher number.
+        patch: the pixels of the shape.
+        label: class of the pixels, or 255.
+        order: shapes of higher order are drawn on top.
     """
 
     patch: Patch
@@ -62,27 +62,27 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Painted:
-    """Labels, and what is under them.
+class Rasterized:
+    """Rasterized labels.
 
     Attributes:
-        labels: the class that was painted last at each pixel.
-        hidden: (class below, class above) -> pixels where the one was painted over by the other.
+        labels: class of the topmost shape at each pixel.
+        hidden: (class below, class above) -> pixels where one class hides the other.
     """
 
     labels: UInt8[np.ndarray, "H W"]
     hidden: Mapping[tuple[int, int], int]
 
 
-def paint(layers: Sequence[Layer], size: Size, ground: int = 0) -> Painted:
-    """Paint shapes over one another: by `order`, then large before small, then as they come.
+def paint(layers: Sequence[Layer], size: Size, ground: int = 0) -> Rasterized:
+    """Draw shapes over one another: by `order`, then large before small, then in file order.
 
-    A small thing stays visible on a large one, whatever the order in which they were drawn.
+    Small objects stay visible on large ones, regardless of the order in which they were annotated.
 
     Args:
-        layers: the shapes, as they come in the file.
-        size: height and width of the raster.
-        ground: the label of pixels in no shape.
+        layers: the shapes, in the order of the file.
+        size: (height, width) of the raster.
+        ground: label of pixels outside all shapes.
     """
     labels = np.full(size, ground, np.uint8)
     taken = np.zeros(size, np.bool_)
@@ -96,18 +96,18 @@ def paint(layers: Sequence[Layer], size: Size, ground: int = 0) -> Painted:
             hidden[pair] = hidden.get(pair, 0) + int(counts[label])
         np.copyto(below, layer.label, where=mask)
         layer.patch.of(taken)[...] |= mask
-    return Painted(labels, hidden)
+    return Rasterized(labels, hidden)
 
 
-def points_of(values: object, least: int = 1) -> Points:
-    """A list of (row, column) points as an array.
+def parse_points(values: object, least: int = 1) -> Points:
+    """Return a list of (row, column) points as an array.
 
     Args:
-        values: any nested sequence of numbers.
-        least: how many points the shape needs.
+        values: nested sequence of numbers.
+        least: minimum number of points.
 
     Raises:
-        DataError: fewer points, a point without two numbers, or a number that is not finite.
+        DataError: too few points, a point without two numbers, or a number that is not finite.
     """
     try:
         points = np.asarray(values, np.float64)
@@ -118,52 +118,52 @@ def points_of(values: object, least: int = 1) -> Points:
     if len(points) < least:
         noun = "point" if len(points) == 1 else "points"
         raise DataError(f"{len(points)} {noun} where {least} or more are needed")
-    if not (np.abs(points) <= FARTHEST).all():  # False for nan, too
-        worst = points[~(np.abs(points) <= FARTHEST)][0]
-        raise DataError(f"the coordinate {worst}, which is no place near a picture")
+    if not (np.abs(points) <= MAX_COORDINATE).all():  # False for nan, too
+        worst = points[~(np.abs(points) <= MAX_COORDINATE)][0]
+        raise DataError(f"the coordinate {worst}, which is far outside any image")
     return points
 
 
 def polygon(rings: Sequence[Points], size: Size) -> Patch:
-    """A polygon; where rings overlap an even number of times there is a hole (even-odd rule).
+    """Rasterize a polygon with holes by the even-odd rule.
 
     Args:
-        rings: each a closed line of three corners or more, without the first one repeated.
-        size: height and width of the raster.
+        rings: closed lines of at least three corners, without repeating the first.
+        size: (height, width) of the raster.
 
     Raises:
-        DataError: a ring that is none.
+        DataError: a ring is invalid.
     """
-    corners = [points_of(ring, least=3) for ring in rings]
+    corners = [parse_points(ring, least=3) for ring in rings]
     edges = np.concatenate([np.stack([ring, np.roll(ring, -1, 0)], 1) for ring in corners])
-    # Always from above to below, so that two polygons cut a common edge at the same numbers.
+    # Edges run downwards, so two polygons compute the same numbers for a common edge.
     upward = edges[:, 0, 0] > edges[:, 1, 0]
     edges[upward] = edges[upward][:, ::-1]
     rows = np.ceil(edges[:, :, 0] - 0.5).clip(0, size[0]).astype(np.int64)
     crossing = rows[:, 0] < rows[:, 1]
-    return _filled(*_crossings(edges[crossing], rows[crossing], size[1]))
+    return _fill_crossings(*_crossings(edges[crossing], rows[crossing], size[1]))
 
 
 def rectangle(one: Point, other: Point, size: Size) -> Patch:
-    """An upright rectangle, by two opposite corners."""
+    """Rasterize an axis-aligned rectangle, given two opposite corners."""
     (top, left), (bottom, right) = one, other
-    corners = points_of([(top, left), (top, right), (bottom, right), (bottom, left)])
+    corners = parse_points([(top, left), (top, right), (bottom, right), (bottom, left)])
     return polygon([corners], size)
 
 
 def ellipse(centre: Point, radii: Point, size: Size, turn: float = 0.0) -> Patch:
-    """An ellipse, or a disc.
+    """Rasterize an ellipse.
 
     Args:
-        centre: its middle.
-        radii: along the rows and along the columns before it is turned, in pixels.
-        size: height and width of the raster.
-        turn: clockwise, in degrees.
+        centre: (row, column) of its center.
+        radii: along rows and along columns before rotation, in pixels.
+        size: (height, width) of the raster.
+        turn: clockwise rotation, in degrees.
 
     Raises:
-        DataError: a radius that is not above 0.
+        DataError: a radius is not positive.
     """
-    points_of([centre, radii])
+    parse_points([centre, radii])
     if min(radii) <= 0 or not np.isfinite(turn):
         raise DataError(
             f"radii of {radii[1]:g} and {radii[0]:g} pixels",
@@ -182,8 +182,8 @@ def ellipse(centre: Point, radii: Point, size: Size, turn: float = 0.0) -> Patch
 
 
 def line(points: Points, width: float, size: Size) -> Patch:
-    """A bent line `width` pixels wide, with flat ends and round joints; one point is a dot."""
-    points = points_of(points)
+    """Rasterize a polyline with flat ends and round joints; a single point becomes a disc."""
+    points = parse_points(points)
     steps = np.diff(points, axis=0)
     length = np.hypot(steps[:, 0], steps[:, 1])
     starts, ends, steps = (part[length > 0] for part in (points[:-1], points[1:], steps))
@@ -194,14 +194,14 @@ def line(points: Points, width: float, size: Size) -> Patch:
 
 
 def dots(points: Points, radius: float, size: Size) -> Patch:
-    """A disc at each of the points."""
+    """Rasterize a disc at each point."""
     radii = (radius, radius)
     return union([ellipse((row, column), radii, size) for row, column in points.tolist()])
 
 
 def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -> Patch:
-    """A mask whose upper left pixel lies at `corner` of the raster."""
-    top, left = (min(max(place, 0), most) for place, most in zip(corner, size, strict=True))
+    """Place a mask with its upper left pixel at `corner` of the raster."""
+    top, left = (min(max(start, 0), side) for start, side in zip(corner, size, strict=True))
     rows, columns = (
         slice(top - corner[0], size[0] - corner[0]),
         slice(left - corner[1], size[1] - corner[1]),
@@ -210,15 +210,15 @@ def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -
 
 
 def run_lengths(counts: object, size: Size, by_columns: bool) -> Bool[np.ndarray, "H W"]:
-    """The mask of alternating runs of pixels: outside, inside, outside, ...
+    """Decode alternating run lengths: outside, inside, outside, ...
 
     Args:
         counts: lengths of the runs, in pixels.
-        size: height and width of the mask.
-        by_columns: whether the runs go down the columns (COCO) or along the rows (CVAT).
+        size: (height, width) of the mask.
+        by_columns: whether runs are column by column (COCO) or row by row (CVAT).
 
     Raises:
-        DataError: lengths that are no whole numbers, or do not fill the mask.
+        DataError: the lengths are not integers, or do not fill the mask.
     """
     try:
         runs = np.asarray(counts, np.int64)
@@ -235,7 +235,7 @@ def run_lengths(counts: object, size: Size, by_columns: bool) -> Bool[np.ndarray
 
 
 def union(patches: Sequence[Patch]) -> Patch:
-    """All pixels of several patches."""
+    """Return the union of several patches."""
     full = [patch for patch in patches if patch.mask.size]
     if not full:
         return Patch(0, 0, np.zeros((0, 0), np.bool_))
@@ -251,7 +251,7 @@ def union(patches: Sequence[Patch]) -> Patch:
 def _crossings(
     edges: Float64[np.ndarray, "E 2 2"], rows: Int64[np.ndarray, "E 2"], width: int
 ) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " N"]]:
-    """Where edges cross the middles of pixel rows: the row, and the first pixel to the right."""
+    """Return where edges cross the centers of rows: row, and first pixel to the right."""
     counts = rows[:, 1] - rows[:, 0]
     edge = np.repeat(np.arange(len(edges)), counts)
     row = np.arange(len(edge)) - np.repeat(counts.cumsum() - counts, counts) + rows[edge, 0]
@@ -260,13 +260,13 @@ def _crossings(
     return row, np.ceil(column - 0.5).clip(0, width).astype(np.int64)
 
 
-def _filled(row: Int64[np.ndarray, " N"], column: Int64[np.ndarray, " N"]) -> Patch:
-    """The pixels that have an odd number of crossings on their left."""
+def _fill_crossings(row: Int64[np.ndarray, " N"], column: Int64[np.ndarray, " N"]) -> Patch:
+    """Return the pixels with an odd number of crossings to their left."""
     if not len(row) or column.min() == column.max():
         return Patch(0, 0, np.zeros((0, 0), np.bool_))
     top, left = int(row.min()), int(column.min())
     height, width = int(row.max()) - top + 1, int(column.max()) - left
-    places = np.sort((row - top) * width + column - left)
-    runs = np.diff(places, prepend=0, append=height * width)
+    positions = np.sort((row - top) * width + column - left)
+    runs = np.diff(positions, prepend=0, append=height * width)
     inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return Patch(top, left, inside.reshape(height, width))

@@ -1,4 +1,4 @@
-"""From a mask's raw values to classes: one explicit table a data set, whose default is an error."""
+"""Tables from raw mask values or colours to classes; anything else is an error."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,12 +14,12 @@ MAX_CLASSES = 255
 
 @dataclass(frozen=True)
 class LabelTable:
-    """Raw mask value -> class, or `VOID`; a value that is not in the table is an error.
+    """Maps raw mask values to classes or `VOID`.
 
     Attributes:
-        classes: the names, in the order of the labels.
+        classes: class names.
         mapping: raw value -> label in [0, len(classes)) or 255.
-        remedy: what a user can do about a value that is not in the table.
+        remedy: what to do about a value that is not in the table.
     """
 
     classes: tuple[str, ...]
@@ -41,14 +41,10 @@ class LabelTable:
         object.__setattr__(self, "_table", table)
 
     def __call__(self, raw: Integer[np.ndarray, "H W"], where: str) -> UInt8[np.ndarray, "H W"]:
-        """The labels of one mask.
-
-        Args:
-            raw: the values as they stand in the file.
-            where: the file's name, for the message.
+        """Return the labels of a mask; `where` is its file, for messages.
 
         Raises:
-            LabelError: a value outside the table, with its count and the remedy.
+            LabelError: a value is not in the table.
         """
         outside = (raw < 0) | (raw > 65535)
         labels = self._table[np.where(outside, 0, raw)]
@@ -79,12 +75,12 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class ColorTable:
-    """Colour of a mask -> class, or `VOID`; a colour that is not in the table is an error.
+    """Maps the colours of masks to classes or `VOID`.
 
     Attributes:
-        classes: the names, in the order of the labels.
+        classes: class names.
         mapping: (red, green, blue) -> label in [0, len(classes)) or 255.
-        remedy: what a user can do about a colour that is not in the table.
+        remedy: what to do about a colour that is not in the table.
     """
 
     classes: tuple[str, ...]
@@ -101,25 +97,21 @@ class ColorTable:
         object.__setattr__(self, "_labels", labels)
 
     def __call__(self, raw: Integer[np.ndarray, "H W 3"], where: str) -> UInt8[np.ndarray, "H W"]:
-        """The labels of one colour-coded mask.
-
-        Args:
-            raw: RGB in [0, 255].
-            where: the file's name, for the message.
+        """Return the labels of a mask in RGB; `where` is its file, for messages.
 
         Raises:
-            LabelError: a colour outside the table, with its count and the remedy.
+            LabelError: a colour is not in the table.
         """
         colors = _packed(np.asarray(raw))
-        places = np.searchsorted(self._keys, colors).clip(max=len(self._keys) - 1)
-        wrong = self._keys[places] != colors
+        entries = np.searchsorted(self._keys, colors).clip(max=len(self._keys) - 1)
+        wrong = self._keys[entries] != colors
         if wrong.any():
             raise self._error(colors[wrong], where)
-        labels: UInt8[np.ndarray, "H W"] = self._labels[places]
+        labels: UInt8[np.ndarray, "H W"] = self._labels[entries]
         return labels
 
     def knows(self, raw: Integer[np.ndarray, "H W 3"]) -> Bool[np.ndarray, "H W"]:
-        """Where a mask's colours are in the table."""
+        """Return where the colours of a mask are in the table."""
         known: Bool[np.ndarray, "H W"] = np.isin(_packed(np.asarray(raw)), self._keys)
         return known
 
@@ -143,7 +135,7 @@ def _packed(colors: np.ndarray) -> np.ndarray:
     return packed
 
 
-def plain(classes: Sequence[str], void: Sequence[int] = (VOID,)) -> LabelTable:
-    """The table of masks that hold class numbers already; `void` are the values to leave out."""
+def identity_table(classes: Sequence[str], void: Sequence[int] = (VOID,)) -> LabelTable:
+    """Return the table of masks that store class indices; `void` are the values to ignore."""
     mapping = {label: label for label in range(len(classes))}
     return LabelTable(tuple(classes), mapping | {value: VOID for value in void})

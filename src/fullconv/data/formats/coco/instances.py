@@ -18,7 +18,7 @@ from fullconv.data.labels.rasterize import (
     Patch,
     Size,
     bitmap,
-    points_of,
+    parse_points,
     polygon,
     rectangle,
     run_lengths,
@@ -122,7 +122,7 @@ def _box(record: Record, where: str, size: Size) -> Patch:
             f"a bbox of {len(values)} numbers",
             expected="x, y, width, height",
         )
-    (left, top), (width, height) = points_of([values[:2], values[2:]]).tolist()
+    (left, top), (width, height) = parse_points([values[:2], values[2:]]).tolist()
     return rectangle((top, left), (top + height, left + width), size)
 
 
@@ -135,7 +135,7 @@ def _patch(segmentation: object, where: str, size: Size) -> Patch:
     for numbers in segmentation:
         if len(numbers) % 2:
             raise DataError(f"a polygon of {len(numbers)} numbers, which are not pairs")
-        rings.append(points_of([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
+        rings.append(parse_points([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
     return union([polygon([ring], size) for ring in rings])
 
 

@@ -20,7 +20,7 @@ from fullconv.data.formats.coco.annotations import (
     read_categories,
 )
 from fullconv.data.labels.classes import ClassList, declared_classes
-from fullconv.data.labels.masks import MaskTable, picture, read_pair
+from fullconv.data.labels.masks import MaskTable, read_pair, read_raw
 from fullconv.data.labels.tables import LabelTable
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
@@ -46,7 +46,7 @@ def panoptic(folder: Path, parts: Sequence[Annotations], files: SegmentFiles) ->
     table = SegmentTable(images, labels)
     inventory = Inventory(folder, "coco", lambda masks, read: (classes, palette, None))
     inventory.declared = len(classes)
-    inventory.read = partial(read_pair, table=table, raw=picture)
+    inventory.read = partial(read_pair, table=table, raw=read_raw)
     return inventory
 
 
