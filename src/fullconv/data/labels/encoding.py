@@ -89,8 +89,7 @@ def refuse_jpeg(masks: Iterable[Path]) -> None:
     lossy = [path for path in masks if path.suffix.lower() in (".jpg", ".jpeg")]
     if lossy:
         raise DataError(
-            f"a mask as JPEG ({len(lossy)} in all), whose compression alters labels at every "
-            "edge",
+            f"a mask as JPEG ({len(lossy)} in all), whose compression alters labels at every edge",
             expected="PNG",
             remedy="export the masks again without loss",
             where=lossy[0],
