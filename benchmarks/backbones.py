@@ -13,7 +13,7 @@ import torch
 
 from fullconv.config import Architecture, Normalization
 from fullconv.errors import GeometryError
-from fullconv.explain.receptive_field import measure
+from fullconv.explain.receptive_field import measure_field
 from fullconv.networks.fcn import create_model
 from fullconv.networks.fcn.summary import on_meta, summarize
 
@@ -40,7 +40,10 @@ def row(name: str) -> list[str]:
     info = network.backbone.feature_info()
     features = (network.top, *network.skips)
     bounded = [name for name in features if info[name].field.bounded]
-    right = [measure(network.backbone, name).agrees(info[name].field) for name in bounded]
+    right = [
+        measure_field(network.backbone, name) == (info[name].field, info[name].field)
+        for name in bounded
+    ]
     verdict = f"{sum(right)} of {len(right)} right" if right else ""
     if len(bounded) < len(features):
         verdict = ", ".join(filter(None, [verdict, f"{len(features) - len(bounded)} unbounded"]))

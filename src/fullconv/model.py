@@ -21,7 +21,7 @@ from fullconv.inference.model_file import (
     read_tensors,
     write_file,
 )
-from fullconv.inference.predictor import Prediction, as_image, predict
+from fullconv.inference.predictor import Prediction, predict, read_source
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.tta import SCALES, check_scales, predict_averaged
@@ -146,7 +146,7 @@ class Model:
     def _read(self, source: Any) -> UInt8[np.ndarray, "H W 3"]:
         if self.band_choice and isinstance(source, str | Path) and read_header(Path(source)):
             return read_raster(Path(source), self.band_choice)[0]
-        return as_image(source)
+        return read_source(source)
 
     def optimize(self) -> "Model":
         """Prepare the network for many predictions on this CPU and return the model itself.

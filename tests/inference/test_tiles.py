@@ -20,15 +20,15 @@ def test_the_weights_of_spans_add_up_to_one(size, longest, overlap):
         weights = spans.weights(start)
         assert weights.min() > 0 and weights.max() <= 1
         total[start : spans.end(start)] += weights
-        assert spans.settled(start) > settled
-        settled = spans.settled(start)
+        assert spans.final_until(start) > settled
+        settled = spans.final_until(start)
     assert settled == size
     assert np.allclose(total, 1)
 
 
 def test_one_span_is_all_of_a_small_side():
     spans = Spans.covering(100, 128, 32, 32)
-    assert list(spans.starts) == [0] and spans.end(0) == spans.settled(0) == 100
+    assert list(spans.starts) == [0] and spans.end(0) == spans.final_until(0) == 100
     assert (spans.weights(0) == 1).all()
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from fullconv.errors import GeometryError
-from fullconv.explain.receptive_field import measure
+from fullconv.explain.receptive_field import measure_field
 from fullconv.networks.fcn import create_model
 from fullconv.networks.geometry import (
     CoordMap,
@@ -163,7 +163,7 @@ def test_fc7_sees_404_pixels_every_32_from_12_and_a_half():
     backbone = create_model("fcn32s-vgg16", 2, padding=100, **SMALL).backbone
     expected = Field(404, CoordMap(Fraction(32), Fraction(25, 2)))
     assert backbone.feature_info()["fc7"].field == expected
-    assert measure(backbone, "fc7").agrees(expected)
+    assert measure_field(backbone, "fc7") == (expected, expected)
 
 
 def test_a_strided_window_and_its_extent():

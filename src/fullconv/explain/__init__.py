@@ -1,1 +1,1 @@
-"""What a network does, shown. One file a way of looking; this folder is the list of them."""
+"""Show what a network does: receptive fields, class heat maps, reference operations."""

@@ -1,4 +1,4 @@
-"""Where a dense classifier sees a class: its grid of scores as a heat map over the photo."""
+"""Draw where a dense classifier sees a class: its score map as a heat map over the image."""
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -15,20 +15,17 @@ def heat_map(
     field: Field | None = None,
     strength: float = 0.65,
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The photo in grey under the class's probability: dark where it is least, yellow where most.
+    """Return the grey image under the class probability: dark is the lowest, yellow the highest.
 
     Args:
-        score: of every class at every place of the grid, before softmax.
+        score: the dense classifier's scores before softmax.
         class_index: the class to show, from 0.
-        image: the photo that was scored, RGB in [0, 255].
-        field: where the places lie in the photo (`dense.field`); None: spread evenly over it.
-        strength: of the colours, from 0 (photo) to 1 (colours).
-
-    Returns:
-        RGB in [0, 255], of the photo's size.
+        image: the image that was scored, RGB in [0, 255].
+        field: maps score positions to the image (`dense.field`); None spreads them evenly.
+        strength: opacity of the colours in [0, 1].
 
     Raises:
-        ConfigError: there is no class of this number.
+        ConfigError: `class_index` is out of range.
     """
     from matplotlib import colormaps  # slow to import
 
@@ -47,16 +44,16 @@ def class_heat(
     size: tuple[int, int],
     field: Field | None = None,
 ) -> Float[np.ndarray, "H W"]:
-    """The probability of a class at every pixel, bilinear between the places that were scored.
+    """Return the probability of a class at every pixel, interpolated bilinearly.
 
-    Outside the outermost places, where nothing was scored, it is the nearest one's.
+    Pixels outside the outermost score positions take the nearest one.
 
     Raises:
-        ConfigError: there is no class of this number.
+        ConfigError: `class_index` is out of range.
     """
     if not 0 <= class_index < len(score):
         raise ConfigError(
-            f"class {class_index} of a classifier of {len(score)}; give 0 to {len(score) - 1}"
+            f"the classifier has no class {class_index}; expected 0 to {len(score) - 1}"
         )
     heat = score.double().softmax(0)[class_index].cpu().numpy()
     for axis, side in enumerate(size):
@@ -65,13 +62,13 @@ def class_heat(
 
 
 def _along(
-    heat: Float[np.ndarray, "h w"], axis: int, side: int, place: CoordMap | None
+    heat: Float[np.ndarray, "h w"], axis: int, side: int, position: CoordMap | None
 ) -> Float[np.ndarray, "H W"]:
-    """Values at the pixels of one side of the photo."""
+    """Interpolate along one axis to `side` pixels."""
     count = heat.shape[axis]
     pixels = np.arange(side)
-    if place:
-        at = (pixels - float(place.shift)) / float(place.scale)
+    if position:
+        at = (pixels - float(position.shift)) / float(position.scale)
     else:
         at = (pixels + 0.5) * count / side - 0.5
     at = at.clip(0, count - 1)

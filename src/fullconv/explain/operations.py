@@ -1,7 +1,7 @@
-"""The operations that change a map's size, written out step by step: to read, and to test with.
+"""Reference implementations of the operations that change a map's size: to read, and for tests.
 
-The networks use PyTorch's operators, which give the same and are much faster. Weights are laid out
-as PyTorch, Paddle and Caffe lay them out.
+The networks use PyTorch's operators, which give the same results much faster. Weights have the
+layout of PyTorch, Paddle and Caffe.
 """
 
 import torch
@@ -12,12 +12,12 @@ from fullconv.errors import GeometryError
 
 
 def positions(length: int, size: int, align_corners: bool) -> Float[Tensor, " size"]:
-    """Where each of `size` new pixels looks in a row of `length` old ones.
+    """Return the source position of each of `size` new pixels in a row of `length` old ones.
 
-    With aligned corners the centres of the first and of the last pixels meet, so the step is
-    (length - 1) / (size - 1). Else a pixel is a cell, pixel 0 covers [-0.5, 0.5], and the cells'
-    outer edges meet, so the step is length / size; only this one keeps a map in its place, whatever
-    its size.
+    With aligned corners, the centres of the first and of the last pixels coincide, so the step is
+    (length - 1) / (size - 1). Otherwise a pixel is a cell, pixel 0 covers [-0.5, 0.5], and the
+    outer edges coincide, so the step is length / size. Only this convention does not shift a map,
+    whatever its size.
     """
     new = torch.arange(size, dtype=torch.float64)
     if align_corners:
@@ -28,9 +28,9 @@ def positions(length: int, size: int, align_corners: bool) -> Float[Tensor, " si
 def bilinear(
     x: Float[Tensor, "*B h w"], size: tuple[int, int], align_corners: bool
 ) -> Float[Tensor, "*B H W"]:
-    """Bilinear interpolation to `size` (height, width).
+    """Interpolate bilinearly to `size` (height, width).
 
-    Between two rows, then between two columns, the nearer one weighs more.
+    First between two rows, then between two columns; the nearer one has the larger weight.
     """
     row = positions(x.shape[-2], size[0], align_corners)
     column = positions(x.shape[-1], size[1], align_corners)
@@ -46,7 +46,7 @@ def bilinear(
 def convolution(
     x: Float[Tensor, "C h w"], weight: Float[Tensor, "K C p q"], stride: int = 1
 ) -> Float[Tensor, "K H W"]:
-    """What deep learning calls a convolution: the kernel is laid on, multiplied, and summed."""
+    """Convolve, as deep learning defines it: multiply each window by the kernel, and sum."""
     high, wide = weight.shape[-2:]
     rows = range(0, x.shape[-2] - high + 1, stride)
     columns = range(0, x.shape[-1] - wide + 1, stride)
@@ -58,7 +58,7 @@ def convolution(
 def transposed_by_scattering(
     x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
 ) -> Float[Tensor, "K H W"]:
-    """Transposed convolution, first view: every pixel stamps the kernel, and stamps add up."""
+    """Transposed convolution, first view: each pixel adds a scaled kernel to the output."""
     (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
     y = x.new_zeros(weight.shape[1], stride * (height - 1) + high, stride * (width - 1) + wide)
     for i in range(height):
@@ -71,26 +71,26 @@ def transposed_by_scattering(
 def transposed_by_insertion(
     x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
 ) -> Float[Tensor, "K H W"]:
-    """Transposed convolution, second view: a convolution of the input drawn apart.
+    """Transposed convolution, second view: a convolution of the dilated input.
 
-    Zeros are put between the pixels (stride - 1) and around them (kernel - 1); the kernel is
-    turned by 180 degrees.
+    stride - 1 zeros are inserted between pixels and kernel - 1 zeros around them; the kernel is
+    rotated by 180 degrees.
     """
     (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
     inner = stride * (height - 1) + 1, stride * (width - 1) + 1
-    apart = x.new_zeros(len(x), inner[0] + 2 * (high - 1), inner[1] + 2 * (wide - 1))
+    dilated = x.new_zeros(len(x), inner[0] + 2 * (high - 1), inner[1] + 2 * (wide - 1))
     rows = slice(high - 1, high - 1 + inner[0], stride)
     columns = slice(wide - 1, wide - 1 + inner[1], stride)
-    apart[:, rows, columns] = x
-    return convolution(apart, weight.flip(-2, -1).transpose(0, 1))
+    dilated[:, rows, columns] = x
+    return convolution(dilated, weight.flip(-2, -1).transpose(0, 1))
 
 
 def convolution_matrix(
     weight: Float[Tensor, "K C p q"], size: tuple[int, int], stride: int = 1
 ) -> Float[Tensor, "outputs inputs"]:
-    """The matrix that a convolution is, for inputs of `size` (height, width), flattened.
+    """Return the matrix of a convolution on flattened inputs of `size` (height, width).
 
-    Each row holds the kernel once, at the place of one output, and zeros elsewhere.
+    Each row has the kernel at the window of one output, and zeros elsewhere.
     """
     (classes, channels, high, wide), (height, width) = weight.shape, size
     rows, columns = (height - high) // stride + 1, (width - wide) // stride + 1
@@ -105,10 +105,10 @@ def convolution_matrix(
 def transposed_by_matrix(
     x: Float[Tensor, "C h w"], weight: Float[Tensor, "C K p q"], stride: int = 1
 ) -> Float[Tensor, "K H W"]:
-    """Transposed convolution, third view: the matrix of a convolution, transposed.
+    """Transposed convolution, third view: the transposed matrix of a convolution.
 
-    It is the convolution that leads from the large map to the small one: back go its shape and
-    its gradient, not its values.
+    That convolution maps the large map to the small one. The transpose inverts its shape, not its
+    values; it is also its gradient.
     """
     (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
     size = stride * (height - 1) + high, stride * (width - 1) + wide
@@ -119,15 +119,15 @@ def transposed_by_matrix(
 def max_pool(
     x: Float[Tensor, "C h w"], window: int = 2, ceil_mode: bool = False
 ) -> tuple[Float[Tensor, "C H W"], Int64[Tensor, "C H W"]]:
-    """The largest value of each window, and its index in the flattened (h, w) plane.
+    """Return the largest value of each window, and its index in the flattened (h, w) plane.
 
     Args:
         x: maps.
-        window: rows and columns of a window; they lie side by side.
-        ceil_mode: whether a last window that is not full counts, as in Caffe.
+        window: size and stride of the windows.
+        ceil_mode: include incomplete windows at the end, as Caffe does.
     """
     height, width = x.shape[-2:]
-    inside = window if not ceil_mode else 1  # pixels of a window that must be there
+    inside = window if not ceil_mode else 1  # pixels of a window that must be inside the map
     rows = range(0, height - inside + 1, window)
     columns = range(0, width - inside + 1, window)
     plane = torch.arange(height * width).reshape(height, width)
@@ -135,9 +135,9 @@ def max_pool(
     for i in rows:
         for j in columns:
             part = x[:, i : i + window, j : j + window].flatten(1)
-            value, place = part.max(1)
-            found.append((value, plane[i : i + window, j : j + window].flatten()[place]))
-    values, indices = (torch.stack(list(one), -1) for one in zip(*found, strict=True))
+            value, position = part.max(1)
+            found.append((value, plane[i : i + window, j : j + window].flatten()[position]))
+    values, indices = (torch.stack(list(part), -1) for part in zip(*found, strict=True))
     shape = (len(x), len(rows), len(columns))
     return values.reshape(shape), indices.reshape(shape)
 
@@ -145,25 +145,25 @@ def max_pool(
 def unpool(
     values: Float[Tensor, "C h w"], indices: Int64[Tensor, "C h w"], size: tuple[int, int]
 ) -> Float[Tensor, "C H W"]:
-    """Un-pooling: every value back where it came from, zeros elsewhere.
+    """Unpool: put each value back at its position before pooling, with zeros elsewhere.
 
     Args:
-        values: one a window.
-        indices: of the pooling, in the flattened plane of `size`.
+        values: one per window.
+        indices: from the pooling, in the flattened plane of `size`.
         size: (height, width) of the pooling's input.
 
     Raises:
-        GeometryError: an index outside that plane.
+        GeometryError: an index is outside that plane.
     """
     height, width = size
     if indices.min() < 0 or indices.max() >= height * width:
         raise GeometryError(
-            f"un-pooling indices reach from {int(indices.min())} to {int(indices.max())}; a plane "
+            f"unpooling indices range from {int(indices.min())} to {int(indices.max())}; a plane "
             f"of {height} x {width} has 0 to {height * width - 1}: give the pooling's input size"
         )
     y = values.new_zeros(len(values), height, width)
-    for channel, places in enumerate(indices):
-        y[channel, places // width, places % width] = values[channel]
+    for channel, positions in enumerate(indices):
+        y[channel, positions // width, positions % width] = values[channel]
     return y
 
 
@@ -175,9 +175,9 @@ def batch_norm(
     bias: Float[Tensor, " C"],
     epsilon: float = 1e-5,
 ) -> Float[Tensor, "B C H W"]:
-    """Batch norm: each channel to mean 0 and variance 1, then scaled and shifted as learned.
+    """Normalize each channel to mean 0 and variance 1, then apply the learned scale and shift.
 
-    In training with the batch's own numbers (`batch_statistics`, biased), later with running ones.
+    Training uses the batch's statistics (`batch_statistics`, biased), inference the running ones.
     """
     scale = weight / (variance + epsilon).sqrt()
     return (x - mean[:, None, None]) * scale[:, None, None] + bias[:, None, None]
@@ -186,10 +186,10 @@ def batch_norm(
 def batch_statistics(
     x: Float[Tensor, "B C H W"], unbiased: bool = False
 ) -> tuple[Float[Tensor, " C"], Float[Tensor, " C"]]:
-    """Mean and variance of each channel over a batch.
+    """Return mean and variance of each channel over a batch.
 
-    All frameworks normalize a training batch with the biased variance, the sum of squares over n.
-    Into the running variance goes the same in Paddle, but the unbiased one, over n - 1, in PyTorch.
+    All frameworks normalize a training batch by the biased variance (sum of squares over n). The
+    running variance uses the same in Paddle, but the unbiased one (over n - 1) in PyTorch.
     """
     mean = x.mean((0, 2, 3))
     squares = ((x - mean[:, None, None]) ** 2).sum((0, 2, 3))

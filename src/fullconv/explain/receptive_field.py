@@ -1,13 +1,12 @@
-"""The receptive field of a feature, measured: which pixels of an image have an influence on it.
+"""Measure receptive fields by gradient: which pixels of an image influence a feature.
 
-Everything that could hide an influence is flattened first: weights are positive and alike, the
-largest of a window becomes its mean, layer norms do nothing. What remains is which pixel is wired
-to which, and the gradient tells that without knowing any layer.
+First, everything that could hide an influence is removed: weights become equal and positive, max
+pooling becomes average pooling, layer norms become identities. The gradient then shows which pixels
+are connected, without rules for any layer.
 """
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -20,42 +19,28 @@ from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field
 from fullconv.networks.layers import FeatureInfo
 
-DIM = 1e-3  # of the image; activations such as ReLU6 stay far from where they are flat
+DIM = 1e-3  # value of the image; keeps activations such as ReLU6 far from saturation
 
 
-@dataclass(frozen=True)
-class Measured:
-    """The field as the gradient shows it, along rows and along columns."""
+def measure_field(backbone: nn.Module, feature: str) -> tuple[Field, Field]:
+    """Return the receptive field of a backbone's feature along rows, and along columns.
 
-    rows: Field
-    columns: Field
-
-    def agrees(self, field: Field) -> bool:
-        """Whether a derived field says the same."""
-        return all((f.size, f.map) == (field.size, field.map) for f in (self.rows, self.columns))
-
-
-def measure(backbone: nn.Module, feature: str) -> Measured:
-    """Measure the field of one feature of a backbone.
-
-    Args:
-        backbone: is copied, not changed.
-        feature: one whose field is bounded.
+    The backbone is not changed.
 
     Raises:
-        GeometryError: every pixel of a large image has an influence.
+        GeometryError: the receptive field is not bounded.
     """
     flat = _flattened(deepcopy(backbone))
     info: dict[str, FeatureInfo] = flat.feature_info()  # type: ignore[operator]
-    expected = info[feature].field  # says only how large an image has to be
+    expected = info[feature].field  # used for the size of the image only
     stride = int(expected.stride)
     long = stride * -(-(expected.size + 8 * stride) // stride)
     rows, columns = (_along(flat, feature, long, axis) for axis in (0, 1))
-    return Measured(rows, columns)
+    return rows, columns
 
 
 def _along(flat: nn.Module, feature: str, long: int, axis: int) -> Field:
-    """Measured along one axis, on an image that is narrow along the other."""
+    """Measure along one axis, on an image that is narrow along the other."""
     size = (long, 32) if axis == 0 else (32, long)
     image = torch.full((1, 3, *size), DIM, dtype=torch.float64, requires_grad=True)
     with _Flat():
@@ -92,7 +77,7 @@ def _flattened(network: nn.Module) -> nn.Module:
 
 
 class _Flat(TorchFunctionMode):
-    """Means instead of largest values, and no layer norms, whose gradients cancel out."""
+    """Replace max pooling by average pooling, and skip layer norms, whose gradients cancel."""
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

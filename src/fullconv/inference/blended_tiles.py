@@ -1,4 +1,4 @@
-"""Overlapping tiles, blended at their seams."""
+"""Blend the scores of overlapping tiles."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -11,36 +11,36 @@ from torch import Tensor
 
 from fullconv.io.window import Window
 
-Answer = Callable[[Window], Tensor]
-"""Gives the scores (K, rows, columns) of a window by itself, on the CPU."""
+ScoreTile = Callable[[Window], Tensor]
+"""Returns the scores (K, rows, columns) of a window by itself, on the CPU."""
 
 
 @dataclass
 class SeamStats:
-    """What neighbouring tiles said about the pixels that they share.
+    """How well neighbouring tiles agree in their overlaps.
 
     Attributes:
-        compared: pixels answered by two neighbours.
-        differing: those of them that got different labels.
+        compared: pixels predicted by two tiles.
+        differing: those with different labels.
     """
 
     compared: int = 0
     differing: int = 0
 
-    def compare(self, one: Tensor, other: Tensor) -> None:
-        """Count two arrays of labels of the same pixels."""
-        self.compared += one.numel()
-        self.differing += int((one != other).sum())
+    def compare(self, first: Tensor, second: Tensor) -> None:
+        """Count the pixels of two label arrays of the same region."""
+        self.compared += first.numel()
+        self.differing += int((first != second).sum())
 
 
 @dataclass(frozen=True)
 class Spans:
-    """How one side of an image is covered: spans of equal length, each overlapping its neighbours.
+    """Overlapping spans of equal length that cover one side of an image.
 
     Attributes:
-        size: of the side, in pixels.
-        step: from the start of a span to the next one's.
-        overlap: pixels that two neighbours share; 0 where one span is all.
+        size: pixels of the side.
+        step: pixels between the starts of two spans.
+        overlap: pixels that two neighbours share; 0 if there is only one span.
     """
 
     size: int
@@ -49,12 +49,12 @@ class Spans:
 
     @classmethod
     def covering(cls, size: int, longest: int, overlap: int, align: int = 1) -> "Spans":
-        """As few spans as can be, about equally long.
+        """Return the fewest spans possible, about equally long.
 
         Args:
-            size: of the side.
-            longest: a span may be, more than twice the overlap.
-            overlap: of neighbours.
+            size: pixels of the side.
+            longest: maximum length of a span; more than twice the overlap.
+            overlap: pixels that neighbours share.
             align: all starts are multiples of it; it divides `longest - overlap`.
         """
         if size <= longest:
@@ -69,15 +69,15 @@ class Spans:
         return range(0, max(1, self.size - self.overlap), self.step)
 
     def end(self, start: int) -> int:
-        """The pixel behind the last one of the span that begins at `start`."""
+        """Return the end (exclusive) of the span that begins at `start`."""
         return min(self.size, start + self.step + self.overlap)
 
-    def settled(self, start: int) -> int:
-        """The pixel up to which no later span has a say."""
+    def final_until(self, start: int) -> int:
+        """Return the pixel (exclusive) up to which later spans do not contribute."""
         return self.size if self.end(start) == self.size else start + self.step
 
     def weights(self, start: int) -> Float[np.ndarray, " pixels"]:
-        """How much each pixel of a span counts, in (0, 1]: with its neighbours', one everywhere."""
+        """Return the weights of a span's pixels in (0, 1]; over all spans, they sum to 1."""
         end = self.end(start)
         found = np.ones(end - start, np.float32)
         ramp = (np.arange(self.overlap, dtype=np.float32) + 0.5) / max(1, self.overlap)
@@ -90,40 +90,40 @@ class Spans:
 
 @dataclass
 class TileBlender:
-    """Weighted means of overlapping tiles, of which only the overlaps are kept for later tiles.
+    """Average overlapping tiles with weights; only the overlaps are kept for later tiles.
 
     Args:
-        answer: to one tile.
-        rows: where tiles begin and end along the rows.
+        score_tile: computes the scores of one tile.
+        rows: spans of the tiles along the rows.
         columns: likewise.
-        wanted: rows of the answer, (first, behind the last); other tiles are left out.
-        seams: counts where neighbours disagree.
+        wanted: (first, end) of the rows wanted; other tiles are skipped.
+        seams: counts disagreements of neighbours.
     """
 
-    answer: Answer
+    score_tile: ScoreTile
     rows: Spans
     columns: Spans
     wanted: tuple[int, int]
     seams: SeamStats = field(default_factory=SeamStats)
 
     def __iter__(self) -> Iterator[tuple[Window, Float[Tensor, "K rows columns"]]]:
-        """The settled part of each tile and its scores: left to right, then top to bottom."""
+        """Yield the final part of each tile with its scores, left to right, then top to bottom."""
         above: Overlap | None = None
         for top in self.rows.starts:
             if self.rows.end(top) <= self.wanted[0] or top >= self.wanted[1]:
                 continue
             below, beside = Overlap(), Overlap()
             for left in self.columns.starts:
-                yield self._settle(top, left, (above, beside, below))
+                yield self._blend(top, left, (above, beside, below))
             above = below
 
-    def _settle(
+    def _blend(
         self, top: int, left: int, edges: tuple["Overlap | None", "Overlap", "Overlap"]
     ) -> tuple[Window, Tensor]:
-        """One tile's answer, with what earlier ones left to it, less what it leaves itself."""
+        """Score one tile, add the overlaps of earlier tiles, and keep those for later ones."""
         above, beside, below = edges
         window = Window(top, left, self.rows.end(top) - top, self.columns.end(left) - left)
-        score = self.answer(window)
+        score = self.score_tile(window)
         labels = score.argmax(0).to(torch.uint8)
         down = torch.from_numpy(self.rows.weights(top)).view(-1, 1)
         score = score * down * torch.from_numpy(self.columns.weights(left))
@@ -131,7 +131,7 @@ class TileBlender:
             shared = beside.labels.shape[1]
             self.seams.compare(labels[:, :shared], beside.labels)
             score[:, :, :shared] += beside.score
-        wide, high = self.columns.settled(left) - left, self.rows.settled(top) - top
+        wide, high = self.columns.final_until(left) - left, self.rows.final_until(top) - top
         beside.score, beside.labels = score[:, :, wide:].clone(), labels[:, wide:].clone()
         score, labels = score[:, :, :wide], labels[:, :wide]
         if above:
@@ -144,13 +144,13 @@ class TileBlender:
 
 @dataclass
 class Overlap:
-    """What is left to later tiles: weighted scores, and the labels of the tile itself."""
+    """An overlap kept for later tiles: weighted scores, and the labels of the tile itself."""
 
     score: Tensor = field(default_factory=lambda: torch.empty(0, 0, 0))
     labels: Tensor = field(default_factory=lambda: torch.empty(0, 0))
 
     def put(self, left: int, width: int, score: Tensor, labels: Tensor) -> None:
-        """Write the part that begins at column `left` into an edge of `width` columns."""
+        """Write the part that begins at column `left` into an overlap of `width` columns."""
         if not left:
             self.score = score.new_empty(len(score), score.shape[1], width)
             self.labels = labels.new_empty(len(labels), width)

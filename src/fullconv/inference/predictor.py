@@ -1,4 +1,4 @@
-"""A photo's answer: the class of every pixel, at the photo's own size."""
+"""Predict one image: the class of every pixel, at the image's own size."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,38 +23,38 @@ from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says about one photo.
+    """A model's prediction for one image.
 
     Attributes:
-        image: the photo, RGB in [0, 255].
-        score: of every class at every pixel, before softmax, at the photo's size; None where the
-            photo was answered in parts and nobody asked for scores.
-        classes: their names.
-        palette: one colour a class.
-        found: the labels, where they were taken from the scores part by part.
-        plan: how the photo was answered; `plan.note` is what the user should know about it.
-        disagreement: share of the pixels answered by two overlapping tiles to which these gave
-            different labels, in [0, 1]; None where nothing overlaps.
+        image: the image, RGB in [0, 255].
+        score: scores before softmax, at the image's size; None if the image was processed in parts
+            and scores were not requested.
+        classes: class names.
+        palette: one RGB colour per class.
+        stored_labels: the labels, if they were computed part by part; see `labels`.
+        plan: how the image was processed; None with test-time augmentation.
+        disagreement: share of the pixels in overlaps of tiles for which the tiles predict
+            different labels, in [0, 1]; None without overlaps.
     """
 
     image: UInt8[np.ndarray, "H W 3"]
     score: Float[Tensor, "K H W"] | None
     classes: tuple[str, ...]
     palette: Palette
-    found: UInt8[np.ndarray, "H W"] | None = None
+    stored_labels: UInt8[np.ndarray, "H W"] | None = None
     plan: Plan | None = None
     disagreement: float | None = None
 
     @cached_property
     def labels(self) -> UInt8[np.ndarray, "H W"]:
-        """The class of every pixel: the one with the largest score, the first of equals."""
-        if self.found is not None:
-            return self.found
+        """The class of every pixel: the largest score, the first of equals."""
+        if self.stored_labels is not None:
+            return self.stored_labels
         return self._kept_score.argmax(0).to(torch.uint8).numpy()
 
     @property
     def probabilities(self) -> Float[np.ndarray, "K H W"]:
-        """The scores after softmax: in [0, 1], one in sum at every pixel.
+        """The softmax of the scores, in [0, 1].
 
         Raises:
             ConfigError: the scores were not kept.
@@ -63,25 +63,25 @@ class Prediction:
 
     @property
     def note(self) -> str:
-        """What the user should know about how the photo was answered; "" where nothing is."""
+        """A sentence for the user about how the image was processed; "" if there is nothing to say."""
         if self.plan is None or not self.plan.note:
             return ""
-        seam = self.disagreement
-        told = "" if seam is None else f"; overlapping tiles disagree at {seam:.2%} of their pixels"
-        return self.plan.note + told
+        share = self.disagreement
+        overlaps = f"; overlapping tiles disagree at {share:.2%} of their pixels"
+        return self.plan.note + ("" if share is None else overlaps)
 
     @property
     def _kept_score(self) -> Tensor:
         if self.score is None:
             raise ConfigError(
-                "this photo was answered in parts, whose scores were not kept; "
-                "ask for them: model.predict(photo, scores=True)"
+                "the image was processed in parts, and its scores were not kept; "
+                "request them: model.predict(image, scores=True)"
             )
         return self.score
 
     @property
     def areas(self) -> dict[str, float]:
-        """Class name -> its share of the photo, in [0, 1]."""
+        """Class name -> its share of the image, in [0, 1]."""
         counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
         return {
             name: float(count / self.labels.size)
@@ -91,7 +91,10 @@ class Prediction:
     def overlay(
         self, strength: float = 0.5, legend: bool = True
     ) -> UInt8[np.ndarray, "rows columns 3"]:
-        """The answer's colours over the photo, and below it a legend of the classes that occur."""
+        """Return the image with the classes' colours, above a legend of the classes that occur.
+
+        `strength` is the opacity of the colours, in [0, 1].
+        """
         picture = palettes.overlay(self.image, self.labels, self.palette, strength)
         if not legend:
             return picture
@@ -104,7 +107,7 @@ class Prediction:
         return np.concatenate([picture, strip])
 
     def save(self, path: str | Path) -> None:
-        """Write the labels as an indexed PNG: pixel values are classes, shown in their colours."""
+        """Write the labels as an indexed PNG: pixel values are classes, the palette their colours."""
         images.write_labels(Path(path), self.labels, self.palette)
 
 
@@ -119,38 +122,38 @@ def predict(
     memory: int | str | None = None,
     scores: bool = False,
 ) -> Prediction:
-    """The network's answer to one whole photo.
+    """Predict one image; `Model.predict` is the same with a model's settings.
 
-    A photo that does not fit into the memory is answered in parts, with the same result.
+    An image that does not fit the memory is processed in parts, with the same result.
 
     Args:
         network: (B, 3, H, W), RGB in [0, 255] -> scores; in evaluation mode.
-        image: the photo.
-        classes: their names.
-        palette: one colour a class.
-        size: the (height, width) that photos were scaled down to fit in training; the scores are
-            scaled back to the photo's own size before the best is taken.
-        memory: what the computation may take beside the network, in bytes or as "2GiB"; None is
-            half of what is free.
-        scores: keep the scores also of a photo that is answered in parts.
+        image: RGB in [0, 255].
+        classes: class names.
+        palette: one RGB colour per class; None for the default palette.
+        size: (height, width) that larger images are downscaled to fit; the scores are resized back
+            to the image's own size before the argmax. None for no limit.
+        memory: limit for the computation in bytes or as "2GiB", besides the network itself; None
+            for half of the free memory.
+        scores: keep the scores even if the image is processed in parts.
 
     Raises:
-        MemoryBudgetError: the memory is less than the smallest part takes.
+        MemoryBudgetError: `memory` is too small.
     """
-    photo = images.scale_image(image, images.fit_size(image.shape, size))
-    shape, shown = (image.shape[0], image.shape[1]), (photo.shape[0], photo.shape[1])
-    planned = plan(network, shown, memory, answer=shape)
+    scaled = images.scale_image(image, images.fit_size(image.shape, size))
+    shape, input_size = (image.shape[0], image.shape[1]), (scaled.shape[0], scaled.shape[1])
+    planned = plan(network, input_size, memory, answer=shape)
     keep = scores or planned.kind == "whole"
     labels = np.empty(shape, np.uint8)
     score: Tensor | None = None
     seam = (0, 0)
-    for part in stream(network, lambda window: photo[window.slices], planned, scores=keep):
+    for part in stream(network, lambda window: scaled[window.slices], planned, scores=keep):
         labels[part.window.slices] = part.labels
         seam = part.seam
         if part.score is not None and part.score.shape[1:] == shape:
             score = part.score
         elif part.score is not None:
-            score = score if score is not None else _room(len(part.score), shape, memory)
+            score = score if score is not None else _empty_score(len(part.score), shape, memory)
             score[:, *part.window.slices] = part.score
     return Prediction(
         image,
@@ -163,8 +166,8 @@ def predict(
     )
 
 
-def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:
-    """Memory for the scores of a photo that is answered in parts."""
+def _empty_score(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:
+    """Allocate the scores of an image that is processed in parts."""
     need = 4 * classes * shape[0] * shape[1]
     budget = free_memory() if memory is None else parse_bytes(memory)
     if need > budget:
@@ -176,11 +179,11 @@ def _room(classes: int, shape: tuple[int, int], memory: int | str | None) -> Ten
     return torch.empty(classes, *shape)
 
 
-def as_image(source: Any) -> UInt8[np.ndarray, "H W 3"]:
-    """A photo from a path, an RGB or grey array, or a PIL image.
+def read_source(source: Any) -> UInt8[np.ndarray, "H W 3"]:
+    """Return an RGB image from a path, an RGB or grey array, or a PIL image.
 
     Raises:
-        ImageError: it is none of them.
+        ImageError: the source is none of these, or cannot be read.
     """
     if isinstance(source, str | Path):
         return images.read_image(Path(source))
@@ -195,5 +198,5 @@ def as_image(source: Any) -> UInt8[np.ndarray, "H W 3"]:
     if hasattr(source, "convert"):
         return images.rgb_from_pil(source)
     raise ImageError(
-        f"a {type(source).__name__} is no photo; expected a path, an array or a PIL image"
+        f"a {type(source).__name__} is not an image; expected a path, an array or a PIL image"
     )

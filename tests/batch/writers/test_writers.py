@@ -78,7 +78,7 @@ def test_confidence_is_the_largest_probability(prediction):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_only_declared_kinds_need_scores(prediction, kind):
-    labels_only = replace(prediction, score=None, found=prediction.labels)
+    labels_only = replace(prediction, score=None, stored_labels=prediction.labels)
     if writers[kind].scores:
         with pytest.raises(ConfigError, match="scores were not kept"):
             writers[kind].encode(labels_only)

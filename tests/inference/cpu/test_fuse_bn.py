@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.inference.cpu.fuse_bn import folded
+from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
 
 
 def settled(layers):
@@ -45,7 +45,7 @@ def test_a_norm_behind_a_convolution_goes_into_it(bias):
     parts = nn.Conv2d(3, 4, 3, bias=bias), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4)
     layers, x = settled(nn.Sequential(*parts)), torch.randn(2, 3, 8, 9)
     before = {name: value.clone() for name, value in layers.state_dict().items()}
-    made = folded(layers, x)
+    made = fuse_batch_norms(layers, x)
     assert norms(made) == 1 and same(layers, made, x), "the second one has no convolution"
     assert made[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert all(torch.equal(value, before[name]) for name, value in layers.state_dict().items())
@@ -54,14 +54,14 @@ def test_a_norm_behind_a_convolution_goes_into_it(bias):
 
 def test_a_norm_that_is_called_twice_stays():
     layers, x = settled(Shared()), torch.randn(1, 3, 8, 9)
-    made = folded(layers, x)
+    made = fuse_batch_norms(layers, x)
     assert norms(made) == 2 and same(layers, made, x)
 
 
 def test_a_norm_of_each_batch_stays():
     parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
     layers, x = nn.Sequential(*parts).eval(), torch.randn(2, 3, 8, 9)
-    made = folded(layers, x)
+    made = fuse_batch_norms(layers, x)
     assert norms(made) == 1 and same(layers, made, x)
 
 
@@ -69,6 +69,6 @@ def test_timm_s_norms_keep_their_activation():
     timm = pytest.importorskip("timm")
     layers, x = timm.layers.ConvNormAct(3, 4, 3), torch.randn(1, 3, 8, 9)
     settled(layers)
-    made = folded(layers, x)
+    made = fuse_batch_norms(layers, x)
     assert norms(made) == 0 and same(layers, made, x)
     assert (layers(x) == 0).any(), "it has an activation"

@@ -200,6 +200,6 @@ def test_a_backbone_whose_features_would_be_others_stays_as_it_is(monkeypatch):
             made.get_submodule("conv1").weight.mul_(1.01)
         return made
 
-    monkeypatch.setattr(optimizing, "folded", broken)
+    monkeypatch.setattr(optimizing, "fuse_batch_norms", broken)
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
     assert not optimize(made) and made.optimized_backbone is None

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from fullconv.inference.cpu.winograd import Winograd, matrices
+from fullconv.inference.cpu.winograd import Winograd, toom_cook_matrices
 
 
 def case(channels=5, wide=7, size=(9, 14), batch=2, dtype=torch.float64):
@@ -43,7 +43,7 @@ def test_its_error_in_single_precision():
 
 
 def test_the_matrices_multiply_polynomials_in_one_dimension():
-    outputs, kernel, inputs = matrices()
+    outputs, kernel, inputs = toom_cook_matrices()
     x, taps = [Fraction(i * i - 3) for i in range(6)], [Fraction(2), Fraction(-1), Fraction(5)]
     pairs = zip(_times(kernel, taps), _times(inputs, x), strict=True)
     expected = [sum(x[i + j] * taps[j] for j in range(3)) for i in range(4)]

@@ -1,8 +1,8 @@
-"""Batch norms put into the convolutions before them, in networks that other people wrote.
+"""Fuse batch norms into the preceding convolutions of any network.
 
-Which norm follows which convolution is seen, not known: the layers run once on an image, and a norm
-whose input is what a convolution gave belongs to it. Whether nobody else reads that convolution's
-output cannot be seen so; whoever folds compares the outputs before and after.
+The layers run once on an image: a norm whose input is the output of a convolution belongs to it.
+This does not show whether other layers use that output too, so callers must compare the network's
+outputs before and after.
 """
 
 import copy
@@ -15,51 +15,51 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 Layers = TypeVar("Layers", bound=nn.Module)
 
 
-def folded(layers: Layers, image: Tensor) -> Layers:
-    """A copy in eval mode with its norms folded, for maps that are channels_last.
+def fuse_batch_norms(layers: Layers, image: Tensor) -> Layers:
+    """Return a copy in evaluation mode with fused batch norms, in channels_last layout.
 
     Args:
-        layers: as it is called with `image`.
-        image: any that it takes.
+        layers: called with `image`.
+        image: any valid input.
     """
     pairs = _followed(layers, image)
-    made = copy.deepcopy(layers).eval()
+    fused = copy.deepcopy(layers).eval()
     for norm_path, conv_path in pairs.items():
-        norm, conv = made.get_submodule(norm_path), made.get_submodule(conv_path)
+        norm, conv = fused.get_submodule(norm_path), fused.get_submodule(conv_path)
         assert isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d)
-        conv.weight, conv.bias = fused(conv, norm)
+        conv.weight, conv.bias = fused_parameters(conv, norm)
         folder, _, name = norm_path.rpartition(".")
-        setattr(made.get_submodule(folder), name, _behind(norm))
-    return made.to(memory_format=torch.channels_last)
+        setattr(fused.get_submodule(folder), name, _activation_of(norm))
+    return fused.to(memory_format=torch.channels_last)
 
 
-def fused(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
-    """Weight and bias of a convolution that does what both do, in eval mode."""
+def fused_parameters(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Parameter, nn.Parameter]:
+    """Return weight and bias of one convolution that equals both layers in evaluation mode."""
     assert norm.running_mean is not None and norm.running_var is not None
     statistics = norm.running_mean, norm.running_var, norm.eps
     return fuse_conv_bn_weights(conv.weight, conv.bias, *statistics, norm.weight, norm.bias)
 
 
 def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
-    """Path of each norm that can be folded -> path of its convolution."""
+    """Return path of each norm that can be fused -> path of its convolution."""
     paths = {layer: path for path, layer in layers.named_modules()}
-    # What each convolution gave; kept, so that no later tensor is taken for an earlier one.
-    given: list[tuple[Tensor, str]] = []
+    # Keeps the outputs alive, so no later tensor gets the identity of an earlier one.
+    outputs: list[tuple[Tensor, str]] = []
     pairs: dict[str, str] = {}
     calls: dict[str, int] = {}
 
-    def see(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def record(layer: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         path = paths[layer]
         calls[path] = calls.get(path, 0) + 1
         if isinstance(layer, nn.Conv2d):
-            given.append((output, path))
+            outputs.append((output, path))
             return
-        for made, conv in given:
-            if made is inputs[0]:
+        for conv_output, conv in outputs:
+            if conv_output is inputs[0]:
                 pairs[path] = conv
 
-    kinds = [one for one in layers.modules() if isinstance(one, nn.Conv2d) or _foldable(one)]
-    hooks = [one.register_forward_hook(see) for one in kinds]
+    observed = [m for m in layers.modules() if isinstance(m, nn.Conv2d) or _can_fuse(m)]
+    hooks = [layer.register_forward_hook(record) for layer in observed]
     try:
         with torch.no_grad():
             layers(image)
@@ -70,15 +70,15 @@ def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
     return {norm: conv for norm, conv in pairs.items() if {norm, conv} <= once}
 
 
-def _foldable(layer: nn.Module) -> bool:
-    """Whether it is a batch norm with known statistics, alone or with timm's activation in it."""
+def _can_fuse(layer: nn.Module) -> bool:
+    """Return whether it is a batch norm with running statistics, also with timm's activation."""
     if not isinstance(layer, nn.BatchNorm2d) or layer.running_mean is None:
         return False
     return type(layer) is nn.BatchNorm2d or type(layer).__name__ == "BatchNormAct2d"
 
 
-def _behind(norm: nn.BatchNorm2d) -> nn.Module:
-    """What is left of a norm that was folded."""
+def _activation_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """Return what remains of a fused norm: timm's activation, or nothing."""
     if type(norm) is nn.BatchNorm2d:
         return nn.Identity()
     return nn.Sequential(norm.get_submodule("drop"), norm.get_submodule("act"))

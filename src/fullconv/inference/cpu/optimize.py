@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from fullconv.hardware import usable_cores
-from fullconv.inference.cpu.fuse_bn import folded
+from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
 from fullconv.inference.cpu.packed_conv import packed
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
@@ -137,7 +137,7 @@ def _of_foreign(network: FCN) -> Quick | None:
     assert isinstance(backbone, TracedBackbone)
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalize(image), frozenset({network.top, *network.skips})
-    quick = Quick(backbone, folded(backbone, x), names, _state(backbone.modules()))
+    quick = Quick(backbone, fuse_batch_norms(backbone, x), names, _state(backbone.modules()))
     before, after = backbone.features(x, names), quick.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}
     close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)

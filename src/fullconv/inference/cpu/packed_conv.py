@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fullconv.inference.cpu.fuse_bn import fused
+from fullconv.inference.cpu.fuse_bn import fused_parameters
 from fullconv.inference.cpu.winograd import TAPS, Winograd
 from fullconv.networks.geometry import window_of
 from fullconv.networks.layers import NamedSequential
@@ -117,7 +117,7 @@ class Tiled(FusedLayer):
 def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Module:
     weight, bias = conv.weight, conv.bias
     if isinstance(norm, nn.BatchNorm2d):
-        weight, bias = fused(conv, norm)
+        weight, bias = fused_parameters(conv, norm)
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
     window = window_of(conv)
