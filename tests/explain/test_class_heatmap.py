@@ -45,5 +45,5 @@ def test_one_score_for_the_whole_photo_is_one_colour():
 
 
 def test_a_class_that_is_not_there():
-    with pytest.raises(ConfigError, match="give 0 to 4"):
+    with pytest.raises(ConfigError, match="expected 0 to 4"):
         heat_map(scores((0, 0)), 5, np.zeros((5, 7, 3), np.uint8))

@@ -63,7 +63,7 @@ class Prediction:
 
     @property
     def note(self) -> str:
-        """A sentence for the user about how the image was processed; "" if there is nothing to say."""
+        """A sentence for the user about how the image was processed, or ""."""
         if self.plan is None or not self.plan.note:
             return ""
         share = self.disagreement
@@ -107,7 +107,7 @@ class Prediction:
         return np.concatenate([picture, strip])
 
     def save(self, path: str | Path) -> None:
-        """Write the labels as an indexed PNG: pixel values are classes, the palette their colours."""
+        """Write the labels as an indexed PNG, whose pixel values are classes."""
         images.write_labels(Path(path), self.labels, self.palette)
 
 
