@@ -29,7 +29,7 @@ def test_a_mistake_is_one_clear_message(tmp_path, capsys):
     for arguments, message in (
 <<<<<<< HEAD
         (["nonet", photo(tmp_path)], "unknown classifier 'nonet'"),
-        (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "give 0 to 6"),
+        (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
 =======
         (["nonet", photo(tmp_path)], "no classifier is called 'nonet'"),
         (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
