@@ -27,13 +27,8 @@ def test_a_heat_map_of_a_class(tmp_path, capsys):
 
 def test_a_mistake_is_one_clear_message(tmp_path, capsys):
     for arguments, message in (
-<<<<<<< HEAD
         (["nonet", photo(tmp_path)], "unknown classifier 'nonet'"),
         (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
-=======
-        (["nonet", photo(tmp_path)], "no classifier is called 'nonet'"),
-        (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
->>>>>>> a1a95bb (Adapt the tests of explanations)
         (["squeezenet1_1", photo(tmp_path), "--enlarge", "99"], "from 0.1 to 16"),
         (["squeezenet1_1", "nowhere.png"], "no such file"),
     ):
