@@ -1,16 +1,16 @@
-"""Every error that a user can cause.
+"""The errors that a user can cause.
 
 FullconvError            exit code 2: something in the command, the files or the settings
  |- ConfigError          a setting that is unknown or out of range           (also ValueError)
- |- UnknownNameError     a model, format or palette that nobody registered   (also LookupError)
+ |- UnknownNameError     a model, format or palette that is not registered   (also LookupError)
  |- DataError            a data set or a file of it that cannot be used      (also ValueError)
  |   |- NoSplitError     a split, such as val, that the data set does not have
  |   |- LabelError       a label outside the declared classes
- |   `- ImageError       a picture that cannot be read
+ |   `- ImageError       an image that cannot be read
  |- WeightsError         a weights or model file that cannot be used         (also ValueError)
- |- ExportError          an exported file that does not answer as the network does
- |- EngineError          an engine to measure that does not start, or ends too soon
- |- GeometryError        two rasters that no whole crop lines up             (also ValueError)
+ |- ExportError          an exported file whose scores differ from the network's
+ |- EngineError          an engine that does not start, or crashes during a benchmark
+ |- GeometryError        two feature maps that no integer crop aligns             (also ValueError)
  |- MissingExtraError    an optional package is not installed                (also ImportError)
  |- DivergedError        exit code 3: the loss is no longer finite           (also ArithmeticError)
  |- CheckError           exit code 4: the data check found errors
@@ -30,7 +30,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class FullconvError(Exception):
-    """What a user can cause and mend; `exit_code` is the command line's answer."""
+    """An error that a user can cause and fix; `exit_code` is the exit code of the command."""
 
     exit_code = 2
 
@@ -108,7 +108,7 @@ def _restore(
 
 
 class NoSplitError(DataError):
-    """A split that the data set does not have; one that is there and broken is a DataError."""
+    """A split that the data set does not have; a broken one is another DataError."""
 
     code = "no-split"
 
@@ -124,7 +124,7 @@ class LabelError(DataError):
 
 
 class ImageError(DataError):
-    """A picture that cannot be read."""
+    """An image that cannot be read."""
 
 
 class WeightsError(FullconvError, ValueError):
@@ -132,15 +132,15 @@ class WeightsError(FullconvError, ValueError):
 
 
 class ExportError(FullconvError):
-    """A network that cannot be exported, or a file that does not answer as the network does."""
+    """A network that cannot be exported, or a file whose scores differ from the network's."""
 
 
 class EngineError(FullconvError):
-    """An engine to measure that could not be started, or did not survive a call."""
+    """An engine that could not be started, or crashed during a call."""
 
 
 class GeometryError(FullconvError, ValueError):
-    """Two rasters that no whole crop lines up."""
+    """Two feature maps that no integer crop aligns."""
 
 
 class MissingExtraError(FullconvError, ImportError):

@@ -213,7 +213,7 @@ def test_a_huge_file_is_refused(tmp_path, monkeypatch):
         ),
         ('<mask label="road" rle="x" left="0" top="0" width="2" height="2"/>', "not whole numbers"),
         ('<mask label="road" rle="9" left="0" top="0" width="99999" height="99999"/>', "a mask of"),
-        ('<cuboid label="road" xtl1="1"/>', "none of polygon"),
+        ('<cuboid label="road" xtl1="1"/>', "not one of polygon"),
     ],
 )
 def test_bad_shapes_are_named(tmp_path, shape, message):

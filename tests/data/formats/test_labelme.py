@@ -250,7 +250,7 @@ def test_no_shapes_is_all_background_and_names_tell_the_folder(folder):
         ([shape("x", [[1, 2], [3, 4]])], "shape 0 .*2 points where 3 or more"),
         ([shape("x", [[1, 2], [3, float("nan")], [5, 6]])], "shape 0 .*coordinate nan"),
         ([shape("x"), shape("x", [["a", 2], [3, 4], [5, 6]])], "shape 1 .*not pairs of numbers"),
-        ([shape("x", SQUARE, "cube")], "cube.*none of polygon"),
+        ([shape("x", SQUARE, "cube")], "cube.*not one of polygon"),
         ([shape("x", SQUARE, "circle")], "4 points; expected 2"),
         ([shape("x", [[1, 1], [1, 1]], "circle")], "radii"),
         ([shape("x", [[1, 1]], "mask", mask="!!!")], "shape 0"),
@@ -270,7 +270,7 @@ def test_bad_shapes_are_named(folder, shapes, message):
     [
         ("{", "broken JSON.*line 1"),
         ("[1]", "without an object"),
-        ("{}", "no LabelMe file"),
+        ("{}", "not a LabelMe file"),
         ('{"shapes": 3}', "'shapes' is '3'; expected a list"),
         ("[" * 100_000, "nested too deep"),
     ],

@@ -60,8 +60,8 @@ def test_a_value_above_20_is_an_error(benchmark):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"MATLAB 5.0 MAT-file" + b" " * 200, "damaged or no MATLAB file|no variable"),
-        (b"", "damaged or no MATLAB file|no variable"),
+        (b"MATLAB 5.0 MAT-file" + b" " * 200, "damaged or not a MATLAB file|no variable"),
+        (b"", "damaged or not a MATLAB file|no variable"),
         (b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM" + b" " * 99, "version 7.3; expected 7"),
     ],
 )

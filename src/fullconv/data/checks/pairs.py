@@ -6,7 +6,7 @@ from pathlib import Path
 from fullconv.data.checks import checks
 from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._survey import Survey
-from fullconv.data.discovery.inventory import Problem
+from fullconv.data.discovery.problems import Problem
 from fullconv.errors import DataError
 
 

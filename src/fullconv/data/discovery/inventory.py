@@ -7,9 +7,16 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.files import first_few
 from fullconv.data.discovery.layout import standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
+from fullconv.data.discovery.problems import (
+    UNION,
+    Problem,
+    mask_missing,
+    photo_missing,
+    same_name,
+    summary,
+)
 from fullconv.data.discovery.splits import grouped_split, hash_split
 from fullconv.data.labels.masks import MaskTable, create_data, read_raw
 from fullconv.data.sample import Data, Pair, Sample
@@ -20,30 +27,6 @@ from fullconv.io.rasters import BandChoice
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
 USUAL = ("train", "val", "test")
-UNION = "*"  # `Problem.split` of what only concerns all splits together
-_PLURAL = {"mask-missing": "photos without a mask", "photo-missing": "masks without a photo"}
-
-
-@dataclass(frozen=True)
-class Problem:
-    """A fault of a data set that is found without opening a file of a sample.
-
-    The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
-    "empty-split", "labels-refused" and "not-readable".
-
-    Attributes:
-        error: what was found, what was expected, and the remedy.
-        path: the file that it is about.
-        split: the split that cannot be used; None if none can, `UNION` if only their union.
-        fatal: whether opening the split raises `error`; else the file is left out.
-        other: the second of two files.
-    """
-
-    error: DataError
-    path: Path
-    split: str | None = None
-    fatal: bool = True
-    other: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -175,30 +158,16 @@ class Inventory:
         hint: str = "",
         fatal: bool = True,
     ) -> None:
-        """Add images without a mask, which are expected in `masks`."""
-        for path in images:
-            error = DataError(
-                "a photo without a mask",
-                expected=f"a mask of the same stem in {masks}",
-                remedy=f"add the mask, or remove the photo{hint}",
-                where=path,
-                code="mask-missing",
-            )
-            self.problems.append(Problem(error, path, split, fatal))
+        """Add images without a mask, which is expected in `masks`."""
+        errors = ((path, mask_missing(path, masks, hint)) for path in images)
+        self.problems += [Problem(error, path, split, fatal) for path, error in errors]
 
     def orphans(
         self, masks: Iterable[Path], split: str | None, images: object, fatal: bool, hint: str = ""
     ) -> None:
         """Add masks without an image, which is expected in `images`."""
-        for path in masks:
-            error = DataError(
-                "a mask without a photo",
-                expected=f"a photo of the same stem in {images}",
-                remedy=f"add the photo, or remove the mask{hint}",
-                where=path,
-                code="photo-missing",
-            )
-            self.problems.append(Problem(error, path, split, fatal))
+        errors = ((path, photo_missing(path, images, hint)) for path in masks)
+        self.problems += [Problem(error, path, split, fatal) for path, error in errors]
 
     def same_stems(
         self,
@@ -208,13 +177,7 @@ class Inventory:
     ) -> None:
         """Add pairs of files of which only one can be meant."""
         for first, second in dict.fromkeys(duplicates):
-            error = DataError(
-                f"the same sample name as {first}",
-                expected="one file per name",
-                remedy="rename or remove one of the two",
-                where=second,
-                code="one-stem-twice",
-            )
+            error = same_name(first, second)
             self.problems.append(Problem(error, second, split, fatal, first))
 
     def bad_entries(self, errors: Iterable[DataError], split: str | None) -> None:
@@ -305,18 +268,4 @@ class Inventory:
             problems = [problem for problem in problems if problem.split in (None, split)]
         if not problems:
             return
-        paths = [p.path for p in problems if p.error.code == problems[0].error.code]
-        error = first_problem([problem.error for problem in problems])
-        if len(paths) > 1 and error.code in _PLURAL:
-            error.found = f"{len(paths)} {_PLURAL[error.code]}: {first_few(paths)}"
-            error.where = str(self.folder)
-        raise error
-
-
-def first_problem(errors: Sequence[DataError]) -> DataError:
-    """Return the first error, with the number of others of its kind."""
-    error = copy(errors[0])
-    more = sum(other.code == error.code for other in errors) - 1
-    if more:
-        error.found += f" (and {more} more such problems)"
-    return error
+        raise summary(problems, self.folder)

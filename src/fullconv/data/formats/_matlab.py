@@ -11,16 +11,16 @@ from fullconv.io.images import Header
 
 
 def mat_raw(key: str, *fields: str) -> Callable[[Path, Header], np.ndarray]:
-    """What reads the labels of a mask out of the variable `key`, or out of fields of it."""
+    """Return the reader of a mask that is in the variable `key`, or in nested fields of it."""
     return partial(_raw, key, fields)
 
 
 def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
-    """The whole numbers (H, W) in a MATLAB file (version 7 and older).
+    """Read the integers (H, W) in a MATLAB file (version 7 and older).
 
     Raises:
         MissingExtraError: scipy is not installed.
-        DataError: the file cannot be read, or holds no such variable.
+        DataError: the file cannot be read, or has no such variable.
     """
     loadmat = require("scipy.io", extra="mat", what=f"reading {path.name}").loadmat
     try:
@@ -42,17 +42,17 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
         ) from error
     except Exception as error:  # a damaged file can raise anything in scipy, zlib included
         raise DataError(
-            f"the file is damaged or no MATLAB file ({error})",
+            f"the file is damaged or not a MATLAB file ({error})",
             where=path,
         ) from error
-    return whole(np.asarray(value), path)
+    return as_integers(np.asarray(value), path)
 
 
-def whole(values: np.ndarray, path: Path) -> np.ndarray:
-    """`values` as whole numbers (H, W).
+def as_integers(values: np.ndarray, path: Path) -> np.ndarray:
+    """Return `values` as integers (H, W).
 
     Raises:
-        DataError: they are none.
+        DataError: they are not integers, or not two-dimensional.
     """
     numbers = values.astype(np.int64) if values.dtype.kind in "fiub" else None
     if numbers is None or values.ndim != 2 or not (numbers == values).all():

@@ -1,8 +1,8 @@
 """CamVid: road scenes from a car (Brostow et al., 2009), in SegNet's version and the original.
 
 SegNet's is 480 x 360 with class numbers, where 11 is void; the original is 960 x 720 with 32
-colours, of which the usual grouping makes the same 11 classes. The two share no colours for
-Pavement, and their mean IUs cannot be compared.
+colours, which the usual grouping merges to the same 11 classes. The two have different colours for
+Pavement, and their mean IoUs cannot be compared.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.discovery.inventory import UNION, Classes, Inventory, Read
+from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.discovery.pairing import pair_folders, unique
+from fullconv.data.discovery.problems import UNION
 from fullconv.data.discovery.stems import unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import Entry, declare, read_text

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from fullconv.data.discovery.inventory import UNION, Inventory
+from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.pairing import unique
+from fullconv.data.discovery.problems import UNION
 from fullconv.data.discovery.stems import IMAGES, unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.masks import MaskTable

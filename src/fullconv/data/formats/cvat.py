@@ -73,7 +73,7 @@ def scan(source: str) -> Inventory:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether there is an annotations.xml with CVAT's root element."""
+    """Return whether there is an annotations.xml with CVAT's root element."""
     path = folder / NAME
     if not path.is_file():
         return False
@@ -86,7 +86,7 @@ def _root(folder: Path) -> Element:
     if root.find("track") is not None:
         raise DataError(
             "tracks of a video",
-            expected="pictures",
+            expected="images",
             remedy='export it from CVAT as "CVAT for images 1.1"',
             where=folder / NAME,
         )
@@ -142,8 +142,8 @@ def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
     classes = with_ground(names, path)
     own = [colors.get(name) for name in classes]
     given = [color for color in [own[0] or (0, 0, 0), *own[1:]] if color]
-    whole = len(given) == len(classes) and len(set(given)) == len(given)
-    return classes, tuple(given) if whole else default_palette(classes)
+    complete = len(given) == len(classes) and len(set(given)) == len(given)
+    return classes, tuple(given) if complete else default_palette(classes)
 
 
 def _color(text: str | None) -> Color | None:
@@ -189,22 +189,26 @@ formats.register("cvat")(
 
 
 def layer_of(shape: Element, where: str, classes: tuple[str, ...], size: Size) -> Layer:
-    """One shape of an image, painted on `size` pixels.
+    """Return one shape of an image, painted on `size` (height, width) pixels.
 
     Raises:
-        DataError: it is none that can be drawn, or of no class.
+        DataError: it cannot be drawn, or its class is not declared.
     """
     remedy = "correct it in CVAT and export again"
     label = label_of(shape.get("label", ""), classes, where, remedy)
     with locate_errors(where, remedy):
         if shape.tag not in _DRAW:
-            raise DataError(f"a shape that is none of {', '.join(_DRAW)}")
+            raise DataError(f"a shape that is not one of {', '.join(_DRAW)}")
         order = int(numbers_of(shape, "z_order")[0]) if "z_order" in shape.attrib else 0
         return Layer(_DRAW[shape.tag](shape, size), label, order)
 
 
 def numbers_of(element: Element, *names: str) -> list[float]:
-    """Attributes that must be finite numbers."""
+    """Return attributes as finite numbers.
+
+    Raises:
+        DataError: one is missing, or not a finite number.
+    """
     try:
         values = [float(element.attrib[name]) for name in names]
     except KeyError as error:
@@ -219,7 +223,7 @@ def numbers_of(element: Element, *names: str) -> list[float]:
 def _points(shape: Element, least: int) -> Points:
     text = shape.get("points", "")
     pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
-    return parse_points(pairs, least)[:, ::-1]  # CVAT says (column, row)
+    return parse_points(pairs, least)[:, ::-1]  # CVAT's order is (column, row)
 
 
 def _box(shape: Element, size: Size) -> Patch:
@@ -233,7 +237,7 @@ def _box(shape: Element, size: Size) -> Patch:
 
 
 def _turn(shape: Element) -> tuple[float, float]:
-    """Sine and cosine of a clockwise rotation; exact where there is none."""
+    """Return sine and cosine of a clockwise rotation; exact if there is none."""
     angle = numbers_of(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
     return float(np.sin(np.deg2rad(angle))), float(np.cos(np.deg2rad(angle)))
 

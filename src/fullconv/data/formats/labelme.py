@@ -1,7 +1,7 @@
-"""LabelMe: one JSON file a photo, with everything that its tool can draw.
+"""LabelMe: one JSON file per photo, with every kind of shape that its tool can draw.
 
 A photo without a JSON file is not annotated yet and does not belong to the data set. The classes
-are those of labels.txt or, where there is none, the sorted names of all files: never of one.
+are those of labels.txt or, without it, the sorted names of the shapes in all files.
 """
 
 import binascii
@@ -81,7 +81,7 @@ def scan(source: str) -> Inventory:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether a JSON file begins as LabelMe's do; where there are masks, they count instead."""
+    """Return whether a JSON file begins as LabelMe's do; a folder of masks takes precedence."""
     if not folder.is_dir() or (folder / "masks").is_dir():
         return False
     first = next(folder.rglob("*.json"), None)
@@ -157,7 +157,7 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
     for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
         name = normalize(form, text)
         beside = (path.parent / name).resolve()
-        # A photo may lie beside the folder ("../images/a.jpg"), but not anywhere on the disk.
+        # A photo may be beside the folder ("../images/a.jpg"), but not anywhere on the disk.
         if beside.is_relative_to(folder.resolve().parent) and beside.is_file():
             return beside
         found = locate(path.parent, name) or locate(folder, name)
@@ -171,12 +171,12 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
             where=path,
         )
     with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
-        return decoded(embedded)
+        return decode_base64(embedded)
 
 
 formats.register("labelme")(
     Format(
-        summary="LabelMe's .json files, one a photo",
+        summary="LabelMe's .json files, one per photo",
         scan=scan,
         recognises=recognises,
     )
@@ -184,11 +184,11 @@ formats.register("labelme")(
 
 
 def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tuple[object, str]]:
-    """The records of the shapes in a file, and where each stands, for messages.
+    """Yield the records of the shapes in a file, and the position of each for messages.
 
     Args:
         path: the file.
-        content: what it holds; None: it is read.
+        content: its JSON; None: it is read.
 
     Raises:
         DataError: it cannot be read, or has no shapes.
@@ -196,7 +196,7 @@ def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tup
     content = read_json(path) if content is None else content
     if "shapes" not in content:
         raise DataError(
-            "no 'shapes', so no LabelMe file",
+            "no 'shapes', so not a LabelMe file",
             expected="only such files in a LabelMe folder",
             remedy="move it elsewhere",
             where=path,
@@ -206,19 +206,19 @@ def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tup
 
 
 def name_of_shape(shape: object, where: str) -> str:
-    """The class of a shape.
+    """Return the class of a shape.
 
     Raises:
-        DataError: it has none.
+        DataError: it has no class.
     """
     return normalize("NFC", entry(shape, "label", str, where))
 
 
 def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) -> Layer:
-    """One shape, painted on `size` pixels.
+    """Return one shape, painted on `size` (height, width) pixels.
 
     Raises:
-        DataError: it is none that can be drawn, or of no class.
+        DataError: it cannot be drawn, or its class is not declared.
     """
     name = name_of_shape(shape, where)
     remedy = "add it to labels.txt, or correct the shape in LabelMe"
@@ -231,9 +231,9 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
                 _mask(entry(shape, "mask", str, where), parse_points(values), where, size), label
             )
         if kind not in _DRAW:
-            raise DataError(f"a shape type that is none of {', '.join(_DRAW)}, mask")
+            raise DataError(f"a shape type that is not one of {', '.join(_DRAW)}, mask")
         least, most, draw = _DRAW[kind]
-        points = parse_points(values, least)[:, ::-1]  # LabelMe says (column, row)
+        points = parse_points(values, least)[:, ::-1]  # LabelMe's order is (column, row)
         if len(points) > most:
             raise DataError(
                 f"{len(points)} points",
@@ -269,20 +269,20 @@ _DRAW: dict[str, tuple[int, int, Callable[[Points, Size], Patch]]] = {
     "point": (1, 1, lambda points, size: dots(points, POINT_RADIUS, size)),
     "points": (1, _MANY, lambda points, size: dots(points, POINT_RADIUS, size)),
 }
-"""Shape type -> least and most points, and how it is drawn."""
+"""Shape type -> minimum and maximum number of points, and the function that draws it."""
 
 
 def _mask(encoded: str, points: Points, where: str, size: Size) -> Patch:
-    mask = decode_mask(decoded(encoded), where) > 0
+    mask = decode_mask(decode_base64(encoded), where) > 0
     column, row = np.round(points[0]).astype(int).tolist()
     return bitmap(mask, (row, column), size)
 
 
-def decoded(encoded: str) -> bytes:
-    """The bytes that a file embeds.
+def decode_base64(encoded: str) -> bytes:
+    """Return the bytes that a file embeds.
 
     Raises:
-        DataError: it is no base64.
+        DataError: it is not base64.
     """
     try:
         return b64decode(encoded, validate=False)

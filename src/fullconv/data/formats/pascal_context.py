@@ -1,8 +1,8 @@
 """PASCAL-Context (Mottaghi et al., 2014): VOC 2010 with every pixel named, in its 59-class task.
 
-Two protocols go by this name, 4 to 5 points of mean IU apart. Of 459 names 59 are classes; all
-other pixels are void in the one (pascal_context), and a class "background" in the other
-(pascal_context60), which is what the FCN authors trained and scored.
+Two protocols have this name, 4 to 5 points of mean IoU apart. Of 459 names 59 are classes; all
+other pixels are void in one (pascal_context), and a class "background" in the other
+(pascal_context60), which the FCN authors trained and evaluated.
 """
 
 from functools import partial
@@ -24,7 +24,7 @@ from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, voc_palette
 from fullconv.io.text import text_of
 
-# What 59_labels.txt calls otherwise than labels.txt.
+# Names that differ between 59_labels.txt and labels.txt.
 _SPELLED = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
 
 
@@ -73,12 +73,12 @@ def recognises(folder: Path) -> bool:
 
 
 def _classes(folder: Path, background: bool) -> tuple[tuple[str, ...], LabelTable]:
-    every = _names(folder / "labels.txt")
+    numbers = _names(folder / "labels.txt")
     wanted = _names(folder / "59_labels.txt")
     first = ("background",) if background else ()
     classes = (*first, *wanted.values())
-    number = {name: value for value, name in every.items()}
-    mapping = dict.fromkeys((0, *every), 0 if background else VOID)
+    number = {name: value for value, name in numbers.items()}
+    mapping = dict.fromkeys((0, *numbers), 0 if background else VOID)
     for label, name in enumerate(wanted.values(), len(first)):
         value = number.get(name, number.get(_SPELLED.get(name, "")))
         if value is None:

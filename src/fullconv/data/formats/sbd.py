@@ -1,7 +1,7 @@
 """SBD, the Semantic Boundaries Dataset (Hariharan et al., 2011): VOC's classes on 11355 photos.
 
-Its masks have no void borders, and its train list holds photos of VOC's validation set: what is
-trained on it may be scored on seg11valid (736 photos), which it leaves out, not on VOC's val.
+Its masks have no void borders, and its train list contains photos of VOC's validation set: a model
+trained on it may be evaluated on seg11valid (736 photos), which excludes them, not on VOC's val.
 """
 
 from functools import partial

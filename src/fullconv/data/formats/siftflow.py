@@ -1,7 +1,7 @@
 """SIFT Flow (Liu et al., 2011; labels of Tighe and Lazebnik, 2010): outdoor scenes, 33 classes.
 
-Three classes (cow, desert, moon) do not occur in the published test set; they stay classes, and
-a mean IU leaves out what occurs nowhere.
+Three classes (cow, desert, moon) do not occur in the published test set; they stay classes, and the
+mean IoU leaves out classes that do not occur.
 """
 
 from functools import partial

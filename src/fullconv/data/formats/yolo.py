@@ -1,7 +1,7 @@
-"""YOLO-seg (Ultralytics): one text file a photo, "class x1 y1 x2 y2 ..." a line, 0 to 1.
+"""YOLO-seg (Ultralytics): one text file per photo, with lines "class x1 y1 x2 y2 ..." in [0, 1].
 
-Our class 0 is the background, YOLO's class k is our class k + 1. A photo without a text file, or
-with an empty one, is all background, as it is there.
+Class 0 is the background, and YOLO's class k is class k + 1. A photo without a text file, or with
+an empty one, is all background, as in Ultralytics.
 """
 
 import os
@@ -32,7 +32,7 @@ from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import read_yaml, text_of
 
-_BEYOND = 1.5  # a polygon may stick out a little; numbers beyond are pixels, not shares
+_LARGEST = 1.5  # a polygon may exceed the photo a little; larger numbers are pixels
 
 
 def scan(source: str) -> Inventory:
@@ -65,7 +65,7 @@ def scan(source: str) -> Inventory:
 
 
 def recognises(folder: Path) -> bool:
-    """Whether there are text files in a folder called labels."""
+    """Return whether there are text files in a folder called labels."""
     if not folder.is_dir():
         return False
     places = [folder / "labels", *(path / "labels" for path in folder.iterdir() if path.is_dir())]
@@ -73,7 +73,7 @@ def recognises(folder: Path) -> bool:
 
 
 def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
-    """The classes, and what draws the labels of a photo."""
+    """Return the classes, and the function that loads the drawing of a photo."""
     declared = declared_classes(folder)
     if declared is None:
         raise DataError(
@@ -170,14 +170,14 @@ def _layer(
         if len(values) % 2:
             raise DataError(f"{len(values)} numbers after the class, which are not pairs")
         points = parse_points(values.reshape(-1, 2), least=3)
-        if np.abs(points).max() > _BEYOND:
-            raise DataError(f"the number {points.max():g}, where 1 is the far side of the photo")
+        if np.abs(points).max() > _LARGEST:
+            raise DataError(f"the number {points.max():g}, but 1 is the far side of the photo")
         return Layer(polygon([points[:, ::-1] * size], size), labels[number])
 
 
 formats.register("yolo")(
     Format(
-        summary="YOLO-seg: images/, labels/ with one .txt a photo, data.yaml",
+        summary="YOLO-seg: images/, labels/ with one .txt per photo, data.yaml",
         scan=scan,
         recognises=recognises,
     )
@@ -185,7 +185,7 @@ formats.register("yolo")(
 
 
 def photo_parts(folder: Path) -> dict[str, Part]:
-    """The photos of each split, as data.yaml or the folders say; under "" where nothing says it.
+    """Return the photos of each split by data.yaml or the folders; all under "" without splits.
 
     Raises:
         DataError: data.yaml cannot be read.
@@ -194,7 +194,7 @@ def photo_parts(folder: Path) -> dict[str, Part]:
 
 
 def labels_of(photo: Path) -> Path:
-    """The text file of a photo: "labels" in place of the last "images" of its path."""
+    """Return the text file of a photo: "labels" in place of the last "images" of its path."""
     parts = list(photo.parts)
     for place in reversed(range(len(parts) - 1)):
         if parts[place].casefold() == "images":
@@ -204,7 +204,7 @@ def labels_of(photo: Path) -> Path:
 
 
 def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
-    """The text files beside those of `pairs` to which there is no photo."""
+    """Yield the text files without a photo, beside those of `pairs`."""
     places = {pair.mask.parent: pair.photo.parent for pair in pairs}
     for labels, photos in sorted(places.items()):
         stems = {path.stem for path in photos.iterdir()}
@@ -253,7 +253,7 @@ def _add(part: Part, folder: Path, found: Path) -> None:
 
 
 def _in_folders(folder: Path) -> dict[str, Part]:
-    """The photos of images/train, train/images, ..., or of images/ where there are no splits."""
+    """Return the photos of images/train, train/images, ..., or of images/ without splits."""
     images = folder / "images"
     places = [(path.name, path) for path in sorted(images.glob("*/"))]
     places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]

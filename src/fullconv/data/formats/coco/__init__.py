@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.inventory import UNION, Inventory, first_problem
+from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.layout import find_lists
 from fullconv.data.discovery.pairing import unique
+from fullconv.data.discovery.problems import UNION, first_problem
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats.coco.annotations import (
     KINDS,

@@ -10,7 +10,7 @@ import numpy as np
 
 from fullconv.data.discovery.files import locate
 from fullconv.data.discovery.layout import split_from_name
-from fullconv.data.formats.coco.index import Index, Places, index_of
+from fullconv.data.formats.coco.index import Index, Positions, index_of
 from fullconv.data.labels.rasterize import Size
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
@@ -35,7 +35,7 @@ class Image:
     photo: Path
     path: Path
     size: Size | None
-    places: Places
+    positions: Positions
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ class Image:
         Raises:
             DataError: the file has changed since it was opened.
         """
-        return self.places.read()
+        return self.positions.read()
 
 
 @dataclass(frozen=True)
@@ -155,13 +155,14 @@ def _check_numbers(path: Path, index: Index, images: set[int], known: set[int]) 
 
 def _categories(records: Sequence[object], where: str) -> tuple[Category, ...]:
     found: dict[int, Category] = {}
-    for place, record in enumerate(records):
-        here = f"{where}: category {place}"
-        number, name = entry(record, "id", int, here), entry(record, "name", str, here)
+    for position, record in enumerate(records):
+        category = f"{where}: category {position}"
+        number = entry(record, "id", int, category)
+        name = entry(record, "name", str, category)
         if number in found:
             raise DataError(
                 f"the id {number} is also that of {found[number].name!r}",
-                where=here,
+                where=category,
             )
         found[number] = Category(number, name, _color(record))
     return tuple(found[number] for number in sorted(found))
@@ -218,10 +219,10 @@ def images_of(
     twice: dict[int, str] = {}
     names: dict[int, str] = {}
     photos: set[Path] = set()
-    records, places = index.images, index.places(path)
-    none = Places(path, np.empty((0, 2), np.int64))
-    for place, record in enumerate(records):
-        where = f"{path}: image {place}"
+    records, positions = index.images, index.positions(path)
+    none = Positions(path, np.empty((0, 2), np.int64))
+    for position, record in enumerate(records):
+        where = f"{path}: image {position}"
         number, name = entry(record, "id", int, where), entry(record, "file_name", str, where)
         if number in names:
             raise DataError(
@@ -234,7 +235,7 @@ def images_of(
         elif photo in photos:
             twice[number] = name
         else:
-            images[number] = Image(photo, path, _size(record), places.get(number, none))
+            images[number] = Image(photo, path, _size(record), positions.get(number, none))
             photos.add(photo)
         names[number] = name
     return images, missing, twice

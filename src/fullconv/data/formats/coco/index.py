@@ -1,6 +1,6 @@
-"""COCO's JSON without its polygons in memory: where each annotation stands, read when asked for.
+"""Index COCO's JSON without its polygons in memory: annotations are read when they are needed.
 
-All of train2017's outlines as Python numbers take five gigabytes; where they stand takes megabytes.
+All of train2017's outlines as Python numbers take five gigabytes; their positions take megabytes.
 """
 
 import json
@@ -24,8 +24,8 @@ _LISTS = ("categories", "images", "annotations")
 
 
 @dataclass(frozen=True)
-class Places:
-    """Where the annotations of one photo stand in their file.
+class Positions:
+    """The positions of the annotations of one photo in their file.
 
     Attributes:
         path: the file.
@@ -39,10 +39,10 @@ class Places:
         return len(self.spans)
 
     def read(self) -> list[dict[str, Any]]:
-        """The annotations.
+        """Read the annotations.
 
         Raises:
-            DataError: the file is not what it was when it was opened.
+            DataError: the file has changed since it was opened.
         """
         if not len(self.spans):
             return []
@@ -59,7 +59,7 @@ class Places:
 
 @dataclass
 class Index:
-    """What a COCO file holds.
+    """The contents of a COCO file.
 
     Attributes:
         categories: its records.
@@ -69,7 +69,7 @@ class Index:
         category_ids: number of a category -> the first annotation that names it.
         segments: whether the first annotation is a panoptic one.
         outlined: annotations with an outline.
-        objects: those of them that are no crowd.
+        objects: those of them that are not crowds.
     """
 
     categories: list[object] = field(default_factory=list)
@@ -81,27 +81,28 @@ class Index:
     outlined: int = 0
     objects: int = 0
 
-    def places(self, path: Path) -> dict[int, Places]:
-        """The places of the annotations of each image that has any, in their order."""
+    def positions(self, path: Path) -> dict[int, Positions]:
+        """Return the positions of the annotations of each image that has any, in their order."""
         ids = np.array(self.image_ids, np.int64)
         spans = np.array(self.spans, np.int64).reshape(-1, 2)
         order = np.argsort(ids, kind="stable")
         found, starts = np.unique(ids[order], return_index=True)
         parts = np.split(spans[order], starts[1:])
         return {
-            number: Places(path, part) for number, part in zip(found.tolist(), parts, strict=False)
+            number: Positions(path, part)
+            for number, part in zip(found.tolist(), parts, strict=False)
         }
 
 
 def index_of(path: Path, panoptic: bool | None = None) -> Index:
-    """Go through a COCO file once.
+    """Index a COCO file in one pass.
 
     Args:
         path: the file.
         panoptic: whether its annotations are panoptic ones; None: as the first one is.
 
     Raises:
-        DataError: it is broken, or a record is not as it must be.
+        DataError: it is broken, or a record is invalid.
     """
     index = Index()
     seen = set()
@@ -114,7 +115,7 @@ def index_of(path: Path, panoptic: bool | None = None) -> Index:
     except DataError:
         raise
     except (ValueError, RecursionError, IndexError, OSError) as error:
-        read_json(path)  # says where the JSON is broken
+        read_json(path)  # raises an error with the line
         raise DataError(
             f"broken JSON ({error})",
             remedy="export it again",
@@ -122,22 +123,24 @@ def index_of(path: Path, panoptic: bool | None = None) -> Index:
         ) from error
     for name in _LISTS:
         if name not in seen:
-            entry(read_json(path), name, list, str(path))  # says what stands there instead
+            entry(
+                read_json(path), name, list, str(path)
+            )  # raises an error with what is there instead
     return index
 
 
 def _bytes_as_text(path: Path) -> str:
-    """One character a byte, so that places in the text are places in the file."""
+    """Return one character per byte, so positions in the text are positions in the file."""
     with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
         return str(content, "latin-1")
 
 
 def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, int, int]]]]:
-    """The lists of the outer object by name, each as records with their places."""
+    """Yield the lists of the outer object by name, each as records with their positions."""
     scan = json.JSONDecoder().raw_decode
     place = _after(text, start)
     if text[place] != "{":
-        raise ValueError("no object in braces")
+        raise ValueError("not an object in braces")
     place = _after(text, place + 1)
     while text[place] != "}":
         if text[place] != '"':
@@ -162,7 +165,7 @@ def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, 
 
 
 class _Records:
-    """The elements of a JSON list, one at a time; `end` is known when they are through."""
+    """The elements of a JSON list, one at a time; `end` is known after the last."""
 
     def __init__(self, text: str, start: int, scan: Callable[[str, int], tuple[Any, int]]) -> None:
         self.text, self.start, self.scan = text, start, scan
@@ -209,11 +212,11 @@ def _take(
 
 
 def _plain(content: str, path: Path) -> object:
-    """A small record, of which only what is needed is kept."""
+    """Parse a small record and keep only the keys that are needed."""
     try:
         record = json.loads(content.encode("latin-1").decode("utf-8"))
     except UnicodeDecodeError as error:
-        text_of(path)  # says where it is no UTF-8
+        text_of(path)  # raises an error with the position
         raise DataError(
             "not UTF-8 text",
             remedy="save it as UTF-8",
@@ -227,7 +230,7 @@ def _record(stream: Any, first: int, last: int) -> dict[str, Any]:
     stream.seek(first)
     record = json.loads(stream.read(last - first).decode("utf-8"))
     if not isinstance(record, dict):
-        raise ValueError("no annotation where one was")
+        raise ValueError("not an annotation")
     return record
 
 

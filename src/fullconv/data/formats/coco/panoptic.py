@@ -138,8 +138,8 @@ class SegmentTable:
 def _segments_file(folder: Path, image: Image) -> Path | DataError:
     """Return the PNG file of a photo, or why there is none."""
     name_of_photo = image.photo.name
-    if len(image.places) != 1:
-        found = f"{name_of_photo}: {len(image.places)} annotations"
+    if len(image.positions) != 1:
+        found = f"{name_of_photo}: {len(image.positions)} annotations"
         return DataError(found, expected="one per photo", where=image.path, code="list-line")
     name = entry(image.annotations[0], "file_name", str, f"{image.path}: {name_of_photo}")
     stem = image.path.stem
