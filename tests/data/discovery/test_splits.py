@@ -18,7 +18,7 @@ def test_every_sample_is_in_exactly_one_part(names, share):
 
 
 @given(distinct, st.randoms())
-def test_the_order_of_the_names_does_not_count(names, random):
+def test_the_order_of_the_names_does_not_matter(names, random):
     shuffled = random.sample(names, len(names))
     first, second = hash_split(names), hash_split(shuffled)
     assert {names[i] for i in first["val"]} == {shuffled[i] for i in second["val"]}
@@ -43,7 +43,7 @@ CLIPS = [f"clip{clip}_{frame}" for clip in range(7) for frame in range(clip + 1)
 
 
 @pytest.mark.parametrize("groups", ["^[^_]+", r"clip(\d)", lambda name: name[:5]])
-def test_a_group_is_never_torn(groups):
+def test_a_group_stays_in_one_split(groups):
     parts = hash_split(CLIPS, groups=groups)
     train, val = ({CLIPS[index][:5] for index in parts[part]} for part in ("train", "val"))
     assert not train & val
@@ -63,7 +63,7 @@ def test_one_large_group_does_not_empty_the_training_part():
 
 
 @pytest.mark.parametrize("large", "abcdefgh")
-def test_a_group_of_more_than_half_is_validation_only_for_want_of_others(large):
+def test_a_group_of_more_than_half_is_chosen_last(large):
     small = [f"{letter}{number}" for letter in "abcdefgh" if letter != large for number in range(3)]
     names = [f"{large}{number}" for number in range(40)] + small
     val = {names[index] for index in hash_split(names, groups="[a-z]")["val"]}
@@ -120,11 +120,11 @@ def test_as_many_samples_move_as_are_added_at_most(names, more):
         ("^[^_]+", "x_cat_7", "x"),
     ],
 )
-def test_what_a_name_belongs_to(rule, name, group):
+def test_groups_of_names(rule, name, group):
     assert grouping(rule)(name) == group
 
 
-def test_groups_must_hold_something_together():
+def test_groups_of_one_sample_are_refused():
     with pytest.raises(DataError, match=r"no two of the 2 samples are of one group.*'a1'"):
         grouped_split(["a1", "b1"], grouping("patient"))
     assert set(grouped_split(["a1x1", "a1x2", "b"], lambda name: name[0])) == {"train", "val"}

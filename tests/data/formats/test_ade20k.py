@@ -55,7 +55,7 @@ def test_a_value_above_150_is_an_error(challenge):
         open_data(challenge, "val")[0]
 
 
-def test_a_file_without_a_partner_hides_no_other(challenge):
+def test_all_files_without_a_partner_are_listed(challenge):
     clean = inventory(f"ade20k:{challenge}")
     assert {name: len(pairs) for name, pairs in clean.splits.items()} == {"train": 2, "val": 1}
     (challenge / "annotations" / "training" / "ADE_train_00000000.png").unlink()
@@ -116,7 +116,7 @@ def test_the_full_release_has_the_benchmarks_classes_by_name(full):
     assert named == [VOID, "wall", "car", "door", "traffic light", VOID]
 
 
-def test_the_full_release_has_the_classes_that_are_asked_for(full):
+def test_the_full_release_has_the_classes_of_classes_txt(full):
     (full / "classes.txt").write_text("gargoyle #112233\ndoor #445566\n")
     data = open_data(full, "val")
     assert data.classes == ("gargoyle", "door")
@@ -136,7 +136,7 @@ def test_an_object_without_a_name_is_an_error(full):
         open_data(full, "train")
 
 
-def test_a_folder_that_is_neither_is_refused(tmp_path):
+def test_another_layout_is_refused(tmp_path):
     (tmp_path / "images" / "ADE" / "training" / "urban").mkdir(parents=True)
     with pytest.raises(DataError, match="not the layout of ade20k; expected images/training"):
         open_data(f"ade20k:{tmp_path}")

@@ -28,7 +28,7 @@ def write(path: Path, pixels: np.ndarray) -> Path:
 
 @pytest.fixture
 def segnet(tmp_path):
-    """SegNet's layout: 12 values, lists with the paths of somebody's machine."""
+    """Write SegNet's layout: 12 values, lists with the paths of another machine."""
     for split, frames in (("train", "ab"), ("val", "c"), ("test", "d")):
         lines = []
         for frame in frames:
@@ -75,7 +75,7 @@ def test_a_value_above_11_is_an_error(segnet):
         open_data(segnet, "val")[0]
 
 
-def test_other_classes_in_this_layout_are_not_called_camvids(segnet):
+def test_other_classes_in_this_layout_are_refused(segnet):
     names = [f"kind {number}" for number in range(12)]
     (segnet / "classes.txt").write_text("\n".join(names))
     with pytest.raises(DataError, match=r"12 classes from 'kind 0' .* open them as folders:"):
@@ -108,7 +108,7 @@ def test_32_colours_become_11_classes(original):
     assert data.classes[9] == "Pedestrian"
 
 
-def test_without_lists_a_clip_is_never_torn(original):
+def test_without_lists_clips_stay_in_one_split(original):
     train, val = (open_data(original, split).names for split in ("train", "val"))
     assert len(train) + len(val) == 9
     assert val
@@ -120,7 +120,7 @@ def test_lists_of_frames(original):
     assert open_data(original, "val").names == ("0006R0_f01", "0006R0_f02")
 
 
-def test_colours_can_stay_apart(original):
+def test_original_classes_need_not_be_merged(original):
     data = open_data(f"camvid32:{original}")
     names = [line.split()[-1] for line in MERGED]
     assert len(data.classes) == 31
@@ -128,14 +128,14 @@ def test_colours_can_stay_apart(original):
     assert data[0].labels[0, 5] == VOID
 
 
-def test_colours_come_from_the_file_that_is_there(original):
+def test_colours_are_read_from_label_colors_txt(original):
     lines = [line.replace("64 128 64", "1 2 3") for line in MERGED]
     (original / "label_colors.txt").write_text("\n".join(lines))
     with pytest.raises(LabelError, match="#408040"):
         open_data(original)[0]
 
 
-def test_classes_of_ones_own_in_this_layout(segnet):
+def test_own_classes_in_this_layout(segnet):
     (segnet / "label_colors.txt").write_text("0 0 0 Void\n10 20 30 cat\n1 1 1 dog\n")
     write(segnet / "valannot" / "c.png", [[(10, 20, 30), (1, 1, 1), (0, 0, 0), (1, 1, 1)]] * 3)
     data = open_data(segnet, "val")
@@ -157,7 +157,7 @@ def test_a_few_stray_pixels_are_void_and_more_are_an_error(original, stray, void
             data[0]
 
 
-def test_what_is_no_camvid(tmp_path):
+def test_another_layout_is_refused(tmp_path):
     with pytest.raises(
         DataError,
         match=r"holds nothing, which is not the layout of camvid; expected train\.txt, train/ ",
@@ -165,7 +165,7 @@ def test_what_is_no_camvid(tmp_path):
         open_data(f"camvid:{tmp_path}")
 
 
-def test_pixels_of_the_real_one(shared):
+def test_pixels_of_published_samples(shared):
     folder = shared("camvid")
     assert recognise(folder) == "camvid"
     data = open_data(folder, "tiny_train")
@@ -177,7 +177,7 @@ def test_pixels_of_the_real_one(shared):
 
 
 @pytest.mark.slow
-def test_pixel_counts_of_the_real_one(shared):
+def test_pixel_counts_of_published_samples(shared):
     folder = shared("camvid")
     published = json.loads((folder / "dataset.json").read_text())
     for split in ("train", "val"):

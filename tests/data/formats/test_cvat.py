@@ -60,7 +60,7 @@ def test_classes_and_colours_are_those_of_the_task(tmp_path):
     assert np.array_equal(data[0].labels == 2, box(4, 10, 14, 30))
 
 
-def test_without_a_list_the_labels_of_all_photos_are_the_classes(tmp_path):
+def test_without_declared_labels_the_classes_are_those_of_all_shapes(tmp_path):
     shapes = [f'<polygon label="{name}" {SQUARE}/>' for name in ("tree", "car")]
     write(tmp_path, image("a.png", shapes[0]), image("b.png", shapes[1]), meta="<meta/>")
     photo(tmp_path, "a.png"), photo(tmp_path, "b.png")
@@ -132,14 +132,14 @@ def test_subsets_are_splits(tmp_path):
     assert open_data(tmp_path, "train").names == ("Train__a",)
 
 
-def test_parts_of_a_skeleton_are_no_classes(tmp_path):
+def test_parts_of_a_skeleton_are_not_classes(tmp_path):
     part = "<label><name>hand</name><type>points</type><parent>person</parent></label>"
     write(tmp_path, image("a.png"), meta=META.replace("</labels>", f"{part}</labels>"))
     photo(tmp_path, "a.png")
     assert open_data(tmp_path).classes == ("background", "road", "car")
 
 
-def test_without_subsets_the_names_decide(tmp_path):
+def test_without_subsets_the_split_follows_from_the_names(tmp_path):
     names = [f"p{number}" for number in range(6)]
     write(tmp_path, *(image(f"{name}.png", subset="default") for name in names))
     for name in names:
@@ -171,7 +171,7 @@ def test_entities_are_refused_before_anything_is_parsed(tmp_path, monkeypatch, h
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "cp037"])
-def test_no_encoding_hides_an_entity(tmp_path, encoding):
+def test_entities_are_found_in_any_encoding(tmp_path, encoding):
     text = (
         f'<?xml version="1.0" encoding="{encoding}"?>' + BOMB.partition("?>")[2] + "<annotations/>"
     )
@@ -244,6 +244,6 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("size", [(40, 80), ("x", 3)])
-def test_another_size_than_the_photos_is_named(tmp_path, size):
+def test_a_size_that_differs_from_the_photo_is_an_error(tmp_path, size):
     with pytest.raises(DataError, match=r"annotations\.xml: image 'a\.png'"):
         one(tmp_path, size=size)[0]

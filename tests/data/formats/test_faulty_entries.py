@@ -126,7 +126,7 @@ def pairs_of(stock):
     return [pair.name for pairs in stock.splits.values() for pair in pairs]
 
 
-def test_a_faulty_entry_is_named_and_the_others_stay(case):
+def test_a_faulty_entry_is_named_and_the_others_are_kept(case):
     folder, change, source, found, left = case
     whole = inventory(source)
     assert len(pairs_of(whole)) == 6
@@ -151,7 +151,7 @@ def test_training_refuses_what_the_inventory_lists_and_the_check_reports_it(case
     assert examine(source, "train", workers=1).of("error")
 
 
-def test_one_broken_file_of_labelme_hides_no_class(tmp_path):
+def test_a_broken_labelme_file_does_not_hide_the_classes_of_others(tmp_path):
     draw(tmp_path / "images")
     labelme(tmp_path)
     break_json(tmp_path)
@@ -177,7 +177,7 @@ def test_without_a_readable_file_there_is_no_inventory(tmp_path):
         inventory(f"coco:{tmp_path}")
 
 
-def test_where_every_photo_is_lost_each_is_named(tmp_path):
+def test_all_missing_photos_are_named(tmp_path):
     cvat(tmp_path)
     stock = inventory(str(tmp_path))
     assert len(stock.bad_lines) == 6 and pairs_of(stock) == []

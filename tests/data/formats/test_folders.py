@@ -38,7 +38,7 @@ def labels_of(folder: Path, name: str | None = None) -> np.ndarray:
     return data[0 if name is None else data.names.index(name)].labels
 
 
-def test_values_are_read_as_they_stand(photos):
+def test_values_are_read_unchanged(photos):
     data = open_data(photos)
     assert recognise(photos) == "folders"
     assert data.classes == ("road", "sky", "tree")
@@ -49,7 +49,7 @@ def test_values_are_read_as_they_stand(photos):
         assert sample.image.shape == (2, 3, 3)
 
 
-def test_the_format_can_be_said(photos):
+def test_the_format_can_be_given(photos):
     assert open_data(f"folders:{photos}", "val").names == open_data(photos, "val").names
 
 
@@ -76,13 +76,13 @@ def test_customary_folder_names(tmp_path, images, masks):
         ("mask.jpg", "mask.png"),
     ],
 )
-def test_customary_stems_find_each_other(tmp_path, photo, mask):
+def test_customary_stems_are_matched(tmp_path, photo, mask):
     write(tmp_path / "images" / photo)
     write(tmp_path / "masks" / mask, INDICES)
     assert np.array_equal(labels_of(tmp_path), INDICES)
 
 
-def test_equal_stems_go_before_stripped_ones(tmp_path):
+def test_equal_stems_are_matched_before_stripped_ones(tmp_path):
     for number, stem in enumerate(["road", "road_img", "x_gt"]):
         write(tmp_path / "images" / f"{stem}.jpg")
         write(tmp_path / "masks" / f"{stem}.png", np.full((2, 3), number, np.uint8))
@@ -97,20 +97,20 @@ def test_any_name_works(tmp_path, stem):
     assert open_data(tmp_path).names == (stem,)
 
 
-def test_umlauts_of_a_mac_find_those_of_linux(tmp_path):
+def test_unicode_normal_forms_are_equal(tmp_path):
     write(tmp_path / "images" / "gru\u0308n.jpg")
     write(tmp_path / "masks" / "gr\u00fcn.png", INDICES)
     assert len(open_data(tmp_path)) == 1
 
 
-def test_names_of_nested_photos_hold_their_folders(tmp_path):
+def test_names_of_nested_photos_contain_their_folders(tmp_path):
     for place in ("a/x", "b/x", "x"):
         write(tmp_path / "images" / f"{place}.jpg")
         write(tmp_path / "masks" / f"{place}.png", INDICES)
     assert open_data(tmp_path).names == ("a__x", "b__x", "x")
 
 
-def test_hidden_files_and_links_in_a_circle_do_not_count(photos):
+def test_hidden_files_and_circular_links_are_ignored(photos):
     write(photos / "images" / "._a.jpg")
     (photos / "images" / "again").symlink_to(photos / "images")
     assert len(open_data(photos)) == 5
@@ -130,7 +130,7 @@ def test_without_a_split_on_disk_a_fifth_is_validation(tmp_path):
     assert sorted([*val, *open_data(tmp_path, "train").names]) == sorted(names)
 
 
-def test_an_unknown_split_names_those_there_are(photos):
+def test_an_unknown_split_names_the_known_ones(photos):
     with pytest.raises(NoSplitError, match=r"no split 'dev2'; there are: train, val \(by the hash"):
         open_data(photos, "dev2")
 
@@ -162,7 +162,7 @@ def test_a_test_list_without_masks_does_not_stop_the_others(photos):
         open_data(photos, "test")
 
 
-def test_masks_of_all_splits_may_lie_in_one_folder(tmp_path):
+def test_masks_of_all_splits_may_be_in_one_folder(tmp_path):
     for split, name in (("train", "a"), ("val", "b")):
         write(tmp_path / "images" / split / f"{name}.jpg")
         write(tmp_path / "masks" / f"{name}.png", INDICES)
@@ -192,7 +192,7 @@ def test_lists(photos, place, line):
     assert open_data(photos).names == ("a", "c")
 
 
-def test_a_list_may_pair_what_stems_do_not(tmp_path):
+def test_a_list_may_pair_different_stems(tmp_path):
     write(tmp_path / "raw data" / "one.jpg")
     write(tmp_path / "truth" / "1.png", INDICES)
     (tmp_path / "train.txt").write_text("raw data/one.jpg truth/1.png\n")
@@ -200,7 +200,7 @@ def test_a_list_may_pair_what_stems_do_not(tmp_path):
     assert open_data(tmp_path, "train").names == ("raw data__one",)
 
 
-def test_a_list_that_names_nothing_is_an_error(photos):
+def test_a_line_that_names_no_sample_is_an_error(photos):
     (photos / "train.txt").write_text("a\nnobody\n")
     with pytest.raises(DataError, match=r"train\.txt: 'nobody' is the name of no sample"):
         open_data(photos, "train")
@@ -224,7 +224,7 @@ def test_the_whole_path_of_a_list_decides_between_equal_stems(photos):
         open_data(photos, "train")
 
 
-def test_a_photo_of_a_kind_that_is_not_read_is_named(photos):
+def test_an_unsupported_image_file_is_named(photos):
     (photos / "images" / "c.jpg").rename(photos / "images" / "c.gif")
     with pytest.raises(
         DataError, match=r"c\.png: a mask without a photo; .*found .*c\.gif, but only \.png"
@@ -304,7 +304,7 @@ def test_dataset_yaml_without_masks_dir_means_the_only_masks_folder(photos):
         open_data(photos, "train")
 
 
-def test_yaml_runs_nothing(photos):
+def test_yaml_executes_nothing(photos):
     (photos / "dataset.yaml").write_text("names: !!python/object/apply:os.getcwd []\n")
     (photos / "classes.txt").unlink()
     with pytest.raises(DataError, match=r"dataset\.yaml: not readable as YAML"):
@@ -348,7 +348,7 @@ def test_ways_to_write_classes(photos, text):
         ("\n".join(f"c{number}" for number in range(256)), "256 classes"),
     ],
 )
-def test_classes_that_mean_nothing(photos, text, message):
+def test_invalid_class_lists(photos, text, message):
     (photos / "classes.txt").write_text(text)
     with pytest.raises(DataError, match=message):
         open_data(photos)
@@ -378,7 +378,7 @@ def test_dataset_meta_of_datumaro(photos):
         open_data(photos)
 
 
-def test_classes_that_nobody_declared(photos):
+def test_classes_derived_from_the_masks(photos):
     (photos / "classes.txt").unlink()
     assert open_data(photos, "val").classes == ("class 0", "class 1", "class 2")
     write(photos / "masks" / "d.png", INDICES + np.uint8(5))
@@ -389,7 +389,7 @@ def test_classes_that_nobody_declared(photos):
 # What masks hold
 
 
-def test_a_value_of_no_class_is_named_with_its_count(photos):
+def test_an_unknown_value_is_named_with_its_count(photos):
     write(photos / "masks" / "b.png", [[0, 1, 7], [7, 7, 255]])
     data = open_data(photos)
     with pytest.raises(LabelError, match=r"b\.png: the value 7 \(3 pixels\).*255 is void") as error:
@@ -398,7 +398,7 @@ def test_a_value_of_no_class_is_named_with_its_count(photos):
 
 
 @pytest.mark.parametrize("kind", ["P", "I;16", "RGB", "LA", "RGBA"])
-def test_kinds_of_pictures_with_numbers(photos, kind):
+def test_image_types_that_hold_class_numbers(photos, kind):
     picture = Image.fromarray(INDICES)
     if kind == "P":
         picture.putpalette(bytes(range(200, 0, -1)) * 3)
@@ -456,7 +456,7 @@ def test_0_and_255_are_two_classes(photos, declared):
     assert len(open_data(photos).classes) == 2
 
 
-def test_255_is_void_where_it_is_declared_so_or_a_1_is_there(photos):
+def test_255_is_void_if_declared_or_if_a_mask_holds_1(photos):
     for path in (photos / "masks").iterdir():
         write(path, [[0, 255, 0], [255, 255, 0]])
     (photos / "classes.txt").write_text("0 no\n1 yes\n255 void\n")
@@ -466,7 +466,7 @@ def test_255_is_void_where_it_is_declared_so_or_a_1_is_there(photos):
     assert set(np.unique(labels_of(photos))) == {0, VOID}
 
 
-def test_a_value_that_shows_up_later_in_binary_masks_is_an_error(tmp_path):
+def test_another_value_in_a_later_binary_mask_is_an_error(tmp_path):
     for number in range(40):
         write(tmp_path / "images" / f"{number}.jpg")
         write(tmp_path / "masks" / f"{number}.png", [[0, 255, 0], [255, 255, 0]])
@@ -523,7 +523,7 @@ def test_two_files_of_one_stem(photos, extra):
         open_data(photos)
 
 
-def test_names_that_would_write_to_one_file(photos):
+def test_equal_sample_names_are_refused(photos):
     for stem in ("x/y", "x__y"):
         write(photos / "images" / f"{stem}.jpg")
         write(photos / "masks" / f"{stem}.png", INDICES)
@@ -539,7 +539,7 @@ def test_unequal_sizes_are_named(photos):
         open_data(photos)[2]
 
 
-def test_a_mask_of_the_unturned_photo_is_turned_with_it(photos):
+def test_a_mask_of_the_unrotated_photo_is_rotated_with_it(photos):
     exif = Image.Exif()
     exif[0x0112] = 6  # show it turned by 90 degrees, clockwise
     write(photos / "images" / "a.jpg", exif=exif)
@@ -555,13 +555,13 @@ def test_a_broken_photo_is_named(photos):
         open_data(photos)[1]
 
 
-def test_two_folders_that_can_be_meant(photos):
+def test_two_candidate_folders_are_refused(photos):
     write(photos / "labels" / "a.png", INDICES)
     with pytest.raises(DataError, match="2 folders of masks: labels, masks; expected one"):
         open_data(photos)
 
 
-def test_what_has_no_pictures_is_not_recognised(tmp_path):
+def test_folders_without_images_are_not_recognised(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_text("0 0.1 0.1")
@@ -572,7 +572,7 @@ def test_what_has_no_pictures_is_not_recognised(tmp_path):
         open_data(f"folders:{tmp_path}/none")
 
 
-def test_broken_yaml_is_told_in_one_line(photos):
+def test_broken_yaml_is_reported_in_one_line(photos):
     (photos / "dataset.yaml").write_text("names: [a, b\ntrain: x\n")
     with pytest.raises(
         DataError, match=r"YAML \(expected .*, but got .* in line 2, column 6\)"
@@ -581,7 +581,7 @@ def test_broken_yaml_is_told_in_one_line(photos):
     assert "\\n" not in str(error.value)
 
 
-def test_an_unknown_layout_is_told_with_what_is_there(photos, tmp_path_factory):
+def test_an_unknown_layout_is_reported_with_its_contents(photos, tmp_path_factory):
     above = tmp_path_factory.mktemp("above")
     with pytest.raises(
         DataError, match=r"holds nothing, which is not a known layout; expected images/ and masks/"
@@ -606,7 +606,7 @@ def test_an_unknown_layout_is_told_with_what_is_there(photos, tmp_path_factory):
         ("voc_labelme_export", 3, 21),
     ],
 )
-def test_samples_with_numbers_hold_what_pillow_sees(shared, place, count, classes):
+def test_published_samples_hold_the_values_that_pillow_reads(shared, place, count, classes):
     folder = shared("formats") / place
     data = open_data(f"folders:{folder}")
     assert (len(data), len(data.classes)) == (count, classes)

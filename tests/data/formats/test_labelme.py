@@ -87,7 +87,7 @@ def test_classes_are_those_of_all_files(folder):
     assert open_data(folder, "train").classes == open_data(folder, "val").classes == data.classes
 
 
-def test_a_list_of_classes_counts_instead(folder):
+def test_a_list_of_classes_takes_precedence(folder):
     folder.mkdir()
     (folder / "labels.txt").write_text("__ignore__\n_background_\nroad\ntree\ncar\n")
     data = one(
@@ -146,7 +146,7 @@ def test_round_shapes(folder, kind, points, centres, radius):
     assert np.array_equal(data[0].labels == 1, np.logical_or.reduce(near))
 
 
-def test_an_embedded_mask_lies_at_its_first_point(folder):
+def test_an_embedded_mask_starts_at_its_first_point(folder):
     mask = np.random.default_rng(0).random((6, 9)) < 0.5
     for values in (mask, mask.astype(np.uint8), mask.astype(np.uint8) * 255):
         data = one(folder, shape("x", [[20.4, 5.0], [28.4, 10.0]], "mask", mask=encoded(values)))
@@ -154,7 +154,7 @@ def test_an_embedded_mask_lies_at_its_first_point(folder):
         assert data[0].labels.sum() == mask.sum()
 
 
-def test_small_shapes_lie_on_large_ones_and_what_they_hide_is_counted(folder):
+def test_small_shapes_are_painted_over_large_ones_and_hidden_pixels_counted(folder):
     small = shape("small", [[4, 4], [8, 4], [8, 8], [4, 8]])
     data = one(folder, small, shape("large"))
     assert np.bincount(data[0].labels.ravel()).tolist() == [540, 44, 16]
@@ -180,7 +180,7 @@ def test_a_photo_elsewhere_on_the_disk_is_not_read(tmp_path):
         open_data(f"labelme:{tmp_path / 'a' / 'set'}")[0]
 
 
-def test_an_embedded_photo_stands_in_for_a_missing_one(folder):
+def test_an_embedded_photo_replaces_a_missing_one(folder):
     pixels = np.random.default_rng(1).integers(0, 256, (*SIZE, 3), np.uint8)
     write(folder, "a", shape("x"), image_data=encoded(pixels))
     sample = open_data(folder)[0]
@@ -235,7 +235,7 @@ def test_splits_follow_from_the_names_or_from_lists(folder):
             open_data(folder, "val")
 
 
-def test_no_shapes_is_all_background_and_names_tell_the_folder(folder):
+def test_without_shapes_all_is_background_and_names_contain_the_folder(folder):
     write(folder / "day1", "a", shape("x"))
     write(folder / "day2", "a")
     photo(folder / "day1" / "a.png"), photo(folder / "day2" / "a.png")
@@ -290,7 +290,7 @@ def test_a_class_that_is_not_in_the_list_is_named(folder):
         data[0]
 
 
-def test_another_size_than_the_photos_is_named(folder):
+def test_a_size_that_differs_from_the_photo_is_an_error(folder):
     with pytest.raises(DataError, match=r"a\.json: drawn on 40 x 60.*a\.png has 20 x 30"):
         one(folder, shape("x"), size=(40, 60))[0]
 
@@ -307,14 +307,14 @@ def test_an_empty_folder_is_named(folder):
         open_data(f"labelme:{folder}")
 
 
-def test_masks_count_more_than_the_files_they_were_made_from(folder):
+def test_masks_take_precedence_over_labelme_files(folder):
     one(folder / "images", shape("x"))
     assert recognise(folder) == "labelme"
     photo(folder / "masks" / "a.png")
     assert recognise(folder) == "folders"
 
 
-def test_labelmes_own_export_agrees_but_for_the_borders(shared):
+def test_labelmes_own_export_agrees_except_at_borders(shared):
     data = open_data(shared("formats/labelme_json"))
     export = shared("formats/voc_labelme_export") / "SegmentationClass"
     assert data.classes[:2] == ("_background_", "aeroplane")

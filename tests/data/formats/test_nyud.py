@@ -48,7 +48,7 @@ def test_classes_and_lists_of_the_authors(rooms, shared):
         open_data(rooms, "test")
 
 
-def test_what_is_no_nyud(tmp_path):
+def test_another_layout_is_refused(tmp_path):
     with pytest.raises(
         DataError, match="holds nothing, which is not the layout of nyud; expected data/images"
     ):

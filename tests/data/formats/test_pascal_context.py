@@ -45,14 +45,14 @@ def test_60_classes_are_what_the_authors_trained(context):
     assert np.array_equal(data[0].labels, AUTHORS)
 
 
-def test_splits_are_vocs_as_far_as_there_are_masks(context):
+def test_splits_are_those_of_voc_with_masks(context):
     assert open_data(context, "train").names == ("2008_a", "2008_b")
     assert open_data(context, "val").names == ("2008_c",)
     with pytest.raises(NoSplitError, match="no split 'aeroplane_val'; there are: train, val"):
         open_data(context, "aeroplane_val")
 
 
-def test_a_list_of_ones_own_must_be_complete(context):
+def test_an_own_list_must_be_complete(context):
     (context / "mine.txt").write_text("2008_a\n2008_d\n")
     with pytest.raises(DataError, match=r"mine\.txt: '2008_d' is the name of no sample"):
         open_data(context, "mine")

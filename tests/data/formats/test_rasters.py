@@ -107,7 +107,7 @@ def test_nodata_that_is_a_class_is_an_error(fields):
     assert labels.tolist() == [[VOID, 0, 0], [0, VOID, VOID]]
 
 
-def test_an_alpha_that_is_infrared_voids_nothing(fields):
+def test_infrared_tagged_as_alpha_masks_nothing(fields):
     values = BANDS.copy()
     values[3] = 0
     write(fields / "images" / "a.tif", values, colorinterp=("red", "green", "blue", "alpha"))
@@ -115,7 +115,7 @@ def test_an_alpha_that_is_infrared_voids_nothing(fields):
     assert np.array_equal(labels, LABELS[0])
 
 
-def test_an_alpha_of_0_and_255_says_where_there_is_data(fields):
+def test_an_alpha_of_0_and_255_masks_pixels_without_data(fields):
     values = BANDS.copy()
     values[3] = [[255, 0, 255], [255, 255, 0]]
     write(fields / "images" / "a.tif", values, colorinterp=("red", "green", "blue", "alpha"))
@@ -131,7 +131,7 @@ def test_an_alpha_of_many_values_is_infrared(fields):
     assert np.array_equal(open_data(f"rasters:{fields}?bands=1,2,3")[0].labels, LABELS[0])
 
 
-def test_a_mask_elsewhere_on_the_earth_is_an_error(fields):
+def test_a_mask_of_another_location_is_an_error(fields):
     write(fields / "masks" / "a.tif", LABELS, crs="EPSG:32632")
     with pytest.raises(DataError, match=r"EPSG:32632 .* instead of EPSG:32633 .*warp it"):
         open_data(f"rasters:{fields}?bands=1")[0]
@@ -212,6 +212,6 @@ def test_strange_rasters_are_read_or_refused(shared, tmp_path, name, options, me
         assert (labels == VOID).all() == (name == "all-nodata")
 
 
-def test_without_masks_it_is_a_users_mistake(tmp_path):
+def test_missing_masks_are_a_users_error(tmp_path):
     with pytest.raises(FullconvError, match="expected a folder of photos"):
         open_data(f"rasters:{tmp_path}?bands=1")

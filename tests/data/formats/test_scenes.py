@@ -13,7 +13,7 @@ def test_the_classes_and_their_colours():
     assert (data.source, data.split) == ("scenes:3", None)
 
 
-def test_a_scene_does_not_depend_on_those_drawn_before():
+def test_a_scene_does_not_depend_on_earlier_ones():
     data = open_data("scenes:6@40x50")
     backwards = [data[index] for index in reversed(range(6))][::-1]
     for sample, same in zip(data, backwards, strict=True):
@@ -22,7 +22,7 @@ def test_a_scene_does_not_depend_on_those_drawn_before():
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 5, 9, 200])
-def test_the_splits_share_nothing_and_leave_nothing_out(count):
+def test_the_splits_partition_the_scenes(count):
     splits = {name: open_data(f"scenes:{count}", name).names for name in ("train", "val", "test")}
     assert splits["train"] + splits["val"] == open_data(f"scenes:{count}").names
     assert len(splits["train"]) == int(0.8 * count)
@@ -68,7 +68,7 @@ def test_the_seed_is_part_of_the_name():
 @pytest.mark.parametrize(
     "rest", ["0", "1000001", "99999999999999", "²", "-3", "2.5", "abc", "3@", "3 "]
 )
-def test_a_number_of_scenes_that_cannot_be(rest):
+def test_an_invalid_number_of_scenes(rest):
     with pytest.raises(DataError, match=r"scenes:200|1 to 1,000,000"):
         formats["scenes"].open(rest, None)
 
@@ -96,5 +96,5 @@ def test_one_scene_cannot_be_split(split):
         open_data("scenes:1", split)
 
 
-def test_no_folder_is_taken_for_drawn_scenes(tmp_path):
+def test_no_folder_is_recognised_as_scenes(tmp_path):
     assert not formats["scenes"].recognises(tmp_path)

@@ -63,7 +63,7 @@ def test_classes_and_colours_are_vocs(year):
     assert data.palette[15] == (192, 128, 128)  # the devkit's colour of a person
 
 
-def test_without_a_split_it_is_all_that_has_a_mask(year):
+def test_without_a_split_all_photos_with_a_mask_are_opened(year):
     assert open_data(year).names == ("2007_a", "2007_b", "2007_c", "2007_d")
 
 
@@ -107,7 +107,7 @@ def test_a_value_above_20_is_an_error(year):
         open_data(year, "train")[0]
 
 
-def test_classes_of_ones_own(year):
+def test_own_classes(year):
     (year / "labelmap.txt").write_text("# label:color_rgb:parts:actions\nb:0,0,0::\ncat:9,8,7::\n")
     Image.fromarray(np.array([[(9, 8, 7), (0, 0, 0), (9, 8, 7)]] * 2, np.uint8)).save(
         year / "SegmentationClass" / "2007_d.png"
@@ -117,13 +117,13 @@ def test_classes_of_ones_own(year):
     assert data[0].labels.tolist() == [[1, 0, 1]] * 2
 
 
-def test_two_years_are_one_too_many(year):
+def test_two_years_are_ambiguous(year):
     (year.parent / "VOC2007" / "ImageSets" / "Segmentation").mkdir(parents=True)
     with pytest.raises(DataError, match=r"holds VOC2007, VOC2012; say which: voc:.*VOC2012"):
         open_data(f"voc:{year.parent}")
 
 
-def test_what_is_no_voc(tmp_path):
+def test_another_layout_is_refused(tmp_path):
     with pytest.raises(
         DataError,
         match="holds nothing, which is not the layout of voc; expected ImageSets/Segmentation",

@@ -86,7 +86,7 @@ def test_lists_of_photos(folder):
         open_data(f"yolo:{folder}", "train")
 
 
-def test_without_splits_the_names_decide(tmp_path):
+def test_without_splits_the_split_follows_from_the_names(tmp_path):
     stems = [f"p{number}" for number in range(6)]
     for stem in stems:
         sample(tmp_path, "", stem, f"0 {SQUARE}")
@@ -101,7 +101,7 @@ def test_folders_above_may_be_called_images_too(tmp_path):
     assert labels.sum() == 200
 
 
-def test_a_background_of_their_own_is_class_0(tmp_path):
+def test_an_own_background_is_class_0(tmp_path):
     sample(tmp_path, "", "a", f"1 {SQUARE}", "0 0 0 0.1 0 0.1 0.1 0 0.1", "2 0.5 0.3 1 0.3 1 0.4")
     (tmp_path / "data.yaml").write_text("names: [car, background, road]\n")
     data = open_data(tmp_path)
@@ -109,7 +109,7 @@ def test_a_background_of_their_own_is_class_0(tmp_path):
     assert set(data[0].labels.ravel().tolist()) == {0, 1, 2}
 
 
-def test_what_sticks_out_is_cut_off(tmp_path):
+def test_shapes_are_clipped_at_the_border(tmp_path):
     labels = one(tmp_path, "0 -0.1 -0.1 0.25 -0.1 0.25 1.02 -0.1 1.02").labels
     assert labels[:, :10].all()
     assert labels.sum() == 200
@@ -167,7 +167,7 @@ def test_a_folder_without_photos_is_named(tmp_path):
         open_data(f"yolo:{tmp_path}")
 
 
-def test_the_same_polygons_as_labelmes(shared):
+def test_polygons_agree_with_labelme(shared):
     """The sample was made from LabelMe's: equal areas but for what is ignored there."""
     ours = open_data(shared("formats/yolo_seg_derived"), "train")
     theirs = open_data(shared("formats/labelme_json"))

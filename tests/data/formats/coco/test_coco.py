@@ -97,7 +97,7 @@ def test_classes_follow_the_numbers_of_the_categories(folder):
     assert data.read.read.painted(data.read.pairs[0]).hidden == {(2, 3): 4}
 
 
-def test_a_photo_without_annotations_is_background_and_counts(folder):
+def test_a_photo_without_annotations_is_all_background(folder):
     data = open_data(folder, "train")
     assert data.names == ("train2017__1", "train2017__2")
     assert data[1].labels.max() == 0
@@ -111,7 +111,7 @@ def test_splits_are_those_of_the_files(folder):
         open_data(folder, "test")
 
 
-def test_without_splits_the_names_decide(tmp_path):
+def test_without_splits_the_split_follows_from_the_names(tmp_path):
     stems = [f"p{number}" for number in range(6)]
     write(tmp_path / "annotations.json", [f"JPEGImages/{stem}.png" for stem in stems], [])
     for stem in stems:
@@ -141,7 +141,7 @@ def test_parts_of_an_object_are_joined(tmp_path):
     assert np.array_equal(data[0].labels == 2, box(3, 2, 9, 12) | box(3, 20, 9, 25))
 
 
-def test_what_sticks_out_is_cut_off(tmp_path):
+def test_shapes_are_clipped_at_the_border(tmp_path):
     data = one(tmp_path, region(0, 7, [[-9, 3, 99, 3, 99, 9, -9, 9]]))
     assert np.array_equal(data[0].labels == 2, box(3, 0, 9, 30))
 
@@ -202,7 +202,7 @@ def test_files_that_label_nothing_are_refused(tmp_path, record, message):
         one(tmp_path, record)
 
 
-def test_a_background_of_their_own_is_class_0(tmp_path):
+def test_an_own_background_is_class_0(tmp_path):
     categories = ((5, "car"), (8, "_background_"), (6, "__ignore__"))
     hole = [4, 4, 6, 4, 6, 6, 4, 6]
     records = region(0, 5, [SQUARE]), region(0, 8, [hole]), region(0, 6, [[20, 3, 25, 3, 25, 9]])
@@ -295,21 +295,21 @@ def test_broken_json_is_named(tmp_path):
         open_data(f"coco:{tmp_path}")
 
 
-def test_a_class_has_one_number_in_all_files(folder):
+def test_different_categories_in_two_files_are_refused(folder):
     path = folder / "annotations" / "instances_val2017.json"
     write(path, ["3.png"], [], categories=CATEGORIES[:2])
     with pytest.raises(DataError, match="different categories"):
         open_data(folder, "train")
 
 
-def test_another_size_than_the_photos_is_named(tmp_path):
+def test_a_size_that_differs_from_the_photo_is_an_error(tmp_path):
     data = one(tmp_path, region(0, 7, [SQUARE]))
     photo(tmp_path / "images" / "a.png", (40, 60))
     with pytest.raises(DataError, match=r"drawn on 20 x 30 .* has 40 x 60"):
         data[0]
 
 
-def test_nothing_of_coco_is_named(tmp_path):
+def test_a_folder_without_coco_files_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no annotations of COCO"):
         open_data(f"coco:{tmp_path}")
 
@@ -409,7 +409,7 @@ def test_pixel_maps_without_names_are_refused(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-def test_labelme2coco_agrees_but_for_the_borders(shared):
+def test_labelme2coco_agrees_except_at_borders(shared):
     masks = pytest.importorskip("pycocotools.coco", reason="needs pycocotools, the oracle")
     folder = shared("formats/coco_instances_labelme")
     data = open_data(folder)
@@ -460,7 +460,7 @@ def test_annotations_are_found_however_the_file_is_written(tmp_path):
         assert np.array_equal(open_data(tmp_path)[0].labels, expected)
 
 
-def test_a_file_that_changes_under_way_is_an_error(tmp_path):
+def test_a_file_that_changes_after_opening_is_an_error(tmp_path):
     path = tmp_path / "annotations" / "instances_train.json"
     photo(tmp_path / "images" / "a.png")
     write(path, ["a.png"], [region(0, 7, [SQUARE])])

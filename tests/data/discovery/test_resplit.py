@@ -106,14 +106,14 @@ def build_folders(folder):
         build_folders,
     ],
 )
-def test_a_split_that_is_not_there_is_an_error_of_its_own(tmp_path, build):
+def test_a_missing_split_is_a_no_split_error(tmp_path, build):
     source = build(tmp_path)
     assert len(open_data(source, "train"))
     with pytest.raises(NoSplitError, match=r"has no split 'nosuch'; there are: .*train"):
         open_data(source, "nosuch")
 
 
-def test_a_split_that_is_there_and_broken_is_another_error(clips):
+def test_a_broken_split_is_another_error(clips):
     (clips / "train.txt").write_text("clip0_0000\n")
     (clips / "val.txt").write_text("clip1_0000\nclip9_0000\n")
     assert len(open_data(clips, "train")) == 1
@@ -124,7 +124,7 @@ def test_a_split_that_is_there_and_broken_is_another_error(clips):
     assert not isinstance(caught.value, NoSplitError)
 
 
-def test_an_empty_list_is_no_split_without_photos(clips):
+def test_an_empty_list_is_a_broken_split(clips):
     (clips / "train.txt").write_text("clip0_0000\n")
     (clips / "val.txt").write_text("\n")
     with pytest.raises(DataError, match=r"val\.txt: the list is empty; fill it") as caught:
@@ -144,7 +144,7 @@ def test_no_group_is_in_two_splits(clips, rule):
     assert {clip(name) for name in torn["train"]} & {clip(name) for name in torn["val"]}
 
 
-def test_the_rule_may_stand_in_the_name_of_the_data(clips):
+def test_the_rule_may_be_an_option_of_the_source(clips):
     said = names(clips, group_by="clip")
     assert names(f"{clips}?group-by=clip") == said
     assert names(f"folders:{clips}?group-by=clip") == said
@@ -156,7 +156,7 @@ def test_the_rule_may_stand_in_the_name_of_the_data(clips):
     assert not stock.divided
 
 
-def test_a_rule_may_hold_any_character():
+def test_a_rule_may_contain_any_character():
     rule = "(?:a|b)&x=1?group-by=:"
     assert without_groups(f"rasters:x?bands=1,2,3&group-by={rule}") == (
         "rasters:x?bands=1,2,3",
@@ -181,7 +181,7 @@ def test_the_split_depends_on_names_alone(clips, tmp_path):
     assert names(clips, group_by="clip") == before
 
 
-def test_more_frames_of_one_clip_leave_the_other_clips_where_they_are(clips):
+def test_more_frames_of_one_clip_do_not_move_other_clips(clips):
     before = names(clips, group_by="clip")
     grown = {clip(name): part for part, members in before.items() for name in members}
     folders(clips, [f"clip5_{frame:04}" for frame in range(8, 12)])
@@ -191,7 +191,7 @@ def test_more_frames_of_one_clip_leave_the_other_clips_where_they_are(clips):
     assert not {clip(n) for n in after["train"]} & {clip(n) for n in after["val"]}
 
 
-def test_one_name_in_two_ways_of_writing_is_split_in_one_way(tmp_path):
+def test_the_split_does_not_depend_on_the_unicode_normal_form(tmp_path):
     stems = [f"über_{number}" for number in range(12)]
     one = folders(tmp_path / "linux", [normalize("NFC", stem) for stem in stems])
     other = folders(tmp_path / "mac", [normalize("NFD", stem) for stem in stems])
@@ -199,7 +199,7 @@ def test_one_name_in_two_ways_of_writing_is_split_in_one_way(tmp_path):
     assert val == list(names(one)["val"])
 
 
-def test_folders_of_splits_are_no_groups(tmp_path):
+def test_folders_of_splits_are_not_groups(tmp_path):
     """train/clip0_0000 and val/clip0_0002 are of one clip."""
     for name in CLIPS:
         part = "val" if name.endswith("2") else "train"
@@ -223,7 +223,7 @@ def test_the_test_split_stays_as_it_is(clips):
     assert tuple(pair.name for pair in stock["val"]) == parts["val"]
 
 
-def test_groups_that_are_none_are_refused(clips):
+def test_invalid_groups_are_refused(clips):
     with pytest.raises(DataError, match=r"no two of the 33 samples are of one group.*clip0_0000"):
         open_data(clips, "val", "^.*$")
     with pytest.raises(DataError, match="all 33 samples are of one group"):
@@ -303,7 +303,7 @@ def build_listed_pairs(folder):
 @pytest.mark.parametrize(
     "build", [build_cityscapes, build_camvid, build_split_folders, build_listed_pairs, build_yolo]
 )
-def test_lists_in_splits_count_more_than_a_formats_own(tmp_path, build):
+def test_lists_in_splits_take_precedence(tmp_path, build):
     source = build(tmp_path / "set")
     whole = open_data(source)
     held = whole.names[1::3]
@@ -335,7 +335,7 @@ def test_a_wrong_line_in_splits_is_named(tmp_path):
     ]
 
 
-def test_convert_data_says_where_lists_count(tmp_path, capsys):
+def test_convert_data_notes_that_lists_elsewhere_are_ignored(tmp_path, capsys):
     names = {"train": ("a1", "a2", "b1", "b2"), "val": ("c1", "c2")}
     source = build_camvid(tmp_path / "set", names)
     before = open_data(source, "val").names
