@@ -24,7 +24,7 @@ from fullconv.batch.writers import writers
 from fullconv.batch.writers._polygonize import polygonize
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import SCALES, average_score
-from fullconv.io.video import recording
+from fullconv.io.video import record_video
 
 ROUNDS = 5
 CLASSES = 19
@@ -112,7 +112,7 @@ def video(height: int = 480, width: int = 640, frames: int = 60) -> str:
     """Frames a second of reading, drawing and writing."""
     said = answer(64, height, width)
     with tempfile.TemporaryDirectory() as folder:
-        with recording(Path(folder) / "in.mp4", 25) as add:
+        with record_video(Path(folder) / "in.mp4", 25) as add:
             for number in range(frames):
                 add(Fraction(number, 25), np.roll(said.overlay(legend=False), 3 * number, 1))
         out = Path(folder) / "out.mp4"

@@ -123,11 +123,11 @@ CASES = {
     "palette with transparency": Case(palette),
     "1 bit": Case(save(labels() * 255, mode="1")),
     "animated GIF": Case(frames("GIF"), photo="a GIF file", mask="a GIF file"),
-    "animated PNG": Case(frames("PNG"), photo="3 pictures in one", mask="3 pictures in one"),
+    "animated PNG": Case(frames("PNG"), photo="3 images in one", mask="3 images in one"),
     "animated WebP": Case(
-        frames("WEBP"), "bad.webp", photo="3 pictures in one", mask="3 pictures in one"
+        frames("WEBP"), "bad.webp", photo="3 images in one", mask="3 images in one"
     ),
-    "pages": Case(frames("TIFF"), "bad.tif", photo="3 pictures in one", mask="3 pictures in one"),
+    "pages": Case(frames("TIFF"), "bad.tif", photo="3 images in one", mask="3 images in one"),
     "1 x 1": Case(save(labels((1, 1)))),
     "1 x 5000": Case(save(labels((1, 5000)))),
     "5000 x 1": Case(save(labels((5000, 1)))),
@@ -136,9 +136,11 @@ CASES = {
         photo="more than 250 million pixels by its header",
         mask="more than 250 million pixels by its header",
     ),
-    "0 pixels": Case(content(png(0, 5, 8, 0, b"")), photo="no picture", mask="no picture"),
+    "0 pixels": Case(
+        content(png(0, 5, 8, 0, b"")), photo="not a readable image", mask="not a readable image"
+    ),
     "zero bytes": Case(content(b""), photo="an empty file", mask="an empty file"),
-    "text": Case(content(b"hello"), photo="no picture", mask="no picture"),
+    "text": Case(content(b"hello"), photo="not a readable image", mask="not a readable image"),
     "cut PNG": Case(cut("PNG"), photo=CUT, mask=CUT),
     "cut JPEG": Case(cut("JPEG"), "bad.jpg", photo=CUT, mask=CUT, jpeg=True),
     "a JPEG called .png": Case(save(colors(), "JPEG"), jpeg=True),

@@ -26,7 +26,7 @@ from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.tta import SCALES, check_scales, predict_averaged
 from fullconv.io.palettes import Palette
-from fullconv.io.rasters import BandChoice, read_header, read_raster
+from fullconv.io.rasters import BandChoice, read_raster, read_raster_header
 from fullconv.networks.fcn import FCN, build
 
 
@@ -144,7 +144,7 @@ class Model:
         )
 
     def _read(self, source: Any) -> UInt8[np.ndarray, "H W 3"]:
-        if self.band_choice and isinstance(source, str | Path) and read_header(Path(source)):
+        if self.band_choice and isinstance(source, str | Path) and read_raster_header(Path(source)):
             return read_raster(Path(source), self.band_choice)[0]
         return read_source(source)
 

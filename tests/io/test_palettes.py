@@ -31,4 +31,6 @@ def test_an_overlay_lies_between_photo_and_colours():
 
 def test_void_is_never_an_error():
     truth = np.array([[0, 1, 255]], np.uint8)
-    assert colors.errors(truth, np.array([[0, 0, 0]], np.uint8)).tolist() == [[False, True, False]]
+    assert colors.find_errors(truth, np.array([[0, 0, 0]], np.uint8)).tolist() == [
+        [False, True, False]
+    ]

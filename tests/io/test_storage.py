@@ -4,7 +4,7 @@ import pytest
 
 from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
 from fullconv.io import storage
-from fullconv.io.storage import Folder, Store, fetch, is_url, local_path, place
+from fullconv.io.storage import Folder, Store, fetch, is_url, local_path, open_place
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -19,7 +19,7 @@ def memory():
 
 @pytest.fixture(params=["folder", "store"])
 def somewhere(request, tmp_path, memory):
-    return place(tmp_path if request.param == "folder" else "memory://store")
+    return open_place(tmp_path if request.param == "folder" else "memory://store")
 
 
 def test_what_is_written_is_there_and_what_is_removed_is_not(somewhere):
@@ -35,19 +35,19 @@ def test_what_is_written_is_there_and_what_is_removed_is_not(somewhere):
 
 def test_paths_and_urls_are_told_apart(tmp_path):
     assert is_url("s3://b/k") and is_url("file:///a") and not is_url("C:\\a") and not is_url("a:b")
-    assert place(f"file://{tmp_path}/a%20b") == Folder(tmp_path / "a b")
-    assert isinstance(place("memory://x"), Store) and local_path("s3://x") is None
+    assert open_place(f"file://{tmp_path}/a%20b") == Folder(tmp_path / "a b")
+    assert isinstance(open_place("memory://x"), Store) and local_path("s3://x") is None
 
 
 def test_a_wrong_url_is_told_at_once():
     with pytest.raises(ConfigError, match="nosuch"):
-        place("nosuch://x")
+        open_place("nosuch://x")
 
 
 def test_without_fsspec_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "fsspec", None)
     with pytest.raises(MissingExtraError, match=r"fullconv\[storage\]"):
-        place("memory://x")
+        open_place("memory://x")
 
 
 def test_what_cannot_be_fetched_is_one_photos_affair(memory, monkeypatch):
@@ -75,7 +75,7 @@ class Moody:
 @pytest.mark.parametrize(("times", "works"), [(2, True), (3, False)])
 def test_a_store_that_fails_for_a_moment_is_asked_again(memory, monkeypatch, times, works):
     monkeypatch.setattr(storage, "PAUSE", 0)
-    store, moody = place("memory://store"), Moody(times, OSError("503 slow down"))
+    store, moody = open_place("memory://store"), Moody(times, OSError("503 slow down"))
     monkeypatch.setattr(type(memory), "pipe_file", moody)
     if works:
         store.write("a", b"")
@@ -89,5 +89,5 @@ def test_what_will_not_change_is_not_asked_again(memory, monkeypatch):
     moody = Moody(9, PermissionError(13, "Permission denied"))
     monkeypatch.setattr(type(memory), "pipe_file", moody)
     with pytest.raises(OutputError, match="Permission denied"):
-        place("memory://store").write("a", b"")
+        open_place("memory://store").write("a", b"")
     assert moody.calls == 1

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from fullconv.errors import ConfigError, ImageError, MissingExtraError, OutputError
-from fullconv.io.video import SUFFIXES, is_video, read_facts, read_frames, recording
+from fullconv.io.video import SUFFIXES, is_video, read_frames, read_info, record_video
 from videos import BLUE, GREEN, GREY, RED, alike, av, corners, quarters, write_video
 
 UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.5, 0.52, 1.0]
 
 
 def recorded(path, images, times, rate=25.0):
-    with recording(path, rate) as add:
+    with record_video(path, rate) as add:
         for time, image in zip(times, images, strict=True):
             add(Fraction(time).limit_denominator(1000), image)
 
@@ -86,7 +86,7 @@ def test_equal_pictures_are_equal_bytes_whatever_the_memory_held_before(tmp_path
     draw, found = np.random.default_rng(0), set()
     for number in range(4):
         path = tmp_path / f"{number}.mp4"
-        with recording(path, 25.0) as add:
+        with record_video(path, 25.0) as add:
             for place, picture in enumerate(pictures):
                 for size in (400, 160, 80):  # what is written to memory, and given back
                     draw.standard_normal((size, size))
@@ -102,11 +102,11 @@ def test_two_frames_at_one_time_are_both_kept(tmp_path):
 
 def test_facts_are_read_without_decoding(tmp_path):
     write_video(tmp_path / "a.mp4", [quarters()] * 50, sound=True)
-    facts = read_facts(tmp_path / "a.mp4")
+    facts = read_info(tmp_path / "a.mp4")
     assert (facts.frames, facts.rate, facts.sound) == (50, 25.0, True)
     assert facts.seconds == pytest.approx(2, abs=0.1)
     write_video(tmp_path / "a.mkv", [quarters()] * 50)
-    facts = read_facts(tmp_path / "a.mkv")
+    facts = read_info(tmp_path / "a.mkv")
     assert facts.frames == pytest.approx(50, abs=1) and not facts.sound
 
 
@@ -119,7 +119,7 @@ def test_a_video_that_is_cut_short_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", noisy(), movflags="faststart")
     content = (tmp_path / "a.mp4").read_bytes()
     for kept, message in (
-        (0, "no video that can be read"),
+        (0, "not a readable video"),
         (600, r"a\.mp4"),
         (len(content) // 2, r"frame \d+ is damaged or cut short; .* copy it again"),
     ):
@@ -150,8 +150,8 @@ def test_what_is_no_video_and_lists_of_other_files_are_refused(tmp_path, content
     write_video(tmp_path / "real.mp4", [quarters()] * 2)
     real = (tmp_path / "real.mp4").as_uri().encode()
     (tmp_path / "a.mp4").write_bytes(content.replace(b"REAL", real))
-    with pytest.raises(ImageError, match=rf"no video that can be read.*\{SUFFIXES[0]}"):
-        read_facts(tmp_path / "a.mp4")
+    with pytest.raises(ImageError, match=rf"not a readable video.*\{SUFFIXES[0]}"):
+        read_info(tmp_path / "a.mp4")
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".ts", ".mpg"])
@@ -176,22 +176,22 @@ def test_sound_alone_is_no_video(tmp_path):
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(ImageError, match="only sound"):
-        read_facts(tmp_path / "a.mp4")
+        read_info(tmp_path / "a.mp4")
 
 
 def test_a_name_that_is_none_is_refused(tmp_path):
     with pytest.raises(ImageError, match="there is no such video"):
-        read_facts(tmp_path / "a.mp4")
+        read_info(tmp_path / "a.mp4")
     with (
         pytest.raises(ConfigError, match=r"written as \.mp4"),
-        recording(tmp_path / "a.avi", 25.0),
+        record_video(tmp_path / "a.avi", 25.0),
     ):
         pass
 
 
 def test_a_failure_leaves_nothing_and_the_old_file(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"old")
-    with pytest.raises(KeyError), recording(tmp_path / "a.mp4", 25.0) as add:
+    with pytest.raises(KeyError), record_video(tmp_path / "a.mp4", 25.0) as add:
         add(Fraction(0), quarters())
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
@@ -207,4 +207,4 @@ def test_a_folder_that_is_a_file_is_an_output_error(tmp_path):
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "av", None)
     with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[video\]"'):
-        read_facts(tmp_path / "a.mp4")
+        read_info(tmp_path / "a.mp4")

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from fullconv.batch.manifest import is_job_file
 from fullconv.errors import ConfigError, ImageError
 from fullconv.io.images import MAX_PIXELS, SUFFIXES
-from fullconv.io.rasters import read_header
-from fullconv.io.storage import found, is_url, local_path
+from fullconv.io.rasters import read_raster_header
+from fullconv.io.storage import is_url, list_files, local_path
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
 
@@ -138,7 +138,7 @@ def _resolve_url(url: str) -> Iterator[Input]:
     """Find the photos of a URL; a URL that names a single photo is not looked up."""
     if _is_photo_url(url) or url.lower().startswith(("http://", "https://")):
         return iter([Input(url, url)])
-    photos = [Input(photo, photo) for photo in found(url) if _is_photo_url(photo)]
+    photos = [Input(photo, photo) for photo in list_files(url) if _is_photo_url(photo)]
     if not photos:
         raise ImageError(f"{url}: no photo found; expected {', '.join(SUFFIXES)}")
     return iter(photos)
@@ -214,7 +214,7 @@ def _is_video(where: str, path: Path | None) -> bool:
 
 
 def _is_raster(path: Path, rasters_only: bool) -> bool:
-    header = read_header(path)
+    header = read_raster_header(path)
     if header is None:
         return False
     return rasters_only or header.georeferenced or header.height * header.width > MAX_PIXELS

@@ -23,7 +23,7 @@ from fullconv.inference.cpu.optimize import PAYS
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
 from fullconv.io.rasters import OWN_BANDS, BandChoice
-from fullconv.io.storage import Place, is_url, local_path, place
+from fullconv.io.storage import Place, is_url, local_path, open_place
 from fullconv.model import Model
 from fullconv.units import parse_bytes
 
@@ -69,7 +69,7 @@ class PredictionJob:
     @property
     def target(self) -> Place:
         """The place that predictions are written to."""
-        return place(self.out if is_url(self.out) else self._resolve(self.out))
+        return open_place(self.out if is_url(self.out) else self._resolve(self.out))
 
     def for_large_inputs(self) -> "PredictionJob":
         """Return the job for inputs that are predicted one at a time, with the whole machine."""

@@ -18,9 +18,9 @@ from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.batch.video import describe_video, overlay_video
 from fullconv.batch.worker import Worker
 from fullconv.errors import MissingExtraError, OutputError
-from fullconv.io.rasters import read_header, read_tags
+from fullconv.io.rasters import read_raster_header, read_tags
 from fullconv.io.storage import Folder
-from fullconv.io.video import read_facts
+from fullconv.io.video import read_info
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
     with closing(labelling) as steps:
         for step in steps:
             yield InputProgress(item, step.done, step.pixels, step.note)
-    header = read_header(paths["labels"])
+    header = read_raster_header(paths["labels"])
     assert header is not None  # label_raster has written it
     yield job.record(
         item,
@@ -106,7 +106,7 @@ def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
     target, classes = job.target, job.description.classes
     assert isinstance(target, Folder)  # checked by plan_resume
     size, pixels = (0, 0), np.zeros(len(classes), np.int64)
-    info = read_facts(source)
+    info = read_info(source)
     yield InputProgress(item, 0, info.frames, describe_video(info))
     with job.borrow() as model:
         video = overlay_video(

@@ -16,7 +16,7 @@ from fullconv.batch.manifest import (
     write_manifest,
 )
 from fullconv.errors import DataError
-from fullconv.io.storage import Folder, Place, place
+from fullconv.io.storage import Folder, Place, open_place
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
     """
     if target is None and len(outs) != 1:
         raise DataError("to merge several folders, name a new one with --out")
-    shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(place(out))]
+    shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(open_place(out))]
     check_shards(shards)
-    goal = place(target if target is not None else outs[0])
+    goal = open_place(target if target is not None else outs[0])
     found = [(shard.place, record) for shard in shards for record in shard.records.values()]
     found.sort(key=lambda pair: pair[1].id)
     job = replace(shards[0].job, shard=(0, 1))

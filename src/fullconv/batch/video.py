@@ -9,7 +9,7 @@ import numpy as np
 
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import legend
-from fullconv.io.video import Frame, VideoInfo, read_facts, read_frames, recording
+from fullconv.io.video import Frame, VideoInfo, read_frames, read_info, record_video
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def overlay_video(
         OutputError: `target` cannot be written.
         MissingExtraError: PyAV is not installed.
     """
-    info = read_facts(source)
+    info = read_info(source)
     start = time.monotonic()
-    with recording(target, info.rate) as add_frame:
+    with record_video(target, info.rate) as add_frame:
         for number, (moment, image) in enumerate(read_frames(source), 1):
             prediction = predict(image)
             add_frame(moment, _draw(prediction))

@@ -1,4 +1,4 @@
-"""Palettes, and labels shown in colour."""
+"""Palettes, the ignore label, and label maps in colour."""
 
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
@@ -8,9 +8,12 @@ from fullconv.errors import ConfigError
 Color = tuple[int, int, int]
 Palette = tuple[Color, ...]
 
+VOID = 255
+"""The ignore label: such pixels count neither in the loss nor in any metric."""
+
 VOID_COLOR: Color = (224, 224, 192)  # the cream of VOC's border pixels: entry 255 of its palette
 
-# Okabe and Ito (2008): eight colours that stay apart for the colour-blind.
+# Okabe and Ito (2008): eight colours that colour-blind people can distinguish.
 OKABE_ITO: Palette = (
     (0, 0, 0),
     (230, 159, 0),
@@ -24,7 +27,7 @@ OKABE_ITO: Palette = (
 
 
 def voc_palette(count: int = 256) -> Palette:
-    """The palette of PASCAL VOC: the label's bits, dealt out to red, green and blue in turn."""
+    """Return the palette of PASCAL VOC: a label's bits go to red, green and blue in turn."""
 
     def spread(label: int, channel: int) -> int:
         return sum(((label >> (3 * bit + channel)) & 1) << (7 - bit) for bit in range(8))
@@ -33,18 +36,20 @@ def voc_palette(count: int = 256) -> Palette:
 
 
 def full_palette(palette: Palette) -> Palette:
-    """`palette` with 256 entries: the rest is black, 255 is void's cream.
+    """Extend a palette to 256 entries: black, and cream for 255, the ignore label.
 
     Raises:
         ConfigError: more than 255 colours.
     """
     if len(palette) > 255:
-        raise ConfigError(f"{len(palette)} colours; 8-bit labels leave room for 255 and void")
+        raise ConfigError(
+            f"{len(palette)} colours; expected at most 255 (one label of 256 is void)"
+        )
     return (*palette, *[(0, 0, 0)] * (255 - len(palette)), VOID_COLOR)
 
 
 def colorize(labels: Integer[np.ndarray, "H W"], palette: Palette) -> UInt8[np.ndarray, "H W 3"]:
-    """Labels as colours; 255 (void) is cream."""
+    """Colour a label map; 255 (void) is cream."""
     colors: UInt8[np.ndarray, "H W 3"] = np.array(full_palette(palette), np.uint8)[labels]
     return colors
 
@@ -55,18 +60,14 @@ def overlay(
     palette: Palette,
     strength: float = 0.5,
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """The labels' colours over the photo; `strength` from 0 (photo) to 1 (colours)."""
+    """Blend the colours of labels over an image; `strength` from 0 (image) to 1 (colours)."""
     mixed = (1 - strength) * image + strength * colorize(labels, palette).astype(np.float32)
     return np.asarray(mixed.round(), np.uint8)
 
 
-def errors(
-    truth: Integer[np.ndarray, "H W"], answer: Integer[np.ndarray, "H W"]
+def find_errors(
+    target: Integer[np.ndarray, "H W"], prediction: Integer[np.ndarray, "H W"]
 ) -> Bool[np.ndarray, "H W"]:
-    """Where the answer is wrong; void pixels are never wrong."""
-    wrong: Bool[np.ndarray, "H W"] = (truth != answer) & (truth != 255)
+    """Return where a prediction is wrong; ignored pixels (255) are never wrong."""
+    wrong: Bool[np.ndarray, "H W"] = (target != prediction) & (target != VOID)
     return wrong
-
-
-VOID = 255
-"""The label of pixels that count neither in the loss nor in any metric."""

@@ -1,4 +1,4 @@
-"""Where files lie: a folder of this machine, or a URL (s3://, gs://, ...) that fsspec knows."""
+"""Read and write files by name: in a local folder, or at a URL (s3://, gs://, ...) by fsspec."""
 
 import os
 import re
@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True)
 class Folder:
-    """A place on this machine. Names are below it, with slashes."""
+    """A local folder. Names are relative to it, with slashes."""
 
     root: Path
 
@@ -34,30 +34,30 @@ class Folder:
         return str(self.root)
 
     def write(self, name: str, content: bytes) -> None:
-        """Put a file, whole or not at all."""
+        """Write a file atomically."""
         write_bytes(self.root / name, content)
 
     def read(self, name: str) -> bytes | None:
-        """A file's bytes; None where there is none."""
+        """Read a file; None if it does not exist."""
         try:
             return (self.root / name).read_bytes()
         except FileNotFoundError:
             return None
 
     def names(self, folder: str = "") -> set[str]:
-        """The files directly in `folder`."""
+        """List the files directly in `folder`."""
         with suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
             return {entry.name for entry in entries if entry.is_file()}
         return set()
 
     def remove(self, name: str) -> None:
-        """Remove a file if it is there."""
+        """Remove a file if it exists."""
         (self.root / name).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
 class Store:
-    """A place behind a URL. An object of a store appears whole by the store's own promise."""
+    """A folder at a URL. Object stores guarantee that objects appear complete."""
 
     url: str
 
@@ -65,35 +65,35 @@ class Store:
         return self.url
 
     def write(self, name: str, content: bytes) -> None:
-        """Put an object."""
+        """Write an object."""
         url = f"{self.url}/{name}"
         try:
-            _patiently(lambda: self._system.pipe_file(self._path(name), content))
+            _retry(lambda: self._system.pipe_file(self._path(name), content))
         except OSError as error:
             raise OutputError(f"{url} could not be written: {_reason(error)}") from error
 
     def read(self, name: str) -> bytes | None:
-        """An object's bytes; None where there is none."""
+        """Read an object; None if it does not exist."""
         try:
-            return _patiently(lambda: bytes(self._system.cat_file(self._path(name))))
+            return _retry(lambda: bytes(self._system.cat_file(self._path(name))))
         except FileNotFoundError:
             return None
         except OSError as error:
             raise OutputError(f"{self.url}/{name} could not be read: {_reason(error)}") from error
 
     def names(self, folder: str = "") -> set[str]:
-        """The objects directly in `folder`."""
+        """List the objects directly in `folder`."""
         self._system.invalidate_cache()
         try:
-            found = _patiently(lambda: self._system.ls(self._path(folder), detail=True))
+            list_files = _retry(lambda: self._system.ls(self._path(folder), detail=True))
         except FileNotFoundError:
             return set()
         except OSError as error:
             raise OutputError(f"{self.url} could not be listed: {_reason(error)}") from error
-        return {entry["name"].rpartition("/")[2] for entry in found if entry["type"] == "file"}
+        return {entry["name"].rpartition("/")[2] for entry in list_files if entry["type"] == "file"}
 
     def remove(self, name: str) -> None:
-        """Remove an object if it is there."""
+        """Remove an object if it exists."""
         with suppress(FileNotFoundError):
             self._system.rm_file(self._path(name))
 
@@ -110,15 +110,15 @@ class Store:
 
 
 Place = Folder | Store
-"""Where answers go."""
+"""Where files are written and read."""
 
 
-def place(where: str | Path) -> Place:
-    """The place that a path or a URL means; file:// is a folder like any other.
+def open_place(where: str | Path) -> Place:
+    """Return the folder of a path or a file:// URL, or the store of another URL.
 
     Raises:
-        ConfigError: a kind of URL that nobody knows.
-        MissingExtraError: a package that this kind of URL needs is not installed.
+        ConfigError: the URL has an unknown scheme, or its package is not installed.
+        MissingExtraError: fsspec is not installed.
     """
     if not is_url(str(where)):
         return Folder(Path(where))
@@ -126,17 +126,17 @@ def place(where: str | Path) -> Place:
     if own is not None:
         return Folder(own)
     store = Store(str(where).rstrip("/"))
-    store._system  # noqa: B018 - a wrong URL is told now, not after an hour
+    store._system  # noqa: B018 - raises now if the URL is wrong, not after an hour
     return store
 
 
 def is_url(text: str) -> bool:
-    """Whether this is written like a URL: scheme://..."""
+    """Whether a text is a URL: scheme://..."""
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text) is not None
 
 
 def local_path(where: str) -> Path | None:
-    """The path that a file:// URL, or a plain path, means; None for other URLs."""
+    """Return the path of a file:// URL or a plain path; None for other URLs."""
     if not is_url(where):
         return Path(where)
     parts = urlsplit(where)
@@ -144,28 +144,28 @@ def local_path(where: str) -> Path | None:
 
 
 def fetch(url: str) -> bytes:
-    """The content behind a URL.
+    """Download a file.
 
     Raises:
-        ImageError: it cannot be had, or is larger than `MAX_BYTES`.
+        ImageError: it cannot be read, or is larger than `MAX_BYTES`.
     """
     system, path = _system(url)
     try:
-        size = _patiently(lambda: system.size(path))
+        size = _retry(lambda: system.size(path))
         if size is not None and size > MAX_BYTES:
             raise ImageError(
                 f"{url}: {size / 2**20:,.0f} MiB, more than the limit of "
-                f"{MAX_BYTES // 2**20:,} MiB; copy it here and give its path"
+                f"{MAX_BYTES // 2**20:,} MiB; download it and give its path"
             )
-        return _patiently(lambda: bytes(system.cat_file(path)))
+        return _retry(lambda: bytes(system.cat_file(path)))
     except FileNotFoundError as error:
         raise ImageError(f"{url}: there is no such file") from error
     except OSError as error:
         raise ImageError(f"{url}: cannot be read ({_reason(error)})") from error
 
 
-def found(url: str) -> Iterator[str]:
-    """The files that a URL means: itself, what matches its wildcards, or all below a folder."""
+def list_files(url: str) -> Iterator[str]:
+    """List the files of a URL: itself, the matches of its wildcards, or all below a folder."""
     system, path = _system(url)
     try:
         if any(sign in path for sign in "*?["):
@@ -186,7 +186,7 @@ def _system(url: str) -> tuple[Any, str]:
     try:
         system, path = fsspec.core.url_to_fs(url)
     except ImportError as error:
-        # fsspec's own sentence names the package: "Install s3fs to access S3".
+        # The message of fsspec names the package: "Install s3fs to access S3".
         raise ConfigError(
             f"{url}: {scheme}:// needs a package that is not installed: {error}"
         ) from error
@@ -197,8 +197,8 @@ def _system(url: str) -> tuple[Any, str]:
     return system, str(path)
 
 
-def _patiently(action: Callable[[], Result]) -> Result:
-    """Do it, again after a pause where a store fails for the moment."""
+def _retry(action: Callable[[], Result]) -> Result:
+    """Call `action`, again after a pause if the store fails temporarily."""
     for attempt in range(ATTEMPTS - 1):
         try:
             return action()

@@ -1,4 +1,4 @@
-"""Text, YAML, JSON and XML files, with errors that name the line."""
+"""Read text, YAML, JSON and XML files, with errors that name the line."""
 
 import json
 import re
@@ -14,11 +14,11 @@ from fullconv.errors import DataError
 Kind = TypeVar("Kind")
 
 
-def text_of(path: Path) -> str:
-    """The text of a file.
+def read_utf8(path: Path) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark.
 
     Raises:
-        DataError: it cannot be opened, or is not UTF-8.
+        DataError: the file cannot be opened, or is not UTF-8.
     """
     try:
         return path.read_text("utf-8-sig")
@@ -36,16 +36,16 @@ def text_of(path: Path) -> str:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """A YAML file's mapping.
+    """Read a YAML file that holds a mapping.
 
     Raises:
-        DataError: it is no YAML, or not a mapping.
+        DataError: the file is not YAML, or not a mapping.
     """
     try:
-        content = yaml.safe_load(text_of(path))
+        content = yaml.safe_load(read_utf8(path))
     except yaml.YAMLError as error:
         raise DataError(
-            f"not readable as YAML ({_where(error)})",
+            f"not readable as YAML ({_describe(error)})",
             remedy="correct it",
             where=path,
         ) from error
@@ -56,21 +56,21 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in content.items()}
 
 
-def _where(error: yaml.YAMLError) -> str:
-    """What a YAML error says, in one line."""
+def _describe(error: yaml.YAMLError) -> str:
+    """Return the message of a YAML error in one line."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     place = f" in line {mark.line + 1}, column {mark.column + 1}" if mark else ""
     return f"{problem or ' '.join(str(error).split())}{place}"
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON file that holds an object.
+    """Read a JSON file that holds an object.
 
     Raises:
-        DataError: it is not readable as JSON, or holds something else.
+        DataError: the file is not JSON, or holds something else.
     """
     try:
-        content = json.loads(text_of(path))
+        content = json.loads(read_utf8(path))
     except RecursionError as error:
         raise DataError(
             "JSON that is nested too deep to be annotations",
@@ -91,11 +91,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
-    """The entry of a JSON object that must be there and of one type.
+def get_entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
+    """Return a required entry of a JSON object, of a required type.
 
     Raises:
-        DataError: it is not.
+        DataError: the entry is missing, or of another type.
     """
     value = record.get(key) if isinstance(record, dict) else None
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
@@ -110,17 +110,17 @@ def entry(record: object, key: str, kind: type[Kind], where: str) -> Kind:
 
 _KINDS = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
 
-MOST_BYTES = 256 * 2**20  # of one file, whose tree takes some ten times as much memory
+MAX_BYTES = 256 * 2**20  # of an XML file, whose tree takes about ten times as much memory
 
 # Entities can grow a small file to gigabytes, or read other files.
 _FORBIDDEN = re.compile(r"<!\s*(DOCTYPE|ENTITY)", re.IGNORECASE)
 
 
 def read_xml(path: Path) -> Element:
-    """The root element of an XML file without a document type and entities.
+    """Read an XML file without a document type and entities; return its root element.
 
     Raises:
-        DataError: it is missing, too large, broken, or defines a document type or entities.
+        DataError: the file is missing, too large or broken, or defines a document type or entities.
     """
     if not path.is_file():
         raise DataError(
@@ -128,14 +128,14 @@ def read_xml(path: Path) -> Element:
             expected="the export of the labelling tool",
             where=path,
         )
-    if path.stat().st_size > MOST_BYTES:
+    if path.stat().st_size > MAX_BYTES:
         raise DataError(
             f"{path.stat().st_size / 2**20:.0f} MiB",
-            expected=f"at most {MOST_BYTES // 2**20} MiB",
+            expected=f"at most {MAX_BYTES // 2**20} MiB",
             remedy="export the annotations in parts",
             where=path,
         )
-    text = text_of(path)  # as text, so that no other encoding hides what is looked for
+    text = read_utf8(path)  # as UTF-8, since another encoding could hide a document type
     if _FORBIDDEN.search(text):
         raise DataError(
             "it defines a document type or entities, which can be an attack and which no "

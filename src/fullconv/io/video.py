@@ -1,7 +1,7 @@
-"""Frames out of a video file, and into one: the only file that knows PyAV.
+"""Read and write video files; only this file imports PyAV.
 
-Frames keep their times, so that a variable frame rate stays one, and are turned as the file says:
-a telephone held upright stores them lying. Sound is neither read nor written.
+Frames keep their timestamps, so variable frame rates are kept, and are rotated by the file's
+display matrix, as phones record. Audio is neither read nor written.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,38 +27,40 @@ if TYPE_CHECKING:
 Frame = UInt8[np.ndarray, "H W 3"]
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
-# How files begin that hold moving pictures: where in the file, and what.
-_BEGINNINGS = (
+# First bytes of video files: offset and content.
+_MAGIC = (
     (4, b"ftyp"),  # MP4, QuickTime
-    (4, b"moov"),  # the same without its first part, or with what is large before
+    (4, b"moov"),  # the same without the first box, or in another order
     (4, b"mdat"),
     (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
     (8, b"AVI "),
     (0, b"\x00\x00\x01\xba"),  # MPEG
     (0, b"\x30\x26\xb2\x75"),  # WMV
 )
-# What MP4's container also holds: photos (HEIC, AVIF) and music.
-_OTHERS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"M4A ", b"M4B ")
-_PACKET = 188  # bytes of MPEG's transport stream, each of which begins with this
+# Brands of MP4 that are not videos: photos (HEIC, AVIF) and music.
+_OTHER_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"avif", b"avis", b"M4A ", b"M4B ")
+_PACKET = 188  # bytes of a packet in an MPEG transport stream, which begins with _SYNC
 _SYNC = 0x47
-# The only containers ever opened; playlists, which name other files, are none of them.
+# The only containers that are opened; playlists, which name other files, are not among them.
 _FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg"
-_ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first that this PyAV was built with
-_TICKS = 90_000  # a second: frames of the usual rates, and milliseconds, are whole numbers of these
+_ENCODERS = ("libx264", "libopenh264", "mpeg4")  # the first one that this build of PyAV has
+_TICKS = (
+    90_000  # per second; frames of the usual rates, and milliseconds, are whole numbers of them
+)
 _BT709 = 1  # in ffmpeg's lists of colour spaces, primaries and transfer functions
 _LIMITED = 1  # in its list of ranges: 16 to 235
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """What a video's header says.
+    """The header of a video.
 
     Attributes:
-        frames: how many; an estimate from length and rate where the header has no count; None
-            where it has neither.
-        rate: frames a second, on average.
-        seconds: its length, or None.
-        sound: whether it has any.
+        frames: number of frames; estimated from length and rate if the header has no count; None
+            if that is not possible.
+        rate: frames per second, on average.
+        seconds: length, or None.
+        sound: whether it has audio.
     """
 
     frames: int | None
@@ -68,30 +70,30 @@ class VideoInfo:
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file begins as videos do. No photo does, no music, and no program (".ts") either.
+    """Whether a file is a video by its first bytes, or by its suffix if it cannot be opened.
 
-    Of a file that cannot be opened, its name tells.
+    Photos, music and programs (".ts") are not.
     """
     try:
         with path.open("rb") as file:
             head = file.read(_PACKET + 1)
     except OSError:
         return path.suffix.lower() in SUFFIXES
-    if head[4:8] == b"ftyp" and head[8:12] in _OTHERS:
+    if head[4:8] == b"ftyp" and head[8:12] in _OTHER_BRANDS:
         return False
     stream = len(head) > _PACKET and head[0] == head[_PACKET] == _SYNC
-    return stream or any(head[at : at + len(sign)] == sign for at, sign in _BEGINNINGS)
+    return stream or any(head[at : at + len(sign)] == sign for at, sign in _MAGIC)
 
 
-def read_facts(path: Path) -> VideoInfo:
-    """What the video at `path` is, without decoding it.
+def read_info(path: Path) -> VideoInfo:
+    """Read the header of a video, without decoding it.
 
     Raises:
-        ImageError: it is no video.
+        ImageError: the file is not a video.
         MissingExtraError: PyAV is not installed.
     """
-    with _opened(path) as container:
-        stream = _pictures(container, path)
+    with _open(path) as container:
+        stream = _video_stream(container, path)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         length = container.duration
         seconds = length / 1_000_000 if length and length > 0 else None  # ffmpeg's microseconds
@@ -100,17 +102,17 @@ def read_facts(path: Path) -> VideoInfo:
 
 
 def read_frames(path: Path) -> Iterator[tuple[Fraction, Frame]]:
-    """Each frame of a video: its time since the first in seconds, and its picture, upright.
+    """Read the frames of a video: seconds since the first frame, and the upright RGB image.
 
     Raises:
-        ImageError: it is no video, is damaged, or changes its size.
+        ImageError: the file is not a video, is damaged, or changes its frame size.
         MissingExtraError: PyAV is not installed.
     """
     first, size = Fraction(0), None
-    with _opened(path) as container:
-        stream = _pictures(container, path)
-        for number, frame in enumerate(_decoded(container, stream, path), 1):
-            moment = _moment(frame, number, stream)
+    with _open(path) as container:
+        stream = _video_stream(container, path)
+        for number, frame in enumerate(_decode(container, stream, path), 1):
+            moment = _timestamp(frame, number, stream)
             image = np.rot90(frame.to_ndarray(format="rgb24"), round(frame.rotation / 90))
             first, size = (moment, image.shape) if size is None else (first, size)
             if image.shape != size:
@@ -121,32 +123,32 @@ def read_frames(path: Path) -> Iterator[tuple[Fraction, Frame]]:
                 )
             yield moment - first, np.ascontiguousarray(image, np.uint8)
     if size is None:
-        raise ImageError(f"{path}: a video without a single whole frame; is it cut short?")
+        raise ImageError(f"{path}: a video without a complete frame; is it cut short?")
 
 
 @contextmanager
-def recording(path: Path, rate: float) -> Iterator[Callable[[Fraction, Frame], None]]:
-    """Give what adds a picture, at its time in seconds, to a new video.
+def record_video(path: Path, rate: float) -> Iterator[Callable[[Fraction, Frame], None]]:
+    """Write a video (H.264 in an .mp4 file); yields a function that adds a frame at a time.
 
-    The video, H.264 in an .mp4 file, appears whole or not at all. All pictures have the first
-    one's size; where a side is odd, the last row or column comes twice, as the format asks for.
+    The file appears atomically after the block. All frames have the size of the first; if a side is
+    odd, the last row or column is repeated, as the format requires.
 
     Args:
-        path: of the new video.
-        rate: frames a second, for the length of the last one and for players' display.
+        path: the new video.
+        rate: frames per second, for the duration of the last frame and for players.
 
     Raises:
         ConfigError: the name does not end in .mp4.
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
         MissingExtraError: PyAV is not installed.
     """
     if path.suffix.lower() != ".mp4":
-        raise ConfigError(f"{path}: videos are written as .mp4; give it a name that ends so")
+        raise ConfigError(f"{path}: videos are written as .mp4; choose a name with this suffix")
     av = _pyav()
     with replacing(path) as temporary:
         try:
             with av.open(str(temporary), "w", "mp4", {"movflags": "faststart"}) as container:
-                recorder = _Recorder(container, Fraction(rate).limit_denominator(1001))
+                recorder = _Encoder(container, Fraction(rate).limit_denominator(1001))
                 yield recorder.add
                 recorder.finish()
         except av.FFmpegError as error:
@@ -159,7 +161,7 @@ def _pyav() -> ModuleType:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator["InputContainer"]:
+def _open(path: Path) -> Iterator["InputContainer"]:
     av = _pyav()
     if not path.is_file():
         raise ImageError(f"{path}: there is no such video")
@@ -168,21 +170,21 @@ def _opened(path: Path) -> Iterator["InputContainer"]:
         container = av.open(str(path.absolute()), options=limits, metadata_errors="replace")
     except av.FFmpegError as error:
         raise ImageError(
-            f"{path}: no video that can be read, or its beginning is damaged; expected one of "
+            f"{path}: not a readable video, or its beginning is damaged; expected one of "
             f"{', '.join(SUFFIXES)}"
         ) from error
     with container:
         yield container
 
 
-def _pictures(container: "InputContainer", path: Path) -> "VideoStream":
+def _video_stream(container: "InputContainer", path: Path) -> "VideoStream":
     stream = container.streams.best("video")
     if stream is None:
-        raise ImageError(f"{path}: holds no moving pictures, only sound; expected a video")
+        raise ImageError(f"{path}: contains only sound; expected a video")
     return cast("VideoStream", stream)
 
 
-def _decoded(
+def _decode(
     container: "InputContainer", stream: "VideoStream", path: Path
 ) -> Iterator["VideoFrame"]:
     number = 0
@@ -197,19 +199,19 @@ def _decoded(
 
 def _damaged(path: Path, number: int) -> str:
     return (
-        f"{path}: frame {number} is damaged or cut short; expected a whole video: copy it again "
-        "from where it came from, or convert it to skip what is damaged"
+        f"{path}: frame {number} is damaged or cut short; expected a complete video: copy it again "
+        "from its source, or convert it to skip the damage"
     )
 
 
-def _moment(frame: "VideoFrame", number: int, stream: "VideoStream") -> Fraction:
-    if frame.pts is None or frame.time_base is None:  # a stream without times, as raw recordings
+def _timestamp(frame: "VideoFrame", number: int, stream: "VideoStream") -> Fraction:
+    if frame.pts is None or frame.time_base is None:  # raw recordings have no timestamps
         return (number - 1) / (stream.average_rate or Fraction(25))
     return frame.pts * frame.time_base
 
 
-class _Recorder:
-    """Encodes pictures of one size, which the first one sets."""
+class _Encoder:
+    """Encode frames of one size, that of the first one."""
 
     def __init__(self, container: "OutputContainer", rate: Fraction) -> None:
         self._container = container
@@ -218,16 +220,16 @@ class _Recorder:
         self._last = -1
 
     def add(self, moment: Fraction, picture: Frame) -> None:
-        # H.264 with colours at half size needs even sides.
+        # H.264 stores colours at half the resolution, which needs even sides.
         odd = [(0, side % 2) for side in picture.shape[:2]]
         even = np.pad(picture, (*odd, (0, 0)), mode="edge")
-        self._stream = self._stream or self._begun(even.shape)
+        self._stream = self._stream or self._add_stream(even.shape)
         frame = (
             _pyav()
             .VideoFrame.from_ndarray(even, "rgb24")
             .reformat(format="yuv420p", dst_colorspace=_BT709, dst_color_range=_LIMITED)
         )
-        # Broken recordings give two frames one time, which no encoder takes.
+        # Broken recordings have equal timestamps, which encoders refuse.
         self._last = max(self._last + 1, round(moment * _TICKS))
         frame.pts, frame.time_base = self._last, Fraction(1, _TICKS)
         frame.duration = round(_TICKS / self._rate)
@@ -237,9 +239,9 @@ class _Recorder:
         if self._stream is not None:
             self._container.mux(self._stream.encode(None))
 
-    def _begun(self, shape: tuple[int, ...]) -> "VideoStream":
+    def _add_stream(self, shape: tuple[int, ...]) -> "VideoStream":
         codec = next(name for name in _ENCODERS if name in _pyav().codecs_available)
-        # With its "mbtree", x264 165 gives other bytes each time: it reads memory never written.
+        # With "mbtree", x264 165 is not deterministic: it reads uninitialized memory.
         x264 = {"crf": "20", "preset": "veryfast", "x264-params": "mbtree=0"}
         quality = x264 if codec == "libx264" else {"b": "8000000"}
         stream = cast("VideoStream", self._container.add_stream(codec, self._rate, quality))

@@ -42,11 +42,11 @@ def bomb(path):
 WRONG = {
     "sixteen bits": (sixteen, "more than 8 bits"),
     "floats": (floats, "more than 8 bits"),
-    "three pages": (frames, "3 pictures in one file"),
+    "three pages": (frames, "3 images in one file"),
     "cut short": (cut, "damaged or cut short"),
     "a bomb": (bomb, "million pixels"),
     "empty": (lambda path: path.write_bytes(b""), "an empty file"),
-    "a text": (lambda path: path.write_bytes(b"hello"), "no picture"),
+    "a text": (lambda path: path.write_bytes(b"hello"), "not a readable image"),
     "a GIF": (lambda path: Image.fromarray(photo()).save(path, "GIF"), "a GIF file"),
     "absent": (lambda path: None, "no such file"),
     "a folder": (lambda path: path.mkdir(), "a folder or a device"),

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from earth import field, write
-from fullconv.io.rasters import Header, read_header
+from fullconv.io.rasters import RasterHeader, read_raster_header
 
 SIZE = (21, 34)
 
@@ -14,7 +14,7 @@ SIZE = (21, 34)
 def test_a_plain_photo_is_not_georeferenced(tmp_path, suffix):
     path = tmp_path / f"a{suffix}"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path)
-    assert read_header(path) == Header(*SIZE)
+    assert read_raster_header(path) == RasterHeader(*SIZE)
 
 
 @pytest.mark.parametrize("options", [{}, {"BIGTIFF": "YES"}, {"ENDIANNESS": "BIG"}])
@@ -22,17 +22,17 @@ def test_a_plain_photo_is_not_georeferenced(tmp_path, suffix):
 def test_a_geotiff_is_georeferenced(tmp_path, options):
     pytest.importorskip("rasterio", reason="writes GeoTIFFs")
     path = write(tmp_path / "a.tif", field(4, SIZE), **options)
-    assert read_header(path) == Header(*SIZE, georeferenced=True)
+    assert read_raster_header(path) == RasterHeader(*SIZE, georeferenced=True)
     plain = write(tmp_path / "b.tif", field(4, SIZE), place=False, **options)
-    assert read_header(plain) == Header(*SIZE)
-    assert read_header(write(plain, field(4, SIZE), place=False, nodata=0)).georeferenced
+    assert read_raster_header(plain) == RasterHeader(*SIZE)
+    assert read_raster_header(write(plain, field(4, SIZE), place=False, nodata=0)).georeferenced
 
 
 def test_a_world_file_georeferences_a_photo(tmp_path):
     path = tmp_path / "a.jpg"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path)
     (tmp_path / "a.jgw").write_text("10\n0\n0\n-10\n4e5\n5.8e6\n")
-    assert read_header(path) == Header(*SIZE, georeferenced=True)
+    assert read_raster_header(path) == RasterHeader(*SIZE, georeferenced=True)
 
 
 def test_a_jpeg_with_a_long_header(tmp_path):
@@ -40,7 +40,7 @@ def test_a_jpeg_with_a_long_header(tmp_path):
     exif[270] = "x" * 30_000
     path = tmp_path / "a.jpg"
     Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(path, exif=exif, progressive=True)
-    assert read_header(path) == Header(*SIZE)
+    assert read_raster_header(path) == RasterHeader(*SIZE)
 
 
 def test_any_bytes_are_read_without_an_error(tmp_path):
@@ -49,5 +49,5 @@ def test_any_bytes_are_read_without_an_error(tmp_path):
     for head in (b"II*\0", b"MM\0*", b"II+\0", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b""):
         for length in (0, 1, 7, 19, 40, 400):
             path.write_bytes(head + draw.integers(0, 256, length, np.uint8).tobytes())
-            read_header(path)
-    assert read_header(tmp_path / "nothing") is None and read_header(tmp_path) is None
+            read_raster_header(path)
+    assert read_raster_header(tmp_path / "nothing") is None and read_raster_header(tmp_path) is None

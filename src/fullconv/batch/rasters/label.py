@@ -1,4 +1,4 @@
-"""Label a raster of any size: a GeoTIFF in, a Cloud-Optimised GeoTIFF of labels out.
+"""Label a raster of any size: a GeoTIFF in, a Cloud-Optimized GeoTIFF of labels out.
 
 The work is divided into parts of whole rows. A part depends on the raster and the model alone, and
 is kept once it is complete, so an interrupted run resumes to the same bytes.

@@ -30,7 +30,7 @@ class RasterOutputs:
     """The paths of a labelled raster's files.
 
     Attributes:
-        labels: Cloud-Optimised GeoTIFF.
+        labels: Cloud-Optimized GeoTIFF.
         areas: CSV with the pixels of each class, and square metres if the coordinates are lengths.
         polygons: GeoJSON in the raster's coordinates.
     """

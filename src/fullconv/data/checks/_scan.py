@@ -12,7 +12,7 @@ from jaxtyping import Integer, UInt8
 
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
-from fullconv.io.images import Header, glance, read_header, read_mask, scale_image
+from fullconv.io.images import Header, read_header, read_mask, read_thumbnail, scale_image
 from fullconv.io.palettes import Color
 
 Value = int | Color
@@ -95,7 +95,7 @@ def scan_photo(path: Path) -> PhotoFacts:
     if fault := find_fault(path):
         return PhotoFacts(path, fault=fault)
     try:
-        header, grey, opaque = glance(path, SMALL)
+        header, grey, opaque = read_thumbnail(path, SMALL)
     except DataError as error:
         return PhotoFacts(path, header=_header(path), fault=_fault(error))
     digest = blake2b(path.read_bytes(), digest_size=16).digest()

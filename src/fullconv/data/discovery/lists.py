@@ -21,7 +21,7 @@ from fullconv.data.discovery.pairing import bare_image_stem
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES
-from fullconv.io.text import text_of
+from fullconv.io.text import read_utf8
 
 _SUFFIXES = (*SUFFIXES, ".mat", ".json")
 _COMMENT = re.compile(r"#+(\s|$)")
@@ -92,7 +92,7 @@ class SplitList:
         Raises:
             DataError: the file cannot be read, or is not UTF-8.
         """
-        lines = (line.strip() for line in text_of(path).splitlines())
+        lines = (line.strip() for line in read_utf8(path).splitlines())
         return cls(path, tuple(line for line in lines if line and not _COMMENT.match(line)))
 
     def match(self, pairs: Sequence[Pair], folder: Path) -> tuple[list[Pair], list[DataError]]:

@@ -11,7 +11,7 @@ from fullconv.data.discovery.stems import lists_in
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
-from fullconv.io.text import text_of
+from fullconv.io.text import read_utf8
 
 _OPTION = re.compile(r"(.+?)[?&]group-by=(.+)", re.DOTALL)
 
@@ -63,7 +63,7 @@ def write_splits(folder: Path, parts: Mapping[str, Data]) -> list[Path]:
         for split, data in parts.items()
     }
     for path, text in texts.items():
-        if path.is_file() and text_of(path) != text:
+        if path.is_file() and read_utf8(path) != text:
             raise DataError(
                 f"{path} exists already, with other names",
                 expected="a new folder, so no split is overwritten",

@@ -15,7 +15,7 @@ from jaxtyping import Integer, UInt8
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
-from fullconv.io.text import entry, read_json
+from fullconv.io.text import get_entry, read_json
 
 _END = "_seg.png"
 _PLACES = ("images/ADE", "images", "ADE20K_2021_17_01/images/ADE")
@@ -78,12 +78,12 @@ def objects_of(mask: Path) -> dict[int, str]:
     """
     path = described(mask)
     where = str(path)
-    annotation = entry(read_json(path), "annotation", dict, where)
+    annotation = get_entry(read_json(path), "annotation", dict, where)
     objects: dict[int, str] = {}
-    for number, record in enumerate(entry(annotation, "object", list, where)):
+    for number, record in enumerate(get_entry(annotation, "object", list, where)):
         position = f"{where}: object {number}"
-        name = entry(record, "name", str, position)
-        objects[entry(record, "name_ndx", int, position)] = name.casefold()
+        name = get_entry(record, "name", str, position)
+        objects[get_entry(record, "name_ndx", int, position)] = name.casefold()
     return objects
 
 

@@ -49,7 +49,7 @@ from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.images import decode_mask
 from fullconv.io.palettes import Palette
-from fullconv.io.text import entry, read_json
+from fullconv.io.text import get_entry, read_json
 
 
 def scan(source: str) -> Inventory:
@@ -153,7 +153,7 @@ def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
 
 
 def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
-    text = entry(content, "imagePath", str, str(path)).replace("\\", "/")
+    text = get_entry(content, "imagePath", str, str(path)).replace("\\", "/")
     for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
         name = normalize(form, text)
         beside = (path.parent / name).resolve()
@@ -201,7 +201,7 @@ def shapes_of(path: Path, content: dict[str, Any] | None = None) -> Iterator[tup
             remedy="move it elsewhere",
             where=path,
         )
-    for number, shape in enumerate(entry(content, "shapes", list, str(path))):
+    for number, shape in enumerate(get_entry(content, "shapes", list, str(path))):
         yield shape, f"{path}: shape {number}"
 
 
@@ -211,7 +211,7 @@ def name_of_shape(shape: object, where: str) -> str:
     Raises:
         DataError: it has no class.
     """
-    return normalize("NFC", entry(shape, "label", str, where))
+    return normalize("NFC", get_entry(shape, "label", str, where))
 
 
 def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) -> Layer:
@@ -224,11 +224,12 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
     remedy = "add it to labels.txt, or correct the shape in LabelMe"
     label = label_of(name, classes, where, remedy)
     kind = (isinstance(shape, dict) and shape.get("shape_type")) or "polygon"
-    values = entry(shape, "points", list, where)
+    values = get_entry(shape, "points", list, where)
     with locate_errors(f"{where} ({name!r}, {kind})"):
         if kind == "mask":
             return Layer(
-                _mask(entry(shape, "mask", str, where), parse_points(values), where, size), label
+                _mask(get_entry(shape, "mask", str, where), parse_points(values), where, size),
+                label,
             )
         if kind not in _DRAW:
             raise DataError(f"a shape type that is not one of {', '.join(_DRAW)}, mask")

@@ -22,7 +22,7 @@ from fullconv.data.labels.masks import MaskTable, read_pair
 from fullconv.data.labels.tables import LabelTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, voc_palette
-from fullconv.io.text import text_of
+from fullconv.io.text import read_utf8
 
 # Names that differ between 59_labels.txt and labels.txt.
 _SPELLED = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
@@ -96,7 +96,7 @@ def _names(path: Path) -> dict[int, str]:
             where=path,
         )
     names = {}
-    for line in text_of(path).splitlines():
+    for line in read_utf8(path).splitlines():
         number, colon, name = line.partition(":")
         if line.strip() and not (colon and number.strip().isdigit()):
             raise DataError(

@@ -23,8 +23,8 @@ from fullconv.io.rasters import (
     check_alignment,
     nodata_value,
     parse_options,
-    read_mask,
     read_raster,
+    read_raster_mask,
 )
 
 
@@ -65,7 +65,7 @@ def _read(pair: Pair, table: MaskTable, choice: BandChoice) -> Sample:
     check_alignment(pair.photo, pair.mask)
     _check_nodata(pair.mask, table)
     image, image_valid = read_raster(pair.photo, choice)
-    raw, mask_valid = read_mask(pair.mask)
+    raw, mask_valid = read_raster_mask(pair.mask)
     if mask_valid.shape != image_valid.shape:
         raise DataError(
             f"{mask_valid.shape[0]} x {mask_valid.shape[1]} pixels (height x width), but "
@@ -96,7 +96,7 @@ def _check_nodata(path: Path, table: MaskTable) -> None:
 
 def _raw_labels(path: Path) -> np.ndarray:
     """Read a mask's raw values, with void where it has no data, to find out its encoding."""
-    raw, valid = read_mask(path)
+    raw, valid = read_raster_mask(path)
     if raw.ndim == 3 and (raw != raw[..., :1]).any():
         return raw
     return np.where(valid, one_channel(raw, str(path)), VOID)

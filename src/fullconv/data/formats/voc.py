@@ -17,7 +17,7 @@ from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import ColorTable, LabelTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
-from fullconv.io.text import text_of
+from fullconv.io.text import read_utf8
 
 CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
@@ -117,7 +117,7 @@ def _declared(folder: Path) -> ClassList:
 
 def _labelmap(path: Path) -> ClassList:
     """Read CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
-    lines = [line.strip() for line in text_of(path).splitlines()]
+    lines = [line.strip() for line in read_utf8(path).splitlines()]
     entries: list[Entry] = []
     for line in lines:
         if line and not line.startswith("#"):

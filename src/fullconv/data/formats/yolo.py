@@ -30,7 +30,7 @@ from fullconv.data.labels.rasterize import Layer, Size, parse_points, polygon
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
-from fullconv.io.text import read_yaml, text_of
+from fullconv.io.text import read_utf8, read_yaml
 
 _LARGEST = 1.5  # a polygon may exceed the photo a little; larger numbers are pixels
 
@@ -130,7 +130,7 @@ def _indices(parts: Mapping[str, Part], pairs: Sequence[Pair]) -> dict[str, list
 
 
 def _drawing(pair: Pair, labels: Mapping[int, int], where: str) -> Drawing:
-    lines = text_of(pair.mask).splitlines() if os.path.lexists(pair.mask) else []
+    lines = read_utf8(pair.mask).splitlines() if os.path.lexists(pair.mask) else []
 
     def layers(size: Size) -> list[Layer]:
         return [

@@ -11,7 +11,7 @@ from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette
-from fullconv.io.text import read_yaml, text_of
+from fullconv.io.text import read_utf8, read_yaml
 
 TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt")
 YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
@@ -111,7 +111,7 @@ def read_text(path: Path) -> ClassList:
     Raises:
         DataError: an invalid line, or only some of the lines have numbers.
     """
-    lines = [line.strip() for line in text_of(path).splitlines()]
+    lines = [line.strip() for line in read_utf8(path).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     first = [_RGB_FIRST.fullmatch(line) for line in lines]
     if lines and all(first):
@@ -149,7 +149,7 @@ def _read_names(path: Path) -> ClassList | None:
 
 def _read_meta(path: Path) -> ClassList | None:
     try:
-        content = json.loads(text_of(path))
+        content = json.loads(read_utf8(path))
         pairs = [(int(value), str(name)) for value, name in content["label_map"].items()]
         colors = [_color(color, path) for color in content.get("segmentation_colors", [])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -168,7 +168,7 @@ def _read_meta(path: Path) -> ClassList | None:
 
 
 def _read_table(path: Path) -> ClassList | None:
-    rows = list(csv.DictReader(text_of(path).splitlines(), skipinitialspace=True))
+    rows = list(csv.DictReader(read_utf8(path).splitlines(), skipinitialspace=True))
     entries = []
     for value, row in enumerate(rows):
         cells = {str(key).strip().lower(): str(cell).strip() for key, cell in row.items()}

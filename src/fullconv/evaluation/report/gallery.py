@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.io.images import encode_jpeg, encode_labels, legend, scale_image, scale_labels
-from fullconv.io.palettes import VOID_COLOR, Color, Palette, colorize, errors
+from fullconv.io.palettes import VOID_COLOR, Color, Palette, colorize, find_errors
 
 PANEL = 640  # pixels; larger photos are downscaled to this longer side
 MIN_WIDTH = 160  # pixels; narrower photos are enlarged by an integer factor
@@ -60,7 +60,7 @@ def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
         "photo": encode_jpeg(sized.image),
         "ground truth": encode_labels(sized.target, palette),
         "prediction": encode_labels(sized.prediction, palette),
-        "errors": encode_labels(draw_errors(sized), ERROR_PALETTE),
+        "find_errors": encode_labels(draw_errors(sized), ERROR_PALETTE),
     }
 
 
@@ -68,7 +68,7 @@ def draw_errors(sample: GallerySample) -> UInt8[np.ndarray, "H W"]:
     """Return the photo in dark greys as indices into `ERROR_PALETTE`; errors 254, ignored 255."""
     grey = 40 + 0.55 * (sample.image @ np.array([0.299, 0.587, 0.114]))
     panel: UInt8[np.ndarray, "H W"] = grey.astype(np.uint8) & 0xFC  # fewer greys, smaller files
-    panel[errors(sample.target, sample.prediction)] = 254
+    panel[find_errors(sample.target, sample.prediction)] = 254
     panel[sample.target == 255] = 255
     return panel
 

@@ -1,4 +1,4 @@
-"""Pictures in, labels in, pictures out: the only folder that knows PIL and its (width, height)."""
+"""Read and write images and masks; only this package imports Pillow and its (width, height)."""
 
 from fullconv.io.images.captions import caption, legend
 from fullconv.io.images.decode import FORMATS, MAX_PIXELS, SUFFIXES, Header, read_header
@@ -6,8 +6,8 @@ from fullconv.io.images.masks import decode_mask, read_mask
 from fullconv.io.images.photos import (
     decode_image,
     fit_size,
-    glance,
     read_image,
+    read_thumbnail,
     rgb_from_pil,
     scale_image,
     scale_labels,
@@ -34,11 +34,11 @@ __all__ = [
     "encode_labels",
     "encode_png",
     "fit_size",
-    "glance",
     "legend",
     "read_header",
     "read_image",
     "read_mask",
+    "read_thumbnail",
     "rgb_from_pil",
     "scale_image",
     "scale_labels",

@@ -1,4 +1,4 @@
-"""Strips with words on them: a legend of the classes, a caption."""
+"""Draw strips of text: a legend of classes, a caption."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from fullconv.io.palettes import Color
 def legend(
     names: Sequence[str], palette: Sequence[Color], width: int
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """A white strip `width` pixels wide: a swatch and a name for each class, in rows."""
+    """Draw a legend on a white strip of `width` pixels: a swatch and a name per class, in rows."""
     font = ImageFont.load_default(13)
     cells = [int(font.getlength(name)) + 34 for name in names]
     rows: list[list[int]] = [[]]
@@ -32,7 +32,7 @@ def legend(
 
 
 def caption(text: str, width: int) -> UInt8[np.ndarray, "H W 3"]:
-    """A white strip with one line of text, cut in its middle where it is too long for `width`."""
+    """Draw a line of text on a white strip of `width` pixels, shortened in its middle to fit."""
     font = ImageFont.load_default(12)
     shown, kept = text, len(text)
     while kept > 1 and font.getlength(shown) > width - 8:

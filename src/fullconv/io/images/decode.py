@@ -1,4 +1,4 @@
-"""Open and decode pictures within limits; read headers."""
+"""Open and decode image files within limits, and read their headers."""
 
 import io
 import re
@@ -13,25 +13,26 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from fullconv.errors import ImageError
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-"""The only decoders ever opened (Pillow's advisories all say: open what you need)."""
+"""The only decoders that are used: most of Pillow's security advisories are about other ones."""
 
 MAX_PIXELS = 250_000_000
+"""The largest image that is decoded whole."""
 
-SIXTEEN = re.compile(r";(16|32|64)")  # in Pillow's name of the stored type, e.g. "RGB;16B"
+_HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
 OTHERS = {b"GIF8": "GIF", b"%PDF": "PDF", b"ftyphei": "HEIC", b"ftypavif": "AVIF", b"8BPS": "PSD"}
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
 
-def opened(path: Path, content: bytes | None = None) -> Image.Image:
-    """A picture whose header is read, and nothing else yet.
+def open_image(path: Path, content: bytes | None = None) -> Image.Image:
+    """Open an image file, reading only its header.
 
     Args:
-        path: of the file; what the messages call it.
-        content: its bytes, where they are here already.
+        path: the file, or a name for messages.
+        content: the bytes of the file; None reads them from `path`.
 
     Raises:
-        ImageError: it is no picture of `FORMATS`, or larger than `MAX_PIXELS`.
+        ImageError: the file is missing, not one of `FORMATS`, or larger than `MAX_PIXELS`.
     """
     try:
         picture = _open(path, content)
@@ -58,26 +59,26 @@ def opened(path: Path, content: bytes | None = None) -> Image.Image:
     return picture
 
 
-def decoded(picture: Image.Image, path: Path) -> Image.Image:
-    """The picture with its pixels.
+def load_pixels(picture: Image.Image, path: Path) -> Image.Image:
+    """Decode an opened image and return it.
 
     Raises:
-        ImageError: the file is damaged, or ends too soon.
+        ImageError: the file is damaged or cut short.
     """
     try:
         picture.load()
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise ImageError(
             f"the file is damaged or cut short ({error})",
-            expected="a whole picture",
-            remedy="copy it again from where it came from",
+            expected="a complete image",
+            remedy="copy it again from its source",
             where=path,
         ) from error
     return picture
 
 
-def one_frame(picture: Image.Image, path: Path) -> None:
-    """Make sure that nobody has to say which picture of a file is meant.
+def check_single_frame(picture: Image.Image, path: Path) -> None:
+    """Check that a file holds a single image.
 
     Raises:
         ImageError: it holds several.
@@ -85,31 +86,31 @@ def one_frame(picture: Image.Image, path: Path) -> None:
     frames = getattr(picture, "n_frames", 1)
     if frames != 1:
         raise ImageError(
-            f"{frames} pictures in one file",
+            f"{frames} images in one file",
             expected="one",
-            remedy="save the one that is meant",
+            remedy="save the right one as a file of its own",
             where=path,
         )
 
 
-def is_deep(picture: Image.Image) -> bool:
-    """Whether these are colours of 16 bits, of which Pillow would drop the lower 8 unasked.
+def exceeds_8_bits(picture: Image.Image) -> bool:
+    """Whether the colours have 16 bits, of which Pillow would silently drop the lower 8.
 
-    It must be asked before anything else, since reading EXIF can decode the picture.
+    Has to be called first, since reading EXIF may decode the image.
     """
     raw = [str(part) for tile in getattr(picture, "tile", ()) for part in _flat(tile[3])]
-    return not picture.mode.startswith(("I", "F")) and any(SIXTEEN.search(part) for part in raw)
+    return not picture.mode.startswith(("I", "F")) and any(_HIGH_DEPTH.search(part) for part in raw)
 
 
 def _open(path: Path, content: bytes | None) -> Image.Image:
-    if content is None and not stat.S_ISREG(path.stat().st_mode):  # a pipe would wait for ever
+    if content is None and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
         raise ImageError(
             "a folder or a device, not a file",
-            expected="a picture",
+            expected="an image file",
             where=path,
         )
     with warnings.catch_warnings():
-        # Pillow warns at half of its limit; our limit is the limit.
+        # Pillow warns at half of the limit already.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         return Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
 
@@ -121,7 +122,7 @@ def _flat(arguments: object) -> Sequence[object]:
 def _too_large(path: Path) -> ImageError:
     return ImageError(
         f"more than {MAX_PIXELS // 1_000_000} million pixels by its header, which is the limit",
-        remedy="cut it into smaller pictures",
+        remedy="cut it into smaller images",
         where=path,
         code="too-large",
     )
@@ -130,11 +131,11 @@ def _too_large(path: Path) -> ImageError:
 def _not_an_image(path: Path) -> ImageError:
     head = path.read_bytes()[:12] if path.is_file() else b""
     other = next((kind for mark, kind in OTHERS.items() if mark in head), None)
-    what = f"a {other} file by its content" if other else "no picture that can be read"
+    what = f"a {other} file by its content" if other else "not a readable image"
     return ImageError(
         what if head else "an empty file",
         expected=f"one of {', '.join(FORMATS)}",
-        remedy="save it as PNG or JPEG, or take it out",
+        remedy="save it as PNG or JPEG, or remove it",
         where=path,
     )
 
@@ -146,15 +147,15 @@ SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture's first bytes say, before anything is decoded.
+    """What is known of an image without decoding it.
 
     Attributes:
-        size: (height, width) as shown, that is with the EXIF orientation applied.
+        size: (height, width) after rotation by the EXIF orientation.
         stored: (height, width) as stored.
         mode: Pillow's name of the pixel type, e.g. "RGB", "P", "I;16".
         format: "PNG", "JPEG", ...
-        orientation: EXIF's number, 1 (as stored) to 8.
-        frames: pictures in the file.
+        orientation: EXIF orientation, 1 (as stored) to 8.
+        frames: number of images in the file.
     """
 
     size: tuple[int, int]
@@ -166,17 +167,17 @@ class Header:
 
 
 def read_header(path: Path) -> Header:
-    """What the picture at `path` is, without decoding it.
+    """Read the header of an image file.
 
     Raises:
-        ImageError: it is no picture, or larger than `MAX_PIXELS`.
+        ImageError: the file is not an image, or larger than `MAX_PIXELS`.
     """
-    with opened(path) as picture:
+    with open_image(path) as picture:
         return header_of(picture)
 
 
 def header_of(picture: Image.Image) -> Header:
-    """What an opened picture is."""
+    """Return the header of an opened image."""
     stored = (picture.height, picture.width)
     try:
         orientation = int(picture.getexif().get(ORIENTATION, 1))
@@ -187,8 +188,8 @@ def header_of(picture: Image.Image) -> Header:
     return Header(size, stored, picture.mode, picture.format or "", orientation, frames)
 
 
-def turned_like(picture: Image.Image, orientation: int) -> Image.Image:
-    """A copy of a picture, turned as EXIF's number of another says."""
+def rotate_like(picture: Image.Image, orientation: int) -> Image.Image:
+    """Return a copy of an image, rotated by an EXIF orientation."""
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
     copy = picture.copy()

@@ -1,4 +1,4 @@
-"""Masks in: their raw values, whole numbers or colours, which a table then makes classes of."""
+"""Read the raw values of masks: whole numbers or colours, which a table maps to classes."""
 
 from pathlib import Path
 
@@ -9,31 +9,31 @@ from PIL import Image, ImageOps
 from fullconv.errors import ImageError
 from fullconv.io.images.decode import (
     Header,
-    decoded,
+    check_single_frame,
+    exceeds_8_bits,
     header_of,
-    is_deep,
-    one_frame,
-    opened,
-    turned_like,
+    load_pixels,
+    open_image,
+    rotate_like,
 )
 
 MASK_MODES = ("P", "L", "1", "I;16", "I;16B", "I")
 
 
 def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H W *channels"]:
-    """A mask's raw values: (H, W) indices, or (H, W, 3) colours of a colour-coded mask.
+    """Read a mask's raw values: (H, W) indices, or (H, W, 3) colours of a colour-coded mask.
 
     Args:
         path: the mask.
-        like: the photo's header. A mask that has the photo's stored size and not its shown size
-            was drawn on the unturned photo and is turned like it.
+        like: the image's header. A mask that has the image's stored size, and not its size after
+            EXIF rotation, was drawn on the unrotated image and is rotated like it.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: the mask cannot be read.
     """
-    with opened(path) as picture:
-        one_frame(picture, path)
-        if is_deep(picture):
+    with open_image(path) as picture:
+        check_single_frame(picture, path)
+        if exceeds_8_bits(picture):
             raise ImageError(
                 "a mask in colours with more than 8 bits a channel",
                 expected="8 bits, or one channel with class numbers",
@@ -41,7 +41,7 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
                 where=path,
             )
         own = header_of(picture)
-        mask = _upright(decoded(picture, path), own, like)
+        mask = _rotate(load_pixels(picture, path), own, like)
         if mask.mode in ("RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
             mask = mask.convert("RGB")
         if mask.mode not in (*MASK_MODES, "RGB"):
@@ -54,17 +54,17 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
 
 
 def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
-    """The values of a mask out of a file's bytes.
+    """Decode a mask with one channel from the bytes of a file.
 
     Args:
-        content: the bytes of a PNG with one channel.
-        where: what the messages call it.
+        content: the bytes, e.g. of a PNG.
+        where: a name for messages.
 
     Raises:
-        ImageError: it cannot be read, or is in colour.
+        ImageError: the bytes cannot be read, or are in colour.
     """
-    with opened(Path(where), content) as picture:
-        mask = decoded(picture, Path(where))
+    with open_image(Path(where), content) as picture:
+        mask = load_pixels(picture, Path(where))
         if mask.mode not in MASK_MODES:
             raise ImageError(
                 f"a mask of type {mask.mode!r}",
@@ -74,9 +74,9 @@ def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
         return _values(mask)
 
 
-def _upright(mask: Image.Image, own: Header, like: Header | None) -> Image.Image:
+def _rotate(mask: Image.Image, own: Header, like: Header | None) -> Image.Image:
     if like and like.orientation > 1 and own.size == like.stored != like.size:
-        return turned_like(mask, like.orientation)
+        return rotate_like(mask, like.orientation)
     return ImageOps.exif_transpose(mask)
 
 

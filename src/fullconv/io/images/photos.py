@@ -1,4 +1,4 @@
-"""Read photos as 8-bit RGB; resize."""
+"""Read photos as 8-bit RGB, and resize images and labels."""
 
 from pathlib import Path
 
@@ -7,90 +7,102 @@ from jaxtyping import UInt8
 from PIL import Image, ImageOps
 
 from fullconv.errors import ImageError
-from fullconv.io.images.decode import Header, decoded, header_of, is_deep, one_frame, opened
+from fullconv.io.images.decode import (
+    Header,
+    check_single_frame,
+    exceeds_8_bits,
+    header_of,
+    load_pixels,
+    open_image,
+)
 
-# What can be shown as 8-bit RGB without a choice that the user should make.
+# Pixel types that become 8-bit RGB without a choice of the user (which values are black and white).
 PHOTO_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
-DEEP = " with more than 8 bits a channel"
+TOO_DEEP = " with more than 8 bits a channel"
 
 
 def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    """A photo as RGB in [0, 255], turned as its EXIF orientation says.
+    """Read a photo as RGB in [0, 255], rotated by its EXIF orientation.
 
     Raises:
-        ImageError: it cannot be read, or has more than 8 bits a channel.
+        ImageError: the file cannot be read, or has more than 8 bits a channel.
     """
-    with opened(path) as picture:
-        return _photo(picture, path)
+    with open_image(path) as picture:
+        return _read_rgb(picture, path)
 
 
 def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
-    """A photo out of a file's bytes, as `read_image` gives it.
+    """Decode a photo from the bytes of a file, as `read_image` does.
 
     Args:
-        content: the bytes of a PNG, a JPEG, ...
-        where: what the messages call it.
+        content: the bytes, e.g. of a PNG or a JPEG.
+        where: a name for messages.
 
     Raises:
-        ImageError: it cannot be read.
+        ImageError: the bytes cannot be read.
     """
-    with opened(Path(where), content) as picture:
-        return _photo(picture, Path(where))
+    with open_image(Path(where), content) as picture:
+        return _read_rgb(picture, Path(where))
 
 
 def rgb_from_pil(picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-    """A PIL image as an RGB array, turned as its EXIF orientation says."""
+    """Convert a PIL image to an RGB array, rotated by its EXIF orientation."""
     turned = ImageOps.exif_transpose(picture)
     if turned.mode == "P" and "transparency" in turned.info:
-        turned = turned.convert("RGBA")  # of which the colours are those of the palette
+        turned = turned.convert("RGBA")  # keeps the palette's colours under transparent pixels
     return np.array(turned.convert("RGB"))
 
 
-def glance(path: Path, size: tuple[int, int]) -> tuple[Header, UInt8[np.ndarray, "h w"], float]:
-    """A photo's header, a small grey picture of it as stored, and the share of it that is opaque.
+def read_thumbnail(
+    path: Path, size: tuple[int, int]
+) -> tuple[Header, UInt8[np.ndarray, "h w"], float]:
+    """Read a photo's header and a grey thumbnail of it as stored.
 
-    The file is decoded to its end, so that damage is found; a JPEG at a part of its size.
+    The file is decoded to its end, which finds damage; a JPEG at a part of its size.
 
     Args:
         path: the photo, of any pixel type.
-        size: (height, width) of the small picture.
+        size: (height, width) of the thumbnail.
+
+    Returns:
+        The header, the thumbnail, and the share of opaque pixels in [0, 1].
 
     Raises:
-        ImageError: it cannot be read to its end.
+        ImageError: the file is damaged or cut short.
     """
-    with opened(path) as picture:
-        one_frame(picture, path)
-        if is_deep(picture):
+    with open_image(path) as picture:
+        check_single_frame(picture, path)
+        if exceeds_8_bits(picture):
             raise ImageError(
-                f"a photo of type {picture.mode!r}{DEEP}",
+                f"a photo of type {picture.mode!r}{TOO_DEEP}",
                 expected="8 bits",
                 where=path,
             )
         header = header_of(picture)
         picture.draft("L", (2 * size[1], 2 * size[0]))
-        picture = decoded(picture, path)
+        picture = load_pixels(picture, path)
         if picture.mode.startswith(("I", "F")):
             values = np.asarray(picture, np.float32)
             spread = float(np.ptp(values)) or 1.0
             picture = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
         small = picture.convert("L").resize(size[::-1], Image.Resampling.BOX)
-        return header, np.array(small), _opaque(picture)
+        return header, np.array(small), _opaque_share(picture)
 
 
-def _photo(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    one_frame(picture, path)
-    deep = is_deep(picture) or picture.mode.startswith(("I", "F"))
+def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
+    check_single_frame(picture, path)
+    deep = exceeds_8_bits(picture) or picture.mode.startswith(("I", "F"))
     if deep or picture.mode not in PHOTO_MODES:
         raise ImageError(
-            f"a photo of type {picture.mode!r}{(DEEP if deep else '')}",
+            f"a photo of type {picture.mode!r}{(TOO_DEEP if deep else '')}",
             expected="8-bit grey or colour",
-            remedy="convert it, choosing what becomes black and white",
+            remedy="convert it, and choose which values become black and white",
             where=path,
         )
-    return rgb_from_pil(decoded(picture, path))
+    return rgb_from_pil(load_pixels(picture, path))
 
 
-def _opaque(picture: Image.Image) -> float:
+def _opaque_share(picture: Image.Image) -> float:
     if picture.mode not in ("RGBA", "LA", "PA"):
         return 1.0
     return float((np.asarray(picture.getchannel("A")) == 255).mean())
@@ -117,7 +129,7 @@ def fit_size(
 def scale_image(
     image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A photo in another size (height, width), antialiased."""
+    """Resize an image to `size` (height, width), bilinear and antialiased."""
     if image.shape[:2] == tuple(size):
         return image
     resized = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR)
@@ -127,7 +139,7 @@ def scale_image(
 def scale_labels(
     labels: UInt8[np.ndarray, "H W"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w"]:
-    """Labels in another size (height, width): each takes the nearest pixel's, none is invented."""
+    """Resize labels to `size` (height, width), nearest neighbour."""
     if labels.shape == tuple(size):
         return labels
     resized = Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST)

@@ -1,4 +1,4 @@
-"""Write label maps as Cloud-Optimised GeoTIFFs: tiled, with overviews, georeferenced and coloured.
+"""Write label maps as Cloud-Optimized GeoTIFFs: tiled, with overviews, georeferenced and coloured.
 
 GDAL makes such a file only from a finished raster. So a plain GeoTIFF is written first, one row of
 blocks after the other, and then copied.
@@ -43,7 +43,7 @@ def write_cog(
     style: LabelStyle,
     rows: Iterable[UInt8[np.ndarray, "rows W"]],
 ) -> None:
-    """Write labels as a Cloud-Optimised GeoTIFF with the coordinates of `like`.
+    """Write labels as a Cloud-Optimized GeoTIFF with the coordinates of `like`.
 
     Equal labels and tags give equal bytes.
 

@@ -19,7 +19,7 @@ _FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}  # JPEG markers that hold th
 
 
 @dataclass(frozen=True)
-class Header:
+class RasterHeader:
     """What an image's first bytes say.
 
     Attributes:
@@ -33,7 +33,7 @@ class Header:
     georeferenced: bool = False
 
 
-def read_header(path: Path) -> Header | None:
+def read_raster_header(path: Path) -> RasterHeader | None:
     """Read the header of a TIFF, PNG or JPEG; None if it is none of them, or damaged."""
     if not path.is_file():  # opening a pipe would block
         return None
@@ -44,19 +44,19 @@ def read_header(path: Path) -> Header | None:
         return None
     if header is None or header.georeferenced:
         return header
-    return Header(header.height, header.width, _world_file(path).is_file())
+    return RasterHeader(header.height, header.width, _world_file(path).is_file())
 
 
-def _read(file: BinaryIO, head: bytes) -> Header | None:
+def _read(file: BinaryIO, head: bytes) -> RasterHeader | None:
     if head[:2] in (b"II", b"MM"):
         return _read_tiff(file, head)
     if head.startswith(b"\x89PNG\r\n\x1a\n"):
         width, height = struct.unpack(">II", head[16:24])
-        return Header(height, width)
+        return RasterHeader(height, width)
     return _read_jpeg(file) if head.startswith(b"\xff\xd8") else None
 
 
-def _read_tiff(file: BinaryIO, head: bytes) -> Header | None:
+def _read_tiff(file: BinaryIO, head: bytes) -> RasterHeader | None:
     order = "<" if head[:2] == b"II" else ">"
     version = struct.unpack(order + "H", head[2:4])[0]
     if version not in (42, 43):  # classic TIFF, BigTIFF
@@ -66,7 +66,7 @@ def _read_tiff(file: BinaryIO, head: bytes) -> Header | None:
     tags = dict(_directory(file, order, version))
     if _WIDTH not in tags or _HEIGHT not in tags:
         return None
-    return Header(tags[_HEIGHT], tags[_WIDTH], bool(tags.keys() & {*_COORDINATES, _NODATA}))
+    return RasterHeader(tags[_HEIGHT], tags[_WIDTH], bool(tags.keys() & {*_COORDINATES, _NODATA}))
 
 
 def _directory(file: BinaryIO, order: str, version: int) -> Iterator[tuple[int, int]]:
@@ -81,7 +81,7 @@ def _directory(file: BinaryIO, order: str, version: int) -> Iterator[tuple[int, 
         yield tag, struct.unpack_from(form, entry, value_at)[0] if is_side else 0
 
 
-def _read_jpeg(file: BinaryIO) -> Header | None:
+def _read_jpeg(file: BinaryIO) -> RasterHeader | None:
     file.seek(2)
     for _ in range(_MAX_ENTRIES):
         mark, kind, length = struct.unpack(">BBH", file.read(4))
@@ -89,7 +89,7 @@ def _read_jpeg(file: BinaryIO) -> Header | None:
             return None
         if kind in _FRAMES:
             _, height, width = struct.unpack(">BHH", file.read(5))
-            return Header(height, width)
+            return RasterHeader(height, width)
         file.seek(length - 2, 1)
     return None
 

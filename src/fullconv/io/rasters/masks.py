@@ -11,7 +11,7 @@ from fullconv.io.rasters.valid import read_valid
 from fullconv.io.window import Window
 
 
-def read_mask(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
+def read_raster_mask(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
     """Read a mask's raw values, (H, W) or (H, W, 3) integers, and where it has data.
 
     Raises:

@@ -16,7 +16,7 @@ from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette
-from fullconv.io.text import entry
+from fullconv.io.text import get_entry
 
 
 @dataclass(frozen=True)
@@ -157,8 +157,8 @@ def _categories(records: Sequence[object], where: str) -> tuple[Category, ...]:
     found: dict[int, Category] = {}
     for position, record in enumerate(records):
         category = f"{where}: category {position}"
-        number = entry(record, "id", int, category)
-        name = entry(record, "name", str, category)
+        number = get_entry(record, "id", int, category)
+        name = get_entry(record, "name", str, category)
         if number in found:
             raise DataError(
                 f"the id {number} is also that of {found[number].name!r}",
@@ -223,7 +223,10 @@ def images_of(
     none = Positions(path, np.empty((0, 2), np.int64))
     for position, record in enumerate(records):
         where = f"{path}: image {position}"
-        number, name = entry(record, "id", int, where), entry(record, "file_name", str, where)
+        number, name = (
+            get_entry(record, "id", int, where),
+            get_entry(record, "file_name", str, where),
+        )
         if number in names:
             raise DataError(
                 f"the id {number} is also that of {names[number]}",

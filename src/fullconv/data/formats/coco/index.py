@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from fullconv.errors import DataError
-from fullconv.io.text import entry, read_json, text_of
+from fullconv.io.text import read_json, read_utf8
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BOM = b"\xef\xbb\xbf".decode("latin-1")
@@ -123,7 +123,7 @@ def index_of(path: Path, panoptic: bool | None = None) -> Index:
         ) from error
     for name in _LISTS:
         if name not in seen:
-            entry(
+            get_entry(
                 read_json(path), name, list, str(path)
             )  # raises an error with what is there instead
     return index
@@ -199,13 +199,13 @@ def _take(
     for number, (record, first, last) in enumerate(records):
         where = f"{path}: annotation {number}"
         index.spans.extend((first, last))
-        index.image_ids.append(entry(record, "image_id", int, where))
+        index.image_ids.append(get_entry(record, "image_id", int, where))
         if number == 0:
             index.segments = isinstance(record, dict) and "segments_info" in record
         several = index.segments if panoptic is None else panoptic
-        parts = entry(record, "segments_info", list, where) if several else [record]
+        parts = get_entry(record, "segments_info", list, where) if several else [record]
         for part in parts:
-            index.category_ids.setdefault(entry(part, "category_id", int, where), number)
+            index.category_ids.setdefault(get_entry(part, "category_id", int, where), number)
         if isinstance(record, dict) and record.get("segmentation"):
             index.outlined += 1
             index.objects += not record.get("iscrowd")
@@ -216,7 +216,7 @@ def _plain(content: str, path: Path) -> object:
     try:
         record = json.loads(content.encode("latin-1").decode("utf-8"))
     except UnicodeDecodeError as error:
-        text_of(path)  # raises an error with the position
+        read_utf8(path)  # raises an error with the position
         raise DataError(
             "not UTF-8 text",
             remedy="save it as UTF-8",

@@ -27,7 +27,7 @@ from fullconv.data.labels.rasterize import (
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
-from fullconv.io.text import entry
+from fullconv.io.text import get_entry
 
 Record = Mapping[str, object]
 
@@ -112,11 +112,11 @@ def _layer(
         patch = _patch(record["segmentation"], where, size)
     if crowds and record.get("iscrowd"):
         return Layer(patch, VOID)
-    return Layer(patch, labels[entry(record, "category_id", int, where)], order=1)
+    return Layer(patch, labels[get_entry(record, "category_id", int, where)], order=1)
 
 
 def _box(record: Record, where: str, size: Size) -> Patch:
-    values = entry(record, "bbox", list, where)
+    values = get_entry(record, "bbox", list, where)
     if len(values) != 4:
         raise DataError(
             f"a bbox of {len(values)} numbers",
@@ -140,7 +140,7 @@ def _patch(segmentation: object, where: str, size: Size) -> Patch:
 
 
 def _runs(segmentation: Record, where: str, size: Size) -> Patch:
-    own = entry(segmentation, "size", list, where)
+    own = get_entry(segmentation, "size", list, where)
     if own != list(size):
         raise DataError(
             f"run lengths for {own} pixels (height, width)",

@@ -24,7 +24,7 @@ from fullconv.data.labels.masks import MaskTable, read_pair, read_raw
 from fullconv.data.labels.tables import LabelTable
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
-from fullconv.io.text import entry
+from fullconv.io.text import get_entry
 
 SegmentFiles = Mapping[tuple[Path, Path], Path | DataError]
 
@@ -141,7 +141,7 @@ def _segments_file(folder: Path, image: Image) -> Path | DataError:
     if len(image.positions) != 1:
         found = f"{name_of_photo}: {len(image.positions)} annotations"
         return DataError(found, expected="one per photo", where=image.path, code="list-line")
-    name = entry(image.annotations[0], "file_name", str, f"{image.path}: {name_of_photo}")
+    name = get_entry(image.annotations[0], "file_name", str, f"{image.path}: {name_of_photo}")
     stem = image.path.stem
     for place in (image.path.parent / stem, folder / stem, image.path.parent, folder):
         if path := locate(place, name):
@@ -158,9 +158,9 @@ def _segments_file(folder: Path, image: Image) -> Path | DataError:
 def _segments(image: Image, labels: Mapping[int, int]) -> dict[int, int]:
     known = {0: VOID}
     where = f"{image.path}: {image.photo.name}"
-    for segment in entry(image.annotations[0], "segments_info", list, where):
-        label = labels[entry(segment, "category_id", int, where)]
-        known[entry(segment, "id", int, where)] = VOID if segment.get("iscrowd") else label
+    for segment in get_entry(image.annotations[0], "segments_info", list, where):
+        label = labels[get_entry(segment, "category_id", int, where)]
+        known[get_entry(segment, "id", int, where)] = VOID if segment.get("iscrowd") else label
     return known
 
 
