@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from fullconv.errors import DataError
-from fullconv.io.text import read_json, read_utf8
+from fullconv.io.text import get_entry, read_json, read_utf8
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BOM = b"\xef\xbb\xbf".decode("latin-1")
