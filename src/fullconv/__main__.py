@@ -1,4 +1,4 @@
-"""`fullconv` and `python -m fullconv`."""
+"""The entry point of `fullconv` and `python -m fullconv`."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from fullconv.cli import run
 
 
 def main() -> None:
-    """Run the command line and leave with its exit code."""
-    # PyTorch asks for this when it starts: large maps in large pages, a tenth of the time.
+    """Run the command line and exit with its code."""
+    # PyTorch reads this at its start: large memory pages for large maps save a tenth of the time.
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    if os.environ.get("WORLD_SIZE", "1") != "1":  # every process would warn of what we ask for
+    if os.environ.get("WORLD_SIZE", "1") != "1":  # every process would print a warning
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     sys.exit(run(sys.argv[1:]))
 

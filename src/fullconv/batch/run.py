@@ -45,7 +45,7 @@ def run_job(pending: PendingWork, stop_requests: Sequence[object] = ()) -> Itera
 
 
 def run_with_progress(pending: PendingWork, stop_requests: Sequence[object] = ()) -> JobEvents:
-    """Like `run_job`, and also yield the progress of rasters and videos."""
+    """Run a job like `run_job`, and also yield the progress of rasters and videos."""
     job = pending.job
     target, description = job.target, job.description
     records = dict(pending.records)
