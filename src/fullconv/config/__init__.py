@@ -2,9 +2,10 @@
 
 from fullconv.config.base import Settings, explain
 from fullconv.config.files import read_yaml, to_yaml
+from fullconv.config.groups import Size, Stage
 from fullconv.config.network import Architecture, Fusing, Normalization, Upsampling
 from fullconv.config.reference import default_of, help_text, settings_reference
-from fullconv.config.training import RunConfig, Size, Stage, TrainConfig
+from fullconv.config.training import RunConfig, TrainConfig
 
 __all__ = [
     "Architecture",

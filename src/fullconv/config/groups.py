@@ -1,0 +1,280 @@
+"""The training settings in groups, each with its default, range and description."""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from fullconv.config.base import Settings, depends
+from fullconv.config.network import (
+    Architecture,
+    ContextSetting,
+    FusingSetting,
+    HiddenSetting,
+    LearnUpsamplingSetting,
+    PaddingSetting,
+    SkipContextSetting,
+    SkipScalesSetting,
+    UpsamplingSetting,
+)
+
+Size = tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
+
+
+class ModelSettings(Settings):
+    """Model: the network, and the weights that it starts from."""
+
+    model: str = Field(
+        "fcn8s-vgg16_bn",
+        description="Network: fcn{32,16,8,4,2}s-BACKBONE, e.g. fcn8s-resnet50.",
+    )
+    weights: str | None = Field(
+        None,
+        description="Initial weights: a weights or model file, or 'imagenet' to download them.",
+        json_schema_extra=depends("random initialization"),
+    )
+    padding: PaddingSetting = "same"
+    width: float | None = Field(
+        None,
+        gt=0,
+        le=8,
+        description="Channel multiplier of VGG and AlexNet backbones; others have width 1.",
+        json_schema_extra=depends("0.25 without weights, 1 with"),
+    )
+    hidden: HiddenSetting = None
+    upsampling: UpsamplingSetting = "transposed"
+    learn_upsampling: LearnUpsamplingSetting = False
+    fusing: FusingSetting = "cascade"
+    skip_scales: SkipScalesSetting = None
+    context: ContextSetting = None
+    skip_context: SkipContextSetting = None
+
+    @property
+    def architecture_settings(self) -> dict[str, Any]:
+        """The settings that `create_model` takes."""
+        keys = Architecture.model_fields.keys() & type(self).model_fields.keys()
+        settings = {key: getattr(self, key) for key in keys}
+        # A quarter of VGG's width is what a CPU can train from scratch in minutes. Other libraries'
+        # networks come in one width.
+        scalable = re.match(r"fcn\d+s-(vgg|alexnet)", self.model)
+        default = 0.25 if scalable and not self.weights else 1.0
+        return settings | {"width": self.width if self.width is not None else default}
+
+
+class DataSettings(Settings):
+    """Data: image sizes, batches and the processes that load them."""
+
+    size: Size | None = Field(
+        None,
+        description="Size (height x width) that larger images are downscaled to fit, keeping their "
+        "aspect ratio.",
+        json_schema_extra=depends(
+            "512x512 if images are typically larger than 640x640 and crop is not set, else none"
+        ),
+    )
+    crop: Size | Literal["whole"] | None = Field(
+        None,
+        description="Size (height x width) of random training crops, or 'whole' for whole images.",
+        json_schema_extra=depends("the typical image size"),
+    )
+    batch: int = Field(
+        4, ge=1, le=4096, description="Batch size: images per step, over all processes."
+    )
+    workers: int = Field(
+        0,
+        ge=0,
+        le=256,
+        description="Data loader processes; 0 loads in the training process. The result is the "
+        "same for any number.",
+    )
+
+
+class AugmentationSettings(Settings):
+    """Augmentation: random changes to training images."""
+
+    flip: bool = Field(True, description="Flip images horizontally with probability 0.5.")
+    scale: tuple[float, float] = Field(
+        (0.75, 1.5), description="Range of the random zoom factor, log-uniform."
+    )
+    rotate: float = Field(
+        0, ge=0, le=180, description="Largest random rotation, in degrees either way."
+    )
+    jitter: float = Field(
+        0.2,
+        ge=0,
+        le=1,
+        description="Strength of random brightness, contrast and saturation changes (color "
+        "jitter).",
+    )
+    blur: float = Field(
+        0,
+        ge=0,
+        le=50,
+        description="Largest standard deviation of a random Gaussian blur, in pixels.",
+    )
+    class_crops: float = Field(
+        0,
+        ge=0,
+        le=1,
+        description="Share of crops that are placed on a pixel of a rare class; needs crop.",
+    )
+
+
+class Stage(Settings):
+    """A coarser network that is trained first, and that the next stage starts from."""
+
+    stride: Literal[32, 16, 8, 4] = Field(description="Stride of its network: 32 is FCN-32s.")
+    lr: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Learning rate of the stage.",
+        json_schema_extra=depends("lr of the run"),
+    )
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=100_000,
+        description="Number of epochs of the stage.",
+        json_schema_extra=depends("epochs or steps of the run"),
+    )
+
+
+class OptimizationSettings(Settings):
+    """Optimization: duration, optimizer, learning rates, loss and averaging of the weights."""
+
+    stages: tuple[Stage, ...] = Field(
+        (),
+        max_length=5,
+        description="Coarser networks to train first, each starting from the one before (paper, "
+        "section 4.2): a list of {stride, lr, epochs}.",
+    )
+    epochs: int = Field(40, ge=1, le=100_000, description="Number of epochs.")
+    steps: int | None = Field(
+        None,
+        ge=1,
+        le=100_000_000,
+        description="Number of optimization steps, instead of epochs.",
+        json_schema_extra=depends("epochs x steps per epoch"),
+    )
+    optimizer: Literal["sgd", "adamw"] = Field(
+        "adamw", description="Optimizer: sgd (with momentum) or adamw."
+    )
+    lr: float | None = Field(
+        None,
+        gt=0,
+        le=100,
+        description="Peak learning rate, for a loss averaged over pixels.",
+        json_schema_extra=depends("0.01 for sgd, 0.001 for adamw"),
+    )
+    momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
+    weight_decay: float = Field(
+        1e-4, ge=0, le=1, description="Weight decay; biases and norm layers have none."
+    )
+    bias_lr_mult: float = Field(
+        1.0,
+        ge=0,
+        le=100,
+        description="Learning-rate multiplier of biases; Caffe's solvers use 2.",
+    )
+    backbone_lr_mult: float | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="Learning-rate multiplier of the backbone; 0 freezes it.",
+        json_schema_extra=depends("0.25 with weights, 1 without"),
+    )
+    schedule: Literal["poly", "cosine", "constant"] = Field(
+        "poly", description="Learning-rate schedule; poly has power 0.9."
+    )
+    warmup: int = Field(0, ge=0, le=1_000_000, description="Steps of linear learning-rate warmup.")
+    accumulate: int = Field(
+        1,
+        ge=1,
+        le=4096,
+        description="Gradient accumulation: parts that each batch is computed in, one after the "
+        "other, to save memory.",
+    )
+    clip: float | None = Field(
+        None,
+        gt=0,
+        description="Gradient clipping: maximum global norm.",
+        json_schema_extra=depends("no clipping"),
+    )
+    loss: str = Field(
+        "cross-entropy",
+        max_length=200,
+        description="Loss: cross-entropy, cross-entropy-sum (paper), focal, dice, lovasz, ohem, or "
+        "a weighted sum such as focal+0.5*dice.",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Label smoothing: share spread evenly over all classes."
+    )
+    balance: Literal["none", "median-freq", "median-share", "enet", "sqrt-inv", "effective"] = (
+        Field("none", description="Class weights of the loss; none is the paper's choice.")
+    )
+    logit_adjust: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Logit adjustment (Menon et al., 2021): factor of log(class weight) that is "
+        "subtracted from the scores at inference; needs balance.",
+    )
+    ema: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Decay of the exponential moving average (EMA) of the weights, which is "
+        "evaluated and saved; 0 disables it, the modern recipe sets 0.99.",
+    )
+
+
+class RunSettings(Settings):
+    """Run: evaluation, precision, devices and bookkeeping."""
+
+    recipe: str | None = Field(
+        None,
+        description="Preset that all other settings start from: modern, paper-staged, "
+        "paper-at-once, heavy, last-layer-only or course.",
+        json_schema_extra=depends("modern"),
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        description="Random seed of the initial weights, the sample order and the augmentation.",
+    )
+    evaluate_every: int = Field(
+        1, ge=1, description="Epochs between evaluations; the last epoch is always evaluated."
+    )
+    keep: Literal["best", "last"] = Field(
+        "best",
+        description="Which model the run keeps: that of the epoch with the best mean IoU, or the "
+        "last.",
+    )
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
+        description="Device: auto, cpu, cuda, cuda:1 or mps.",
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = Field(
+        "fp32",
+        description="Mixed precision of the training: bf16 and fp16 compute convolutions in half "
+        "precision and keep float32 weights.",
+    )
+    channels_last: bool = Field(False, description="Use the channels-last memory format.")
+    sync_bn: bool = Field(
+        False, description="Synchronize batch norm statistics across processes (GPUs only)."
+    )
+    compile: bool = Field(False, description="Compile the network with torch.compile.")
+    preflight: bool = Field(
+        True,
+        description="Check the setup with a dry run of a few steps, which is rolled back, if the "
+        "training has at least 50 steps.",
+    )
+    track: tuple[str, ...] = Field(
+        (),
+        max_length=8,
+        description="Experiment trackers to log to: tensorboard, mlflow, trackio, wandb. "
+        "results.csv is always written.",
+    )
