@@ -114,7 +114,7 @@ def test_a_shard_has_its_own_files(place, tmp_path):
 
 def test_a_store_gets_the_same_files(place, tmp_path):
     fsspec = pytest.importorskip("fsspec")
-    remote = fullconv.io.storage.place("memory://collected")
+    remote = fullconv.io.storage.open_place("memory://collected")
     try:
         for target in (place, remote):
             write_collected(target, JOB, store(target, ["b", "ccc"]))

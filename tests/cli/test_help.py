@@ -71,7 +71,7 @@ def test_help_alone_lists_the_commands(capsys):
 def test_help_of_an_unknown_command_names_the_known_ones(capsys):
     assert run(["help", "predictt"]) == 2
     message = capsys.readouterr().err
-    assert "did you mean 'predict'" in message and "convert-data" in message
+    assert "did you mean predict?" in message and "convert-data" in message
     assert len(message.splitlines()) == 1
 
 
