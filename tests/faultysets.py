@@ -1,4 +1,4 @@
-"""Small data sets in five layouts, drawn by the test, and the faults that are seeded into them."""
+"""Small synthetic data sets in five layouts, and faults to seed into them."""
 
 import struct
 import zlib
@@ -19,7 +19,7 @@ NAMES = ("background", "road", "tree", "car")
 
 @dataclass(frozen=True)
 class Set:
-    """Where the files of one layout lie, and which values its masks hold."""
+    """The files of a data set in a layout, and the values of its masks."""
 
     layout: str
     folder: Path
@@ -59,13 +59,13 @@ class Set:
 
 
 def load(path):
-    """The raw values of a mask, be it a picture or YOLO's rectangles."""
+    """Return the raw values of a mask, which is an image or a text file of YOLO."""
     if path.suffix != ".txt":
         return np.array(Image.open(path))
     raw = np.zeros(SIZE, np.uint8)
     for line in path.read_text().splitlines():
         label, *corners = line.split()
-        left, top, _, _, right, bottom = (float(one) for one in corners[:6])
+        left, top, _, _, right, bottom = (float(number) for number in corners[:6])
         rows = slice(round(top * SIZE[0]), round(bottom * SIZE[0]))
         raw[rows, round(left * SIZE[1]) : round(right * SIZE[1])] = int(label) + 1
     return raw
@@ -90,7 +90,7 @@ def store(path, raw):
 
 
 def stem_of(split, index):
-    # Numbers, umlauts and spaces (but VOC's and CamVid's lists part words at spaces): no faults.
+    # Digits and umlauts are valid in names.
     return f"fotö_{index + TRAIN * (split == 'val'):03d}"
 
 
@@ -117,7 +117,7 @@ def build(layout, folder):
             path.parent.mkdir(parents=True, exist_ok=True)
         draw_photo(number).save(made.photo(split, index))
         store(made.mask(split, index), draw_mask(number, raws, made.void))
-        if layout == "voc":  # palette masks are as good as grey ones
+        if layout == "voc":  # masks may have a palette
             mask = Image.open(made.mask(split, index))
             mask.putpalette(np.random.default_rng(0).integers(0, 256, 768, np.uint8).tobytes())
             mask.save(made.mask(split, index))
@@ -126,7 +126,7 @@ def build(layout, folder):
 
 
 def declare(made):
-    """The classes and the lists, where the layout has them."""
+    """Write class declarations and split lists, if the layout has them."""
     if made.layout in ("folders", "voc"):
         (made.folder / "classes.txt").write_text("".join(f"{name}\n" for name in NAMES))
     if made.layout == "yolo":
@@ -147,7 +147,7 @@ def line_of(made, split, index):
 
 
 def huge_png():
-    """The header of a PNG of 20 000 x 20 000 pixels, and nothing behind it."""
+    """Return the header of a PNG of 20 000 x 20 000 pixels, without pixels."""
 
     def chunk(kind, content):
         check = struct.pack(">I", zlib.crc32(kind + content))
@@ -197,7 +197,7 @@ def interpolated(made):
 
 
 def interpolated_within(made):
-    """Fringes that are classes all of them: only the edges tell."""
+    """Interpolate a mask between its own classes: only the edges show it."""
     path = made.mask("train", 2)
     raw = np.zeros(SIZE, np.uint8)
     raw[:, 10:30] = raw[:, 44:58] = 3
@@ -213,18 +213,18 @@ def near(made):
 
 
 def clip(made):
-    """A window that moves over one long picture: frames 0..19, of which val is 5..10."""
+    """Make photos frames 0 to 19 of a panning camera, of which 5 to 10 are val."""
     long = draw_photo(77, (48, 400))
     order = [("train", i) for i in range(5)] + [("val", i) for i in range(6)]
     order += [("train", i) for i in range(5, TRAIN)]
     moves = {}
-    for place, (split, index) in enumerate(order):
-        window = long.crop((place * 3, 0, place * 3 + 64, 48))
+    for frame, (split, index) in enumerate(order):
+        image = long.crop((frame * 3, 0, frame * 3 + 64, 48))
         for path in (made.photo(split, index), made.mask(split, index)):
             moves[path] = path.with_name(
-                path.name.replace(stem_of(split, index), f"clip_{place:03d}")
+                path.name.replace(stem_of(split, index), f"clip_{frame:03d}")
             )
-        window.save(made.photo(split, index))
+        image.save(made.photo(split, index))
     for old, new in moves.items():
         old.rename(new)
     for path in made.folder.rglob("*.txt"):
@@ -266,14 +266,14 @@ def copied(made):
 
 
 def listed_twice(made):
-    """A photo of train that the list of val names, too."""
+    """Add a photo of train to the list of val."""
     lists = made.folder / "ImageSets" / "Segmentation" if made.layout == "voc" else made.folder
     path = lists / "val.txt"
     path.write_text(path.read_text("utf-8") + line_of(made, "train", 2) + "\n", "utf-8")
 
 
 def undeclared(made):
-    """A class that is not declared; in YOLO's text the number of the class is wrong."""
+    """Use a class that is not declared."""
     if made.layout != "yolo":
         rewrite(made.mask("train", 2), swapped(made.raws[1], 77))
         return
@@ -281,7 +281,7 @@ def undeclared(made):
     path.write_text("9" + path.read_text()[1:])
 
 
-# What is seeded -> (how, the code that must be found; by layout where it differs).
+# Fault -> (function that seeds it, code of the finding, by layout if it differs).
 SEEDS = {
     "mask missing": (
         lambda m: m.mask("train", 2).unlink(),
@@ -370,8 +370,8 @@ SEEDS = {
     "neighbouring frames": (clip, "neighbouring-frames"),
 }
 
-# Faults that a layout cannot have: YOLO draws its labels as polygons, a photo without a text file
-# is all background there, and Cityscapes' names and numbers are fixed.
+# Faults that a layout cannot have: labels of YOLO are polygons, and a photo without a text file is
+# all background; names and class ids of Cityscapes are fixed.
 _PICTURE_FAULTS = {
     *("mask missing", "different size", "EXIF rotation", "RGB mask", "RGBA mask", "JPEG mask"),
     *("0/255 binary mask", "ids from 1", "all void", "16-bit mask", "truncated mask"),
@@ -391,6 +391,6 @@ CASES = [
 
 
 def code_of(layout, fault):
-    """The code that must be found."""
+    """Return the code of the expected finding."""
     codes = SEEDS[fault][1]
     return codes if isinstance(codes, str) else codes.get(layout, codes.get(None))

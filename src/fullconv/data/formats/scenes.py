@@ -7,7 +7,7 @@ from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.formats import Format, formats
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.data.synthetic import draw, scene_name
-from fullconv.data.synthetic.scene import CLASSES, PALETTE
+from fullconv.data.synthetic.materials import CLASSES, PALETTE
 from fullconv.errors import DataError, NoSplitError
 
 MOST = (

@@ -1,15 +1,13 @@
-"""Buildings: a row of houses on each side, and often something across the end of the street."""
+"""Place and paint houses along the street, and what is at its end."""
 
 from functools import partial
 
 import numpy as np
 from jaxtyping import Bool
 
-from fullconv.data.synthetic.canvas import Stroke, centres
-from fullconv.data.synthetic.roadside import paint_tree
-from fullconv.data.synthetic.scene import (
+from fullconv.data.synthetic.canvas import Stroke, pixel_centers
+from fullconv.data.synthetic.materials import (
     BUILDING,
-    DAY,
     GLASS,
     GLOW,
     LEAVES,
@@ -18,42 +16,40 @@ from fullconv.data.synthetic.scene import (
     SKINS,
     TREE,
     Color,
-    Kinds,
-    Raster,
-    Scene,
-    Thing,
 )
+from fullconv.data.synthetic.roadside import paint_tree
+from fullconv.data.synthetic.scene import DAY, Kinds, Raster, Scene, SceneObject
 
-BEHIND = 1000  # added to the distance of what stands behind the whole street
+BACKGROUND = 1000  # added to the distance of objects behind everything in the street
 TILES: tuple[Color, ...] = ((0.50, 0.24, 0.18), (0.28, 0.28, 0.32), (0.42, 0.34, 0.28))
 
 
-def place_buildings(scene: Scene) -> list[Thing]:
-    """Houses, the trees in the gaps between them, and the end of the street."""
-    things = [*_row(scene, -1), *_row(scene, 1)]
-    if scene.dice.chance(0.6):
-        things.append((100 + BEHIND, partial(_paint_backdrop, scene)))
-    return things
+def place_buildings(scene: Scene) -> list[SceneObject]:
+    """Return houses, trees in the gaps between them, and the end of the street."""
+    objects = [*_row(scene, -1), *_row(scene, 1)]
+    if scene.random.chance(0.6):
+        objects.append((100 + BACKGROUND, partial(_paint_backdrop, scene)))
+    return objects
 
 
-def _row(scene: Scene, side: int) -> list[Thing]:
-    dice = scene.dice
-    things: list[Thing] = []
-    z, tall, neighbour = dice.between(1.5, 6), dice.between(5, 13), 0.0
+def _row(scene: Scene, side: int) -> list[SceneObject]:
+    random = scene.random
+    row: list[SceneObject] = []
+    z, tall, neighbour = random.between(1.5, 6), random.between(5, 13), 0.0
     while z < 80:
-        far, top = z + dice.between(6, 14) * (1 + z / 40), tall * dice.between(0.7, 1.4)
-        if dice.chance(0.12):
+        far, top = z + random.between(6, 14) * (1 + z / 40), tall * random.between(0.7, 1.4)
+        if random.chance(0.12):
             top = 0
             thing = partial(paint_tree, scene, side * (scene.wall + 2), z + 3)
         else:
             thing = partial(_paint_house, scene, side, z, far, top, top > neighbour)
-        things.append((z + BEHIND, thing))
+        row.append((z + BACKGROUND, thing))
         z, neighbour = far, top
-    return things
+    return row
 
 
 def _paint_house(scene: Scene, side: int, near: float, far: float, top: float, gable: bool) -> None:
-    """Paint the roof, the end towards the camera if its neighbour is lower, and the front."""
+    """Paint the roof, the gable if the neighbouring house is lower, and the front."""
     camera, x, back = scene.camera, side * scene.wall, side * (scene.wall + 9)
     if top < 9:
         _paint_roof(scene, x, back, near, far, top)
@@ -64,8 +60,8 @@ def _paint_house(scene: Scene, side: int, near: float, far: float, top: float, g
 
 
 def _paint_roof(scene: Scene, x: float, back: float, near: float, far: float, top: float) -> None:
-    camera, dice = scene.camera, scene.dice
-    ridge, tiles = ((x + back) / 2, top + dice.between(2, 4.5)), dice.pick(TILES)
+    camera, random = scene.camera, scene.random
+    ridge, tiles = ((x + back) / 2, top + random.between(2, 4.5)), random.pick(TILES)
     slope = (x, top, near), (x, top, far), (*ridge, far), (*ridge, near)
     scene.paint(camera.face(*slope), tiles, near, BUILDING, 0.9)
     end = camera.face((x, top, near), (*ridge, near), (back, top, near))
@@ -73,20 +69,20 @@ def _paint_roof(scene: Scene, x: float, back: float, near: float, far: float, to
 
 
 def _paint_backdrop(scene: Scene) -> None:
-    """Paint trees or houses across the end of the street."""
-    camera, dice = scene.camera, scene.dice
-    x, green, z = -30.0, dice.chance(0.5), dice.between(60, 100)
+    """Paint trees or houses at the end of the street."""
+    camera, random = scene.camera, scene.random
+    x, green, z = -30.0, random.chance(0.5), random.between(60, 100)
     while x < 30:
-        wide, top = dice.between(8, 20), dice.between(6, 14)
+        wide, top = random.between(8, 20), random.between(6, 14)
         if green:
-            leaves = dice.pick(LEAVES)
+            leaves = random.pick(LEAVES)
             scene.paint(camera.disc(x, 3, z, 0.5 * top, wide), leaves, z, TREE, 0.8)
         else:
             paint_facade(scene, camera.upright(x, x + wide, 0, top, z), z, top, 0)
         x += wide
 
 
-# What a wall shows; a number is a place in the colours of `_colors`.
+# Materials of a wall: indices into the colours of `_colors`.
 WALL, TRIM, WINDOW, LIT, AWNING, DOOR, POSTER, FIGURE = range(8)
 Marks = Bool[np.ndarray, "#h #w"]
 WALLS: tuple[Color, ...] = (
@@ -97,27 +93,27 @@ WALLS: tuple[Color, ...] = (
 
 
 def paint_facade(scene: Scene, stroke: Stroke, near: float, top: float, side: int) -> None:
-    """Paint a wall along one side of the street, or across it.
+    """Paint a wall along a side of the street, or facing the camera.
 
     Args:
-        scene: where.
-        stroke: what the camera sees of it.
-        near: distance of its near end, in metres.
-        top: its height, in metres.
+        scene: the scene.
+        stroke: the visible shape of the wall.
+        near: distance of the near end, in metres.
+        top: height, in metres.
         side: -1 (left), 1 (right), or 0 for a wall that faces the camera.
     """
     if not stroke.cover.size:
         return
-    if near > 45:  # too far to tell its windows
-        scene.paint(stroke, scene.dice.pick(WALLS), near, BUILDING, 0.75)
+    if near > 45:  # windows are too small to see
+        scene.paint(stroke, scene.random.pick(WALLS), near, BUILDING, 0.75)
         return
-    camera, (rows, columns) = scene.camera, centres(stroke)
+    camera, (rows, columns) = scene.camera, pixel_centers(stroke)
     run = columns - camera.middle
     if side:
         z = u = camera.focal * scene.wall / np.maximum(side * run, 1)
     else:
         z, u = np.full((1, 1), near, np.float32), run * (near / camera.focal)
-    kind = _show(scene, u, camera.eye - (rows - camera.horizon) * z / camera.focal, top)
+    kind = _materials(scene, u, camera.eye - (rows - camera.horizon) * z / camera.focal, top)
     colors = _colors(scene)
     sun = {0: 0.88, scene.sunny: 1.05}.get(side, 1 - 0.8 * scene.light.shadow)
     shade = np.float32(sun) * (0.85 + 0.3 * scene.grain[stroke.rows, stroke.columns])
@@ -125,44 +121,46 @@ def paint_facade(scene: Scene, stroke: Stroke, near: float, top: float, side: in
 
 
 def _colors(scene: Scene) -> list[Color]:
-    dice = scene.dice
-    wall, lit = dice.pick(WALLS), scene.light.lit(GLOW, 0, 1.6)
+    random = scene.random
+    wall, lit = random.pick(WALLS), scene.light.lit(GLOW, 0, 1.6)
     trim = (wall[0] * 1.15, wall[1] * 1.15, wall[2] * 1.15)
-    poster = dice.pick((DAY.top, *LEAVES, *PAINTS))
-    awning, door, figure = dice.pick(PAINTS), dice.pick(METALS), dice.pick((*SKINS, *PAINTS))
+    poster = random.pick((DAY.top, *LEAVES, *PAINTS))
+    awning, door, figure = random.pick(PAINTS), random.pick(METALS), random.pick((*SKINS, *PAINTS))
     return [wall, trim, GLASS, lit, awning, door, poster, figure]
 
 
-def _show(scene: Scene, u: Raster, v: Raster, top: float) -> Kinds:
-    """What a wall shows at `u` metres along it and `v` metres up."""
-    dice = scene.dice
-    pitch, storey = dice.between(1.8, 3.2), dice.between(2.7, 3.4)
-    du = np.abs(u / pitch - np.floor(u / pitch) - 0.5)  # from the middle of a window, in pitches
+def _materials(scene: Scene, u: Raster, v: Raster, top: float) -> Kinds:
+    """Return the material of a wall at `u` metres along it and `v` metres up."""
+    random = scene.random
+    pitch, storey = random.between(1.8, 3.2), random.between(2.7, 3.4)
+    du = np.abs(
+        u / pitch - np.floor(u / pitch) - 0.5
+    )  # distance from the center of a window, in pitches
     kind = _windows(scene, u / pitch, v / storey, du, v > top - 0.6)
     kind = np.where((v > top - 0.4) | (np.abs(v - storey) < 0.12), TRIM, kind)
-    if dice.chance(0.4):  # a shop
-        glass = LIT if dice.chance(scene.light.lamps) else WINDOW
+    if random.chance(0.4):  # a shop
+        glass = LIT if random.chance(scene.light.lamps) else WINDOW
         pane = np.where((v > 0.5) & (du < 0.42), glass, WALL)
         kind = np.where(v < storey - 0.2, np.where(v < storey - 0.9, pane, AWNING), kind)
     else:
         kind = np.where((v < 2.2) & (np.abs(u / pitch % 4 - 1.5) < 0.22), DOOR, kind)
-    if dice.chance(0.5):  # a pipe
+    if random.chance(0.5):  # a pipe
         kind = np.where(np.abs(u % 9 - 1) < 0.1, DOOR, kind)
-    return _posters(scene, u, v, kind) if dice.chance(0.45) else kind
+    return _posters(scene, u, v, kind) if random.chance(0.45) else kind
 
 
 def _windows(scene: Scene, u: Raster, v: Raster, du: Raster, eaves: Marks) -> Kinds:
-    """Windows in rows, none of them under the eaves; `u` in pitches and `v` in storeys."""
-    dice, i, j = scene.dice, np.floor(u), np.floor(v)
+    """Return rows of windows, except under the eaves; `u` in pitches, `v` in storeys."""
+    random, i, j = scene.random, np.floor(u), np.floor(v)
     dv = np.abs(v - j - 0.55) + eaves
-    wide, high = dice.between(0.2, 0.4), dice.between(0.22, 0.36)
-    lamps = dice.rng.random(64) < scene.light.lamps
+    wide, high = random.between(0.2, 0.4), random.between(0.22, 0.36)
+    lamps = random.rng.random(64) < scene.light.lamps
     pane = np.where(lamps[(i * 5 + j * 7).astype(np.intp) % 64], LIT, WINDOW)
     frame = np.where((du < wide + 0.05) & (dv < high + 0.05), TRIM, WALL)
     return np.where((du < wide) & (dv < high), pane, frame)
 
 
 def _posters(scene: Scene, u: Raster, v: Raster, kind: Kinds) -> Kinds:
-    along, up = u % 14 - scene.dice.between(2, 12), v - scene.dice.between(1.8, 5)
+    along, up = u % 14 - scene.random.between(2, 12), v - scene.random.between(1.8, 5)
     kind = np.where((np.abs(along) < 1) & (np.abs(up) < 1.2), POSTER, kind)
     return np.where(along * along + up * up < 0.5, FIGURE, kind)

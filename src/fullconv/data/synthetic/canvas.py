@@ -1,8 +1,8 @@
-"""Brushes: shapes laid over a canvas, each with the share of every pixel that it covers.
+"""Antialiased drawing of shapes on a canvas, with labels.
 
 Coordinates are (row, column) in pixels from the top left corner: pixel (i, j) is the square from
-(i, j) to (i + 1, j + 1). The arithmetic on arrays is + - * / and square roots, which every
-processor rounds alike, so that a picture does not depend on the machine that draws it.
+(i, j) to (i + 1, j + 1). Arrays are computed with + - * / and square roots only, which all
+processors round alike, so images are identical on every machine.
 """
 
 import math
@@ -20,17 +20,17 @@ Grid = tuple[Float32[np.ndarray, "h 1"], Float32[np.ndarray, "1 w"]]
 Paint = tuple[float, float, float] | Float32[np.ndarray, "h w 3"]
 
 HALF, ZERO, ONE = np.float32(0.5), np.float32(0), np.float32(1)
-NOWHERE = (0.0, 0.0, -1.0)  # the side of a polygon that is only a point
+NOWHERE = (0.0, 0.0, -1.0)  # side of a polygon that is a single point
 
 
 @dataclass(frozen=True)
 class Stroke:
-    """What one brush covers: a box of the canvas, and how much of each of its pixels.
+    """The pixels that a shape covers.
 
     Attributes:
-        rows: rows of the box.
-        columns: columns of the box.
-        cover: share of each pixel of the box, in [0, 1].
+        rows: rows of the bounding box.
+        columns: columns of the bounding box.
+        cover: covered share of each pixel of the box, in [0, 1].
     """
 
     rows: slice
@@ -39,17 +39,17 @@ class Stroke:
 
     @property
     def mask(self) -> Bool[np.ndarray, "h w"]:
-        """The pixels of the box that belong to the shape: those covered by more than half."""
+        """The pixels of the box that are covered by more than half."""
         return self.cover > HALF
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture in the making, and to what each of its pixels belongs.
+    """An image with its labels.
 
     Attributes:
         image: RGB in [0, 1].
-        labels: the class that was painted last at each pixel.
+        labels: class that was painted last at each pixel.
     """
 
     image: Float32[np.ndarray, "H W 3"]
@@ -61,20 +61,20 @@ class Canvas:
         return self.labels.shape[0], self.labels.shape[1]
 
     def paint(self, stroke: Stroke, color: Paint, label: int) -> None:
-        """Lay an opaque colour over the stroke; its pixels belong to `label` from now on."""
+        """Paint a shape in an opaque colour, and set its class."""
         if not stroke.cover.size:
             return
         self._blend(stroke, stroke.cover, color)
         np.copyto(self.labels[stroke.rows, stroke.columns], label, where=stroke.mask)
 
     def tint(self, stroke: Stroke, color: Paint, strength: float, only: int | None = None) -> None:
-        """Lay a transparent colour over the stroke: shadow, glow. No pixel changes its class.
+        """Paint a shape in a transparent colour, such as a shadow; classes do not change.
 
         Args:
-            stroke: where.
+            stroke: the shape.
             color: RGB in [0, 1].
-            strength: 0 (nothing) to 1 (opaque).
-            only: the one class that takes the colour; None is all of them.
+            strength: opacity, in [0, 1].
+            only: class to which painting is limited; None for all.
         """
         cover = np.float32(strength) * stroke.cover
         if only is not None:
@@ -86,24 +86,24 @@ class Canvas:
         under += cover[..., None] * (np.asarray(color, np.float32) - under)
 
 
-def blank(size: Size) -> Canvas:
-    """A black canvas of class 0."""
+def blank_canvas(size: Size) -> Canvas:
+    """Return a black canvas of class 0."""
     return Canvas(np.zeros((*size, 3), np.float32), np.zeros(size, np.uint8))
 
 
-def centres(stroke: Stroke) -> Grid:
-    """Row and column of the pixel centres of the stroke's box."""
+def pixel_centers(stroke: Stroke) -> Grid:
+    """Return rows and columns of the pixel centers of the bounding box."""
     return _grid((stroke.rows, stroke.columns))
 
 
 def band(size: Size, top: int, bottom: int) -> Stroke:
-    """The whole rows from `top` up to and without `bottom`."""
+    """Cover the rows from `top` up to, but not including, `bottom`."""
     cover = np.ones((bottom - top, size[1]), np.float32)
     return Stroke(slice(top, bottom), slice(0, size[1]), cover)
 
 
 def rectangle(size: Size, corner: Point, opposite: Point) -> Stroke:
-    """An upright rectangle between two corners."""
+    """Cover an axis-aligned rectangle between two corners."""
     (top, bottom), (left, right) = (sorted(pair) for pair in zip(corner, opposite, strict=True))
     box = _box(size, (top, bottom), (left, right))
     rows, columns = _grid(box)
@@ -112,12 +112,7 @@ def rectangle(size: Size, corner: Point, opposite: Point) -> Stroke:
 
 
 def polygon(size: Size, corners: Sequence[Point]) -> Stroke:
-    """A convex polygon.
-
-    Args:
-        size: height and width of the canvas.
-        corners: in order, either way round.
-    """
+    """Cover a convex polygon, with its corners in either direction."""
     ends = [*corners[1:], corners[0]]
     twice = sum([a[0] * b[1] - a[1] * b[0] for a, b in zip(corners, ends, strict=True)])
     turn = 1 if twice < 0 else -1
@@ -129,7 +124,7 @@ def polygon(size: Size, corners: Sequence[Point]) -> Stroke:
 
 
 def line(size: Size, start: Point, end: Point, thickness: float) -> Stroke:
-    """A straight bar of `thickness` pixels from one point to another."""
+    """Cover a straight line of `thickness` pixels."""
     rise, run = end[0] - start[0], end[1] - start[1]
     half = thickness / (2 * max(math.sqrt(rise * rise + run * run), 1e-9))
     row, column = run * half, -rise * half
@@ -138,19 +133,19 @@ def line(size: Size, start: Point, end: Point, thickness: float) -> Stroke:
 
 
 def ellipse(size: Size, centre: Point, radii: Point) -> Stroke:
-    """An upright ellipse; `radii` along rows and along columns, in pixels."""
-    box, away = _away(size, centre, radii)
+    """Cover an axis-aligned ellipse; `radii` along rows and along columns, in pixels."""
+    box, away = _relative_distance(size, centre, radii)
     return _covered(box, (1 - away) * min(radii))
 
 
 def glow(size: Size, centre: Point, radii: Point) -> Stroke:
-    """An upright ellipse that fades from its centre to its edge."""
-    box, away = _away(size, centre, radii)
+    """Cover an ellipse that fades from its center to its edge."""
+    box, away = _relative_distance(size, centre, radii)
     return Stroke(*box, np.maximum(1 - away, 0))
 
 
 def cloud(size: Size, discs: Sequence[tuple[float, float, float]]) -> Stroke:
-    """The union of discs, each a row, a column and a radius."""
+    """Cover the union of discs (row, column, radius)."""
     bounds = [(row + r, row - r, column + r, column - r) for row, column, r in discs]
     lower, upper, right, left = zip(*bounds, strict=True)
     box = _box(size, lower + upper, left + right)
@@ -161,7 +156,7 @@ def cloud(size: Size, discs: Sequence[tuple[float, float, float]]) -> Stroke:
 
 
 def noise(rng: np.random.Generator, size: Size, cell: float) -> Float32[np.ndarray, "H W"]:
-    """Smooth random values in [0, 1], with bumps about `cell` pixels wide."""
+    """Return smooth noise in [0, 1] with features of about `cell` pixels."""
     height, width = size
     grid = rng.random((int(height / cell) + 2, int(width / cell) + 2), dtype=np.float32)
     row, down = _steps(height, cell)
@@ -172,8 +167,8 @@ def noise(rng: np.random.Generator, size: Size, cell: float) -> Float32[np.ndarr
     return values
 
 
-def soften(image: Float32[np.ndarray, "H W 3"], strength: float) -> Float32[np.ndarray, "H W 3"]:
-    """The image mixed with its eight neighbours, as by a lens: `strength` from 0 to 0.25."""
+def blur(image: Float32[np.ndarray, "H W 3"], strength: float) -> Float32[np.ndarray, "H W 3"]:
+    """Mix each pixel with its eight neighbours; `strength` from 0 to 0.25."""
     middle, side = np.float32(1 - 2 * strength), np.float32(strength)
     tall = np.pad(image, ((1, 1), (0, 0), (0, 0)), "edge")
     wide = np.pad(middle * image + side * (tall[:-2] + tall[2:]), ((0, 0), (1, 1), (0, 0)), "edge")
@@ -183,21 +178,23 @@ def soften(image: Float32[np.ndarray, "H W 3"], strength: float) -> Float32[np.n
 
 
 def _steps(length: int, cell: float) -> tuple[np.ndarray, Float32[np.ndarray, " L"]]:
-    place = np.arange(length, dtype=np.float32) / np.float32(cell)
-    whole = place.astype(np.intp)
-    rest = place - whole
-    return whole, (rest * rest * (3 - 2 * rest)).astype(np.float32)
+    position = np.arange(length, dtype=np.float32) / np.float32(cell)
+    cells = position.astype(np.intp)
+    rest = position - cells
+    return cells, (rest * rest * (3 - 2 * rest)).astype(np.float32)
 
 
 def _side(start: Point, end: Point, turn: int) -> tuple[float, float, float]:
-    """The line through two points: what row and column count for in the distance from it."""
+    """Return (a, b, c) of the signed distance a * row + b * column + c from a line."""
     rise, run = end[0] - start[0], end[1] - start[1]
     length = turn * (math.sqrt(rise * rise + run * run) or 1)
     return run / length, -rise / length, (rise * start[1] - run * start[0]) / length
 
 
-def _away(size: Size, centre: Point, radii: Point) -> tuple[Box, Float32[np.ndarray, "h w"]]:
-    """How far pixels are from the centre of an ellipse; 1 is its edge."""
+def _relative_distance(
+    size: Size, centre: Point, radii: Point
+) -> tuple[Box, Float32[np.ndarray, "h w"]]:
+    """Return the distance of pixels from the center of an ellipse; 1 at its edge."""
     (row, column), (high, wide) = centre, radii
     box = _box(size, (row - high, row + high), (column - wide, column + wide))
     rows, columns = _grid(box)
@@ -206,7 +203,7 @@ def _away(size: Size, centre: Point, radii: Point) -> tuple[Box, Float32[np.ndar
 
 
 def _box(size: Size, rows: Sequence[float], columns: Sequence[float]) -> Box:
-    """The pixels that a shape between these rows and columns can touch."""
+    """Return the box of pixels that a shape within these rows and columns can touch."""
     height, width = size
     top, bottom = int(min(rows)) - 1, int(max(rows)) + 2
     left, right = int(min(columns)) - 1, int(max(columns)) + 2
@@ -223,12 +220,12 @@ def _grid(box: Box) -> Grid:
 
 @lru_cache(maxsize=8192)
 def _halves(length: int) -> Float32[np.ndarray, " L"]:
-    """0.5, 1.5, 2.5 ...: the centres of a row of pixels."""
-    places = np.arange(length, dtype=np.float32) + HALF
-    places.flags.writeable = False
-    return places
+    """Return the centers of a row of pixels: 0.5, 1.5, 2.5, ..."""
+    centers = np.arange(length, dtype=np.float32) + HALF
+    centers.flags.writeable = False
+    return centers
 
 
 def _covered(box: Box, depth: Float32[np.ndarray, "h w"]) -> Stroke:
-    """The shape whose edge lies where `depth`, in pixels, is 0."""
+    """Return the shape whose edge is where `depth`, in pixels, is 0."""
     return Stroke(*box, np.minimum(np.maximum(depth + HALF, ZERO), ONE))

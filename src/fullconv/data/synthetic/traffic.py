@@ -1,10 +1,10 @@
-"""Cars: in the lanes, parked at the kerb of a wide street, and now and then one across."""
+"""Place and paint cars and pedestrians."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
 
 from fullconv.data.synthetic.canvas import Point
-from fullconv.data.synthetic.scene import (
+from fullconv.data.synthetic.materials import (
     BARK,
     BLACK,
     CAR,
@@ -15,46 +15,44 @@ from fullconv.data.synthetic.scene import (
     SKINS,
     WHITE,
     Color,
-    Corner,
-    Scene,
-    Thing,
 )
+from fullconv.data.synthetic.scene import Corner, Scene, SceneObject
 
 
-def place_cars(scene: Scene) -> list[Thing]:
-    """All cars of a scene; there is one at least."""
-    dice, half = scene.dice, scene.half
-    things: list[Thing] = []
+def place_cars(scene: Scene) -> list[SceneObject]:
+    """Return cars in the lanes, parked ones, and sometimes one crossing; at least one in all."""
+    random, half = scene.random, scene.half
+    cars: list[SceneObject] = []
     parking = half > 4.7
     for side in (-1, 1):
         for x, share in ((0.3 if parking else 0.5, 0.4), (1 - 1.1 / half, 0.5 * parking)):
-            for z in dice.along(6, 30, 8):
-                if dice.chance(share):
-                    things.append((z, partial(_paint_car, scene, side * x * half, z, side > 0)))
-    if len(things) < 2 or dice.chance(0.2):
-        z = dice.between(8, 18)
-        things.append((z, partial(_paint_crossing_car, scene, dice.between(-3, 3), z)))
-    return things
+            for z in random.along(6, 30, 8):
+                if random.chance(share):
+                    cars.append((z, partial(_paint_car, scene, side * x * half, z, side > 0)))
+    if len(cars) < 2 or random.chance(0.2):
+        z = random.between(8, 18)
+        cars.append((z, partial(_paint_crossing_car, scene, random.between(-3, 3), z)))
+    return cars
 
 
 def _paint_car(scene: Scene, x: float, z: float, away: bool) -> None:
-    """Paint a car or van along the street, seen from behind (`away`) or from the front."""
-    camera, dice, paint = scene.camera, scene.dice, partial(scene.paint, z=z, label=CAR)
-    wide, long, color = dice.between(0.82, 0.95), dice.between(3.6, 4.6), dice.pick(PAINTS)
-    seen = -1 if x > 0 else 1  # the flank that the camera sees
-    _paint_foot(scene, x, z, wide, long)
-    roof, van = dice.between(1.4, 1.6), dice.chance(0.2)
+    """Paint a car or van along the street, from behind (`away`) or from the front."""
+    camera, random, paint = scene.camera, scene.random, partial(scene.paint, z=z, label=CAR)
+    wide, long, color = random.between(0.82, 0.95), random.between(3.6, 4.6), random.pick(PAINTS)
+    seen = -1 if x > 0 else 1  # the visible flank
+    _paint_underside(scene, x, z, wide, long)
+    roof, van = random.between(1.4, 1.6), random.chance(0.2)
     for tone, gain, corners in panels(wide, long, away, roof, van):
         face = [(x + seen * across, up, z + back) for across, up, back in corners]
         paint(camera.face(*face), tone or color, gain=gain)
     lamp = (0.85, 0.08, 0.08) if away else WHITE
-    for place in (x - wide + 0.2, x + wide - 0.2):
-        paint(camera.disc(place, 0.72, z, 0.1, 0.17), lamp, gain=1 + scene.light.lamps)
+    for lamp_x in (x - wide + 0.2, x + wide - 0.2):
+        paint(camera.disc(lamp_x, 0.72, z, 0.1, 0.17), lamp, gain=1 + scene.light.lamps)
     paint(camera.upright(x - 0.26, x + 0.26, 0.44, 0.56, z), WHITE)
 
 
-def _paint_foot(scene: Scene, x: float, z: float, wide: float, long: float) -> None:
-    """Paint the shadow below a car, and the tyres of its near end."""
+def _paint_underside(scene: Scene, x: float, z: float, wide: float, long: float) -> None:
+    """Paint the shadow of a car, and its near tyres."""
     ground = (-wide - 0.2, -0.2), (wide + 0.2, -0.2), (wide + 0.2, long), (-wide - 0.2, long)
     scene.shadow(scene.camera.face(*[(x + across, 0, z + back) for across, back in ground]))
     for tyre in (x - wide + 0.15, x + wide - 0.15):
@@ -62,9 +60,9 @@ def _paint_foot(scene: Scene, x: float, z: float, wide: float, long: float) -> N
 
 
 def _paint_crossing_car(scene: Scene, x: float, z: float) -> None:
-    """Paint a car seen from its side."""
+    """Paint a car from the side."""
     camera, paint = scene.camera, partial(scene.paint, z=z, label=CAR)
-    color, ahead = scene.dice.pick(PAINTS), scene.dice.pick((-1, 1))
+    color, ahead = scene.random.pick(PAINTS), scene.random.pick((-1, 1))
     scene.shadow(camera.disc(x, 0.03, z, 0.2, 2.3))
     for tone, gain, outline in PROFILE:
         face = [(x + ahead * along, up, z) for along, up in outline]
@@ -78,36 +76,36 @@ def _paint_crossing_car(scene: Scene, x: float, z: float) -> None:
 HAIRS: tuple[Color, ...] = (BARK, BLACK, (0.75, 0.6, 0.35), (0.6, 0.6, 0.6))
 
 
-def place_people(scene: Scene) -> Iterator[Thing]:
-    """Two to five persons, anywhere between the houses and within the picture."""
-    dice, camera = scene.dice, scene.camera
-    for _ in range(2 + int(dice.between(0, 4))):
-        z = dice.between(5, 12)
+def place_people(scene: Scene) -> Iterator[SceneObject]:
+    """Yield two to five people between the houses, within the image."""
+    random, camera = scene.random, scene.camera
+    for _ in range(2 + int(random.between(0, 4))):
+        z = random.between(5, 12)
         reach = min(0.42 * camera.size[1] / camera.focal * z, scene.wall - 0.4)
-        yield z, partial(_paint_person, scene, dice.between(-reach, reach), z)
+        yield z, partial(_paint_person, scene, random.between(-reach, reach), z)
 
 
 def _paint_person(scene: Scene, x: float, z: float) -> None:
-    camera, dice = scene.camera, scene.dice
-    tall = dice.between(1.6, 1.95) if dice.chance(0.85) else dice.between(1.0, 1.3)
+    camera, random = scene.camera, scene.random
+    tall = random.between(1.6, 1.95) if random.chance(0.85) else random.between(1.0, 1.3)
     scene.shadow(camera.disc(x, 0, z, 0.1, 0.5))
     paint = partial(scene.paint, z=z, label=PERSON)
-    coat, trousers = dice.pick(PAINTS), dice.pick((*PAINTS, *METALS))
+    coat, trousers = random.pick(PAINTS), random.pick((*PAINTS, *METALS))
     _paint_limbs(scene, x, z, tall, coat, trousers)
     wide, waist = 0.12 * tall, (0.1 * tall, 0.5 * tall - 0.06)
     left, right = (x - waist[0], waist[1], z), (x + waist[0], waist[1], z)
     shoulders = (x - wide, 0.8 * tall, z), (x + wide, 0.8 * tall, z)
     paint(camera.face(*shoulders, right, left), coat)
-    paint(camera.disc(x, 0.92 * tall, z, 0.085 * tall, 0.07 * tall), dice.pick(HAIRS))
-    paint(camera.disc(x, 0.9 * tall, z, 0.06 * tall, 0.055 * tall), dice.pick(SKINS))
+    paint(camera.disc(x, 0.92 * tall, z, 0.085 * tall, 0.07 * tall), random.pick(HAIRS))
+    paint(camera.disc(x, 0.9 * tall, z, 0.06 * tall, 0.055 * tall), random.pick(SKINS))
 
 
 def _paint_limbs(
     scene: Scene, x: float, z: float, tall: float, coat: Color, trousers: Color
 ) -> None:
-    """Paint legs a stride apart, and arms that swing against them."""
+    """Paint legs and arms in mid-stride."""
     camera, paint = scene.camera, partial(scene.paint, z=z, label=PERSON)
-    stride, hip, shoulder = scene.dice.between(0.03, 0.2) * tall, 0.5 * tall, 0.8 * tall
+    stride, hip, shoulder = scene.random.between(0.03, 0.2) * tall, 0.5 * tall, 0.8 * tall
     for step in (-1, 1):
         paint(camera.bar((x, hip), (x + step * stride, 0), z, 0.11 * tall), trousers)
         arm, hand = x + 0.13 * tall * step, x + 0.13 * tall * step - step * stride
@@ -123,21 +121,21 @@ PROFILE: tuple[tuple[Color | None, float, tuple[Point, ...]], ...] = (
     (GLASS, 1.0, ((-0.2, 0.9), (-0.2, 1.32), (0.35, 1.32), (0.95, 0.9))),
     (None, 0.9, ((-2.1, 0.3), (-2.1, 0.8), (-1.8, 0.95), (1.2, 0.92), (2.05, 0.75), (2.1, 0.3))),
 )
-"""A car from its side: colour (None is its own), gain, outline in metres (ahead, up)."""
+"""A car from the side: colour (None for its own), gain, outline in metres (ahead, up)."""
 
 
 def panels(wide: float, long: float, away: bool, roof: float, van: bool) -> list[Panel]:
-    """The outside of a car from below to above: (colour or None, gain, corners).
+    """Return the panels of a car from bottom to top: (colour or None, gain, corners).
 
     Args:
         wide: half of its width, in metres.
         long: its length, in metres.
         away: whether it is seen from behind.
-        roof: height of its roof, in metres, were it no van.
-        van: whether it is one.
+        roof: height of the roof of a car, in metres.
+        van: whether it is a van, which is higher.
 
     Returns:
-        Corners are (to the side that is seen, up, back) in metres from the foot of its near end.
+        Corners are (towards the visible side, up, back), in metres from its near end.
     """
     belt, low, high = 0.95, wide - 0.06, wide - 0.2
     near, far = (0.1, long - 0.1) if van else (0.5, long - 1.2) if away else (1.2, long - 0.5)
@@ -158,5 +156,5 @@ def panels(wide: float, long: float, away: bool, roof: float, van: bool) -> list
 
 
 def _across(a: Corner, b: Corner) -> tuple[Corner, ...]:
-    """The panel from one flank to the other whose edge on this flank goes from `a` to `b`."""
+    """Return the panel across the car whose edge on this flank is from `a` to `b`."""
     return a, b, (-b[0], b[1], b[2]), (-a[0], a[1], a[2])
