@@ -1,4 +1,4 @@
-"""What a data set consists of, listed without decoding an image, with every problem found."""
+"""List the samples and the problems of a data set, without decoding an image."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy

@@ -78,7 +78,7 @@ def find_lists(folder: Path, places: Sequence[str] = _LIST_FOLDERS) -> dict[str,
 
 
 def choose_lists(folder: Path, parts: Sequence[Part]) -> dict[str, Path]:
-    """Return the lists that count: those in splits/, which are made last, else others.
+    """Return the lists that count: those in splits/, which are written last, else others.
 
     Lists elsewhere do not count if folders are splits already.
     """

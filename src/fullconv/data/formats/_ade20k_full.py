@@ -1,8 +1,8 @@
 """ADE20K's full release (ADE20K_2021_17_01): over 3000 objects, numbered in red and green.
 
 A mask PHOTO_seg.png holds the number of an object as R // 10 * 256 + G, and PHOTO.json beside it
-says which object that is. 8-bit labels have room for 255 classes, so a list chooses them by name;
-every other object is void. The release's own index is a pickle and is not needed.
+has the object's name. 8-bit labels have room for 255 classes, so a list chooses them by name; every
+other object is void. The release's own index is a pickle and is not needed.
 """
 
 from collections.abc import Mapping

@@ -61,10 +61,12 @@ def scan(source: str) -> Inventory:
     table = _table(kind)
     inventory = Inventory(folder, "cityscapes", lambda masks, read: (CLASSES, PALETTE, table))
     inventory.declared, inventory.note = len(CLASSES), _unlabelled(folder)
-    every = {name: [_pair(folder, photo, kind) for photo in part] for name, part in parts.items()}
-    _, duplicates = unique(pair for pairs in every.values() for pair in pairs)
+    expected = {
+        split: [_pair(folder, photo, kind) for photo in photos] for split, photos in parts.items()
+    }
+    _, duplicates = unique(pair for pairs in expected.values() for pair in pairs)
     inventory.same_stems(duplicates, UNION)
-    for name, pairs in every.items():
+    for name, pairs in expected.items():
         pairs, duplicates = unique(pairs)
         inventory.same_stems(duplicates, name)
         masks = _ground_truth(folder, name) / name
@@ -104,8 +106,8 @@ def _photos(folder: Path, split: str) -> Iterator[Path]:
 
 
 def _is_bare(folder: Path, split: str) -> bool:
-    truth = (folder / "gtFine" / split, folder / "gtCoarse" / split)
-    return split == "test" and not any(path.is_dir() for path in truth)
+    masks = (folder / "gtFine" / split, folder / "gtCoarse" / split)
+    return split == "test" and not any(path.is_dir() for path in masks)
 
 
 def _unlabelled(folder: Path) -> str:
@@ -126,13 +128,13 @@ def _kind(folder: Path, parts: dict[str, list[Path]]) -> str:
 def _pair(folder: Path, photo: Path, kind: str) -> Pair:
     """Return a photo and the mask that it should have."""
     split, city = photo.parts[-3:-1]
-    truth, name = _ground_truth(folder, split), photo.stem.removesuffix(_PHOTO)
-    return Pair(name, photo, truth / split / city / f"{name}_{truth.name}_{kind}.png")
+    masks, name = _ground_truth(folder, split), photo.stem.removesuffix(_PHOTO)
+    return Pair(name, photo, masks / split / city / f"{name}_{masks.name}_{kind}.png")
 
 
 def _masks(folder: Path, split: str, kind: str) -> list[Path]:
-    truth = _ground_truth(folder, split)
-    return sorted((truth / split).glob(f"*/*_{truth.name}_{kind}.png"))
+    masks = _ground_truth(folder, split)
+    return sorted((masks / split).glob(f"*/*_{masks.name}_{kind}.png"))
 
 
 def _ground_truth(folder: Path, split: str) -> Path:

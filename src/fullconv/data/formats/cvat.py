@@ -141,9 +141,9 @@ def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
     names = list(colors) or sorted({shape.get("label", "") for shape in shapes} - {""})
     classes = with_ground(names, path)
     own = [colors.get(name) for name in classes]
-    given = [color for color in [own[0] or (0, 0, 0), *own[1:]] if color]
-    complete = len(given) == len(classes) and len(set(given)) == len(given)
-    return classes, tuple(given) if complete else default_palette(classes)
+    palette = [color for color in [own[0] or (0, 0, 0), *own[1:]] if color]
+    complete = len(palette) == len(classes) and len(set(palette)) == len(palette)
+    return classes, tuple(palette) if complete else default_palette(classes)
 
 
 def _color(text: str | None) -> Color | None:

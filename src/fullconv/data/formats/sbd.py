@@ -55,9 +55,9 @@ def recognises(folder: Path) -> bool:
 
 def _dataset(folder: Path) -> Path | None:
     for place in ("", "dataset", "benchmark_RELEASE/dataset"):
-        here = folder / place
-        if all((here / part).is_dir() for part in ("img", "cls")) and any(here.glob("*.txt")):
-            return here
+        root = folder / place
+        if all((root / part).is_dir() for part in ("img", "cls")) and any(root.glob("*.txt")):
+            return root
     return None
 
 

@@ -118,9 +118,9 @@ def read_categories(path: Path) -> tuple[Category, ...]:
 
 def palette_of(classes: Sequence[str], colors: Sequence[Color | None]) -> Palette:
     """Return the file's own colours if each class has a different one, else VOC's."""
-    given = [color for color in colors if color]
-    if len(given) == len(classes) and len(set(given)) == len(given):
-        return tuple(given)
+    palette = [color for color in colors if color]
+    if len(palette) == len(classes) and len(set(palette)) == len(palette):
+        return tuple(palette)
     return default_palette(classes)
 
 
