@@ -168,7 +168,7 @@ def test_other_libraries_networks_give_the_same_scores(name):
     made = network(name, padding="same", width=1.0, hidden=None)
     images = [photo(), photo(1, 1), photo(33, 80, batch=2)]
     expected = [made(image) for image in images]
-    assert optimize(made) and made.optimized_backbone.fits(images[0], [made.top])
+    assert optimize(made) and made.optimized_backbone.can_run(images[0], [made.top])
     norms = [
         layer
         for layer in made.optimized_backbone.layers.modules()
@@ -184,7 +184,7 @@ def test_a_folded_network_follows_its_weights():
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
     assert optimize(made)
     with torch.no_grad():
-        fits = lambda: made.optimized_backbone.fits(photo(), [made.top])  # noqa: E731
+        fits = lambda: made.optimized_backbone.can_run(photo(), [made.top])  # noqa: E731
         assert fits()
         hook = made.backbone.get_submodule("conv1").register_forward_hook(lambda *_: None)
         assert not fits(), "somebody watches a layer"

@@ -106,13 +106,17 @@ def test_skips_are_added_at_their_poolings_output():
 
 
 REFUSED = {
-    "[(]Sequential[)] is none": lambda: nn.Sequential(nn.Conv2d(3, 1, 1)),
-    "[(]NamedSequential[)] is none": lambda: NamedSequential([("conv1", nn.Conv2d(3, 1, 1))]),
+    "this backbone [(]Sequential[)]; expected a sequence": lambda: nn.Sequential(
+        nn.Conv2d(3, 1, 1)
+    ),
+    "this backbone [(]NamedSequential[)]; expected a sequence": lambda: NamedSequential(
+        [("conv1", nn.Conv2d(3, 1, 1))]
+    ),
     "conv1 .kernel 3, stride 2, padding 1. changes": lambda: NamedSequential(
         [("conv1", nn.Conv2d(3, 1, 3, stride=2, padding=1)), ("pool1", nn.MaxPool2d(2))]
     ),
-    "pool1: a pooling of 3 x 3 windows every 2 pixels": lambda: NamedSequential(
-        [("conv1", nn.Conv2d(3, 1, 1)), ("pool1", nn.MaxPool2d(3, 2))]
+    "pool1: max pooling with kernel 3, stride 2 and padding 0 cannot be undone": lambda: (
+        NamedSequential([("conv1", nn.Conv2d(3, 1, 1)), ("pool1", nn.MaxPool2d(3, 2))])
     ),
 }
 

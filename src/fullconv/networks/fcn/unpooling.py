@@ -111,7 +111,7 @@ def _unpool(name: str, pool: nn.MaxPool2d) -> Unpool:
     try:
         return Unpool(pool)
     except GeometryError as error:
-        raise ConfigError(f'{name}: {error}; use the upsampling "bilinear"') from error
+        raise ConfigError(f'{name}: {error}; or use upsampling "bilinear"') from error
 
 
 def _check_size_kept(name: str, layer: nn.Conv2d) -> None:
