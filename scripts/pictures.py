@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
 NUCLEI = "docs/examples/nuclei"
 SETTINGS = """--model=fcn4s-vgg13_bn --width=0.25 --hidden=64 --epochs=150 --crop=192x192
-    --batch=4 --lr=0.004 --warmup=20 --set=rotate=180 --set=evaluate_every=15 --set=average=0.99
+    --batch=4 --lr=0.004 --warmup=20 --set=rotate=180 --set=evaluate_every=15 --set=ema=0.99
     --set=jitter=0.3"""
 COLUMNS = ("photo", "ground truth", "prediction")
 WIDTH, GAP, CAPTION = 320, 8, 28
