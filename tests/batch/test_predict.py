@@ -49,7 +49,7 @@ def test_options_are_those_of_the_command(folder):
 def test_mistakes_are_raised_by_the_call(folder):
     with pytest.raises(ImageError, match="no such photo"):
         fc.batch.predict_many("model.safetensors", "nowhere.png", "out")
-    with pytest.raises(UnknownNameError, match="no output kind"):
+    with pytest.raises(UnknownNameError, match="unknown output kind"):
         fc.batch.predict_many("model.safetensors", "photos", "out", save=["label"])
     with pytest.raises(ConfigError, match="2GiB"):
         fc.batch.predict_many("model.safetensors", "photos", "out", memory="much", threads=1)

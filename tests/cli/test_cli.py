@@ -124,7 +124,7 @@ MISTAKES = {
     "bad scenes": (["train", "scenes:many"], "scenes"),
     "no model": (["predict", "nowhere.safetensors", "a.png"], "nowhere.safetensors"),
     "no evaluation data": (["evaluate", "nowhere"], "no data set is given"),
-    "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "there are: coco, "),
+    "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "expected coco, "),
     "inspect what": (["inspect", "fcn8s-vgg17"], "vgg17"),
     "inspect size": (["inspect", "fcn8s-vgg16", "--size", "9"], "expected height x width"),
 }

@@ -100,7 +100,7 @@ MISTAKES = {
     "scales": (["photos", "--tta", "--scales", "a,b", "--out", "o"], "expected numbers"),
     "scales alone": (["photos", "--scales", "1", "--out", "o"], "--scales needs --tta"),
     "no photo": (["lost.png", "--out", "o"], "no such photo"),
-    "kind": (["photos", "--save", "label", "--out", "o"], "did you mean 'labels'?"),
+    "kind": (["photos", "--save", "label", "--out", "o"], "did you mean labels?"),
     "no kind": (["photos", "--save", ",", "--out", "o"], "--save: expected one or more of coco"),
     "a file": (["photos", "--out", "model.safetensors"], "is a file; expected a folder"),
     "a name": (["photos", "--out", "o.png"], "--out o.png names a file; expected a folder"),

@@ -38,7 +38,9 @@ def array(content):
 def test_every_output_kind_has_a_suffix_and_a_summary():
     assert set(writers) >= KINDS
     assert all(writers[kind].suffix.startswith(".") and writers[kind].summary for kind in writers)
-    with pytest.raises(UnknownNameError, match=r"no output kind .* 'overlay'"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown output kind 'overlays'; .* mean overlay\?"
+    ):
         writers["overlays"]
 
 
