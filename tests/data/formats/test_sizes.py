@@ -14,12 +14,12 @@ from fullconv.errors import DataError
         ((240, 361), (480, 720), "nearest"),  # rounded
         ((479, 720), (480, 720), "nearest"),
         ((720, 480), (480, 720), "90 degrees"),
-        ((480, 480), (480, 720), "proportions"),
-        ((5, 5), (5, 10), "proportions"),
-        ((700, 480), (480, 720), "proportions"),
+        ((480, 480), (480, 720), "aspect ratios"),
+        ((5, 5), (5, 10), "aspect ratios"),
+        ((700, 480), (480, 720), "aspect ratios"),
     ],
 )
-def test_the_remedy_follows_from_the_proportions(mask, photo, word):
+def test_the_remedy_depends_on_the_aspect_ratios(mask, photo, word):
     assert word in size_remedy(mask, photo)
 
 
@@ -28,5 +28,7 @@ def test_a_mask_of_another_size_is_refused_with_its_remedy(tmp_path):
         (tmp_path / folder).mkdir()
         Image.fromarray(np.zeros(size, np.uint8)).save(tmp_path / folder / "a.png")
     (tmp_path / "classes.txt").write_text("road\nsky\n")
-    with pytest.raises(DataError, match=r"8 x 8 .*has 8 x 12; expected one size: export both anew"):
+    with pytest.raises(
+        DataError, match=r"8 x 8 .*has 8 x 12; expected one size: export both again"
+    ):
         open_data(tmp_path)[0]

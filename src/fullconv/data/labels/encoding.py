@@ -39,9 +39,9 @@ def resolve(
     if len(declared.classes) == 2 and not declared.says_255 and is_binary(masks, read):
         mapping = {0: 0, 255: 1}
         remedy = (
-            "the masks looked at first hold 0 and 255 only, which was taken for the two classes; "
-            'if 255 is void, write the line "255 void" and numbers before the classes into '
-            "classes.txt"
+            "the masks sampled to detect the encoding have only the values 0 and 255, so these are "
+            'the two classes; if 255 is ignored, add the line "255 void" to classes.txt and number '
+            "the classes"
         )
     indices = LabelTable(declared.classes, mapping, remedy)
     colors = ColorTable(declared.classes, declared.colors) if declared.colors else None
@@ -89,9 +89,9 @@ def refuse_jpeg(masks: Iterable[Path]) -> None:
     lossy = [path for path in masks if path.suffix.lower() in (".jpg", ".jpeg")]
     if lossy:
         raise DataError(
-            f"a mask as JPEG ({len(lossy)} in all), whose compression alters labels at every edge",
+            f"a JPEG mask ({len(lossy)} in all), whose compression alters labels at every edge",
             expected="PNG",
-            remedy="export the masks again without loss",
+            remedy="export the masks again as PNG",
             where=lossy[0],
         )
 
@@ -110,5 +110,5 @@ def _not_contiguous(values: Sequence[int], first: dict[int, Path]) -> DataError:
         f"no classes are declared, and the masks hold {len(values)} values: {shown} (the last in "
         f"{where})",
         expected="0, 1, 2, ... without a gap",
-        remedy=f"write classes.txt with one line a value, e.g. {lines}",
+        remedy=f"write classes.txt with one line per value, e.g. {lines}",
     )

@@ -113,10 +113,10 @@ def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
 def size_remedy(mask: tuple[int, ...], photo: tuple[int, ...]) -> str:
     """Recommend what to do about a mask and a photo of these sizes, (height, width)."""
     if mask == photo[::-1]:
-        return "turn one of the two by 90 degrees, whichever lies on its side"
+        return "rotate one of them by 90 degrees"
     if abs(mask[0] * photo[1] - mask[1] * photo[0]) <= max(*mask, *photo):
-        return "resize the mask with the nearest neighbour"
-    return "export both anew; their proportions differ, so one was cut or is of another photo"
+        return "resize the mask with nearest-neighbour interpolation"
+    return "export both again: their aspect ratios differ, so one is cropped or of another image"
 
 
 def read_raw(path: Path, like: Header | None = None) -> np.ndarray:
@@ -127,9 +127,9 @@ def read_raw(path: Path, like: Header | None = None) -> np.ndarray:
     """
     if read_header(path).format == "JPEG":
         raise DataError(
-            "a mask as JPEG, whose compression alters labels at every edge",
+            "a JPEG mask, whose compression alters labels at every edge",
             expected="PNG",
-            remedy="export the masks again without loss",
+            remedy="export the masks again as PNG",
             where=path,
         )
     return read_mask(path, like)
@@ -153,7 +153,7 @@ def one_channel(
     )
     raise LabelError(
         f"a colour-coded mask ({len(colors)} colours, e.g. {shown}), but no colours are declared",
-        remedy='write each class with its colour into classes.txt, e.g. "0 road #804080"',
+        remedy='list each class with its colour in classes.txt, e.g. "0 road #804080"',
         where=where,
     )
 

@@ -24,7 +24,7 @@ class LabelTable:
 
     classes: tuple[str, ...]
     mapping: Mapping[int, int]
-    remedy: str = "add the class to classes.txt, or give these pixels the void value 255"
+    remedy: str = "add the class to classes.txt, or set these pixels to 255 (ignored)"
     _table: np.ndarray = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class LabelTable:
     def _expected(self) -> str:
         numbers = range(len(self.classes))
         if self.mapping == {value: value for value in (*numbers, VOID)}:
-            return f"0 to {len(self.classes) - 1}; 255 is void"
+            return f"0 to {len(self.classes) - 1}; 255 is ignored"
         return f"the values {', '.join(map(str, sorted(self.mapping)))}"
 
 
@@ -85,7 +85,7 @@ class ColorTable:
 
     classes: tuple[str, ...]
     mapping: Mapping[Color, int]
-    remedy: str = "add the class with this colour to classes.txt, or draw these pixels anew"
+    remedy: str = "add the class with this colour to classes.txt, or correct these pixels"
     _keys: np.ndarray = field(init=False, repr=False, compare=False)
     _labels: np.ndarray = field(init=False, repr=False, compare=False)
 
