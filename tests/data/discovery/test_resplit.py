@@ -341,7 +341,7 @@ def test_convert_data_notes_that_lists_elsewhere_are_ignored(tmp_path, capsys):
     before = open_data(source, "val").names
     again = ["--splits-only", "--group-by", "^[bc]|^a."]  # a1 and a2 apart, which changes val
     assert run(["convert-data", source, str(tmp_path / "elsewhere"), *again]) == 0
-    assert "note    the lists count where they lie in" in capsys.readouterr().out
+    assert "note    to use these lists, move them to" in capsys.readouterr().out
     assert open_data(source, "val").names == before
     assert run(["convert-data", source, str(tmp_path / "set" / "splits"), *again]) == 0
     assert "note" not in capsys.readouterr().out
