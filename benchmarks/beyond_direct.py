@@ -16,7 +16,7 @@ import torch
 from _timing import interleaved, machine, options
 from torch import Tensor, nn
 
-from fullconv.inference.cpu.packed_conv import Direct, Product, Tiled
+from fullconv.inference.cpu.packed_conv import DirectConv, MatmulConv, WinogradConv
 
 # (maps in, maps out, rows of the input), each behind the margin of its window.
 LAYERS = {
@@ -60,7 +60,7 @@ def main() -> None:
     for name, (given, wide, side) in LAYERS.items():
         x = torch.randn(1, given, side, side).relu().to(memory_format=torch.channels_last)
         conv, weight, bias = convolution(given, wide, 3)
-        direct, tiled = (kind(conv, weight, bias, True) for kind in (Direct, Tiled))
+        direct, tiled = (kind(conv, weight, bias, True) for kind in (DirectConv, WinogradConv))
         ways = {"direct": lambda x=x, run=direct: run(x), "tiled": lambda x=x, run=tiled: run(x)}
         seconds = interleaved(ways, chosen.rounds, chosen.cpu)
         exact = nn.functional.conv2d(x.double(), weight.double(), bias.double()).relu()
@@ -75,7 +75,7 @@ def main() -> None:
     for name, layers in HEADS.items():
         parts = []
         for given, wide, kernel in layers:
-            kind = Direct if name == DIRECT else Product
+            kind = DirectConv if name == DIRECT else MatmulConv
             parts.append(kind(*convolution(given, wide, kernel), True))
         stack = nn.Sequential(*parts)
         heads[name] = lambda stack=stack: stack(x)

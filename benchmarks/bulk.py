@@ -32,7 +32,7 @@ from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job
 from fullconv.batch.writers import writers
 from fullconv.hardware import usable_cores
-from fullconv.inference.cpu.optimize import PAYS
+from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.io.atomic import write_bytes
 from fullconv.io.images import encode_jpeg
 from fullconv.model import Model
@@ -88,7 +88,7 @@ def main() -> None:
             "all threads": lambda part, out: predict(path, part, out, all_threads),
         }
         for name, way in ways.items():  # what happens once is not measured
-            way(photos[:PAYS], Path(scratch, "warm", name))
+            way(photos[:MIN_IMAGES], Path(scratch, "warm", name))
         seconds: dict[str, list[float]] = {name: [] for name in ways}
         for number in range(ROUNDS):
             part = photos[number::ROUNDS]

@@ -22,7 +22,7 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.errors import ConfigError
-from fullconv.inference.planner import Plan, flows, plan
+from fullconv.inference.planner import Plan, band_executors, plan
 from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.inference.tiling import stream
 
@@ -86,7 +86,7 @@ def exact() -> Iterator[str]:
 
 def multiply_adds(network: nn.Module, planned: Plan) -> int:
     """Those of all parts, counted while they run on tensors without numbers."""
-    every = flows(record_ops(network, planned.size, weights=False), planned)
+    every = band_executors(record_ops(network, planned.size, weights=False), planned)
 
     def shapes(region: Region) -> torch.Tensor:
         height, width = (end - first for first, end in region)

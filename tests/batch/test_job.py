@@ -5,7 +5,7 @@ import torch
 
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import create_job
-from fullconv.inference.cpu.optimize import PAYS
+from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from photos import write_model
@@ -49,7 +49,7 @@ def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
 
 def test_many_photos_get_one_thread_each_and_few_get_all(path):
     model, threads = load(path), torch.get_num_threads()
-    photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
+    photos = [Input(str(n), f"{n}.png") for n in range(MIN_IMAGES)]
     few, many = (create_job(model, path, some, out="o") for some in (photos[1:], photos))
     assert (few.threads, many.threads, many.for_large_inputs().threads) == (threads, 1, threads)
     job = create_job(model, path, photos, out="o", threads=3, memory="1GiB")
@@ -60,7 +60,7 @@ def test_many_photos_get_one_thread_each_and_few_get_all(path):
 
 def test_the_network_is_optimized_for_many_photos_or_a_video(path):
     model = load(path)
-    photos = [Input(str(n), f"{n}.png") for n in range(PAYS)]
+    photos = [Input(str(n), f"{n}.png") for n in range(MIN_IMAGES)]
 
     def optimized(inputs, **options):
         return create_job(model, path, inputs, out="o", **options).optimize
@@ -68,4 +68,4 @@ def test_the_network_is_optimized_for_many_photos_or_a_video(path):
     assert optimized(photos) and not optimized(photos[1:])
     assert optimized(photos, shard=(0, 9)), "as in all other shards"
     assert optimized([Input("v", "v.mp4", medium="video")])
-    assert not optimized([Input(str(n), f"{n}.tif", medium="raster") for n in range(PAYS)])
+    assert not optimized([Input(str(n), f"{n}.tif", medium="raster") for n in range(MIN_IMAGES)])

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.inference.planner import Plan, in_parts, plan
+from fullconv.inference.planner import Plan, plan, plan_parts
 from fullconv.inference.planner import memory_cost as needs
-from fullconv.inference.tiling import Part, stream, verify
+from fullconv.inference.tiling import PredictedRegion, stream, verify
 from lively import CLASSES, lively, photo
 
 SMALL = {"width": 1 / 32, "hidden": 8}
@@ -29,7 +29,7 @@ def together(network, image, planned, **how):
     score = torch.full((CLASSES, height, width), float("nan"))
     windows = []
     for part in stream(network, lambda w: image[w.slices], planned, scores=True, **how):
-        assert isinstance(part, Part) and part.labels.dtype == np.uint8
+        assert isinstance(part, PredictedRegion) and part.labels.dtype == np.uint8
         assert (labels[part.window.slices] == 255).all(), "a pixel is answered once"
         labels[part.window.slices] = part.labels
         score[:, *part.window.slices] = part.score
@@ -130,7 +130,7 @@ def test_a_network_that_sees_the_whole_image_is_told_apart():
     network = Brightness().eval()
     image = photo(200, 300)
     image[:, 150:] //= 2
-    planned = in_parts(network, (200, 300))
+    planned = plan_parts(network, (200, 300))
     assert planned.kind == "tiles" and not planned.exact
     assert "mean over the whole image" in planned.note
     parts = list(stream(network, lambda w: image[w.slices], planned))

@@ -19,7 +19,7 @@ from fullconv.batch.sharding import select_shard
 from fullconv.batch.writers import writers
 from fullconv.errors import ImageError
 from fullconv.hardware import SHARE, free_memory, usable_cores
-from fullconv.inference.cpu.optimize import PAYS
+from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
 from fullconv.io.rasters import OWN_BANDS, BandChoice
@@ -212,7 +212,7 @@ def _plan_resources(
 ) -> dict[str, Any]:
     """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names."""
     media = [item.medium for item in inputs]
-    many = media.count("photo") >= PAYS
+    many = media.count("photo") >= MIN_IMAGES
     large_threads = threads or torch.get_num_threads()
     photo_threads = threads or (1 if many and device == "cpu" else large_threads)
     photos = sum(item.medium == "photo" for item in select_shard(inputs, shard))

@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from fullconv.batch.fingerprint import file_fingerprint
 from fullconv.errors import ConfigError
-from fullconv.inference.cpu.optimize import Quick
+from fullconv.inference.cpu.optimize import OptimizedBackbone
 from fullconv.model import Model, load
 
 
@@ -58,7 +58,7 @@ class ModelPool:
         network = model.network
         shared = {id(tensor): tensor for tensor in (*network.parameters(), *network.buffers())}
         clone = copy.deepcopy(network, shared)
-        if isinstance(network.optimized_backbone, Quick):
+        if isinstance(network.optimized_backbone, OptimizedBackbone):
             clone.optimized_backbone = replace(
                 network.optimized_backbone, backbone=clone.backbone, borders={}
             )

@@ -62,7 +62,7 @@ def command(
     from fullconv.evaluation.evaluate import score_prediction_files, score_samples, summarize
     from fullconv.evaluation.summary import format_metrics
     from fullconv.hardware import choose_device
-    from fullconv.inference.cpu.optimize import PAYS
+    from fullconv.inference.cpu.optimize import MIN_IMAGES
     from fullconv.inference.tta import tta_protocol
     from fullconv.model import load
 
@@ -78,7 +78,7 @@ def command(
     else:
         opened = load(model)
         opened.network.to(choose_device(device))
-        if len(samples) >= PAYS:
+        if len(samples) >= MIN_IMAGES:
             opened.optimize()
         tta_scales = parse_scales(tta, scales, opened.tta_scales) or None
         scored = score_samples(opened, samples, tta_scales)

@@ -1,4 +1,4 @@
-"""A network's answer to an image of any size, part by part, as if it had been computed whole."""
+"""Compute a network's scores for images of any size in parts, equal to whole-image inference."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -11,27 +11,27 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
 from fullconv.inference.blended_tiles import Spans, TileBlender
-from fullconv.inference.planner import ALIGN, Plan, Scaled, flows, in_parts, plan
+from fullconv.inference.planner import ALIGN, Plan, ScaledNetwork, band_executors, plan, plan_parts
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.io.window import Window
 
 Read = Callable[[Window], Shaped[np.ndarray, "rows columns bands"]]
-"""Gives the pixels of any window of an image, RGB in [0, 255]."""
+"""Returns the pixels of a window of an image, RGB in [0, 255]."""
 
-ENOUGH = 2**20  # pixels; a larger part of the image would prove no more
+MAX_COMPARED = 2**20  # pixels; a larger crop would not show more
 
 
 @dataclass(frozen=True)
-class Part:
-    """The answer to one window of the image.
+class PredictedRegion:
+    """The prediction for one window of the image.
 
     Attributes:
-        window: where it lies.
-        labels: class of every pixel of the window.
-        score: before softmax, where it was asked for.
-        seam: pixels that two tiles have answered so far, and how many of them differently; (0, 0)
-            where there are no seams.
+        window: position and size in the image.
+        labels: class of every pixel.
+        score: scores before softmax; None if they were not requested.
+        seam: number of pixels predicted by two tiles so far, and of those with different labels;
+            (0, 0) without tiles.
     """
 
     window: Window
@@ -42,14 +42,14 @@ class Part:
 
 @dataclass(frozen=True)
 class Verification:
-    """The same pixels answered whole and in parts.
+    """A comparison of inference in parts with whole-image inference.
 
     Attributes:
-        size: (height, width) of the part of the image that was compared.
-        parts: how many there were.
-        largest: difference of two scores, as a share of the largest score.
-        labels: pixels whose class differs.
-        exact: whether parts are meant to be exact with this network.
+        size: (height, width) of the crop that was compared.
+        parts: number of parts.
+        largest: largest difference of a score, relative to the largest score.
+        labels: number of pixels with another label.
+        exact: whether inference in parts should be exact for this network.
     """
 
     size: tuple[int, int]
@@ -66,8 +66,8 @@ class Verification:
         )
 
 
-Answers = Iterator[tuple[Window, Tensor, tuple[int, int]]]
-"""Windows, their scores (K, rows, columns) on the CPU, and the seams so far."""
+ScoredWindows = Iterator[tuple[Window, Tensor, tuple[int, int]]]
+"""Windows, their scores (K, rows, columns) on the CPU, and the counts of `PredictedRegion.seam`."""
 
 
 @torch.inference_mode()
@@ -78,45 +78,45 @@ def stream(
     *,
     rows: tuple[int, int] | None = None,
     scores: bool = False,
-) -> Iterator[Part]:
-    """The answer to an image, from top to bottom, without ever holding it whole.
+) -> Iterator[PredictedRegion]:
+    """Predict an image from top to bottom, without holding all of it in memory.
 
     Args:
         network: as for `plan`.
-        read: gives the image's pixels; strips are asked for from top to bottom.
-        planned: by `plan`, for this network and the image's size.
-        rows: answer only the rows from the first to before the second, reading of the image what
-            these see of it: where work goes on after an interruption, or is shared out.
-        scores: also give the scores.
+        read: returns the pixels of a window; strips are read from top to bottom.
+        planned: from `plan`, for this network and the image's size.
+        rows: (first, end) of the rows to predict, to resume or to divide work; only the pixels that
+            influence them are read. None for all rows.
+        scores: also return scores.
 
     Returns:
-        parts that cover the rows once, from top to bottom: full-width ones, but for tiles.
+        Regions that cover the rows once, from top to bottom, at full width except for tiles.
     """
     wanted = rows or (0, planned.result[0])
-    ways = {"whole": _whole, "strips": _strips, "tiles": _tiles}
-    for window, score, seam in ways[planned.kind](network, read, planned, wanted):
+    compute = {"whole": _whole, "strips": _strips, "tiles": _tiles}[planned.kind]
+    for window, score, seam in compute(network, read, planned, wanted):
         labels = score.argmax(0).to(torch.uint8).numpy()
-        yield Part(window, labels, score if scores else None, seam)
+        yield PredictedRegion(window, labels, score if scores else None, seam)
 
 
-def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
+def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
     image = image_tensor(read(Window(0, 0, *planned.size)), network)
-    subject = Scaled(network, planned.answer) if planned.answer else network
+    subject = ScaledNetwork(network, planned.answer) if planned.answer else network
     score = subject(image)[0, :, rows[0] : rows[1]].float().cpu()
     yield Window(rows[0], 0, rows[1] - rows[0], score.shape[2]), score, (0, 0)
 
 
-def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
-    subject = Scaled(network, planned.answer) if planned.answer else network
-    every = flows(record_ops(subject, planned.size, planned.bands), planned, rows)
+def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
+    subject = ScaledNetwork(network, planned.answer) if planned.answer else network
+    executors = band_executors(record_ops(subject, planned.size, planned.bands), planned, rows)
     top = rows[0]
-    for strip in run_side_by_side(every, lambda region: read_tensor(read, region, network)):
+    for strip in run_side_by_side(executors, lambda region: read_tensor(read, region, network)):
         score = strip[0].float().cpu()
         yield Window(top, 0, score.shape[1], score.shape[2]), score, (0, 0)
         top += score.shape[1]
 
 
-def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
+def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
     if planned.answer:
         yield from _scaled_tiles(network, read, planned, rows)
         return
@@ -124,11 +124,11 @@ def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
     down = Spans.covering(height, planned.rows, overlap, ALIGN)
     across = Spans.covering(width, planned.columns, overlap, ALIGN)
 
-    def answer(window: Window) -> Tensor:
+    def score_tile(window: Window) -> Tensor:
         score: Tensor = network(image_tensor(read(window), network))
         return score[0].float().cpu()
 
-    blend = TileBlender(answer, down, across, rows)
+    blend = TileBlender(score_tile, down, across, rows)
     for window, score in blend:
         first, last = max(window.top, rows[0]), min(window.bottom, rows[1])
         if first < last:
@@ -137,8 +137,10 @@ def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
             yield Window(first, window.left, last - first, window.width), part, seam
 
 
-def _scaled_tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> Answers:
-    """All tiles' scores at the smaller size, enlarged strip by strip."""
+def _scaled_tiles(
+    network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]
+) -> ScoredWindows:
+    """Compute all tiles at the smaller size, and upsample the scores strip by strip."""
     assert planned.answer
     height, width = planned.size
     whole, seam = torch.empty(0, 0, 0), (0, 0)
@@ -146,7 +148,7 @@ def _scaled_tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int
     for window, score, seam in _tiles(network, read, small, (0, height)):  # noqa: B007
         whole = whole if len(whole) else score.new_empty(len(score), height, width)
         whole[:, *window.slices] = score
-    steps = record_ops(Scaled(nn.Identity(), planned.answer), planned.size, len(whole))
+    steps = record_ops(ScaledNetwork(nn.Identity(), planned.answer), planned.size, len(whole))
     flow = StreamExecutor(steps, Region(rows, (0, planned.answer[1])), 1)
     top = rows[0]
     for piece in flow.run(lambda region: whole[None, :, slice(*region.rows)]):
@@ -160,24 +162,24 @@ def verify(
     image: Shaped[np.ndarray, "H W bands"],
     memory: int | str | None = None,
 ) -> Verification:
-    """Compare the answer in parts with the whole image's: on all of it, or on its first million.
+    """Compare inference in parts with whole-image inference, on a central crop of the image.
 
     Args:
         network: as for `plan`.
-        image: the user's own, as the network gets it (fitted into the size of training).
-        memory: likewise; the part that is compared has to fit into it whole.
+        image: downscaled as the network gets it.
+        memory: limit in bytes or as "2GiB"; the crop is chosen to fit it whole.
     """
     size = _comparable(network, image, memory)
     top, left = ((whole - part) // 2 for whole, part in zip(image.shape, size, strict=False))
     image = image[top : top + size[0], left : left + size[1]]
-    planned = in_parts(network, size, image.shape[2])
+    planned = plan_parts(network, size, image.shape[2])
     whole = network(image_tensor(image, network))[0].float().cpu()
     largest, labels, parts = 0.0, 0, 0
     for part in stream(network, lambda window: image[window.slices], planned, scores=True):
         assert part.score is not None
-        true = whole[:, *part.window.slices]
-        largest = max(largest, float((true - part.score).abs().max()))
-        labels += int((true.argmax(0) != part.score.argmax(0)).sum())
+        expected = whole[:, *part.window.slices]
+        largest = max(largest, float((expected - part.score).abs().max()))
+        labels += int((expected.argmax(0) != part.score.argmax(0)).sum())
         parts += 1
     largest /= float(whole.abs().max().clamp(min=1e-20))
     return Verification(size, parts, largest, labels, planned.exact)
@@ -186,12 +188,12 @@ def verify(
 def _comparable(
     network: nn.Module, image: Shaped[np.ndarray, "H W bands"], memory: int | str | None
 ) -> tuple[int, int]:
-    """The size of the image's part that is compared: what fits whole, and is quickly done."""
+    """Return the size of the largest crop that fits the memory whole, up to `MAX_COMPARED`."""
     height, width, bands = image.shape
-    share = min(1.0, (ENOUGH / (height * width)) ** 0.5)
+    share = min(1.0, (MAX_COMPARED / (height * width)) ** 0.5)
     while True:
         size = (max(1, int(height * share)), max(1, int(width * share)))
-        with suppress(ConfigError):  # less than even its strips take
+        with suppress(ConfigError):  # the memory is too small even for strips
             if plan(network, size, memory, bands=bands).kind == "whole":
                 return size
         if max(size) <= ALIGN:

@@ -10,7 +10,7 @@ from torch import nn
 from fullconv.inference.cpu import optimize as optimizing
 from fullconv.inference.cpu import packed_conv as packing
 from fullconv.inference.cpu.optimize import optimize, set_threads
-from fullconv.inference.cpu.packed_conv import Direct, Product, Tiled
+from fullconv.inference.cpu.packed_conv import DirectConv, MatmulConv, WinogradConv
 from fullconv.model import Model, load
 from fullconv.networks.fcn import create_model
 
@@ -64,7 +64,7 @@ def test_the_same_scores(name, options, many, monkeypatch):
     expected = [made(image) for image in images]
     assert optimize(made)
     kinds = {type(layer) for layer in made.optimized_backbone.layers.modules()}
-    assert {Product, Tiled if many == 1 else Direct} <= kinds
+    assert {MatmulConv, WinogradConv if many == 1 else DirectConv} <= kinds
     for image, score in zip(images * 2, expected * 2, strict=True):
         assert worst(made(image), score) < CLOSE
 

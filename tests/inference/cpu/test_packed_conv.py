@@ -6,18 +6,18 @@ import torch.nn.functional as F
 from torch import nn
 
 from fullconv.inference.cpu import packed_conv as packing
-from fullconv.inference.cpu.packed_conv import Direct, Product, Tiled, packed
+from fullconv.inference.cpu.packed_conv import DirectConv, MatmulConv, WinogradConv, pack_layers
 from fullconv.networks.layers import NamedSequential
 
 KINDS = [
-    (Tiled, {"kernel_size": 3, "padding": 1}),
-    (Direct, {"kernel_size": 3, "padding": 1, "stride": 2}),
-    (Direct, {"kernel_size": 3, "padding": 2, "dilation": 2}),
-    (Direct, {"kernel_size": 3, "groups": 2}),
-    (Product, {"kernel_size": 7, "padding": 3}),
-    (Product, {"kernel_size": 5, "stride": 2}),
-    (Product, {"kernel_size": 1}),
-    (Product, {"kernel_size": 1, "stride": 2}),
+    (WinogradConv, {"kernel_size": 3, "padding": 1}),
+    (DirectConv, {"kernel_size": 3, "padding": 1, "stride": 2}),
+    (DirectConv, {"kernel_size": 3, "padding": 2, "dilation": 2}),
+    (DirectConv, {"kernel_size": 3, "groups": 2}),
+    (MatmulConv, {"kernel_size": 7, "padding": 3}),
+    (MatmulConv, {"kernel_size": 5, "stride": 2}),
+    (MatmulConv, {"kernel_size": 1}),
+    (MatmulConv, {"kernel_size": 1, "stride": 2}),
 ]
 
 
@@ -33,7 +33,7 @@ def test_each_way_is_the_convolution(kind, settings, relu):
     torch.manual_seed(0)
     conv = nn.Conv2d(6, 8, **settings)
     followers = {"relu": nn.ReLU()} if relu else {}
-    (name, layer), *rest = packed(NamedSequential({"conv": conv, **followers}.items()))
+    (name, layer), *rest = pack_layers(NamedSequential({"conv": conv, **followers}.items()))
     assert type(layer) is kind and name == ("relu" if relu else "conv") and rest == []
     for size in ((9, 13), (8, 8), (21, 7)):
         x = torch.randn(2, 6, *size).to(memory_format=torch.channels_last)
@@ -58,7 +58,7 @@ def test_batch_norm_and_dropout_go_into_the_convolution_before_them():
         "pool": nn.MaxPool2d(2),
     }
     chain = NamedSequential(layers.items()).eval()
-    (name, layer), (last, pool) = packed(chain)
+    (name, layer), (last, pool) = pack_layers(chain)
     assert (name, last) == ("drop", "pool") and pool is layers["pool"]
     x = torch.randn(1, 3, 9, 9).to(memory_format=torch.channels_last)
     assert torch.allclose(layer(x), norm(conv(x)).relu(), atol=1e-5)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fullconv.errors import ConfigError
-from fullconv.inference.planner import flows, plan
+from fullconv.inference.planner import band_executors, plan
 from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.planner import self_check as trust
 from fullconv.inference.streaming.graph import record_ops
@@ -44,7 +44,7 @@ def test_what_does_not_fit_is_computed_in_strips_that_do(network):
 def test_a_strip_that_is_too_wide_is_cut_into_bands(network):
     found = plan(network, (6000, 40000), "200MiB")
     assert found.kind == "strips" and found.columns < 40000 and found.peak <= 200 * 2**20
-    assert len(flows(record_ops(network, (6000, 40000), weights=False), found)) > 1
+    assert len(band_executors(record_ops(network, (6000, 40000), weights=False), found)) > 1
 
 
 def test_too_little_memory_is_refused_with_what_it_takes(network):

@@ -4,7 +4,12 @@ import pytest
 
 from fullconv.inference.planner import Plan, peak
 from fullconv.inference.planner import memory_cost as needs
-from fullconv.inference.planner.memory_cost import Facts, facts_of, tile_within, tiles_need
+from fullconv.inference.planner.memory_cost import (
+    NetworkCost,
+    largest_tile,
+    network_cost,
+    tile_memory,
+)
 from fullconv.inference.streaming.graph import record_ops
 from lively import lively
 
@@ -30,15 +35,15 @@ def test_the_estimate_follows_the_maps(network):
 
 
 def test_a_pixel_takes_what_its_share_of_the_image_takes(network):
-    facts = facts_of(network, 3)
+    facts = network_cost(network, 3)
     assert facts.classes == 4 and facts.refusal == ""
-    assert facts_of(network, 3) is facts, "it is looked at once"
+    assert network_cost(network, 3) is facts, "it is looked at once"
     # The widest maps are conv1's: eight channels of four bytes, in and out.
     assert facts.per_pixel >= 2 * 8 * 4
 
 
 @pytest.mark.parametrize("budget", [2**28, 2**30, 10**10])
 def test_the_largest_tile_fits_and_a_larger_one_does_not(budget):
-    facts = Facts(per_pixel=100.0, classes=21, refusal="it looks at the whole image")
-    side = tile_within(facts, budget)
-    assert tiles_need(facts, side) <= budget < tiles_need(facts, side + 1)
+    facts = NetworkCost(per_pixel=100.0, classes=21, refusal="it looks at the whole image")
+    side = largest_tile(facts, budget)
+    assert tile_memory(facts, side) <= budget < tile_memory(facts, side + 1)

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from fullconv.inference.planner import in_parts
+from fullconv.inference.planner import plan_parts
 from fullconv.inference.planner import self_check as trust
 from fullconv.inference.planner.self_check import streaming_error
 from lively import lively
@@ -12,7 +12,7 @@ from lively import lively
 def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
     network = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1)).eval()
     monkeypatch.setattr(trust, "_difference", lambda network, bands: 0.3)
-    found = in_parts(network, (200, 200))
+    found = plan_parts(network, (200, 200))
     assert found.kind == "tiles" and not found.exact and "3e-01 off" in found.note
 
 
@@ -22,7 +22,7 @@ def test_what_adds_up_is_trusted_and_what_does_not_is_refused_with_how_far_it_is
     other = lively("fcn8s-vgg11", width=1 / 16, hidden=8)
     answer = trust._answer
     monkeypatch.setattr(trust, "_answer", lambda *given: 1.5 * answer(*given))
-    assert streaming_error(other, 3) == "this network's parts are 5e-01 off"
+    assert streaming_error(other, 3) == "this network's streamed scores differ by 5e-01"
 
 
 def test_a_network_without_numbers_is_believed():

@@ -1,10 +1,10 @@
-"""A network made ready to answer on a CPU: the same scores to 1e-5 of the largest, much sooner.
+"""Optimize a network for inference on a CPU: scores equal to 1e-5 of the largest, and much faster.
 
-Weights are laid out once as oneDNN wants them, batch norm is folded into them, ReLU is computed on
-the way, and maps are channels_last. 3 x 3 convolutions of many maps go by Winograd's way, fc6 goes
-as one product of matrices, and the borders of the padding (see `sparse`) are kept. Of other
-libraries' backbones, whose layers are not known, batch norm is folded and maps are channels_last.
-The network itself, and what is saved of it, stays as it is.
+Weights are packed once in oneDNN's layout, batch norm and ReLU are fused into convolutions, and
+maps are channels_last. 3 x 3 convolutions of many channels use Winograd's algorithm, fc6 is one
+matrix product, and the borders of the padding (see `sparse`) are cached. In backbones of other
+libraries, batch norm is fused and maps are channels_last. The network's own layers, and what is
+saved, do not change.
 """
 
 import os
@@ -17,28 +17,30 @@ from torch import Tensor, nn
 
 from fullconv.hardware import usable_cores
 from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
-from fullconv.inference.cpu.packed_conv import packed
+from fullconv.inference.cpu.packed_conv import pack_layers
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding import sparse
 from fullconv.networks.padding.regions import can_split, has_hooks
 
-TRIED = 96  # rows of the image that a folded backbone is tried on
-CLOSE = 1e-4  # of the largest value; rounding is a tenth, a norm in the wrong place a hundred times
-PAYS = 5  # photos from which the answers are sooner, the preparation included
-LAYOUTS = 16  # of borders that are kept; each is about a megabyte
+TRIED = 96  # rows and columns of the image on which a fused backbone is checked
+CLOSE = (
+    1e-4  # relative to the largest value; rounding gives a tenth, a misplaced norm a hundred times
+)
+MIN_IMAGES = 5  # from this number of images on, optimizing saves time, including its own
+LAYOUTS = 16  # cached borders; each takes about a megabyte
 
 
 @dataclass
-class Quick:
-    """A backbone's layers prepared, for as long as its weights are what they were.
+class OptimizedBackbone:
+    """Optimized layers of a backbone, valid as long as its weights do not change.
 
     Attributes:
         backbone: the original.
-        layers: what is computed instead.
-        names: the features that it gives.
-        state: of the original's weights when they were prepared.
+        layers: the optimized layers.
+        names: features that they provide.
+        state: versions of the original's weights, see `_state`.
         borders: see `sparse.features`.
     """
 
@@ -47,24 +49,26 @@ class Quick:
     names: frozenset[str]
     state: tuple[tuple[int, int], ...]
     borders: sparse.Borders = field(default_factory=dict)
-    _modules: tuple[nn.Module, ...] = field(init=False)  # to walk through them takes milliseconds
+    _modules: tuple[nn.Module, ...] = field(
+        init=False
+    )  # cached: collecting them takes milliseconds
 
     def __post_init__(self) -> None:
         self._modules = tuple(self.backbone.modules())
 
     def can_run(self, x: Tensor, names: Iterable[str]) -> bool:
-        """Whether it can answer for the backbone: nothing is learned, no weight has changed."""
+        """Return whether it can replace the backbone: inference only, and weights unchanged."""
         learning = torch.is_grad_enabled() or self.backbone.training
-        # Whoever follows the computation, for an export, wants to see operators that it knows.
-        followed = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
-        if learning or followed or x.device.type != "cpu" or x.dtype != torch.float32:
+        # Tracing, e.g. for an export, needs standard operators.
+        traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
+        if learning or traced or x.device.type != "cpu" or x.dtype != torch.float32:
             return False
         if not self.names.issuperset(names) or any(map(has_hooks, self._modules)):
             return False
         return self.state == _state(self._modules)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        """The outputs of the layers called `names`."""
+        """Return the outputs of the named layers."""
         if len(self.borders) > LAYOUTS:
             self.borders.clear()
         x = x.contiguous(memory_format=torch.channels_last)
@@ -73,17 +77,17 @@ class Quick:
         return self.layers.features(x, names)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> None:
-        """A copied network is another one, to be optimised by itself."""
+        """Return None: a copied network has to be optimized itself."""
 
 
 def optimize(network: nn.Module) -> bool:
-    """Prepare a network for answers on this machine's CPU.
+    """Optimize a network for inference on this machine's CPU.
 
-    It takes seconds and, with VGG-16, 0.8 GiB of memory, so it pays from `PAYS` photos on. When a
-    weight changes later, the network computes as before.
+    This takes seconds and, for VGG-16, 0.8 GiB of memory, so it pays for `MIN_IMAGES` images and
+    more. If a weight changes later, the network computes as before.
 
     Returns:
-        Whether there was anything to do: not on a GPU, nor where weights are of another precision.
+        Whether the network is optimized: not on a GPU, and not with weights of other precisions.
     """
     set_threads()
     if not isinstance(network, FCN) or not isinstance(
@@ -91,63 +95,71 @@ def optimize(network: nn.Module) -> bool:
     ):
         return False
     backbone = network.backbone
-    if not torch.backends.mkldnn.is_available() or not _plain(backbone):  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available() or not _is_supported(backbone):  # type: ignore[no-untyped-call]
         return False
     state = _state(backbone.modules())
-    if isinstance(network.optimized_backbone, Quick) and network.optimized_backbone.state == state:
+    if (
+        isinstance(network.optimized_backbone, OptimizedBackbone)
+        and network.optimized_backbone.state == state
+    ):
         return True
     network.eval()
     with torch.no_grad():
         network.optimized_backbone = (
-            _of_chain(backbone) if isinstance(backbone, NamedSequential) else _of_foreign(network)
+            _optimize_chain(backbone)
+            if isinstance(backbone, NamedSequential)
+            else _optimize_traced(network)
         )
     return network.optimized_backbone is not None
 
 
 def set_threads() -> int:
-    """Let PyTorch use as many threads as this process may use cores, unless OMP_NUM_THREADS says.
+    """Limit PyTorch's threads to the usable cores, unless OMP_NUM_THREADS is set.
 
-    A container's limit counts, which PyTorch does not know of: more threads than cores wait for
-    each other.
+    PyTorch ignores the limits of containers, and more threads than cores wait for each other.
     """
     if not os.environ.get("OMP_NUM_THREADS"):
         torch.set_num_threads(max(1, min(torch.get_num_threads(), usable_cores())))
     return torch.get_num_threads()
 
 
-def _plain(backbone: NamedSequential | TracedBackbone) -> bool:
-    """Whether all that its answers depend on is single precision weights on the CPU."""
+def _is_supported(backbone: NamedSequential | TracedBackbone) -> bool:
+    """Return whether all layers can be optimized and all weights are float32 on the CPU."""
     for layer in backbone.children() if isinstance(backbone, NamedSequential) else ():
         if isinstance(layer, nn.Conv2d) and not can_split(layer):
             return False
         if isinstance(layer, nn.BatchNorm2d) and layer.running_mean is None:
             return False
-    weights = {(one.dtype, one.device.type) for one in backbone.parameters()}
+    weights = {(weight.dtype, weight.device.type) for weight in backbone.parameters()}
     return weights == {(torch.float32, "cpu")}
 
 
-def _of_chain(chain: NamedSequential) -> Quick:
-    layers = NamedSequential(packed(chain)).eval()
-    return Quick(chain, layers, frozenset(layers._modules), _state(chain.modules()))
+def _optimize_chain(chain: NamedSequential) -> OptimizedBackbone:
+    layers = NamedSequential(pack_layers(chain)).eval()
+    return OptimizedBackbone(chain, layers, frozenset(layers._modules), _state(chain.modules()))
 
 
-def _of_foreign(network: FCN) -> Quick | None:
-    """Of a backbone whose layers are not known; None where its scores would be others."""
+def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
+    """Optimize a backbone of another library; None if its features would change."""
     backbone = network.backbone
     assert isinstance(backbone, TracedBackbone)
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalize(image), frozenset({network.top, *network.skips})
-    quick = Quick(backbone, fuse_batch_norms(backbone, x), names, _state(backbone.modules()))
-    before, after = backbone.features(x, names), quick.features(x, names)
+    optimized = OptimizedBackbone(
+        backbone, fuse_batch_norms(backbone, x), names, _state(backbone.modules())
+    )
+    before, after = backbone.features(x, names), optimized.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}
     close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)
-    return quick if close else None
+    return optimized if close else None
 
 
 def _state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
-    """Changes whenever a weight is replaced, or written to by anything but `.data`."""
-    held = (
-        one for each in modules for one in (*each._parameters.values(), *each._buffers.values())
+    """Return a value that changes if a weight is replaced, or modified other than by `.data`."""
+    tensors = (
+        tensor
+        for module in modules
+        for tensor in (*module._parameters.values(), *module._buffers.values())
+        if tensor is not None
     )
-    tensors = (one for one in held if one is not None)
-    return tuple((one.data_ptr(), 0 if one.is_inference() else one._version) for one in tensors)
+    return tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)

@@ -1,8 +1,7 @@
-"""Convolutions whose weights are laid out once for this CPU, each computed the way that suits it.
+"""Convolutions with weights packed for this CPU, each with the algorithm that suits its shape.
 
-Batch norm is folded into the weights and ReLU is computed on the way; maps are channels_last. Which
-way a layer goes is a rule of its shape, so that its numbers do not depend on how busy the machine
-was.
+Batch norm and ReLU are fused, maps are channels_last. The algorithm is chosen by the layer's shape
+only, never by timing, so results do not depend on the load of the machine.
 """
 
 import math
@@ -18,14 +17,17 @@ from fullconv.networks.geometry import window_of
 from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding.regions import FusedLayer
 
-# Maps in times maps out from which Winograd's sums before and behind cost less than they save; see
+# Input times output channels from which Winograd's transforms cost less than they save; see
 # benchmarks/beyond_direct.py.
 MANY = 128 * 256
-LARGE = 5  # rows of a kernel from which its windows are better laid side by side
+LARGE = 5  # kernel size from which a matrix product over the windows is faster
 
 
-def packed(chain: NamedSequential) -> Iterator[tuple[str, nn.Module]]:
-    """The chain's layers; what follows a convolution is put into it, under the name of its last."""
+def pack_layers(chain: NamedSequential) -> Iterator[tuple[str, nn.Module]]:
+    """Yield a chain's layers; norm, ReLU and dropout are fused into the convolution before.
+
+    A fused layer has the name of its last part.
+    """
     layers = list(chain.named_children())
     while layers:
         name, layer = layers.pop(0)
@@ -39,8 +41,8 @@ def packed(chain: NamedSequential) -> Iterator[tuple[str, nn.Module]]:
         yield name, _convolution(layer, followers.get(nn.BatchNorm2d), nn.ReLU in followers)
 
 
-class Direct(FusedLayer):
-    """A convolution, and ReLU with it, of weights laid out for oneDNN."""
+class DirectConv(FusedLayer):
+    """A convolution, with fused ReLU, with weights packed for oneDNN."""
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
@@ -55,7 +57,7 @@ class Direct(FusedLayer):
         self.packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *layout)
 
     def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
+        """Return the output with this padding instead of the window's."""
         y: Tensor = torch.ops.mkldnn._convolution_pointwise(
             x,
             self.packed,
@@ -71,13 +73,13 @@ class Direct(FusedLayer):
         return y
 
 
-class Product(FusedLayer):
-    """A convolution, and ReLU with it, as one product of matrices.
+class MatmulConv(FusedLayer):
+    """A convolution, with fused ReLU, as one matrix product.
 
-    One of 1 x 1 goes over the pixels as they lie; a large one, such as fc6, over the map's windows
-    laid side by side, which are few numbers beside its weights. A matrix has one layout for any
-    number of pixels. A convolution's depends on the map's size on some processors, and oneDNN lays
-    weights of another layout out anew, each time: fc6 took seconds on an AMD EPYC.
+    For 1 x 1 kernels, over the pixels; for large kernels such as fc6, over the unfolded windows,
+    which are few compared with the weights. The layout of a packed matrix does not depend on the
+    number of pixels. That of a convolution depends on the map's size on some processors, and oneDNN
+    repacks the weights each time: fc6 took seconds on an AMD EPYC.
     """
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
@@ -88,7 +90,7 @@ class Product(FusedLayer):
         self.packed = torch.ops.mkldnn._reorder_linear_weight(matrix.contiguous())
 
     def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
+        """Return the output with this padding instead of the window's."""
         x = F.pad(x, [padding] * 4) if padding else x
         size, stride = self.window.kernel, self.window.stride
         windows = x.permute(0, 2, 3, 1).unfold(1, size, stride).unfold(2, size, stride)
@@ -100,8 +102,8 @@ class Product(FusedLayer):
         return y.view(batch, height, width, -1).permute(0, 3, 1, 2)
 
 
-class Tiled(FusedLayer):
-    """A 3 x 3 convolution, and ReLU with it, by Winograd's way."""
+class WinogradConv(FusedLayer):
+    """A 3 x 3 convolution, with fused ReLU, by Winograd's algorithm."""
 
     def __init__(self, conv: nn.Conv2d, weight: Tensor, bias: Tensor, relu: bool) -> None:
         super().__init__()
@@ -109,7 +111,7 @@ class Tiled(FusedLayer):
         self.convolution = Winograd(weight, bias, relu)
 
     def padded(self, x: Tensor, padding: int) -> Tensor:
-        """Its output with this padding instead of the window's."""
+        """Return the output with this padding instead of the window's."""
         y: Tensor = self.convolution(F.pad(x, [padding] * 4) if padding else x)
         return y
 
@@ -121,12 +123,12 @@ def _convolution(conv: nn.Conv2d, norm: nn.Module | None, relu: bool) -> nn.Modu
     weight = weight.detach()
     bias = weight.new_zeros(len(weight)) if bias is None else bias.detach()
     window = window_of(conv)
-    kind: type[Direct | Tiled | Product] = Direct
+    kind: type[DirectConv | WinogradConv | MatmulConv] = DirectConv
     if conv.groups == 1 and window.kernel == 1:
-        kind = Product
+        kind = MatmulConv
     elif conv.groups == 1 and conv.dilation == (1, 1) and math.prod(weight.shape[:2]) >= MANY:
         if (window.kernel, window.stride) == (TAPS, 1):
-            kind = Tiled
+            kind = WinogradConv
         elif window.kernel >= LARGE:
-            kind = Product
+            kind = MatmulConv
     return kind(conv, weight, bias, relu)

@@ -1,7 +1,7 @@
-"""How an image will be answered: whole, in strips, or in tiles, by the memory that it may take."""
+"""Plan whole-image, streamed or tiled inference for a memory limit."""
 
-from fullconv.inference.planner.choose import ALIGN, in_parts, plan
+from fullconv.inference.planner.choose import ALIGN, plan, plan_parts
 from fullconv.inference.planner.memory_cost import peak
-from fullconv.inference.planner.plan import Plan, Scaled, flows
+from fullconv.inference.planner.plan import Plan, ScaledNetwork, band_executors
 
-__all__ = ["ALIGN", "Plan", "Scaled", "flows", "in_parts", "peak", "plan"]
+__all__ = ["ALIGN", "Plan", "ScaledNetwork", "band_executors", "peak", "plan", "plan_parts"]

@@ -11,19 +11,19 @@ from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE
 from fullconv.inference.planner.memory_cost import (
     SIDE,
-    Facts,
-    facts_of,
-    free_for,
+    NetworkCost,
+    free_device_memory,
+    largest_tile,
+    network_cost,
     peak,
-    tile_within,
-    tiles_need,
+    tile_memory,
 )
-from fullconv.inference.planner.plan import Plan, Scaled
+from fullconv.inference.planner.plan import Plan, ScaledNetwork
 from fullconv.inference.planner.self_check import streaming_error
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
-PLENTY = 8192  # bytes a pixel; VGG-16, which takes most, takes a fifth of that
+PLENTY = 8192  # bytes per pixel; VGG-16, which needs most, needs a fifth of this
 
 
 def plan(
@@ -34,40 +34,40 @@ def plan(
     answer: tuple[int, int] | None = None,
     bands: int = 3,
 ) -> Plan:
-    """How to answer an image of `size` (height, width).
+    """Plan the inference of images of `size` (height, width).
 
     Args:
         network: (B, 3, H, W), RGB in [0, 255] -> scores (B, K, H, W); in evaluation mode.
-        size: of the image.
-        memory: what the computation may take beside the network, in bytes or as "2GiB"; None is
-            half of what is free, and never too little.
-        answer: size that the scores are scaled to; None is the image's.
-        bands: of the image.
+        size: (height, width) of the image.
+        memory: limit for the computation in bytes or as "2GiB", besides the network itself; None
+            for half of the free memory, or more if the smallest strips need it.
+        answer: (height, width) that the scores are resized to; None for the image's.
+        bands: channels of the image.
 
     Raises:
-        MemoryBudgetError: the memory is less than the smallest part takes.
+        MemoryBudgetError: `memory` is too small for the smallest strips or tiles.
     """
-    budget = parse_bytes(memory) if memory is not None else int(SHARE * free_for(network))
+    budget = parse_bytes(memory) if memory is not None else int(SHARE * free_device_memory(network))
     answer = None if answer == size else answer
     start = Plan("whole", True, size, *size, answer=answer, bands=bands)
-    most = _at_most(start)
-    if most + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
-        return replace(start, peak=most)
-    facts = facts_of(network, bands)
-    start = replace(start, peak=_about(start, facts))
+    bound = _upper_bound(start)
+    if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
+        return replace(start, peak=bound)
+    facts = network_cost(network, bands)
+    start = replace(start, peak=_estimate(start, facts))
     if start.peak <= budget:
         return start
     refusal = facts.refusal or streaming_error(network, bands)
     if refusal:
         facts = facts._replace(refusal=refusal)
-        return in_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
-    return _step_by_step(network, start, budget, memory is None)
+        return plan_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
+    return _whole_or_strips(network, start, budget, memory is None)
 
 
-def in_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Plan:
-    """A plan with several parts, however small the image: for comparing them with the whole."""
+def plan_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Plan:
+    """Return a plan with several parts even for a small image, to compare with the whole."""
     height, width = size
-    refusal = facts_of(network, bands).refusal or streaming_error(network, bands)
+    refusal = network_cost(network, bands).refusal or streaming_error(network, bands)
     if not refusal:
         return Plan("strips", True, size, ceil(height / 4), ceil(width / 2), bands=bands)
     rows, columns = (max(2 * ALIGN, side * 5 // 8 // ALIGN * ALIGN) for side in size)
@@ -76,50 +76,50 @@ def in_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Plan:
     return Plan("tiles", exact, size, rows, columns, note=note, bands=bands, overlap=ALIGN)
 
 
-def _at_most(start: Plan) -> int:
-    """Bytes that no network takes more than for the whole image."""
+def _upper_bound(start: Plan) -> int:
+    """Return an upper bound in bytes for the whole image, for any network."""
     height, width = start.result
     return PLENTY * (start.size[0] + 200) * (start.size[1] + 200) + 8 * 256 * height * width
 
 
-def _about(start: Plan, facts: Facts) -> int:
-    """Bytes that the network takes for the whole image, by what it takes for a pixel."""
+def _estimate(start: Plan, facts: NetworkCost) -> int:
+    """Estimate the bytes for the whole image from the bytes per pixel."""
     height, width = start.result
     scaled = 8 * facts.classes * height * width if start.answer else 0
     return int(facts.per_pixel * max(1024, start.size[0] * start.size[1]) + scaled)
 
 
-def _step_by_step(network: nn.Module, start: Plan, budget: int, lenient: bool) -> Plan:
-    """Whole, if what each step holds at this size fits after all; else in strips."""
-    subject = Scaled(network, start.answer) if start.answer else network
+def _whole_or_strips(network: nn.Module, start: Plan, budget: int, lenient: bool) -> Plan:
+    """Plan the whole image if a simulation of its ops fits the budget, otherwise strips."""
+    subject = ScaledNetwork(network, start.answer) if start.answer else network
     steps = record_ops(subject, start.size, start.bands, weights=False)
     taken = peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)
-    return in_strips(steps, start, budget, lenient)
+    return plan_strips(steps, start, budget, lenient)
 
 
-LEAST = 64  # rows; strips are cut into bands of columns before they become lower than this
-MOST = 2**21  # pixels of a strip: more only leaves the processor's caches earlier
-FEW = 16  # rows; a lower strip saves little beside the rows that layers carry
-TILE = 256  # pixels; a smaller tile sees too little around it
-ALIGN = 32  # pixels; tiles begin on multiples, where the networks' coarsest pixels do
+LOW_ROWS = 64  # rows; images are split into bands of columns before strips become lower than this
+MAX_STRIP_PIXELS = 2**21  # more pixels would only exceed the caches
+MIN_ROWS = 16  # a lower strip saves little, compared with the rows that layers carry
+MIN_TILE = 256  # pixels of a side; a smaller tile has too little context
+ALIGN = 32  # pixels; tiles begin on multiples, as the coarsest feature maps do
 
 
-def in_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan:
-    """The plan with the fewest bands that allow strips of a decent height, and the highest ones.
+def plan_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan:
+    """Return the plan with the fewest bands of columns for which strips have a useful height.
 
     Raises:
-        MemoryBudgetError: nothing fits, and nobody is lenient about it.
+        MemoryBudgetError: no plan fits the budget, unless `lenient`.
     """
     height, width = start.size
     best: Plan | None = None
     for columns in _widths(width):
         tried = _highest(steps, replace(start, kind="strips", columns=columns), budget)
-        if tried.peak <= budget and tried.rows >= min(LEAST, height):
+        if tried.peak <= budget and tried.rows >= min(LOW_ROWS, height):
             return tried
         best = max(tried, best or tried, key=partial(_suitability, budget))
-        if best is not tried:  # narrower bands only share more columns
+        if best is not tried:  # narrower bands only overlap more
             break
     assert best is not None
     if best.peak > budget and not lenient:
@@ -131,13 +131,14 @@ def in_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan:
     return best
 
 
-def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
-    """The plan with the largest tiles; half of the memory is for what waits for later tiles."""
-    side = tile_within(facts, budget) // ALIGN * ALIGN
-    if side < TILE:
-        need = tiles_need(facts, TILE)
+def plan_tiles(start: Plan, facts: NetworkCost, budget: int) -> Plan:
+    """Return the plan with the largest tiles; half of the memory holds overlaps."""
+    side = largest_tile(facts, budget) // ALIGN * ALIGN
+    if side < MIN_TILE:
+        need = tile_memory(facts, MIN_TILE)
         raise MemoryBudgetError(
-            f"this network takes at least {format_bytes_up(need)} for tiles of {TILE} x {TILE}; "
+            f"this network takes at least {format_bytes_up(need)} for tiles of "
+            f"{MIN_TILE} x {MIN_TILE}; "
             f"the memory given is {format_bytes(budget)}: give it more"
         )
     waiting = int(budget / 4 / (9 * facts.classes * start.size[1]))
@@ -145,7 +146,7 @@ def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
     rows, columns = min(side, start.size[0]), min(side, start.size[1])
     one = (rows, columns) == start.size
     note = (
-        f"{facts.refusal}, so parts cannot give exactly the whole's answer: tiles of "
+        f"{facts.refusal}, so parts cannot give exactly the whole-image scores: tiles of "
         f"{rows} x {columns} pixels are blended over {overlap}"
     )
     return replace(
@@ -161,32 +162,34 @@ def in_tiles(start: Plan, facts: Facts, budget: int) -> Plan:
 
 
 def _suitability(budget: int, planned: Plan) -> tuple[int, int]:
-    """What fits is better the higher its strips are; what does not, the less it takes."""
+    """Rank plans: those that fit by the height of their strips, others by their memory."""
     return min(0, budget - planned.peak), planned.rows
 
 
 def _highest(steps: OpGraph, start: Plan, budget: int) -> Plan:
-    """The plan with the highest strips that fit, or with the lowest if none do."""
+    """Return the plan with the highest strips that fit, or with the lowest if none fit."""
 
     def tried(rows: int) -> Plan:
         planned = replace(start, rows=rows)
         return replace(planned, peak=peak(steps, planned))
 
-    most = max(LEAST, min(start.size[0], MOST // start.columns) // LEAST * LEAST)
+    most = max(
+        LOW_ROWS, min(start.size[0], MAX_STRIP_PIXELS // start.columns) // LOW_ROWS * LOW_ROWS
+    )
     high = tried(most)
     if high.peak <= budget:
         return high
     low = tried(most // 2)
     slope = (high.peak - low.peak) / (high.rows - low.rows)
-    while low.peak > budget and low.rows > FEW:  # the need is nearly a straight line of the rows
+    while low.peak > budget and low.rows > MIN_ROWS:  # memory is nearly linear in the rows
         rows = min(int(low.rows * 0.8), int(low.rows - (low.peak - budget) / max(1.0, slope)))
-        rows = max(FEW, rows // LEAST * LEAST or rows // FEW * FEW)
-        low = tried(max(LEAST, rows) if low.rows > LEAST else rows)
+        rows = max(MIN_ROWS, rows // LOW_ROWS * LOW_ROWS or rows // MIN_ROWS * MIN_ROWS)
+        low = tried(max(LOW_ROWS, rows) if low.rows > LOW_ROWS else rows)
     return low
 
 
 def _widths(width: int) -> Iterator[int]:
-    """Columns of bands to try, from wide to narrow."""
+    """Yield the widths of bands to try, from wide to narrow."""
     for count in (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64):
         if count == 1 or width // count >= SIDE:
             yield ceil(width / count)

@@ -1,4 +1,4 @@
-"""A plan: how an image of one size will be answered, and the strips in which that is done."""
+"""A plan for the inference of images of one size, and the executors of its strips."""
 
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,19 +15,19 @@ from fullconv.inference.streaming.graph import OpGraph, Region
 
 @dataclass(frozen=True)
 class Plan:
-    """How an image of one size will be answered.
+    """How images of one size are processed.
 
     Attributes:
-        kind: "whole", "strips" (rows of layers are carried from each to the next) or "tiles"
-            (overlapping and weighted).
-        exact: whether the answer is the whole image's.
-        size: of the image, (height, width).
-        rows: of the image in a strip or a tile.
-        columns: likewise; less than the width where a whole strip would take too much.
-        peak: bytes that it is expected to take at once, beside the network itself.
-        note: what the user should know, in a sentence; "" where there is nothing.
-        answer: size of the scores, (height, width), to which they are scaled; None is the image's.
-        bands: of the image; 3 are RGB.
+        kind: "whole", "strips" (each layer carries rows from strip to strip) or "tiles"
+            (overlapping, with weights).
+        exact: whether the result equals that of the whole image.
+        size: (height, width) of the image.
+        rows: rows of the image per strip or tile.
+        columns: likewise; less than the width if a strip of full width needs too much memory.
+        peak: estimated peak memory in bytes, besides the network itself.
+        note: a sentence for the user; "" if there is nothing to say.
+        answer: (height, width) that the scores are resized to; None for the image's.
+        bands: channels of the image.
         overlap: pixels that neighbouring tiles share.
     """
 
@@ -48,11 +48,11 @@ class Plan:
         return self.answer or self.size
 
 
-class Scaled(nn.Module):
-    """A network whose scores are scaled to another size.
+class ScaledNetwork(nn.Module):
+    """A network whose scores are resized.
 
     Args:
-        network: an image -> scores.
+        network: image -> scores.
         size: (height, width) of the scores.
     """
 
@@ -61,19 +61,19 @@ class Scaled(nn.Module):
         self.network, self.size = network, size
 
     def forward(self, image: Float[Tensor, "B C h w"]) -> Float[Tensor, "B K H W"]:
-        """Scores of the wanted size."""
+        """Return the scores, resized to `size` (bilinear, corners not aligned)."""
         return F.interpolate(self.network(image), self.size, mode="bilinear", align_corners=False)
 
 
-def flows(
+def band_executors(
     steps: OpGraph, planned: Plan, rows: tuple[int, int] | None = None
 ) -> list[StreamExecutor]:
-    """The bands of columns, side by side, in which a plan's strips are computed.
+    """Return an executor for each band of columns of a plan, from left to right.
 
     Args:
-        steps: of the network at the image's size.
-        planned: how.
-        rows: of the answer that are wanted; None is all.
+        steps: recorded for the network at the image's size.
+        planned: a plan of strips.
+        rows: (first, end) of the rows wanted of the scores; None for all.
     """
     width = planned.result[1]
     count = min(width, ceil(planned.size[1] / planned.columns))
