@@ -92,7 +92,7 @@ def test_tiles_have_room_for_their_scores():
 
 def test_a_network_is_looked_at_once(network, monkeypatch):
     plan(network, (3000, 3000), "300MiB")
-    monkeypatch.setattr(needs, "_look", lambda *given: pytest.fail("it is known"))
+    monkeypatch.setattr(needs, "_estimate", lambda *given: pytest.fail("it is known"))
     monkeypatch.setattr(trust, "_difference", lambda *given: pytest.fail("it is known"))
     assert plan(network, (3100, 3000), "300MiB").kind == "strips"
 
