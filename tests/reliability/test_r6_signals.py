@@ -101,10 +101,10 @@ def stop_at(step, samples):
     """Send a signal after `step` steps and `samples` evaluated samples."""
 
     def begin():
-        from fullconv.evaluation.evaluate import evaluate as evaluation
+        from fullconv.training import validation
         from fullconv.training.trainer import Trainer
 
-        original_step, answered = Trainer.train_step, evaluation.score_each
+        original_step, original_scores = Trainer.train_step, validation.score_each
         done = [0]
 
         def train_step(self, batch):
@@ -115,12 +115,12 @@ def stop_at(step, samples):
             return loss
 
         def score_each(model, data):
-            for number, one in enumerate(answered(model, data), 1):
+            for number, result in enumerate(original_scores(model, data), 1):
                 if done[0] == step and number == samples:
                     os.kill(os.getpid(), signal.SIGUSR1)
-                yield one
+                yield result
 
-        Trainer.train_step, evaluation.score_each = train_step, score_each
+        Trainer.train_step, validation.score_each = train_step, score_each
 
     return begin
 
