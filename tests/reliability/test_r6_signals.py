@@ -104,7 +104,7 @@ def stop_at(step, samples):
         from fullconv.training import validation
         from fullconv.training.trainer import Trainer
 
-        original_step, original_scores = Trainer.train_step, validation.score_each
+        original_step, original_scores = Trainer.train_step, validation.score_samples
         done = [0]
 
         def train_step(self, batch):
@@ -114,13 +114,13 @@ def stop_at(step, samples):
                 os.kill(os.getpid(), signal.SIGUSR1)
             return loss
 
-        def score_each(model, data):
+        def score_samples(model, data):
             for number, result in enumerate(original_scores(model, data), 1):
                 if done[0] == step and number == samples:
                     os.kill(os.getpid(), signal.SIGUSR1)
                 yield result
 
-        Trainer.train_step, validation.score_each = train_step, score_each
+        Trainer.train_step, validation.score_samples = train_step, score_samples
 
     return begin
 
