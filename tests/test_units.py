@@ -45,3 +45,11 @@ def test_a_size_rounded_up_is_enough(size):
 )
 def test_durations_are_formatted(seconds, text):
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "0 s"), (41.4, "41 s"), (59.7, "1 min"), (252, "4 min"), (7500, "2 h 05 min")],
+)
+def test_estimates_are_rounded_to_minutes(seconds, text):
+    assert format_duration(seconds, to_minutes=True) == text

@@ -43,14 +43,21 @@ def format_bytes_up(size: int) -> str:
     return format_bytes(size, ceil)
 
 
-def format_duration(seconds: float) -> str:
-    """Format a duration for people: "38 ms", "1.24 s", "41 s", "4 min 12 s" or "2 h 05 min"."""
-    if seconds < 0.1:
+def format_duration(seconds: float, to_minutes: bool = False) -> str:
+    """Format a duration for people: "38 ms", "1.24 s", "41 s", "4 min 12 s" or "2 h 05 min".
+
+    Args:
+        seconds: the duration.
+        to_minutes: round to whole seconds and minutes ("41 s", "4 min"), for estimates.
+    """
+    if seconds < 0.1 and not to_minutes:
         return f"{1000 * seconds:.0f} ms"
-    if seconds < 10:
+    if seconds < 10 and not to_minutes:
         return f"{seconds:.2f} s"
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{whole // 60} min {whole % 60:02d} s"
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min" if to_minutes else f"{whole // 60} min {whole % 60:02d} s"

@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fullconv.cli._console import format_class_table, say
-from fullconv.units import format_duration
+from fullconv.units import format_bytes, format_duration
 
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
@@ -48,11 +48,13 @@ def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) ->
     height, width = experiment.config.crop_size or (0, 0)
     hint = ""
     if total > LONG_SECONDS and min(height, width) >= 2 * MIN_SIDE:
-        hint = f" ({rough_duration(total / 4)} with --size {height // 2}x{width // 2})"
-    memory = "" if math.isnan(result.memory) else f", {result.memory / 2**30:.1f} GiB memory"
+        quarter = format_duration(total / 4, to_minutes=True)
+        hint = f" ({quarter} with --size {height // 2}x{width // 2})"
+    memory = "" if math.isnan(result.memory) else f", {format_bytes(result.memory)} memory"
     say(
-        f"dry run: {result.seconds:.2g} s/step{memory} -> about {rough_duration(total)} of "
-        f"training on this {experiment.trainer.device.type}{hint}"
+        f"dry run: {result.seconds:.2g} s/step{memory} -> about "
+        f"{format_duration(total, to_minutes=True)} of training on this "
+        f"{experiment.trainer.device.type}{hint}"
     )
 
 
@@ -72,7 +74,7 @@ def say_epoch(epoch: "Epoch") -> None:
             f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IoU {100 * row['mean_iou']:5.1f} "
             f"{'best' if is_best else f'(best {100 * best:.1f} @{best_epoch})'}  "
         )
-    left = f", {rough_duration(epoch.left)} left" if epoch.left else ""
+    left = f", {format_duration(epoch.left, to_minutes=True)} left" if epoch.left else ""
     say(
         f"epoch {epoch.number:3d}/{epoch.epochs}  loss {row['loss']:.3f}  {metrics}"
         f"lr {row['lr']:.1e}  {format_duration(epoch.seconds)}/epoch{left}"
@@ -95,11 +97,3 @@ def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool
     say(f"best epoch {experiment.progress.best_epoch}:  {format_metrics(evaluation)}")
     say(f"report  {experiment.run.folder / 'report.html'}")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
-
-
-def rough_duration(seconds: float) -> str:
-    """Format an estimated duration, to the minute: "42 s", "39 min" or "2 h 05 min"."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"

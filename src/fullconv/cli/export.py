@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from fullconv.cli import _export_options as options
 from fullconv.cli._console import format_table, say, write_json
 from fullconv.cli._options import Json, Quiet, parse_size
+from fullconv.units import format_bytes
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
@@ -175,7 +176,7 @@ def _print_written(file: Path, size: str, quiet: bool) -> None:
 def _print_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
     if str(json) != "-":
         _print_parity(parity)
-        _print_written(file, f" ({file.stat().st_size / 2**20:.1f} MiB)", quiet)
+        _print_written(file, f" ({format_bytes(file.stat().st_size)})", quiet)
     write_json(json, {"file": str(file), "parity": parity.model_dump(mode="json")})
 
 

@@ -14,6 +14,7 @@ from urllib.request import url2pathname
 
 from fullconv.errors import ConfigError, ImageError, OutputError, require
 from fullconv.io.atomic import write_bytes
+from fullconv.units import format_bytes
 
 MAX_BYTES = 2**30
 """The largest file that is fetched from a URL."""
@@ -154,8 +155,8 @@ def fetch(url: str) -> bytes:
         size = _retry(lambda: system.size(path))
         if size is not None and size > MAX_BYTES:
             raise ImageError(
-                f"{url}: {size / 2**20:,.0f} MiB, more than the limit of "
-                f"{MAX_BYTES // 2**20:,} MiB; download it and give its path"
+                f"{url}: {format_bytes(size)}, more than the limit of "
+                f"{format_bytes(MAX_BYTES)}; download it and give its path"
             )
         return _retry(lambda: bytes(system.cat_file(path)))
     except FileNotFoundError as error:

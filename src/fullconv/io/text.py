@@ -10,6 +10,7 @@ from xml.etree.ElementTree import Element
 import yaml
 
 from fullconv.errors import DataError
+from fullconv.units import format_bytes
 
 Kind = TypeVar("Kind")
 
@@ -130,8 +131,8 @@ def read_xml(path: Path) -> Element:
         )
     if path.stat().st_size > MAX_BYTES:
         raise DataError(
-            f"{path.stat().st_size / 2**20:.0f} MiB",
-            expected=f"at most {MAX_BYTES // 2**20} MiB",
+            format_bytes(path.stat().st_size),
+            expected=f"at most {format_bytes(MAX_BYTES)}",
             remedy="export the annotations in parts",
             where=path,
         )
