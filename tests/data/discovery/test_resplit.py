@@ -335,7 +335,7 @@ def test_a_wrong_line_in_splits_is_named(tmp_path):
     ]
 
 
-def test_convert_data_notes_that_lists_elsewhere_are_ignored(tmp_path, capsys):
+def test_convert_data_warns_of_lists_elsewhere(tmp_path, capsys):
     names = {"train": ("a1", "a2", "b1", "b2"), "val": ("c1", "c2")}
     source = build_camvid(tmp_path / "set", names)
     before = open_data(source, "val").names
