@@ -13,7 +13,7 @@ def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
     network = nn.Sequential(nn.Conv2d(3, 2, 3, padding=1)).eval()
     monkeypatch.setattr(trust, "_difference", lambda network, bands: 0.3)
     found = plan_parts(network, (200, 200))
-    assert found.kind == "tiles" and not found.exact and "3e-01 off" in found.note
+    assert found.kind == "tiles" and not found.exact and "differ by 3e-01" in found.note
 
 
 def test_what_adds_up_is_trusted_and_what_does_not_is_refused_with_how_far_it_is_off(monkeypatch):
