@@ -60,7 +60,7 @@ def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
         "photo": encode_jpeg(sized.image),
         "ground truth": encode_labels(sized.target, palette),
         "prediction": encode_labels(sized.prediction, palette),
-        "find_errors": encode_labels(draw_errors(sized), ERROR_PALETTE),
+        "errors": encode_labels(draw_errors(sized), ERROR_PALETTE),
     }
 
 
