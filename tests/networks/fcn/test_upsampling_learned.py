@@ -119,7 +119,7 @@ def test_the_summary_lists_every_layer_and_the_crops(way):
     cropped = way["upsampling"] in ("transposed", "bilinear")
     assert ("no crops" in text) is not cropped
     for offset in made.offsets():
-        assert not cropped or f"once {offset} rows" in text
+        assert not cropped or f"after dropping {offset} rows" in text
 
 
 @torch.no_grad()
