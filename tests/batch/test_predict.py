@@ -26,6 +26,20 @@ def test_predict_many_writes_what_the_command_writes(folder):
     assert content(folder / "own") == content(folder / "command")
 
 
+def test_a_model_is_as_good_as_its_path(folder):
+    model = fc.load("model.safetensors")
+    records = fc.batch.predict_many(model, "photos", "own")
+    first = next(records)
+    records.close()
+    again = list(fc.batch.predict_many(model, "photos", "own"))
+    assert again[0] == first and len(again) == 3
+    list(fc.batch.predict_many("model.safetensors", "photos", "from-path"))
+    names = [name for name in content(folder / "own") if name.endswith(".png")]
+    assert names and all(
+        content(folder / "own")[name] == content(folder / "from-path")[name] for name in names
+    )
+
+
 def test_predict_many_resumes_and_yields_earlier_records_first(folder):
     records = fc.batch.predict_many("model.safetensors", ["photos"], "out", save=["labels"])
     first = next(records)
@@ -51,6 +65,8 @@ def test_mistakes_are_raised_by_the_call(folder):
         fc.batch.predict_many("model.safetensors", "nowhere.png", "out")
     with pytest.raises(UnknownNameError, match="unknown output kind"):
         fc.batch.predict_many("model.safetensors", "photos", "out", save=["label"])
+    with pytest.raises(ConfigError, match="save the model and give its path"):
+        fc.batch.predict_many(fc.load("model.safetensors"), "photos", "out", engine="ray")
     with pytest.raises(ConfigError, match="2GiB"):
         fc.batch.predict_many("model.safetensors", "photos", "out", memory="much", threads=1)
     assert not (folder / "out").exists()

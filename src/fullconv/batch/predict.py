@@ -1,7 +1,9 @@
 """Predict many inputs, or write one prediction, with the options of `fullconv predict`."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fullconv.batch.inputs import Input, detect_media, resolve_inputs
 from fullconv.batch.job import create_job
@@ -10,17 +12,18 @@ from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork, plan_resume
 from fullconv.batch.run import run_job
 from fullconv.batch.writers import writers
+from fullconv.errors import ConfigError
 from fullconv.hardware import choose_device
 from fullconv.inference.predictor import Prediction
 from fullconv.io.atomic import write_bytes
 from fullconv.io.rasters import BandChoice
-from fullconv.model import load
+from fullconv.model import Model, load
 
 DEFAULT_KINDS = ("labels", "overlay")
 
 
 def predict_many(
-    model: str | Path,
+    model: str | Path | Model,
     inputs: str | Path | Iterable[str | Path],
     out: str | Path,
     *,
@@ -44,7 +47,7 @@ def predict_many(
     the records are consumed.
 
     Args:
-        model: a run folder, a .safetensors file or an exported file.
+        model: a model, or the path of a run folder, a .safetensors file or an exported file.
         inputs: photos, rasters, videos, folders, patterns ("new/*.jpg"), URLs, "@LIST" (a file with
             one of these per line) or manifests (.jsonl files with id and path).
         out: the output folder or URL.
@@ -60,24 +63,32 @@ def predict_many(
         shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
         retry_failed: retry inputs that failed before.
         fresh: remove earlier predictions in `out` first.
+
+    Raises:
+        ConfigError: an option is invalid, or a `Model` is given to another engine than "local".
+        ImageError: there is no such input.
     """
-    loaded = load(model)
-    choice = BandChoice(bands, value_range).or_else(loaded.band_choice)
-    found = _find_inputs(inputs, out, choice.is_explicit)
-    job = create_job(
-        loaded,
-        model,
-        found,
-        out=out,
-        kinds=check_kinds(save),
-        shard=shard,
-        device=str(choose_device(device)),
-        threads=threads,
-        memory=memory,
-        scales=scales or (loaded.tta_scales if tta else ()),
-        band_choice=choice,
-    )
-    return _run(plan_resume(job, found, engine=engine, retry_failed=retry_failed, fresh=fresh))
+    choice = BandChoice(bands, value_range)
+    with ExitStack() as stack:  # removes the file of a `Model` when the predictions are finished
+        path = _save_if_needed(model, engine, stack)
+        loaded = load(path)
+        choice = choice.or_else(loaded.band_choice)
+        found = _find_inputs(inputs, out, choice.is_explicit)
+        job = create_job(
+            loaded,
+            path,
+            found,
+            out=out,
+            kinds=check_kinds(save),
+            shard=shard,
+            device=str(choose_device(device)),
+            threads=threads,
+            memory=memory,
+            scales=scales or (loaded.tta_scales if tta else ()),
+            band_choice=choice,
+        )
+        pending = plan_resume(job, found, engine=engine, retry_failed=retry_failed, fresh=fresh)
+        return _run(pending, stack.pop_all())
 
 
 def write_prediction(
@@ -114,6 +125,23 @@ def _find_inputs(
     return detect_media(resolve_inputs(map(str, sources), outside=out), rasters_only)
 
 
-def _run(pending: PendingWork) -> Iterator[Record]:
-    yield from pending.records.values()
-    yield from run_job(pending)
+def _save_if_needed(model: str | Path | Model, engine: str, stack: ExitStack) -> str | Path:
+    """Return the path of a model; a `Model` is saved, since jobs open their model from a file."""
+    if not isinstance(model, Model):
+        return model
+    if model.exported:
+        return model.exported.path
+    if engine != "local":
+        raise ConfigError(
+            f"the engine {engine} opens the model from a file on each machine; save the model and "
+            "give its path"
+        )
+    folder = stack.enter_context(TemporaryDirectory(prefix="fullconv-"))
+    model.save(Path(folder, "model.safetensors"))
+    return Path(folder, "model.safetensors")
+
+
+def _run(pending: PendingWork, stack: ExitStack) -> Iterator[Record]:
+    with stack:
+        yield from pending.records.values()
+        yield from run_job(pending)

@@ -29,7 +29,7 @@ _LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation", "ImageSets", "lists")
 
 
 @dataclass(frozen=True)
-class Part:
+class ParallelFolders:
     """Two parallel folders.
 
     Attributes:
@@ -51,7 +51,7 @@ class Part:
     broken: DataError | None = None
 
 
-def find_parts(folder: Path) -> list[Part]:
+def find_parts(folder: Path) -> list[ParallelFolders]:
     """Return the parallel folders of a data set; empty if there are none.
 
     Raises:
@@ -77,7 +77,7 @@ def find_lists(folder: Path, places: Sequence[str] = _LIST_FOLDERS) -> dict[str,
     return lists
 
 
-def choose_lists(folder: Path, parts: Sequence[Part]) -> dict[str, Path]:
+def choose_lists(folder: Path, parts: Sequence[ParallelFolders]) -> dict[str, Path]:
     """Return the lists that count: those in splits/, which are written last, else others.
 
     Lists elsewhere do not count if folders are splits already.
@@ -134,24 +134,26 @@ def as_places(value: object) -> list[str]:
     return [str(value)] if value else []
 
 
-def _by_split(images: Path, masks: Path, base: Path) -> list[Part]:
+def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
     inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(".")]
     if not inside or not all(path.is_dir() and standard_split(path.name) for path in inside):
-        return [Part(None, images, masks, base)]
+        return [ParallelFolders(None, images, masks, base)]
     return [
-        Part(standard_split(path.name), path, _first_folder(masks / path.name, masks), base)
+        ParallelFolders(
+            standard_split(path.name), path, _first_folder(masks / path.name, masks), base
+        )
         for path in inside
     ]
 
 
-def _inside_or_beside(folder: Path) -> list[Part]:
+def _inside_or_beside(folder: Path) -> list[ParallelFolders]:
     """Return train/images with train/masks, or train with train_labels."""
     split = standard_split(folder.name)
     if two := _two_folders(folder):
-        return [Part(split, *two, folder.parent)]
+        return [ParallelFolders(split, *two, folder.parent)]
     beside = [folder.with_name(folder.name + ending) for ending in _BESIDE]
     masks = [path for path in beside if has_images(path)]
-    return [Part(split, folder, path, folder.parent) for path in masks[:1]]
+    return [ParallelFolders(split, folder, path, folder.parent) for path in masks[:1]]
 
 
 def _two_folders(folder: Path) -> tuple[Path, Path] | None:
@@ -197,7 +199,7 @@ def _masks_dir(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def _described(folder: Path) -> list[Part]:
+def _described(folder: Path) -> list[ParallelFolders]:
     """Return the parts that ultralytics' keys path, train, val, test and masks_dir describe."""
     found = _masks_dir(folder)
     if not found:
@@ -215,22 +217,22 @@ def _described(folder: Path) -> list[Part]:
                     expected=f"a folder, or a list of photos, in {base}",
                     where=path,
                 )
-                parts.append(Part(split, base, base, base, frozenset(), broken=error))
+                parts.append(ParallelFolders(split, base, base, base, frozenset(), broken=error))
             elif source is not None and source.is_file():
                 parts += _of_list(split, source, base, masks_dir)
             elif source is not None:
                 masks = _masks_of(source, base, masks_dir)
-                parts.append(Part(split, source, masks, base))
+                parts.append(ParallelFolders(split, source, masks, base))
     return parts
 
 
-def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[Part]:
+def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[ParallelFolders]:
     """Return the images that a list names, by their folders."""
     inside: dict[Path, set[Path]] = {}
     try:
         lines = SplitList.read(path)
     except DataError as error:
-        return [Part(split, base, base, base, frozenset(), broken=error)]
+        return [ParallelFolders(split, base, base, base, frozenset(), broken=error)]
     problems = []
     for line in lines.lines:
         image = locate(path.parent, line) or _find_image(base, line)
@@ -241,10 +243,10 @@ def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[Part]:
             inside.setdefault(image.parent, set()).add(image)
     problems += [empty] if (empty := lines.empty()) else []
     parts = [
-        Part(split, images, _masks_of(images, base, masks_dir), base, frozenset(only))
+        ParallelFolders(split, images, _masks_of(images, base, masks_dir), base, frozenset(only))
         for images, only in sorted(inside.items())
     ]
-    return [*parts, Part(split, base, base, base, frozenset(), tuple(problems))]
+    return [*parts, ParallelFolders(split, base, base, base, frozenset(), tuple(problems))]
 
 
 def _find_image(base: Path, line: str) -> Path | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fullconv.data.discovery.files import find_images
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
-from fullconv.data.discovery.layout import Part, choose_lists, find_parts, has_parts
+from fullconv.data.discovery.layout import ParallelFolders, choose_lists, find_parts, has_parts
 from fullconv.data.discovery.lists import lists_pairs
 from fullconv.data.discovery.pairing import Pairing, other_file, pair_folders, unique
 from fullconv.data.formats import Format, formats
@@ -65,7 +65,7 @@ def _declared(folder: Path) -> int | None:
     return len(found.classes) if found else None
 
 
-def _pairing(part: Part) -> Pairing:
+def _pairing(part: ParallelFolders) -> Pairing:
     if part.only == frozenset():
         return Pairing()
     found = pair_folders(part.images, part.masks, part.base)
@@ -84,7 +84,9 @@ def _all_pairs(inventory: Inventory, found: Sequence[Pairing]) -> list[Pair]:
     return pairs
 
 
-def _add_parts(inventory: Inventory, parts: Sequence[Part], found: Sequence[Pairing]) -> None:
+def _add_parts(
+    inventory: Inventory, parts: Sequence[ParallelFolders], found: Sequence[Pairing]
+) -> None:
     """Add what is in folders, and the problems of each split."""
     shares = Counter(part.masks for part in parts)
     for part, pairing in zip(parts, found, strict=True):

@@ -90,7 +90,7 @@ def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
 
 
 @dataclass
-class Part:
+class SplitPhotos:
     """The photos of one split.
 
     Attributes:
@@ -120,7 +120,7 @@ def _label_files(folder: Path, photos: Sequence[Path], inventory: Inventory) -> 
     return labels
 
 
-def _indices(parts: Mapping[str, Part], pairs: Sequence[Pair]) -> dict[str, list[int]]:
+def _indices(parts: Mapping[str, SplitPhotos], pairs: Sequence[Pair]) -> dict[str, list[int]]:
     index = {pair.photo: number for number, pair in enumerate(pairs)}
     return {
         split: sorted({index[photo] for photo in part.photos if photo in index})
@@ -184,7 +184,7 @@ formats.register("yolo")(
 )
 
 
-def photo_parts(folder: Path) -> dict[str, Part]:
+def photo_parts(folder: Path) -> dict[str, SplitPhotos]:
     """Return the photos of each split by data.yaml or the folders; all under "" without splits.
 
     Raises:
@@ -213,12 +213,12 @@ def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
                 yield path
 
 
-def _described(folder: Path) -> dict[str, Part]:
+def _described(folder: Path) -> dict[str, SplitPhotos]:
     path = next((folder / name for name in YAML_FILES if (folder / name).is_file()), None)
     content = read_yaml(path) if path else {}
     parts = {}
     for split in ("train", "val", "test"):
-        part = Part()
+        part = SplitPhotos()
         for place in as_places(content.get(split)):
             found = resolve_place(folder, content, place)
             if found is not None:
@@ -233,7 +233,7 @@ def _described(folder: Path) -> dict[str, Part]:
     return parts
 
 
-def _add(part: Part, folder: Path, found: Path) -> None:
+def _add(part: SplitPhotos, folder: Path, found: Path) -> None:
     """Add the photos of a folder or a list."""
     if found.is_dir():
         part.photos += find_images(found)
@@ -252,14 +252,14 @@ def _add(part: Part, folder: Path, found: Path) -> None:
             part.problems.append(lines.problem(missing, "the path of one photo per line"))
 
 
-def _in_folders(folder: Path) -> dict[str, Part]:
+def _in_folders(folder: Path) -> dict[str, SplitPhotos]:
     """Return the photos of images/train, train/images, ..., or of images/ without splits."""
     images = folder / "images"
     places = [(path.name, path) for path in sorted(images.glob("*/"))]
     places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]
     parts = {
-        split: Part(find_images(path))
+        split: SplitPhotos(find_images(path))
         for name, path in places
         if path.is_dir() and (split := split_from_name(name))
     }
-    return parts or {"": Part(find_images(images) if images.is_dir() else [])}
+    return parts or {"": SplitPhotos(find_images(images) if images.is_dir() else [])}
