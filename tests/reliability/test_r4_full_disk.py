@@ -116,7 +116,7 @@ def limited(folder):
 
     code = code_of(fork(lambda: train(out, begin=at_step(STEP, happens)), output))
     needle = re.compile(
-        r"(\S+) could not be written: files may not be as large.*\(([\d,]+) bytes needed"
+        r"(\S+) could not be written: it exceeds the limit of file sizes \(([\d,]+) bytes needed"
     )
     return report_of(
         *(code, output.read_text(), run, out, copy.read_bytes(), lambda: train(out)),
