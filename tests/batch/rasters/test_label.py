@@ -14,10 +14,9 @@ from earth import SIZE, field, read, whole, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
-from fullconv.batch.rasters.row_labels import RowLabeller
 from fullconv.errors import ConfigError, DataError, ImageError, OutputError
 from fullconv.inference.planner import Plan
-from fullconv.io.rasters import BandChoice
+from fullconv.io.rasters import BandChoice, Raster
 from fullconv.model import load
 from photos import write_model
 
@@ -101,11 +100,9 @@ def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
     values = field(3)
     values[:, :80] = 0  # one part and more
     values[:, :, :64] = values[:, :, 160:] = 0
-    asked, read_window = [], RowLabeller._read_tensor
+    asked, read_window = [], Raster.read
     monkeypatch.setattr(
-        RowLabeller,
-        "_read_tensor",
-        lambda self, window: asked.append(window) or read_window(self, window),
+        Raster, "read", lambda self, window: asked.append(window) or read_window(self, window)
     )
     answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == whole(model, values, (values != 0).any(0))).all()
