@@ -175,5 +175,5 @@ def test_a_stopped_training_is_saved_and_can_be_resumed(number, code, tmp_path):
     process.send_signal(signal.Signals(number))
     text, _ = process.communicate(timeout=60)
     assert process.returncode == code
-    assert "everything is saved" in text and "fullconv train --resume" in text
+    assert "the checkpoint is saved" in text and "fullconv train --resume" in text
     assert (Path(log).parent / "last.safetensors").is_file()
