@@ -121,7 +121,7 @@ def _run(experiment: "Experiment", quiet: bool, deadline: float) -> int:
         if code:
             events.close()  # during an evaluation the network holds other weights
             experiment.stop(f"exit code {code}")
-            # Wait for each other: a process that leaves sooner may end the main one with it.
+            # Wait for each other: a process that exits earlier may end the main one with it.
             group.all_reduce_max(0, trainer.device)
     return code
 
