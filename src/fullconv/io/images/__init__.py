@@ -12,6 +12,11 @@ from fullconv.io.images.photos import (
     scale_image,
     scale_labels,
 )
+from fullconv.io.images.unsupported import (
+    count_unsupported,
+    describe_unsupported,
+    unsupported_suffix,
+)
 from fullconv.io.images.write import (
     encode_grey,
     encode_jpeg,
@@ -27,8 +32,10 @@ __all__ = [
     "SUFFIXES",
     "Header",
     "caption",
+    "count_unsupported",
     "decode_image",
     "decode_mask",
+    "describe_unsupported",
     "encode_grey",
     "encode_jpeg",
     "encode_labels",
@@ -42,6 +49,7 @@ __all__ = [
     "rgb_from_pil",
     "scale_image",
     "scale_labels",
+    "unsupported_suffix",
     "write_image",
     "write_labels",
 ]
