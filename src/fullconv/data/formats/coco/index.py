@@ -138,29 +138,29 @@ def _bytes_as_text(path: Path) -> str:
 def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, int, int]]]]:
     """Yield the lists of the outer object by name, each as records with their positions."""
     scan = json.JSONDecoder().raw_decode
-    place = _after(text, start)
-    if text[place] != "{":
+    position = _after(text, start)
+    if text[position] != "{":
         raise ValueError("not an object in braces")
-    place = _after(text, place + 1)
-    while text[place] != "}":
-        if text[place] != '"':
-            raise ValueError(f"no name at {place}")
-        name, place = scan(text, place)
-        place = _after(text, place)
-        if text[place] != ":":
-            raise ValueError(f"no colon at {place}")
-        place = _after(text, place + 1)
-        if name in _LISTS and text[place] == "[":
-            records = _Records(text, place, scan)
+    position = _after(text, position + 1)
+    while text[position] != "}":
+        if text[position] != '"':
+            raise ValueError(f"no name at {position}")
+        name, position = scan(text, position)
+        position = _after(text, position)
+        if text[position] != ":":
+            raise ValueError(f"no colon at {position}")
+        position = _after(text, position + 1)
+        if name in _LISTS and text[position] == "[":
+            records = _Records(text, position, scan)
             yield name, iter(records)
-            place = records.end
+            position = records.end
         else:
-            place = scan(text, place)[1]
-        place = _after(text, place)
-        if text[place] not in ",}":
-            raise ValueError(f"no comma at {place}")
-        place = _after(text, place + 1) if text[place] == "," else place
-    if _after(text, place + 1) != len(text):
+            position = scan(text, position)[1]
+        position = _after(text, position)
+        if text[position] not in ",}":
+            raise ValueError(f"no comma at {position}")
+        position = _after(text, position + 1) if text[position] == "," else position
+    if _after(text, position + 1) != len(text):
         raise ValueError("more after the end")
 
 
@@ -172,15 +172,15 @@ class _Records:
         self.end = start
 
     def __iter__(self) -> Iterator[tuple[object, int, int]]:
-        place = _after(self.text, self.start + 1)
-        while self.text[place] != "]":
-            record, end = self.scan(self.text, place)
-            yield record, place, end
-            place = _after(self.text, end)
-            if self.text[place] not in ",]":
-                raise ValueError(f"no comma at {place}")
-            place = _after(self.text, place + 1) if self.text[place] == "," else place
-        self.end = place + 1
+        position = _after(self.text, self.start + 1)
+        while self.text[position] != "]":
+            record, end = self.scan(self.text, position)
+            yield record, position, end
+            position = _after(self.text, end)
+            if self.text[position] not in ",]":
+                raise ValueError(f"no comma at {position}")
+            position = _after(self.text, position + 1) if self.text[position] == "," else position
+        self.end = position + 1
 
 
 def _take(
@@ -234,6 +234,6 @@ def _record(stream: Any, first: int, last: int) -> dict[str, Any]:
     return record
 
 
-def _after(text: str, place: int) -> int:
-    match = _SPACE.match(text, place)
-    return match.end() if match else place
+def _after(text: str, position: int) -> int:
+    match = _SPACE.match(text, position)
+    return match.end() if match else position
