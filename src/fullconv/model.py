@@ -102,8 +102,9 @@ class Model:
         """Segment an image, or each image of a list.
 
         Args:
-            source: a path, an array (H, W, 3) of uint8 in RGB or (H, W) in grey, a PIL image, or a
-                list of these. With a `band_choice`, TIFF, PNG and JPEG files are read as rasters.
+            source: a path, an array (H, W, 3) of uint8 in RGB or (H, W) in grey, an 8-bit PIL
+                image, or a list of these. With a `band_choice`, TIFF, PNG and JPEG files are read
+                as rasters.
             tta: test-time augmentation: average the probabilities at `tta_scales`, each with and
                 without horizontal flip. Slower, usually more accurate.
             scales: scales for test-time augmentation instead of `tta_scales`; implies `tta`. 1 is
@@ -184,8 +185,9 @@ class Model:
         scaled = f"photos fitted into {self.size[0]} x {self.size[1]}" if self.size else "full size"
         precision = self.exported.description.precision if self.exported else "fp32"
         return (
-            f"{len(self.classes)} classes; void (255) left out; absent classes left out of means; "
-            f"{scaled}, scored at the labels' own size; one confusion matrix over all pixels"
+            f"{len(self.classes)} classes; ignored pixels (255) excluded; absent classes excluded "
+            f"from means; {scaled}, scored at the labels' own size; one confusion matrix over all "
+            "pixels"
             + ("" if precision == "fp32" else f"; computed in {precision}")
         )
 

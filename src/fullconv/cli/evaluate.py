@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 FILES_PROTOCOL = (
-    "{classes} classes; pixels with the ignore label (255) excluded; absent classes excluded from "
+    "{classes} classes; ignored pixels (255) excluded; absent classes excluded from "
     "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
 )
 

@@ -12,7 +12,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
-from fullconv.errors import ConfigError, ImageError, MemoryBudgetError
+from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.hardware import free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.tiling import stream
@@ -183,20 +183,10 @@ def read_source(source: Any) -> UInt8[np.ndarray, "H W 3"]:
     """Return an RGB image from a path, an RGB or grey array, or a PIL image.
 
     Raises:
-        ImageError: the source is none of these, or cannot be read.
+        ImageError: the source is none of these, cannot be read, or is not 8-bit grey or colour.
     """
     if isinstance(source, str | Path):
         return images.read_image(Path(source))
     if isinstance(source, np.ndarray):
-        array = np.repeat(source[..., None], 3, 2) if source.ndim == 2 else source
-        if array.ndim != 3 or array.shape[2] != 3 or array.dtype != np.uint8 or not array.size:
-            raise ImageError(
-                f"an array of shape {source.shape} and type {source.dtype}; expected RGB, "
-                "(height, width, 3) of uint8"
-            )
-        return array
-    if hasattr(source, "convert"):
-        return images.rgb_from_pil(source)
-    raise ImageError(
-        f"a {type(source).__name__} is not an image; expected a path, an array or a PIL image"
-    )
+        return images.rgb_from_array(source)
+    return images.rgb_from_pil(source)

@@ -9,7 +9,7 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
-from fullconv.data.sample import Sample
+from fullconv.data.sample import Sample, collate
 from fullconv.data.transforms import (
     FILL,
     Blur,
@@ -43,6 +43,18 @@ def is_aligned(result):
 def test_image_and_labels_are_transformed_alike(step):
     for seed in range(8):
         assert is_aligned(step(sample(), generator(seed)))
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1)])
+@pytest.mark.parametrize(
+    "step", [Flip(), Scale(0.5, 2.0), Rotate(90), Crop((3, 3)), Crop((1, 1)), Jitter(0.2), Blur(2)]
+)
+def test_images_one_pixel_wide_become_batches(step, size):
+    for seed in range(4):
+        result = step(sample(*size), generator(seed))
+        batch = collate([result, sample(2, 2)])  # PyTorch refuses arrays with negative strides
+        rows, columns = result.labels.shape
+        assert (batch.labels[0, :rows, :columns].numpy() == result.labels).all()
 
 
 def test_a_crop_beyond_the_image_is_ignored():

@@ -84,8 +84,9 @@ class Flip:
         """Return the sample or its mirror image."""
         if random.random() < 0.5:
             return sample
-        mirrored = np.ascontiguousarray(sample.image[:, ::-1])
-        return replace(sample, image=mirrored, labels=np.ascontiguousarray(sample.labels[:, ::-1]))
+        # Copies: NumPy calls a mirrored column of one pixel contiguous, PyTorch refuses its stride.
+        mirrored, labels = sample.image[:, ::-1].copy(), sample.labels[:, ::-1].copy()
+        return replace(sample, image=mirrored, labels=labels)
 
 
 @dataclass(frozen=True)

@@ -77,18 +77,20 @@ def load_pixels(picture: Image.Image, path: Path) -> Image.Image:
     return picture
 
 
-def check_single_frame(picture: Image.Image, path: Path) -> None:
-    """Check that a file holds a single image.
+def check_single_frame(
+    picture: Image.Image, path: Path, remedy: str = "save the right one as a file of its own"
+) -> None:
+    """Check that a file holds a single image; an MPO counts as the photo that it begins with.
 
     Raises:
         ImageError: it holds several.
     """
-    frames = getattr(picture, "n_frames", 1)
+    frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
     if frames != 1:
         raise ImageError(
             f"{frames} images in one file",
             expected="one",
-            remedy="save the right one as a file of its own",
+            remedy=remedy,
             where=path,
         )
 
@@ -153,9 +155,9 @@ class Header:
         size: (height, width) after rotation by the EXIF orientation.
         stored: (height, width) as stored.
         mode: Pillow's name of the pixel type, e.g. "RGB", "P", "I;16".
-        format: "PNG", "JPEG", ...
+        format: "PNG", "JPEG", ...; an MPO, a JPEG with pictures appended (phones), is a "JPEG".
         orientation: EXIF orientation, 1 (as stored) to 8.
-        frames: number of images in the file.
+        frames: number of images in the file; 1 for an MPO, of which only the photo is read.
     """
 
     size: tuple[int, int]
@@ -184,8 +186,10 @@ def header_of(picture: Image.Image) -> Header:
     except Exception:  # a damaged EXIF block does not make the pixels unreadable
         orientation = 1
     size = stored[::-1] if orientation in SIDEWAYS else stored
-    frames = getattr(picture, "n_frames", 1)
-    return Header(size, stored, picture.mode, picture.format or "", orientation, frames)
+    is_mpo = picture.format == "MPO"
+    frames = 1 if is_mpo else getattr(picture, "n_frames", 1)
+    kind = "JPEG" if is_mpo else picture.format or ""
+    return Header(size, stored, picture.mode, kind, orientation, frames)
 
 
 def rotate_like(picture: Image.Image, orientation: int) -> Image.Image:

@@ -1,6 +1,7 @@
 """Read photos as 8-bit RGB, and resize images and labels."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
@@ -45,12 +46,76 @@ def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
         return _read_rgb(picture, Path(where))
 
 
-def rgb_from_pil(picture: Image.Image) -> UInt8[np.ndarray, "H W 3"]:
-    """Convert a PIL image to an RGB array, rotated by its EXIF orientation."""
-    turned = ImageOps.exif_transpose(picture)
-    if turned.mode == "P" and "transparency" in turned.info:
-        turned = turned.convert("RGBA")  # keeps the palette's colours under transparent pixels
-    return np.array(turned.convert("RGB"))
+def rgb_from_pil(picture: Any) -> UInt8[np.ndarray, "H W 3"]:
+    """Convert a PIL image to an RGB array, by the same rules as a photo in a file.
+
+    Raises:
+        ImageError: it has several frames, more than 8 bits a channel, or cannot be decoded.
+    """
+    if not isinstance(picture, Image.Image):
+        raise ImageError(
+            f"no image can be read from the type {type(picture).__name__}",
+            expected="a path, an array or a PIL image",
+        )
+    name = getattr(picture, "filename", "")
+    where = Path(name if name and isinstance(name, str | Path) else "PIL image")
+    check_single_frame(picture, where, "pass the right one, picture.copy() after picture.seek(N)")
+    if not picture.width or not picture.height:
+        raise ImageError(f"{picture.height} x {picture.width} pixels", where=where)
+    return _read_rgb(picture, where)
+
+
+def rgb_from_array(array: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
+    """Return an array as an RGB image, by the same rules as a photo in a file.
+
+    Args:
+        array: uint8, RGB (H, W, 3), or grey (H, W) or (H, W, 1).
+
+    Raises:
+        ImageError: any other shape or type, or masked values.
+    """
+    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
+    if not shaped or array.dtype != np.uint8 or not array.size or np.ma.is_masked(array):
+        raise ImageError(
+            f"an array of shape {array.shape} and type {array.dtype}{_range(array)}",
+            expected="an image (height, width, 3) in RGB or (height, width) in grey, of type uint8",
+            remedy=_array_remedy(array),
+        )
+    image = np.asarray(array)
+    if image.ndim == 2 or image.shape[2] == 1:
+        return np.repeat(image.reshape(*image.shape[:2], 1), 3, 2)
+    # PyTorch takes no negative strides, which NumPy calls contiguous where a side is 1 pixel.
+    plain = image.flags.c_contiguous and image.flags.writeable and min(image.strides) >= 0
+    return image if plain else image.copy()
+
+
+def _range(array: np.ndarray) -> str:
+    """Return the range of an array's values as text, with NaN and infinity; "" for uint8."""
+    if array.dtype == np.uint8 or array.dtype.kind not in "iuf" or not array.size:
+        return ""
+    finite = array[np.isfinite(array)]
+    if not finite.size:
+        return " without a finite value"
+    strange = ", some of them not finite" if finite.size < array.size else ""
+    return f" with values from {finite.min():g} to {finite.max():g}{strange}"
+
+
+def _array_remedy(array: np.ndarray) -> str:
+    if np.ma.is_masked(array):
+        return "fill the masked values"
+    if not array.size:
+        return ""
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
+        return "channels come last: array.transpose(1, 2, 0)"
+    if array.ndim == 3 and array.shape[2] == 4:
+        return "pass red, green and blue only, e.g. array[..., :3] of RGBA"
+    if array.ndim == 4:
+        return "pass the images one by one, or as a list"
+    if array.dtype.kind == "b":
+        return "convert it, e.g. array.astype(np.uint8) * 255"
+    if array.dtype.kind == "f" and 0 <= array.min() and array.max() <= 1:  # not with NaN
+        return "convert it, e.g. (array * 255).round().astype(np.uint8)"
+    return "convert it, and choose which values become black (0) and white (255)"
 
 
 def read_thumbnail(
@@ -99,7 +164,10 @@ def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
             remedy="convert it, and choose which values become black and white",
             where=path,
         )
-    return rgb_from_pil(load_pixels(picture, path))
+    turned = ImageOps.exif_transpose(load_pixels(picture, path))
+    if turned.mode == "P" and "transparency" in turned.info:
+        turned = turned.convert("RGBA")  # keeps the palette's colours under transparent pixels
+    return np.array(turned.convert("RGB"))
 
 
 def _opaque_share(picture: Image.Image) -> float:
