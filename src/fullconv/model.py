@@ -187,8 +187,7 @@ class Model:
         return (
             f"{len(self.classes)} classes; ignored pixels (255) excluded; absent classes excluded "
             f"from means; {scaled}, scored at the labels' own size; one confusion matrix over all "
-            "pixels"
-            + ("" if precision == "fp32" else f"; computed in {precision}")
+            "pixels" + ("" if precision == "fp32" else f"; computed in {precision}")
         )
 
 

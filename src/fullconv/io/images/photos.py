@@ -113,7 +113,7 @@ def _array_remedy(array: np.ndarray) -> str:
         return "pass the images one by one, or as a list"
     if array.dtype.kind == "b":
         return "convert it, e.g. array.astype(np.uint8) * 255"
-    if array.dtype.kind == "f" and 0 <= array.min() and array.max() <= 1:  # not with NaN
+    if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:  # not with NaN
         return "convert it, e.g. (array * 255).round().astype(np.uint8)"
     return "convert it, and choose which values become black (0) and white (255)"
 
