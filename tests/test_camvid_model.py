@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 import fullconv as fc
-from fullconv.config import read_yaml
 from fullconv.evaluation.evaluate import evaluate
+from fullconv.io.settings_file import read_settings
 
 FOLDER = Path(__file__).parents[1] / "models" / "camvid"
 FILE = FOLDER / "fcn4s-lite0.safetensors"
@@ -15,7 +15,7 @@ FILE = FOLDER / "fcn4s-lite0.safetensors"
 
 def test_it_is_small_and_its_settings_are_those_of_its_card():
     assert FILE.stat().st_size < 12e6
-    settings = read_yaml(FOLDER / "config.yaml")
+    settings = read_settings(FOLDER / "config.yaml")
     architecture = fc.load(FILE).network.architecture
     assert architecture.name == settings["model"]
     assert architecture.context == settings["context"]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis.strategies import integers
 
 from fullconv.errors import ConfigError
-from fullconv.units import format_bytes, format_bytes_up, format_duration, parse_bytes
+from fullconv.units import count, format_bytes, format_bytes_up, format_duration, parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -34,6 +34,21 @@ def test_sizes_are_formatted():
 @given(integers(1, 2**45))
 def test_a_size_rounded_up_is_enough(size):
     assert size <= parse_bytes(format_bytes_up(size)) <= max(1.1 * size, size + 103)
+
+
+@pytest.mark.parametrize(
+    ("number", "noun", "text"),
+    [
+        *((1, "step", "1 step"), (0, "step", "0 steps"), (2000, "class", "2,000 classes")),
+        *((1, "pixel", "1 pixel"), (2, "box", "2 boxes"), (3, "batch", "3 batches")),
+    ],
+)
+def test_a_count_agrees_with_its_noun(number, noun, text):
+    assert count(number, noun) == text
+
+
+def test_an_irregular_plural():
+    assert count(2, "entry", "entries") == "2 entries"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fullconv.config.groups import check_device
 from fullconv.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -20,14 +21,21 @@ def choose_device(name: str) -> "torch.device":
     """Return the device that "auto", "cpu", "cuda", "cuda:1" or "mps" names.
 
     Raises:
-        ConfigError: this machine has no such device.
+        ConfigError: no device has this name, or this machine has no such device.
     """
     import torch  # slow to import, and nothing else here needs it
 
+    try:
+        check_device(name)
+    except ValueError as error:
+        raise ConfigError(f"--device {name}: {error}") from error
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise ConfigError("--device cuda: no usable GPU was found; use --device cpu")
+        raise ConfigError(f"--device {name}: no usable GPU was found; use --device cpu")
+    if name.startswith("cuda:") and int(name[5:]) >= torch.cuda.device_count():
+        last = torch.cuda.device_count() - 1
+        raise ConfigError(f"--device {name}: the GPUs are cuda:0 to cuda:{last}")
     if name == "mps" and not torch.backends.mps.is_available():
         raise ConfigError("--device mps: no Apple GPU with Metal was found; use --device cpu")
     return torch.device(name)

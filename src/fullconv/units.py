@@ -1,4 +1,4 @@
-"""Sizes and durations as text: parse what users type, format what they read."""
+"""Sizes, durations and counts as text: parse what users type, format what they read."""
 
 import re
 from collections.abc import Callable
@@ -7,6 +7,18 @@ from math import ceil
 from fullconv.errors import ConfigError
 
 FACTORS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def count(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun: "1 image", "2,000 images", "3 classes".
+
+    Args:
+        number: how many.
+        noun: its singular.
+        plural: its plural, if that is not the singular with s or es.
+    """
+    several = plural or f"{noun}{'es' if noun.endswith(('s', 'x', 'ch')) else 's'}"
+    return f"{number:,} {noun if number == 1 else several}"
 
 
 def parse_bytes(text: str | int) -> int:

@@ -10,7 +10,8 @@ from PIL import Image
 
 from faultysets import build, clip, rewrite, swapped
 from fullconv.cli import run
-from fullconv.config import RunConfig, read_yaml
+from fullconv.config import RunConfig
+from fullconv.io.settings_file import read_settings
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_written_settings_are_valid_and_explained(photos, tmp_path, capsys):
     target = tmp_path / "settings.yaml"
     assert check(photos, "--write-config", str(target)) == 0
     assert f"fullconv train --config {target}" in capsys.readouterr().out
-    config = RunConfig.checked(**read_yaml(target))
+    config = RunConfig.checked(**read_settings(target))
     assert config.data == str(photos.folder)
     assert config.model.startswith("fcn8s-") and config.balance == "none"
     lines = target.read_text().splitlines()
@@ -144,7 +145,7 @@ def test_written_settings_handle_rare_classes_and_shared_clips(photos, tmp_path)
         path.rename(path.with_name(path.name.replace("clip", "way")))
     target = tmp_path / "settings.yaml"
     assert check(photos, "--write-config", str(target)) == 0
-    config = RunConfig.checked(**read_yaml(target))
+    config = RunConfig.checked(**read_settings(target))
     assert config.data == f"{photos.folder}?group-by=clip"
     assert config.balance == "sqrt-inv"  # median frequency: 1 pixel of 3072 would weigh 700
     assert "Rare classes in train: car 0.03 %" in target.read_text()

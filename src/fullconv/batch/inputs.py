@@ -1,7 +1,6 @@
 """Resolve paths, globs, lists, manifests and URLs to inputs, and tell photos from rasters."""
 
 import glob
-import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -15,6 +14,7 @@ from fullconv.errors import ConfigError, ImageError
 from fullconv.io.images import MAX_PIXELS, SUFFIXES
 from fullconv.io.rasters import read_raster_header
 from fullconv.io.storage import is_url, list_files, local_path
+from fullconv.io.text import parse_json
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
 
@@ -174,10 +174,10 @@ def _read_manifest(path: Path) -> Iterator[Input]:
         if not line.strip():
             continue
         try:
-            entry = json.loads(line)
+            entry = parse_json(line)
             where = entry.get("path") or entry["url"]
             input_id = entry.get("id", where)
-        except (json.JSONDecodeError, AttributeError, KeyError) as error:
+        except (ValueError, AttributeError, KeyError) as error:
             raise ConfigError(
                 f'{path}, line {number}: expected {{"id": ..., "path": ...}}, found {line[:60]!r}'
             ) from error

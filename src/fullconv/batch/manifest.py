@@ -18,6 +18,7 @@ from typing import Any
 from fullconv.errors import DataError
 from fullconv.io.palettes import Palette
 from fullconv.io.storage import Place
+from fullconv.io.text import parse_json
 
 FORMAT = 1
 
@@ -136,7 +137,7 @@ def read_job_file(place: Place, name: str) -> JobDescription:
         DataError: it is damaged.
     """
     try:
-        values = json.loads(place.read(name) or b"")
+        values = parse_json(place.read(name) or b"")
         if (version := values.pop("format")) != FORMAT:
             raise ValueError(f"format {version}, expected {FORMAT}")
         values |= {key: tuple(values[key]) for key in ("classes", "shard")}
@@ -212,7 +213,7 @@ def _read_lines(place: Place, name: str) -> Iterator[Record]:
         if not line.strip():
             continue
         try:
-            values = json.loads(line)
+            values = parse_json(line)
             yield FailureRecord(**values) if "error" in values else PredictionRecord(**values)
         except (ValueError, TypeError) as error:
             if number == len(lines) and name.startswith("journal"):  # cut off by a power failure

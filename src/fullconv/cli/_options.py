@@ -43,8 +43,12 @@ GroupBy = Annotated[
 ]
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
     """Parse height x width: "480x640" is (480, 640).
+
+    Args:
+        text: the size; None is returned as is.
+        option: its name, for the message.
 
     Raises:
         ConfigError: the text has another form.
@@ -52,8 +56,10 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     if text is None:
         return None
     height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width)):
-        raise ConfigError(f"--size {text}: expected height x width in pixels, such as 480x640")
+    if not (_is_number(height) and _is_number(width) and int(height) and int(width)):
+        raise ConfigError(
+            f"{option} {text[:60]}: expected height x width in pixels, such as 480x640"
+        )
     return int(height), int(width)
 
 
@@ -65,6 +71,12 @@ def parse_padding(text: str) -> str | int:
     """
     if text == "same":
         return text
-    if not text.isdecimal():
-        raise ConfigError(f"--padding {text}: expected 'same' or a number of pixels, such as 100")
+    if not _is_number(text):
+        raise ConfigError(
+            f"--padding {text[:60]}: expected 'same' or a number of pixels, such as 100"
+        )
     return int(text)
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= 9

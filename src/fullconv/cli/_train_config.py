@@ -21,12 +21,13 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     Raises:
         ConfigError: no data set is given, or a value is invalid.
     """
-    from fullconv.config import RunConfig, read_yaml
+    from fullconv.config import RunConfig
     from fullconv.data.discovery.resplit import with_groups
     from fullconv.errors import ConfigError
+    from fullconv.io.settings_file import read_settings
     from fullconv.training.recipes import with_recipe
 
-    settings = with_recipe((read_yaml(config) if config else {}) | given)
+    settings = with_recipe((read_settings(config) if config else {}) | given)
     if "data" not in settings:
         raise ConfigError(
             "no data set is given; expected: fullconv train DATA, where DATA is a folder with "

@@ -82,17 +82,16 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
     Raises:
         ConfigError: one does not have this form.
     """
-    import yaml
-
     from fullconv.errors import ConfigError
+    from fullconv.io.text import parse_yaml
 
     settings = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
         try:
-            settings[name.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            equals = ""
+            settings[name.strip()] = parse_yaml(value)
+        except ValueError as error:
+            raise ConfigError(f"--set {assignment[:200]}: not a value in YAML ({error})") from error
         if not equals:
             raise ConfigError(f"--set {assignment}: expected NAME=VALUE, e.g. --set ema=0.99")
     return settings
@@ -128,5 +127,5 @@ def _parse(name: str, value: Any) -> Any:
     if name == "padding":
         return parse_padding(value)
     if name == "size" or (name == "crop" and value != "whole"):
-        return parse_size(value)
+        return parse_size(value, f"--{name}")
     return value

@@ -69,15 +69,16 @@ def command(
 
 def _check_options(write_config: Path | None, config: Path | None) -> None:
     """Refuse invalid options before the work instead of after it."""
-    from fullconv.config import TrainConfig, read_yaml
+    from fullconv.config import TrainConfig
     from fullconv.errors import ConfigError
+    from fullconv.io.settings_file import read_settings
 
     if write_config and write_config.exists():
         raise ConfigError(
             f"--write-config {write_config}: the file exists; delete it, or choose another name"
         )
     if config:
-        TrainConfig.checked(**{k: v for k, v in read_yaml(config).items() if k != "data"})
+        TrainConfig.checked(**{k: v for k, v in read_settings(config).items() if k != "data"})
 
 
 def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
@@ -113,16 +114,17 @@ def _write_config(
 
 
 def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
-    from fullconv.config import RunConfig, read_yaml
+    from fullconv.config import RunConfig
     from fullconv.data.checks._augmentation_sheet import draw_augmentation
     from fullconv.io.images import write_image
+    from fullconv.io.settings_file import read_settings
     from fullconv.training.resolve import resolve_settings
 
     data = survey.data("train")
     if not len(data):
         say("no augmentation is drawn: no image with a mask can be read")
         return
-    given = (read_yaml(config) if config else {}) | {"data": survey.source}
+    given = (read_settings(config) if config else {}) | {"data": survey.source}
     step = max(1, len(data) // number)
     indices = range(0, len(data), step)[:number]
     # Resolved as in a training, so that crops have the same size.

@@ -1,7 +1,6 @@
 """All settings, validated: what a network is built from, and how it is trained."""
 
 from fullconv.config.base import Settings, explain
-from fullconv.config.files import read_yaml, to_yaml
 from fullconv.config.groups import Size, Stage
 from fullconv.config.network import Architecture, Fusing, Normalization, Upsampling
 from fullconv.config.reference import default_of, help_text, settings_reference
@@ -20,7 +19,5 @@ __all__ = [
     "default_of",
     "explain",
     "help_text",
-    "read_yaml",
     "settings_reference",
-    "to_yaml",
 ]

@@ -1,5 +1,6 @@
 """The base class of all settings, and its error messages."""
 
+import reprlib
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -35,11 +36,38 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
-            known = ", ".join(settings.model_fields)
-            near = get_close_matches(name, settings.model_fields, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"known settings: {known}"
-            sentences.append(f"unknown setting {name!r}; {hint}")
+            sentences.append(f"unknown setting {name[:60]!r}; {_hint(name, settings)}")
         else:
-            reason = problem["msg"][0].lower() + problem["msg"][1:]
-            sentences.append(f"{name} is {problem['input']!r}: {reason}")
+            reason = problem["msg"].removeprefix("Value error, ")
+            value = reprlib.repr(problem["input"])
+            sentences.append(f"{name} is {value}: {reason[0].lower()}{reason[1:]}")
     return "; ".join(dict.fromkeys(sentences))
+
+
+# What other programs call the settings.
+_OTHER_NAMES = {
+    "learning_rate": "lr",
+    "batch_size": "batch",
+    "num_epochs": "epochs",
+    "max_epochs": "epochs",
+    "max_steps": "steps",
+    "num_workers": "workers",
+    "image_size": "size",
+    "imgsz": "size",
+    "crop_size": "crop",
+    "backbone": "model",
+    "pretrained": "weights",
+    "dataset": "data",
+}
+
+
+def _hint(name: str, settings: type[BaseModel]) -> str:
+    """Return the name that was probably meant, and where all names are listed."""
+    known = settings.model_fields
+    wanted = name.lower().replace("-", "_")
+    near = get_close_matches(_OTHER_NAMES.get(wanted, wanted), known, 1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    if len(known) <= 12:
+        return f"known settings: {', '.join(known)}"
+    return "docs/settings.md and the config.yaml of any run list all settings"

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from fullconv.config.base import Settings, depends
 from fullconv.config.network import (
@@ -18,7 +18,35 @@ from fullconv.config.network import (
     UpsamplingSetting,
 )
 
-Size = tuple[Annotated[int, Field(ge=1, le=65536)], Annotated[int, Field(ge=1, le=65536)]]
+Side = Annotated[int, Field(ge=1, le=65536)]
+Zoom = Annotated[float, Field(ge=0.05, le=20)]
+
+
+def check_device(name: str) -> str:
+    """Return the name of a device.
+
+    Raises:
+        ValueError: no device has this name.
+    """
+    if not re.fullmatch(r"auto|cpu|cuda(:\d{1,3})?|mps", name):
+        raise ValueError("expected auto, cpu, cuda, cuda:1 or mps")
+    return name
+
+
+def _in_order(zoom: tuple[float, float]) -> tuple[float, float]:
+    if zoom[0] > zoom[1]:
+        raise ValueError("expected the smaller number first")
+    return zoom
+
+
+def _split_size(value: Any) -> Any:
+    """Return the sides of a size that is written as on the command line: 480x640."""
+    if isinstance(value, str) and (match := re.fullmatch(r"(\d{1,6})\s*[xX]\s*(\d{1,6})", value)):
+        return int(match[1]), int(match[2])
+    return value
+
+
+Size = Annotated[tuple[Side, Side], BeforeValidator(_split_size)]
 
 
 class ModelSettings(Settings):
@@ -93,7 +121,7 @@ class AugmentationSettings(Settings):
     """Augmentation: random changes to training images."""
 
     flip: bool = Field(True, description="Flip images horizontally with probability 0.5.")
-    scale: tuple[float, float] = Field(
+    scale: Annotated[tuple[Zoom, Zoom], AfterValidator(_in_order)] = Field(
         (0.75, 1.5), description="Range of the random zoom factor, log-uniform."
     )
     rotate: float = Field(
@@ -252,9 +280,8 @@ class RunSettings(Settings):
         description="Which model the run keeps: that of the epoch with the best mean IoU, or the "
         "last.",
     )
-    device: str = Field(
+    device: Annotated[str, AfterValidator(check_device)] = Field(
         "auto",
-        pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$",
         description="Device: auto, cpu, cuda, cuda:1 or mps.",
     )
     precision: Literal["fp32", "bf16", "fp16"] = Field(

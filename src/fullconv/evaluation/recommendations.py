@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from fullconv.config import RunConfig, TrainConfig, to_yaml
+from fullconv.config import RunConfig, TrainConfig
 from fullconv.data.checks import Diagnosis
 from fullconv.data.checks._survey import Survey
 from fullconv.data.discovery.resplit import with_groups
 from fullconv.data.labels.class_weights import RULES
 from fullconv.evaluation.upper_bounds import UpperBounds
+from fullconv.io.settings_file import to_yaml
 
 RARE = 0.01  # share of the labelled pixels below which a class is rare
 MAX_WEIGHT_RATIO = (

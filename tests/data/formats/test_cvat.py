@@ -190,7 +190,7 @@ def test_a_declared_encoding_does_not_change_what_was_looked_at(tmp_path):
 
 def test_a_huge_file_is_refused(tmp_path, monkeypatch):
     write(tmp_path, image("a.png"))
-    monkeypatch.setattr(_xml, "MAX_BYTES", 100)
+    monkeypatch.setattr(_xml, "MAX_XML_BYTES", 100)
     with pytest.raises(DataError, match=r"\d+ B; expected at most 100 B: export"):
         open_data(f"cvat:{tmp_path}")
 

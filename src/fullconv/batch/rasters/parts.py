@@ -13,6 +13,7 @@ from typing import Any
 from fullconv.errors import ConfigError, OutputError
 from fullconv.io.atomic import explained, replacing, write_text
 from fullconv.io.locks import try_lock
+from fullconv.io.text import parse_json
 
 _LOCK = "lock"
 _COUNTS = struct.Struct("<QQ")  # the head of each part's file
@@ -154,7 +155,7 @@ def _open(
 def _read_job(folder: Path) -> Any:
     """Read job.json; None if it is missing or damaged."""
     try:
-        content = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        content = parse_json((folder / "job.json").read_bytes())
     except (OSError, ValueError):
         return None
     complete = isinstance(content, dict) and {"job", "plan"} <= content.keys()

@@ -1,7 +1,6 @@
 """Read class declarations: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv."""
 
 import csv
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette
-from fullconv.io.text import read_utf8, read_yaml
+from fullconv.io.text import parse_json, read_utf8, read_yaml
 
 TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt")
 YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
@@ -149,7 +148,7 @@ def _read_names(path: Path) -> ClassList | None:
 
 def _read_meta(path: Path) -> ClassList | None:
     try:
-        content = json.loads(read_utf8(path))
+        content = parse_json(read_utf8(path))
         pairs = [(int(value), str(name)) for value, name in content["label_map"].items()]
         colors = [_color(color, path) for color in content.get("segmentation_colors", [])]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

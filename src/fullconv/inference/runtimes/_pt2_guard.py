@@ -7,7 +7,6 @@ PyTorch's own reader, so both see the same archive.
 """
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import torch
 
 from fullconv.errors import WeightsError
 from fullconv.inference.runtimes import KEY
+from fullconv.io.text import parse_json
 
 if TYPE_CHECKING:
     from torch.export.pt2_archive._package import PT2ArchiveReader
@@ -84,14 +84,14 @@ def _forbidden(archive: "PT2ArchiveReader") -> Iterator[str]:
     yield from (f"the file {name!r}" for name in names if not _FILES.fullmatch(name))
     yield from ("a name twice" for name in names if names.count(name) > 1)
     for name in CONFIGS:
-        for key, value in _items(json.loads(archive.read_string(name))):
+        for key, value in _items(parse_json(archive.read_string(name))):
             if key == "use_pickle" and value is not False:
                 yield f"a pickle in {name}"
     try:
         torch.load(io.BytesIO(archive.read_bytes(SAMPLES)), weights_only=True)
     except Exception:
         yield "a pickle of objects among its examples"
-    for key, value in _items(json.loads(archive.read_string(GRAPH))):
+    for key, value in _items(parse_json(archive.read_string(GRAPH))):
         if not _is_allowed(key, value):
             yield f"{key} {str(value)[:80]!r} in its graph"
 

@@ -1,6 +1,5 @@
 """An exported file as a network."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv.config import Architecture, Normalization, Size
-from fullconv.errors import ConfigError, ImageError, WeightsError
+from fullconv.errors import ImageError, WeightsError
 from fullconv.inference.runtimes import Run, runtime_for
 from fullconv.inference.runtimes.description import Description
+from fullconv.io.text import parse_json
 
 
 class ExportedNetwork(nn.Module):
@@ -86,7 +86,7 @@ def _parse_description(path: Path, text: str | None) -> Description:
             "wrote"
         )
     try:
-        values: Any = json.loads(text)
+        values: Any = parse_json(text)
         return Description.checked(**values)
-    except (ConfigError, json.JSONDecodeError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise WeightsError(f"{path}: its description cannot be used: {error}") from error

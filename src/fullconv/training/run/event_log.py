@@ -9,6 +9,7 @@ from typing import Any
 
 from fullconv.errors import ConfigError
 from fullconv.io.atomic import write_text
+from fullconv.io.text import parse_json
 
 Event = dict[str, Any]
 
@@ -61,8 +62,8 @@ def _read(path: Path) -> list[Event]:
 
 def _parse(line: str, position: str) -> Event:
     try:
-        event = json.loads(line)
-    except json.JSONDecodeError:
+        event = parse_json(line)
+    except ValueError:
         event = None
     if (
         not isinstance(event, dict)

@@ -12,11 +12,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from fullconv.config import read_yaml, to_yaml
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import EpochIoU
 from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
+from fullconv.io.settings_file import read_settings, to_yaml
 from fullconv.io.text import escape_formula
 
 Row = Mapping[str, float]
@@ -74,7 +74,7 @@ class Run:
 
     def read_config(self) -> dict[str, Any]:
         """Read the settings in config.yaml."""
-        return read_yaml(self.config)
+        return read_settings(self.config)
 
     def read_results(self, until: float = float("inf")) -> list[dict[str, float]]:
         """Read the rows of results.csv up to step `until`."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fullconv.io.atomic import write_text
+from fullconv.io.text import read_json
 
 FILE = "tracking.json"
 
@@ -23,5 +24,4 @@ def write_state(folder: Path, tracker: str, **values: object) -> None:
 
 def _read_all(folder: Path) -> dict[str, Any]:
     path = folder / FILE
-    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return content if isinstance(content, dict) else {}
+    return read_json(path) if path.is_file() else {}

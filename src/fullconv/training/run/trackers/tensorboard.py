@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fullconv.config import to_yaml
 from fullconv.errors import require
+from fullconv.io.settings_file import to_yaml
 from fullconv.training.run.trackers import Numbers, trackers
 
 if TYPE_CHECKING:
