@@ -22,9 +22,9 @@ STEPS = 9  # of that command: three epochs of three
 
 def result_of(file, folder, *arguments, seconds=600):
     """Run a test file as a program; return the JSON value that it prints."""
-    here = Path(__file__).parent
+    paths = [str(Path(__file__).parent), *filter(None, [os.environ.get("PYTHONPATH")])]
     command = [sys.executable, str(file), str(folder), *map(str, arguments)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(here)}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=seconds)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])

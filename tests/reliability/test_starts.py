@@ -13,14 +13,25 @@ import pytest
 from children import code_of, die_at_call, fork, print_result, result_of
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_on_signal
 from fullconv.errors import OutputError
+from fullconv.io.atomic import write_bytes
 from fullconv.training.run.folder import create_run, find_unfinished
 
-CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink")
+CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink", "rmdir")
+SETTINGS = {"data": "scenes:10@24x32", "model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 8}
 
 
 def test_a_kill_at_any_call_leaves_no_unusable_folder(tmp_path):
-    found = result_of(__file__, tmp_path)
+    found = result_of(__file__, tmp_path, "created")
     assert found["points"] >= 30 and found["amiss"] == []
+
+
+@pytest.mark.parametrize("explicit", [False, True])
+def test_a_resumed_run_removes_all_that_a_kill_at_any_call_left(tmp_path, explicit):
+    """Whether the newest unfinished run is resumed or one that is named."""
+    found = result_of(__file__, tmp_path, "begun", *["explicit"] * explicit)
+    assert found["points"] >= 60 and found["amiss"] == []
+    places = ("", "photos-001", "photos-001/splits", "photos-001/samples")
+    assert set(found["orphans"]) == set(places)
 
 
 def test_an_empty_folder_is_reused_and_others_are_not(tmp_path):
@@ -98,7 +109,8 @@ def test_signals_are_collected_during_the_training():
     assert received == [signal.SIGTERM, signal.SIGUSR1]
 
 
-def main(folder):
+def created(folder):
+    """Kill at every call of creating a run, and create another one afterwards."""
     number, amiss = 0, []
     while code_of(fork(partial(killed_at, folder, number))) == -signal.SIGKILL:
         run = create_run(folder, "train", "street", {"data": "d"})
@@ -111,7 +123,7 @@ def main(folder):
         shutil.rmtree(folder)
         folder.mkdir()
         number += 1
-    print_result({"points": number, "amiss": amiss})
+    return {"points": number, "amiss": amiss}
 
 
 def killed_at(folder, number):
@@ -120,5 +132,43 @@ def killed_at(folder, number):
     os._exit(0)
 
 
+def begun(folder, explicit=""):
+    """Kill at every call of a start and of writes into subfolders; start again with --resume."""
+    from fullconv.config import RunConfig
+    from fullconv.training.experiment import Experiment
+
+    experiment = Experiment(RunConfig(**SETTINGS))
+    start = partial(begin, folder, experiment)
+    number, amiss, orphans = 0, [], set()
+    while code_of(fork(partial(start, "auto", number))) == -signal.SIGKILL:
+        left = [path.relative_to(folder / "train") for path in folder.glob("train/**/.*")]
+        orphans |= {str(path.parent).strip(".") for path in left}
+        run = find_unfinished(folder)
+        resume = str(run.folder) if explicit and run else "auto"
+        code = code_of(fork(partial(start, resume), folder / "output"))
+        found = [str(path) for path in folder.glob("train/**/.*")]
+        link = folder / "train" / "latest"
+        if code or found or not link.is_symlink() or link.resolve().name != "photos-001":
+            amiss.append([number, code, found])
+        shutil.rmtree(folder)
+        folder.mkdir()
+        number += 1
+    return {"points": number, "amiss": amiss, "orphans": sorted(orphans)}
+
+
+def begin(folder, experiment, resume, number=None):
+    from fullconv.cli import train
+    from fullconv.training.distributed import SINGLE_PROCESS
+
+    if number is not None:
+        die_at_call(number, CALLS)
+    run = train._find_run(resume, folder, None, SINGLE_PROCESS)
+    run = run or train._create_run(folder, "photos", experiment.config, SINGLE_PROCESS)
+    experiment.attach(run)
+    for name in ("a.png", "b.png"):
+        write_bytes(run.folder / "samples" / name, b"as the report writes pictures")
+    os._exit(0)
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    print_result(globals()[sys.argv[2]](Path(sys.argv[1]), *sys.argv[3:]))

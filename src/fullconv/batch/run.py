@@ -21,6 +21,7 @@ from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork
 from fullconv.batch.worker import Worker
 from fullconv.io.storage import Folder
+from fullconv.io.temporaries import target_name
 
 
 def run_job(pending: PendingWork, stop_requests: Sequence[object] = ()) -> Iterator[Record]:
@@ -104,8 +105,8 @@ def _remove_partial_files(pending: PendingWork) -> None:
     for folder in {name.rpartition("/")[0] for name in own}:
         for name in target.names(folder):
             prefix = f"{folder}/".lstrip("/")
-            final = {prefix + name[1:-13], prefix}  # an own file, or any file of an own folder
-            if name.startswith(".") and name.endswith(".tmp") and own & final:
+            final = target_name(name)
+            if final and own & {prefix + final, prefix}:  # an own file, or any in an own folder
                 target.remove(prefix + name)
 
 

@@ -65,9 +65,14 @@ def _find_run(resume: str, out: Path, name: str | None, group: "ProcessGroup") -
     from fullconv.training.run.folder import Run, find_unfinished, open_run
 
     if resume not in (NEWEST, "auto"):
-        return open_run(Path(resume))
+        run = open_run(Path(resume))
+        if group.is_main and run.folder.resolve().parent.name == "train":
+            run.point_latest()  # a kill may have come before that
+        return run
     # Only the main process looks for it: on other machines it may appear later.
     found = find_unfinished(out, name=name) if group.is_main else None
+    if found:
+        found.point_latest()
     folder = group.broadcast_text(str(found.folder) if found else "")
     return Run(Path(folder)) if folder else None
 

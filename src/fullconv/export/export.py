@@ -2,7 +2,6 @@
 
 import copy
 import os
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from fullconv.export.exporters import Exporter, exporter_for
 from fullconv.export.parity import check_parity, find_min_size
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
-from fullconv.io.atomic import replacing
+from fullconv.io.atomic import replacing, staging
 from fullconv.io.images import fit_size, scale_image
 from fullconv.model import Model
 from fullconv.networks.fcn import FCN
@@ -109,14 +108,12 @@ def staged_output(path: Path, exporter: Exporter) -> Iterator[Path]:
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
     """
-    with replacing(path) as temporary:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            inside = Path(folder) / path.name
-            yield inside
-            if exporter.companions:
-                path.unlink(missing_ok=True)  # never leave an old graph with new weights
-            for suffix in exporter.companions:
-                with replacing(path.with_suffix(suffix)) as companion:
-                    os.replace(inside.with_suffix(suffix), companion)
-            os.replace(inside, temporary)
+    with replacing(path) as temporary, staging(path) as folder:
+        inside = folder / path.name
+        yield inside
+        if exporter.companions:
+            path.unlink(missing_ok=True)  # never leave an old graph with new weights
+        for suffix in exporter.companions:
+            with replacing(path.with_suffix(suffix)) as companion:
+                os.replace(inside.with_suffix(suffix), companion)
+        os.replace(inside, temporary)

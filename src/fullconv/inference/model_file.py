@@ -21,7 +21,7 @@ from fullconv.config import Architecture, Normalization, Settings, Size
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.runtimes import MODEL_SUFFIX, unsupported
 from fullconv.inference.tta import SCALES
-from fullconv.io.atomic import replacing
+from fullconv.io.atomic import replacing, staging
 from fullconv.io.rasters import BandChoice
 
 HEADER = "fullconv"  # metadata key of the card
@@ -102,11 +102,13 @@ def write_file(path: Path, card: Card, tensors: Mapping[str, Tensor]) -> None:
     header = card.model_dump_json()
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     size = sum(tensor.nbytes for tensor in contiguous.values()) + len(header)
-    with replacing(path, size) as temporary:
+    # safetensors writes a temporary file of its own, which a kill leaves.
+    with replacing(path, size) as temporary, staging(path) as folder:
         try:
-            save_file(contiguous, temporary, {HEADER: header})
+            save_file(contiguous, folder / "model", {HEADER: header})
         except SafetensorError as error:
             raise _system_error(error) from error
+        os.replace(folder / "model", temporary)
 
 
 def _system_error(error: SafetensorError) -> OSError:

@@ -2,14 +2,14 @@
 
 import errno
 import os
-import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from glob import escape
 from pathlib import Path
 
 from fullconv.errors import OutputError
+from fullconv.io.temporaries import sweep_once, target_name, temporary_path
 
 
 @contextmanager
@@ -17,7 +17,8 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     """Yield a temporary path in `path`'s folder; after the block it is renamed to `path`.
 
     The content is on disk before the name is (fsync, rename, fsync of the folder): after a kill or
-    a power failure there is the old file or the new one.
+    a power failure there is the old file or the new one. What a kill leaves of the temporary file
+    is removed by the next process that writes into the folder.
 
     Args:
         path: the file to write.
@@ -26,9 +27,10 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written, or the disk is full; `path` is unchanged.
     """
-    temporary = path.parent / f".{path.name}.{secrets.token_hex(4)}.tmp"
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep_once(path.parent)
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         _sync(temporary)
@@ -53,8 +55,9 @@ def building(folder: Path) -> Iterator[Path]:
         OutputError: `folder` is not empty (it is never overwritten), or cannot be written; then
             nothing is left of it.
     """
-    temporary = folder.parent / f".{folder.name}.{secrets.token_hex(4)}.tmp"
+    temporary = temporary_path(folder)
     try:
+        sweep_once(folder.parent)
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise OutputError(f"{folder} exists and is never overwritten; choose another name")
         temporary.mkdir(parents=True)
@@ -68,6 +71,28 @@ def building(folder: Path) -> Iterator[Path]:
         raise OutputError(_explain(error, folder)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def staging(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`, for programs that write other files than one.
+
+    It is removed afterwards, or after a kill by the next process that writes there.
+    """
+    temporary = temporary_path(path)
+    try:
+        sweep_once(path.parent)
+        temporary.mkdir(mode=0o700, parents=True)
+        yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """Yield a temporary folder in the system's folder for them, as `staging` does."""
+    with staging(Path(tempfile.gettempdir(), "fullconv")) as folder:
+        yield folder
 
 
 @contextmanager
@@ -98,8 +123,9 @@ def write_text(path: Path, content: str) -> None:
 
 def remove_temporaries(path: Path) -> None:
     """Remove temporary files of `path` that killed processes left; no other may be writing it."""
-    for temporary in path.parent.glob(f".{escape(path.name)}.*.tmp"):
-        temporary.unlink(missing_ok=True)
+    for name in os.listdir(path.parent) if path.parent.is_dir() else ():
+        if target_name(name) == path.name:
+            (path.parent / name).unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -1,5 +1,6 @@
 """Convert weights files of other frameworks to model files, or to plain safetensors."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from safetensors.torch import save_file
 
 from fullconv.config import Architecture, Normalization
 from fullconv.errors import ConfigError, WeightsError
-from fullconv.io.atomic import replacing
+from fullconv.io.atomic import replacing, staging
 from fullconv.model import Model
 from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD, build
 from fullconv.networks.vgg_names import DEPTHS, conv_names
@@ -100,5 +101,7 @@ def _write_plain(target: Path, weights: Weights) -> None:
         )
         header[NORMALIZATION] = normalization.model_dump_json()
     tensors = {name: torch.from_numpy(array) for name, array in weights.arrays.items()}
-    with replacing(target) as temporary:
-        save_file(tensors, temporary, header)
+    # safetensors writes a temporary file of its own, which a kill leaves.
+    with replacing(target) as temporary, staging(target) as folder:
+        save_file(tensors, folder / "weights", header)
+        os.replace(folder / "weights", temporary)

@@ -17,6 +17,7 @@ from fullconv.evaluation.metrics import EpochIoU
 from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
 from fullconv.io.settings_file import read_settings, to_yaml
+from fullconv.io.temporaries import sweep, sweep_tree, target_name, temporary_path
 from fullconv.io.text import escape_formula
 
 Row = Mapping[str, float]
@@ -125,10 +126,17 @@ class Run:
             )
 
     def clean(self) -> None:
-        """Remove partly written files of a killed process."""
-        for pattern in (".*.tmp", ".tmp*"):  # of io.atomic, and of safetensors
-            for orphan in self.folder.glob(pattern):
-                orphan.unlink(missing_ok=True)
+        """Remove partly written files of a killed process, below the folder too.
+
+        This process has to hold the folder's lock.
+        """
+        sweep_tree(self.folder, locked=True)
+
+    def point_latest(self) -> None:
+        """Point `latest`, beside the folder, to this run, as far as links are supported."""
+        folder = self.folder.resolve()
+        with suppress(OSError), locked(folder.parent):
+            _link(folder.parent / "latest", folder.name)
 
 
 def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None = None) -> Run:
@@ -145,6 +153,7 @@ def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | No
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with locked(parent) as alone:
+            _sweep_newest(parent, safe)
             folder = _next_folder(parent, safe, reuse=alone and settings is not None)
             if settings is not None:
                 Run(folder).write_config(settings)
@@ -158,11 +167,24 @@ def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | No
     return Run(folder)
 
 
+def _sweep_newest(parent: Path, name: str) -> None:
+    """Remove what a kill left in `parent` and in the newest folder of this name."""
+    sweep(parent)
+    numbers = _numbered_folders(parent, name)
+    if numbers:
+        sweep_tree(numbers[max(numbers)])
+
+
+def _numbered_folders(parent: Path, name: str) -> dict[int, Path]:
+    found = ((_numbered(name).fullmatch(path.name), path) for path in parent.iterdir())
+    return {int(match[1]): path for match, path in found if match}
+
+
 def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
     """Create the next folder, or reuse one that holds only partly written files."""
-    found = {int(m[1]): p for p in parent.iterdir() if (m := _numbered(name).fullmatch(p.name))}
+    found = _numbered_folders(parent, name)
     for _, folder in sorted(found.items() if reuse else ()):
-        if all(path.match(".*.tmp") for path in folder.iterdir()):
+        if all(target_name(path.name) for path in folder.iterdir()):
             Run(folder).clean()
             return folder
     for number in count(max(found, default=0) + 1):
@@ -221,9 +243,11 @@ def _numbered(name: str) -> re.Pattern[str]:
 
 
 def _link(link: Path, target: str) -> None:
-    temporary = link.with_name(f".{link.name}.{os.getpid()}.tmp")
-    for orphan in link.parent.glob(f".{link.name}.*.tmp"):
-        orphan.unlink(missing_ok=True)
+    """Point a link to a name in its folder; other things of the link's name stay as they are."""
+    sweep(link.parent)
+    if link.exists() and not link.is_symlink():
+        return
+    temporary = temporary_path(link)
     try:
         temporary.symlink_to(target, target_is_directory=True)
         os.replace(temporary, link)
