@@ -1,6 +1,7 @@
-"""Readers of sample data sets that share no code with fullconv, which formats.py compares with.
+"""Independent readers of sample data sets, which share no code with fullconv (see formats.py).
 
-Each gives the labels of every mask of a folder, in any order: what is counted is pixels a class.
+Each yields the labels of every mask of a folder, in any order, since only the pixels of each class
+are counted.
 """
 
 import csv
@@ -24,12 +25,12 @@ Reader = Callable[[Path], Iterator[np.ndarray]]
 
 
 def pixels(path: Path) -> np.ndarray:
-    """A mask as Pillow gives it."""
+    """Return a mask as Pillow reads it."""
     return np.array(Image.open(path))
 
 
 def numbers(pattern: str, void: Sequence[int] = (VOID,)) -> Reader:
-    """Masks that hold class numbers."""
+    """Return a reader of masks that hold class numbers; `void` are the values to ignore."""
 
     def read(folder: Path) -> Iterator[np.ndarray]:
         for path in sorted(folder.glob(pattern)):
@@ -41,7 +42,7 @@ def numbers(pattern: str, void: Sequence[int] = (VOID,)) -> Reader:
 
 
 def colors(pattern: str, table: dict[tuple[int, int, int], int]) -> Reader:
-    """Masks that show classes as colours."""
+    """Return a reader of masks that show classes as colours."""
 
     def read(folder: Path) -> Iterator[np.ndarray]:
         for path in sorted(folder.glob(pattern)):
@@ -55,19 +56,19 @@ def colors(pattern: str, table: dict[tuple[int, int, int], int]) -> Reader:
 
 
 def meta_colors(folder: Path) -> Iterator[np.ndarray]:
-    """Datumaro's dataset_meta.json: the colours in the order of the classes."""
-    shown = json.loads((folder / "dataset_meta.json").read_text())["segmentation_colors"]
-    yield from colors("masks/*.png", {tuple(c): n for n, c in enumerate(shown)})(folder)
+    """Read masks with the colours of Datumaro's dataset_meta.json, in the order of the classes."""
+    palette = json.loads((folder / "dataset_meta.json").read_text())["segmentation_colors"]
+    yield from colors("masks/*.png", {tuple(c): n for n, c in enumerate(palette)})(folder)
 
 
 def voc(folder: Path) -> Iterator[np.ndarray]:
-    """VOC as torchvision reads it."""
+    """Read VOC with torchvision."""
     for _, mask in VOCSegmentation(str(folder), year="2012", image_set="val"):
         yield np.array(mask)
 
 
 def cityscapes(folder: Path) -> Iterator[np.ndarray]:
-    """As torchvision reads it, and the table that comes with Cityscapes' own scripts."""
+    """Read Cityscapes with torchvision and the label table of Cityscapes' own scripts."""
     rows = csv.DictReader((folder.parent / "cityscapes_table" / "labels.csv").open())
     table = {int(row["id"]): int(row["trainId"]) for row in rows}
     for path in sorted((folder / "leftImg8bit").glob("*")):
@@ -78,26 +79,26 @@ def cityscapes(folder: Path) -> Iterator[np.ndarray]:
 
 
 def coco(*files: str) -> Reader:
-    """Masks of pycocotools, the large painted first; what is a crowd or without outline is void."""
+    """Return a reader with pycocotools: large objects first; crowds and boxes are ignored."""
 
     def read(folder: Path) -> Iterator[np.ndarray]:
         for file in files:
             with redirect_stdout(io.StringIO()):
                 api = COCO(str(folder / file))
             names = [api.cats[number]["name"] for number in sorted(api.cats)]
-            own = [name for name in names if name not in ("_background_", "__ignore__")]
-            label = {name: place + 1 for place, name in enumerate(own)}
+            classes = [name for name in names if name not in ("_background_", "__ignore__")]
+            label = {name: number for number, name in enumerate(classes, 1)}
             for image in api.dataset["images"]:
                 labels = np.zeros((image["height"], image["width"]), int)
-                every = api.imgToAnns[image["id"]]
-                for one in every:
+                objects = api.imgToAnns[image["id"]]
+                for one in objects:
                     if not one["segmentation"]:  # on which annToMask fails
                         x, y, width, height = map(int, one["bbox"])
                         labels[y : y + height, x : x + width] = VOID
                     elif one["iscrowd"]:
                         labels[api.annToMask(one) > 0] = VOID
-                whole = [one for one in every if one["segmentation"] and not one["iscrowd"]]
-                drawn = [(api.annToMask(one), one) for one in whole]
+                outlined = [one for one in objects if one["segmentation"] and not one["iscrowd"]]
+                drawn = [(api.annToMask(one), one) for one in outlined]
                 for mask, one in sorted(drawn, key=lambda two: int(two[0].sum()), reverse=True):
                     labels[mask > 0] = label[api.cats[one["category_id"]]["name"]]
                 yield labels
@@ -106,7 +107,7 @@ def coco(*files: str) -> Reader:
 
 
 def coco_stuff(folder: Path) -> Iterator[np.ndarray]:
-    """Masks of pycocotools; what is in none is void."""
+    """Read COCO-Stuff with pycocotools; pixels without an annotation are ignored."""
     for file in sorted((folder / "annotations").glob("stuff_*.json")):
         with redirect_stdout(io.StringIO()):
             api = COCO(str(file))
@@ -118,7 +119,7 @@ def coco_stuff(folder: Path) -> Iterator[np.ndarray]:
 
 
 def coco_panoptic(folder: Path) -> Iterator[np.ndarray]:
-    """The segments of val by their numbers, R + 256 G + 65536 B; crowds and the rest are void."""
+    """Read the segments of val by their ids, R + 256 G + 65536 B; crowds and gaps are ignored."""
     content = json.loads((folder / "annotations" / "panoptic_val.json").read_text())
     numbers = sorted(category["id"] for category in content["categories"])
     for record in content["annotations"]:
@@ -127,13 +128,13 @@ def coco_panoptic(folder: Path) -> Iterator[np.ndarray]:
         labels = np.full(red.shape, VOID)
         for one in record["segments_info"]:
             if not one["iscrowd"]:
-                inside = red + 256 * green + 65536 * blue == one["id"]
-                labels[inside] = numbers.index(one["category_id"])
+                segment = red + 256 * green + 65536 * blue == one["id"]
+                labels[segment] = numbers.index(one["category_id"])
         yield labels
 
 
 def labelme_shapes(folder: Path) -> Iterator[np.ndarray]:
-    """Each shape as Pillow draws it, with LabelMe's own width of lines and radius of points."""
+    """Draw each shape with Pillow, with LabelMe's line width and point radius."""
     for path in sorted(folder.glob("*.json")):
         content = json.loads(path.read_text())
         names = sorted({shape["label"] for shape in content["shapes"]})
@@ -144,7 +145,7 @@ def labelme_shapes(folder: Path) -> Iterator[np.ndarray]:
 
 
 def draw_shape(picture: Image.Image, shape: dict, label: int) -> None:
-    """One shape of LabelMe."""
+    """Draw one shape of LabelMe."""
     draw, points = ImageDraw.Draw(picture), [tuple(point) for point in shape["points"]]
     (x, y), kind = points[0], shape["shape_type"]
     radius = dist(*points) if kind == "circle" else 5
@@ -162,13 +163,13 @@ def draw_shape(picture: Image.Image, shape: dict, label: int) -> None:
 
 
 def labelme(folder: Path) -> Iterator[np.ndarray]:
-    """What LabelMe itself exported of the same photos."""
+    """Read the masks that LabelMe itself exported for the same photos."""
     for path in sorted((folder.parent / "voc_labelme_export" / "SegmentationClass").glob("*.png")):
         yield pixels(path)
 
 
 def yolo(folder: Path) -> Iterator[np.ndarray]:
-    """Polygons as Pillow fills them, one over the other; class 0 of the file is label 1."""
+    """Fill the polygons with Pillow, in file order; class 0 of the file is label 1."""
     for path in sorted(folder.glob("labels/*/*.txt")):
         photo = next((folder / "images" / path.parent.name).glob(f"{path.stem}.*"))
         picture = Image.new("L", Image.open(photo).size)
@@ -179,7 +180,7 @@ def yolo(folder: Path) -> Iterator[np.ndarray]:
         yield np.array(picture)
 
 
-# In the order of the classes: DeepGlobe's page on its land cover classes, ISPRS's on Potsdam.
+# Colours in class order, from DeepGlobe's page on its land cover classes and ISPRS's on Potsdam.
 DEEPGLOBE = dict(
     zip(
         [
@@ -203,7 +204,7 @@ POTSDAM = dict(
     )
 )
 
-# Brostow et al.'s colours that the sample has, in the usual grouping to 11 classes.
+# The colours of Brostow et al. that occur in the sample, grouped to the usual 11 classes.
 CAMVID = {
     (128, 128, 128): 0,  # Sky
     (192, 0, 128): 1,  # Archway, a Building
@@ -219,7 +220,7 @@ CAMVID = {
 def geotiff(
     path: Path, bands: Sequence[int], limits: tuple[float, float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A photo as rasterio reads it, (H, W, 3) in [0, 255], and where it says that there is data."""
+    """Return an image as rasterio reads it, (H, W, 3) in [0, 255], and its data mask (H, W)."""
     warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
     with rasterio.open(path) as raster:
         values = raster.read(list(bands)).astype(float)

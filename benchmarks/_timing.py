@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved rounds, medians of paired ratios, and the machine."""
+"""Shared by the benchmarks: interleaved rounds, medians of paired ratios, the machine."""
 
 import os
 import platform
@@ -11,18 +11,24 @@ from time import perf_counter, process_time
 
 import torch
 
-Ways = Mapping[str, Callable[[], object]]
+Variants = Mapping[str, Callable[[], object]]
 
 
 def options(description: str, sides: str = "256 500", **numbers: float) -> Namespace:
-    """The command line of a benchmark; `numbers` are options of its own, with their defaults."""
+    """Parse the command line; `numbers` are options of this benchmark with their defaults."""
     parser = ArgumentParser(description=description)
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch and of other engines")
-    parser.add_argument("--rounds", type=int, default=7, help="each runs every way once, in turn")
     parser.add_argument(
-        "--cpu", action="store_true", help="CPU time, which tells more on a machine that is shared"
+        "--threads", type=int, default=1, help="threads of PyTorch and of other runtimes"
     )
-    parser.add_argument("--sides", type=int, nargs="*", default=[int(s) for s in sides.split()])
+    parser.add_argument(
+        "--rounds", type=int, default=7, help="rounds; each runs every variant once"
+    )
+    parser.add_argument(
+        "--cpu", action="store_true", help="CPU time, which varies less on a shared machine"
+    )
+    parser.add_argument(
+        "--sides", type=int, nargs="*", default=[int(s) for s in sides.split()], help="image sides"
+    )
     for name, value in numbers.items():
         parser.add_argument(f"--{name}", type=type(value), default=value)
     chosen = parser.parse_args()
@@ -30,27 +36,27 @@ def options(description: str, sides: str = "256 500", **numbers: float) -> Names
     return chosen
 
 
-def interleaved(ways: Ways, rounds: int, cpu: bool = False) -> dict[str, list[float]]:
-    """Seconds of each way in each round; every way runs once before the first."""
+def interleaved(variants: Variants, rounds: int, cpu: bool = False) -> dict[str, list[float]]:
+    """Return the seconds of each variant in each round; each runs once before, to warm up."""
     clock = process_time if cpu else perf_counter
-    for run in ways.values():
+    for run in variants.values():
         run()
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, run in ways.items():
-            began = clock()
+        for name, run in variants.items():
+            start = clock()
             run()
-            seconds[name].append(clock() - began)
+            seconds[name].append(clock() - start)
     return seconds
 
 
 def table(seconds: Mapping[str, list[float]], *bases: str) -> str:
-    """A row a way: median seconds, and how many times as fast as each base, round by round."""
+    """Format one row per variant: median seconds, and the paired speed-up over each base."""
     rows = [f"{'':34} {'median s':>9}" + "".join(f" {'x ' + base:>24}" for base in bases)]
-    for name, own in seconds.items():
-        row = f"{name:34} {statistics.median(own):9.3f}"
+    for name, times in seconds.items():
+        row = f"{name:34} {statistics.median(times):9.3f}"
         for base in bases:
-            ratios = [theirs / mine for theirs, mine in zip(seconds[base], own, strict=True)]
+            ratios = [slow / fast for slow, fast in zip(seconds[base], times, strict=True)]
             spread = f"({min(ratios):.2f}-{max(ratios):.2f})"
             row += f" {statistics.median(ratios):10.2f} {spread:>13}"
         rows.append(row)
@@ -58,7 +64,7 @@ def table(seconds: Mapping[str, list[float]], *bases: str) -> str:
 
 
 def machine(threads: int) -> str:
-    """Date, processor, threads, version and load, for the record."""
+    """Describe the machine: date, processor, threads, PyTorch version and load."""
     model = platform.processor() or platform.machine()
     info = Path("/proc/cpuinfo")
     if info.exists():

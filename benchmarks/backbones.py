@@ -1,9 +1,9 @@
-"""FCN-8s on other people's networks: `python benchmarks/backbones.py`.
+"""FCN-8s on torchvision and timm backbones: `python benchmarks/backbones.py`.
 
-Parameters, multiply-adds on an image of 512 x 512, the crops that were derived, the field of the
-coarsest feature, and whether the derived coordinate maps and fields of that feature and of the
-skips are what the gradient shows. "unbounded": squeeze-excite or the like averages over the whole
-image, so that every pixel has an influence and the gradient cannot tell.
+Parameters, multiply-adds for a 512 x 512 image, the derived crop offsets, the receptive field of
+the coarsest feature, and whether the derived receptive fields of that feature and of the skips
+agree with those measured by gradients. "unbounded": a layer such as squeeze-and-excitation averages
+over the whole image, so every pixel has an influence and gradients measure no field.
 """
 
 import sys
@@ -28,7 +28,7 @@ CLASSES = 21
 
 
 def row(name: str) -> list[str]:
-    """One line of the table."""
+    """Return the cells of one row."""
     model = f"fcn8s-{name}"
     try:
         network = create_model(model, CLASSES)
@@ -40,11 +40,11 @@ def row(name: str) -> list[str]:
     info = network.backbone.feature_info()
     features = (network.top, *network.skips)
     bounded = [name for name in features if info[name].field.bounded]
-    right = [
+    agreeing = [
         measure_field(network.backbone, name) == (info[name].field, info[name].field)
         for name in bounded
     ]
-    verdict = f"{sum(right)} of {len(right)} right" if right else ""
+    verdict = f"{sum(agreeing)} of {len(agreeing)} agree" if agreeing else ""
     if len(bounded) < len(features):
         verdict = ", ".join(filter(None, [verdict, f"{len(features) - len(bounded)} unbounded"]))
     parameters = sum(parameter.numel() for parameter in network.parameters())
@@ -64,7 +64,7 @@ def main(names: list[str]) -> None:
     """Print the table, as Markdown."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print("| FCN-8s on | parameters | multiply-adds | crops | field | coordinate maps |")
+    print("| FCN-8s on | parameters | multiply-adds | crop offsets | receptive field | measured |")
     print("|---|---|---|---|---|---|")
     for name in names:
         print("| " + " | ".join(row(name)) + " |", flush=True)

@@ -1,17 +1,17 @@
-"""Photos a second of `fullconv predict` over many, against a plain loop of the same model.
+"""Images per second of `fullconv predict` on many images, compared with a plain loop.
 
-Run: python benchmarks/bulk.py [FOLDER] [MODEL]. Without a folder, 500 photos of CamVid's size
-(360 x 480) are drawn; without a model, FCN-8s on VGG-16 with batch norm at a quarter of its width,
-untrained (time does not ask for sense).
+Run: python benchmarks/bulk.py [FOLDER] [MODEL]. Without a folder, 500 synthetic images of CamVid's
+size (360 x 480) are drawn; without a model, an untrained FCN-8s on VGG-16 with batch norm at a
+quarter of its width is used, since speed does not depend on the weights.
 
-All read the same files, optimise the model once, and write the same labels and overlays, whole or
-not at all. In each of the rounds everybody answers the same part of the photos, in turn; the ratio
-is of one round's times, so that a machine that is busy for a while is busy for all.
+All variants read the same files, optimize the model once, and atomically write the same labels and
+overlays. In each round every variant predicts the same part of the images; ratios are taken within
+a round, so a load that lasts longer than a round affects all variants alike.
 
-- loop: read, predict, write, one photo after the other.
-- predict: as many photos at once as there are cores, each by one thread, while others are read and
-  written; what `fullconv predict` does with many photos.
-- all threads: all for one photo, others being read and written meanwhile (`--threads 2`).
+- loop: read, predict and write, one image after the other.
+- predict: one image per core at the same time, one thread each, while others are read and written;
+  the default of `fullconv predict` for many images.
+- all threads: all threads work on one image, while others are read and written (`--threads 2`).
 """
 
 import sys
@@ -38,12 +38,12 @@ from fullconv.io.images import encode_jpeg
 from fullconv.model import Model
 
 PHOTOS, ROUNDS = 500, 5
-SCENES = 25  # that are really different
+SCENES = 25  # distinct ones
 KINDS = ("labels", "overlay")
 
 
 def draw(folder: Path) -> Path:
-    """Photos as a camera would leave them."""
+    """Draw synthetic street scenes as JPEG files."""
     data = fc.open_data(f"scenes:{SCENES}@360x480")
     for number in range(PHOTOS):
         sample = data[number % SCENES]
@@ -52,7 +52,7 @@ def draw(folder: Path) -> Path:
 
 
 def untrained(path: Path) -> Path:
-    """The network that `fullconv train` takes unless told otherwise, of CamVid's 11 classes."""
+    """Save the default network of `fullconv train` for 11 classes, with random weights."""
     torch.manual_seed(0)
     network = fc.create_model("fcn8s-vgg16_bn", classes=11, width=0.25)
     fc.Model(network, [f"class {number}" for number in range(11)]).save(path)
@@ -60,48 +60,48 @@ def untrained(path: Path) -> Path:
 
 
 def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
-    """What one writes by hand."""
+    """Predict with a hand-written loop."""
     for item in inputs:
-        answer = model.predict(item.where)
+        prediction = model.predict(item.where)
         named = replace(item, name=Path(item.where).stem)
         for kind, name in output_files(named, KINDS).items():
-            write_bytes(out / name, writers[kind].encode(answer))
+            write_bytes(out / name, writers[kind].encode(prediction))
 
 
 def predict(path: Path, inputs: Sequence[Input], out: Path, threads: int | None) -> None:
-    """What `fullconv predict` does."""
+    """Predict as `fullconv predict` does."""
     job = create_job(fc.load(path), path, inputs, out=out, kinds=KINDS, threads=threads)
     if len(list(run_job(plan_resume(job, inputs)))) != len(inputs):
-        raise SystemExit("not every photo was answered")
+        raise SystemExit("some images have no prediction")
 
 
 def main() -> None:
-    """Measure, and print photos a second and ratios."""
+    """Print images per second and the ratios."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(sys.argv[1]) if sys.argv[1:] else draw(Path(scratch, "photos"))
         path = Path(sys.argv[2]) if sys.argv[2:] else untrained(Path(scratch, "m.safetensors"))
         photos = resolve_inputs([str(folder)])[:PHOTOS]
         model, all_threads = fc.load(path).optimize(), torch.get_num_threads()
-        ways: dict[str, Callable[[Sequence[Input], Path], None]] = {
+        variants: dict[str, Callable[[Sequence[Input], Path], None]] = {
             "loop": lambda part, out: loop(model, part, out),
             "predict": lambda part, out: predict(path, part, out, None),
             "all threads": lambda part, out: predict(path, part, out, all_threads),
         }
-        for name, way in ways.items():  # what happens once is not measured
-            way(photos[:MIN_IMAGES], Path(scratch, "warm", name))
-        seconds: dict[str, list[float]] = {name: [] for name in ways}
+        for name, run in variants.items():  # warm up
+            run(photos[:MIN_IMAGES], Path(scratch, "warm", name))
+        seconds: dict[str, list[float]] = {name: [] for name in variants}
         for number in range(ROUNDS):
             part = photos[number::ROUNDS]
-            for name, way in ways.items():
-                began = perf_counter()
-                way(part, Path(scratch, str(number), name))
-                seconds[name].append(perf_counter() - began)
-    print(f"{len(photos)} photos, {usable_cores()} cores, {all_threads} threads, {ROUNDS} rounds")
+            for name, run in variants.items():
+                start = perf_counter()
+                run(part, Path(scratch, str(number), name))
+                seconds[name].append(perf_counter() - start)
+    print(f"{len(photos)} images, {usable_cores()} cores, {all_threads} threads, {ROUNDS} rounds")
     for name, times in seconds.items():
         ratios = sorted(a / b for a, b in zip(seconds["loop"], times, strict=True))
         rate = len(photos) / sum(times)
         print(
-            f"{name:16} {rate:6.2f} photos/s   {median(ratios):.2f} times the loop "
+            f"{name:16} {rate:6.2f} images/s   {median(ratios):.2f} times the loop "
             f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
         )
 

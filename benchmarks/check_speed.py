@@ -1,9 +1,9 @@
-"""How many photos with masks a second `fullconv check` reads: threads against processes.
+"""Images with masks per second that `fullconv check` reads, with threads and with processes.
 
 Run: python benchmarks/check_speed.py [DATA]. Without DATA it draws scenes of 480 x 360 as JPEG, PNG
-and lossless WebP with PNG masks, and as YOLO's polygons, which the format paints. The goal is 200 a
-second on 2 cores. CPU time stands beside wall time, since on a busy machine only the former says
-what the work costs: 10 ms each are 200 a second on 2 cores.
+and lossless WebP with PNG masks, and as YOLO polygons, which the format rasterizes. The goal is 200
+per second on 2 cores, that is 10 ms of CPU time each. CPU time is printed next to wall time because
+it depends less on what else the machine does.
 """
 
 import sys
@@ -28,7 +28,7 @@ SIZE = (360, 480)
 
 
 def draw(folder: Path, suffix: str) -> list[Pair]:
-    """Drawn scenes as files."""
+    """Write synthetic scenes as image and mask files."""
     data = open_data(f"scenes:{PHOTOS}", "train")
     pairs = []
     for number in range(PHOTOS):
@@ -42,7 +42,7 @@ def draw(folder: Path, suffix: str) -> list[Pair]:
 
 
 def draw_polygons(folder: Path) -> None:
-    """Drawn scenes as a data set of YOLO's."""
+    """Write synthetic scenes as a YOLO data set."""
     data = open_data(f"scenes:{PHOTOS}", "train")
     for name in ("images/train", "labels/train"):
         (folder / name).mkdir(parents=True)
@@ -58,7 +58,7 @@ def draw_polygons(folder: Path) -> None:
 
 
 def stripes(labels: np.ndarray, label: int) -> Iterable[str]:
-    """Polygons of 12 corners or more, about as many as a person draws."""
+    """Yield polygons of 12 corners or more, about as many as annotators draw."""
     for top in range(0, SIZE[0], 60):
         rows, columns = np.nonzero(labels[top : top + 60] == label)
         if rows.size < 50:
@@ -72,22 +72,22 @@ def stripes(labels: np.ndarray, label: int) -> Iterable[str]:
 
 
 def measure(what: str, pairs: list[Pair], work: Scan = scan) -> None:
-    """One line for each way of working."""
+    """Print a line each for serial reading, threads and processes."""
 
-    def timed(how: str, run: Callable[[list[Pair]], Iterable[object]]) -> None:
+    def time_run(how: str, run: Callable[[list[Pair]], Iterable[object]]) -> None:
         wall, cpu = perf_counter(), process_time()
         number = len(list(run(pairs)))
         wall, cpu = perf_counter() - wall, process_time() - cpu
-        own = f"{1000 * cpu / number:5.1f} ms CPU each" if "process" not in how else ""
-        print(f"{what:14} {how:12} {number / wall:6.0f} a second  {own}")
+        cpu_time = f"{1000 * cpu / number:5.1f} ms CPU each" if "process" not in how else ""
+        print(f"{what:14} {how:12} {number / wall:6.0f} per second  {cpu_time}")
 
-    timed("serial", lambda items: map(work, items))
-    timed("2 threads", lambda items: parallel_map(work, items, 2, python=False))
-    timed("2 processes", lambda items: parallel_map(work, items, 2, python=True))
+    time_run("serial", lambda items: map(work, items))
+    time_run("2 threads", lambda items: parallel_map(work, items, 2, python=False))
+    time_run("2 processes", lambda items: parallel_map(work, items, 2, python=True))
 
 
 def measure_data(source: str | Path) -> None:
-    """Measure a data set as the check reads it."""
+    """Measure a data set, read as the check reads it."""
     stock = inventory(source)
     stock.keep(None)
     pairs = [pair for pairs in stock.splits.values() for pair in pairs]
@@ -96,7 +96,7 @@ def measure_data(source: str | Path) -> None:
 
 
 def main() -> None:
-    """Measure the data that is given, or drawn scenes."""
+    """Measure the given data, or synthetic scenes."""
     torch.set_num_threads(1)
     if sys.argv[1:]:
         measure_data(sys.argv[1])

@@ -1,9 +1,9 @@
-"""Which classifiers become fully convolutional, and how exactly.
+"""Which classifiers can be made fully convolutional, and how exact the result is.
 
-Each has random weights, and batch norms whose statistics are those of a batch of random images, so
-that its scores depend on the image. Its dense form is compared with it on two images of its own
-size that the conversion has not seen; the difference is relative to the largest score. The last
-column is the grid of scores on an image that is 64 pixels higher and wider.
+Each classifier has random weights, and batch norm statistics of a batch of random images, so that
+its scores depend on the image. Its dense form is compared with it on two new images of the
+classifier's own size; the difference is relative to the largest score. The last column is the grid
+of scores for an image that is 64 pixels higher and wider.
 """
 
 import sys
@@ -33,8 +33,8 @@ NAMES = (
 CLASSES = 100
 
 
-def prepared(name: str) -> nn.Module:
-    """The classifier in evaluation mode, its batch norms having seen a batch."""
+def random_classifier(name: str) -> nn.Module:
+    """Return a classifier in evaluation mode, with batch norm statistics of one batch."""
     torch.manual_seed(0)
     classifier = create_classifier(name, CLASSES)
     norms = [layer for layer in classifier.modules() if isinstance(layer, nn.BatchNorm2d)]
@@ -51,8 +51,8 @@ def prepared(name: str) -> nn.Module:
 
 @torch.no_grad()
 def row(name: str) -> list[str]:
-    """One line of the table."""
-    classifier = prepared(name)
+    """Return the cells of one row."""
+    classifier = random_classifier(name)
     try:
         dense = convolutionalize(classifier)
     except GeometryError as error:
@@ -67,15 +67,16 @@ def row(name: str) -> list[str]:
         raise SystemExit(f"{name}: its scores do not depend on the image ({spread:.1g})")
     grid = dense(torch.randn(1, 3, size + 64, size + 64))
     verdict = "exact" if worst <= 1e-5 else "WRONG"
-    said = "; ".join(dense.caveats)
-    return [name, str(size), verdict, f"{worst:.1e}", said, " x ".join(map(str, grid.shape[2:]))]
+    caveats = "; ".join(dense.caveats)
+    cells = [name, str(size), verdict, f"{worst:.1e}", caveats]
+    return [*cells, " x ".join(map(str, grid.shape[2:]))]
 
 
 def main(names: list[str]) -> None:
     """Print the table, as Markdown."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
-    print("| classifier | size | verdict | worst difference | what is said | grid at + 64 |")
+    print("| classifier | size | verdict | largest difference | caveats | grid at + 64 |")
     print("|---|---|---|---|---|---|")
     verdicts = []
     for name in names:

@@ -1,12 +1,13 @@
-"""Do exported files answer as the network does, at 20 odd sizes, and how fast is each?
+"""Parity of exported files with the network at 20 odd sizes, and their latency.
 
     python benchmarks/exporters.py                 parity of every exporter and kind of network
-    python benchmarks/exporters.py --latency       FCN-8s VGG16, padding 100: all, interleaved
+    python benchmarks/exporters.py --latency       FCN-8s VGG16, padding 100, all runtimes
     python benchmarks/exporters.py --latency --int8 --sizes 256x256,500x500 --threads 2 --rounds 9
 
-Each exporter's file is measured in three forms: the literal net for one size, as PyTorch's exporter
-gives it; ours for any size; and ours for one size, with the short cut in the graph. Ratios are to
-be trusted, absolute times are this machine's.
+Each exporter's file is measured in three forms: the literal network for one size, exported layer by
+layer; the portable network for any size; and the portable network for one size, with border
+skipping in the graph. Rounds are interleaved: the ratios carry over to other machines, the absolute
+times do not.
 """
 
 import argparse
@@ -23,8 +24,7 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.export.exporters import _trace as _traced
-from fullconv.export.exporters import exporters
+from fullconv.export.exporters import _trace, exporters
 from fullconv.export.parity import difference, network_scores
 from fullconv.inference.runtimes import runtimes
 
@@ -33,7 +33,7 @@ KINDS = {
     "vgg11, padding 100": {"padding": 100, "width": 1 / 8, "hidden": 32},
     "vgg11_bn, same": {"name": "fcn8s-vgg11_bn", "width": 1 / 8, "hidden": 32},
     "sum": {"width": 1 / 8, "hidden": 32, "fusing": "sum"},
-    "un-pooling": {"width": 1 / 8, "hidden": 32, "upsampling": "unpooling"},
+    "unpooling": {"width": 1 / 8, "hidden": 32, "upsampling": "unpooling"},
     "bilinear": {"width": 1 / 8, "hidden": 32, "upsampling": "bilinear"},
     "bilinear-corners": {"width": 1 / 8, "hidden": 32, "upsampling": "bilinear-corners"},
     "resnet18": {"name": "fcn8s-torchvision_resnet18"},
@@ -43,18 +43,18 @@ Run = Callable[[np.ndarray], np.ndarray]
 
 
 def network(name: str = "fcn8s-vgg11", classes: int = 21, **settings: object) -> fc.FCN:
-    """A network with random weights whose scores are worth comparing."""
+    """Create a network with random weights whose scores are not all zero."""
     torch.manual_seed(0)
-    made = fc.create_model(name, classes, **settings).eval()  # type: ignore[arg-type]
-    for layer in made.score_layers():
+    created = fc.create_model(name, classes, **settings).eval()  # type: ignore[arg-type]
+    for layer in created.score_layers():
         torch.nn.init.normal_(layer.weight, std=0.1)
-    return made
+    return created
 
 
 def parity(names: list[str]) -> list[dict[str, object]]:
-    """The largest difference over the odd sizes, for every exporter and kind of network."""
+    """Return the largest difference over the odd sizes, per exporter and kind of network."""
     random = np.random.default_rng(0)
-    sizes = [(side, ODD[(place * 7 + 3) % len(ODD)]) for place, side in enumerate(ODD)]
+    sizes = [(side, ODD[(index * 7 + 3) % len(ODD)]) for index, side in enumerate(ODD)]
     images = [random.uniform(0, 255, (1, 3, *size)).astype(np.float32) for size in sizes]
     rows = []
     for kind, settings in KINDS.items():
@@ -62,35 +62,35 @@ def parity(names: list[str]) -> list[dict[str, object]]:
         expected = [network_scores(net, image) for image in images]
         for name in names:
             with tempfile.TemporaryDirectory() as folder:
-                run = written(net, name, Path(folder))
+                run = export_and_open(net, name, Path(folder))
                 found = [attempt(run, image) for image in images]
-            worst, flips, refused = 0.0, 0, []
+            worst, changes, refused = 0.0, 0, []
             for size, one, other in zip(sizes, expected, found, strict=True):
                 if other is None:
                     refused.append(size)
                     continue
                 worst = max(worst, difference(one, other))
-                flips += int((one.argmax(1) != other.argmax(1)).sum())
+                changes += int((one.argmax(1) != other.argmax(1)).sum())
             pixels = sum(height * width for height, width in sizes)
             row = {"network": kind, "exporter": name, "difference": worst, "refused": refused}
-            rows.append(row | {"flips": flips / pixels, "sizes": len(sizes)})
+            rows.append(row | {"label_changes": changes / pixels, "sizes": len(sizes)})
             print(
                 f"{kind:20} {name:9} {len(sizes) - len(refused):2} sizes  {worst:8.1e}  "
-                f"labels {flips / pixels:.4%}  refused {refused or '-'}",
+                f"labels {changes / pixels:.4%}  refused {refused or '-'}",
                 flush=True,
             )
     return rows
 
 
-def written(net: torch.nn.Module, name: str, folder: Path) -> Run:
-    """The network in an exporter's file, opened."""
+def export_and_open(net: torch.nn.Module, name: str, folder: Path) -> Run:
+    """Export the network and open the file."""
     path = folder / f"net{exporters[name].suffix}"
     exporters[name].write(net, path, None)
     return runtimes[name].open(path).run
 
 
 def attempt(run: Run, image: np.ndarray) -> np.ndarray | None:
-    """The scores, or None where the file refuses the size."""
+    """Return the scores, or None if the file does not accept the size."""
     try:
         return run(image)
     except Exception:
@@ -98,7 +98,7 @@ def attempt(run: Run, image: np.ndarray) -> np.ndarray | None:
 
 
 def latency(options: argparse.Namespace) -> list[dict[str, object]]:
-    """Medians and ratios of every engine, interleaved, for each size."""
+    """Return medians and ratios of every runtime, interleaved, for each size."""
     net = network(options.network, padding=100, width=options.width, hidden=options.hidden)
     random = np.random.default_rng(0)
     sizes = [tuple(int(side) for side in text.split("x")) for text in options.sizes.split(",")]
@@ -107,30 +107,30 @@ def latency(options: argparse.Namespace) -> list[dict[str, object]]:
     names = options.exporters.split(",")
     for size, image in images.items():
         with tempfile.TemporaryDirectory() as folder:
-            engines: dict[str, Run] = {
-                "eager, literal": lambda image: switched(net, image, False),
-                "eager, short cut": lambda image: switched(net, image, True),
+            variants: dict[str, Run] = {
+                "eager, literal": lambda image: eager_scores(net, image, False),
+                "eager, border skipping": lambda image: eager_scores(net, image, True),
             }
             for name in names:
-                engines |= forms(net, name, size, Path(folder), image if options.int8 else None)
-            answers = {engine: run(image) for engine, run in engines.items()}  # warm up
-            times: dict[str, list[float]] = {engine: [] for engine in engines}
+                variants |= forms(net, name, size, Path(folder), image if options.int8 else None)
+            scores = {variant: run(image) for variant, run in variants.items()}  # warm up
+            times: dict[str, list[float]] = {variant: [] for variant in variants}
             for _ in range(options.rounds):
-                for engine, run in engines.items():
+                for variant, run in variants.items():
                     start = time.perf_counter()
                     run(image)
-                    times[engine].append(time.perf_counter() - start)
-            rows += table(size, times, answers)
+                    times[variant].append(time.perf_counter() - start)
+            rows += table(size, times, scores)
     return rows
 
 
 def forms(
     net: fc.FCN, name: str, size: tuple[int, ...], folder: Path, calibration: np.ndarray | None
 ) -> dict[str, Run]:
-    """An exporter's files: literal for one size, ours for any size, the short cut for one size."""
+    """Write an exporter's files: literal, for any size, and for one size with border skipping."""
     exporter = exporters[name]
     found: dict[str, Run] = {}
-    for form in ("literal", "any size", "short cut"):
+    for form in ("literal", "any size", "border skipping"):
         path = folder / f"{name}-{form.replace(' ', '-')}{exporter.suffix}"
         with literal(form == "literal"):
             exporter.write(net, path, None if form == "any size" else size)  # type: ignore[arg-type]
@@ -144,56 +144,56 @@ def forms(
 
 @contextmanager
 def literal(wanted: bool) -> Iterator[None]:
-    """The network exported layer by layer, as PyTorch runs it, instead of as we prepare it."""
-    ours = _traced.prepared
+    """Export the network layer by layer, without `make_portable`, if `wanted`."""
+    portable = _trace.make_portable
     if wanted:
-        _traced.prepared = lambda net, size=None: unprepared(net)
+        _trace.make_portable = lambda net, size=None: without_border_skipping(net)
     try:
         yield
     finally:
-        _traced.prepared = ours
+        _trace.make_portable = portable
 
 
-def unprepared(net: torch.nn.Module) -> torch.nn.Module:
-    """The network without its short cut."""
+def without_border_skipping(net: torch.nn.Module) -> torch.nn.Module:
+    """Return a copy of the network without border skipping or optimization."""
     net = copy.copy(net)
     net.sparse_padding, net.optimized_backbone = False, None  # type: ignore[assignment]
     return net
 
 
 def table(
-    size: tuple[int, ...], times: dict[str, list[float]], answers: dict[str, np.ndarray]
+    size: tuple[int, ...], times: dict[str, list[float]], scores: dict[str, np.ndarray]
 ) -> list[dict[str, object]]:
-    """Print and give the medians of one size."""
+    """Print and return the medians of one size."""
     first = next(iter(times))
     rows = []
-    for engine, seconds in times.items():
+    for variant, seconds in times.items():
         ratios = [a / b for a, b in zip(times[first], seconds, strict=True)]
-        agree = float((answers[engine].argmax(1) == answers[first].argmax(1)).mean())
+        agree = float((scores[variant].argmax(1) == scores[first].argmax(1)).mean())
         row = {
             "size": size,
-            "engine": engine,
+            "variant": variant,
             "median": statistics.median(seconds),
             "ratio": statistics.median(ratios),
             "agreement": agree,
         }
         rows.append(row)
         print(
-            f"{size[0]:4} x {size[1]:<4} {engine:26} {row['median']:7.3f} s  "
+            f"{size[0]:4} x {size[1]:<4} {variant:30} {row['median']:7.3f} s  "
             f"{row['ratio']:5.2f} times as fast as {first}; same label {agree:.3%}",
             flush=True,
         )
     return rows
 
 
-def switched(net: fc.FCN, image: np.ndarray, short_cut: bool) -> np.ndarray:
-    """The network's own scores, with or without the short cut."""
-    net.sparse_padding = short_cut
+def eager_scores(net: fc.FCN, image: np.ndarray, skip: bool) -> np.ndarray:
+    """Return the network's scores in PyTorch, with or without border skipping."""
+    net.sparse_padding = skip
     return network_scores(net, image)
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Measure parity or latency, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--latency", action="store_true")
     parser.add_argument("--int8", action="store_true")

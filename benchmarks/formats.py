@@ -1,14 +1,15 @@
-"""What the formats read of real and published sample data sets, and whether others read the same.
+"""Read published sample data sets and compare the labels with those of independent readers.
 
-Run: python benchmarks/formats.py FOLDER, where FOLDER holds one sample a sub-folder (labelme_json,
-voc_fcn_demo, ...; what each is from stands in the table). Every pixel of every class is counted
-twice: by fullconv, and by a reader that shares no code with it (_readers.py): torchvision,
-pycocotools, or Pillow and numpy with the sample's own table of values. The verdict says in how many
-pixels the two counts differ. Shapes have no agreed edge: LabelMe's own masks of the same photos, or
-Pillow's outlines, are the measure there, and the verdict is the share of pixels that differ.
+Run: python benchmarks/formats.py FOLDER, where FOLDER has one sub-folder per sample (labelme_json,
+voc_fcn_demo, ...; see `rows`). The pixels of every class are counted twice: by fullconv, and by a
+reader that shares no code with it (_readers.py): torchvision, pycocotools, or Pillow and numpy with
+the sample's own table of values. The verdict is the number of pixels in which the two counts
+differ. How the edges of polygons are rasterized is not standardized: there the reference is
+LabelMe's own masks of the same photos, or Pillow's polygons, and the verdict is the share of pixels
+that differ.
 
-The GeoTIFFs of the sample are no pairs but single files; the second table opens each as a photo,
-and compares every pixel, and where it has no data, with rasterio and numpy.
+The GeoTIFFs are single files without masks; the second table opens each as an image, and compares
+every pixel and the nodata area with rasterio and numpy.
 """
 
 import shutil
@@ -36,13 +37,13 @@ class Row:
     """One sample in the table.
 
     Attributes:
-        name: of the sample.
-        source: what fullconv opens.
-        folder: what the other reader reads.
-        other: who else reads it.
-        read: how.
+        name: name of the sample.
+        source: data source for fullconv.
+        folder: folder for the independent reader.
+        other: name of the independent reader.
+        read: the independent reader.
         edges: whether the edges of shapes may differ.
-        split: which one; None is all.
+        split: the split to compare; None for all.
     """
 
     name: str
@@ -55,18 +56,18 @@ class Row:
 
 
 def with_colors(folder: Path, table: dict[tuple[int, int, int], int]) -> Path:
-    """Write classes.txt: these sets publish their colours on a page, not in a file."""
+    """Write classes.txt, since the colours of these sets are published on a web page only."""
     lines = [f"class{label} #{bytes(color).hex()}\n" for color, label in table.items()]
     (folder / "classes.txt").write_text("".join(lines))
     return folder
 
 
-def laid_out(samples: Path, place: Path) -> None:
-    """The samples that are single files or lack their class list, as the data sets lie on disk."""
+def complete_samples(samples: Path, target: Path) -> None:
+    """Build data sets in `target` from samples that are single files or lack a class list."""
     for name in ("deepglobe/training_data", "deepglobe/test_data"):
-        shutil.copytree(samples / name, place / name)
-        with_colors(place / name, readers.DEEPGLOBE)
-    year = place / "voc" / "VOCdevkit" / "VOC2012"
+        shutil.copytree(samples / name, target / name)
+        with_colors(target / name, readers.DEEPGLOBE)
+    year = target / "voc" / "VOCdevkit" / "VOC2012"
     for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
         (year / folder).mkdir(parents=True)
     shutil.copy(samples / "voc_fcn_demo" / "image.jpg", year / "JPEGImages" / "demo.jpg")
@@ -74,20 +75,20 @@ def laid_out(samples: Path, place: Path) -> None:
     (year / "ImageSets" / "Segmentation" / "val.txt").write_text("demo\n")
     tile = samples / "potsdam_torchgeo"
     for folder, file in (("images", "4_Ortho_RGBIR/*.tif"), ("masks", "*_label.tif")):
-        (place / "potsdam" / folder).mkdir(parents=True)
-        shutil.copy(next(tile.glob(file)), place / "potsdam" / folder / "tile.tif")
-    with_colors(place / "potsdam", readers.POTSDAM)
+        (target / "potsdam" / folder).mkdir(parents=True)
+        shutil.copy(next(tile.glob(file)), target / "potsdam" / folder / "tile.tif")
+    with_colors(target / "potsdam", readers.POTSDAM)
 
 
-def rows(samples: Path, place: Path) -> Iterator[Row]:
-    """The samples as they are published, and those that were laid out."""
+def rows(samples: Path, target: Path) -> Iterator[Row]:
+    """Yield the samples as they are published, and those that were completed."""
     numpy = "Pillow + numpy"
 
     def plain(name: str, other: str, read: readers.Reader, **more: object) -> Row:
         return Row(name, str(samples / name), samples / name, other, read, **more)
 
     yield plain("voc_labelme_export", numpy, readers.numbers("SegmentationClass/*.png"))
-    yield Row("voc_fcn_demo", f"voc:{place / 'voc'}", place / "voc", "torchvision", readers.voc)
+    yield Row("voc_fcn_demo", f"voc:{target / 'voc'}", target / "voc", "torchvision", readers.voc)
     yield plain("common_semantic/dataset", numpy, readers.meta_colors)
     yield plain("common_semantic/non_standard_dataset", numpy, readers.meta_colors)
     yield plain("kaggle_image_mask/image_mask", numpy, readers.numbers("masks/*.png"))
@@ -95,7 +96,7 @@ def rows(samples: Path, place: Path) -> Iterator[Row]:
     yield plain("pseudo_dataset_mmseg", numpy, readers.numbers("gts/*.png"))
     for name in ("deepglobe/training_data", "deepglobe/test_data"):
         read = readers.colors("masks/*.png", readers.DEEPGLOBE)
-        yield Row(name, str(place / name), place / name, numpy, read)
+        yield Row(name, str(target / name), target / name, numpy, read)
     yield plain("camvid_datumaro", numpy, readers.colors("*annot/*.png", readers.CAMVID))
     yield plain("cityscapes_mmseg", "torchvision", readers.cityscapes)
     files = ("annotations/instances_train.json", "annotations/instances_val.json")
@@ -110,11 +111,11 @@ def rows(samples: Path, place: Path) -> Iterator[Row]:
     shapes = readers.labelme_shapes
     yield plain("labelme_json_shapes", "Pillow's outlines", shapes, edges=True)
     yield plain("yolo_seg_derived", "Pillow's polygons", readers.yolo, edges=True)
-    potsdam, read = place / "potsdam", readers.colors("masks/*.tif", readers.POTSDAM)
+    potsdam, read = target / "potsdam", readers.colors("masks/*.tif", readers.POTSDAM)
     yield Row("potsdam_torchgeo", f"rasters:{potsdam}?bands=1,2,3", potsdam, numpy, read)
 
 
-# File, options, and what they mean: bands, and the values of black and white.
+# File, options, and their meaning: bands, and the values that become 0 and 255.
 GEOTIFFS = (
     ("byte.tif", "", (1,), None),
     ("rotated.tif", "", (1,), None),
@@ -135,8 +136,8 @@ GEOTIFFS = (
 )
 
 
-def counted(masks: Iterator[np.ndarray]) -> Counts:
-    """Pixels of each label."""
+def count_labels(masks: Iterator[np.ndarray]) -> Counts:
+    """Count the pixels of each label."""
     total: Counts = Counter()
     for mask in masks:
         total.update(dict(zip(*np.unique(mask, return_counts=True), strict=True)))
@@ -144,68 +145,70 @@ def counted(masks: Iterator[np.ndarray]) -> Counts:
 
 
 def verdict(ours: Counts, theirs: Counts, other: str, edges: bool) -> str:
-    """What the two counts say."""
+    """Describe how far the two counts differ."""
     differ = sum(abs(ours[label] - theirs[label]) for label in ours | theirs) // 2
     if not differ:
         return f"equal in every class to {other}"
     if edges and differ < 0.02 * ours.total():
-        return f"{100 * differ / ours.total():.2f} % of pixels counted otherwise by {other} (edges)"
+        return f"{100 * differ / ours.total():.2f} % of pixels differ from {other} (edges)"
     return f"DIFFERS from {other} in {differ} of {ours.total()} pixels"
 
 
-def told(row: Row) -> str:
-    """A row of the first table."""
+def compare_sample(row: Row) -> str:
+    """Return a row of the first table."""
     name = f"{row.name} ({row.split})" if row.split else row.name
     try:
         data = open_data(row.source, row.split)
-        ours = counted(sample.labels for sample in data)
+        ours = count_labels(sample.labels for sample in data)
     except FullconvError as error:
-        said = str(error).replace(f"{row.source}/", "")
-        return f"| {name} | - | - | - | - | refused: {said} |"
-    said = verdict(ours, counted(row.read(row.folder)), row.other, row.edges)
+        message = str(error).replace(f"{row.source}/", "")
+        return f"| {name} | - | - | - | - | refused: {message} |"
+    result = verdict(ours, count_labels(row.read(row.folder)), row.other, row.edges)
     sizes = f"{len(data)} | {len(data.classes)} | {ours.total():,}"
-    return f"| {name} | {detect_format(row.source)[0]} | {sizes} | {said} |"
+    return f"| {name} | {detect_format(row.source)[0]} | {sizes} | {result} |"
 
 
-def compared(path: Path, place: Path, options: str, bands: tuple, limits: tuple | None) -> str:
-    """The verdict on one GeoTIFF as a photo, beside an empty mask."""
+def compare_geotiff(
+    path: Path, target: Path, options: str, bands: tuple, limits: tuple | None
+) -> str:
+    """Return a row of the second table: one GeoTIFF as an image with an empty mask."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
         with rasterio.open(path) as raster:
             kind, size = f"{raster.count} of {raster.dtypes[0]}", raster.shape
     for folder in ("images", "masks"):
-        (place / folder).mkdir(parents=True)
-    shutil.copy(path, place / "images" / path.name)
-    Image.fromarray(np.zeros(size, np.uint8)).save(place / "masks" / f"{path.stem}.png")
-    (place / "classes.txt").write_text("0 ground\n1 water\n255 void\n")
+        (target / folder).mkdir(parents=True)
+    shutil.copy(path, target / "images" / path.name)
+    Image.fromarray(np.zeros(size, np.uint8)).save(target / "masks" / f"{path.stem}.png")
+    (target / "classes.txt").write_text("0 ground\n1 water\n255 void\n")
     start = f"| {path.name} | {kind} | {options or '-'} | {size[0] * size[1]:,} |"
     try:
-        sample = open_data(f"rasters:{place}" + (f"?{options}" if options else ""))[0]
+        sample = open_data(f"rasters:{target}" + (f"?{options}" if options else ""))[0]
     except FullconvError as error:
-        said = str(error).replace(f"{place}/images/", "").replace(str(place), "FOLDER")
-        return f"{start} - | refused: {said} |"
+        message = str(error).replace(f"{target}/images/", "").replace(str(target), "FOLDER")
+        return f"{start} - | refused: {message} |"
     photo, valid = readers.geotiff(path, bands, limits)
     differ = int((np.abs(sample.image - photo).max(2) > 0)[valid].sum())
     differ += int((valid != (sample.labels == 0)).sum())
-    said = f"DIFFERS in {differ} pixels" if differ else "equal in every pixel to rasterio"
-    return f"{start} {int((~valid).sum()):,} | {said} |"
+    result = f"DIFFERS in {differ} pixels" if differ else "equal in every pixel to rasterio"
+    return f"{start} {int((~valid).sum()):,} | {result} |"
 
 
 def main(samples: Path) -> int:
-    """Print the tables; gives the number of samples that are read differently."""
+    """Print the tables and return the number of samples that are read differently."""
     wrong = 0
     print("| sample | format | images | classes | pixels | verdict |\n|---|---|---:|---:|---:|---|")
-    with tempfile.TemporaryDirectory() as place:
-        laid_out(samples, Path(place))
-        for row in rows(samples, Path(place)):
-            line = told(row)
+    with tempfile.TemporaryDirectory() as target:
+        complete_samples(samples, Path(target))
+        for row in rows(samples, Path(target)):
+            line = compare_sample(row)
             wrong += "DIFFERS" in line
             print(line)
-        print("\n| GeoTIFF | bands | asked as | pixels | without data | verdict |")
+        print("\n| GeoTIFF | bands | options | pixels | nodata | verdict |")
         print("|---|---|---|---:|---:|---|")
         for number, (name, *choice) in enumerate(GEOTIFFS):
             folder = samples / "geotiff_rasterio"
-            line = compared(folder / name, Path(place) / f"geotiff{number}", *choice)
+            line = compare_geotiff(folder / name, Path(target) / f"geotiff{number}", *choice)
             wrong += "DIFFERS" in line
             print(line)
     return wrong

@@ -1,10 +1,10 @@
-"""How many samples a second are loaded, and how long a training waits for them.
+"""Samples loaded per second, and the time that training waits for them.
 
-Run: python benchmarks/loader.py [DATA] [WIDTH]. DATA is what `fullconv train` takes; without it,
+Run: python benchmarks/loader.py [DATA] [WIDTH]. DATA is any source of `fullconv train`; without it,
 street scenes are drawn as JPEG with PNG masks. Loading is decoding, augmenting (the defaults, and
-then with rotation, blur and class crops) and collating batches of 4 at 360 x 480, in the training's
-own process (0 workers) or in 1 or 2 others. The share of waiting is that of real steps of a small
-network (fcn8s-vgg11_bn, WIDTH of its widths: 0.25), in which the next batch was not there yet.
+then with rotation, blur and class crops) and collating batches of 4 at 360 x 480, in the training
+process (0 workers) or in 1 or 2 workers. The share of waiting is the part of the training time of a
+small network (fcn8s-vgg11_bn, width WIDTH, default 0.25) that is spent waiting for a batch.
 """
 
 import sys
@@ -27,14 +27,14 @@ from fullconv.training.sampler import batches
 from fullconv.training.trainer import Trainer
 
 SIZE = (360, 480)
-BATCHES = 20  # of 4, when the loader is measured alone
-STEPS = 7  # of a training; the first does not count, since the workers are started in it
+BATCHES = 20  # of 4 images, to measure the loader alone
+STEPS = 7  # training steps; the first is not counted, since it starts the workers
 CONFIG = TrainConfig(model="fcn8s-vgg11_bn", crop=SIZE, batch=4, device="cpu")
 FULL = {"rotate": 10.0, "blur": 1.5, "class_crops": 0.5}
 
 
 def draw(folder: Path, number: int = 40) -> Data:
-    """Drawn scenes as files in plain folders."""
+    """Write synthetic scenes to folders of images and masks."""
     for name in ("images/train", "masks/train"):
         (folder / name).mkdir(parents=True)
     data = open_data(f"scenes:{number}", "train")
@@ -47,8 +47,8 @@ def draw(folder: Path, number: int = 40) -> Data:
     return open_data(folder, "train")
 
 
-def parts(data: Data) -> None:
-    """What one sample costs, part by part, in one thread."""
+def print_stages(data: Data) -> None:
+    """Print the time of each stage per sample, in one thread."""
     indices = range(0, len(data), max(1, len(data) // 24))
     samples, lines = [], []
     start = perf_counter()
@@ -64,8 +64,8 @@ def parts(data: Data) -> None:
         print(f"  {name:8} {1000 * seconds / len(indices):6.2f} ms")
 
 
-def alone(data: Data, config: TrainConfig) -> float:
-    """Images a second of the loader, nothing else going on."""
+def loading_rate(data: Data, config: TrainConfig) -> float:
+    """Return the images per second of the loader alone."""
     loader = batches(data, config, config.batch, range(BATCHES))
     next(loader)
     start = perf_counter()
@@ -74,10 +74,10 @@ def alone(data: Data, config: TrainConfig) -> float:
 
 
 def waiting(data: Data, config: TrainConfig) -> tuple[float, float]:
-    """The share of a training's time in which it waits for a batch, and its images a second."""
+    """Return the share of the training time spent waiting for batches, and images per second."""
     waits: list[float] = []
 
-    def timed(*arguments: object) -> Iterator[Batch]:
+    def timed_batches(*arguments: object) -> Iterator[Batch]:
         loader = batches(*arguments)  # type: ignore[arg-type]
         while True:
             start = perf_counter()
@@ -87,32 +87,34 @@ def waiting(data: Data, config: TrainConfig) -> tuple[float, float]:
             waits.append(perf_counter() - start)
             yield batch
 
-    training_module.batches = timed
+    training_module.batches = timed_batches
     training = Trainer(initial_model(config, data), data, config)
     seconds = [step.seconds for step in training.run()]
     training_module.batches = batches
-    whole = sum(seconds[1:])
-    return sum(waits[1:]) / whole, config.batch * len(seconds[1:]) / whole
+    total = sum(seconds[1:])
+    return sum(waits[1:]) / total, config.batch * len(seconds[1:]) / total
 
 
 def measure(data: Data, width: float) -> None:
-    """Print the parts, and a line for each number of workers."""
-    print(f"{data.source}: {len(data)} samples, {torch.get_num_threads()} threads; a sample costs")
-    parts(data)
+    """Print the stages, and a line for each number of workers."""
+    print(
+        f"{data.source}: {len(data)} samples, {torch.get_num_threads()} threads; time per sample:"
+    )
+    print_stages(data)
     config = CONFIG.model_copy(update={"steps": STEPS, "width": width, "hidden": 256})
-    print("augmentation  workers  images/s alone  images/s in training  of its time waiting")
+    print("augmentation  workers  images/s alone  images/s in training  waiting for data")
     for name, more in (("default", {}), ("all", FULL)):
         for workers in (0, 1, 2):
             chosen = config.model_copy(update={"workers": workers, **more})
             share, speed = waiting(data, chosen)
             print(
-                f"{name:12}  {workers:7}  {alone(data, chosen):14.0f}  {speed:20.1f}  "
-                f"{100 * share:17.1f} %"
+                f"{name:12}  {workers:7}  {loading_rate(data, chosen):14.0f}  {speed:20.1f}  "
+                f"{100 * share:14.1f} %"
             )
 
 
 def main() -> None:
-    """Measure the data that is given, or drawn scenes."""
+    """Measure the given data, or synthetic scenes."""
     width = float(sys.argv[2]) if sys.argv[2:] else 0.25
     if sys.argv[1:]:
         measure(open_data(sys.argv[1], "train"), width)

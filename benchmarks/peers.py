@@ -1,19 +1,19 @@
-"""The paper's FCN-8s and its peers on one machine, in turns: `python benchmarks/peers.py`.
+"""The paper's FCN-8s compared with other implementations and networks on one machine.
 
     python benchmarks/peers.py --sizes 256 500 --rounds 7 --threads 2
-    python benchmarks/peers.py --only fp32 --sizes 256        one part, in a few minutes
+    python benchmarks/peers.py --only fp32 --sizes 256        one part, a few minutes
 
 FCN-8s on VGG-16, 21 classes, padding 100, one square image, in parts:
 
-- fp32: pytorch-fcn's arithmetic in plain PyTorch, ONNX Runtime and OpenVINO, and our ways;
-- int8: the same graphs, quantised on drawn scenes (or on --data) by ONNX Runtime and NNCF;
+- fp32: pytorch-fcn's arithmetic in plain PyTorch, ONNX Runtime and OpenVINO, and fullconv;
+- int8: the same graphs, quantized on synthetic scenes (or --data) by ONNX Runtime and NNCF;
 - others: torchvision's fcn_resnet50, and Unet and FPN of segmentation_models_pytorch if installed;
-- training: a step of SGD, pytorch-fcn's and ours.
+- training: a step of SGD, of pytorch-fcn and of fullconv.
 
-`pytorch-fcn` is written down below anew, layer by layer, with the same weights. Each engine has a
-process of its own; all of one table are measured in turns, and ratios are medians over the rounds.
-The Markdown that is printed is the record; --json keeps every turn. Weights are random unless
---model FILE gives trained ones, without which labels that agree say little.
+`pytorch-fcn` is reimplemented below, layer by layer, with the same weights. Each variant has a
+process of its own; all variants of a table run in interleaved rounds, and ratios are medians over
+the rounds. The tables are printed as Markdown; --json writes every measurement. Weights are random
+unless --model FILE has trained ones; with random weights the share of equal labels means little.
 """
 
 import argparse
@@ -59,18 +59,18 @@ from fullconv.units import format_bytes
 CLASSES = 21
 BLOCKS = (2, 2, 3, 3, 3)  # convolutions of VGG-16 between its poolings
 LITERAL, OURS = "pytorch-fcn", "fullconv, default"
-PLAIN, LARGE = {LARGE_PAGES: "0"}, {LARGE_PAGES: "1"}  # we ask for large pages, others do not
+PLAIN, LARGE = {LARGE_PAGES: "0"}, {LARGE_PAGES: "1"}  # only fullconv asks for large pages
 SUFFIXES = {".onnx": "ONNX Runtime", ".xml": "OpenVINO"}
 Size = tuple[int, int]
 
 
 class PytorchFcn(nn.Module):
-    """FCN-8s as pytorch-fcn computes it: all of the padding, crops of 5, 9 and 31.
+    """FCN-8s as pytorch-fcn computes it: all of the padding; crop offsets 5, 9 and 31.
 
     Args:
-        weights: of our model file.
-        mean: of the training images.
-        std: likewise.
+        weights: tensors of a fullconv model file.
+        mean: per-channel mean of the normalization.
+        std: per-channel standard deviation of the normalization.
     """
 
     def __init__(self, weights: dict[str, Tensor], mean: Sequence[float], std: Sequence[float]):
@@ -86,19 +86,21 @@ class PytorchFcn(nn.Module):
 
     @staticmethod
     def layer(name: str, weight: Tensor, bias: Tensor | None) -> nn.Module:
-        """One layer with these weights."""
-        wide, narrow, kernel, _ = weight.shape
+        """Create one layer with these weights."""
+        outputs, inputs, kernel, _ = weight.shape  # ConvTranspose2d: inputs first
         if name.startswith("upscore"):
-            made: nn.Module = nn.ConvTranspose2d(wide, narrow, kernel, kernel // 2, bias=False)
-            made.weight = nn.Parameter(weight, requires_grad=False)
-            return made
+            upscore: nn.Module = nn.ConvTranspose2d(
+                outputs, inputs, kernel, kernel // 2, bias=False
+            )
+            upscore.weight = nn.Parameter(weight, requires_grad=False)
+            return upscore
         padding = {"conv1_1": 100}.get(name, 1 if name.startswith("conv") else 0)
-        made = nn.Conv2d(narrow, wide, kernel, padding=padding)
-        made.weight, made.bias = nn.Parameter(weight), nn.Parameter(bias)
-        return made
+        conv = nn.Conv2d(inputs, outputs, kernel, padding=padding)
+        conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
+        return conv
 
     def forward(self, image: Tensor) -> Tensor:
-        """Scores (B, K, H, W) of images (B, 3, H, W), RGB in [0, 255]."""
+        """Return scores (B, K, H, W) of images (B, 3, H, W), RGB in [0, 255]."""
         x, pooled = (image - self.mean) / self.std, []
         for block, convolutions in enumerate(BLOCKS, 1):
             for number in range(1, convolutions + 1):
@@ -108,50 +110,50 @@ class PytorchFcn(nn.Module):
         x = self.drop(self.relu(self.fc6(x)))
         x = self.drop(self.relu(self.fc7(x)))
         x = self.upscore2(self.score_fr(x))
-        x = x + cropped(self.score_pool4(pooled[3]), 5, x)
+        x = x + crop_like(self.score_pool4(pooled[3]), 5, x)
         x = self.upscore_pool4(x)
-        x = x + cropped(self.score_pool3(pooled[2]), 9, x)
-        return cropped(self.upscore8(x), 31, image).contiguous()
+        x = x + crop_like(self.score_pool3(pooled[2]), 9, x)
+        return crop_like(self.upscore8(x), 31, image).contiguous()
 
 
-def cropped(x: Tensor, offset: int, like: Tensor) -> Tensor:
-    """A part of x, of the height and width of another tensor."""
+def crop_like(x: Tensor, offset: int, like: Tensor) -> Tensor:
+    """Crop x to the height and width of another tensor."""
     height, width = like.shape[-2:]
     return x[:, :, offset : offset + height, offset : offset + width]
 
 
 def pytorch_fcn(path: Path) -> PytorchFcn:
-    """The literal network, with the weights of a model file."""
+    """Create the literal network with the weights of a model file."""
     normal = read_card(path).normalization
     return PytorchFcn(load_file(path), normal.mean, normal.std)
 
 
-def run_literal(path: Path, way: str) -> ReadyEngine:
-    """The literal network in PyTorch: eager, channels_last or compiled."""
+def run_literal(path: Path, variant: str) -> ReadyEngine:
+    """Run the literal network in PyTorch: eager, channels_last or compiled."""
     network: Any = pytorch_fcn(path)
-    if way == "channels_last":
+    if variant == "channels_last":
         network = network.to(memory_format=torch.channels_last)
-    if way == "compiled":
+    if variant == "compiled":
         network = torch.compile(network)
         return ReadyEngine(as_function(network), full_multiply_adds(read_card(path).architecture))
     return ReadyEngine(as_function(network), lambda images: count_multiply_adds(network, images))
 
 
 def run_literal_file(path: Path, architecture: Architecture, precision: str) -> ReadyEngine:
-    """The literal network's graph in another runtime."""
+    """Run the literal network's graph in another runtime."""
     return ReadyEngine(
         runtime_for(path).open(path).run, full_multiply_adds(architecture), precision
     )
 
 
 def run_our_file(path: Path, architecture: Architecture, size: Size, precision: str) -> ReadyEngine:
-    """Our export for one size in another runtime."""
+    """Run our export for one size in another runtime."""
     started = run_file(path, architecture, size)
     return ReadyEngine(started.run, started.work, precision)
 
 
 def write_literal(model: Path, path: Path, size: Size) -> ReadyEngine:
-    """The literal network's graph, by PyTorch's own exporter, for images of one size."""
+    """Export the literal network with PyTorch's own exporter, for images of one size."""
     network = pytorch_fcn(model).eval()
     graph = path.with_suffix(".onnx")
     if not graph.exists():
@@ -169,7 +171,7 @@ def write_literal(model: Path, path: Path, size: Size) -> ReadyEngine:
 
 
 def write_int8(source: Path, target: Path, images: Sequence[np.ndarray]) -> ReadyEngine:
-    """A graph in int8, by its runtime's own quantisation."""
+    """Quantize a graph to int8 with the tools of its runtime."""
     quantize = exporter_for(source).quantize
     assert quantize
     quantize(source, target, images)
@@ -177,34 +179,34 @@ def write_int8(source: Path, target: Path, images: Sequence[np.ndarray]) -> Read
 
 
 def run_torchvision(classes: int) -> ReadyEngine:
-    """FCN on ResNet-50 with strides of 8, as torchvision builds it."""
+    """Run torchvision's FCN on ResNet-50 with output stride 8."""
     from torchvision.models.segmentation import fcn_resnet50
 
-    made = fcn_resnet50(weights=None, weights_backbone=None, num_classes=classes).eval()
-    return plain(made, lambda x: made(x)["out"])
+    network = fcn_resnet50(weights=None, weights_backbone=None, num_classes=classes).eval()
+    return wrap(network, lambda x: network(x)["out"])
 
 
 def run_smp(kind: str, classes: int) -> ReadyEngine:
-    """A decoder of segmentation_models_pytorch on VGG-16."""
+    """Run a decoder of segmentation_models_pytorch on VGG-16."""
     import segmentation_models_pytorch as smp
 
-    made = getattr(smp, kind)("vgg16", encoder_weights=None, classes=classes).eval()
+    network = getattr(smp, kind)("vgg16", encoder_weights=None, classes=classes).eval()
 
     def forward(x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
-        whole = F.pad(x, (0, -width % 32, 0, -height % 32))  # it takes no other sizes
-        return made(whole)[..., :height, :width]
+        padded = F.pad(x, (0, -width % 32, 0, -height % 32))  # only multiples of 32 are accepted
+        return network(padded)[..., :height, :width]
 
-    return plain(made, forward)
+    return wrap(network, forward)
 
 
-def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> ReadyEngine:
-    """Somebody else's network."""
+def wrap(inner: nn.Module, forward: Callable[[Tensor], Tensor]) -> ReadyEngine:
+    """Wrap a network of another package."""
 
     class Forward(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.made = made
+            self.inner = inner
 
         def forward(self, image: Tensor) -> Tensor:
             return forward(image)
@@ -213,19 +215,19 @@ def plain(made: nn.Module, forward: Callable[[Tensor], Tensor]) -> ReadyEngine:
     return ReadyEngine(as_function(network), lambda images: count_multiply_adds(network, images))
 
 
-def run_training(path: Path, way: str) -> ReadyEngine:
-    """A step of SGD; what it gives is the gradient of the first convolution."""
+def run_training(path: Path, variant: str) -> ReadyEngine:
+    """Run a step of SGD; the result is the gradient of the first convolution."""
     ours = load(path).network
-    network: Any = pytorch_fcn(path) if way == "pytorch-fcn" else ours
-    ours.sparse_padding = way == "short cut"
+    network: Any = pytorch_fcn(path) if variant == "pytorch-fcn" else ours
+    ours.sparse_padding = variant == "border skipping"
     network.train()
-    first = network.conv1_1 if way == "pytorch-fcn" else network.backbone.conv1_1
+    first = network.conv1_1 if variant == "pytorch-fcn" else network.backbone.conv1_1
     trained = [one for one in network.parameters() if one.requires_grad]
-    # The weights hardly move, so that every step is the same one.
+    # The learning rate is tiny, so that every step does the same.
     optimizer = torch.optim.SGD(trained, 1e-12, momentum=0.9)
     for layer in network.modules():
         if isinstance(layer, nn.Dropout | nn.Dropout2d):
-            layer.p = 0.0  # which values it drops depends on the order of the maps
+            layer.p = 0.0  # dropped values depend on the memory layout
 
     def run(images: np.ndarray) -> np.ndarray:
         pixels = torch.from_numpy(images)
@@ -246,13 +248,13 @@ def run_training(path: Path, way: str) -> ReadyEngine:
 
 
 class Parts:
-    """The engines of each part, for one model and one size.
+    """The variants of each part, for one model and one size.
 
     Args:
-        model: FCN-8s on VGG-16 with a padding of 100.
+        model: model file of an FCN-8s on VGG-16 with padding 100.
         size: (height, width) of the image.
-        folder: for the files of other runtimes.
-        images: that int8's ranges are taken from.
+        folder: folder for the files of other runtimes.
+        images: calibration images for int8.
         chosen: the command line.
     """
 
@@ -268,8 +270,8 @@ class Parts:
         self.chosen, self.architecture = chosen, read_card(model).architecture
         self.left_out: list[str] = []
 
-    def measured(self, part: str) -> Bench:
-        """All engines of a part, in turns."""
+    def measure(self, part: str) -> Bench:
+        """Measure all variants of a part in interleaved rounds."""
         self.left_out = []
         engines: list[Engine] = getattr(self, part)()
         chosen = self.chosen
@@ -284,73 +286,81 @@ class Parts:
         return bench
 
     def fp32(self) -> list[Engine]:
-        """Exact ways."""
-        ways = ["channels_last", *(["compiled"] if self.chosen.compile else [])]
+        """Return the variants in single precision."""
+        variants = ["channels_last", *(["compiled"] if self.chosen.compile else [])]
         return [
             self.literal(),
-            *(Engine(f"{LITERAL}, {way}", run_literal, (self.model, way), PLAIN) for way in ways),
+            *(
+                Engine(f"{LITERAL}, {variant}", run_literal, (self.model, variant), PLAIN)
+                for variant in variants
+            ),
             *self.literal_files(int8=False),
-            Engine("fullconv, short cut", run_model, (self.model, "eager"), PLAIN),
+            Engine("fullconv, border skipping", run_model, (self.model, "eager"), PLAIN),
             self.ours(),
             *self.our_files(int8=False),
         ]
 
     def int8(self) -> list[Engine]:
-        """The same in int8, behind the exact literal network."""
+        """Return the literal network in single precision, and the int8 variants."""
         return [self.literal(), *self.literal_files(int8=True), *self.our_files(int8=True)]
 
     def others(self) -> list[Engine]:
-        """Other networks."""
-        found = [self.literal(), self.ours()]
-        found.append(Engine("torchvision fcn_resnet50", run_torchvision, (CLASSES,), PLAIN))
+        """Return other networks."""
+        engines = [self.literal(), self.ours()]
+        engines.append(Engine("torchvision fcn_resnet50", run_torchvision, (CLASSES,), PLAIN))
         if not find_spec("segmentation_models_pytorch"):
             self.left_out.append("smp: segmentation_models_pytorch is not installed")
-            return found
+            return engines
         kinds = ("Unet", "FPN")
-        return found + [Engine(f"smp {kind}", run_smp, (kind, CLASSES), PLAIN) for kind in kinds]
+        return engines + [Engine(f"smp {kind}", run_smp, (kind, CLASSES), PLAIN) for kind in kinds]
 
     def training(self) -> list[Engine]:
-        """Steps of training; "literal" is our network without the short cut."""
-        ways = ("pytorch-fcn", "literal", "short cut")
+        """Return training steps; "literal" is our network without border skipping."""
+        variants = ("pytorch-fcn", "literal", "border skipping")
         names = (LITERAL, "fullconv, literal", "fullconv, default")
         return [
-            Engine(name, run_training, (self.model, way), LARGE if way == "short cut" else PLAIN)
-            for name, way in zip(names, ways, strict=True)
+            Engine(
+                name,
+                run_training,
+                (self.model, variant),
+                LARGE if variant == "border skipping" else PLAIN,
+            )
+            for name, variant in zip(names, variants, strict=True)
         ]
 
     def literal(self) -> Engine:
-        """What everything is compared with."""
+        """Return the baseline."""
         return Engine(LITERAL, run_literal, (self.model, "eager"), PLAIN)
 
     def ours(self) -> Engine:
-        """What `fullconv predict` uses for several photos."""
+        """Return the default of `fullconv predict` for several images."""
         return Engine(OURS, run_model, (self.model, "optimised"), LARGE)
 
     def literal_files(self, int8: bool) -> list[Engine]:
-        """The literal network in other runtimes."""
-        found = []
+        """Return the literal network in other runtimes."""
+        engines = []
         for suffix, title in SUFFIXES.items():
             path = self.file(title, "literal", suffix, write_literal, int8)
             if path:
                 arguments = (path, self.architecture, "int8" if int8 else "fp32")
-                found.append(Engine(named(title, int8), run_literal_file, arguments))
-        return found
+                engines.append(Engine(runtime_title(title, int8), run_literal_file, arguments))
+        return engines
 
     def our_files(self, int8: bool) -> list[Engine]:
-        """Our exports for one size in other runtimes."""
-        found = []
+        """Return our exports for one size in other runtimes."""
+        engines = []
         for suffix, title in SUFFIXES.items():
             path = self.file(f"fullconv, {title}", "ours", suffix, write_export, int8)
             if path:
                 arguments = (path, self.architecture, self.size, "int8" if int8 else "fp32")
-                name = f"fullconv, {named(title, int8)}"
-                found.append(Engine(name, run_our_file, arguments))
-        return found
+                name = f"fullconv, {runtime_title(title, int8)}"
+                engines.append(Engine(name, run_our_file, arguments))
+        return engines
 
     def file(
         self, title: str, name: str, suffix: str, write: Callable[..., ReadyEngine], int8: bool
     ) -> Path | None:
-        """The path of a graph, written once; None where it cannot be."""
+        """Return the path of a graph, written if it is missing; None if that fails."""
         path = self.folder / f"{name}-{self.size[0]}{suffix}"
         quantized = path.with_stem(f"{path.stem}-int8")
         threads = self.chosen.threads
@@ -367,12 +377,12 @@ class Parts:
         return quantized if int8 else path
 
 
-def named(title: str, int8: bool) -> str:
-    """A runtime's name in the tables."""
+def runtime_title(title: str, int8: bool) -> str:
+    """Return a runtime's name in the tables."""
     return f"{title} int8" if int8 else title
 
 
-# What the times of each part are compared with.
+# The variants that the others of a part are compared with.
 BASES = {
     "fp32": (LITERAL, "ONNX Runtime"),
     "int8": (LITERAL, "OpenVINO int8"),
@@ -382,18 +392,18 @@ BASES = {
 
 
 def markdown(part: str, bench: Bench) -> str:
-    """A part's table."""
+    """Return the table of a part."""
     clock = "CPU s" if bench.clock == "cpu" else "s"
     bases = [base for base in BASES[part] if base in {row.engine for row in bench.rows}]
-    titles = ["engine", f"{clock} (quartiles)", *(f"x {base}" for base in bases), "GFLOP"]
+    titles = ["variant", f"{clock} (quartiles)", *(f"x {base}" for base in bases), "GFLOP"]
     titles += ["GFLOP/s", "of peak", "memory", "difference", "same label"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    turns = {row.engine: [getattr(one, bench.clock) for one in row.turns] for row in bench.rows}
+    times = {row.engine: [getattr(turn, bench.clock) for turn in row.turns] for row in bench.rows}
     for row in bench.rows:
         cells = [row.engine, spread(row.seconds, 3)]
         for base in bases:
-            pairs = zip(turns[base], turns[row.engine], strict=True)
-            cells.append(spread(Spread.of([theirs / own for theirs, own in pairs]), 2))
+            pairs = zip(times[base], times[row.engine], strict=True)
+            cells.append(spread(Spread.of([slow / fast for slow, fast in pairs]), 2))
         cells += [
             "" if row.gflop is None else f"{row.gflop:.0f}",
             "" if row.rate is None else f"{row.rate:.0f}",
@@ -408,13 +418,13 @@ def markdown(part: str, bench: Bench) -> str:
     return "\n".join(lines)
 
 
-def spread(found: Spread, digits: int) -> str:
-    """Median and quartiles."""
-    return f"{found.median:.{digits}f} ({found.low:.{digits}f}-{found.high:.{digits}f})"
+def spread(value: Spread, digits: int) -> str:
+    """Format a median and quartiles."""
+    return f"{value.median:.{digits}f} ({value.low:.{digits}f}-{value.high:.{digits}f})"
 
 
 def record(part: str, bench: Bench) -> str:
-    """A part's section of docs/benchmarks.md."""
+    """Return the section of a part for docs/benchmarks.md."""
     height, width = bench.size
     facts = ", ".join(f"{name} {value}" for name, value in bench.machine.items() if name != "date")
     peaks = "; ".join(f"{one} {spread(rate, 0)}" for one, rate in bench.peaks.items())
@@ -428,7 +438,7 @@ def record(part: str, bench: Bench) -> str:
 
 
 def random_model(folder: Path, width: float, hidden: int | None) -> Path:
-    """The paper's network with random weights, as a model file."""
+    """Save the paper's network with random weights as a model file."""
     torch.manual_seed(0)
     network = create_model("fcn8s-vgg16", CLASSES, padding=100, width=width, hidden=hidden)
     for layer in network.score_layers():
@@ -439,23 +449,23 @@ def random_model(folder: Path, width: float, hidden: int | None) -> Path:
 
 
 def trained_model(path: Path) -> Path:
-    """The model file, if pytorch-fcn's arithmetic can be done with its weights."""
-    found = read_card(model_file(path)).architecture
-    expected = Architecture(name="fcn8s-vgg16", classes=found.classes, padding=100)
-    freely = {"width": found.width, "hidden": found.hidden}
-    if found != expected.model_copy(update=freely):
-        raise ConfigError(f"{path} is {found.name}; expected fcn8s-vgg16 with --padding 100")
+    """Return the model file, if it has the architecture of pytorch-fcn."""
+    actual = read_card(model_file(path)).architecture
+    expected = Architecture(name="fcn8s-vgg16", classes=actual.classes, padding=100)
+    free = {"width": actual.width, "hidden": actual.hidden}
+    if actual != expected.model_copy(update=free):
+        raise ConfigError(f"{path} is {actual.name}; expected fcn8s-vgg16 with --padding 100")
     return model_file(path)
 
 
-def pictures(source: str, size: Size, most: int) -> list[np.ndarray]:
-    """Parts of a data set's photos."""
+def sample_images(source: str, size: Size, most: int) -> list[np.ndarray]:
+    """Return crops of the images of a data set, each (1, 3, height, width)."""
     samples = open_data(source, "train")
     return [to_batch(crop_or_tile(samples[i].image, size)) for i in range(min(len(samples), most))]
 
 
 def options() -> argparse.Namespace:
-    """The command line."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -463,21 +473,21 @@ def options() -> argparse.Namespace:
     parser.add_argument("--sizes", type=int, nargs="*", default=[256, 500])
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--cpu", action="store_true", help="CPU time, on a machine that is shared")
-    parser.add_argument("--compile", action="store_true", help="torch.compile too: a minute each")
-    parser.add_argument("--model", type=Path, help="trained: a run folder or a model file")
-    parser.add_argument("--data", default="scenes:40", help="photos to answer and to quantise on")
-    parser.add_argument("--calibration", type=int, default=8, help="photos that int8 is fitted to")
-    parser.add_argument("--width", type=float, default=1.0, help="of all layers, for a trial")
-    parser.add_argument("--hidden", type=int, help="likewise, of fc6 and fc7")
+    parser.add_argument("--cpu", action="store_true", help="CPU time, for a shared machine")
+    parser.add_argument("--compile", action="store_true", help="also torch.compile (a minute each)")
+    parser.add_argument("--model", type=Path, help="trained model: run folder or file")
+    parser.add_argument("--data", default="scenes:40", help="images to predict and to calibrate on")
+    parser.add_argument("--calibration", type=int, default=8, help="number of calibration images")
+    parser.add_argument("--width", type=float, default=1.0, help="channel multiplier, for a trial")
+    parser.add_argument("--hidden", type=int, help="channels of fc6 and fc7, for a trial")
     parser.add_argument("--json", type=Path)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measure what was asked for, and print it as Markdown."""
+    """Measure the chosen parts, and print them as Markdown."""
     chosen = options()
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory(prefix="peers-") as name:
         folder = Path(name)
         model = (
@@ -486,15 +496,15 @@ def main() -> None:
             else random_model(folder, chosen.width, chosen.hidden)
         )
         for side in chosen.sizes:
-            images = pictures(chosen.data, (side, side), chosen.calibration)
+            images = sample_images(chosen.data, (side, side), chosen.calibration)
             with tempfile.TemporaryDirectory(dir=folder) as files:  # gigabytes
                 parts = Parts(model, (side, side), Path(files), images, chosen)
                 for part in chosen.only:
-                    bench = parts.measured(part)
-                    told.append({"part": part, **bench.as_json()})
+                    bench = parts.measure(part)
+                    results.append({"part": part, **bench.as_json()})
                     print(record(part, bench), flush=True)
-                    if chosen.json:  # after every part: a later one may be stopped
-                        chosen.json.write_text(json.dumps(told, indent=1))
+                    if chosen.json:  # after every part, in case a later one is interrupted
+                        chosen.json.write_text(json.dumps(results, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""What a smaller fc6 costs in mean IU: `python benchmarks/smaller_fc6.py [DATA]`.
+"""Mean IoU of networks with a smaller fc6: `python benchmarks/smaller_fc6.py [DATA]`.
 
-FCN-8s on VGG-11 with batch norm, a quarter as wide, fc6 512 wide, is trained on drawn street scenes
-(or on DATA). Its fc6 is then replaced by the nearest one of a lower rank, or loses its smallest
-weights, without training again; and a network whose fc6 is half as wide is trained the same way.
-Mean IU is that of the val split. Operations are fc6's, over those of the whole fc6; pruned weights
-save none unless whole rows are zero, so that none are told.
+FCN-8s on VGG-11 with batch norm, width 0.25, 512 channels in fc6, is trained on synthetic street
+scenes (or on DATA). Its fc6 is then replaced by the nearest weight of a lower rank, or its smallest
+weights are pruned, without fine-tuning; and a network with half the channels in fc6 is trained the
+same way. Mean IoU is that of the val split. Multiply-adds are those of fc6, relative to the
+original; pruning single weights saves none.
 """
 
 import sys
@@ -21,8 +21,8 @@ RANKS = (256, 64, 16, 4, 1)
 PRUNED = (0.5, 0.75, 0.9, 0.95)
 
 
-def trained(data: Data, hidden: int) -> fc.Model:
-    """A network that has learned the data."""
+def train_model(data: Data, hidden: int) -> fc.Model:
+    """Train a network on the data."""
     settings = {"width": 0.25, "hidden": hidden, "epochs": EPOCHS, "crop": (96, 128)}
     config = fc.TrainConfig(model="fcn8s-vgg11_bn", **settings)  # type: ignore[arg-type]
     torch.manual_seed(0)
@@ -35,38 +35,38 @@ def trained(data: Data, hidden: int) -> fc.Model:
 
 
 def of_rank(weight: Tensor, rank: int) -> Tensor:
-    """The nearest weights that are a convolution to `rank` maps and one of 1 x 1 behind it."""
+    """Return the nearest weight that is a convolution to `rank` channels and then a 1 x 1 one."""
     left, values, right = torch.linalg.svd(weight.flatten(1), full_matrices=False)
     return ((left[:, :rank] * values[:rank]) @ right[:rank]).view_as(weight)
 
 
 def pruned(weight: Tensor, share: float) -> Tensor:
-    """The weights without the smallest ones."""
-    least = weight.abs().flatten().sort().values[int(share * weight.numel())]
-    return weight * (weight.abs() >= least)
+    """Set the smallest weights to zero."""
+    threshold = weight.abs().flatten().sort().values[int(share * weight.numel())]
+    return weight * (weight.abs() >= threshold)
 
 
 def main() -> None:
     """Print the table."""
     source = sys.argv[1] if sys.argv[1:] else SCENES
     train, val = (fc.open_data(source, split) for split in ("train", "val"))
-    print(f"{source}: {len(train)} to train, {len(val)} to measure; {EPOCHS} epochs")
-    print("| fc6 | operations | mean IU |")
+    print(f"{source}: {len(train)} images to train, {len(val)} to evaluate; {EPOCHS} epochs")
+    print("| fc6 | multiply-adds | mean IoU |")
     print("|---|---|---|")
-    model = trained(train, HIDDEN)
+    model = train_model(train, HIDDEN)
     weight = model.network.get_submodule("backbone.fc6").weight
     assert isinstance(weight, Tensor)
-    whole, outputs, inputs = weight.detach().clone(), len(weight), weight[0].numel()
-    others = {f"rank {rank}": of_rank(whole, rank) for rank in RANKS}
-    others |= {f"{share:.0%} of the weights zero": pruned(whole, share) for share in PRUNED}
+    original, outputs, inputs = weight.detach().clone(), len(weight), weight[0].numel()
+    others = {f"rank {rank}": of_rank(original, rank) for rank in RANKS}
+    others |= {f"{share:.0%} of the weights pruned": pruned(original, share) for share in PRUNED}
     work = {f"rank {rank}": rank * (inputs + outputs) / (inputs * outputs) for rank in RANKS}
-    for name, changed in {f"{outputs} wide": whole, **others}.items():
+    for name, changed in {f"{outputs} channels": original, **others}.items():
         with torch.no_grad():
             weight.copy_(changed)
         share = work.get(name, 1.0)
         print(f"| {name} | {share:.2f} | {fc.evaluate(model, val).mean_iou:.2%} |", flush=True)
-    half = trained(train, HIDDEN // 2)
-    print(f"| {HIDDEN // 2} wide, trained so | 0.50 | {fc.evaluate(half, val).mean_iou:.2%} |")
+    half = train_model(train, HIDDEN // 2)
+    print(f"| {HIDDEN // 2} channels, trained | 0.50 | {fc.evaluate(half, val).mean_iou:.2%} |")
 
 
 if __name__ == "__main__":

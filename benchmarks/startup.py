@@ -1,9 +1,9 @@
-"""How long a user waits before anything happens: help, import, the first prediction.
+"""Start-up time: help, import, and the first prediction.
 
-Run: python benchmarks/startup.py [--rounds 7]. Each is a process of its own, in turn, with
-the files in the disk cache. The first prediction (FCN-8s on VGG-16, 64 x 64 pixels, padding "same",
-full width, from a model file of half a gigabyte) is compared with what cannot be avoided: importing
-torch, and reading the weights.
+Run: python benchmarks/startup.py [--rounds 7]. Each variant runs in a new process, in interleaved
+rounds, with the files in the disk cache. The first prediction (FCN-8s on VGG-16, 64 x 64 pixels,
+padding "same", full width, from a model file of half a gigabyte) is compared with the minimum:
+importing torch and reading the weights.
 """
 
 import subprocess
@@ -28,30 +28,30 @@ FIRST = (
 
 
 def python(code: str, *arguments: str) -> Callable[[], object]:
-    """A process that runs some code."""
+    """Return a function that runs Python code in a new process."""
     return process(sys.executable, "-c", code, *arguments)
 
 
 def process(*command: str) -> Callable[[], object]:
-    """A process, run to its end."""
+    """Return a function that runs a process and waits for it."""
     return lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
 def main() -> None:
-    """Measure all of them."""
+    """Print the table."""
     chosen = options(__doc__ or "", sides="")
     with tempfile.TemporaryDirectory() as folder:
         file = str(Path(folder, "model.safetensors"))
         network = fc.create_model("fcn8s-vgg16", 21)
         fc.Model(network, [f"class {number}" for number in range(21)]).save(file)
-        ways = {
+        variants = {
             "fullconv --help": process(str(Path(sys.executable).with_name("fullconv")), "--help"),
             "import fullconv": python("import fullconv"),
             "import torch": python(IMPORT),
             "import torch, read the weights": python(READ, file),
             "first prediction": python(FIRST, file),
         }
-        seconds = interleaved(ways, chosen.rounds)
+        seconds = interleaved(variants, chosen.rounds)
     print(machine(chosen.threads))
     print(table(seconds, "import torch, read the weights"))
 

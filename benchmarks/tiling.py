@@ -1,13 +1,13 @@
-"""Answers in parts against the whole's: `python benchmarks/tiling.py [exact] [work] [time]`.
+"""Tiled against whole-image prediction: `python benchmarks/tiling.py [exact] [work] [time]`.
 
-exact: the largest difference of scores, as a share of the largest, and the labels that differ, over
-random sizes, strip heights and band widths; networks of a small width where they come in widths.
-In single precision a label may differ where two scores are equal but for rounding, which follows
-from the shapes that a convolution is given; in double precision none may.
-work: multiply-adds in parts over those of the whole image, for FCN-8s on VGG-16 within 2 GiB, from
-1 to 1,000 megapixels: the strips are run on tensors without numbers, and counted. What is held
-grows with an image's width, so that the widest may need more.
-time: seconds a megapixel of a small network, against the whole image where that fits.
+exact: the largest difference of scores, relative to the largest score, and the number of labels
+that differ, over random image sizes, strip heights and band widths; VGG at a small width. In single
+precision a label may differ if two scores are equal up to rounding, which depends on the shapes of
+a convolution's input; in double precision none may.
+work: multiply-adds of tiled prediction relative to the whole image, for FCN-8s on VGG-16 within
+2 GiB, from 1 to 1,000 megapixels, counted on meta tensors. Memory grows with an image's width, so
+very wide images may need more.
+time: seconds per megapixel of a small network, tiled and, where it fits, on the whole image.
 """
 
 import random
@@ -33,51 +33,51 @@ MEGAPIXELS = (1, 4, 16, 64, 100, 250, 400, 1000)
 MEMORY = "2GiB"
 
 
-def lively(name: str, **settings: object) -> nn.Module:
-    """A network whose every layer has random numbers; fresh score layers are zero."""
+def random_network(name: str, **settings: object) -> nn.Module:
+    """Create a network with random weights in all layers; new score layers would be zero."""
     torch.manual_seed(0)
     network = fc.create_model(name, CLASSES, **settings).eval()  # type: ignore[arg-type]
     for layer in network.score_layers():
         nn.init.normal_(layer.weight, std=0.1)
-    for part in network.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
-            part.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+    for layer in network.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
+            layer.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
     return network
 
 
 @torch.inference_mode()
 def difference(network: nn.Module, draw: random.Random) -> tuple[float, int, int]:
-    """The largest difference over the random sizes, the labels that differ, and all labels."""
+    """Return the largest difference over random sizes, and how many labels differ, of how many."""
     largest, differing, pixels = 0.0, 0, 0
     for number in range(SIZES):
         size = (draw.randint(1, 128), draw.randint(1, 128)) if number else (1, 1)
         image = np.random.default_rng(number).integers(0, 256, (*size, 3), dtype=np.uint8)
-        kind = next(network.parameters()).dtype
-        whole = network(torch.from_numpy(image).permute(2, 0, 1)[None].to(kind))[0].float()
+        dtype = next(network.parameters()).dtype
+        whole = network(torch.from_numpy(image).permute(2, 0, 1)[None].to(dtype))[0].float()
         rows = draw.choice([draw.randint(1, 32), draw.randint(1, 128)])
         columns = draw.randint(max(1, size[1] // 4), size[1])
         planned = Plan("strips", True, size, rows, columns)
         read = lambda window, image=image: image[window.slices]  # noqa: E731
         for part in stream(network, read, planned, scores=True):
             assert part.score is not None
-            true = whole[:, *part.window.slices]
-            off = (part.score - true).abs().max() / whole.abs().max()
-            largest = max(largest, float(off))
-            differing += int((true.argmax(0) != part.score.argmax(0)).sum())
+            expected = whole[:, *part.window.slices]
+            error = (part.score - expected).abs().max() / whole.abs().max()
+            largest = max(largest, float(error))
+            differing += int((expected.argmax(0) != part.score.argmax(0)).sum())
             pixels += part.labels.size
     return largest, differing, pixels
 
 
 def exact() -> Iterator[str]:
-    """The table of differences."""
+    """Yield the lines of the table of differences."""
     yield "| network | padding | difference / largest score | labels that differ | in double |"
     yield "|---|---|---|---|---|"
     for backbone in NETWORKS:
         small = {"width": 1 / 16, "hidden": 32} if "vgg" in backbone else {}
         for stride in (32, 16, 8):
             for padding in ("same", 100):
-                network = lively(f"fcn{stride}s-{backbone}", padding=padding, **small)
+                network = random_network(f"fcn{stride}s-{backbone}", padding=padding, **small)
                 largest, differing, pixels = difference(network, random.Random(stride))
                 _, double, _ = difference(network.double(), random.Random(stride))
                 name = f"FCN-{stride}s {backbone} | {padding}"
@@ -85,25 +85,25 @@ def exact() -> Iterator[str]:
 
 
 def multiply_adds(network: nn.Module, planned: Plan) -> int:
-    """Those of all parts, counted while they run on tensors without numbers."""
-    every = band_executors(record_ops(network, planned.size, weights=False), planned)
+    """Count the multiply-adds of all bands on meta tensors."""
+    executors = band_executors(record_ops(network, planned.size, weights=False), planned)
 
     def shapes(region: Region) -> torch.Tensor:
         height, width = (end - first for first, end in region)
         return torch.empty(1, 3, height, width, device="meta")
 
-    for flow in every:
-        for _ in flow.run(shapes):
+    for executor in executors:
+        for _ in executor.run(shapes):
             pass
-    return sum(flow.multiply_adds for flow in every)
+    return sum(executor.multiply_adds for executor in executors)
 
 
 def work() -> Iterator[str]:
-    """The table of multiply-adds."""
+    """Yield the lines of the table of multiply-adds."""
     with torch.device("meta"):
         network = fc.create_model("fcn8s-vgg16", CLASSES).eval()
     network.normalize.to("meta")
-    yield "| megapixels | image | strips of | bands | expected peak | multiply-adds of the whole |"
+    yield "| megapixels | image | strips of | bands | expected peak | relative multiply-adds |"
     yield "|---|---|---|---|---|---|"
     shapes = [(round((n * 1e6) ** 0.5), round((n * 1e6) ** 0.5)) for n in MEGAPIXELS]
     for height, width in [*shapes, (8000, 125_000), (125_000, 8000)]:
@@ -121,11 +121,11 @@ def work() -> Iterator[str]:
         yield f"| {height * width / 1e6:.0f} | {size} | {rows} | {bands} | {peak} | {ratio:.3f} |"
 
 
-def timed() -> Iterator[str]:
-    """The table of times."""
-    network = lively("fcn8s-vgg11", width=1 / 8, hidden=64)
+def times() -> Iterator[str]:
+    """Yield the lines of the table of times."""
+    network = random_network("fcn8s-vgg11", width=1 / 8, hidden=64)
     yield f"(FCN-8s VGG-11, width 1/8; {torch.get_num_threads()} threads; whole within 2 GiB)"
-    yield "| image | parts within 256 MiB | s a megapixel | whole, s a megapixel |"
+    yield "| image | strips within 256 MiB | s per megapixel | whole image, s per megapixel |"
     yield "|---|---|---|---|"
     for side in (1000, 2000, 4000):
         image = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
@@ -143,7 +143,7 @@ def timed() -> Iterator[str]:
 def main(tables: list[str]) -> None:
     """Print the tables, as Markdown."""
     warnings.simplefilter("ignore")
-    for name, table in {"exact": exact, "work": work, "time": timed}.items():
+    for name, table in {"exact": exact, "work": work, "time": times}.items():
         if name in tables or not tables:
             for line in table():
                 print(line, flush=True)

@@ -1,10 +1,11 @@
-"""How much sooner a training step ends with the short cut than with all of the padding computed.
+"""Speed-up of a training step by border skipping.
 
 Run: python benchmarks/training_step.py [--threads 2] [--rounds 7] [--sides 256] [--cpu].
 FCN-8s on VGG-16 and on VGG-16 with batch norm, 21 classes, padding 100, one square image: scores,
-loss, gradients and a step of SGD. Both ways run in turn on the same weights. Printed too is the
-largest difference of a gradient, relative to the largest of its tensor, of a network a quarter as
-wide in double precision: in single precision, rounding alone moves those behind batch norm by 1e-2.
+loss, gradients and a step of SGD. Both variants run in interleaved rounds on the same weights. The
+largest difference of a gradient is printed too, relative to the largest of its tensor, for a
+quarter of the width in double precision: in single precision, rounding alone changes gradients that
+pass through batch norms by 1e-2.
 """
 
 import os
@@ -20,47 +21,50 @@ from fullconv.networks.fcn import FCN, create_model
 from fullconv.training.losses._base import cross_entropy
 
 
-def step(made: FCN, image: Tensor, labels: Tensor, short_cut: bool) -> Callable[[], object]:
-    """One step of training."""
-    optimizer = torch.optim.SGD(made.parameters(), 1e-6, momentum=0.9)
+def training_step(network: FCN, image: Tensor, labels: Tensor, skip: bool) -> Callable[[], object]:
+    """Return a function that runs one training step."""
+    optimizer = torch.optim.SGD(network.parameters(), 1e-6, momentum=0.9)
 
     def run() -> None:
-        made.sparse_padding = short_cut
-        torch.manual_seed(0)  # of the dropout
+        network.sparse_padding = skip
+        torch.manual_seed(0)  # for dropout
         optimizer.zero_grad(set_to_none=True)
-        cross_entropy(made(image), labels).backward()
+        cross_entropy(network(image), labels).backward()
         optimizer.step()
 
     return run
 
 
 def difference(name: str, image: Tensor, labels: Tensor) -> float:
-    """The largest of a gradient with and without the short cut, relative to its tensor."""
-    made = network(name, 0.25).double()
+    """Return the largest effect of border skipping on a gradient, relative to its tensor."""
+    network = create_network(name, 0.25).double()
     found = []
-    for made.sparse_padding in (True, False):
+    for network.sparse_padding in (True, False):
         torch.manual_seed(0)
-        made.zero_grad()
-        cross_entropy(made(image.double()), labels).backward()
-        # A bias before a batch norm has no gradient but for rounding.
+        network.zero_grad()
+        cross_entropy(network(image.double()), labels).backward()
+        # The gradient of a bias before a batch norm is zero up to rounding.
         found.append(
             {
                 key: one.grad
-                for key, one in made.named_parameters()
+                for key, one in network.named_parameters()
                 if one.grad is not None and not ("_bn" in name and ".conv" in key and one.ndim == 1)
             }
         )
-    quick, slow = found
-    return max(float((quick[key] - slow[key]).abs().max() / slow[key].abs().max()) for key in slow)
+    sparse, literal = found
+    return max(
+        float((sparse[key] - literal[key]).abs().max() / literal[key].abs().max())
+        for key in literal
+    )
 
 
-def network(name: str, width: float) -> FCN:
-    """In training, with scores that are not all zero."""
+def create_network(name: str, width: float) -> FCN:
+    """Create a network in training mode whose scores are not all zero."""
     torch.manual_seed(0)
-    made = create_model(name, 21, padding=100, width=width).train()
-    for layer in made.score_layers():
+    network = create_model(name, 21, padding=100, width=width).train()
+    for layer in network.score_layers():
         nn.init.normal_(layer.weight, std=0.01)
-    return made
+    return network
 
 
 def main() -> None:
@@ -68,13 +72,13 @@ def main() -> None:
     chosen = options(__doc__ or "", sides="256", width=1.0)
     for side in chosen.sides:
         for name in ("fcn8s-vgg16", "fcn8s-vgg16_bn"):
-            made = network(name, chosen.width)
+            network = create_network(name, chosen.width)
             image, labels = torch.rand(1, 3, side, side) * 255, torch.randint(21, (1, side, side))
-            ways = {
-                "literal eager": step(made, image, labels, False),
-                "short cut": step(made, image, labels, True),
+            variants = {
+                "literal eager": training_step(network, image, labels, False),
+                "border skipping": training_step(network, image, labels, True),
             }
-            seconds = interleaved(ways, chosen.rounds, chosen.cpu)
+            seconds = interleaved(variants, chosen.rounds, chosen.cpu)
             print(f"\n{name}, a step at {side} x {side}: {machine(chosen.threads)}")
             print(table(seconds, "literal eager"))
             worst = difference(name, image, labels)

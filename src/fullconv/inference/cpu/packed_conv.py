@@ -18,7 +18,7 @@ from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding.regions import FusedLayer
 
 # Input times output channels from which Winograd's transforms cost less than they save; see
-# benchmarks/beyond_direct.py.
+# benchmarks/cpu_convolutions.py.
 MANY = 128 * 256
 LARGE = 5  # kernel size from which a matrix product over the windows is faster
 

@@ -1,9 +1,9 @@
-"""Answers as files: `python benchmarks/answers.py`.
+"""Correctness and speed of prediction files: `python benchmarks/output_files.py`.
 
-Polygons: label rasters of random sizes are traced, drawn again by GDAL and compared; then the time
-of a 2048 x 1024 answer's files, and of the tracing beside rasterio's (GDAL's) in turns. Averaging:
-the largest difference of a probability to a loop written down here. Video: frames a second of
-reading, drawing and writing, without a network.
+Polygons: random label rasters are polygonized, rasterized again by GDAL and compared; then the time
+to encode each kind of file for a 2048 x 1024 prediction, and of polygonization compared with
+rasterio's (GDAL's) in interleaved rounds. TTA: the largest difference of an averaged probability
+from a plain loop. Video: frames per second of reading, drawing and writing, without a network.
 """
 
 import statistics
@@ -30,10 +30,10 @@ ROUNDS = 5
 CLASSES = 19
 
 
-def exact(count: int = 500) -> str:
-    """How many random label rasters come back whole."""
+def polygon_round_trip(count: int = 500) -> str:
+    """Count the random label rasters that polygons reproduce exactly."""
     rng = np.random.default_rng(0)
-    right = regions = 0
+    equal = regions = 0
     for _ in range(count):
         size = tuple(rng.integers(1, 60, 2).tolist())
         labels = rng.integers(0, rng.integers(1, 6), size).astype(np.uint8)
@@ -44,12 +44,12 @@ def exact(count: int = 500) -> str:
             mask = rasterize([{"type": "Polygon", "coordinates": rings}], size).astype(bool)
             again[mask] = np.where(again[mask] == 255, one.label, 254)  # 254: in two polygons
             regions += 1
-        right += bool((again == labels).all())
-    return f"{right} of {count} random label rasters, {regions:,} regions, drawn again by GDAL"
+        equal += bool((again == labels).all())
+    return f"{equal} of {count} random label rasters ({regions:,} regions) are reproduced by GDAL"
 
 
-def answer(cell: int, height: int = 1024, width: int = 2048) -> Prediction:
-    """A smooth random answer whose regions are about `cell` pixels wide."""
+def random_prediction(cell: int, height: int = 1024, width: int = 2048) -> Prediction:
+    """Return a smooth random prediction whose regions are about `cell` pixels wide."""
     rng = np.random.default_rng(0)
     coarse = rng.random((CLASSES, height // cell + 2, width // cell + 2)).astype(np.float32)
     size = (width, height)
@@ -61,30 +61,33 @@ def answer(cell: int, height: int = 1024, width: int = 2048) -> Prediction:
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """How long one call takes."""
-    began = time.perf_counter()
+    """Return the duration of one call."""
+    start = time.perf_counter()
     function()
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
-def times(cell: int) -> None:
-    """One answer's files, and the tracing beside rasterio's."""
-    found = answer(cell)
-    count = sum(1 for _ in polygonize(found.labels))
+def encoding_times(cell: int) -> None:
+    """Print the time of each kind of file, and of polygonization relative to rasterio's."""
+    prediction = random_prediction(cell)
+    count = sum(1 for _ in polygonize(prediction.labels))
     print(f"\n2048 x 1024 pixels, {count:,} regions")
     for kind in writers:
-        took = statistics.median(seconds(lambda k=kind: writers[k].encode(found)) for _ in range(3))
-        print(f"  {kind:15} {took:6.2f} s  {len(writers[kind].encode(found)) / 2**20:6.1f} MiB")
+        elapsed = statistics.median(
+            seconds(lambda k=kind: writers[k].encode(prediction)) for _ in range(3)
+        )
+        size = len(writers[kind].encode(prediction)) / 2**20
+        print(f"  {kind:15} {elapsed:6.2f} s  {size:6.1f} MiB")
     ratios = []
     for _ in range(ROUNDS):
-        own = seconds(lambda: list(polygonize(found.labels)))
-        ratios.append(own / seconds(lambda: list(shapes(found.labels, connectivity=4))))
+        own = seconds(lambda: list(polygonize(prediction.labels)))
+        ratios.append(own / seconds(lambda: list(shapes(prediction.labels, connectivity=4))))
     shown = f"{statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    print(f"  tracing: {shown} times rasterio's time, median of {ROUNDS} turns")
+    print(f"  polygonization: {shown} times rasterio's time, median of {ROUNDS} rounds")
 
 
-def averaging() -> str:
-    """The largest difference to a plain loop, in double precision."""
+def tta_error() -> str:
+    """Compare TTA with a plain loop in double precision."""
     torch.manual_seed(0)
     network = torch.nn.Conv2d(3, CLASSES, 7, padding=3).requires_grad_(False)
     image = np.random.default_rng(0).integers(0, 256, (211, 317, 3)).astype(np.uint8)
@@ -98,35 +101,36 @@ def averaging() -> str:
         for mirrored in (False, True):
             size = (round(317 * scale), round(211 * scale))
             view = np.array(Image.fromarray(image).resize(size, Image.Resampling.BILINEAR))
-            said = score(view[:, ::-1].copy() if mirrored else view)
-            said = F.interpolate(said[None], (211, 317), mode="bilinear")[0].double().numpy()
-            exponential = np.exp(said[:, :, ::-1] if mirrored else said)
+            scores = score(view[:, ::-1].copy() if mirrored else view)
+            scores = F.interpolate(scores[None], (211, 317), mode="bilinear")[0].double().numpy()
+            exponential = np.exp(scores[:, :, ::-1] if mirrored else scores)
             total += exponential / exponential.sum(0)
     own = average_score(score, image).softmax(0).numpy()
-    return (
-        f"largest difference of a probability to a plain loop: {np.abs(own - total / 6).max():.1e}"
-    )
+    largest = np.abs(own - total / 6).max()
+    return f"largest difference of a probability from a plain loop: {largest:.1e}"
 
 
 def video(height: int = 480, width: int = 640, frames: int = 60) -> str:
-    """Frames a second of reading, drawing and writing."""
-    said = answer(64, height, width)
+    """Measure the frames per second of reading, drawing and writing."""
+    prediction = random_prediction(64, height, width)
     with tempfile.TemporaryDirectory() as folder:
         with record_video(Path(folder) / "in.mp4", 25) as add:
             for number in range(frames):
-                add(Fraction(number, 25), np.roll(said.overlay(legend=False), 3 * number, 1))
+                add(Fraction(number, 25), np.roll(prediction.overlay(legend=False), 3 * number, 1))
         out = Path(folder) / "out.mp4"
-        took = seconds(lambda: list(overlay_video(Path(folder) / "in.mp4", out, lambda _: said)))
-    return f"{frames / took:.0f} frames of {height} x {width} a second, without a network"
+        elapsed = seconds(
+            lambda: list(overlay_video(Path(folder) / "in.mp4", out, lambda _: prediction))
+        )
+    return f"{frames / elapsed:.0f} frames per second at {height} x {width}, without a network"
 
 
 def main() -> None:
     """Print the tables."""
     torch.set_num_threads(1)
-    print("polygons:", exact())
+    print("polygons:", polygon_round_trip())
     for cell in (128, 32):
-        times(cell)
-    print("\naveraging:", averaging())
+        encoding_times(cell)
+    print("\nTTA:", tta_error())
     print("video:", video())
 
 
