@@ -25,10 +25,10 @@ help:
 	@echo "After make setup: source .venv/bin/activate"
 
 # The marker is newer than its dependencies once everything is installed.
-$(VENV)/.ready: pyproject.toml constraints.txt
+$(VENV)/.ready: pyproject.toml constraints.txt constraints-cuda.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fullconv needs Python 3.11 or newer; $(PYTHON) is older. Name another interpreter: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python scripts/install.py
 	@touch $@
 
 setup: $(VENV)/.ready
