@@ -15,8 +15,7 @@ IS_CUDA = re.compile(r"(nvidia|cuda)-|triton=")
 OPTIONS = ("--universal", "--python-version", "3.11", "--generate-hashes")
 OPTIONS += ("--no-annotate", "--no-header", "--only-binary", ":all:", "--quiet")
 HEADERS = {
-    OTHERS: "# The versions that the project is developed and tested with, made by scripts/lock.py; "
-    "`make` installs exactly these.\n",
+    OTHERS: "# What `make` installs, made by scripts/lock.py: the versions that are tested.\n",
     CUDA: "# What a CUDA build of PyTorch needs beside constraints.txt, made by scripts/lock.py.\n",
 }
 
