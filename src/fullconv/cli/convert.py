@@ -38,6 +38,7 @@ def command(
 
     Writes a model if they are those of an FCN, otherwise plain weights to start a training from.
     """
+    from fullconv.data.labels.classes import read_names
     from fullconv.errors import ConfigError
     from fullconv.weights.convert import convert_weights
     from fullconv.weights.load import LoadReport
@@ -46,9 +47,8 @@ def command(
         raise ConfigError(f"{target}: expected a file name that ends in .safetensors")
     if classes and not classes.is_file():
         raise ConfigError(f"{classes}: no such file; expected one class name per line")
-    lines = classes.read_text(encoding="utf-8").splitlines() if classes else []
-    names = [line.strip() for line in lines if line.strip()]
-    converted = convert_weights(source, target, names or None, padding, fluid_dropout)
+    names = list(read_names(classes)) if classes else None
+    converted = convert_weights(source, target, names, padding, fluid_dropout)
     if isinstance(converted, LoadReport):
         say(str(converted))
         say(f"model   {target}")

@@ -12,12 +12,17 @@ from fullconv.data.discovery.stems import (
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
-from fullconv.data.labels.classes import ClassList, Entry, declare, declared_classes
+from fullconv.data.labels.classes import (
+    ClassList,
+    Entry,
+    declare,
+    declared_classes,
+    read_labelmap,
+)
 from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import ColorTable, LabelTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
-from fullconv.io.text import read_utf8
 
 CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
@@ -110,32 +115,9 @@ def _years(folder: Path) -> list[Path]:
 
 def _declared(folder: Path) -> ClassList:
     if (folder / "labelmap.txt").is_file():
-        return _labelmap(folder / "labelmap.txt")
+        return read_labelmap(folder / "labelmap.txt")
     own = declared_classes(folder)
     return own or declare([Entry(label, name) for label, name in enumerate(CLASSES)], folder)
-
-
-def _labelmap(path: Path) -> ClassList:
-    """Read CVAT's labelmap.txt: name:red,green,blue:parts:actions."""
-    lines = [line.strip() for line in read_utf8(path).splitlines()]
-    entries: list[Entry] = []
-    for line in lines:
-        if line and not line.startswith("#"):
-            name, _, rest = line.partition(":")
-            red, green, blue = _color(rest.partition(":")[0], path)
-            entries.append(Entry(len(entries), name, (red, green, blue)))
-    return declare(entries, path)
-
-
-def _color(text: str, path: Path) -> tuple[int, ...]:
-    parts = text.split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) < 256 for part in parts):
-        raise DataError(
-            f"the colour {text!r}",
-            expected="name:red,green,blue::",
-            where=path,
-        )
-    return tuple(int(part) for part in parts)
 
 
 formats.register("voc")(

@@ -1,37 +1,42 @@
 """Read class declarations: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv."""
 
-import csv
-import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullconv.data.labels.class_lines import IGNORE, parse_lines
+from fullconv.data.labels.class_tables import (
+    Entry,
+    parse_color,
+    parse_number,
+    parse_table,
+    split_cells,
+)
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette
-from fullconv.io.text import parse_json, read_utf8, read_yaml
+from fullconv.io.text import get_entry, read_json, read_utf8, read_yaml
 
-TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt")
+__all__ = [
+    "ClassList",
+    "Entry",
+    "declare",
+    "declared_classes",
+    "parse_names",
+    "read_labelmap",
+    "read_names",
+    "read_text",
+]
+
+TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt", "obj.names", "label_colors.txt")
+LABELMAPS = ("labelmap.txt",)
 YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
 META_FILES = ("dataset_meta.json",)
 TABLE_FILES = ("labelmap.csv", "class_dict.csv")
 
-_IGNORE = "__ignore__"  # LabelMe's name for ignored pixels, at any index
-_VOID_NAMES = (_IGNORE, "ignore", "void", "unlabelled", "unlabeled")
-_HEX = re.compile(r"(.*\S)\s+#([0-9a-fA-F]{6})")
-_RGB = re.compile(r"(.*\S)[\s,]+(\d{1,3})[\s,]+(\d{1,3})[\s,]+(\d{1,3})")
-_RGB_FIRST = re.compile(r"(\d{1,3})\s+(\d{1,3})\s+(\d{1,3})\s+(\D.*)")
-_NUMBER = re.compile(r"(\d+)\s*[:,]?\s+(\S.*)")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A declared class: its value in masks, its name, and its colour if it has one."""
-
-    value: int
-    name: str
-    color: Color | None = None
+_VOID_NAMES = (IGNORE, "ignore", "ignored", "void", "unlabelled", "unlabeled")
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ def declared_classes(folder: Path) -> ClassList | None:
     """Read the first known declaration file in `folder`; None if there is none."""
     for names, read in (
         (TEXT_FILES, read_text),
+        (LABELMAPS, read_labelmap),
         (YAML_FILES, _read_names),
         (META_FILES, _read_meta),
         (TABLE_FILES, _read_table),
@@ -81,7 +87,8 @@ def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
     """Return the class list of these entries; labels are the ranks of their values.
 
     Raises:
-        DataError: no classes or more than 255, or a value, name or colour occurs twice.
+        DataError: no classes or more than 255, or a value, name or colour occurs twice; names
+            that differ by case or blanks only are the same.
     """
     _unique(entries, where)
     kept = sorted(
@@ -102,149 +109,152 @@ def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
 
 
 def read_text(path: Path) -> ClassList:
-    """Read one class per line: "road", "0 road", "0 road #804080", "road 128 64 128".
-
-    Lines that start with a hash are comments. Without numbers, lines are numbered from 0, except
-    for a first line `__ignore__` (LabelMe).
+    """Read a class list with one class per line; see `parse_lines`.
 
     Raises:
-        DataError: an invalid line, or only some of the lines have numbers.
+        DataError: a line that cannot be understood.
+    """
+    return declare(parse_lines(read_utf8(path).splitlines(), path), path)
+
+
+def read_labelmap(path: Path) -> ClassList:
+    """Read CVAT's labelmap.txt, with lines "name:red,green,blue:parts:actions".
+
+    Raises:
+        DataError: a line of another form.
     """
     lines = [line.strip() for line in read_utf8(path).splitlines()]
-    lines = [line for line in lines if line and not line.startswith("#")]
-    first = [_RGB_FIRST.fullmatch(line) for line in lines]
-    if lines and all(first):
-        return declare(
-            [
-                Entry(number, match[4], _color(match.groups()[:3], path))
-                for number, match in enumerate(match for match in first if match)
-            ],
-            path,
+    entries: list[Entry] = []
+    for line in lines:
+        if line and not line.startswith("#"):
+            name, *rest = line.rsplit(":", 3 if line.count(":") > 2 else 1)
+            if not rest or rest[0].count(",") != 2:
+                expected = "name:red,green,blue::"
+                raise DataError(f"the line {line!r}", expected=expected, where=path)
+            entries.append(Entry(len(entries), name, parse_color(rest[0].split(","), path)))
+    return declare(entries, path)
+
+
+def read_names(path: Path) -> tuple[str, ...]:
+    """Read the names of the classes 0, 1, 2, ... from a class list.
+
+    Raises:
+        DataError: a line that cannot be understood, or other numbers.
+    """
+    found = read_text(path)
+    values = [value for value, label in found.mapping.items() if label != VOID]
+    if sorted(values) != [*range(len(found.classes))]:
+        raise DataError(
+            f"the numbers {', '.join(map(str, sorted(values)))}",
+            expected=f"0 to {len(found.classes) - 1}, one for each score",
+            where=path,
         )
-    colored = [_split_color(line, path) for line in lines]
-    return declare(_numbered(colored, path), path)
+    return found.classes
 
 
 def parse_names(names: object, where: Path) -> ClassList:
     """Parse `names` of Ultralytics: a list, or a mapping of number to name.
 
     Raises:
-        DataError: it is neither.
+        DataError: it is neither, or a name is not a text.
     """
     if isinstance(names, list):
-        names = dict(enumerate(names))
-    if not isinstance(names, dict) or not all(str(key).isdigit() for key in names):
+        if not all(isinstance(name, str) for name in names):
+            odd = next(name for name in names if not isinstance(name, str))
+            raise DataError(f"the name {odd!r} in names", expected="a text", where=where)
+        return declare(parse_lines(names, where), where)
+    if not isinstance(names, dict):
         raise DataError(
-            "names must be a list, or a mapping of number to name",
+            f"names is {str(names)[:40]!r}",
+            expected="a list, or a mapping of number to name",
             where=where,
         )
-    return declare([Entry(int(key), str(name)) for key, name in names.items()], where)
+    entries = []
+    for key, name in names.items():
+        if not isinstance(name, str):
+            raise DataError(f"the name {name!r} in names", expected="a text", where=where)
+        entries.append(Entry(parse_number(key, where), name))
+    return declare(entries, where)
 
 
 def _read_names(path: Path) -> ClassList | None:
-    names = read_yaml(path).get("names")
-    return parse_names(names, path) if names else None
+    content = read_yaml(path, typed=False)
+    names = content.get("names")
+    if not names:
+        return None
+    found = parse_names(names, path)
+    count = str(content.get("nc") or len(names)).strip()
+    if count != str(len(names)):
+        raise DataError(
+            f"nc is {count}, but there are {len(names)} names",
+            expected="equal numbers",
+            remedy="correct one of them",
+            where=path,
+        )
+    return found
 
 
 def _read_meta(path: Path) -> ClassList | None:
     try:
-        content = parse_json(read_utf8(path))
-        pairs = [(int(value), str(name)) for value, name in content["label_map"].items()]
-        colors = [_color(color, path) for color in content.get("segmentation_colors", [])]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        content = read_json(path)
+        names = get_entry(content, "label_map", dict, str(path))
+    except DataError as error:
+        expected = "label_map with numbers and names"
+        raise DataError(error.found, expected, error.remedy, where=path) from error
+    values = [parse_number(value, path) for value in names]
+    texts = [get_entry(names, value, str, f"{path}: label_map") for value in names]
+    given = content.get("segmentation_colors") or []
+    if not isinstance(given, list) or not all(isinstance(color, list) for color in given):
+        raise DataError("segmentation_colors is not a list of colours", where=path)
+    if given and len(given) != len(names):
         raise DataError(
-            f"a label_map that cannot be read ({error!r})",
-            expected="label_map with numbers and names",
-            where=path,
-        ) from error
-    if colors and len(colors) != len(pairs):
-        raise DataError(
-            f"{len(pairs)} classes in label_map and {len(colors)} colours",
+            f"{len(names)} classes in label_map and {len(given)} colours",
+            expected="one colour for each class",
             where=path,
         )
-    shown: Sequence[Color | None] = colors or [None] * len(pairs)
-    return declare([Entry(*pair, color) for pair, color in zip(pairs, shown, strict=True)], path)
+    colors: Sequence[Color | None] = [parse_color(color, path) for color in given]
+    colors = colors or [None] * len(names)
+    return declare([Entry(*parts) for parts in zip(values, texts, colors, strict=True)], path)
 
 
 def _read_table(path: Path) -> ClassList | None:
-    rows = list(csv.DictReader(read_utf8(path).splitlines(), skipinitialspace=True))
-    entries = []
-    for value, row in enumerate(rows):
-        cells = {str(key).strip().lower(): str(cell).strip() for key, cell in row.items()}
-        if not {"name", "r", "g", "b"} <= set(cells):
-            raise DataError(
-                f"the columns {','.join(cells)}",
-                expected="the columns name,r,g,b",
-                where=path,
-            )
-        color = _color([cells["r"], cells["g"], cells["b"]], path)
-        entries.append(Entry(value, cells["name"], color))
-    return declare(entries, path)
-
-
-def _split_color(line: str, where: Path) -> tuple[str, Color | None]:
-    if match := _HEX.fullmatch(line):
-        red, green, blue = bytes.fromhex(match[2])
-        return match[1], (red, green, blue)
-    if match := _RGB.fullmatch(line):
-        return match[1], _color(match.groups()[1:], where)
-    return line, None
-
-
-def _numbered(lines: Sequence[tuple[str, Color | None]], path: Path) -> list[Entry]:
-    matches = [_NUMBER.fullmatch(text) for text, _ in lines]
-    if all(matches):
-        return [
-            Entry(int(match[1]), match[2], color)
-            for match, (_, color) in zip(matches, lines, strict=True)
-            if match
-        ]
-    if any(matches):
-        odd = next(text for (text, _), match in zip(lines, matches, strict=True) if not match)
-        raise DataError(
-            f"some lines begin with a number, but {odd!r} does not",
-            remedy="number all classes or none of them",
-            where=path,
-        )
-    start = -1 if lines[0][0] == _IGNORE else 0
-    numbers = [VOID if number < 0 else number for number in range(start, start + len(lines))]
-    return [Entry(number, *line) for number, line in zip(numbers, lines, strict=True)]
-
-
-def _color(parts: Sequence[object], where: Path) -> Color:
-    numbers = [int(str(part)) for part in parts if str(part).strip().isdigit()]
-    if len(numbers) != 3 or len(parts) != 3 or max(numbers) > 255:
-        raise DataError(
-            f"the colour {list(parts)}",
-            expected="three numbers from 0 to 255",
-            where=where,
-        )
-    return numbers[0], numbers[1], numbers[2]
+    rows = split_cells(read_utf8(path).splitlines(), ",", path)
+    rows = [row for row in rows if any(cell.strip() for cell in row)]
+    return declare(parse_table(rows, path), path) if rows else None
 
 
 def _is_void(entry: Entry) -> bool:
     name = entry.name.lower()
-    return name == _IGNORE or (entry.value == VOID and name in _VOID_NAMES)
+    return name == IGNORE or (entry.value == VOID and name in _VOID_NAMES)
 
 
 def _unique(entries: Sequence[Entry], where: Path | str) -> None:
-    for what in ("value", "name", "color"):
-        seen = set()
-        for entry in entries:
-            value = getattr(entry, what)
-            if value in seen:
-                shown = "#{:02x}{:02x}{:02x}".format(*value) if what == "color" else repr(value)
-                raise DataError(
-                    f"two classes have the {what} {shown}",
-                    expected="one",
-                    where=where,
-                )
-            if value is not None:
-                seen.add(value)
+    """Refuse empty names, values that no mask can hold, and classes that cannot be told apart."""
     for entry in entries:
-        if entry.value > 65535:
+        if not entry.name.strip() or entry.value > 65535:
+            what = f"the value {entry.value}" if entry.name.strip() else "a class without a name"
+            expected = "0 to 65535" if entry.name.strip() else "a name"
+            raise DataError(what, expected=expected, where=where)
+    seen: dict[tuple[str, object], Entry] = {}
+    for entry in entries:
+        own = {"value": entry.value, "name": _comparable(entry.name), "color": entry.color}
+        for what, value in own.items():
+            other = seen.setdefault((what, value), entry)
+            if value is None or other is entry:
+                continue
+            shown = repr(entry.name) if what == "name" else str(value)
+            if what == "color" and entry.color:
+                shown = f"#{bytes(entry.color).hex()}"
+            if what == "name" and other.name != entry.name:
+                shown = f"{other.name!r} but for case and blanks, {entry.name!r}"
             raise DataError(
-                f"the value {entry.value}",
-                expected="0 to 65535",
+                f"two classes have the {what} {shown}",
+                expected="one",
+                remedy="rename or remove one of them",
                 where=where,
             )
+
+
+def _comparable(name: str) -> str:
+    """Return a name without what a reader may not see: case, blanks, and forms of Unicode."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
