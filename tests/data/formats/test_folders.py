@@ -576,9 +576,7 @@ def test_folders_without_images_are_not_recognised(tmp_path):
 
 def test_broken_yaml_is_reported_in_one_line(photos):
     (photos / "dataset.yaml").write_text("names: [a, b\ntrain: x\n")
-    with pytest.raises(
-        DataError, match=r"YAML \(.*expected .* in line 2, column 6\)"
-    ) as error:
+    with pytest.raises(DataError, match=r"YAML \(.*expected .* in line 2, column 6\)") as error:
         open_data(photos)
     assert "\\n" not in str(error.value)
 
