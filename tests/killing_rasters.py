@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from earth import field, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.inference.planner import Plan
 from fullconv.model import load
+from georeferenced import random_bands, write
 from photos import write_model
 
 SIZE = (300, 120)
@@ -48,7 +48,7 @@ def main(folder, kills):
     torch.set_num_threads(1)
     draw = random.Random(kills)
     write_model(folder / "model.safetensors", seed=3)
-    values = field(3, SIZE)
+    values = random_bands(3, SIZE)
     values[:, 90:180, :60] = 0
     write(folder / "big.tif", values, nodata=0)
     began = time.monotonic()

@@ -13,7 +13,7 @@ from fullconv.training.distributed import init_distributed
 from fullconv.training.initial_model import initial_model
 from fullconv.training.trainer import Trainer
 from fullconv.training.validation import confusion_of
-from halves import halves
+from toy_training import toy_data
 
 # One size for all, since a batch is filled up to its largest sample.
 CONFIG = fc.TrainConfig(
@@ -30,7 +30,7 @@ CONFIG = fc.TrainConfig(
 
 def uneven():
     """Return seven samples with different shares of ignored pixels."""
-    data = halves(7, 16)
+    data = toy_data(7, 16)
 
     def read(index):
         sample = data[index]

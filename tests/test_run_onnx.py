@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import exportable
+import export_models
 from fullconv.export.export import describe, export
 from fullconv.export.exporters import exporters
 from fullconv.io.images import read_mask, write_image
@@ -26,13 +26,13 @@ def runner_file():
 
 @pytest.fixture(scope="module")
 def model():
-    return exportable.model("fcn32s-vgg11", size=(60, 60))
+    return export_models.model("fcn32s-vgg11", size=(60, 60))
 
 
 @pytest.fixture(scope="module")
 def file(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("runner") / "net.onnx"
-    export(model, path, exportable.photos())
+    export(model, path, export_models.photos())
     return path
 
 
@@ -44,7 +44,7 @@ def test_it_is_self_contained_and_short():
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (60, 60), (97, 130), (200, 90)])
 def test_its_labels_are_ours(size, model, file, runner_file):
-    photo = exportable.photos(size)[0]
+    photo = export_models.photos(size)[0]
     expected = model.predict(photo)
     runner = runner_file.Runner(str(file), threads=1)
     assert np.abs(runner.score(photo) - expected.score.numpy()).max() < 1e-4
@@ -53,7 +53,7 @@ def test_its_labels_are_ours(size, model, file, runner_file):
 
 
 def test_it_runs_on_files(model, file, runner_file, tmp_path, monkeypatch, capsys):
-    photo = exportable.photos((50, 40))[0]
+    photo = export_models.photos((50, 40))[0]
     write_image(tmp_path / "photo.png", photo)
     arguments = ["run_onnx.py", str(file), str(tmp_path / "photo.png"), str(tmp_path / "out.png")]
     monkeypatch.setattr("sys.argv", arguments)
@@ -67,4 +67,4 @@ def test_images_below_the_least_size_are_refused(model, runner_file, file, tmp_p
     exporters["onnx"].write(model.network, path)
     exporters["onnx"].stamp(path, describe(model, least=(17, 17)).model_dump_json())
     with pytest.raises(ValueError, match="16 x 40 pixels"):
-        runner_file.Runner(str(path), threads=1).labels(exportable.photos((16, 40))[0])
+        runner_file.Runner(str(path), threads=1).labels(export_models.photos((16, 40))[0])

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from earth import field, read, whole, write
 from fullconv.batch.inputs import detect_media, resolve_inputs
 from fullconv.batch.job import create_job
 from fullconv.batch.large_inputs import InputProgress
@@ -17,6 +16,7 @@ from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job, run_with_progress
 from fullconv.errors import ConfigError, MissingExtraError
 from fullconv.model import load
+from georeferenced import predict_whole, random_bands, read, write
 from photos import content, write_model, write_photos
 from videos import quarters, write_video
 
@@ -32,7 +32,7 @@ def data(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     model, inside = write_model(folder / "model.safetensors", seed=3), folder / "in"
     write_photos(inside, 2)
-    write(inside / "land.tif", field(3))
+    write(inside / "land.tif", random_bands(3))
     write_video(inside / "clip.mp4", [np.roll(quarters(), 9 * n, 1) for n in range(FRAMES)])
     (inside / "cut.tif").write_bytes((inside / "land.tif").read_bytes()[:20_000])
     (inside / "cut.mp4").write_bytes((inside / "clip.mp4").read_bytes()[:900])
@@ -72,7 +72,7 @@ def test_each_input_is_in_the_manifest_or_in_the_errors(data, plan, tmp_path):
     assert raster["files"] == {"labels": "labels/land.tif", "areas": "areas/land.csv"}
     assert video["files"] == {"video": "video/clip.mp4"}
     found = read(tmp_path / "out" / "labels" / "land.tif")
-    assert (found == whole(load(data[0]), field(3))).all()
+    assert (found == predict_whole(load(data[0]), random_bands(3))).all()
     counts = np.bincount(found.ravel(), minlength=4).tolist()
     assert list(raster["pixels"].values()) == counts and raster["height"] == len(found)
     assert "bands 1, 2, 3 as red, green, blue" in raster["note"]

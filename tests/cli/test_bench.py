@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import exportable
+import export_models
 from fullconv.cli import run
 from fullconv.errors import EngineError
 from fullconv.export.benchmark import measure, runtimes
@@ -35,7 +35,7 @@ def in_process(monkeypatch):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "net.safetensors"
-    exportable.model("fcn32s-vgg11", padding=100).save(path)
+    export_models.model("fcn32s-vgg11", padding=100).save(path)
     return str(path)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faultysets import build, clip, rewrite, swapped
+from faulty_datasets import build, clip, rewrite, swapped
 from fullconv.cli import run
 from fullconv.config import RunConfig
 from fullconv.io.settings_file import read_settings

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-import exportable
+import export_models
 from fullconv.cli import run
 from fullconv.io.images import read_mask, write_image
 from fullconv.model import load
@@ -13,8 +13,8 @@ from fullconv.model import load
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
-    exportable.model("fcn32s-vgg11").save(folder / "net.safetensors")
-    for index, photo in enumerate(exportable.photos((50, 60), (33, 47))):
+    export_models.model("fcn32s-vgg11").save(folder / "net.safetensors")
+    for index, photo in enumerate(export_models.photos((50, 60), (33, 47))):
         write_image(folder / "photos" / f"{index}.png", photo)
     return folder
 

@@ -7,10 +7,10 @@ import shutil
 import numpy as np
 import pytest
 
-from earth import field, read, whole, write
 from fullconv.cli import run
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
+from georeferenced import predict_whole, random_bands, read, write
 from photos import write_model, write_photos
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
@@ -30,13 +30,13 @@ def predict(*arguments):
 
 
 def test_a_geotiff_among_photos(model, tmp_path):
-    values = field(3)
+    values = random_bands(3)
     photos = write_photos(tmp_path / "in", 2)
     write(tmp_path / "in" / "land.tif", values)
     out, result = tmp_path / "out", tmp_path / "result.json"
     assert predict(model, photos, "--out", out, "--save", "labels,geojson", "--json", result) == 0
     assert sorted(os.listdir(out / "labels")) == ["land.tif", "photo-000.png", "photo-001.png"]
-    assert (read(out / "labels" / "land.tif") == whole(load(model), values)).all()
+    assert (read(out / "labels" / "land.tif") == predict_whole(load(model), values)).all()
     assert os.listdir(out / "areas") == ["land.csv"] and (out / "geojson" / "land.geojson").exists()
     assert [one["name"] for one in json.loads(result.read_text())["predictions"]] == [
         *("land", "photo-000", "photo-001")
@@ -46,10 +46,10 @@ def test_a_geotiff_among_photos(model, tmp_path):
 
 
 def test_out_may_name_the_file_of_one_raster(model, tmp_path):
-    values = field(5)
+    values = random_bands(5)
     source = write(tmp_path / "a.tif", values)
     assert predict(model, source, "--bands", "5,1,2", "--out", tmp_path / "o.tif") == 0
-    assert (read(tmp_path / "o.tif") == whole(load(model), values[[4, 0, 1]])).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(load(model), values[[4, 0, 1]])).all()
     assert sorted(os.listdir(tmp_path)) == ["a.tif", "o.areas.csv", "o.tif"]
 
 
@@ -66,7 +66,7 @@ def test_out_may_name_the_file_of_one_raster(model, tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_and_leaves_no_files(model, tmp_path, capsys, options, message):
-    source = write(tmp_path / "a.tif", np.tile(field(5), (1, 8, 6)))
+    source = write(tmp_path / "a.tif", np.tile(random_bands(5), (1, 8, 6)))
     assert predict(model, source, "--out", tmp_path / "o.tif", *options) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
@@ -74,7 +74,7 @@ def test_a_mistake_is_one_line_and_leaves_no_files(model, tmp_path, capsys, opti
 
 
 def test_one_bad_raster_does_not_stop_the_others(model, tmp_path, capsys):
-    good, bad = (write(tmp_path / f"{name}.tif", field(3)) for name in ("good", "bad"))
+    good, bad = (write(tmp_path / f"{name}.tif", random_bands(3)) for name in ("good", "bad"))
     bad.write_bytes(bad.read_bytes()[:20_000])
     assert predict(model, bad, good, "--out", tmp_path / "out") == 0
     assert os.listdir(tmp_path / "out" / "labels") == ["good.tif"]
@@ -85,7 +85,7 @@ def test_one_bad_raster_does_not_stop_the_others(model, tmp_path, capsys):
 def trained(tmp_path_factory):
     """A run that was trained on bands 4, 3 and 1 of rasters of 16 bits; and one of these."""
     folder = tmp_path_factory.mktemp("trained")
-    values = field(5, (64, 80), kind=np.uint16)
+    values = random_bands(5, (64, 80), kind=np.uint16)
     source = write(folder / "fields" / "images" / "a.tif", values)
     write(folder / "fields" / "masks" / "a.tif", (values[:1] > 2000).astype(np.uint8))
     (folder / "fields" / "classes.txt").write_text("soil\ncrop\n")
@@ -105,15 +105,15 @@ def test_a_copied_model_file_keeps_the_bands_of_its_training(trained, tmp_path):
     model = load(tmp_path / "copied.safetensors")
     assert model.band_choice == BandChoice((4, 3, 1), (0, 3000))
     shown = np.round(np.clip(values[[3, 2, 0]] / 3000, 0, 1) * 255)
-    assert (read(tmp_path / "a.tif") == whole(model, shown)).all()
+    assert (read(tmp_path / "a.tif") == predict_whole(model, shown)).all()
 
 
 def test_a_raster_without_coordinates_is_read_with_them_too(trained, tmp_path):
     run_folder, _, values = trained
-    source = write(tmp_path / "in" / "a.tif", values, place=False)
+    source = write(tmp_path / "in" / "a.tif", values, georeferenced=False)
     assert predict(run_folder, source, "--out", tmp_path / "out") == 0
     shown = np.round(np.clip(values[[3, 2, 0]] / 3000, 0, 1) * 255).astype(np.uint8)
-    expected = whole(load(run_folder), shown)
+    expected = predict_whole(load(run_folder), shown)
     assert (read(tmp_path / "out" / "labels" / "a.tif") == expected).all()
     prediction = load(run_folder).predict(source)
     assert (prediction.image == shown.transpose(1, 2, 0)).all()
@@ -123,4 +123,4 @@ def test_bands_on_the_command_line_replace_those_of_the_training(trained, tmp_pa
     run_folder, source, values = trained
     assert predict(run_folder, source, "--bands", "1,2,5", "--out", tmp_path / "o.tif") == 0
     shown = np.round(np.clip(values[[0, 1, 4]] / 3000, 0, 1) * 255)
-    assert (read(tmp_path / "o.tif") == whole(load(run_folder), shown)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(load(run_folder), shown)).all()

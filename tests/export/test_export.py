@@ -3,7 +3,7 @@ import os
 import numpy as np
 import pytest
 
-import exportable
+import export_models
 from fullconv.errors import ConfigError, ExportError, OutputError
 from fullconv.export.export import export
 from fullconv.export.exporters import Exporter, exporters
@@ -12,7 +12,7 @@ from fullconv.inference.runtimes import Opened, Runtime, runtimes
 
 @pytest.fixture
 def model():
-    return exportable.model(size=(60, 60))
+    return export_models.model(size=(60, 60))
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def fake(monkeypatch):
         path.with_suffix(".weights").write_text("weights")
 
     def run(image):
-        found = exportable.answer(kept["network"], image)
+        found = export_models.scores(kept["network"], image)
         found[0, 0, 0, 0] += kept["off"] * np.abs(found).max()
         return found
 
@@ -50,10 +50,10 @@ def fake(monkeypatch):
 
 def test_what_the_answers_mean_and_the_proof_stand_in_the_file(model, fake, tmp_path):
     path = tmp_path / "new" / "net.fake"
-    description = export(model, path, exportable.photos((70, 90)))
+    description = export(model, path, export_models.photos((70, 90)))
     text = path.read_text().removeprefix("graph ")
     assert text == description.model_dump_json()
-    assert description.classes == exportable.CLASSES
+    assert description.classes == export_models.CLASSES
     assert description.size == (60, 60) and description.protocol == model.protocol
     assert description.architecture == model.network.architecture
     assert description.least == (1, 1) and description.precision == "fp32"
@@ -65,27 +65,27 @@ def test_what_the_answers_mean_and_the_proof_stand_in_the_file(model, fake, tmp_
 def test_a_file_that_answers_otherwise_is_not_left(model, fake, tmp_path):
     fake["off"] = 1e-3
     with pytest.raises(ExportError):
-        export(model, tmp_path / "net.fake", exportable.photos())
+        export(model, tmp_path / "net.fake", export_models.photos())
     assert os.listdir(tmp_path) == []
 
 
 def test_what_was_there_stays_where_the_new_one_fails(model, fake, tmp_path):
     path = tmp_path / "net.fake"
-    export(model, path, exportable.photos())
+    export(model, path, export_models.photos())
     before = path.read_bytes()
     fake["off"] = 1e-3
     with pytest.raises(ExportError):
-        export(model, path, exportable.photos())
+        export(model, path, export_models.photos())
     assert path.read_bytes() == before and path.with_suffix(".weights").exists()
 
 
 def test_another_suffix_is_refused_with_the_known_ones(model, tmp_path):
     expected = r"tflite: Unsupported format \.tflite\. Supported: \.onnx, \.pt2, "
     with pytest.raises(ConfigError, match=expected + r"\.safetensors, \.xml$"):
-        export(model, tmp_path / "net.tflite", exportable.photos())
+        export(model, tmp_path / "net.tflite", export_models.photos())
 
 
 def test_a_folder_that_cannot_be_made_is_an_output_error(model, fake, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="could not be written"):
-        export(model, tmp_path / "file" / "net.fake", exportable.photos())
+        export(model, tmp_path / "file" / "net.fake", export_models.photos())

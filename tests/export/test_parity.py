@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-import exportable
+import export_models
 from fullconv.errors import ExportError
 from fullconv.export.parity import (
     TOLERANCE,
@@ -36,14 +36,14 @@ def off_by(amount, least=1):
 
 def test_at_least_three_odd_sizes_and_a_batch_of_two():
     for sizes in ([(70, 90)], [(200, 300)] * 5, [(1, 1)], [(900, 2000), (4, 3)]):
-        found = [image.shape for image in odd_crops(exportable.photos(*sizes))]
+        found = [image.shape for image in odd_crops(export_models.photos(*sizes))]
         assert len({shape[2:] for shape in found}) >= 3
         assert all(side % 2 == 1 and side <= 641 for shape in found for side in shape[2:])
         assert [shape[0] for shape in found] == [1] * (len(found) - 1) + [2]
 
 
 def test_the_batches_are_the_photo_s_own_pixels():
-    photo = exportable.photos((70, 90))[0]
+    photo = export_models.photos((70, 90))[0]
     first = next(odd_crops([photo]))
     assert first.dtype == np.float32
     assert np.array_equal(first[0], photo[:69, :89].transpose(2, 0, 1))
@@ -55,7 +55,7 @@ def test_odd(side, expected):
 
 
 def test_the_difference_is_relative_and_flips_are_counted():
-    photos = exportable.photos((50, 60))
+    photos = export_models.photos((50, 60))
     assert check_parity(Planes(), off_by(0), photos).difference == 0
     parity = check_parity(Planes(), off_by(TOLERANCE / 2), photos)
     assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
@@ -64,14 +64,14 @@ def test_the_difference_is_relative_and_flips_are_counted():
 
 def test_more_than_rounding_fails():
     with pytest.raises(ExportError, match=r"differ .* by 2\.0e-04 of .* at most 1e-04"):
-        check_parity(Planes(), off_by(2 * TOLERANCE), exportable.photos())
+        check_parity(Planes(), off_by(2 * TOLERANCE), export_models.photos())
     with pytest.raises(ExportError, match="differ"):
-        check_parity(Planes(), lambda image: image * np.float32("nan"), exportable.photos())
+        check_parity(Planes(), lambda image: image * np.float32("nan"), export_models.photos())
 
 
 def test_another_shape_fails():
     with pytest.raises(ExportError, match="scores of shape"):
-        check_parity(Planes(), lambda image: image[..., :-1], exportable.photos())
+        check_parity(Planes(), lambda image: image[..., :-1], export_models.photos())
 
 
 def test_scores_without_a_size_prove_nothing():
@@ -91,7 +91,7 @@ def test_the_least_size_is_found_and_a_wrong_answer_is_no_answer():
 
 @pytest.mark.parametrize("count", [1, 2, 5])
 def test_a_file_for_one_size_is_compared_on_three_different_parts_at_least(count):
-    found = list(fixed_crops(exportable.photos(*[(70, 90)] * count), (40, 31)))
+    found = list(fixed_crops(export_models.photos(*[(70, 90)] * count), (40, 31)))
     assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
     assert len({image.tobytes() for image in found}) == len(found)
-    assert len(check_parity(Planes(), off_by(0), exportable.photos(), (40, 30)).sizes) == 3
+    assert len(check_parity(Planes(), off_by(0), export_models.photos(), (40, 30)).sizes) == 3

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-import exportable
+import export_models
 from fullconv.export.portable import ZeroPaddedUpsample, make_portable
 from fullconv.networks.layers import TransposedUpsample
 
@@ -13,7 +13,7 @@ def difference(first, second):
 
 
 def test_no_slices_and_no_concatenations_between_layers():
-    net = exportable.network(padding=100)
+    net = export_models.network(padding=100)
     program = torch.export.export(make_portable(net, (64, 64)), (torch.zeros(1, 3, 64, 64),))
     used = [str(node.target) for node in program.graph.nodes if node.op == "call_function"]
     assert not any("cat" in target or "index" in target for target in used)
@@ -23,12 +23,12 @@ def test_no_slices_and_no_concatenations_between_layers():
 
 
 def test_networks_without_a_frame_stay_as_they_are():
-    net = exportable.network()
+    net = export_models.network()
     assert make_portable(net, (64, 64)).backbone is net.backbone
 
 
 def test_preparing_changes_nothing_of_the_network():
-    net = exportable.network(padding=100)
+    net = export_models.network(padding=100)
     keys, upscore = list(net.state_dict()), net.upscore8
     copy = make_portable(net, (40, 50))
     assert list(net.state_dict()) == keys and net.upscore8 is upscore
@@ -50,7 +50,7 @@ def test_interpolation_of_zeros_around_is_the_transposed_convolution(factor, siz
 
 
 def test_learned_upsampling_stays_a_transposed_convolution():
-    net = exportable.network()
+    net = export_models.network()
     with torch.no_grad():
         net.upscore8.weight[0, 1, 0, 0] += 1e-3
     assert make_portable(net).upscore8 is net.upscore8

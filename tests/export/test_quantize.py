@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import exportable
+import export_models
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import ConfigError, DataError, ExportError
 from fullconv.export.exporters import Exporter, exporters
@@ -13,9 +13,9 @@ from fullconv.inference.runtimes import Opened, Runtime, runtimes
 from fullconv.inference.runtimes.description import QuantizationCost
 
 
-def drawn(count, classes=exportable.CLASSES, label=None):
+def drawn(count, classes=export_models.CLASSES, label=None):
     random = np.random.default_rng(0)
-    photos = exportable.photos(*[(40, 50)] * count)
+    photos = export_models.photos(*[(40, 50)] * count)
     truth = [
         np.full((40, 50), label, np.uint8)
         if label is not None
@@ -35,7 +35,7 @@ def fake(monkeypatch):
     kept = {"wrong": 0.0, "images": []}
 
     def run(image):
-        return exportable.answer(kept["network"], image)
+        return export_models.scores(kept["network"], image)
 
     def run_int8(image):
         found = run(image)
@@ -67,7 +67,7 @@ def fake(monkeypatch):
 
 @pytest.fixture
 def model():
-    return exportable.model("fcn32s-vgg11", size=(20, 50))
+    return export_models.model("fcn32s-vgg11", size=(20, 50))
 
 
 def test_what_costs_nothing_is_written_with_its_numbers(model, fake, tmp_path):
@@ -117,10 +117,10 @@ LOSS = QuantizationCost(
 
 
 def test_the_tolerance_is_in_points():
-    check_cost(LOSS, exportable.CLASSES, tolerance=1.01)
+    check_cost(LOSS, export_models.CLASSES, tolerance=1.01)
     with pytest.raises(ExportError, match=r"int8 costs 1\.00 points .*road 90\.0 % to 88\.0 %"):
-        check_cost(LOSS, exportable.CLASSES, tolerance=0.99)
-    check_cost(LOSS.model_copy(update={"mean_after": 0.8}), exportable.CLASSES, tolerance=0)
+        check_cost(LOSS, export_models.CLASSES, tolerance=0.99)
+    check_cost(LOSS.model_copy(update={"mean_after": 0.8}), export_models.CLASSES, tolerance=0)
 
 
 def test_a_kind_without_int8_is_refused_with_those_that_have_it(model, tmp_path):

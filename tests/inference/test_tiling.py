@@ -12,7 +12,7 @@ from torch import nn
 from fullconv.inference.planner import Plan, plan, plan_parts
 from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.tiling import PredictedRegion, stream, verify
-from lively import CLASSES, lively, photo
+from random_networks import CLASSES, photo, random_network
 
 SMALL = {"width": 1 / 32, "hidden": 8}
 
@@ -49,7 +49,7 @@ def together(network, image, planned, **how):
     ],
 )
 def test_parts_of_any_size_are_the_whole(name, settings):
-    network = lively(name, **settings)
+    network = random_network(name, **settings)
     draw = random.Random(name)
     for size in [(1, 1), *((draw.randint(1, 150), draw.randint(1, 150)) for _ in range(2))]:
         image = photo(*size)
@@ -64,7 +64,7 @@ def test_parts_of_any_size_are_the_whole(name, settings):
 
 def test_nothing_is_at_the_seams():
     """The error has no larger values where strips or bands meet than anywhere else."""
-    network = lively("fcn8s-vgg16", **SMALL)
+    network = random_network("fcn8s-vgg16", **SMALL)
     image = photo(160, 120)
     _, score, _ = together(network, image, Plan("strips", True, (160, 120), 16, 40))
     error = (score - whole(network, image)).abs().amax(0)
@@ -76,7 +76,7 @@ def test_nothing_is_at_the_seams():
 
 
 def test_rows_can_be_answered_by_themselves():
-    network = lively("fcn8s-vgg16", **SMALL)
+    network = random_network("fcn8s-vgg16", **SMALL)
     image = photo(150, 70)
     true = whole(network, image)
     asked = []
@@ -105,7 +105,7 @@ def test_rows_can_be_answered_by_themselves():
 
 
 def test_scores_are_scaled_in_parts_as_they_are_as_a_whole():
-    network = lively("fcn8s-vgg16", **SMALL)
+    network = random_network("fcn8s-vgg16", **SMALL)
     image = photo(64, 48)
     true = nn.functional.interpolate(whole(network, image)[None], (201, 150), mode="bilinear")[0]
     for kind, rows, overlap in [("whole", 64, 0), ("strips", 16, 0), ("tiles", 64, 32)]:
@@ -150,7 +150,7 @@ def test_a_network_that_sees_all_of_a_small_image_is_exact_there():
 
 
 def test_verifying_compares_parts_with_the_whole():
-    network = lively("fcn8s-vgg16", **SMALL)
+    network = random_network("fcn8s-vgg16", **SMALL)
     found = verify(network, photo(200, 90))
     assert found.exact and found.size == (200, 90) and found.parts > 1
     assert 0 <= found.largest <= 1e-5 and found.labels == 0
@@ -159,7 +159,7 @@ def test_verifying_compares_parts_with_the_whole():
 
 def test_verifying_takes_the_part_that_fits(monkeypatch):
     monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
-    network = lively("fcn32s-vgg11", width=1 / 8, hidden=8)
+    network = random_network("fcn32s-vgg11", width=1 / 8, hidden=8)
     found = verify(network, photo(900, 1200), "100MiB")
     assert found.size[0] < 900 and found.size[1] < 1200 and found.largest <= 1e-5
 

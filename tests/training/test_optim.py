@@ -5,11 +5,11 @@ import pytest
 import fullconv as fc
 from fullconv.training.initial_model import initial_model
 from fullconv.training.optim import make_optimizer, schedule
-from halves import CONFIG, halves
+from toy_training import CONFIG, toy_data
 
 
 def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_multiplier():
-    network = initial_model(CONFIG, halves()).network
+    network = initial_model(CONFIG, toy_data()).network
     optimizer = make_optimizer(network, CONFIG.model_copy(update={"backbone_lr_mult": 0.1}))
     kinds = {id(p): g for g in optimizer.param_groups for p in g["params"]}
     assert kinds[id(network.backbone.conv1_1.weight)]["weight_decay"] == CONFIG.weight_decay
@@ -31,7 +31,7 @@ def test_learning_rate_schedules():
 
 
 def test_biases_may_have_twice_the_learning_rate_as_in_caffe():
-    network = initial_model(CONFIG, halves()).network
+    network = initial_model(CONFIG, toy_data()).network
     optimizer = make_optimizer(network, CONFIG.model_copy(update={"bias_lr_mult": 2.0}))
     factors = {id(p): g["factor"] for g in optimizer.param_groups for p in g["params"]}
     assert factors[id(network.backbone.conv1_1.bias)] == 2

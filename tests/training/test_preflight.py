@@ -6,11 +6,11 @@ import torch
 
 from fullconv.data.sample import Data, Sample
 from fullconv.training.preflight import preflight
-from halves import CONFIG, equal, halves, make_trainer, state
+from toy_training import CONFIG, equal, make_trainer, state, toy_data
 
 
 def relabelled(change):
-    data = halves()
+    data = toy_data()
 
     def read(index):
         sample = data[index]

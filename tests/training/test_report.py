@@ -6,7 +6,7 @@ from fullconv.config import RunConfig
 from fullconv.training.initial_model import initial_model
 from fullconv.training.report import next_commands, report_facts
 from fullconv.training.trainer import Trainer
-from halves import halves
+from toy_training import toy_data
 
 
 def test_next_commands_name_the_run_and_its_data(tmp_path):
@@ -20,7 +20,7 @@ def test_facts_follow_from_settings_and_training(crop, text):
     config = RunConfig(
         data="drawn", model="fcn32s-vgg11", width=1 / 64, hidden=4, crop=crop, batch=2, epochs=3
     )
-    data = halves(5)
+    data = toy_data(5)
     trainer = Trainer(initial_model(config, data), data, config)
     facts = report_facts(config, trainer, 3, 2, [{"seconds": 60.0}, {"seconds": 30.0}])
     assert facts["data"] == "drawn: 5 training images, 3 evaluated" and facts["best epoch"] == "2"
@@ -32,7 +32,7 @@ def test_ema_and_logit_adjustment_are_stated():
     config = RunConfig(
         data="drawn", model="fcn32s-vgg11", width=1 / 64, hidden=4, ema=0.99, balance="enet"
     ).model_copy(update={"logit_adjust": 0.5, "size": (480, 640)})
-    data = halves(4)
+    data = toy_data(4)
     facts = report_facts(config, Trainer(initial_model(config, data), data, config), 1, 1, [])
     assert facts["EMA decay"] == "0.99" and facts["logit adjustment"] == "0.5"
     assert facts["image size"] == "downscaled to fit 480 x 640"

@@ -8,7 +8,7 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import DivergedError
-from halves import CONFIG, halves, make_trainer, state
+from toy_training import CONFIG, make_trainer, state, toy_data
 
 
 def test_a_non_finite_loss_does_not_reach_the_weights():
@@ -26,7 +26,7 @@ def test_a_non_finite_loss_does_not_reach_the_weights():
 
 
 def test_ignored_pixels_only_change_norm_statistics():
-    void = halves()
+    void = toy_data()
     blank = replace(void, read=lambda i: replace(void[i], labels=np.full((32, 32), 255, np.uint8)))
     trainer = make_trainer(
         CONFIG.model_copy(update={"weight_decay": 0.0, "optimizer": "sgd"}), blank

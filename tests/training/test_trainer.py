@@ -10,7 +10,7 @@ import fullconv as fc
 from fullconv.errors import ConfigError, DataError
 from fullconv.training.initial_model import initial_model
 from fullconv.training.trainer import Trainer
-from halves import CONFIG, equal, halves, make_trainer, state
+from toy_training import CONFIG, equal, make_trainer, state, toy_data
 
 
 def test_the_loss_falls():
@@ -18,7 +18,7 @@ def test_the_loss_falls():
     losses = [step.loss for step in trainer.run()]
     assert math.isclose(losses[0], math.log(2), rel_tol=1e-5), "zero scores lose ln K at first"
     assert losses[-1] < 0.3 * losses[0]
-    assert fc.evaluate(trainer.model, halves()).pixel_accuracy > 0.9
+    assert fc.evaluate(trainer.model, toy_data()).pixel_accuracy > 0.9
 
 
 def test_steps_have_number_and_epoch():
@@ -32,7 +32,7 @@ def test_steps_have_number_and_epoch():
 
 def test_the_order_differs_between_epochs():
     config = CONFIG.model_copy(update={"epochs": 6})
-    steps = list(make_trainer(config, halves(8)).run())
+    steps = list(make_trainer(config, toy_data(8)).run())
     orders = {tuple(n for s in steps if s.epoch == e for n in s.names) for e in range(1, 7)}
     assert len(orders) > 3
 
@@ -96,17 +96,17 @@ def test_workers_do_not_change_the_result():
 
 
 def test_train_accepts_a_network_name():
-    steps = fc.train("fcn32s-vgg11", halves(), CONFIG.model_copy(update={"epochs": 1}))
+    steps = fc.train("fcn32s-vgg11", toy_data(), CONFIG.model_copy(update={"epochs": 1}))
     assert [step.number for step in steps] == [1, 2]
 
 
 def test_data_with_other_classes_is_rejected():
-    model = initial_model(CONFIG, halves())
-    other = replace(halves(), classes=("a", "b"))
+    model = initial_model(CONFIG, toy_data())
+    other = replace(toy_data(), classes=("a", "b"))
     with pytest.raises(DataError, match="but the model has dark, bright"):
         Trainer(model, other, CONFIG)
     with pytest.raises(DataError, match="no samples"):
-        Trainer(model, replace(halves(), names=()), CONFIG)
+        Trainer(model, replace(toy_data(), names=()), CONFIG)
 
 
 def test_logit_adjustment_changes_the_inference_weights_only():

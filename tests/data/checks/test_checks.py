@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from faultysets import (
+from faulty_datasets import (
     CASES,
     LAYOUTS,
     SEEDS,

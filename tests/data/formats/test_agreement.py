@@ -2,7 +2,7 @@
 
 import pytest
 
-import faultysets
+import faulty_datasets
 from fullconv.data.checks import examine
 from fullconv.data.formats import open_data
 from fullconv.errors import DataError
@@ -35,26 +35,26 @@ def assert_agreement(source, split):
     assert bool(errors) is is_refused(source, split), (split, errors)
 
 
-@pytest.mark.parametrize("layout", faultysets.LAYOUTS)
+@pytest.mark.parametrize("layout", faulty_datasets.LAYOUTS)
 def test_a_clean_set_is_clean_for_both(layout, tmp_path):
-    made = faultysets.build(layout, tmp_path / "set")
+    made = faulty_datasets.build(layout, tmp_path / "set")
     for split in ("train", "val"):
         assert not is_refused(str(made.folder), split)
         assert_agreement(str(made.folder), split)
 
 
 @pytest.mark.parametrize(
-    ("layout", "fault"), [case for case in faultysets.CASES if case[1] in FAULTS]
+    ("layout", "fault"), [case for case in faulty_datasets.CASES if case[1] in FAULTS]
 )
 def test_check_and_training_agree_about_a_fault(layout, fault, tmp_path):
-    made = faultysets.build(layout, tmp_path / "set")
-    faultysets.SEEDS[fault][0](made)
+    made = faulty_datasets.build(layout, tmp_path / "set")
+    faulty_datasets.SEEDS[fault][0](made)
     for split in ("train", "val"):
         assert_agreement(str(made.folder), split)
 
 
 def test_check_and_training_agree_about_a_broken_list(tmp_path):
-    made = faultysets.build("voc", tmp_path / "set")
+    made = faulty_datasets.build("voc", tmp_path / "set")
     (made.folder / "ImageSets" / "Segmentation" / "val.txt").write_bytes(b"\xff\xfe\n")
     for split in ("train", "val"):
         assert is_refused(str(made.folder), split) is (split == "val")
@@ -62,7 +62,7 @@ def test_check_and_training_agree_about_a_broken_list(tmp_path):
 
 
 def test_check_and_training_derive_the_same_classes(tmp_path):
-    made = faultysets.build("folders", tmp_path / "set")
+    made = faulty_datasets.build("folders", tmp_path / "set")
     (made.folder / "classes.txt").unlink()
     made.without(3, ["val"])
     survey = examine(str(made.folder), "val", workers=1).survey

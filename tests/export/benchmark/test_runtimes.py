@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import exportable
+import export_models
 from fullconv.config import Architecture
 from fullconv.errors import ConfigError, EngineError, WeightsError
 from fullconv.export.benchmark import runtimes as rivals
@@ -16,7 +16,7 @@ SIZE = (33, 47)
 @pytest.fixture(scope="module", params=["same", 100])
 def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("rivals") / "net.safetensors"
-    exportable.model("fcn32s-vgg11", padding=request.param).save(path)
+    export_models.model("fcn32s-vgg11", padding=request.param).save(path)
     return path
 
 
@@ -41,8 +41,8 @@ def by_hand(network, height, width):
 
 def test_every_way_gives_the_same_scores_and_tells_its_work(model):
     network = rivals.load(model).network
-    images = exportable.batch(1, *SIZE)
-    expected = exportable.answer(network, images)
+    images = export_models.batch(1, *SIZE)
+    expected = export_models.scores(network, images)
     network.sparse_padding = False
     literal = by_hand(network, *SIZE)
     work = {}
@@ -63,7 +63,7 @@ def test_every_way_gives_the_same_scores_and_tells_its_work(model):
 
 def test_an_export_computes_what_its_graph_says(model):
     network = rivals.load(model).network
-    images = exportable.batch(1, *SIZE)
+    images = export_models.batch(1, *SIZE)
     any_size = rivals.exported_multiply_adds(network.architecture, None)(images)
     one_size = rivals.exported_multiply_adds(network.architecture, SIZE)(images)
     literal = rivals.full_multiply_adds(network.architecture)(images)
@@ -76,11 +76,11 @@ def test_an_export_computes_what_its_graph_says(model):
 
 def test_a_file_is_an_engine(tmp_path):
     model, path = tmp_path / "net.safetensors", tmp_path / "net.pt2"
-    exportable.model("fcn32s-vgg11").save(model)
+    export_models.model("fcn32s-vgg11").save(model)
     rivals.write_export(model, path, None)
-    network, images = rivals.load(model).network, exportable.batch(1, *SIZE)
+    network, images = rivals.load(model).network, export_models.batch(1, *SIZE)
     started = rivals.run_file(path, network.architecture)
-    expected = exportable.answer(network, images)
+    expected = export_models.scores(network, images)
     np.testing.assert_allclose(started.run(images), expected, atol=1e-4 * abs(expected).max())
     with pytest.raises(WeightsError, match="description"):
         rivals.run_file(path)
@@ -134,7 +134,7 @@ def test_large_pages_are_asked_for_by_our_default_way_only():
 def test_pictures_have_the_size_that_was_asked_for(tmp_path):
     drawn = rivals.benchmark_image(None, 700, 30)
     assert drawn.shape == (1, 3, 700, 30) and drawn.std() > 10
-    photo = exportable.photos((20, 30))[0]
+    photo = export_models.photos((20, 30))[0]
     write_image(tmp_path / "photo.png", photo)
     found = rivals.benchmark_image(tmp_path / "photo.png", 15, 45)
     assert (found[0, :, :, :30] == photo.transpose(2, 0, 1)[:, :15]).all()

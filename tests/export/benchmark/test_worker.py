@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from engines_apart import failing, telling
+from bench_engines import fail_to_start, report_process
 from fullconv.errors import EngineError
 from fullconv.export.benchmark.timing import Engine, ReadyEngine, Timing
 from fullconv.export.benchmark.worker import InProcess, WorkerProcess, run_in_process
@@ -14,7 +14,7 @@ IMAGES = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
 
 
 def test_an_engine_runs_in_its_own_process(capfd):
-    lane = WorkerProcess(Engine("telling", telling, (), {"HINT": "1"}), threads=3)
+    lane = WorkerProcess(Engine("telling", report_process, (), {"HINT": "1"}), threads=3)
     process, threads, hint = lane.answer(IMAGES)
     assert process != os.getpid() and (threads, hint) == (3, 1)
     assert "HINT" not in os.environ, "the environment is only the other's"
@@ -35,7 +35,7 @@ def test_an_engine_runs_in_its_own_process(capfd):
 
 def test_ctrl_c_is_for_the_one_that_asks():
     before = signal.getsignal(signal.SIGINT)
-    lane = WorkerProcess(Engine("telling", telling), threads=1)
+    lane = WorkerProcess(Engine("telling", report_process), threads=1)
     process = int(lane.answer(IMAGES)[0])
     os.kill(process, signal.SIGINT)
     assert int(lane.answer(IMAGES)[0]) == process
@@ -44,7 +44,7 @@ def test_ctrl_c_is_for_the_one_that_asks():
 
 
 def test_a_closed_engine_leaves_no_process():
-    lane = WorkerProcess(Engine("telling", telling), threads=1)
+    lane = WorkerProcess(Engine("telling", report_process), threads=1)
     process = int(lane.answer(IMAGES)[0])
     lane.close()
     with pytest.raises(ProcessLookupError):
@@ -53,8 +53,8 @@ def test_a_closed_engine_leaves_no_process():
 
 def test_what_fails_to_start_says_why_in_one_line(tmp_path):
     with pytest.raises(EngineError, match=r"^failing: no such weights$"):
-        run_in_process("failing", failing, tmp_path / "file")
-    assert (tmp_path / "file").read_text() == "begun"
+        run_in_process("failing", fail_to_start, tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "started"
 
 
 def test_a_turn_is_the_mean_of_its_calls():

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-import exportable
+import export_models
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes import runtimes
@@ -16,7 +16,7 @@ RUNTIME = runtimes["onnx"]
 
 @pytest.fixture(scope="module")
 def net():
-    return exportable.network(padding=100)
+    return export_models.network(padding=100)
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def file(net, tmp_path_factory):
 
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
     run = RUNTIME.open(file).run
-    assert exportable.worst(net, run) < 1e-5
-    assert exportable.worst(net, run, sizes=[(5, 9)], count=3) < 1e-5
+    assert export_models.max_difference(net, run) < 1e-5
+    assert export_models.max_difference(net, run, sizes=[(5, 9)], count=3) < 1e-5
 
 
 def test_the_graph_is_valid_and_says_its_sizes_by_name(file):
@@ -50,7 +50,7 @@ def test_no_pooling_rounds_by_itself(file):
 
 
 def test_the_file_names_nothing_of_this_machine(file):
-    assert not exportable.names_this_machine(file.read_bytes())
+    assert not export_models.names_this_machine(file.read_bytes())
 
 
 def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
@@ -60,17 +60,17 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     EXPORTER.stamp(path, text := '{"classes": ["Straße", "a\\"b<c>&d"]}')
     opened = RUNTIME.open(path)
     assert opened.description == text
-    assert exportable.worst(net, opened.run, sizes=[(9, 5)]) < 1e-5
+    assert export_models.max_difference(net, opened.run, sizes=[(9, 5)]) < 1e-5
     onnx.checker.check_model(onnx.load(path))
 
 
 def test_int8_is_smaller_and_close(net, file, tmp_path):
-    images = [exportable.batch(1, 40, 50), exportable.batch(1, 33, 65)]
+    images = [export_models.batch(1, 40, 50), export_models.batch(1, 33, 65)]
     EXPORTER.quantize(file, tmp_path / "int8.onnx", images)
     opened = RUNTIME.open(tmp_path / "int8.onnx")
     kinds = {node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node}
     assert {"QuantizeLinear", "DequantizeLinear"} <= kinds
-    expected, found = exportable.answer(net, images[0]), opened.run(images[0])
+    expected, found = export_models.scores(net, images[0]), opened.run(images[0])
     assert 0 < np.abs(expected - found).max() / np.abs(expected).max() < 0.3
 
 
@@ -108,8 +108,10 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
 def test_for_one_size_the_short_cut_is_in_the_graph(net, tmp_path):
     EXPORTER.write(net, tmp_path / "net.onnx", (40, 50))
     run = RUNTIME.open(tmp_path / "net.onnx").run
-    assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
-    EXPORTER.quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", [exportable.batch(1, 40, 50)])
+    assert export_models.max_difference(net, run, sizes=[(40, 50)], count=1) < 1e-5
+    EXPORTER.quantize(
+        tmp_path / "net.onnx", tmp_path / "int8.onnx", [export_models.batch(1, 40, 50)]
+    )
     kinds = [node.op_type for node in onnx.load(tmp_path / "int8.onnx").graph.node]
     assert "QuantizeLinear" in kinds
 
@@ -128,6 +130,6 @@ KINDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_network(kind, tmp_path):
-    net = exportable.network(**KINDS[kind])
+    net = export_models.network(**KINDS[kind])
     EXPORTER.write(net, tmp_path / "net.onnx")
-    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.onnx").run) < 2e-5
+    assert export_models.max_difference(net, RUNTIME.open(tmp_path / "net.onnx").run) < 2e-5

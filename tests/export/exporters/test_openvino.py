@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-import exportable
+import export_models
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes import runtimes
@@ -17,7 +17,7 @@ RUNTIME = runtimes["openvino"]
 
 @pytest.fixture(scope="module")
 def net():
-    return exportable.network()  # padding "same": small images give maps of one pixel
+    return export_models.network()  # padding "same": small images give maps of one pixel
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def file(net, tmp_path_factory):
 
 
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
-    assert exportable.worst(net, RUNTIME.open(file).run) < 1e-5
+    assert export_models.max_difference(net, RUNTIME.open(file).run) < 1e-5
 
 
 def test_weights_keep_32_bits(net, file):
@@ -40,7 +40,7 @@ def test_weights_keep_32_bits(net, file):
 
 def test_the_files_name_nothing_of_this_machine(file):
     for part in (file, file.with_suffix(".bin")):
-        assert not exportable.names_this_machine(part.read_bytes())
+        assert not export_models.names_this_machine(part.read_bytes())
     assert sorted(path.name for path in file.parent.iterdir()) == ["net.bin", "net.xml"]
 
 
@@ -52,18 +52,18 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     EXPORTER.stamp(tmp_path / "net.xml", text := '{"classes": ["Straße", "a\\"b<c>&d"]}')
     opened = RUNTIME.open(tmp_path / "net.xml")
     assert opened.description == text
-    assert exportable.worst(net, opened.run, sizes=[(9, 5)]) < 1e-5
+    assert export_models.max_difference(net, opened.run, sizes=[(9, 5)]) < 1e-5
 
 
 def test_threads_do_not_share_answers(net, file):
     from concurrent.futures import ThreadPoolExecutor
 
     run = RUNTIME.open(file).run
-    images = [exportable.batch(1, side, 20) for side in range(10, 26)]
+    images = [export_models.batch(1, side, 20) for side in range(10, 26)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(run, images))
     for image, score in zip(images, found, strict=True):
-        assert np.abs(score - exportable.answer(net, image)).max() < 1e-4
+        assert np.abs(score - export_models.scores(net, image)).max() < 1e-4
 
 
 def test_missing_and_damaged_files_are_refused_in_a_sentence(file, tmp_path):
@@ -85,10 +85,10 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_int8_is_smaller_and_close(net, file, tmp_path):
-    images = [exportable.batch(1, 40, 50), exportable.batch(1, 33, 65)]
+    images = [export_models.batch(1, 40, 50), export_models.batch(1, 33, 65)]
     EXPORTER.quantize(file, tmp_path / "int8.xml", images)
     expected, found = (
-        run(images[0]) for run in (lambda x: exportable.answer(net, x), _run(tmp_path))
+        run(images[0]) for run in (lambda x: export_models.scores(net, x), _run(tmp_path))
     )
     assert 0 < np.abs(expected - found).max() / np.abs(expected).max() < 0.3
 
@@ -114,15 +114,15 @@ assert type(wrapper.telemetry).__name__ == "MagicMock", type(wrapper.telemetry)
 
 @pytest.mark.slow
 def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
-    net = exportable.network(padding=100)
+    net = export_models.network(padding=100)
     EXPORTER.write(net, tmp_path / "net.xml", (40, 50))
     run = RUNTIME.open(tmp_path / "net.xml").run
-    assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
+    assert export_models.max_difference(net, run, sizes=[(40, 50)], count=1) < 1e-5
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("settings", [{"padding": 100}, {"upsampling": "unpooling"}])
 def test_other_networks(settings, tmp_path):
-    net = exportable.network(**settings)
+    net = export_models.network(**settings)
     EXPORTER.write(net, tmp_path / "net.xml")
-    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.xml").run) < 1e-5
+    assert export_models.max_difference(net, RUNTIME.open(tmp_path / "net.xml").run) < 1e-5

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 import torch
 
-import exportable
+import export_models
 from fullconv.errors import ExportError, WeightsError
 from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes import runtimes
@@ -17,7 +17,7 @@ RUNTIME = runtimes["torch_export"]
 
 @pytest.fixture(scope="module")
 def net():
-    return exportable.network()
+    return export_models.network()
 
 
 @pytest.fixture(scope="module")
@@ -31,30 +31,32 @@ def file(net, tmp_path_factory):
 def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
     opened = RUNTIME.open(file)
     assert opened.description == '{"classes": ["Straße"]}'
-    assert exportable.worst(net, opened.run) < 1e-6
+    assert export_models.max_difference(net, opened.run) < 1e-6
 
 
 def test_pytorch_alone_runs_it(net, file):
     module = torch.export.load(file).module()
-    assert (
-        exportable.worst(net, lambda image: module(torch.from_numpy(image)).detach().numpy()) < 1e-6
-    )
+
+    def run(image):
+        return module(torch.from_numpy(image)).detach().numpy()
+
+    assert export_models.max_difference(net, run) < 1e-6
 
 
 def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
-    net = exportable.network(padding=100)
+    net = export_models.network(padding=100)
     EXPORTER.write(net, tmp_path / "net.pt2", (40, 50))
     program = torch.export.load(tmp_path / "net.pt2")
     first = next(node for node in program.graph.nodes if "conv2d" in str(node.target))
     assert tuple(first.meta["val"].shape[2:]) == (42, 52)  # of 238 x 248 with all of the padding
     run = RUNTIME.open(tmp_path / "net.pt2").run
-    assert exportable.worst(net, run, sizes=[(40, 50)], count=1) < 1e-5
+    assert export_models.max_difference(net, run, sizes=[(40, 50)], count=1) < 1e-5
 
 
 def test_the_file_names_nothing_of_this_machine(file):
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
-            assert not exportable.names_this_machine(archive.read(name)), name
+            assert not export_models.names_this_machine(archive.read(name)), name
 
 
 def test_it_s_refused_to_trace_what_no_graph_can_hold(tmp_path):
@@ -187,6 +189,6 @@ def test_damaged_files_are_refused_in_a_sentence(file, tmp_path):
     ids=str,
 )
 def test_every_kind_of_network(settings, tmp_path):
-    net = exportable.network(**settings)
+    net = export_models.network(**settings)
     EXPORTER.write(net, tmp_path / "net.pt2")
-    assert exportable.worst(net, RUNTIME.open(tmp_path / "net.pt2").run) < 1e-5
+    assert export_models.max_difference(net, RUNTIME.open(tmp_path / "net.pt2").run) < 1e-5

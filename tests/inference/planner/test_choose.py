@@ -12,7 +12,7 @@ from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.planner import self_check as trust
 from fullconv.inference.streaming.graph import record_ops
 from fullconv.units import parse_bytes
-from lively import lively
+from random_networks import random_network
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def _small_numbers(monkeypatch):
 
 @pytest.fixture(scope="module")
 def network():
-    return lively("fcn8s-vgg16", width=1 / 8, hidden=32)
+    return random_network("fcn8s-vgg16", width=1 / 8, hidden=32)
 
 
 def test_what_fits_is_computed_whole(network):

@@ -11,7 +11,7 @@ from fullconv.inference.planner.memory_cost import (
     tile_memory,
 )
 from fullconv.inference.streaming.graph import record_ops
-from lively import lively
+from random_networks import random_network
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def _small_numbers(monkeypatch):
 
 @pytest.fixture(scope="module")
 def network():
-    return lively("fcn8s-vgg16", width=1 / 8, hidden=32)
+    return random_network("fcn8s-vgg16", width=1 / 8, hidden=32)
 
 
 def test_the_estimate_follows_the_maps(network):

@@ -6,7 +6,7 @@ from torch import nn
 from fullconv.inference.planner import plan_parts
 from fullconv.inference.planner import self_check as trust
 from fullconv.inference.planner.self_check import streaming_error
-from lively import lively
+from random_networks import random_network
 
 
 def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
@@ -17,9 +17,9 @@ def test_a_network_whose_parts_do_not_add_up_is_not_trusted(monkeypatch):
 
 
 def test_what_adds_up_is_trusted_and_what_does_not_is_refused_with_how_far_it_is_off(monkeypatch):
-    network = lively("fcn8s-vgg11", width=1 / 16, hidden=8)
+    network = random_network("fcn8s-vgg11", width=1 / 16, hidden=8)
     assert streaming_error(network, 3) == ""
-    other = lively("fcn8s-vgg11", width=1 / 16, hidden=8)
+    other = random_network("fcn8s-vgg11", width=1 / 16, hidden=8)
     run = trust.run_side_by_side
     scaled = lambda *arguments: (1.5 * strip for strip in run(*arguments))  # noqa: E731
     monkeypatch.setattr(trust, "run_side_by_side", scaled)

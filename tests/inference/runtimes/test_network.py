@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-import exportable
+import export_models
 import fullconv as fc
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import ConfigError, ImageError, WeightsError
@@ -15,7 +15,7 @@ from fullconv.inference.runtimes import is_exported, runtimes
 
 @pytest.fixture(scope="module")
 def model():
-    made = exportable.model("fcn32s-vgg11", size=(60, 60))
+    made = export_models.model("fcn32s-vgg11", size=(60, 60))
     made.tta_scales = (1.0, 1.5)
     return made
 
@@ -23,21 +23,21 @@ def model():
 @pytest.fixture(scope="module")
 def file(model, tmp_path_factory):
     path = tmp_path_factory.mktemp("exported") / "net.pt2"
-    export(model, path, exportable.photos())
+    export(model, path, export_models.photos())
     return path
 
 
 @pytest.fixture(scope="module")
 def data():
     random = np.random.default_rng(0)
-    photos = exportable.photos((40, 50), (90, 70))
+    photos = export_models.photos((40, 50), (90, 70))
     samples = [
         Sample(photo, random.integers(0, 3, photo.shape[:2], np.uint8), f"photo-{index}")
         for index, photo in enumerate(photos)
     ]
     colours = ((0, 0, 0), (1, 1, 1), (2, 2, 2))
     names = tuple(sample.name for sample in samples)
-    return Data("drawn", "val", exportable.CLASSES, colours, names, samples.__getitem__)
+    return Data("drawn", "val", export_models.CLASSES, colours, names, samples.__getitem__)
 
 
 def check_equal_predictions(model, loaded):
@@ -45,7 +45,7 @@ def check_equal_predictions(model, loaded):
     assert (loaded.classes, loaded.size) == (model.classes, model.size)
     assert loaded.tta_scales == model.tta_scales
     assert [tuple(colour) for colour in loaded.palette] == [tuple(c) for c in model.palette]
-    for photo in exportable.photos((1, 1), (33, 47), (120, 90)):
+    for photo in export_models.photos((1, 1), (33, 47), (120, 90)):
         for tta in (False, True):
             expected, found = model.predict(photo, tta=tta), loaded.predict(photo, tta=tta)
             assert np.array_equal(found.labels, expected.labels)
@@ -58,7 +58,7 @@ def test_a_pt2_file_predicts_as_the_model(model, file):
 
 @pytest.mark.parametrize("name", ["net.onnx", "net.xml", "NET.ONNX"])
 def test_load_takes_each_exported_format(model, name, tmp_path):
-    export(model, tmp_path / name, exportable.photos())
+    export(model, tmp_path / name, export_models.photos())
     check_equal_predictions(model, fc.load(str(tmp_path / name)))
 
 
@@ -85,21 +85,21 @@ def test_the_protocol_names_int8(file):
 def test_images_below_the_minimum_size_are_refused(file):
     loaded = fc.load(file)
     loaded.network.min_size = (17, 17)
-    loaded.predict(exportable.photos((17, 20))[0])
+    loaded.predict(export_models.photos((17, 20))[0])
     message = "16 x 20 pixels; this exported file needs at least 17 x 17: use the model"
     with pytest.raises(ImageError, match=message):
-        loaded.predict(exportable.photos((16, 20))[0])
+        loaded.predict(export_models.photos((16, 20))[0])
 
 
 def test_a_file_for_one_size_refuses_others_and_splits_batches(file):
     loaded = fc.load(file)
     loaded.network.fixed_size = (40, 60)
-    assert loaded.predict(exportable.photos((40, 60))[0]).labels.shape == (40, 60)
-    batch = exportable.batch(3, 40, 60)
+    assert loaded.predict(export_models.photos((40, 60))[0]).labels.shape == (40, 60)
+    batch = export_models.batch(3, 40, 60)
     found = loaded.network(torch.from_numpy(batch)).numpy()
     assert np.array_equal(found[2:], loaded.network(torch.from_numpy(batch[2:])).numpy())
     with pytest.raises(ImageError, match="41 x 60 pixels; this file was exported for 40 x 60 only"):
-        loaded.predict(exportable.photos((41, 60))[0])
+        loaded.predict(export_models.photos((41, 60))[0])
 
 
 def test_an_exported_file_cannot_be_saved_as_a_model(file, tmp_path):

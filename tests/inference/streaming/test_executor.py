@@ -6,7 +6,7 @@ from torch import nn
 
 from fullconv.inference.streaming.executor import StreamExecutor
 from fullconv.inference.streaming.graph import Region, record_ops
-from lively import in_strips, lively
+from random_networks import in_strips, random_network
 
 NETWORKS = [
     ("fcn8s-vgg16", {"width": 1 / 32, "hidden": 8}),
@@ -35,7 +35,7 @@ def noise(height, width, seed=0):
 
 @pytest.mark.parametrize("name,settings", NETWORKS)
 def test_strips_of_any_height_equal_the_whole_image(name, settings):
-    network = lively(name, **settings)
+    network = random_network(name, **settings)
     for height, width, rows in [(1, 1, 1), (130, 9, 3), (97, 64, 32)]:
         x = noise(height, width, height)
         with torch.inference_mode():
@@ -47,7 +47,7 @@ def test_strips_of_any_height_equal_the_whole_image(name, settings):
 
 @pytest.mark.parametrize("name,settings", NETWORKS[:3])
 def test_a_region_of_the_scores_can_be_computed_alone(name, settings):
-    network = lively(name, **settings)
+    network = random_network(name, **settings)
     x = noise(260, 220)
     with torch.inference_mode():
         whole = network(x)
@@ -57,7 +57,7 @@ def test_a_region_of_the_scores_can_be_computed_alone(name, settings):
 
 
 def test_a_region_reads_only_its_receptive_field():
-    network = lively("fcn32s-vgg16", width=1 / 32, hidden=8)
+    network = random_network("fcn32s-vgg16", width=1 / 32, hidden=8)
     steps = record_ops(network, (4000, 3000))
     flow = StreamExecutor(steps, Region((2000, 2064), (1500, 1501)), 64)
     (top, bottom), (left, right) = flow.image
@@ -73,7 +73,7 @@ def test_a_region_reads_only_its_receptive_field():
 
 @pytest.mark.parametrize("rows", [8, 32, 200])
 def test_no_row_is_computed_twice(rows):
-    network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
+    network = random_network("fcn8s-vgg16", width=1 / 32, hidden=8)
     # Only the upsampling, a thousandth of the work, reads rows again that lie between two strips.
     _, flow = in_strips(network, noise(320, 96), rows, positions=1)
     expected = 0
@@ -102,7 +102,7 @@ def _convolutions(network):
 
 
 def test_the_peak_does_not_grow_with_the_image():
-    network = lively("fcn8s-vgg16", width=1 / 32, hidden=8)
+    network = random_network("fcn8s-vgg16", width=1 / 32, hidden=8)
     peaks = [
         in_strips(network, noise(height, 64), 32, positions=64)[1].peak for height in (800, 1400)
     ]
@@ -110,7 +110,7 @@ def test_the_peak_does_not_grow_with_the_image():
 
 
 def test_scores_are_returned_while_the_image_is_read():
-    network = lively("fcn32s-vgg11", width=1 / 32, hidden=8)
+    network = random_network("fcn32s-vgg11", width=1 / 32, hidden=8)
     steps = record_ops(network, (2000, 64))
     flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, positions=1)
     given = answered = 0

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exif_photos import photo
 from fullconv.errors import ImageError
 from fullconv.io import images
-from pictures import photo
 
 
 def sixteen(path):

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
+from exif_photos import photo, write_rotated
 from fullconv.io import images
 from fullconv.io.palettes import voc_palette
-from pictures import photo, turned
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_a_mask_drawn_on_the_unturned_photo_is_turned_with_it(tmp_path, orientation):
-    turned(tmp_path / "photo.png", photo(), orientation)
+    write_rotated(tmp_path / "photo.png", photo(), orientation)
     labels = photo()[..., 0] % 4
     images.write_labels(tmp_path / "mask.png", labels, voc_palette(4))
     header = images.read_header(tmp_path / "photo.png")
@@ -19,7 +19,7 @@ def test_a_mask_drawn_on_the_unturned_photo_is_turned_with_it(tmp_path, orientat
 
 
 def test_a_mask_drawn_on_the_turned_photo_stays(tmp_path):
-    turned(tmp_path / "photo.png", photo(), 6)
+    write_rotated(tmp_path / "photo.png", photo(), 6)
     labels = np.zeros((9, 6), np.uint8)
     images.write_labels(tmp_path / "mask.png", labels, voc_palette(4))
     header = images.read_header(tmp_path / "photo.png")

@@ -3,13 +3,13 @@
 import pytest
 from PIL import Image
 
+from exif_photos import photo, write_rotated
 from fullconv.io import images
-from pictures import photo, turned
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_honoured(tmp_path, orientation):
-    turned(tmp_path / "a.png", photo(), orientation)
+    write_rotated(tmp_path / "a.png", photo(), orientation)
     shown = images.read_image(tmp_path / "a.png")
     # The EXIF standard's table, in numpy's words.
     stored = photo()

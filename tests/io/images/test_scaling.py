@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from exif_photos import photo
 from fullconv.io import images
-from pictures import photo
 
 
 def test_labels_are_scaled_without_new_values():

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exif_photos import photo, write_rotated
 from fullconv.errors import ImageError
 from fullconv.inference.predictor import read_source
 from fullconv.io import images
-from pictures import photo, turned
 
 GREY = photo()[..., 0]
 
@@ -97,7 +97,7 @@ def test_other_colour_spaces_are_refused(mode):
 
 
 def test_pil_images_are_rotated_by_exif(tmp_path):
-    turned(tmp_path / "a.png", photo(), 6)
+    write_rotated(tmp_path / "a.png", photo(), 6)
     with Image.open(tmp_path / "a.png") as picture:
         assert (read_source(picture) == images.read_image(tmp_path / "a.png")).all()
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exif_photos import photo
 from fullconv.io import images
 from fullconv.io.palettes import voc_palette
-from pictures import photo
 
 NAMES = ("plain.png", "two words.png", "Grüße.png", "straße 🌳.png", "new\nline.png")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from earth import field, write
 from fullconv.errors import ConfigError, DataError, ImageError
 from fullconv.io.rasters import BandChoice, open_raster, parse_bands, parse_options
 from fullconv.io.window import Window
+from georeferenced import random_bands, write
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -21,7 +21,7 @@ def read(path, bands=None, value_range=None):
 
 
 def test_bands_are_read_in_the_chosen_order(tmp_path):
-    values = field(5, SIZE)
+    values = random_bands(5, SIZE)
     path = write(tmp_path / "a.tif", values)
     expected = values[[3, 0, 1]].transpose(1, 2, 0)
     assert (read(path, (4, 1, 2)) == expected[WINDOW.slices]).all()
@@ -29,14 +29,14 @@ def test_bands_are_read_in_the_chosen_order(tmp_path):
 
 
 def test_three_bands_are_ordered_by_their_colours(tmp_path):
-    values = field(3, SIZE)
+    values = random_bands(3, SIZE)
     path = write(tmp_path / "a.tif", values, colorinterp=("blue", "red", "green"))
     assert (read(path) == values[[1, 2, 0]].transpose(1, 2, 0)[WINDOW.slices]).all()
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int16, np.int32, np.float32, np.uint8])
 def test_a_range_is_scaled_and_clipped(tmp_path, kind):
-    values = field(3, SIZE, kind=np.uint8).astype(kind)
+    values = random_bands(3, SIZE, kind=np.uint8).astype(kind)
     if kind in (np.int16, np.int32, np.float32):
         values -= 100
     path = write(tmp_path / "a.tif", values)
@@ -46,7 +46,7 @@ def test_a_range_is_scaled_and_clipped(tmp_path, kind):
 
 
 def test_a_range_has_to_be_chosen_unless_the_file_declares_it(tmp_path):
-    values = field(3, SIZE, kind=np.uint16)
+    values = random_bands(3, SIZE, kind=np.uint16)
     path = write(tmp_path / "a.tif", values)
     with pytest.raises(DataError, match=r"values of uint16.*FOLDER\?range=0,3000.*--range 0,3000"):
         read(path)
@@ -56,7 +56,7 @@ def test_a_range_has_to_be_chosen_unless_the_file_declares_it(tmp_path):
 
 @pytest.mark.parametrize("count", [2, 4, 13])
 def test_other_numbers_of_bands_are_never_guessed(tmp_path, count):
-    path = write(tmp_path / "a.tif", field(count, SIZE))
+    path = write(tmp_path / "a.tif", random_bands(count, SIZE))
     message = rf"a.tif: {count} bands: 1 .*choose red.*FOLDER\?bands=1,2,3.*--bands 1,2,3"
     with pytest.raises(DataError, match=message):
         read(path)
@@ -65,7 +65,7 @@ def test_other_numbers_of_bands_are_never_guessed(tmp_path, count):
 def test_indices_into_a_colour_table_are_refused(tmp_path):
     import rasterio
 
-    path = write(tmp_path / "a.tif", field(1, SIZE))
+    path = write(tmp_path / "a.tif", random_bands(1, SIZE))
     with rasterio.open(path, "r+") as file:
         file.write_colormap(1, {3: (1, 2, 3)})
     with pytest.raises(DataError, match=r"indices into a colour table.*-expand rgb"):
@@ -77,7 +77,7 @@ def test_a_rotated_photo_is_refused(tmp_path):
 
     exif = Image.Exif()
     exif[0x0112] = 6
-    Image.fromarray(field(3, SIZE).transpose(1, 2, 0)).save(tmp_path / "a.jpg", exif=exif)
+    Image.fromarray(random_bands(3, SIZE).transpose(1, 2, 0)).save(tmp_path / "a.jpg", exif=exif)
     with pytest.raises(ImageError, match=r"EXIF orientation is 6.*rotate it first"):
         read(tmp_path / "a.jpg")
 

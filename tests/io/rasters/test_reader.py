@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from earth import field, write
 from fullconv.data.formats import open_data
 from fullconv.errors import ImageError
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BandChoice, open_raster, read_raster
 from fullconv.io.window import Window
+from georeferenced import random_bands, write
 
 pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
@@ -19,14 +19,14 @@ RGBA = ("red", "green", "blue", "alpha")
 
 def infrared(zeros=0.31):
     """Four bands whose last one has values of all sizes, and 0 in a share of the pixels."""
-    values = field(4, SIZE)
+    values = random_bands(4, SIZE)
     values[3][np.random.default_rng(0).random(SIZE) < zeros] = 0
     return values
 
 
 def smoothed():
     """Four bands whose last one is a mask with a smoothed edge."""
-    values = field(4, SIZE)
+    values = random_bands(4, SIZE)
     values[3] = 255
     values[3, 20:90, 30:60] = 0
     values[3, 20:90, 60] = 100
@@ -34,16 +34,16 @@ def smoothed():
 
 
 FILES = {
-    "no mask": (field(4, SIZE), {}, (1, 2, 3)),
+    "no mask": (random_bands(4, SIZE), {}, (1, 2, 3)),
     "infrared tagged alpha": (infrared(), {"colorinterp": RGBA}, (1, 2, 3)),
     "infrared tagged alpha, chosen": (infrared(), {"colorinterp": RGBA}, (4, 1, 2)),
     "infrared that is 0": (infrared(1.1), {"colorinterp": RGBA}, (1, 2, 3)),
     "alpha": (smoothed(), {"colorinterp": RGBA}, (1, 2, 3)),
     "alpha, chosen": (smoothed(), {"colorinterp": RGBA}, (4,)),
-    "nodata": (np.where(smoothed()[3] > 0, field(4, SIZE), 0), {"nodata": 0}, (1, 2, 3)),
+    "nodata": (np.where(smoothed()[3] > 0, random_bands(4, SIZE), 0), {"nodata": 0}, (1, 2, 3)),
     "nodata and alpha": (smoothed(), {"colorinterp": RGBA, "nodata": 7}, (1, 2, 3)),
-    "mask": (field(4, SIZE), {"mask": smoothed()[3] > 0}, (3, 2, 1)),
-    "not a number": (np.where(smoothed() > 0, field(4, SIZE), np.nan), {}, (4,)),
+    "mask": (random_bands(4, SIZE), {"mask": smoothed()[3] > 0}, (3, 2, 1)),
+    "not a number": (np.where(smoothed() > 0, random_bands(4, SIZE), np.nan), {}, (4,)),
 }
 HOLES = ("alpha", "nodata", "nodata and alpha", "mask", "not a number")
 

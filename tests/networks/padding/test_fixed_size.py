@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-import exportable
+import export_models
 from fullconv.networks.padding.fixed_size import FixedSizeBackbone
 
 
@@ -16,12 +16,12 @@ def difference(first, second):
 def test_the_result_equals_that_of_the_literal_padding(name, size):
     if name == "fcn8s-alexnet":
         name = "fcn32s-alexnet"
-    net = exportable.network(name, padding=100, width=1 / 32, hidden=4)
+    net = export_models.network(name, padding=100, width=1 / 32, hidden=4)
     for layer in net.backbone.children():
         if isinstance(layer, torch.nn.Conv2d):
             torch.nn.init.normal_(layer.bias, std=0.3)  # so no constant value is zero
     names = (*net.skips, net.top)
-    image = torch.from_numpy(exportable.batch(2, *size)) / 255
+    image = torch.from_numpy(export_models.batch(2, *size)) / 255
     with torch.no_grad():
         chain = FixedSizeBackbone(net.backbone, size, names)
         expected, found = net.backbone.features(image, names), chain.features(image, names)

@@ -14,7 +14,7 @@ from fullconv.networks.layers import Unpool
 from fullconv.networks.tracing.ops import OP_KINDS, OpKind
 from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
 from fullconv.networks.tracing.trace import trace
-from lively import in_strips
+from random_networks import in_strips
 
 HEIGHT, WIDTH = 16, 12
 

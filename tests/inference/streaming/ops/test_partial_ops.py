@@ -8,7 +8,7 @@ from torch import nn
 from fullconv.errors import GeometryError
 from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.networks.layers import BilinearUpsample, Unpool
-from lively import in_strips
+from random_networks import in_strips
 
 
 class Does(nn.Module):

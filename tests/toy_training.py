@@ -1,4 +1,4 @@
-"""Images of two halves, dark and bright, and a fast training on them."""
+"""Toy data (images with a dark and a bright half) and a fast training on it."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ CONFIG = fc.TrainConfig(
 )
 
 
-def halves(count=4, size=32):
+def toy_data(count=4, size=32):
     """Return data whose images are dark with class 0 on the left, bright with class 1 right."""
 
     def read(index):
@@ -28,7 +28,7 @@ def halves(count=4, size=32):
 
 
 def make_trainer(config=CONFIG, data=None):
-    data = data or halves()
+    data = data or toy_data()
     return Trainer(initial_model(config, data), data, config)
 
 

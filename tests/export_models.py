@@ -1,4 +1,4 @@
-"""Small networks with scores worth comparing, and photos, for tests of exported files."""
+"""Small networks with random scores, and photos, for tests of exported files."""
 
 import numpy as np
 import torch
@@ -38,22 +38,22 @@ def batch(count, height, width):
     return random.uniform(0, 255, (count, 3, height, width)).astype(np.float32)
 
 
-def answer(net, image):
+def scores(net, image):
     with torch.no_grad():
         return net(torch.from_numpy(image)).numpy()
 
 
-def worst(net, run, sizes=SIZES, count=2):
-    """The largest difference over sizes, of the largest score; an oracle of its own."""
-    found = 0.0
+def max_difference(net, run, sizes=SIZES, count=2):
+    """Return the largest difference over sizes, relative to the largest score."""
+    largest = 0.0
     for size in sizes:
         image = batch(count, *size)
-        expected, given = answer(net, image), run(image)
-        assert given.shape == expected.shape == (count, len(CLASSES), *size)
-        found = max(found, np.abs(expected - given).max() / np.abs(expected).max())
-    return found
+        expected, found = scores(net, image), run(image)
+        assert found.shape == expected.shape == (count, len(CLASSES), *size)
+        largest = max(largest, np.abs(expected - found).max() / np.abs(expected).max())
+    return largest
 
 
 def names_this_machine(content):
-    """Whether a file's bytes name folders of the machine that it was written on."""
+    """Return whether a file's bytes name folders of the machine that it was written on."""
     return any(word in content for word in (b"site-packages", b"/src/", b"/tests/", b".py"))

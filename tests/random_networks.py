@@ -10,7 +10,7 @@ from fullconv.inference.streaming.graph import Region, record_ops
 CLASSES = 4
 
 
-def lively(name, seed=0, **settings):
+def random_network(name, seed=0, **settings):
     torch.manual_seed(seed)
     network = fc.create_model(name, CLASSES, **settings).eval()
     for layer in network.score_layers():

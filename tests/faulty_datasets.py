@@ -18,7 +18,7 @@ NAMES = ("background", "road", "tree", "car")
 
 
 @dataclass(frozen=True)
-class Set:
+class DataSet:
     """The files of a data set in a layout, and the values of its masks."""
 
     layout: str
@@ -111,7 +111,9 @@ def draw_mask(seed, raws, void, size=SIZE):
 
 def build(layout, folder):
     raws = {"camvid": tuple(range(11)), "cityscapes": LABEL_IDS}.get(layout, (0, 1, 2, 3))
-    made = Set(layout, folder, raws, {"camvid": 11, "cityscapes": 0, "yolo": 0}.get(layout, 255))
+    made = DataSet(
+        layout, folder, raws, {"camvid": 11, "cityscapes": 0, "yolo": 0}.get(layout, 255)
+    )
     for number, (split, index) in enumerate(made.every()):
         for path in (made.photo(split, index), made.mask(split, index)):
             path.parent.mkdir(parents=True, exist_ok=True)

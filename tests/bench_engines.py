@@ -1,4 +1,4 @@
-"""Engines that a test starts in processes of their own: importable there by name."""
+"""Engines that a test starts in other processes, where they are imported by name."""
 
 import os
 
@@ -7,8 +7,8 @@ import numpy as np
 from fullconv.export.benchmark.timing import ReadyEngine
 
 
-def telling():
-    """An engine that tells where it runs, and what it was started with."""
+def report_process():
+    """Return an engine whose scores are its process id, its threads and whether HINT is set."""
     os.write(1, b"a library that prints")
     held = []
 
@@ -22,6 +22,6 @@ def telling():
     return ReadyEngine(run, lambda images: int(images.size), "int8")
 
 
-def failing(path):
-    path.write_text("begun")
+def fail_to_start(path):
+    path.write_text("started")
     raise ValueError("no such weights\nand much more")
