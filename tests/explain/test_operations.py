@@ -1,4 +1,4 @@
-"""The operations written out equal PyTorch's operators and the reference cases of another one."""
+"""The explained operations equal PyTorch's operators and Paddle's reference cases."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def drawn(*shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def test_the_courses_table():
+def test_bilinear_interpolation_of_the_courses_example():
     found = operations.bilinear(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), (4, 4), align_corners=True)
     first, step = torch.tensor([1, 4 / 3, 5 / 3, 2]), 2 / 3
     torch.testing.assert_close(found, torch.stack([first + step * row for row in range(4)]))
@@ -40,7 +40,7 @@ def test_the_courses_table():
 
 @few
 @given(side, side, side, side, st.booleans())
-def test_bilinear_interpolation_is_pytorchs(h, w, height, width, align_corners):
+def test_bilinear_interpolation_equals_pytorchs(h, w, height, width, align_corners):
     x = drawn(2, 3, h, w)
     expected = F.interpolate(x, (height, width), mode="bilinear", align_corners=align_corners)
     found = operations.bilinear(x, (height, width), align_corners)
@@ -69,7 +69,7 @@ def test_bilinear_reference_cases(shared):
     st.integers(1, 4), st.integers(1, 4), st.tuples(st.integers(1, 5), st.integers(1, 5)),
     st.tuples(st.integers(1, 3), st.integers(1, 3)), st.integers(1, 4),
 )  # fmt: skip
-def test_every_view_of_the_transposed_convolution_is_the_operator(view, h, w, kernel, maps, stride):
+def test_every_form_of_the_transposed_convolution_equals_pytorchs(view, h, w, kernel, maps, stride):
     x, weight = drawn(maps[0], h, w), drawn(*maps, *kernel, seed=1)
     expected = F.conv_transpose2d(x[None], weight, stride=stride)[0]
     torch.testing.assert_close(view(x, weight, stride), expected)
@@ -86,23 +86,23 @@ def test_transposed_convolution_reference_cases(view, shared):
 
 @few
 @given(st.integers(3, 7), st.integers(3, 7), st.integers(1, 3), st.integers(1, 2))
-def test_the_matrix_is_the_convolution_and_its_transpose_the_gradient(h, w, kernel, stride):
+def test_the_matrix_is_the_convolution_and_its_transpose_is_the_gradient(h, w, kernel, stride):
     x, weight = drawn(2, h, w).requires_grad_(), drawn(3, 2, kernel, kernel, seed=1)
     expected = F.conv2d(x[None], weight, stride=stride)[0]
     matrix = operations.convolution_matrix(weight, (h, w), stride)
     torch.testing.assert_close((matrix @ x.flatten()).reshape(expected.shape), expected)
     torch.testing.assert_close(operations.convolution(x, weight, stride), expected)
-    ahead = drawn(*expected.shape, seed=2)
-    (gradient,) = torch.autograd.grad(expected, x, ahead)
-    back = operations.transposed_by_matrix(ahead, weight, stride)
-    # Rows that no window reached have no gradient, and the small map does not know of them.
-    reached = gradient[:, : back.shape[-2], : back.shape[-1]]
-    torch.testing.assert_close(back, reached)
+    upstream = drawn(*expected.shape, seed=2)
+    (gradient,) = torch.autograd.grad(expected, x, upstream)
+    back = operations.transposed_by_matrix(upstream, weight, stride)
+    # Positions that no window reaches have no gradient and are not in the result.
+    covered = gradient[:, : back.shape[-2], : back.shape[-1]]
+    torch.testing.assert_close(back, covered)
 
 
 @few
 @given(side, side, st.integers(1, 3), st.booleans())
-def test_pooling_and_unpooling_are_pytorchs(h, w, window, ceil_mode):
+def test_pooling_and_unpooling_equal_pytorchs(h, w, window, ceil_mode):
     ceil_mode = ceil_mode or min(h, w) < window
     x = drawn(3, h, w)
     expected, where = F.max_pool2d_with_indices(x[None], window, ceil_mode=ceil_mode)
@@ -123,7 +123,7 @@ def test_pooling_reference_cases(shared):
             assert torch.equal(operations.unpool(values, indices, size), unpool)
 
 
-def test_unpooling_to_a_plane_that_is_too_small_is_refused():
+def test_unpooling_to_a_map_that_is_too_small_is_refused():
     values, indices = operations.max_pool(drawn(1, 4, 6))
     with pytest.raises(GeometryError, match="0 to 14"):
         operations.unpool(values, indices, (3, 5))

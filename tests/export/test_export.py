@@ -17,17 +17,17 @@ def model():
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A format that runs the network itself, with an adjustable error of its scores."""
-    kept = {"off": 0.0}
+    """Register a format that runs the network itself, with an adjustable error."""
+    state = {"off": 0.0}
 
     def write(network, path, size=None):
-        kept["network"] = network
+        state["network"] = network
         path.write_text("graph ")
         path.with_suffix(".weights").write_text("weights")
 
     def run(image):
-        found = export_models.scores(kept["network"], image)
-        found[0, 0, 0, 0] += kept["off"] * np.abs(found).max()
+        found = export_models.scores(state["network"], image)
+        found[0, 0, 0, 0] += state["off"] * np.abs(found).max()
         return found
 
     exporter = Exporter(
@@ -45,10 +45,10 @@ def fake(monkeypatch):
     runtimes._load()
     monkeypatch.setitem(exporters._members, "fake", exporter)
     monkeypatch.setitem(runtimes._members, "fake", runtime)
-    return kept
+    return state
 
 
-def test_what_the_answers_mean_and_the_proof_stand_in_the_file(model, fake, tmp_path):
+def test_the_file_has_the_model_facts_and_the_parity(model, fake, tmp_path):
     path = tmp_path / "new" / "net.fake"
     description = export(model, path, export_models.photos((70, 90)))
     text = path.read_text().removeprefix("graph ")
@@ -57,19 +57,19 @@ def test_what_the_answers_mean_and_the_proof_stand_in_the_file(model, fake, tmp_
     assert description.size == (60, 60) and description.protocol == model.protocol
     assert description.architecture == model.network.architecture
     assert description.least == (1, 1) and description.precision == "fp32"
-    assert description.parity.sizes[0] == (47, 59)  # of the 47 x 60 that the network is given
+    assert description.parity.sizes[0] == (47, 59)  # the network gets 47 x 60
     assert description.parity.difference < 1e-6
     assert sorted(os.listdir(path.parent)) == ["net.fake", "net.weights"]
 
 
-def test_a_file_that_answers_otherwise_is_not_left(model, fake, tmp_path):
+def test_a_file_with_other_scores_is_removed(model, fake, tmp_path):
     fake["off"] = 1e-3
     with pytest.raises(ExportError):
         export(model, tmp_path / "net.fake", export_models.photos())
     assert os.listdir(tmp_path) == []
 
 
-def test_what_was_there_stays_where_the_new_one_fails(model, fake, tmp_path):
+def test_a_failed_export_keeps_the_existing_file(model, fake, tmp_path):
     path = tmp_path / "net.fake"
     export(model, path, export_models.photos())
     before = path.read_bytes()
@@ -79,13 +79,13 @@ def test_what_was_there_stays_where_the_new_one_fails(model, fake, tmp_path):
     assert path.read_bytes() == before and path.with_suffix(".weights").exists()
 
 
-def test_another_suffix_is_refused_with_the_known_ones(model, tmp_path):
+def test_an_unsupported_suffix_is_refused_with_the_supported_ones(model, tmp_path):
     expected = r"tflite: Unsupported format \.tflite\. Supported: \.onnx, \.pt2, "
     with pytest.raises(ConfigError, match=expected + r"\.safetensors, \.xml$"):
         export(model, tmp_path / "net.tflite", export_models.photos())
 
 
-def test_a_folder_that_cannot_be_made_is_an_output_error(model, fake, tmp_path):
+def test_a_folder_that_cannot_be_created_is_an_output_error(model, fake, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="could not be written"):
         export(model, tmp_path / "file" / "net.fake", export_models.photos())

@@ -1,4 +1,4 @@
-"""A model of half the size answers as the whole one does, and is refused where it does not."""
+"""A float16 model predicts the same labels as the original, or is not written."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def photos():
     return [np.random.default_rng(0).integers(0, 256, (61, 83, 3), np.uint8)]
 
 
-def test_weights_are_rounded_to_eleven_bits_and_nothing_else(model, photos, tmp_path):
+def test_only_weights_are_rounded_to_float16(model, photos, tmp_path):
     before = {name: value.clone() for name, value in model.network.state_dict().items()}
     parity = export_half(model, tmp_path / "half.safetensors", photos)
     assert 0 < parity.difference < 1e-2 and parity.label_changes < 2e-3 and len(parity.sizes) >= 3
@@ -41,7 +41,7 @@ def test_weights_are_rounded_to_eleven_bits_and_nothing_else(model, photos, tmp_
     assert (labels[0] == labels[1]).mean() > 0.99
 
 
-def test_a_weight_too_large_for_sixteen_bits_is_refused(model, photos, tmp_path):
+def test_a_weight_too_large_for_float16_is_refused(model, photos, tmp_path):
     with torch.no_grad():
         next(model.network.parameters())[0, 0, 0, 0] = 1e6
     with pytest.raises(ExportError, match="no file was written"):
@@ -49,9 +49,9 @@ def test_a_weight_too_large_for_sixteen_bits_is_refused(model, photos, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_labels_that_flip_are_refused(model, photos, tmp_path):
+def test_changed_labels_are_refused(model, photos, tmp_path):
     *_, finest = model.network.score_layers()
-    with torch.no_grad():  # two classes that only the last bits of the weights tell apart
+    with torch.no_grad():  # two classes that differ only in the last bits of the weights
         finest.weight[1:] = finest.weight[0] * torch.tensor([1.0001, 0.9999]).view(2, 1, 1, 1)
         model.network.score_fr.weight.zero_()
     with pytest.raises(ExportError, match=r"of the labels differ.*No file was written"):

@@ -14,15 +14,15 @@ from fullconv.export.parity import (
 )
 
 
-class Planes(torch.nn.Module):
-    """Scores that are the image's channels, so that what is compared is known."""
+class Identity(torch.nn.Module):
+    """A network whose scores are the image's channels."""
 
     def forward(self, image):
         return image * 1.0
 
 
 def off_by(amount, least=1):
-    """A run whose scores are off by a part of the largest one, at one pixel."""
+    """Return a run with an error at one pixel, relative to the largest score."""
 
     def run(image):
         if image.shape[2] < least:
@@ -34,7 +34,7 @@ def off_by(amount, least=1):
     return run
 
 
-def test_at_least_three_odd_sizes_and_a_batch_of_two():
+def test_there_are_at_least_three_odd_sizes_and_a_batch_of_two():
     for sizes in ([(70, 90)], [(200, 300)] * 5, [(1, 1)], [(900, 2000), (4, 3)]):
         found = [image.shape for image in odd_crops(export_models.photos(*sizes))]
         assert len({shape[2:] for shape in found}) >= 3
@@ -42,7 +42,7 @@ def test_at_least_three_odd_sizes_and_a_batch_of_two():
         assert [shape[0] for shape in found] == [1] * (len(found) - 1) + [2]
 
 
-def test_the_batches_are_the_photo_s_own_pixels():
+def test_batches_are_crops_of_the_photos():
     photo = export_models.photos((70, 90))[0]
     first = next(odd_crops([photo]))
     assert first.dtype == np.float32
@@ -50,48 +50,48 @@ def test_the_batches_are_the_photo_s_own_pixels():
 
 
 @pytest.mark.parametrize(("side", "expected"), [(1, 1), (2, 1), (3, 3), (480, 479), (9000, 641)])
-def test_odd(side, expected):
+def test_the_largest_odd_side_up_to_the_limit(side, expected):
     assert largest_odd(side) == expected
 
 
-def test_the_difference_is_relative_and_flips_are_counted():
+def test_the_difference_is_relative_and_changed_labels_are_counted():
     photos = export_models.photos((50, 60))
-    assert check_parity(Planes(), off_by(0), photos).difference == 0
-    parity = check_parity(Planes(), off_by(TOLERANCE / 2), photos)
+    assert check_parity(Identity(), off_by(0), photos).difference == 0
+    parity = check_parity(Identity(), off_by(TOLERANCE / 2), photos)
     assert parity.difference == pytest.approx(TOLERANCE / 2, rel=1e-2)
     assert parity.label_changes == 0 and parity.sizes[0] == (49, 59)
 
 
-def test_more_than_rounding_fails():
+def test_errors_above_rounding_are_refused():
     with pytest.raises(ExportError, match=r"differ .* by 2\.0e-04 of .* at most 1e-04"):
-        check_parity(Planes(), off_by(2 * TOLERANCE), export_models.photos())
+        check_parity(Identity(), off_by(2 * TOLERANCE), export_models.photos())
     with pytest.raises(ExportError, match="differ"):
-        check_parity(Planes(), lambda image: image * np.float32("nan"), export_models.photos())
+        check_parity(Identity(), lambda image: image * np.float32("nan"), export_models.photos())
 
 
-def test_another_shape_fails():
+def test_another_shape_is_refused():
     with pytest.raises(ExportError, match="scores of shape"):
-        check_parity(Planes(), lambda image: image[..., :-1], export_models.photos())
+        check_parity(Identity(), lambda image: image[..., :-1], export_models.photos())
 
 
-def test_scores_without_a_size_prove_nothing():
+def test_scores_of_zero_cannot_be_compared():
     black = [np.zeros((50, 60, 3), np.uint8)]
     with pytest.raises(ExportError, match="nothing can be compared"):
-        check_parity(Planes(), off_by(0), black)
+        check_parity(Identity(), off_by(0), black)
 
 
-def test_the_least_size_is_found_and_a_wrong_answer_is_no_answer():
-    assert find_min_size(Planes(), off_by(0)) == (1, 1)
-    assert find_min_size(Planes(), off_by(0, least=17)) == (17, 17)
+def test_the_minimum_size_is_the_smallest_with_correct_scores():
+    assert find_min_size(Identity(), off_by(0)) == (1, 1)
+    assert find_min_size(Identity(), off_by(0, least=17)) == (17, 17)
     with pytest.raises(ExportError, match=r"does not support images of 64 x 64 pixels: too small$"):
-        find_min_size(Planes(), off_by(0, least=100))
+        find_min_size(Identity(), off_by(0, least=100))
     with pytest.raises(ExportError, match=r"differ by 5\.0e-01"):
-        find_min_size(Planes(), off_by(0.5))
+        find_min_size(Identity(), off_by(0.5))
 
 
 @pytest.mark.parametrize("count", [1, 2, 5])
-def test_a_file_for_one_size_is_compared_on_three_different_parts_at_least(count):
+def test_a_file_for_one_size_is_compared_on_at_least_three_different_crops(count):
     found = list(fixed_crops(export_models.photos(*[(70, 90)] * count), (40, 31)))
     assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
     assert len({image.tobytes() for image in found}) == len(found)
-    assert len(check_parity(Planes(), off_by(0), export_models.photos(), (40, 30)).sizes) == 3
+    assert len(check_parity(Identity(), off_by(0), export_models.photos(), (40, 30)).sizes) == 3

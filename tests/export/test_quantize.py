@@ -16,7 +16,7 @@ from fullconv.inference.runtimes.description import QuantizationCost
 def drawn(count, classes=export_models.CLASSES, label=None):
     random = np.random.default_rng(0)
     photos = export_models.photos(*[(40, 50)] * count)
-    truth = [
+    target = [
         np.full((40, 50), label, np.uint8)
         if label is not None
         else random.integers(0, 3, (40, 50), np.uint8)
@@ -25,31 +25,31 @@ def drawn(count, classes=export_models.CLASSES, label=None):
     names = tuple(f"photo-{index}" for index in range(count))
     colours = tuple((index, 0, 0) for index in range(len(classes)))
     return Data(
-        "drawn", "val", classes, colours, names, lambda i: Sample(photos[i], truth[i], names[i])
+        "drawn", "val", classes, colours, names, lambda i: Sample(photos[i], target[i], names[i])
     )
 
 
 @pytest.fixture
 def fake(monkeypatch):
-    """A format whose int8 file predicts the last class in a share of the rows."""
-    kept = {"wrong": 0.0, "images": []}
+    """Register a format whose int8 file predicts the last class in a share of the rows."""
+    state = {"wrong": 0.0, "images": []}
 
     def run(image):
-        return export_models.scores(kept["network"], image)
+        return export_models.scores(state["network"], image)
 
     def run_int8(image):
         found = run(image)
-        rows = int(kept["wrong"] * found.shape[2])
+        rows = int(state["wrong"] * found.shape[2])
         found[:, :, :rows] = 0
         found[:, 2, :rows] = 1
         return found
 
     def quantize(source, target, images):
-        kept["images"] = images
+        state["images"] = images
         target.write_text("int8")
 
     def write(network, path, size=None):
-        kept["network"] = network
+        state["network"] = network
         path.write_text("fp32")
 
     def opened(path):
@@ -62,7 +62,7 @@ def fake(monkeypatch):
     runtimes._load()
     monkeypatch.setitem(exporters._members, "fake", Exporter(".fake", write, stamp, quantize))
     monkeypatch.setitem(runtimes._members, "fake", Runtime(".fake", "tests", opened))
-    return kept
+    return state
 
 
 @pytest.fixture
@@ -70,33 +70,33 @@ def model():
     return export_models.model("fcn32s-vgg11", size=(20, 50))
 
 
-def test_what_costs_nothing_is_written_with_its_numbers(model, fake, tmp_path):
+def test_a_file_without_loss_of_accuracy_is_written_with_its_figures(model, fake, tmp_path):
     description = export_int8(model, tmp_path / "net.fake", drawn(40), drawn(2), tolerance=0)
     assert (tmp_path / "net.fake").read_text() == "int8" + description.model_dump_json()
     assert os.listdir(tmp_path) == ["net.fake"]
-    loss = description.loss
+    cost = description.loss
     assert description.precision == "int8" and description.parity.difference < 1e-6
-    assert loss.before == loss.after and loss.agreement == 1 and loss.images == 2
+    assert cost.before == cost.after and cost.agreement == 1 and cost.images == 2
     assert len(fake["images"]) == 32
-    assert fake["images"][0].shape == (1, 3, 20, 25)  # as the network is given photos
+    assert fake["images"][0].shape == (1, 3, 20, 25)  # as resized for the network
 
 
-def test_the_loss_is_mean_iu_s_and_agreement_is_counted(model, fake, tmp_path):
+def test_the_cost_is_the_loss_of_mean_iou_and_the_agreement_is_counted(model, fake, tmp_path):
     fake["wrong"] = 0.5
     data = drawn(1)
-    truth = data[0].labels
+    target = data[0].labels
     labels = model.predict(data[0].image).labels
     description = export_int8(model, tmp_path / "net.fake", data, data, tolerance=100)
-    loss = description.loss
+    cost = description.loss
     shares = [
-        (labels == k)[truth == k].sum() / ((labels == k) | (truth == k)).sum() for k in range(3)
+        (labels == k)[target == k].sum() / ((labels == k) | (target == k)).sum() for k in range(3)
     ]
-    assert loss.before == pytest.approx(shares)
-    assert loss.mean_before == pytest.approx(np.mean(shares))
-    assert loss.mean_after != loss.mean_before and loss.agreement < 1
+    assert cost.before == pytest.approx(shares)
+    assert cost.mean_before == pytest.approx(np.mean(shares))
+    assert cost.mean_after != cost.mean_before and cost.agreement < 1
 
 
-def test_too_great_a_loss_leaves_no_file(model, fake, tmp_path):
+def test_a_cost_above_the_tolerance_leaves_no_file(model, fake, tmp_path):
     fake["wrong"] = 1.0
     labels = model.predict(drawn(1)[0].image).labels
     best = drawn(1, label=int(np.bincount(labels.ravel(), minlength=3)[:2].argmax()))
@@ -105,7 +105,7 @@ def test_too_great_a_loss_leaves_no_file(model, fake, tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-LOSS = QuantizationCost(
+COST = QuantizationCost(
     data="drawn",
     images=3,
     before=(0.9, 0.5, None),
@@ -116,14 +116,14 @@ LOSS = QuantizationCost(
 )
 
 
-def test_the_tolerance_is_in_points():
-    check_cost(LOSS, export_models.CLASSES, tolerance=1.01)
+def test_the_tolerance_is_in_percentage_points():
+    check_cost(COST, export_models.CLASSES, tolerance=1.01)
     with pytest.raises(ExportError, match=r"int8 costs 1\.00 points .*road 90\.0 % to 88\.0 %"):
-        check_cost(LOSS, export_models.CLASSES, tolerance=0.99)
-    check_cost(LOSS.model_copy(update={"mean_after": 0.8}), export_models.CLASSES, tolerance=0)
+        check_cost(COST, export_models.CLASSES, tolerance=0.99)
+    check_cost(COST.model_copy(update={"mean_after": 0.8}), export_models.CLASSES, tolerance=0)
 
 
-def test_a_kind_without_int8_is_refused_with_those_that_have_it(model, tmp_path):
+def test_a_format_without_int8_is_refused_with_those_that_have_it(model, tmp_path):
     with pytest.raises(ConfigError, match=r"\.pt2 has no int8; \.onnx and \.xml have"):
         export_int8(model, tmp_path / "net.pt2", drawn(1), drawn(1))
 

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fullconv.errors import EngineError
-from fullconv.export.benchmark import measure as benching
+from fullconv.export.benchmark import measure as measure_module
 from fullconv.export.benchmark.measure import matrix_product, measure
 from fullconv.export.benchmark.timing import Engine, ReadyEngine
 from fullconv.export.benchmark.worker import InProcess
@@ -14,7 +14,7 @@ NOW = [0.0]
 
 
 def engine(name, seconds, work=None, precision="fp32", shift=0.0, spent=2.0):
-    """An engine whose call takes so many seconds a picture, of `spent` processors."""
+    """Return an engine whose calls take `seconds` per image, on `spent` cores."""
 
     def run(images):
         NOW[0] += seconds * len(images)
@@ -22,12 +22,12 @@ def engine(name, seconds, work=None, precision="fp32", shift=0.0, spent=2.0):
         scores[:, 0] += shift
         return scores
 
-    counted = None if work is None else lambda images: work * len(images)
-    return Engine(name, lambda: ReadyEngine(run, counted, precision), (), {"SPENT": str(spent)})
+    count = None if work is None else lambda images: work * len(images)
+    return Engine(name, lambda: ReadyEngine(run, count, precision), (), {"SPENT": str(spent)})
 
 
-class Inside(InProcess):
-    """An engine in this process, with a clock that only engines move."""
+class FakeWorker(InProcess):
+    """Run an engine in this process, with a clock that only engines advance."""
 
     closed: tuple = ()
 
@@ -36,29 +36,31 @@ class Inside(InProcess):
             raise EngineError("broken: it does not start")
         started = engine.start(*engine.arguments)
         if engine.name.endswith("product"):
-            took = 0.125 if started.precision == "int8" else 0.5
-            started = ReadyEngine(lambda images: self.busy(took), started.work, started.precision)
+            seconds = 0.125 if started.precision == "int8" else 0.5
+            started = ReadyEngine(
+                lambda images: self.busy(seconds), started.work, started.precision
+            )
         spent = float(engine.environment.get("SPENT", 1))
         super().__init__(started, lambda: NOW[0], lambda: NOW[0] * spent)
         self.name = engine.name
 
-    def busy(self, took):
-        NOW[0] += took
+    def busy(self, seconds):
+        NOW[0] += seconds
         return IMAGES
 
     def peak(self):
         return 1000
 
     def close(self):
-        Inside.closed += (self.name,)
+        FakeWorker.closed += (self.name,)
 
 
 @pytest.fixture(autouse=True)
-def inside(monkeypatch):
-    monkeypatch.setattr(benching, "WorkerProcess", Inside)
-    monkeypatch.setattr(benching, "free_memory", lambda: 1300)
+def fake_worker(monkeypatch):
+    monkeypatch.setattr(measure_module, "WorkerProcess", FakeWorker)
+    monkeypatch.setattr(measure_module, "free_memory", lambda: 1300)
     monkeypatch.setattr("fullconv.export.benchmark.timing.PAUSE", 0.0)
-    monkeypatch.setattr(Inside, "closed", ())
+    monkeypatch.setattr(FakeWorker, "closed", ())
 
 
 def last(engines, **options):
@@ -66,7 +68,7 @@ def last(engines, **options):
 
 
 def test_ratios_rates_and_shares_follow_from_the_times():
-    work = 2048**3 // 4  # a quarter of what the product takes half a second for
+    work = 2048**3 // 4  # the matrix product does four times this in half a second
     bench = last([engine("slow", 2.0, work), engine("fast", 0.25, work), engine("odd", 1.0)])
     slow, fast, odd = bench.rows
     assert (slow.seconds.median, fast.seconds.median) == (2.0, 0.25)
@@ -74,7 +76,7 @@ def test_ratios_rates_and_shares_follow_from_the_times():
     assert bench.peaks["fp32"].median == pytest.approx(2 * 2048**3 / 0.5 / 1e9)
     assert slow.gflop == 2 * work / 1e9 and slow.rate == pytest.approx(slow.gflop / 2)
     assert (slow.share, fast.share) == (pytest.approx(0.0625), pytest.approx(0.5))
-    assert odd.gflop is odd.rate is odd.share is None, "nobody knows what it computes"
+    assert odd.gflop is odd.rate is odd.share is None, "the work is unknown"
     assert fast.throughput == 4 and fast.memory == 1000 and len(fast.turns) == 3
     assert bench.size == (4, 5) and bench.rounds == 3
 
@@ -86,13 +88,13 @@ def test_every_precision_has_its_own_peak():
     assert [row.precision for row in bench.rows] == ["fp32", "int8"]
 
 
-def test_the_processors_time_can_be_what_counts():
+def test_ratios_can_be_of_cpu_time():
     engines = [engine("one core", 1.0, spent=1), engine("four cores", 0.5, spent=4)]
     assert last(engines).rows[1].ahead.median == 2
     assert last(engines, clock="cpu").rows[1].ahead.median == 0.5
 
 
-def test_scores_and_labels_are_compared_with_the_first_engines():
+def test_scores_and_labels_are_compared_with_those_of_the_first_engine():
     bench = last([engine("a", 1.0), engine("b", 1.0), engine("c", 1.0, shift=0.5)])
     a, b, c = bench.rows
     assert a.difference == b.difference == 0 and a.agreement == b.agreement == 1
@@ -107,27 +109,27 @@ def test_throughput_is_measured_in_batches():
     assert [row.seconds.median for row in rows] == [1, 0.25], "the latency is still one image's"
 
 
-def test_what_does_not_start_is_left_out_with_a_reason(monkeypatch):
+def test_an_engine_that_does_not_start_is_left_out_with_the_reason(monkeypatch):
     bench = last([engine("a", 1.0), engine("broken", 1.0)], left_out=["x: not installed"])
     assert [row.engine for row in bench.rows] == ["a"]
     assert bench.left_out == ("x: not installed", "broken: it does not start")
     with pytest.raises(EngineError, match="does not start"):
         last([engine("broken", 1.0), engine("a", 1.0)])
-    monkeypatch.setattr(benching, "free_memory", lambda: 1299)
+    monkeypatch.setattr(measure_module, "free_memory", lambda: 1299)
     bench = last([engine("a", 1.0), engine("b", 1.0)])
     assert bench.left_out == ("b: only 1.3 KiB of memory is free",)
 
 
-def test_every_process_is_closed_whatever_happens():
+def test_every_process_is_closed_if_measuring_is_aborted():
     measuring = measure([engine("a", 1.0), engine("b", 1.0)], IMAGES, rounds=3)
     next(measuring)
-    assert not Inside.closed
+    assert not FakeWorker.closed
     measuring.close()
-    assert set(Inside.closed) == {"a", "b", "fp32 product"}
+    assert set(FakeWorker.closed) == {"a", "b", "fp32 product"}
 
 
-def test_the_products_are_products(monkeypatch):
-    monkeypatch.setattr(benching, "SIDE", 24)
+def test_the_matrix_products_compute_what_they_count(monkeypatch):
+    monkeypatch.setattr(measure_module, "SIDE", 24)
     seen = []
     for name in ("mm", "_int_mm"):
         real = getattr(torch, name)

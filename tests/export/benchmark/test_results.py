@@ -1,4 +1,4 @@
-"""What turns say of an engine, round by round and beside the first."""
+"""Results of an engine from its rounds: ratios, rates, and agreement with the first engine."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,8 @@ IMAGES = np.zeros((1, 3, 2, 2), np.float32)
 SCORES = np.array([[[[1.0, 2.0], [3.0, 4.0]], [[4.0, 3.0], [2.0, 1.0]]]], np.float32)
 
 
-class Told:
-    """An engine that nobody runs."""
+class FakeRunner:
+    """A runner with given results."""
 
     def __init__(self, scores=SCORES, work=None, precision="fp32"):
         self.scores, self.operations, self.precision = scores, work, precision
@@ -29,8 +29,8 @@ class Told:
         return 7
 
 
-def known(**engines):
-    return Measurements(engines, {product_name("fp32"): Told(work=10**9)}, IMAGES)
+def measurements(**engines):
+    return Measurements(engines, {product_name("fp32"): FakeRunner(work=10**9)}, IMAGES)
 
 
 def turn(wall, cpu=1.0):
@@ -44,32 +44,36 @@ ROUNDS = [
 ]
 
 
-def test_ratios_are_taken_round_by_round_and_then_the_middle():
-    row = known(a=Told(), b=Told(work=5 * 10**8)).row("b", ROUNDS, "wall")
-    assert row.ahead.median == 3, "of 2, 4 and 3; the medians' ratio would be 4"
+def test_the_ratio_is_the_median_of_the_ratios_of_each_round():
+    row = measurements(a=FakeRunner(), b=FakeRunner(work=5 * 10**8)).row("b", ROUNDS, "wall")
+    assert row.ahead.median == 3, "the median of 2, 4 and 3; the ratio of the medians would be 4"
     assert row.gflop == 1.0 and row.rate == 1.0 and row.memory == 7
-    # Rates of 1, 1 and 1/3 beside the product's 4, 4 and 2.
+    # Rates of 1, 1 and 1/3; those of the product are 4, 4 and 2.
     assert row.share == pytest.approx(0.25) and row.turns == tuple(r["b"] for r in ROUNDS)
 
 
-def test_unknown_work_has_no_rate_and_no_share():
-    row = known(a=Told()).row("a", ROUNDS, "wall")
+def test_an_engine_of_unknown_work_has_no_rate_and_no_share_of_the_peak():
+    row = measurements(a=FakeRunner()).row("a", ROUNDS, "wall")
     assert row.gflop is row.rate is row.share is None and row.throughput == 1 / 4
 
 
-def test_answers_are_compared_with_the_first():
+def test_scores_are_compared_with_those_of_the_first_engine():
     moved = SCORES.copy()
-    moved[0, 0, 0, 0] = 5.0  # one of four pixels has another label, off by 4 of 4
-    found = known(a=Told(), b=Told(moved), c=Told(np.zeros((1, 5, 2, 2), np.float32)))
+    moved[0, 0, 0, 0] = 5.0  # changes the label of one of four pixels; error 4, largest score 4
+    found = measurements(
+        a=FakeRunner(), b=FakeRunner(moved), c=FakeRunner(np.zeros((1, 5, 2, 2), np.float32))
+    )
     rows = {
         name: found.row(name, [{n: turn(1.0) for n in ("a", "b", "c", "fp32 product")}], "cpu")
         for name in ("a", "b", "c")
     }
     assert (rows["a"].difference, rows["a"].agreement) == (0, 1)
     assert rows["b"].difference == pytest.approx(1.0) and rows["b"].agreement == 0.75
-    assert rows["c"].difference is None and rows["c"].agreement is None, "other classes"
+    assert rows["c"].difference is None and rows["c"].agreement is None, (
+        "the number of classes differs"
+    )
 
 
-def test_no_time_is_nought():
+def test_a_time_of_zero_is_replaced_by_a_tiny_one():
     assert times([{"a": turn(0.0, 2.0)}], "a", "wall") == [1e-9]
     assert times([{"a": turn(0.0, 2.0)}], "a", "cpu") == [2.0]

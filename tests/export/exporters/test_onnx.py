@@ -26,13 +26,13 @@ def file(net, tmp_path_factory):
     return path
 
 
-def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
+def test_scores_equal_the_networks_for_any_image_and_batch_size(net, file):
     run = RUNTIME.open(file).run
     assert export_models.max_difference(net, run) < 1e-5
     assert export_models.max_difference(net, run, sizes=[(5, 9)], count=3) < 1e-5
 
 
-def test_the_graph_is_valid_and_says_its_sizes_by_name(file):
+def test_the_graph_is_valid_and_has_named_dynamic_dimensions(file):
     graph = onnx.load(file)
     onnx.checker.check_model(graph, full_check=True)
     (image,), (score,) = graph.graph.input, graph.graph.output
@@ -41,19 +41,19 @@ def test_the_graph_is_valid_and_says_its_sizes_by_name(file):
     assert sides == ["batch", 3, "height", "width"]
 
 
-def test_no_pooling_rounds_by_itself(file):
+def test_poolings_have_explicit_padding_instead_of_ceil_mode(file):
     pools = [node for node in onnx.load(file).graph.node if node.op_type == "MaxPool"]
     assert len(pools) == 5
     for pool in pools:
-        given = {one.name: onnx.helper.get_attribute_value(one) for one in pool.attribute}
-        assert given.get("ceil_mode", 0) == 0 and given["pads"] == [0, 0, 1, 1]
+        attributes = {one.name: onnx.helper.get_attribute_value(one) for one in pool.attribute}
+        assert attributes.get("ceil_mode", 0) == 0 and attributes["pads"] == [0, 0, 1, 1]
 
 
-def test_the_file_names_nothing_of_this_machine(file):
+def test_the_file_has_no_paths_of_this_machine(file):
     assert not export_models.names_this_machine(file.read_bytes())
 
 
-def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
+def test_the_description_is_read_as_it_was_written(net, file, tmp_path):
     path = tmp_path / "described.onnx"
     path.write_bytes(file.read_bytes())
     assert RUNTIME.open(path).description is None
@@ -64,7 +64,7 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     onnx.checker.check_model(onnx.load(path))
 
 
-def test_int8_is_smaller_and_close(net, file, tmp_path):
+def test_int8_scores_are_close(net, file, tmp_path):
     images = [export_models.batch(1, 40, 50), export_models.batch(1, 33, 65)]
     EXPORTER.quantize(file, tmp_path / "int8.onnx", images)
     opened = RUNTIME.open(tmp_path / "int8.onnx")
@@ -74,7 +74,7 @@ def test_int8_is_smaller_and_close(net, file, tmp_path):
     assert 0 < np.abs(expected - found).max() / np.abs(expected).max() < 0.3
 
 
-def test_what_is_no_onnx_file_is_refused_in_a_sentence(tmp_path):
+def test_other_files_are_refused_with_one_message(tmp_path):
     with pytest.raises(WeightsError, match="there is no such model file"):
         RUNTIME.open(tmp_path / "absent.onnx")
     (tmp_path / "text.onnx").write_text("hello")
@@ -82,7 +82,7 @@ def test_what_is_no_onnx_file_is_refused_in_a_sentence(tmp_path):
         RUNTIME.open(tmp_path / "text.onnx")
 
 
-def test_a_stranger_s_network_is_refused(tmp_path):
+def test_a_foreign_network_is_refused(tmp_path):
     kind = onnx.TensorProto.FLOAT
     value = [onnx.helper.make_tensor_value_info(name, kind, [1]) for name in "xy"]
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
@@ -105,7 +105,7 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_for_one_size_the_short_cut_is_in_the_graph(net, tmp_path):
+def test_a_graph_for_one_size_uses_border_skipping(net, tmp_path):
     EXPORTER.write(net, tmp_path / "net.onnx", (40, 50))
     run = RUNTIME.open(tmp_path / "net.onnx").run
     assert export_models.max_difference(net, run, sizes=[(40, 50)], count=1) < 1e-5

@@ -27,24 +27,24 @@ def file(net, tmp_path_factory):
     return path
 
 
-def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
+def test_scores_equal_the_networks_for_any_image_and_batch_size(net, file):
     assert export_models.max_difference(net, RUNTIME.open(file).run) < 1e-5
 
 
-def test_weights_keep_32_bits(net, file):
+def test_weights_are_stored_as_float32(net, file):
     # Bilinear upsampling is written as interpolation, which has no weights.
     state = net.state_dict()
     weights = sum(state[name].numel() for name in state if not name.startswith("upscore"))
     assert file.with_suffix(".bin").stat().st_size > 0.99 * 4 * weights
 
 
-def test_the_files_name_nothing_of_this_machine(file):
+def test_the_files_have_no_paths_of_this_machine(file):
     for part in (file, file.with_suffix(".bin")):
         assert not export_models.names_this_machine(part.read_bytes())
     assert sorted(path.name for path in file.parent.iterdir()) == ["net.bin", "net.xml"]
 
 
-def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
+def test_the_description_is_read_as_it_was_written(net, file, tmp_path):
     for suffix in (".xml", ".bin"):
         copy = tmp_path / f"net{suffix}"
         copy.write_bytes(file.with_suffix(suffix).read_bytes())
@@ -55,7 +55,7 @@ def test_a_description_goes_in_and_comes_out(net, file, tmp_path):
     assert export_models.max_difference(net, opened.run, sizes=[(9, 5)]) < 1e-5
 
 
-def test_threads_do_not_share_answers(net, file):
+def test_concurrent_threads_get_their_own_scores(net, file):
     from concurrent.futures import ThreadPoolExecutor
 
     run = RUNTIME.open(file).run
@@ -66,7 +66,7 @@ def test_threads_do_not_share_answers(net, file):
         assert np.abs(score - export_models.scores(net, image)).max() < 1e-4
 
 
-def test_missing_and_damaged_files_are_refused_in_a_sentence(file, tmp_path):
+def test_missing_and_damaged_files_are_refused_with_one_message(file, tmp_path):
     with pytest.raises(WeightsError, match=r"net\.xml: there is no such file"):
         RUNTIME.open(tmp_path / "net.xml")
     (tmp_path / "net.xml").write_text("<net></net>")
@@ -84,7 +84,7 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_int8_is_smaller_and_close(net, file, tmp_path):
+def test_int8_scores_are_close(net, file, tmp_path):
     images = [export_models.batch(1, 40, 50), export_models.batch(1, 33, 65)]
     EXPORTER.quantize(file, tmp_path / "int8.xml", images)
     expected, found = (
@@ -98,7 +98,7 @@ def _run(folder):
 
 
 @pytest.mark.slow
-def test_nncf_tells_nobody_that_it_is_used():
+def test_nncf_sends_no_telemetry():
     pytest.importorskip("nncf", reason="needs the extra [openvino]")
     code = """
 from contextlib import suppress
@@ -113,7 +113,7 @@ assert type(wrapper.telemetry).__name__ == "MagicMock", type(wrapper.telemetry)
 
 
 @pytest.mark.slow
-def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
+def test_a_graph_for_one_size_uses_border_skipping(tmp_path):
     net = export_models.network(padding=100)
     EXPORTER.write(net, tmp_path / "net.xml", (40, 50))
     run = RUNTIME.open(tmp_path / "net.xml").run

@@ -28,13 +28,13 @@ def file(net, tmp_path_factory):
     return path
 
 
-def test_scores_equal_the_network_s_at_every_size_and_number(net, file):
+def test_scores_equal_the_networks_for_any_image_and_batch_size(net, file):
     opened = RUNTIME.open(file)
     assert opened.description == '{"classes": ["Straße"]}'
     assert export_models.max_difference(net, opened.run) < 1e-6
 
 
-def test_pytorch_alone_runs_it(net, file):
+def test_pytorch_runs_the_file_without_fullconv(net, file):
     module = torch.export.load(file).module()
 
     def run(image):
@@ -43,7 +43,7 @@ def test_pytorch_alone_runs_it(net, file):
     assert export_models.max_difference(net, run) < 1e-6
 
 
-def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
+def test_a_graph_for_one_size_uses_border_skipping(tmp_path):
     net = export_models.network(padding=100)
     EXPORTER.write(net, tmp_path / "net.pt2", (40, 50))
     program = torch.export.load(tmp_path / "net.pt2")
@@ -53,19 +53,19 @@ def test_for_one_size_the_short_cut_is_in_the_graph(tmp_path):
     assert export_models.max_difference(net, run, sizes=[(40, 50)], count=1) < 1e-5
 
 
-def test_the_file_names_nothing_of_this_machine(file):
+def test_the_file_has_no_paths_of_this_machine(file):
     with zipfile.ZipFile(file) as archive:
         for name in archive.namelist():
             assert not export_models.names_this_machine(archive.read(name)), name
 
 
-def test_it_s_refused_to_trace_what_no_graph_can_hold(tmp_path):
-    class Asking(torch.nn.Module):
+def test_a_network_with_control_flow_is_refused(tmp_path):
+    class Branching(torch.nn.Module):
         def forward(self, image):
             return image if image.sum() > 0 else -image
 
     with pytest.raises(ExportError, match=r"torch\.export cannot follow this network"):
-        EXPORTER.write(Asking(), tmp_path / "net.pt2")
+        EXPORTER.write(Branching(), tmp_path / "net.pt2")
 
 
 class Bomb:
@@ -80,13 +80,13 @@ def pickled():
 
 
 def changed(file, target, changes, more=()):
-    """The archive with some members' contents replaced, and others added."""
+    """Copy an archive with some members changed and others added."""
     with zipfile.ZipFile(file) as old, zipfile.ZipFile(target, "w") as new:
         root = old.namelist()[0].partition("/")[0]
         for name in old.namelist():
             content = old.read(name)
-            inside = name.removeprefix(f"{root}/")
-            new.writestr(name, changes[inside](content) if inside in changes else content)
+            member = name.removeprefix(f"{root}/")
+            new.writestr(name, changes[member](content) if member in changes else content)
         for name, content in more:
             new.writestr(f"{root}/{name}", content)
     return target
@@ -152,7 +152,7 @@ def _enum(values):
 def test_a_file_that_could_run_code_is_not_opened(what, file, tmp_path, capsys, monkeypatch):
     hostile = changed(file, tmp_path / "hostile.pt2", HOSTILE[what])
     assert hostile.read_bytes() != file.read_bytes()
-    monkeypatch.setattr(torch.export, "load", None)  # the look comes first
+    monkeypatch.setattr(torch.export, "load", None)  # the file is checked before
     with pytest.raises(WeightsError, match="which could run code on this machine"):
         RUNTIME.open(hostile)
     assert "executed" not in capsys.readouterr().out
@@ -167,7 +167,7 @@ def test_other_members_of_the_archive_are_refused(name, file, tmp_path):
         RUNTIME.open(hostile)
 
 
-def test_damaged_files_are_refused_in_a_sentence(file, tmp_path):
+def test_damaged_files_are_refused_with_one_message(file, tmp_path):
     with pytest.raises(WeightsError, match="there is no such model file"):
         RUNTIME.open(tmp_path / "absent.pt2")
     (tmp_path / "cut.pt2").write_bytes(file.read_bytes()[:3000])
