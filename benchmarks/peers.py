@@ -334,7 +334,7 @@ class Parts:
 
     def ours(self) -> Engine:
         """Return the default of `fullconv predict` for several images."""
-        return Engine(OURS, run_model, (self.model, "optimised"), LARGE)
+        return Engine(OURS, run_model, (self.model, "optimized"), LARGE)
 
     def literal_files(self, int8: bool) -> list[Engine]:
         """Return the literal network in other runtimes."""

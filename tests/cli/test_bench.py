@@ -46,7 +46,7 @@ def test_a_table_and_json(model, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["runtime", "precision", "ms"]
     assert [line[:18].strip() for line in lines[1:4]] == [
-        *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimised")
+        *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimized")
     ]
     assert "1.00 (1.00-1.00)" in lines[1] and lines[3].split()[-1] == "100.00%"
     assert lines[4].startswith("peak  fp32 ") and lines[4].endswith("a large matrix product")
@@ -56,7 +56,7 @@ def test_a_table_and_json(model, tmp_path, capsys):
     values = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["size"] for entry in values["sizes"]] == [[7, 9], [5, 6]]
     row = values["sizes"][0]["rows"][2]
-    assert row["engine"] == "PyTorch, optimised" and len(row["turns"]) == 2
+    assert row["engine"] == "PyTorch, optimized" and len(row["turns"]) == 2
     assert row["gflop"] < values["sizes"][0]["rows"][0]["gflop"] and row["difference"] < 1e-5
 
 

@@ -54,11 +54,11 @@ def test_every_variant_gives_the_same_scores_and_counts_its_multiply_adds(model)
     assert bench.full_multiply_adds(architecture)(images) == literal
     assert bench.full_multiply_adds(architecture)(np.repeat(images, 2, 0)) == 2 * literal
     if architecture.padding == "same":
-        assert work == {"eager": literal, "optimised": literal}
+        assert work == {"eager": literal, "optimized": literal}
     else:
         assert work["literal"] == literal
         assert work["eager"] < 0.8 * literal, "border skipping does not compute the padding"
-        assert work["optimised"] < 0.7 * literal, "the constant border is cached"
+        assert work["optimized"] < 0.7 * literal, "the constant border is cached"
 
 
 def test_the_multiply_adds_of_an_export_are_those_of_its_graph(model):
@@ -98,7 +98,7 @@ def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
     monkeypatch.setattr(bench, "run_in_process", write)
     left_out: list[str] = []
     wide = bench.read_card(model).architecture.padding == 100
-    own = ["PyTorch, eager", "PyTorch, optimised"]
+    own = ["PyTorch, eager", "PyTorch, optimized"]
     own = ["PyTorch, literal", *own] if wide else own
     runtimes = ["ONNX Runtime", "ONNX Runtime, one size"][: 2 if wide else 1]
     for _ in range(2):  # existing files are not written again
@@ -128,7 +128,7 @@ def test_only_the_default_variant_asks_for_large_pages():
         Path("m"), Architecture(name="fcn8s-vgg16", classes=2, padding=100), True
     )
     asked = {engine.name: engine.environment["THP_MEM_ALLOC_ENABLE"] for engine in engines}
-    assert asked.pop("PyTorch, optimised") == "1" and set(asked.values()) == {"0"}
+    assert asked.pop("PyTorch, optimized") == "1" and set(asked.values()) == {"0"}
 
 
 def test_the_benchmark_image_has_the_requested_size(tmp_path):

@@ -83,12 +83,12 @@ def pytorch_engines(
     """Return the engines of PyTorch.
 
     literal: the whole padding is computed, as in other programs; eager: with border skipping;
-    optimised: the default for several images; compiled: torch.compile of literal.
+    optimized: the default for several images; compiled: torch.compile of literal.
     """
     wide = isinstance(architecture.padding, int)
-    ways = (*(["literal"] if wide else []), "eager", "optimised", *(["compiled"] * compiled))
+    ways = (*(["literal"] if wide else []), "eager", "optimized", *(["compiled"] * compiled))
     return [
-        Engine(f"PyTorch, {way}", run_model, (model, way), _pages(large=way == "optimised"))
+        Engine(f"PyTorch, {way}", run_model, (model, way), _pages(large=way == "optimized"))
         for way in ways
     ]
 
@@ -96,8 +96,8 @@ def pytorch_engines(
 def run_model(path: Path, way: str) -> ReadyEngine:
     """Start a model in PyTorch; `way` is one of those in `pytorch_engines`."""
     network = load(path).network
-    network.sparse_padding = way in ("eager", "optimised")
-    if way == "optimised":
+    network.sparse_padding = way in ("eager", "optimized")
+    if way == "optimized":
         optimize(network)
     if way == "compiled":
         assert network.architecture
