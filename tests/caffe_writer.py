@@ -1,4 +1,4 @@
-"""A small encoder of Caffe models, in every variant that Caffe has written."""
+"""A small encoder of Caffe models, in all variants of the format."""
 
 import struct
 
@@ -23,7 +23,7 @@ def message(field, content):
 
 
 def blob(array, *, legacy=False, packed=True, double=False):
-    """A BlobProto: with a shape or four sides, its numbers in one pack or one by one."""
+    """Encode a BlobProto: shape or four legacy dimensions, values packed or one by one."""
     kind, wire, field = ("<f8", 1, 8) if double else ("<f4", 5, 5)
     values = np.asarray(array, kind).reshape(-1)
     tag = varint(field << 3 | wire)

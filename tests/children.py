@@ -16,7 +16,7 @@ TIMINGS = ("seconds", "step_seconds", "images_per_second", "memory")
 TRAIN = ("train", "scenes:14@24x32", "--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden")
 TRAIN += ("16", "--epochs", "3", "--batch", "3", "--name", "run", "--resume")
 KILLING = Path(__file__).with_name("killing.py")
-PATIENCE = 120  # seconds: three times what is promised, for a machine that others share
+PATIENCE = 120  # seconds: three times the documented limit, for a shared machine
 STEPS = 9  # of that command: three epochs of three
 
 
@@ -107,8 +107,8 @@ def stable_bytes(path):
 def rows(path):
     """Read results.csv without its timing columns."""
     names, *lines = (line.split(",") for line in path.read_text().splitlines())
-    keep = [place for place, name in enumerate(names) if name not in TIMINGS]
-    return [[line[place] for place in keep] for line in (names, *lines)]
+    keep = [column for column, name in enumerate(names) if name not in TIMINGS]
+    return [[line[column] for column in keep] for line in (names, *lines)]
 
 
 def print_result(values):

@@ -1,4 +1,4 @@
-"""What several test files share."""
+"""Fixtures shared by several test files."""
 
 import os
 from pathlib import Path
@@ -11,11 +11,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def shared_folder(name: str) -> Path:
-    """A folder of the reference material beside the checkout; skips where it is absent."""
+    """Return a folder of the reference data next to the checkout; skip the test without it."""
     folder = SHARED / name
     if not folder.is_dir():
         pytest.skip(
-            f"needs ../shared/{name}, the reference data, which is not beside this checkout"
+            f"needs ../shared/{name}, the reference data, which is not next to this checkout"
         )
     return folder
 

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-TOLERANCE = 1e-5  # of the largest reference value; between other implementations it is 2e-6
+TOLERANCE = 1e-5  # relative to the largest reference value; other implementations differ by 2e-6
 
 
 @cache
 def recipe(folder: Path) -> ModuleType:
-    """The numpy-only recipe of weights and inputs that came with the cases."""
+    """Load the numpy-only recipe of weights and inputs that belongs to the cases."""
     spec = importlib.util.spec_from_file_location("recipe", folder / "recipe.py")
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -24,14 +24,14 @@ def recipe(folder: Path) -> ModuleType:
 
 
 def case(folder: Path, name: str) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Meta data and arrays of one case."""
+    """Return metadata and arrays of one case."""
     with np.load(folder / "cases" / name) as file:
         arrays = {key: file[key] for key in file.files if key != "meta"}
         return json.loads(str(file["meta"])), arrays
 
 
 def weights(folder: Path, meta: dict[str, Any]) -> dict[str, torch.Tensor]:
-    """The case's weights by the paper's layer names."""
+    """Return the weights of a case by the paper's layer names."""
     arrays = recipe(folder).weights(
         meta["model"],
         meta["num_classes"],
@@ -44,5 +44,5 @@ def weights(folder: Path, meta: dict[str, Any]) -> dict[str, torch.Tensor]:
 
 
 def worst(found: torch.Tensor, reference: np.ndarray) -> float:
-    """Largest difference, relative to the largest reference value."""
+    """Return the largest difference, relative to the largest reference value."""
     return float(np.abs(found.numpy() - reference).max() / np.abs(reference).max())

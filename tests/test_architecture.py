@@ -1,4 +1,4 @@
-"""The architecture, checked: imports only go down, without circles; each wall has one package."""
+"""The architecture: imports only go down, without cycles; some libraries have one importer."""
 
 import ast
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1] / "src" / "fullconv"
 FILES = sorted(path for path in ROOT.rglob("*.py") if path != ROOT / "__init__.py")
 
 # From the bottom up: a file imports from its own package and from those before it. The same list
-# is drawn in docs/architecture.md.
+# is in docs/architecture.md.
 PACKAGES = (
     "errors",
     "_version",
@@ -53,7 +53,7 @@ def parsed(path: Path) -> ast.Module:
 
 
 def modules(path: Path) -> Iterator[str]:
-    """Dotted names of everything that a file imports, lazily and for type checking too."""
+    """Yield the dotted names of all imports of a file, lazy and type-checking ones included."""
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -65,15 +65,15 @@ def modules(path: Path) -> Iterator[str]:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a dotted name; None for what is not a module of this package."""
+    """Return the file of a dotted name; None for modules of other packages."""
     if not module.startswith("fullconv."):
         return None
-    place = ROOT.joinpath(*module.split(".")[1:])
-    return next((p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()), None)
+    path = ROOT.joinpath(*module.split(".")[1:])
+    return next((p for p in (path.with_suffix(".py"), path / "__init__.py") if p.is_file()), None)
 
 
 def imported_files(path: Path) -> set[Path]:
-    """The files of this package that a file imports."""
+    """Return the files of this package that a file imports."""
     found = set()
     for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
@@ -98,12 +98,12 @@ each_file = pytest.mark.parametrize("path", FILES, ids=name)
 @each_file
 def test_imports_only_go_down(path):
     own = package(path)
-    assert own in PACKAGES, f"{own} has no place in the order: add it to PACKAGES"
+    assert own in PACKAGES, f"{own} is not in the order: add it to PACKAGES"
     for used in map(package, imported_files(path)):
         assert PACKAGES.index(used) <= PACKAGES.index(own), f"{name(path)}: {own} imports {used}"
 
 
-def test_no_circles():
+def test_imports_have_no_cycles():
     graph = {path: imported_files(path) for path in FILES}
     try:
         TopologicalSorter(graph).prepare()
@@ -111,13 +111,13 @@ def test_no_circles():
         raise AssertionError(" <- ".join(map(name, error.args[1]))) from None
 
 
-def test_the_circle_check_finds_a_circle():
+def test_the_cycle_check_finds_a_cycle():
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
 
 
 @each_file
-def test_third_party_walls(path):
+def test_some_libraries_are_imported_in_one_package_only(path):
     for module in modules(path):
         wall = WALLS.get(module.partition(".")[0])
         assert wall is None or name(path).startswith(wall), f"{name(path)} imports {module}"
@@ -136,7 +136,7 @@ def test_only_commands_print(path):
 
 
 @each_file
-def test_nothing_executes_what_a_file_says(path):
+def test_no_file_content_is_executed(path):
     for function, text in calls(path):
         assert function not in ("eval", "exec", "pickle.load", "pickle.loads", "yaml.load"), text
         assert "allow_pickle=True" not in text
@@ -144,7 +144,7 @@ def test_nothing_executes_what_a_file_says(path):
             assert "weights_only=True" in text
         if function == "import_module":
             assert path.name in ("_registry.py", "__init__.py", "errors.py"), (
-                "import paths come from no file"
+                "import paths must not come from files"
             )
 
 

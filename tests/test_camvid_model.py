@@ -1,4 +1,4 @@
-"""The model that comes along answers as its card says."""
+"""The bundled CamVid model has the settings and the metrics of its model card."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parents[1] / "models" / "camvid"
 FILE = FOLDER / "fcn4s-lite0.safetensors"
 
 
-def test_it_is_small_and_its_settings_are_those_of_its_card():
+def test_the_file_is_small_and_has_the_settings_of_its_card():
     assert FILE.stat().st_size < 12e6
     settings = read_settings(FOLDER / "config.yaml")
     architecture = fc.load(FILE).network.architecture
@@ -22,9 +22,9 @@ def test_it_is_small_and_its_settings_are_those_of_its_card():
     assert architecture.skip_context == settings["skip_context"]
 
 
-def test_its_numbers_are_those_of_its_card(shared):
-    told = json.loads((FOLDER / "metrics.json").read_text())["val"]
+def test_its_metrics_are_those_of_its_card(shared):
+    metrics = json.loads((FOLDER / "metrics.json").read_text())["val"]
     data = fc.open_data(f"camvid:{shared('camvid')}", "val").take(range(0, 101, 5))
     found = evaluate(fc.load(FILE), data).confusion
-    assert found.mean_iou == pytest.approx(told["mean_iou"], abs=0.02)
-    assert found.pixel_accuracy == pytest.approx(told["pixel_accuracy"], abs=0.01)
+    assert found.mean_iou == pytest.approx(metrics["mean_iou"], abs=0.02)
+    assert found.pixel_accuracy == pytest.approx(metrics["pixel_accuracy"], abs=0.01)

@@ -1,4 +1,4 @@
-"""The documentation: its code runs, its links exist, its generated pages are up to date."""
+"""The documentation: code blocks run, links exist, generated pages are up to date."""
 
 import ast
 import importlib
@@ -31,7 +31,7 @@ def read(page: Path) -> str:
 
 
 def blocks(page: Path, languages: str) -> list[str]:
-    """The content of a page's code blocks in one of the languages, e.g. "console|sh"."""
+    """Return the content of a page's code blocks in one of the languages, e.g. "console|sh"."""
     return re.findall(rf"^```(?:{languages})\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE)
 
 
@@ -40,7 +40,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
     found = blocks(page, "python")
-    assert len(found) == read(page).count("```py"), "a block was not recognised"
+    assert len(found) == read(page).count("```py"), "a block was not recognized"
     for block in found:
         exec(compile(block, page.name, "exec"), names)
 
@@ -64,7 +64,7 @@ def without_code(text: str) -> str:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """The anchors of a page's headings, by GitHub's rule."""
+    """Return the anchors of a page's headings, by GitHub's rule."""
     found: set[str] = set()
     for title in re.findall(r"^#+ (.*)$", without_code(read(page)), re.MULTILINE):
         slug = re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title).lower())
@@ -145,7 +145,7 @@ def test_the_citation_has_the_version():
 
 @cache
 def templates() -> tuple[str, ...]:
-    """Every text in the source, with "..." for what is filled in and single spaces."""
+    """Return all texts in the source, with "..." for placeholders and single spaces."""
     found = []
     for path in (ROOT / "src").rglob("*.py"):
         for node in ast.walk(ast.parse(read(path))):
@@ -166,7 +166,7 @@ QUOTED = re.findall(r"^### `(.*)`$", read(TROUBLESHOOTING), re.MULTILINE)
 
 @pytest.mark.parametrize("message", QUOTED)
 def test_quoted_messages_exist(message):
-    """Troubleshooting quotes messages as the source has them, with `...` for what is filled in."""
+    """Troubleshooting quotes messages as in the source, with `...` for placeholders."""
     assert any(message in template for template in templates())
 
 

@@ -1,4 +1,4 @@
-"""One file holds all that a model's answers mean."""
+"""A model file has everything that is needed to interpret its predictions."""
 
 import json
 
@@ -36,7 +36,7 @@ OPTIONS = [
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_a_saved_model_answers_the_same(tmp_path, options):
+def test_a_saved_model_predicts_the_same(tmp_path, options):
     palette = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
     model = fc.Model(tiny(**options), CLASSES, palette, size=(40, 40))
     model.save(tmp_path / "a.safetensors")
@@ -49,13 +49,13 @@ def test_a_saved_model_answers_the_same(tmp_path, options):
     assert again.network.upscore2.weight.requires_grad is learned
 
 
-def test_equal_models_are_equal_bytes(tmp_path):
+def test_equal_models_give_equal_bytes(tmp_path):
     for name in "ab":
         fc.Model(tiny(), CLASSES).save(tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_the_header_says_what_answers_mean(tmp_path):
+def test_the_header_has_classes_palette_architecture_and_normalization(tmp_path):
     fc.Model(tiny(), CLASSES).save(tmp_path / "a.safetensors")
     with safe_open(tmp_path / "a.safetensors", "np") as file:
         header = json.loads(file.metadata()["fullconv"])
@@ -64,7 +64,7 @@ def test_the_header_says_what_answers_mean(tmp_path):
     assert set(header["normalization"]) == {"mean", "std", "order"}
 
 
-def test_half_precision_files_are_read(tmp_path):
+def test_float16_files_are_read(tmp_path):
     model = fc.Model(tiny(), CLASSES)
     model.save(tmp_path / "a.safetensors")
     with safe_open(tmp_path / "a.safetensors", "pt") as file:
@@ -74,9 +74,9 @@ def test_half_precision_files_are_read(tmp_path):
         for k, v in load_file(tmp_path / "a.safetensors").items()
     }
     save_file(halved, tmp_path / "half.safetensors", metadata)
-    answer = fc.load(tmp_path / "half.safetensors").predict(photo())
-    assert answer.score.dtype == torch.float32
-    assert torch.allclose(answer.score, model.predict(photo()).score, atol=0.05)
+    prediction = fc.load(tmp_path / "half.safetensors").predict(photo())
+    assert prediction.score.dtype == torch.float32
+    assert torch.allclose(prediction.score, model.predict(photo()).score, atol=0.05)
 
 
 def broken(change):
@@ -94,7 +94,7 @@ def broken(change):
 WRONG = {
     "no header": lambda path: save_file({"a": torch.zeros(1)}, path),
     "no file": lambda path: None,
-    "text": lambda path: path.write_bytes(b"hello world, this is no model"),
+    "text": lambda path: path.write_bytes(b"hello world"),
     "empty": lambda path: path.write_bytes(b""),
     "unknown key": broken(lambda header, _: header.update(evil=1)),
     "huge width": broken(lambda header, _: header["architecture"].update(width=1e9)),
@@ -114,7 +114,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, what):
+def test_a_file_that_is_not_a_model_is_refused_with_its_name(tmp_path, what):
     path = tmp_path / "model.safetensors"
     WRONG[what](path)
     with pytest.raises((WeightsError, ConfigError, LookupError)) as caught:
@@ -124,29 +124,29 @@ def test_a_file_that_is_no_model_is_refused_by_name(tmp_path, what):
         assert "model.safetensors" in str(caught.value)
 
 
-def test_a_folder_without_a_model(tmp_path):
+def test_a_folder_without_a_model_is_refused(tmp_path):
     with pytest.raises(WeightsError, match="is it a run folder"):
         fc.load(tmp_path)
 
 
-def test_as_many_names_as_scores():
+def test_the_number_of_class_names_must_be_that_of_the_scores():
     with pytest.raises(ConfigError, match="2 class names for a network of 3"):
         fc.Model(tiny(), ("a", "b"))
 
 
 def test_many_photos_give_a_list(tmp_path):
     model = fc.Model(tiny(), CLASSES)
-    answers = model.predict([photo(), photo(20, 30)])
-    assert [answer.labels.shape for answer in answers] == [(45, 33), (20, 30)]
+    predictions = model.predict([photo(), photo(20, 30)])
+    assert [one.labels.shape for one in predictions] == [(45, 33), (20, 30)]
 
 
-def test_the_card_holds_no_secrets_of_the_machine(tmp_path):
+def test_the_file_has_no_paths_of_this_machine(tmp_path):
     fc.Model(tiny(), CLASSES).save(tmp_path / "a.safetensors")
     assert str(tmp_path) not in read_card(tmp_path / "a.safetensors").model_dump_json()
 
 
 @pytest.mark.parametrize("name", ["fcn8s-vgg11_bn", "fcn16s-resnet18"])
-def test_opening_draws_no_weights_only_to_replace_them(tmp_path, name):
+def test_loading_initializes_no_weights(tmp_path, name):
     width = 1 / 16 if "vgg" in name else 1.0
     fc.Model(fc.create_model(name, 3, width=width), ["a", "b", "c"]).save(
         tmp_path / "m.safetensors"

@@ -15,7 +15,7 @@ def test_the_files_of_the_package_are_the_members():
     assert {"folders", "camvid", "scenes"} <= set(formats)
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones():
+def test_an_unknown_name_is_refused_with_the_known_names_and_a_near_one():
     with pytest.raises(UnknownNameError, match=r"expected .*folders.*; did you mean camvid\?"):
         formats["camvit"]
 

@@ -1,4 +1,4 @@
-"""docs/examples/run_onnx.py, which users copy: its labels are ours."""
+"""docs/examples/run_onnx.py, which users copy, predicts the same labels as fullconv."""
 
 import importlib.util
 from pathlib import Path
@@ -36,14 +36,14 @@ def file(model, tmp_path_factory):
     return path
 
 
-def test_it_is_self_contained_and_short():
+def test_the_script_is_self_contained_and_short():
     text = SOURCE.read_text()
     assert "import fullconv" not in text and "torch" not in text.partition('"""\n\n')[2]
     assert len(text.splitlines()) <= 110
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 47), (60, 60), (97, 130), (200, 90)])
-def test_its_labels_are_ours(size, model, file, runner_file):
+def test_labels_equal_those_of_the_model(size, model, file, runner_file):
     photo = export_models.photos(size)[0]
     expected = model.predict(photo)
     runner = runner_file.Runner(str(file), threads=1)
@@ -52,7 +52,7 @@ def test_its_labels_are_ours(size, model, file, runner_file):
     assert runner.classes == list(model.classes)
 
 
-def test_it_runs_on_files(model, file, runner_file, tmp_path, monkeypatch, capsys):
+def test_the_script_runs_on_files(model, file, runner_file, tmp_path, monkeypatch, capsys):
     photo = export_models.photos((50, 40))[0]
     write_image(tmp_path / "photo.png", photo)
     arguments = ["run_onnx.py", str(file), str(tmp_path / "photo.png"), str(tmp_path / "out.png")]
@@ -62,8 +62,8 @@ def test_it_runs_on_files(model, file, runner_file, tmp_path, monkeypatch, capsy
     assert "%" in capsys.readouterr().out
 
 
-def test_images_below_the_least_size_are_refused(model, runner_file, file, tmp_path):
-    path = tmp_path / "least.onnx"
+def test_images_below_the_minimum_size_are_refused(model, runner_file, file, tmp_path):
+    path = tmp_path / "small.onnx"
     exporters["onnx"].write(model.network, path)
     exporters["onnx"].stamp(path, describe(model, least=(17, 17)).model_dump_json())
     with pytest.raises(ValueError, match="16 x 40 pixels"):

@@ -1,4 +1,4 @@
-"""The type checker that the tests run the package under: an int is a float, as typing says."""
+"""The runtime type checker of the tests; an int is accepted as a float (PEP 484)."""
 
 from beartype import BeartypeConf, beartype
 

@@ -1,4 +1,4 @@
-"""Videos drawn by the tests, with PyAV directly: what they hold is known."""
+"""Videos of known content, written with PyAV directly."""
 
 from fractions import Fraction
 
@@ -12,17 +12,17 @@ MILLISECOND = Fraction(1, 1000)
 
 
 def quarters(height=64, width=96, colors=(RED, GREEN, BLUE, GREY)):
-    """Four coloured quarters: upper left, upper right, lower left, lower right."""
+    """Return an image of coloured quarters: upper left, upper right, lower left, lower right."""
     image = np.zeros((height, width, 3), np.uint8)
-    for place, color in enumerate(colors):
-        rows = slice(None, height // 2) if place < 2 else slice(height // 2, None)
-        columns = slice(width // 2, None) if place % 2 else slice(None, width // 2)
+    for index, color in enumerate(colors):
+        rows = slice(None, height // 2) if index < 2 else slice(height // 2, None)
+        columns = slice(width // 2, None) if index % 2 else slice(None, width // 2)
         image[rows, columns] = color
     return image
 
 
 def write_video(path, images, times=None, codec="libx264", sound=False, **options):
-    """A video of the images at these times in seconds; 25 a second unless said otherwise."""
+    """Write a video of images at times in seconds, by default at 25 frames per second."""
     times = times or [number / 25 for number in range(len(images))]
     with av.open(str(path), "w", options=options) as container:
         stream = container.add_stream(codec, 25)
@@ -42,7 +42,7 @@ def write_video(path, images, times=None, codec="libx264", sound=False, **option
 
 
 def corners(image):
-    """The colours in the middle of the four quarters."""
+    """Return the colours in the middle of the four quarters."""
     height, width = image.shape[:2]
     rows, columns = (height // 4, 3 * height // 4), (width // 4, 3 * width // 4)
     return [image[row, column].astype(int) for row in rows for column in columns]

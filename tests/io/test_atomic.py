@@ -9,13 +9,13 @@ from fullconv.errors import OutputError
 from fullconv.io.atomic import remove_temporaries, replacing, write_bytes, write_text
 
 
-def test_the_content_arrives(tmp_path):
+def test_the_content_is_written(tmp_path):
     write_text(tmp_path / "new" / "a.txt", "grün")
     assert (tmp_path / "new" / "a.txt").read_bytes() == "grün".encode()
     assert os.listdir(tmp_path / "new") == ["a.txt"]
 
 
-def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     write_bytes(tmp_path / "a", b"old")
     with pytest.raises(RuntimeError), replacing(tmp_path / "a") as temporary:
         temporary.write_bytes(b"ne")
@@ -23,7 +23,7 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"old"
 
 
-def test_it_can_be_read_as_other_files_can(tmp_path):
+def test_a_written_file_has_the_usual_permissions(tmp_path):
     write_bytes(tmp_path / "a", b"x")
     (tmp_path / "b").write_bytes(b"x")
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
@@ -36,7 +36,7 @@ def test_a_full_disk_is_an_output_error(tmp_path):
     assert (tmp_path / "a").read_bytes() == b"old"
 
 
-def test_a_file_in_the_way_of_a_folder(tmp_path):
+def test_a_file_in_place_of_a_folder_is_an_output_error(tmp_path):
     (tmp_path / "a").write_bytes(b"")
     with pytest.raises(OutputError, match="could not be written"):
         write_bytes(tmp_path / "a" / "b", b"x")

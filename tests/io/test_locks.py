@@ -14,7 +14,7 @@ from fullconv.training.run.folder import Run
 
 
 def in_another_process(work):
-    """The result of `work()`, true or false, in a forked process."""
+    """Return the result of `work()`, true or false, in a forked process."""
     child = os.fork()
     if not child:
         os._exit(bool(work()))
@@ -23,7 +23,7 @@ def in_another_process(work):
 
 @pytest.fixture
 def holder():
-    """Start a process that holds a folder until it is killed, and has forked one that lives on."""
+    """Start a process that locks a folder until it is killed, and whose child survives it."""
     children = []
 
     def start(folder):
@@ -48,7 +48,7 @@ def test_a_folder_is_held_by_one_process_until_it_is_killed(tmp_path, holder):
     child = holder(tmp_path)
     assert not hold(tmp_path) and not in_another_process(lambda: hold(tmp_path))
     os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)  # the process that it forked lives on, and holds nothing
+    os.waitpid(child, 0)  # its child survives, and holds no lock
     assert in_another_process(lambda: hold(tmp_path))
     assert hold(tmp_path) and hold(tmp_path / ".")
     assert not in_another_process(lambda: hold(tmp_path))
@@ -60,14 +60,14 @@ def test_a_run_is_trained_by_one_process(tmp_path, holder):
         Run(tmp_path).hold()
 
 
-def test_a_short_lock_is_waited_for(tmp_path):
+def test_a_process_waits_for_a_short_lock(tmp_path):
     for _ in range(2):
         with locked(tmp_path) as possible:
             assert possible
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.EBADF])
-def test_without_locks_every_process_goes_on(tmp_path, monkeypatch, number):
+def test_file_systems_without_locks_lock_nothing(tmp_path, monkeypatch, number):
     def refuse(handle, operation):
         raise OSError(number, os.strerror(number))
 
@@ -95,7 +95,7 @@ def test_a_lock_of_another_process_is_respected(tmp_path, monkeypatch, number):
         pass
 
 
-def test_without_the_module_every_process_goes_on(tmp_path, monkeypatch):
+def test_without_fcntl_nothing_is_locked(tmp_path, monkeypatch):
     monkeypatch.setattr(locks, "fcntl", None)
     assert try_lock(-1)
     with locked(tmp_path) as possible:

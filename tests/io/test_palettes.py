@@ -8,19 +8,19 @@ from fullconv.io import palettes as colors
 VOC = {0: (0, 0, 0), 1: (128, 0, 0), 2: (0, 128, 0), 3: (128, 128, 0), 15: (192, 128, 128)}
 
 
-def test_the_palette_is_vocs():
+def test_the_palette_equals_that_of_voc():
     palette = colors.voc_palette()
     assert {label: palette[label] for label in VOC} == VOC and palette[255] == (224, 224, 192)
 
 
-def test_void_is_cream_and_the_rest_black():
+def test_ignored_pixels_are_cream_and_unused_entries_black():
     palette = colors.full_palette(((1, 2, 3),))
     assert len(palette) == 256 and palette[255] == colors.VOID_COLOR and palette[7] == (0, 0, 0)
     with pytest.raises(ConfigError, match="256 colours"):
         colors.full_palette(colors.voc_palette())
 
 
-def test_an_overlay_lies_between_photo_and_colours():
+def test_an_overlay_blends_photo_and_colours():
     image = np.full((2, 2, 3), 100, np.uint8)
     labels = np.array([[0, 1], [1, 255]], np.uint8)
     palette = ((0, 0, 0), (200, 200, 200))
@@ -29,8 +29,8 @@ def test_an_overlay_lies_between_photo_and_colours():
     assert (colors.overlay(image, labels, palette)[0, 0] == 50).all()
 
 
-def test_void_is_never_an_error():
-    truth = np.array([[0, 1, 255]], np.uint8)
-    assert colors.find_errors(truth, np.array([[0, 0, 0]], np.uint8)).tolist() == [
+def test_ignored_pixels_are_never_errors():
+    target = np.array([[0, 1, 255]], np.uint8)
+    assert colors.find_errors(target, np.array([[0, 0, 0]], np.uint8)).tolist() == [
         [False, True, False]
     ]

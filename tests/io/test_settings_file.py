@@ -17,7 +17,7 @@ def read(tmp_path):
     return reading
 
 
-def test_settings_survive_yaml(read):
+def test_settings_are_written_and_read_back(read):
     config = RunConfig(data="photos", size=(480, 640), scale=(0.5, 2.0), skip_scales=(0.01, 0.0001))
     assert RunConfig.checked(**read(to_yaml(config.model_dump(mode="json")))) == config
 
@@ -39,7 +39,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_a_text_survives_whatever_it_looks_like(read, text):
+def test_any_text_is_written_and_read_back(read, text):
     assert read(to_yaml({"data": text})) == {"data": text}
 
 
@@ -87,7 +87,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("what", BAD)
-def test_what_is_no_settings_is_refused_in_one_line(read, tmp_path, monkeypatch, what):
+def test_invalid_files_are_refused_in_one_line(read, tmp_path, monkeypatch, what):
     text, message = BAD[what]
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ConfigError, match=message) as caught:
@@ -96,7 +96,7 @@ def test_what_is_no_settings_is_refused_in_one_line(read, tmp_path, monkeypatch,
     assert not (tmp_path / "sentinel").exists()
 
 
-def test_aliases_that_grow_are_refused(read):
+def test_exponential_aliases_are_refused(read):
     lines = ["x0: &x0 [a, a]", *(f"x{n}: &x{n} [*x{n - 1}, *x{n - 1}]" for n in range(1, 30))]
     with pytest.raises(ConfigError, match="more than 300,000 values, with all aliases in line"):
         read("\n".join([*lines, "model: *x29"]))

@@ -1,4 +1,4 @@
-"""What a killed process leaves is removed; what a running one writes is not."""
+"""Temporary files of killed processes are removed; those of running processes are kept."""
 
 import os
 import re
@@ -38,7 +38,7 @@ with replacing(folder / "a.png") as file, building(folder / "set") as tree:
 
 @pytest.fixture
 def writing(tmp_path):
-    """A process that is writing a file and two folders."""
+    """Start a process that is writing a file and two folders."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITES, str(tmp_path)],
         stdin=subprocess.PIPE,
@@ -55,7 +55,7 @@ def hidden(folder):
     return [path.name for path in Path(folder).rglob(".*")]
 
 
-def test_files_of_a_running_process_are_left_alone(writing, tmp_path):
+def test_files_of_a_running_process_are_kept(writing, tmp_path):
     before = hidden(tmp_path)
     assert len(before) == 3
     sweep(tmp_path)
@@ -65,7 +65,7 @@ def test_files_of_a_running_process_are_left_alone(writing, tmp_path):
     assert hidden(tmp_path) == []
 
 
-def test_files_of_a_killed_process_are_removed_even_before_anyone_waited_for_it(writing, tmp_path):
+def test_files_of_a_killed_process_are_removed_even_if_it_is_a_zombie(writing, tmp_path):
     os.kill(writing.pid, signal.SIGKILL)
     os.waitid(os.P_PID, writing.pid, os.WEXITED | os.WNOWAIT)
     sweep(tmp_path)
@@ -73,7 +73,7 @@ def test_files_of_a_killed_process_are_removed_even_before_anyone_waited_for_it(
 
 
 @pytest.mark.parametrize("write", [replacing, building, staging])
-def test_the_next_writer_of_a_folder_sweeps_it(write, writing, tmp_path):
+def test_the_next_write_to_a_folder_removes_stale_files(write, writing, tmp_path):
     writing.kill()
     writing.communicate()
     with write(tmp_path / "next") as temporary:
@@ -83,7 +83,7 @@ def test_the_next_writer_of_a_folder_sweeps_it(write, writing, tmp_path):
 
 
 def orphan(path, **changes):
-    """Name a temporary file of a process that has ended."""
+    """Create a temporary file of a process that has ended."""
     child = subprocess.run([sys.executable, "-c", ""], check=True)
     assert child.returncode == 0
     found = re.fullmatch(r"(\..+\.)(.{8})(.{6})(.{8})(.{6}\.tmp)", temporary_path(path).name)
@@ -93,14 +93,14 @@ def orphan(path, **changes):
     return path.parent / "".join(parts)
 
 
-def test_a_number_that_another_process_has_now_is_no_owner(tmp_path):
+def test_a_reused_process_id_does_not_own_the_file(tmp_path):
     path = orphan(tmp_path / "a", _2=f"{os.getpid():06x}", _3="00000001")
     path.touch()
     sweep(tmp_path)
     assert not path.exists()
 
 
-def test_another_machine_s_file_is_kept_for_a_day(tmp_path):
+def test_files_of_another_machine_are_kept_for_a_day(tmp_path):
     file = orphan(tmp_path / "a", _1="0badcafe")
     folder = orphan(tmp_path / "b", _1="0badcafe")
     file.touch()
@@ -116,7 +116,7 @@ def test_another_machine_s_file_is_kept_for_a_day(tmp_path):
     assert not folder.exists()
 
 
-def test_foreign_names_are_never_removed(tmp_path):
+def test_other_file_names_are_never_removed(tmp_path):
     names = [
         *(".a.tmp", ".tmp123456", ".a.0badcafe.tmp", "a.tmp", ".hidden", "~lock.tmp"),
         orphan(tmp_path / "a").name[1:],
@@ -142,7 +142,7 @@ def test_links_are_not_followed(tmp_path):
     assert kept.exists() and os.listdir(folder) == ["link"]
 
 
-def test_below_a_lock_other_machines_files_are_removed_too_but_not_ones_own(tmp_path):
+def test_under_a_lock_files_of_other_machines_are_removed_too_but_not_own_ones(tmp_path):
     other = orphan(tmp_path / "splits" / "train.txt", _1="0badcafe")
     own = temporary_path(tmp_path / "splits" / "train.txt")
     other.parent.mkdir()
@@ -155,14 +155,14 @@ def test_below_a_lock_other_machines_files_are_removed_too_but_not_ones_own(tmp_
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.b c\n.tmp", "é" * 127, "x" * 255])
-def test_any_name_that_a_file_can_have_can_be_written(name, tmp_path):
+def test_files_with_any_valid_name_can_be_written(name, tmp_path):
     write_bytes(tmp_path / name, b"x")
     assert os.listdir(tmp_path) == [name]
     target = target_name(temporary_path(tmp_path / name).name)
     assert name.startswith(target) and (len(name) > 100 or target == name)
 
 
-def test_without_proc_a_process_number_decides(tmp_path, monkeypatch):
+def test_without_proc_the_process_id_decides(tmp_path, monkeypatch):
     monkeypatch.setattr(temporaries.os.path, "isdir", lambda path: False)
     monkeypatch.setattr(temporaries, "_own_token", temporaries._own_token.__wrapped__)
     own, dead = temporary_path(tmp_path / "a"), orphan(tmp_path / "b")
@@ -172,7 +172,7 @@ def test_without_proc_a_process_number_decides(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == [own.name]
 
 
-def test_a_scratch_folder_is_private_and_gone_afterwards():
+def test_a_scratch_folder_is_private_and_removed_afterwards():
     with scratch() as folder:
         assert folder.stat().st_mode & 0o777 == 0o700
     assert not folder.exists()

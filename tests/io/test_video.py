@@ -1,4 +1,4 @@
-"""Frames come out as they were put in, at their times and upright; bad files say so."""
+"""Frames are read and written with their times and orientation; bad files are refused."""
 
 import struct
 from fractions import Fraction
@@ -13,14 +13,14 @@ from videos import BLUE, GREEN, GREY, RED, alike, av, corners, quarters, write_v
 UNEVEN = [0.0, 0.04, 0.08, 0.2, 0.5, 0.52, 1.0]
 
 
-def recorded(path, images, times, rate=25.0):
+def record(path, images, times, rate=25.0):
     with record_video(path, rate) as add:
         for time, image in zip(times, images, strict=True):
             add(Fraction(time).limit_denominator(1000), image)
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".avi"])
-def test_frames_and_their_times_are_the_videos(tmp_path, suffix):
+def test_frames_are_read_with_their_times(tmp_path, suffix):
     path = tmp_path / f"a b{suffix}"
     write_video(path, [quarters()] * 5, codec="mpeg4" if suffix == ".avi" else "libx264")
     moments, images = zip(*read_frames(path), strict=True)
@@ -28,23 +28,23 @@ def test_frames_and_their_times_are_the_videos(tmp_path, suffix):
     assert all(alike(corners(image), [RED, GREEN, BLUE, GREY]) for image in images)
 
 
-def test_a_variable_rate_stays_one(tmp_path):
+def test_a_variable_frame_rate_is_kept(tmp_path):
     write_video(tmp_path / "in.mp4", [quarters()] * len(UNEVEN), UNEVEN)
     moments = [moment for moment, _ in read_frames(tmp_path / "in.mp4")]
     assert [float(moment) for moment in moments] == pytest.approx(UNEVEN)
-    recorded(tmp_path / "out.mp4", [quarters()] * len(UNEVEN), moments)
+    record(tmp_path / "out.mp4", [quarters()] * len(UNEVEN), moments)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert [frame.time for frame in container.decode(video=0)] == pytest.approx(UNEVEN)
 
 
 def with_matrix(content, matrix):
-    """An mp4's bytes with another display matrix in its track header (ISO 14496-12, 8.3.2)."""
+    """Change the display matrix in the track header of an mp4 (ISO 14496-12, 8.3.2)."""
     start = content.index(b"tkhd") + 4 + 40
     return content[:start] + struct.pack(">9i", *matrix) + content[start + 36 :]
 
 
 ONE, LAST = 1 << 16, 1 << 30
-TURNS = {  # matrix -> the quarters as a player shows them; x' = a x + c y, y' = b x + d y
+ROTATIONS = {  # matrix -> the quarters as a player shows them; x' = a x + c y, y' = b x + d y
     (ONE, 0, 0, 0, ONE, 0, 0, 0, LAST): [RED, GREEN, BLUE, GREY],
     (0, ONE, 0, -ONE, 0, 0, 64 * ONE, 0, LAST): [BLUE, RED, GREY, GREEN],  # a quarter clockwise
     (-ONE, 0, 0, 0, -ONE, 0, 96 * ONE, 64 * ONE, LAST): [GREY, BLUE, GREEN, RED],
@@ -52,55 +52,55 @@ TURNS = {  # matrix -> the quarters as a player shows them; x' = a x + c y, y' =
 }
 
 
-@pytest.mark.parametrize("matrix", TURNS)
-def test_frames_stand_upright(tmp_path, matrix):
+@pytest.mark.parametrize("matrix", ROTATIONS)
+def test_frames_are_rotated_by_the_display_matrix(tmp_path, matrix):
     write_video(tmp_path / "a.mp4", [quarters()] * 2)
     (tmp_path / "b.mp4").write_bytes(with_matrix((tmp_path / "a.mp4").read_bytes(), matrix))
     (_, image), _ = read_frames(tmp_path / "b.mp4")
     assert image.shape == ((96, 64, 3) if matrix[0] == 0 else (64, 96, 3))
-    assert alike(corners(image), TURNS[matrix]) and image.flags.c_contiguous
+    assert alike(corners(image), ROTATIONS[matrix]) and image.flags.c_contiguous
 
 
-def test_colours_come_back(tmp_path):
+def test_colours_are_kept_and_their_space_is_declared(tmp_path):
     shades = [(200, 40, 40), (40, 200, 90), (30, 60, 210), (250, 250, 10)]
-    recorded(tmp_path / "a.mp4", [quarters(colors=shades)] * 3, [0, 0.04, 0.08])
+    record(tmp_path / "a.mp4", [quarters(colors=shades)] * 3, [0, 0.04, 0.08])
     for _, image in read_frames(tmp_path / "a.mp4"):
         assert alike(corners(image), shades, within=6)
     with av.open(str(tmp_path / "a.mp4")) as container:
         context = container.streams.video[0].codec_context
-        assert (context.colorspace, context.color_range) == (1, 1), "players need not guess"
+        assert (context.colorspace, context.color_range) == (1, 1), "the colour space is declared"
         assert context.name == "h264" and context.pix_fmt == "yuv420p"
 
 
 @pytest.mark.parametrize("size", [(33, 51), (1, 1), (2, 300)])
-def test_odd_sizes_lose_nothing(tmp_path, size):
+def test_odd_sizes_are_padded(tmp_path, size):
     image = np.full((*size, 3), 77, np.uint8)
-    recorded(tmp_path / "a.mp4", [image] * 2, [0, 0.04])
+    record(tmp_path / "a.mp4", [image] * 2, [0, 0.04])
     (_, found), _ = read_frames(tmp_path / "a.mp4")
     assert found.shape == (size[0] + size[0] % 2, size[1] + size[1] % 2, 3)
     assert np.abs(found.astype(int) - 77).max() <= 6
 
 
-def test_equal_pictures_are_equal_bytes_whatever_the_memory_held_before(tmp_path):
+def test_equal_frames_give_equal_bytes_whatever_is_in_memory(tmp_path):
     pictures = [np.roll(quarters(184, 320), 5 * n, 1) for n in range(12)]
     draw, found = np.random.default_rng(0), set()
     for number in range(4):
         path = tmp_path / f"{number}.mp4"
         with record_video(path, 25.0) as add:
-            for place, picture in enumerate(pictures):
-                for size in (400, 160, 80):  # what is written to memory, and given back
+            for index, picture in enumerate(pictures):
+                for size in (400, 160, 80):  # allocate memory, fill it and free it
                     draw.standard_normal((size, size))
-                add(Fraction(place, 25), picture)
+                add(Fraction(index, 25), picture)
         found.add(path.read_bytes())
     assert len(found) == 1
 
 
-def test_two_frames_at_one_time_are_both_kept(tmp_path):
-    recorded(tmp_path / "a.mp4", [quarters()] * 3, [0, 0, 0.04])
+def test_two_frames_with_one_time_are_both_kept(tmp_path):
+    record(tmp_path / "a.mp4", [quarters()] * 3, [0, 0, 0.04])
     assert len(list(read_frames(tmp_path / "a.mp4"))) == 3
 
 
-def test_facts_are_read_without_decoding(tmp_path):
+def test_information_is_read_without_decoding(tmp_path):
     write_video(tmp_path / "a.mp4", [quarters()] * 50, sound=True)
     facts = read_info(tmp_path / "a.mp4")
     assert (facts.frames, facts.rate, facts.sound) == (50, 25.0, True)
@@ -115,7 +115,7 @@ def noisy(count=30):
     return [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(count)]
 
 
-def test_a_video_that_is_cut_short_is_refused(tmp_path):
+def test_a_truncated_video_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", noisy(), movflags="faststart")
     content = (tmp_path / "a.mp4").read_bytes()
     for kept, message in (
@@ -131,8 +131,8 @@ def test_a_video_that_is_cut_short_is_refused(tmp_path):
 def test_damage_in_the_middle_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", noisy(), movflags="faststart")
     content = bytearray((tmp_path / "a.mp4").read_bytes())
-    for place in range(len(content) // 3, len(content) - 4000, 400):
-        content[place] ^= 0xFF
+    for position in range(len(content) // 3, len(content) - 4000, 400):
+        content[position] ^= 0xFF
     (tmp_path / "a.mp4").write_bytes(content)
     with pytest.raises(ImageError, match=r"frame \d+ is damaged"):
         list(read_frames(tmp_path / "a.mp4"))
@@ -146,7 +146,7 @@ def test_damage_in_the_middle_is_refused(tmp_path):
         b"ffconcat version 1.0\nfile real.mp4\n",
     ],
 )
-def test_what_is_no_video_and_lists_of_other_files_are_refused(tmp_path, content):
+def test_other_files_and_playlists_are_refused(tmp_path, content):
     write_video(tmp_path / "real.mp4", [quarters()] * 2)
     real = (tmp_path / "real.mp4").as_uri().encode()
     (tmp_path / "a.mp4").write_bytes(content.replace(b"REAL", real))
@@ -155,7 +155,7 @@ def test_what_is_no_video_and_lists_of_other_files_are_refused(tmp_path, content
 
 
 @pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".avi", ".ts", ".mpg"])
-def test_a_video_is_known_by_its_beginning_alone(tmp_path, suffix):
+def test_a_video_is_recognized_by_its_first_bytes(tmp_path, suffix):
     write_video(tmp_path / f"a{suffix}", [quarters()] * 9)
     assert is_video((tmp_path / f"a{suffix}").rename(tmp_path / "a"))
 
@@ -163,12 +163,12 @@ def test_a_video_is_known_by_its_beginning_alone(tmp_path, suffix):
 @pytest.mark.parametrize(
     "content", [b"", b"G" * 9, b"\x89PNG\r\n", b"\0\0\0\x18ftypavif", b"G = 1\n" * 40]
 )
-def test_photos_and_programs_do_not_begin_like_videos(tmp_path, content):
+def test_photos_and_programs_are_not_taken_for_videos(tmp_path, content):
     (tmp_path / "a.ts").write_bytes(content)
     assert not is_video(tmp_path / "a.ts")
 
 
-def test_sound_alone_is_no_video(tmp_path):
+def test_a_file_with_sound_only_is_refused(tmp_path):
     with av.open(str(tmp_path / "a.mp4"), "w") as container:
         stream = container.add_stream("aac", 8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
@@ -179,7 +179,7 @@ def test_sound_alone_is_no_video(tmp_path):
         read_info(tmp_path / "a.mp4")
 
 
-def test_a_name_that_is_none_is_refused(tmp_path):
+def test_a_missing_file_and_an_unsupported_suffix_are_refused(tmp_path):
     with pytest.raises(ImageError, match="there is no such video"):
         read_info(tmp_path / "a.mp4")
     with (
@@ -189,7 +189,7 @@ def test_a_name_that_is_none_is_refused(tmp_path):
         pass
 
 
-def test_a_failure_leaves_nothing_and_the_old_file(tmp_path):
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"old")
     with pytest.raises(KeyError), record_video(tmp_path / "a.mp4", 25.0) as add:
         add(Fraction(0), quarters())
@@ -198,10 +198,10 @@ def test_a_failure_leaves_nothing_and_the_old_file(tmp_path):
     assert (tmp_path / "a.mp4").read_bytes() == b"old"
 
 
-def test_a_folder_that_is_a_file_is_an_output_error(tmp_path):
+def test_a_file_in_place_of_a_folder_is_an_output_error(tmp_path):
     (tmp_path / "out").write_bytes(b"")
     with pytest.raises(OutputError, match="could not be written"):
-        recorded(tmp_path / "out" / "a.mp4", [quarters()], [0])
+        record(tmp_path / "out" / "a.mp4", [quarters()], [0])
 
 
 def test_without_pyav_the_extra_is_named(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""What cannot be opened says so in a sentence that names the file."""
+"""Images that cannot be opened are refused with a message that names the file."""
 
 import zlib
 
@@ -54,7 +54,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_bad_photo_is_one_clear_sentence_with_its_name(tmp_path, what):
+def test_a_bad_photo_is_refused_with_one_message_and_its_name(tmp_path, what):
     make, message = WRONG[what]
     path = tmp_path / "bad photo.png"
     make(path)

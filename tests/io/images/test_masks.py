@@ -1,4 +1,4 @@
-"""A mask is turned like the photo that it was drawn on."""
+"""A mask is rotated with the EXIF orientation of its photo if it was drawn on the stored pixels."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from fullconv.io.palettes import voc_palette
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
-def test_a_mask_drawn_on_the_unturned_photo_is_turned_with_it(tmp_path, orientation):
+def test_a_mask_of_the_stored_pixels_is_rotated_with_its_photo(tmp_path, orientation):
     write_rotated(tmp_path / "photo.png", photo(), orientation)
     labels = photo()[..., 0] % 4
     images.write_labels(tmp_path / "mask.png", labels, voc_palette(4))
@@ -18,7 +18,7 @@ def test_a_mask_drawn_on_the_unturned_photo_is_turned_with_it(tmp_path, orientat
     assert (mask == images.read_image(tmp_path / "photo.png")[..., 0] % 4).all()
 
 
-def test_a_mask_drawn_on_the_turned_photo_stays(tmp_path):
+def test_a_mask_of_the_rotated_photo_is_unchanged(tmp_path):
     write_rotated(tmp_path / "photo.png", photo(), 6)
     labels = np.zeros((9, 6), np.uint8)
     images.write_labels(tmp_path / "mask.png", labels, voc_palette(4))

@@ -1,4 +1,4 @@
-"""Photos of any kind of eight bits are read, and turned as they say."""
+"""Photos of any 8-bit mode are read, and rotated by their EXIF orientation."""
 
 import pytest
 from PIL import Image
@@ -8,10 +8,10 @@ from fullconv.io import images
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation_is_honoured(tmp_path, orientation):
+def test_photos_are_rotated_by_exif(tmp_path, orientation):
     write_rotated(tmp_path / "a.png", photo(), orientation)
-    shown = images.read_image(tmp_path / "a.png")
-    # The EXIF standard's table, in numpy's words.
+    image = images.read_image(tmp_path / "a.png")
+    # The table of the EXIF standard, in numpy.
     stored = photo()
     expected = {
         1: stored,
@@ -23,12 +23,12 @@ def test_exif_orientation_is_honoured(tmp_path, orientation):
         7: stored[::-1, ::-1].transpose(1, 0, 2),
         8: stored.transpose(1, 0, 2)[::-1],
     }[orientation]
-    assert (shown == expected).all()
-    assert images.read_header(tmp_path / "a.png").size == shown.shape[:2]
+    assert (image == expected).all()
+    assert images.read_header(tmp_path / "a.png").size == image.shape[:2]
 
 
 @pytest.mark.parametrize("mode", ["L", "LA", "RGBA", "P", "1", "CMYK"])
-def test_eight_bit_photos_of_any_kind_are_read(tmp_path, mode):
+def test_photos_of_any_8_bit_mode_are_read(tmp_path, mode):
     suffix = "tif" if mode == "CMYK" else "png"
     Image.fromarray(photo()).convert(mode).save(tmp_path / f"a.{suffix}")
     assert images.read_image(tmp_path / f"a.{suffix}").shape == (6, 9, 3)

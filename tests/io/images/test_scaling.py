@@ -1,4 +1,4 @@
-"""Labels are scaled without new values, photos to the size asked for."""
+"""Labels are scaled without new values, photos to the requested size."""
 
 import numpy as np
 import pytest

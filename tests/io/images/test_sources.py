@@ -1,4 +1,4 @@
-"""Arrays and PIL images follow the rules of photos in files: right, or refused in a sentence."""
+"""Arrays and PIL images follow the rules of image files: read correctly, or refused."""
 
 import io
 
@@ -21,7 +21,7 @@ def test_grey_and_coloured_arrays_are_read():
 
 
 @pytest.mark.parametrize("shape", [(6, 9), (1, 1), (5, 1), (1, 5)])
-def test_views_become_plain_arrays(shape):
+def test_array_views_are_read(shape):
     image = photo(*shape)
     image.flags.writeable = False
     for view in (image[:, ::-1], image[::-1], image[..., ::-1], image):
@@ -122,13 +122,13 @@ def test_broken_and_empty_pil_images_are_refused():
 
 
 @pytest.mark.parametrize("source", [3, b"bytes", None, [1], {}])
-def test_anything_else_is_refused(source):
+def test_other_objects_are_refused(source):
     with pytest.raises(ImageError, match="expected a path, an array or a PIL image"):
         read_source(source)
 
 
 @pytest.mark.parametrize("orientation", [1, 6])
-def test_a_photo_of_a_phone_is_its_first_picture(tmp_path, orientation):
+def test_of_a_phones_multi_picture_file_the_first_picture_is_read(tmp_path, orientation):
     exif = Image.Exif()
     exif[0x0112] = orientation
     first, small = Image.fromarray(photo(80, 120)), Image.fromarray(photo(8, 12, seed=1))

@@ -1,4 +1,4 @@
-"""The bands that become red, green and blue, and the values that become black and white."""
+"""The choice of bands for red, green and blue, and the value range that is scaled to 0-255."""
 
 import numpy as np
 import pytest
@@ -55,7 +55,7 @@ def test_a_range_has_to_be_chosen_unless_the_file_declares_it(tmp_path):
 
 
 @pytest.mark.parametrize("count", [2, 4, 13])
-def test_other_numbers_of_bands_are_never_guessed(tmp_path, count):
+def test_bands_of_other_counts_must_be_chosen(tmp_path, count):
     path = write(tmp_path / "a.tif", random_bands(count, SIZE))
     message = rf"a.tif: {count} bands: 1 .*choose red.*FOLDER\?bands=1,2,3.*--bands 1,2,3"
     with pytest.raises(DataError, match=message):
@@ -82,7 +82,7 @@ def test_a_rotated_photo_is_refused(tmp_path):
         read(tmp_path / "a.jpg")
 
 
-def test_a_choice_as_users_write_it():
+def test_a_choice_is_parsed():
     assert parse_bands("4, 1,2", "-1.5,3e3") == BandChoice((4, 1, 2), (-1.5, 3000))
     assert parse_bands(None, None) == BandChoice() and not BandChoice().is_explicit
     assert parse_options("bands=5&range=0,9") == parse_bands("5", "0,9")
@@ -90,13 +90,13 @@ def test_a_choice_as_users_write_it():
 
 
 @pytest.mark.parametrize("bands", ["", "4,1", "0,1,2", "a,b,c", "1,2,3,4", "-1,2,3", "1.5", "inf"])
-def test_bands_that_make_no_sense(bands):
+def test_invalid_bands_are_refused(bands):
     with pytest.raises(ConfigError, match=rf"^bands {bands}: expected one or three .*from 1"):
         parse_bands(bands)
 
 
 @pytest.mark.parametrize("limits", ["", "5", "3,3", "0,inf", "nan,1", "0,nan", "1,2,3", "9,1"])
-def test_a_range_that_makes_no_sense(limits):
+def test_an_invalid_range_is_refused(limits):
     with pytest.raises(ConfigError, match=rf"^range {limits}: expected two "):
         parse_bands(None, limits)
 
@@ -106,13 +106,13 @@ def test_an_unknown_option_is_refused():
         parse_options("band=1")
 
 
-def test_what_a_choice_leaves_open_is_taken_from_another():
+def test_a_choice_is_completed_by_another():
     trained = BandChoice((4, 1, 2), (0, 3000))
     assert BandChoice().or_else(trained) == trained and trained.or_else(None) == trained
     assert BandChoice((1,)).or_else(trained) == BandChoice((1,), (0, 3000))
 
 
-def test_a_choice_in_words():
+def test_a_choice_is_described_in_words():
     text = str(BandChoice((4, 1, 2), (0, 3000)))
     assert text == "bands 4, 1, 2 as red, green, blue; 0 is black, 3000 white"
     assert str(BandChoice((2,))) == "bands 2 as grey"

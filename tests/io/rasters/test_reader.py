@@ -1,4 +1,4 @@
-"""Windows and whole files, training and prediction: the same pixels, the same valid pixels."""
+"""Training and prediction, windows and whole files, read the same pixels and nodata."""
 
 import numpy as np
 import pytest
@@ -18,14 +18,14 @@ RGBA = ("red", "green", "blue", "alpha")
 
 
 def infrared(zeros=0.31):
-    """Four bands whose last one has values of all sizes, and 0 in a share of the pixels."""
+    """Return four bands; the last has many values, and 0 in a share of the pixels."""
     values = random_bands(4, SIZE)
     values[3][np.random.default_rng(0).random(SIZE) < zeros] = 0
     return values
 
 
 def smoothed():
-    """Four bands whose last one is a mask with a smoothed edge."""
+    """Return four bands; the last is a mask with a smoothed edge."""
     values = random_bands(4, SIZE)
     values[3] = 255
     values[3, 20:90, 30:60] = 0
@@ -90,7 +90,7 @@ def test_the_mask_band_is_part_of_the_description(tmp_path):
 @pytest.mark.parametrize("options", [{}, {"tiled": False, "blockysize": 1}, {"interleave": "band"}])
 def test_an_alpha_band_is_examined_over_the_whole_file(tmp_path, options):
     values = smoothed()
-    values[3, :128] = 0  # no data in the first rows of blocks
+    values[3, :128] = 0  # nodata in the first rows of blocks
     path = write(tmp_path / "a.tif", values, colorinterp=RGBA, **options)
     _, valid = read_raster(path, BandChoice((1, 2, 3)))
     assert (valid == (values[3] > 0)).all() and valid.any()

@@ -156,7 +156,7 @@ def test_a_width_is_refused_with_the_reason():
         create_model("fcn8s-resnet18", 2, width=0.5, hidden=8)
 
 
-def test_an_unknown_classifier_is_answered_with_ours_and_a_near_name():
+def test_an_unknown_classifier_is_refused_with_a_near_name():
     with pytest.raises(UnknownNameError, match=r"vgg16.* or a name of .*mean resnet18\?"):
         create_classifier("resnet181")
 

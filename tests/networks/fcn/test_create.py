@@ -42,7 +42,7 @@ PATTERN = r"expected fcn\{32,16,8,4,2\}s-BACKBONE, e\.g\. fcn8s-resnet18"
         ("FCN32s-vgg19_bnn", "fcn32s-vgg19_bn"),
     ],
 )
-def test_names_of_another_form_are_answered_with_the_pattern_and_a_near_name(name, suggestion):
+def test_names_of_another_form_are_refused_with_the_pattern_and_a_near_name(name, suggestion):
     with pytest.raises(UnknownNameError, match=f"{PATTERN}; did you mean {suggestion}\\?"):
         parse_name(name)
 
@@ -54,12 +54,12 @@ def test_names_of_another_form_are_answered_with_the_pattern_and_a_near_name(nam
         ("fcn4s-tf_eficientnet_lite0", "fcn4s-tf_efficientnet_lite0"),
     ],
 )
-def test_an_unknown_backbone_is_answered_with_a_near_network(name, suggestion):
+def test_an_unknown_backbone_is_refused_with_a_near_network(name, suggestion):
     with pytest.raises(UnknownNameError, match=f"network '{name}'; .*mean {suggestion}\\?"):
         create_model(name, 2)
 
 
-def test_a_name_that_nothing_resembles_has_no_suggestion():
+def test_a_name_without_a_near_one_has_no_suggestion():
     with pytest.raises(UnknownNameError, match=f"unknown network 'fcn8s-'; {PATTERN}$"):
         parse_name("fcn8s-")
 

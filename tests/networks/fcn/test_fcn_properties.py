@@ -150,7 +150,7 @@ def test_the_receptive_field_equals_that_of_the_gradient(depth, size, padding):
     dense = headless(convolutionalize(classifier, padding == 1)).double().eval()
     tap = dense.feature_info()["fc7"]
     assert size is None or tap.field.size == size
-    # Averages in the place of maxima let a gradient through to every pixel of a window.
+    # Average instead of max pooling gives every pixel of a window a gradient.
     layers = [
         (name, nn.AvgPool2d(2, ceil_mode=True) if isinstance(layer, nn.MaxPool2d) else layer)
         for name, layer in dense.named_children()

@@ -57,7 +57,7 @@ def test_every_stage_starts_with_exactly_the_coarser_scores(backbone, options):
         scores = network(photo())
         assert torch.equal(finer(photo()), scores) and scores.std() > 0
         network = trained(finer, seed=stride)
-        assert not torch.equal(network(photo()), scores)  # the new skip says something now
+        assert not torch.equal(network(photo()), scores)  # the new skip has an effect
 
 
 @torch.no_grad()

@@ -15,7 +15,7 @@ def at(scale, shift):
 
 
 CELLS = at(32, "31/2")  # a pixel is the middle of 32 pixels: VGG, padding "same"
-KNOTS = at(32, 0)  # a pixel lies on every 32nd pixel: ResNet
+KNOTS = at(32, 0)  # one feature per 32 pixels, at pixel 0: ResNet
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_a_constant_score_stays_constant_to_the_border_only_if_edges_are_repeate
 
 @torch.no_grad()
 def test_corner_resizing_shifts_scores_at_the_edges_and_interpolation_does_not():
-    # A score that is where it is seen: 32-pixel cells hold the row of their own middle.
+    # Each 32-pixel cell's score is the row of its centre.
     rows = torch.arange(4.0).view(1, 1, 4, 1) * 32 + 15.5
     for kind, off in (("bilinear", 0), ("bilinear-corners", 15.5)):
         made = network({"upsampling": kind}, "fcn32s-vgg11")
@@ -154,4 +154,4 @@ def test_corner_resizing_shifts_scores_at_the_edges_and_interpolation_does_not()
         cropped = enlarged[0, 0, made.offset : made.offset + 128, 64]
         wrong = (cropped - torch.arange(128)).abs()
         assert wrong[16:-16].max() <= off * 0.8 + 1e-4
-        assert wrong.max().item() == pytest.approx(15.5, abs=1e-4)  # neither can see beyond
+        assert wrong.max().item() == pytest.approx(15.5, abs=1e-4)  # both repeat the edge
