@@ -36,14 +36,14 @@ def packages_svg() -> str:
             if used <= levels.keys():
                 levels.setdefault(name, 1 + max((levels[other] for other in used), default=-1))
     rows = max(levels.values())
-    places = {
+    positions = {
         name: (WIDTH * PACKAGES[name][0], 30 + ROW * (rows - level))
         for name, level in levels.items()
     }
     lines = [
-        arrow(places[name], places[other]) for name in imports for other in needed(name, imports)
+        arrow(positions[name], positions[other]) for name in imports for other in needed(name, imports)
     ]
-    boxes = [box(name, *place) for name, place in places.items()]
+    boxes = [box(name, *position) for name, position in positions.items()]
     height = 60 + ROW * rows
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Draw the pictures of the README, from data that comes along: docs/pictures/*.webp.
+"""Draw the pictures of the README, from data in this repository: docs/pictures/*.webp.
 
     python scripts/pictures.py [--runs FOLDER]      # `make pictures` does so; about 15 minutes
 
