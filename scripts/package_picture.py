@@ -41,7 +41,9 @@ def packages_svg() -> str:
         for name, level in levels.items()
     }
     lines = [
-        arrow(positions[name], positions[other]) for name in imports for other in needed(name, imports)
+        arrow(positions[name], positions[other])
+        for name in imports
+        for other in needed(name, imports)
     ]
     boxes = [box(name, *position) for name, position in positions.items()]
     height = 60 + ROW * rows
