@@ -4,7 +4,7 @@ import math
 from typing import TYPE_CHECKING
 
 from fullconv.cli._console import format_class_table, say
-from fullconv.units import format_bytes, format_duration
+from fullconv.units import count, format_bytes, format_duration
 
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
@@ -23,11 +23,12 @@ def say_setup(experiment: "Experiment") -> None:
     parameters = sum(p.numel() for p in experiment.model.network.parameters())
     say(
         f"model  {config.model} ({parameters / 1e6:.1f} M parameters), "
-        f"{len(experiment.model.classes)} classes"
+        f"{count(len(experiment.model.classes), 'class')}"
     )
     say(
-        f"data   {len(experiment.train)} training images, {len(experiment.val)} to evaluate; "
-        f"{trainer.steps} steps with batch size {trainer.batch} on {trainer.device}"
+        f"data   {count(len(experiment.train), 'training image')}, "
+        f"{len(experiment.val)} to evaluate; "
+        f"{count(trainer.steps, 'step')} with batch size {trainer.batch} on {trainer.device}"
     )
     if experiment.split_note:
         say(f"note   {experiment.split_note.strip('; ')}")
@@ -36,6 +37,19 @@ def say_setup(experiment: "Experiment") -> None:
         say(f"note   images are downscaled to fit {height} x {width} (change with --size)")
     resumed = f", resumed from step {trainer.done}" if trainer.done else ""
     say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
+
+
+def say_weights(experiment: "Experiment", quiet: bool) -> None:
+    """Print what was taken from the file of initial weights, and what is probably not meant."""
+    report = experiment.weights_report
+    if report is None or experiment.trainer.done:
+        return
+    if not quiet:
+        say(f"weights  {report.summary()}")
+        for note in report.notes:
+            say(f"note   {note}")
+    for warning in report.warnings:
+        say(f"warning: {warning}")
 
 
 def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) -> None:

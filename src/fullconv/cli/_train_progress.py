@@ -79,6 +79,8 @@ def train_to_end(
     quiet = quiet or not is_main
     if not quiet:
         messages.say_setup(experiment)
+    if is_main:
+        messages.say_weights(experiment, quiet)
     result = experiment.run_preflight()
     if result is not None and is_main:
         messages.say_preflight(experiment, result, quiet)

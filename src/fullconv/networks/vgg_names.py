@@ -7,6 +7,7 @@ name of a convolution (conv1_1) follows from the positions of the poolings betwe
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isqrt, prod
 from typing import Literal
 
 import numpy as np
@@ -21,7 +22,8 @@ DEPTHS = ((1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4))
 CAFFE_MEAN = (122.67891434, 116.66876762, 104.00698793)
 
 _HEAD = ("fc6", "fc7", "fc8")
-_TIMM_HEAD = ("pre_logits.fc1", "pre_logits.fc2", "head.fc")
+# Layers of an FCN that are not of the classifier's head.
+_NO_HEAD = re.compile(r"(conv\d|bn\d|features\.|score|upscore|scale|context|mirror)")
 
 
 def conv_names(depths: Sequence[int]) -> tuple[str, ...]:
@@ -39,7 +41,7 @@ def depths_of(convolutions: int) -> tuple[int, ...] | None:
 
 
 def paper_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Return the paper's names for the keys of a VGG with numbered layers.
+    """Return the paper's names for the keys of a VGG with numbered layers, its head included.
 
     Args:
         shapes: shape of each array by its key, in any order.
@@ -59,9 +61,14 @@ def paper_names(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
     if depths is None:
         return {}
     stems = _stems(dict(zip(sorted(kernels), conv_names(depths), strict=True)), sorted(layers))
-    stems |= _head_stems(shapes)
     split = {key: key.rpartition(".") for key in shapes}
-    return {key: f"{stems[stem]}.{kind}" for key, (stem, _, kind) in split.items() if stem in stems}
+    names = {
+        key: f"{stems[stem]}.{kind}" for key, (stem, _, kind) in split.items() if stem in stems
+    }
+    head, _ = head_names({names.get(key, key): shape for key, shape in shapes.items()})
+    return names | {
+        key: f"{head[stem]}.{kind}" for key, (stem, _, kind) in split.items() if stem in head
+    }
 
 
 def _layers(shapes: Mapping[str, tuple[int, ...]], stem: str) -> dict[int, tuple[int, ...]]:
@@ -90,12 +97,78 @@ def _stems(convolutions: Mapping[int, str], layers: Sequence[int]) -> dict[str, 
     return stems
 
 
-def _head_stems(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
-    """Map the fully connected layers to fc6, fc7 and fc8, if there are at most three."""
-    numbers = sorted(_layers(shapes, r"classifier\.(\d+)"))
-    numbered = [f"classifier.{number}" for number in numbers]
-    names = numbered if 0 < len(numbered) <= len(_HEAD) else list(_TIMM_HEAD)
-    return dict(zip(names, _HEAD, strict=False))
+def head_names(shapes: Mapping[str, tuple[int, ...]]) -> tuple[dict[str, str], bool]:
+    """Place the fully connected layers of a VGG by their order and shapes, whatever their names.
+
+    Args:
+        shapes: shape of each array by its key; convolutions have the paper's names.
+
+    Returns:
+        layer -> "fc6", "fc7" or "fc8"; empty if no layer takes pool5's grid. And whether the
+        matrices are (in, out), so that they have to be transposed.
+    """
+    last = [shape for key, shape in shapes.items() if re.fullmatch(r"conv5_\d\.weight", key)]
+    if not last:
+        return {}, False
+    layers = {
+        key.removesuffix(".weight"): shape
+        for key, shape in shapes.items()
+        if key.endswith(".weight") and len(shape) in (2, 4) and not _NO_HEAD.match(key)
+    }
+    named = {stem: stem for stem in layers if stem in _HEAD}
+    for transposed in (False, True):
+        sides = {
+            stem: shape if transposed and len(shape) == 2 else (prod(shape[1:]), shape[0])
+            for stem, shape in layers.items()
+            if stem in (named or layers) and (len(shape) == 2 or shape[2] == 1 or shape[2] > 4)
+        }
+        chain = _chain(sides, last[0][0])
+        if chain:
+            return named or dict(zip(chain, _HEAD, strict=False)), transposed
+    return {}, False
+
+
+def _chain(sides: Mapping[str, tuple[int, ...]], channels: int) -> list[str]:
+    """Return up to three layers, each of which takes what the one before gives.
+
+    Args:
+        sides: inputs and outputs of each layer.
+        channels: of pool5, whose grid is square and at least 2 x 2.
+    """
+    first = [
+        stem
+        for stem, (inputs, _) in sides.items()
+        if inputs > channels and inputs % channels == 0 and is_square(inputs // channels)
+    ]
+    if not first:
+        return []
+    chain = [max(first, key=lambda stem: sides[stem][0])]
+    rest = sorted(set(sides) - set(chain), key=_natural)
+    while len(chain) < len(_HEAD):
+        fitting = [stem for stem in rest if sides[stem][0] == sides[chain[-1]][1]]
+        if not fitting:
+            break
+        # fc7 and fc8 have the same inputs; fc7 is the one that leads on.
+        inner = [
+            stem
+            for stem in fitting
+            if any(sides[other][0] == sides[stem][1] for other in rest if other != stem)
+        ]
+        chain.append((inner or fitting)[0])
+        rest.remove(chain[-1])
+    return chain
+
+
+def is_square(number: int) -> bool:
+    """Return whether a number is that of the cells of a square grid."""
+    return isqrt(number) ** 2 == number
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a sort key that puts layer 2 before layer 10."""
+    return [
+        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+    ]
 
 
 @dataclass(frozen=True)

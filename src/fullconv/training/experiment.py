@@ -17,7 +17,7 @@ from fullconv.io.atomic import explained
 from fullconv.model import Model, load
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.events import Epoch, EvalProgress, Note
-from fullconv.training.initial_model import initial_model
+from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
 from fullconv.training.preflight import Preflight, preflight
 from fullconv.training.progress import RunProgress
@@ -57,7 +57,7 @@ class Experiment:
         self.val, self.split_note = open_validation(config.data, self.train)
         self.config = resolve_settings(config, self.train)
         weights = {"weights": str(initial)} if initial else {}
-        model = initial_model(self.config.model_copy(update=weights), self.train)
+        model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)
         self.progress = RunProgress()
         self.preflight: Preflight | None = None
@@ -154,8 +154,9 @@ class Experiment:
         }
         for text in self.logger.begin(self.run.folder.name, settings, **facts):
             yield Note(self.trainer.done, text)
-        for warning in self.preflight.warnings if self.preflight else ():  # printed already
-            self.logger.note(0, warning)
+        loaded = self.weights_report.warnings if self.weights_report else ()
+        for warning in (*loaded, *(self.preflight.warnings if self.preflight else ())):
+            self.logger.note(0, warning)  # printed already
 
     def _log_notes(self, texts: Sequence[str]) -> Iterator[Note]:
         for text in texts:

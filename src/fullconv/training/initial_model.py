@@ -1,5 +1,7 @@
 """Build the model that a training starts from."""
 
+import warnings
+
 import torch
 
 from fullconv.config import TrainConfig
@@ -7,16 +9,29 @@ from fullconv.data.sample import Data
 from fullconv.model import Model
 from fullconv.networks.fcn import create_model, parse_name
 from fullconv.weights.imagenet import IMAGENET, imagenet_weights
-from fullconv.weights.load import load_weights
+from fullconv.weights.load import LoadReport, load_weights
 
 
 def initial_model(config: TrainConfig, data: Data) -> Model:
-    """Build the network of `config` for the classes of `data`, with random or given weights."""
+    """Build the network of `config` for the classes of `data`, with random or given weights.
+
+    Raises:
+        WeightsError: the weights cannot be used, or no convolution of them fits.
+    """
+    model, report = start_model(config, data)
+    for text in report.warnings if report else ():
+        warnings.warn(f"{config.weights}: {text}", stacklevel=2)
+    return model
+
+
+def start_model(config: TrainConfig, data: Data) -> tuple[Model, LoadReport | None]:
+    """Build the model as `initial_model` does; return it with what was loaded, if anything was."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         network = create_model(config.model, len(data.classes), **config.architecture_settings)
+    report = None
     if config.weights:
         _, backbone = parse_name(config.model)
         weights = imagenet_weights(backbone) if config.weights == IMAGENET else config.weights
-        load_weights(network, weights)
-    return Model(network, data.classes, data.palette, config.size)
+        report = load_weights(network, weights, classes=data.classes)
+    return Model(network, data.classes, data.palette, config.size), report

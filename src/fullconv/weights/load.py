@@ -1,7 +1,7 @@
 """Load a weights file of any supported format into a network, by layer name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -12,8 +12,12 @@ from torch import nn
 
 from fullconv.config import Architecture, Normalization
 from fullconv.errors import WeightsError
-from fullconv.networks.transplant import Transplant, bare, transplant
+from fullconv.inference.model_file import model_file
+from fullconv.networks.transplant import bare, transplant
 from fullconv.networks.vgg_names import Order, Triple
+from fullconv.units import count
+from fullconv.weights._align import map_classes, shapes_of, whole_layers, without_prefix
+from fullconv.weights._fit import both_sides, convolutions, fit_warnings, other_shapes
 from fullconv.weights.sources import Weights, format_names, read_weights
 
 
@@ -28,6 +32,7 @@ class LoadReport:
         missing: in the network but not in the file; unchanged.
         left_over: in the file but not in the network.
         notes: sentences for the user.
+        warnings: sentences about what is probably not meant.
     """
 
     source: str
@@ -36,6 +41,7 @@ class LoadReport:
     missing: tuple[str, ...]
     left_over: tuple[str, ...]
     notes: tuple[str, ...]
+    warnings: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         groups = {
@@ -49,7 +55,26 @@ class LoadReport:
             for title, names in groups.items()
             if names
         ]
-        return "\n".join([self.source, *lines, *(f"note: {note}" for note in self.notes)])
+        lines += [f"note: {note}" for note in self.notes]
+        return "\n".join([self.source, *lines, *(f"warning: {text}" for text in self.warnings)])
+
+    def summary(self) -> str:
+        """Return how many arrays were taken, and the layers that were not, in one line."""
+        filled = len(self.taken) + len(self.reshaped)
+        parts = [f"{self.source}: {filled} of {count(filled + len(self.missing), 'array')} taken"]
+        if self.missing:
+            parts.append(f"not in the file: {shorten(format_names(self.missing))}")
+        if self.left_over:
+            parts.append(f"only in the file: {shorten(format_names(self.left_over))}")
+        return "; ".join(parts)
+
+
+def shorten(text: str, most: int = 160) -> str:
+    """Return a list of names, cut after about `most` characters."""
+    if len(text) <= most:
+        return text
+    kept = text[:most].rpartition(" ")[0]
+    return f"{kept} and {count(len(text.split()) - len(kept.split()), 'more layer')}"
 
 
 def load_weights(
@@ -58,48 +83,85 @@ def load_weights(
     *,
     strict: bool = False,
     fluid_dropout: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> LoadReport:
     """Load a weights file into a network, by layer name.
 
     If the first layer is loaded, the network takes over the normalization that the file states or
-    that is known for its weights; likewise the skip factors of an at-once network.
+    that is known for its weights; likewise the skip factors of an at-once network. A layer is
+    loaded as a whole or not at all.
 
     Args:
         network: changed in place, even if `strict` makes this raise.
-        path: .caffemodel, .pdparams, .pth, .safetensors or .onnx; recognized by content.
+        path: .caffemodel, .pdparams, .pth, .safetensors or .onnx, recognized by content; or a run
+            folder.
         strict: refuse a file that does not fill the network exactly.
         fluid_dropout: for Paddle files trained with fluid's Dropout, whose weights are halved.
+        classes: names of the network's classes. If the file names its own, scores are loaded by
+            name.
 
     Raises:
-        WeightsError: the file cannot be used, or none of its arrays fits.
+        WeightsError: the file cannot be used, or none of its convolutions fits.
         MissingExtraError: the file needs a package that is not installed.
     """
-    path = Path(path)
+    path = model_file(Path(path))
     options = {"fluid_dropout": True} if fluid_dropout else {}
-    return copy_weights(network, read_weights(path, **options), path, strict)
+    return copy_weights(network, read_weights(path, **options), path, strict, classes)
 
 
 def copy_weights(
-    network: nn.Module, weights: Weights, path: Path, strict: bool = False
+    network: nn.Module,
+    weights: Weights,
+    path: Path,
+    strict: bool = False,
+    classes: Sequence[str] | None = None,
 ) -> LoadReport:
     """Copy weights that were read from `path` into a network; see `load_weights`."""
-    arrays = dict(weights.arrays)
-    notes = [*weights.notes, *apply_skip_scales(network, arrays)]
-    done = transplant(network, {name: torch.from_numpy(arrays[name]) for name in arrays})
-    if not done.taken and not done.reshaped:
-        raise WeightsError(f"nothing in {path} fits the network: {_both_sides(network, arrays)}")
-    if strict and (done.missing or done.left_over):
+    own = shapes_of(network)
+    notes = list(weights.notes)
+    arrays = without_prefix(own, dict(weights.arrays), notes)
+    notes += apply_skip_scales(network, arrays)
+    if classes and weights.classes:
+        notes += map_classes(network, arrays, weights.classes, classes)
+    _refuse_whole_numbers(network, arrays, path)
+    fitting, left = whole_layers(own, arrays)
+    if not any(_is_convolution(name, own) for name in fitting):
+        raise WeightsError(f"no convolution in {path} fits the network: {both_sides(own, arrays)}")
+    done = transplant(network, {name: torch.from_numpy(fitting[name]) for name in fitting})
+    left_over = tuple(name for name in arrays if name in {*done.left_over, *left})
+    if strict and (done.missing or left_over):
         raise WeightsError(
             f"{path} does not fill the network exactly, as strict demands; not in the file: "
             f"{format_names(done.missing) or 'nothing'}; only in the file: "
-            f"{format_names(done.left_over) or 'nothing'}"
+            f"{format_names(left_over) or 'nothing'}"
         )
-    notes += _other_shapes(network, arrays, done)
+    notes += other_shapes(own, arrays, left_over)
     if bare(next(iter(network.state_dict()))) not in done.missing:
         notes += apply_normalization(network, weights.mean, weights.std, weights.order)
+    warnings = fit_warnings(own, arrays, done.missing, left_over)
     return LoadReport(
-        weights.source, done.taken, done.reshaped, done.missing, done.left_over, tuple(notes)
+        weights.source, done.taken, done.reshaped, done.missing, left_over, tuple(notes), warnings
     )
+
+
+def _is_convolution(name: str, own: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether an array is a convolution of the backbone, or its only kind of layer.
+
+    fc7 alone is none: it has the same shape whatever the convolutions before it are.
+    """
+    names = convolutions(own)
+    return bare(name) in (names or own) and bare(name) != "fc7.weight"
+
+
+def _refuse_whole_numbers(network: nn.Module, arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    state = {bare(name): value for name, value in network.state_dict().items()}
+    for name, array in arrays.items():
+        target = state.get(bare(name))
+        if target is not None and target.is_floating_point() and array.dtype.kind != "f":
+            raise WeightsError(
+                f"{path}: {name} holds whole numbers ({array.dtype}), so the file is quantized or "
+                "damaged; give the weights as floating-point numbers"
+            )
 
 
 @runtime_checkable
@@ -181,27 +243,3 @@ def apply_normalization(
     network.normalization = Normalization.checked(mean=mean, std=std, order=order or "rgb")
     rounded = [tuple(round(value, 3) for value in values) for values in (mean, std)]
     return [f"images are normalized: mean {rounded[0]}, std {rounded[1]}, {order or 'rgb'}"]
-
-
-def _shapes(network: nn.Module) -> dict[str, tuple[int, ...]]:
-    return {bare(name): tuple(value.shape) for name, value in network.state_dict().items()}
-
-
-def _other_shapes(
-    network: nn.Module, arrays: Mapping[str, np.ndarray], done: Transplant
-) -> list[str]:
-    """Return a note about arrays whose names fit but whose shapes do not."""
-    own = _shapes(network)
-    names = [name for name in done.left_over if bare(name) in own]
-    pairs = [f"{name} {arrays[name].shape} in the file, {own[bare(name)]} here" for name in names]
-    rest = [f"and {len(pairs) - 3} more"] if len(pairs) > 3 else []
-    return [f"other shapes: {'; '.join([*pairs[:3], *rest])}"] if pairs else []
-
-
-def _both_sides(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> str:
-    def first_three(shapes: Mapping[str, tuple[int, ...]]) -> str:
-        return ", ".join(f"{name} {shapes[name]}" for name in list(shapes)[:3])
-
-    in_file = {name: array.shape for name, array in arrays.items()}
-    expected = first_three(_shapes(network))
-    return f"it holds {first_three(in_file)}, ...; the network expects {expected}, ..."

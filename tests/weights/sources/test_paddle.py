@@ -27,7 +27,7 @@ def read(tmp_path):
 STATE = {
     "layer1.0.conv.weight": values(4, 3, 3, 3),
     "layer1.0.bn._mean": values(4),
-    "layer1.0.bn._variance": values(4),
+    "layer1.0.bn._variance": np.abs(values(4)),
     "layer1.0.bn.weight": values(4),
     "layer2.1.conv.bias": values(4),
     "score.weight": values(5, 4, 1, 1),

@@ -27,6 +27,7 @@ class Weights:
         std: RGB, in units of [0, 255], by which the input is then divided; None if unknown.
         order: channel order of the first convolution's input; None if unknown.
         notes: sentences for the user.
+        classes: names of the scores' classes; None if unknown.
     """
 
     arrays: Mapping[str, np.ndarray]
@@ -35,6 +36,7 @@ class Weights:
     std: Triple | None = None
     order: Order | None = None
     notes: tuple[str, ...] = ()
+    classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,8 @@ def _validate(read: Weights, path: Path) -> Weights:
                 f"{path}: {name} has values that are not finite, so its training had diverged; "
                 "use an earlier file"
             )
+        if name.endswith("running_var") and array.size and array.min() < 0:
+            raise WeightsError(f"{path}: {name} has a variance below zero; the file is damaged")
     if not arrays:
         raise WeightsError(f"{path} holds no weights; give a file that was saved after training")
     notes = read.notes

@@ -5,6 +5,7 @@ caller's table; a name outside the table is an error.
 """
 
 import pickletools
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -14,6 +15,7 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "NEWFALSE": lambda: False,
     "EMPTY_DICT": dict,
     "EMPTY_LIST": list,
+    "EMPTY_SET": list,
     "EMPTY_TUPLE": tuple,
 }
 _NUMBERS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
@@ -45,6 +47,27 @@ class StandIn:
 
     def __init__(self, stand_in: Callable[..., Any]) -> None:
         self.stand_in = stand_in
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function.
+
+        Raises:
+            ValueError: it does not take these arguments.
+        """
+        try:
+            return self.stand_in(*arguments)
+        except TypeError as error:
+            raise ValueError("calls with arguments that do not belong to the name") from error
+
+
+class Dropped:
+    """What stands for an object whose content is not needed, e.g. the options of a training."""
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def build(self, state: object) -> None:
+        """Ignore the state."""
 
 
 class ForbiddenNameError(ValueError):
@@ -91,7 +114,13 @@ def read_instructions(file: Readable, size: int) -> Iterator[tuple[str, Any]]:
         yield operation.name, argument
 
 
-def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) -> object:
+def rebuild(
+    file: Readable,
+    size: int,
+    table: Mapping[str, Callable[..., Any]],
+    droppable: re.Pattern[str] | None = None,
+    persistent: Callable[[object], object] | None = None,
+) -> object:
     """Rebuild what a pickle of dicts, lists, tuples, strings and numbers describes.
 
     What a function of the table returns may have a method `build(state)`, which raises ValueError
@@ -101,12 +130,14 @@ def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) 
         file: the pickle.
         size: bytes of the whole file.
         table: "module.attribute" -> the function that stands for it.
+        droppable: names outside the table that are allowed; their objects become `Dropped`.
+        persistent: returns what a persistent id stands for.
 
     Raises:
         ForbiddenNameError: a name is outside the table.
         ValueError: the pickle is truncated, or uses other instructions.
     """
-    machine = _Machine(table)
+    machine = _Machine(table, droppable, persistent)
     for name, argument in read_instructions(file, size):
         if name == "STOP":
             return machine.pop()
@@ -117,8 +148,15 @@ def rebuild(file: Readable, size: int, table: Mapping[str, Callable[..., Any]]) 
 class _Machine:
     """Stack and memo of the pickle machine, without imports and calls."""
 
-    def __init__(self, table: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(
+        self,
+        table: Mapping[str, Callable[..., Any]],
+        droppable: re.Pattern[str] | None,
+        persistent: Callable[[object], object] | None,
+    ) -> None:
         self.table = table
+        self.droppable = droppable
+        self.persistent = persistent
         self.stack: list[Any] = []
         self.below: list[list[Any]] = []  # the stacks under the open marks
         self.memo: dict[int, Any] = {}
@@ -170,19 +208,34 @@ class _Machine:
         self._store(self.since_mark())
 
     def _store(self, items: list[Any]) -> None:
+        if self._drops():
+            return
         target = self.top(dict)
         for key, value in zip(items[::2], items[1::2], strict=True):
+            if isinstance(key, Dropped | StandIn):
+                continue
             if not isinstance(key, str | int):
                 raise ValueError(f"has a {type(key).__name__} as a key")
             target[key] = value
 
     def _append(self, _: None) -> None:
         item = self.pop()
-        self.top(list).append(item)
+        if not self._drops():
+            self.top(list).append(item)
 
     def _appends(self, _: None) -> None:
         items = self.since_mark()
-        self.top(list).extend(items)
+        if not self._drops():
+            self.top(list).extend(items)
+
+    _additems = _appends  # a set is read as a list: its elements need no hash
+
+    def _frozenset(self, _: None) -> None:
+        items = self.since_mark()
+        self.stack.append(items)
+
+    def _drops(self) -> bool:
+        return isinstance(self.top(object), Dropped)
 
     def _memoize(self, _: None) -> None:
         self._binput(len(self.memo))
@@ -204,19 +257,31 @@ class _Machine:
 
     def _stack_global(self, _: None) -> None:
         attribute, module = self.pop(), self.pop()
+        if not isinstance(attribute, str) or not isinstance(module, str):
+            raise ValueError("names something with a value that is not a text")
         self._name(f"{module}.{attribute}")
 
     def _name(self, name: str) -> None:
-        if name not in self.table:
+        if name in self.table:
+            self.stack.append(StandIn(self.table[name]))
+        elif self.droppable and self.droppable.fullmatch(name):
+            self.stack.append(StandIn(Dropped))
+        else:
             raise ForbiddenNameError(name)
-        self.stack.append(StandIn(self.table[name]))
+
+    def _binpersid(self, _: None) -> None:
+        if self.persistent is None:
+            raise ValueError("refers to something outside")
+        self.stack.append(self.persistent(self.pop()))
 
     def _reduce(self, _: None) -> None:
         arguments = self.pop()
         known = self.top(StandIn)
         if not isinstance(arguments, tuple):
             raise ValueError("calls without a tuple of arguments")
-        self.stack[-1] = known.stand_in(*arguments)
+        self.stack[-1] = known(*arguments)
+
+    _newobj = _reduce
 
     def _build(self, _: None) -> None:
         state = self.pop()

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import WeightsError, require
-from fullconv.networks.vgg_names import DEPTHS, conv_names, paper_names
+from fullconv.networks.vgg_names import DEPTHS, conv_names
 from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._names import paper_arrays
 from fullconv.weights.sources._protobuf import LENGTH, read_tags
 
 _POOLINGS = ("MaxPool", "AveragePool")
@@ -44,9 +45,11 @@ def read(path: Path) -> Weights:
     graph = _graph(path)
     arrays = dict(_initializers(graph, path))
     if any(name.endswith(".weight") for name in arrays):  # PyTorch's exporter keeps the names
-        renamed = paper_names({name: array.shape for name, array in arrays.items()})
-        arrays = {renamed.get(name, name): array for name, array in arrays.items()}
-        return Weights(arrays, "ONNX file with PyTorch's names")
+        try:
+            vgg = paper_arrays(arrays)
+        except ValueError as error:
+            raise WeightsError(f"{path} cannot be used: {error}; export it again") from error
+        return Weights(vgg.arrays, "ONNX file with PyTorch's names", notes=vgg.notes)
     found = _vgg(graph, arrays)
     if not found:
         return Weights(

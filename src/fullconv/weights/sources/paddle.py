@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import paper_names
 from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._names import paper_arrays
+from fullconv.weights.sources._nesting import find_arrays
 from fullconv.weights.sources._pickle import ForbiddenNameError, rebuild
 
 # Names of the course's FCN-8s -> names of the paper.
@@ -46,13 +47,7 @@ def read(path: Path, fluid_dropout: bool = False) -> Weights:
     Raises:
         WeightsError: the file is damaged, or asks for anything but arrays.
     """
-    state = _state(path)
-    arrays = {name: array for name, array in state.items() if array is not None}
-    others = [name for name, array in state.items() if array is None and name != _NAME_TABLE]
-    arrays = {_paper_name(name): _torch_layout(array) for name, array in arrays.items()}
-    names = paper_names({name: array.shape for name, array in arrays.items()})
-    arrays = {names.get(name, name): array for name, array in arrays.items()}
-    notes = [f"entries that are not arrays: {', '.join(others)}"] if others else []
+    arrays, notes = _arrays(path)
     if fluid_dropout:
         halved = [name for name in _AFTER_DROPOUT if name in arrays]
         arrays |= {name: arrays[name] / np.float32(2) for name in halved}
@@ -75,21 +70,21 @@ sources.register("paddle")(
 )
 
 
-def _state(path: Path) -> dict[str, np.ndarray | None]:
-    """Return name -> array, or None for an entry that is not an array."""
+def _arrays(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Return the arrays in the paper's names, and notes."""
     size = path.stat().st_size
     try:
         with path.open("rb") as file:
             state = rebuild(file, size, _table(size))
         if not isinstance(state, dict):
             raise ValueError(f"holds a {type(state).__name__} where a dict is expected")
-        held = sum(len(value.raw) for value in state.values() if isinstance(value, _Array))
-        if held > size:
+        state.pop(_NAME_TABLE, None)
+        found, notes = find_arrays(state, _Array)
+        if sum(len(array.raw) for array in found.values()) > size:
             raise ValueError("describes more values than it has")
-        return {
-            str(name): value.array() if isinstance(value, _Array) else None
-            for name, value in state.items()
-        }
+        arrays = {name: _torch_layout(array.array()) for name, array in found.items()}
+        vgg = paper_arrays(paper_stems(arrays))
+        return vgg.arrays, [*notes, *vgg.notes]
     except ForbiddenNameError as error:
         raise WeightsError(
             f"{path} is a pickle that asks for {error.name}, which weights never need; nothing of "
@@ -102,10 +97,25 @@ def _state(path: Path) -> dict[str, np.ndarray | None]:
         ) from error
 
 
+def paper_stems(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Give arrays the paper's layer names instead of those of the course.
+
+    Raises:
+        ValueError: two arrays would get the same name.
+    """
+    names = {name: _paper_name(name) for name in arrays}
+    if len(set(names.values())) < len(names):
+        raise ValueError("has two arrays with the same meaning")
+    return {names[name]: array for name, array in arrays.items()}
+
+
 def _paper_name(name: str) -> str:
     layer, _, kind = name.rpartition(".")
-    if match := re.fullmatch(r"layer(\d+)\.(\d+)\.(conv|bn)", layer):
-        layer = f"{match[3]}{match[1]}_{int(match[2]) + 1}"
+    layer = re.sub(
+        r"(^|\.)layer(\d)\.(\d+)\.(conv|bn)$",
+        lambda match: f"{match[1]}{match[4]}{match[2]}_{int(match[3]) + 1}",
+        layer,
+    )
     return f"{_LAYERS.get(layer, layer)}.{_KINDS.get(kind, kind)}".lstrip(".")
 
 
@@ -118,17 +128,19 @@ class _Dtype:
     """Stand-in for numpy.dtype; plain numbers only."""
 
     def __init__(self, *arguments: object) -> None:
-        code = str(arguments[0]) if arguments else ""
+        code = arguments[0] if arguments else ""
+        if not isinstance(code, str):  # its text could be endless: lists can hold each other
+            raise ValueError(f"has a {type(code).__name__} as the type of an array")
         if not re.fullmatch(r"f[248]|[iu][1248]|b1", code):
-            raise ValueError(f"has an array of the type {code!r}, which is not a plain number")
+            raise ValueError(f"has an array of the type {code[:40]!r}, which is not a plain number")
         self.code = code
         self.byte_order = "<"
 
     def build(self, state: object) -> None:
         order = state[1] if isinstance(state, tuple) and len(state) > 1 else None
-        if order not in ("<", ">", "|", "="):
+        if not isinstance(order, str) or order not in ("<", ">", "|", "="):
             raise ValueError("has an array without a byte order")
-        self.byte_order = "<" if order == "=" else str(order)
+        self.byte_order = "<" if order == "=" else order
 
     def dtype(self) -> np.dtype[Any]:
         return np.dtype(self.byte_order + self.code)
@@ -161,6 +173,8 @@ class _Array:
         array = flat.reshape(self.shape, order="F" if self.by_columns else "C")
         kept = np.dtype(np.float32) if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
         with np.errstate(over="ignore"):  # overflow is refused later: not finite
+            if self.type.code == "u2":  # numpy lacks bfloat16, so Paddle stores its bits
+                return (array.astype(np.uint32) << 16).view(np.float32)
             return array.astype(kept, order="C")
 
 
@@ -170,7 +184,8 @@ def _table(size: int) -> Mapping[str, Callable[..., Any]]:
     def encode(*arguments: object) -> bytes:
         nonlocal encoded
         text = arguments[0] if arguments else None
-        if not isinstance(text, str) or arguments[1:] not in (("latin1",), ("latin-1",)):
+        encodings = [name for name in arguments[1:] if name in ("latin1", "latin-1")]
+        if not isinstance(text, str) or len(arguments) != 2 or not encodings:
             raise ValueError("encodes something other than bytes")
         encoded += len(text)
         if encoded > size:

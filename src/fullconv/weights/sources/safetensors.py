@@ -1,6 +1,5 @@
 """Read safetensors: our own model files, and those of torchvision's VGG, timm and others."""
 
-import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +9,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from fullconv.config import Normalization
-from fullconv.errors import ConfigError, WeightsError
-from fullconv.networks.vgg_names import Order, Triple, paper_names
+from fullconv.errors import WeightsError
+from fullconv.io.text import parse_json
+from fullconv.networks.vgg_names import Order, Triple
 from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._names import paper_arrays
 
 _OWN = "fullconv"
 NORMALIZATION = "normalization"
@@ -47,15 +48,22 @@ def read(path: Path) -> Weights:
         ).numpy()
         for name, tensor in tensors.items()
     }
-    renamed = paper_names({name: array.shape for name, array in arrays.items()})
+    try:
+        vgg = paper_arrays(arrays)
+    except ValueError as error:
+        raise WeightsError(f"{path} cannot be used: {error}; save the model again") from error
     mean, std, order = _normalization(said, path)
     return Weights(
-        {renamed.get(name, name): array for name, array in arrays.items()},
+        vgg.arrays,
         "fullconv model" if _OWN in said else "safetensors",
         mean=mean,
         std=std,
         order=order,
-        notes=tuple(f"{key}: {said[key][:200]}" for key in ("origin", "licence") if key in said),
+        notes=(
+            *(f"{key}: {said[key][:200]}" for key in ("origin", "licence") if key in said),
+            *vgg.notes,
+        ),
+        classes=_classes(said),
     )
 
 
@@ -69,14 +77,23 @@ def _normalization(
     if _OWN not in said and NORMALIZATION not in said:
         return _stated(said)
     try:
-        values: Any = json.loads(said.get(_OWN) or said[NORMALIZATION])
+        values: Any = parse_json(said.get(_OWN) or said[NORMALIZATION])
         found = Normalization.checked(**(values[NORMALIZATION] if _OWN in said else values))
-    except (ValueError, KeyError, TypeError, RecursionError, ConfigError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{path}: the normalization in its header cannot be used ({error}); "
             "save the model again"
         ) from error
     return found.mean, found.std, found.order
+
+
+def _classes(said: Mapping[str, str]) -> tuple[str, ...] | None:
+    """Read the names of the classes in a file of ours."""
+    if _OWN not in said:
+        return None
+    names = parse_json(said[_OWN]).get("classes")  # parsed before, for the normalization
+    known = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    return tuple(names) if known else None
 
 
 def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Order | None]:
