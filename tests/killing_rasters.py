@@ -1,4 +1,4 @@
-"""Kill the labelling of a raster at random moments and go on; run by test_labelling_kills.py.
+"""Kill the labelling of a raster at random moments and resume; run by test_label_kills.py.
 
 Children are forked from one process that has torch loaded, so that a kill costs no import.
 """
@@ -23,11 +23,11 @@ from georeferenced import random_bands, write
 from photos import write_model
 
 SIZE = (300, 120)
-ROWS = 32  # of a part: ten parts
+ROWS = 32  # per part: ten parts
 
 
 def start(folder, name):
-    """Fork a child that labels the raster, or goes on with it."""
+    """Fork a child that labels the raster or resumes it."""
     child = os.fork()
     if child:
         return child
@@ -51,12 +51,12 @@ def main(folder, kills):
     values = random_bands(3, SIZE)
     values[:, 90:180, :60] = 0
     write(folder / "big.tif", values, nodata=0)
-    began = time.monotonic()
+    start_time = time.monotonic()
     assert finished(start(folder, "whole")) == 0
-    seconds = time.monotonic() - began
+    seconds = time.monotonic() - start_time
     whole = [(folder / f"whole{suffix}").read_bytes() for suffix in (".tif", ".csv")]
-    happened, early, rounds, different, partial = 0, 0, 0, [], []
-    while happened < kills:
+    kill_count, rounds, different, partial = 0, 0, [], []
+    while kill_count < kills:
         name = f"killed-{rounds}"
         target = folder / f"{name}.tif"
         for _ in range(3):
@@ -64,16 +64,15 @@ def main(folder, kills):
             time.sleep(draw.uniform(0.02, 0.8 * seconds))
             os.kill(child, signal.SIGKILL)
             if finished(child) == 0:
-                early += 1
                 break
-            happened += 1
+            kill_count += 1
             partial += [name] if target.exists() and target.read_bytes() != whole[0] else []
         assert finished(start(folder, name)) == 0
         found = [(folder / f"{name}{suffix}").read_bytes() for suffix in (".tif", ".csv")]
         different += [name] if found != whole else []
         rounds += 1
     hidden = [path.name for path in folder.iterdir() if path.name.startswith(".")]
-    report = {"kills": happened, "different": different, "partial": partial, "hidden": hidden}
+    report = {"kills": kill_count, "different": different, "partial": partial, "hidden": hidden}
     sys.stdout.write(json.dumps(report | {"rounds": rounds, "seconds": seconds}) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Photos, rasters and videos are told apart by the content of their files."""
+"""Photos, rasters and videos are distinguished by the content of their files."""
 
 import numpy as np
 import pytest

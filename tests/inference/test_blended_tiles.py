@@ -9,42 +9,42 @@ def spans(height, width, side=64, overlap=16):
     return (Spans.covering(size, side, overlap, 8) for size in (height, width))
 
 
-def assembled(blend, height, width, classes=3):
+def assemble(blend, height, width, classes=3):
     found = torch.full((classes, height, width), float("nan"))
     for window, score in blend:
-        assert found[0, *window.slices].isnan().all(), "a pixel is settled once"
+        assert found[0, *window.slices].isnan().all(), "each pixel is yielded once"
         found[:, *window.slices] = score
     return found
 
 
 @pytest.mark.parametrize("height,width", [(1, 1), (64, 64), (200, 150), (65, 300)])
-def test_tiles_that_agree_are_the_whole(height, width):
+def test_tiles_with_equal_scores_give_the_whole_image(height, width):
     whole = torch.randn(3, height, width)
     blend = TileBlender(lambda w: whole[:, *w.slices].clone(), *spans(height, width), (0, height))
-    assert torch.allclose(assembled(blend, height, width), whole, atol=1e-5)
+    assert torch.allclose(assemble(blend, height, width), whole, atol=1e-5)
     assert blend.seams.differing == 0
     assert (blend.seams.compared > 0) == (height > 64 or width > 64)
 
 
-def test_between_two_tiles_the_answer_changes_gradually():
+def test_scores_are_blended_between_two_tiles():
     height, width = 40, 112
     down, across = spans(height, width)
 
-    def answer(window):
+    def score_of(window):
         value = float(window.left > 0)
         return torch.stack([torch.full((window.height, window.width), v) for v in (value, 0.5)])
 
-    row = assembled(TileBlender(answer, down, across, (0, height)), height, width, 2)[0, 0]
+    row = assemble(TileBlender(score_of, down, across, (0, height)), height, width, 2)[0, 0]
     assert list(across.starts) == [0, 48]
     assert (row[:48] == 0).all() and (row[64:] == 1).all()
     assert np.all(np.diff(row[48:64].numpy()) > 0)
 
 
-def test_pixels_to_which_neighbours_give_other_labels_are_counted():
+def test_pixels_with_different_labels_in_the_overlap_are_counted():
     height, width = 112, 112
     down, across = spans(height, width)
 
-    def answer(window):
+    def score_of(window):
         number = (window.top > 0) * 2 + (window.left > 0)
         return (
             torch.nn.functional.one_hot(
@@ -53,21 +53,21 @@ def test_pixels_to_which_neighbours_give_other_labels_are_counted():
             * 1.0
         )
 
-    blend = TileBlender(answer, down, across, (0, height))
-    assembled(blend, height, width, 4)
-    # Two rows of tiles, each with one seam beside; one seam above, all along.
+    blend = TileBlender(score_of, down, across, (0, height))
+    assemble(blend, height, width, 4)
+    # Each of the two rows of tiles has a vertical seam; between them is a horizontal one.
     assert blend.seams.compared == blend.seams.differing == 2 * 64 * 16 + 16 * width
 
 
-def test_only_the_tiles_of_the_wanted_rows_are_computed():
+def test_only_the_tiles_of_the_requested_rows_are_computed():
     whole = torch.randn(3, 400, 40)
-    asked = []
+    windows = []
 
-    def answer(window):
-        asked.append(window)
+    def score_of(window):
+        windows.append(window)
         return whole[:, *window.slices].clone()
 
-    blend = TileBlender(answer, *spans(400, 40), (150, 160))
+    blend = TileBlender(score_of, *spans(400, 40), (150, 160))
     found = {row: score[:, row - w.top] for w, score in blend for row in range(w.top, w.bottom)}
     assert all(torch.allclose(found[row], whole[:, row], atol=1e-5) for row in range(150, 160))
-    assert len(asked) < 4
+    assert len(windows) < 4

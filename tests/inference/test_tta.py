@@ -1,4 +1,4 @@
-"""The average over scales and mirrorings is that of a plain loop, and of the probabilities."""
+"""Test-time augmentation: probabilities averaged over scales and flips."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def scored(network):
 
 
 def plain_loop(network, image, scales, flip):
-    """Written down without our code: resize, mirror, score, resize back, mirror back, softmax."""
+    """Average without our code: resize, flip, score, resize back, flip back, softmax."""
     height, width = image.shape[:2]
     total, count = np.zeros((4, height, width)), 0
     for scale in scales:
@@ -46,12 +46,12 @@ def plain_loop(network, image, scales, flip):
 
 @pytest.mark.parametrize("scales", [(1.0,), SCALES, (0.5, 1.7), (0.3,)])
 @pytest.mark.parametrize("flip", [False, True])
-def test_it_is_what_a_plain_loop_gives(network, scales, flip):
+def test_tta_equals_a_plain_loop(network, scales, flip):
     found = average_score(scored(network), photo(), scales, flip).softmax(0)
     assert np.abs(found.numpy() - plain_loop(network, photo(), scales, flip)).max() < 1e-6
 
 
-def test_the_whole_photo_alone_is_the_plain_answer(network):
+def test_a_single_view_without_flip_equals_the_plain_prediction(network):
     score = scored(network)(photo())
     found = average_score(scored(network), photo(), (1.0,), flip=False)
     assert torch.equal(found.argmax(0), score.argmax(0))
@@ -59,24 +59,30 @@ def test_the_whole_photo_alone_is_the_plain_answer(network):
 
 
 def test_probabilities_are_averaged_not_scores():
-    """One view says 0.99 : 0.01, the other 0.4 : 0.6: the mean is 0.695 : 0.305."""
-    said = iter([[0.99, 0.01], [0.4, 0.6]])
+    """The mean of 0.99, 0.01 and 0.4, 0.6 is 0.695, 0.305."""
+    probabilities = iter([[0.99, 0.01], [0.4, 0.6]])
 
     def score(image):
-        return torch.tensor(next(said)).log().view(2, 1, 1).expand(2, *image.shape[:2]).clone()
+        return (
+            torch.tensor(next(probabilities))
+            .log()
+            .view(2, 1, 1)
+            .expand(2, *image.shape[:2])
+            .clone()
+        )
 
     found = average_score(score, photo(2, 2), (1.0,), flip=True).softmax(0)
     assert found[:, 0, 0].tolist() == pytest.approx([0.695, 0.305])
 
 
-def test_a_mirrored_photo_gets_the_mirrored_answer(network):
+def test_a_flipped_photo_has_the_flipped_prediction(network):
     one = average_score(scored(network), photo(), SCALES, flip=True)
     mirrored = np.ascontiguousarray(photo()[:, ::-1])
     other = average_score(scored(network), mirrored, SCALES, flip=True)
     assert torch.allclose(one, other.flip(-1), atol=1e-4)
 
 
-def test_certainty_never_becomes_infinite():
+def test_certain_predictions_have_finite_scores():
     def score(image):
         return torch.tensor([500.0, -500.0]).view(2, 1, 1).expand(2, *image.shape[:2]).clone()
 
@@ -84,11 +90,11 @@ def test_certainty_never_becomes_infinite():
     assert found.isfinite().all() and found.softmax(0)[0].eq(1).all()
 
 
-def test_a_photo_of_one_pixel_is_averaged_too(network):
+def test_a_photo_of_one_pixel_is_averaged(network):
     assert average_score(scored(network), photo(1, 1), (0.1, 1.0, 3.0)).shape == (4, 1, 1)
 
 
-def test_scales_are_of_the_size_that_a_plain_answer_has(network):
+def test_scales_are_relative_to_the_working_size(network):
     seen = []
 
     def score(image):
@@ -98,10 +104,10 @@ def test_scales_are_of_the_size_that_a_plain_answer_has(network):
     average_score(score, photo(40, 80), (0.5, 1.0, 1.5), flip=False, size=(20, 60))
     assert seen == [(10, 20), (20, 40), (30, 60)]
     average_score(score, photo(10, 20), (1.0, 2.0), flip=False, size=(20, 60))
-    assert seen[3:] == [(10, 20), (20, 40)], "a photo that fits is not enlarged"
+    assert seen[3:] == [(10, 20), (20, 40)], "a small photo is not enlarged"
 
 
-def test_one_fitted_view_is_the_plain_answer(network):
+def test_a_single_resized_view_equals_the_plain_prediction(network):
     from fullconv.inference.predictor import predict
 
     class Whole(torch.nn.Module):
@@ -117,7 +123,7 @@ def test_one_fitted_view_is_the_plain_answer(network):
     assert torch.allclose(found, plain, atol=1e-6)
 
 
-def test_work_counts_the_pixels(network):
+def test_the_relative_cost_is_the_number_of_pixels(network):
     seen = []
 
     def score(image):
@@ -129,6 +135,6 @@ def test_work_counts_the_pixels(network):
 
 
 @pytest.mark.parametrize("scales", [(), (0.0,), (-1.0,), (float("nan"),), (1.0, 1.0), (100.0,)])
-def test_scales_that_cannot_be_meant_are_refused(network, scales):
+def test_invalid_scales_are_refused(network, scales):
     with pytest.raises(ConfigError, match="expected one or more distinct numbers"):
         average_score(scored(network), photo(), scales)

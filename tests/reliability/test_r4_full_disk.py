@@ -21,9 +21,9 @@ MESSAGE = re.compile(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("place", ["training", "report", "predict"])
-def test_a_full_disk(tmp_path, place):
-    found = result_of(__file__, tmp_path, place)
+@pytest.mark.parametrize("stage", ["training", "report", "predict"])
+def test_a_full_disk(tmp_path, stage):
+    found = result_of(__file__, tmp_path, stage)
     if found == "no disk":
         pytest.skip("only root may mount a small disk here")
     assert found == {

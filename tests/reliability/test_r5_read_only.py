@@ -109,6 +109,6 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     # pytest's own folders are closed to others.
-    with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o777)
-        print_result(main(Path(place)))
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        print_result(main(Path(folder)))

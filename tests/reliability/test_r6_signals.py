@@ -61,11 +61,11 @@ def asked_to_stop(out, workers, sent, draw, seconds):
     """Start a training and send it a signal at a random moment; return its process id."""
     while True:
         child = fork(lambda: alone(out, workers))
-        time.sleep(seconds * draw.uniform(0.1, 0.8))  # its handlers are there by then
+        time.sleep(seconds * draw.uniform(0.1, 0.8))  # the handlers are installed by then
         if os.waitpid(child, os.WNOHANG) == (0, 0):
             os.kill(child, sent)
             return child
-        shutil.rmtree(out)  # it was done already: the machine has more time than it had
+        shutil.rmtree(out)  # it had finished before the signal
 
 
 def alone(out, workers):

@@ -170,5 +170,5 @@ if __name__ == "__main__":
 
     torch.set_num_threads(1)
     asked = sys.argv[2]
-    place = Path(sys.argv[1])
-    print_result(stages(place) if asked == "stages" else stops(place, int(asked)))
+    folder = Path(sys.argv[1])
+    print_result(stages(folder) if asked == "stages" else stops(folder, int(asked)))

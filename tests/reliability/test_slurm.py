@@ -15,7 +15,7 @@ from children import PATIENCE, TRAIN, free_port, rows
 PAGE = Path(__file__).parents[2] / "docs" / "deploy.md"
 
 SRUN = """#!/bin/bash
-# As srun: as many tasks as asked for; the highest of their exit codes.
+# Like srun: start the requested number of tasks and return the highest exit code.
 for rank in $(seq 0 $((SLURM_NTASKS - 1))); do
   SLURM_PROCID=$rank SLURM_LOCALID=$rank "$@" & echo $! >> "$TASKS"; pids="$pids $!"
 done

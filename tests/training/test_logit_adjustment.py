@@ -23,8 +23,8 @@ def test_scores_are_lowered_by_the_log_weights(name, padding):
             found = network(image)
     for key, value in network.state_dict().items():
         assert torch.equal(value, state[key])
-    rim = int(name[3:].partition("s")[0]) // 2
-    inner = (before - found)[..., rim : 96 - rim, rim : 128 - rim]
+    border = int(name[3:].partition("s")[0]) // 2
+    inner = (before - found)[..., border : 96 - border, border : 128 - border]
     expected = torch.tensor([0.0, 0.5 * torch.tensor(4.0).log(), 0.0]).view(1, 3, 1, 1)
     torch.testing.assert_close(inner, expected.expand_as(inner).double(), rtol=1e-6, atol=1e-6)
 

@@ -72,14 +72,14 @@ def test_a_learning_rate_for_the_summed_loss():
 
 
 def test_a_collapse_is_reported_with_both_shares(network):
-    # 97 of 100 pixels are answered Road, 29 are
-    answers = confusion([[29, 0, 0], [45, 0, 1], [23, 2, 0]])
+    # 97 of 100 pixels are predicted as Road, 29 are Road
+    predictions = confusion([[29, 0, 0], [45, 0, 1], [23, 2, 0]])
     one = recorder()
-    (note, *more) = one.epoch(10, answers, network)
+    (note, *more) = one.epoch(10, predictions, network)
     assert "97% of the pixels are predicted as Road (ground truth 29%)" in note and not more
     assert "learning rate 0.01 is too high" in note
-    assert one.epoch(20, answers, network) == [], "once is enough"
-    (note,) = recorder(lr=2e-9).epoch(10, answers, network)
+    assert one.epoch(20, predictions, network) == [], "once is enough"
+    (note,) = recorder(lr=2e-9).epoch(10, predictions, network)
     assert "too high" not in note and "learned almost nothing" in note
 
 
@@ -88,10 +88,10 @@ def test_a_data_set_dominated_by_one_class_is_not_a_collapse(network):
 
 
 def test_a_class_never_predicted_after_half_of_the_training(network):
-    answers = confusion([[50, 0, 0], [0, 40, 0], [5, 5, 0]])
+    predictions = confusion([[50, 0, 0], [0, 40, 0], [5, 5, 0]])
     one = recorder()
-    assert one.epoch(400, answers, network) == []
-    (note,) = one.epoch(500, answers, network)
+    assert one.epoch(400, predictions, network) == []
+    (note,) = one.epoch(500, predictions, network)
     assert "class Pole has never been predicted" in note and "--balance" in note
 
 

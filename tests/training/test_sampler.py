@@ -17,7 +17,7 @@ def test_each_epoch_is_shuffled_differently_as_a_function_of_the_seed():
 def test_a_worker_ends_if_its_parent_was_killed_before_it_started():
     child = os.fork()
     if not child:
-        _ignore_stop_signals(os.getppid() + 1, 0)  # as if another process had begun it
+        _ignore_stop_signals(os.getppid() + 1, 0)  # as if another process had started it
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
     child = os.fork()

@@ -42,7 +42,7 @@ def test_gradient_accumulation_equals_the_whole_batch():
     )
     whole, parts = make_trainer(config), make_trainer(config.model_copy(update={"accumulate": 4}))
     for trainer in (whole, parts):
-        trainer.model.network.eval()  # dropout is drawn a part
+        trainer.model.network.eval()  # dropout differs for each part
         trainer.model.network.train = lambda mode=True: None
         list(trainer.run())
     for name, value in state(whole).items():

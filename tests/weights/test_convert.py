@@ -1,4 +1,4 @@
-"""Foreign files become models that compute the same, or weights that can be read again."""
+"""Weights of other frameworks are converted to models that compute the same, or to weights."""
 
 import json
 
@@ -24,7 +24,7 @@ FILES = {
 
 @pytest.mark.parametrize("file", FILES)
 @torch.no_grad()
-def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path):
+def test_a_converted_model_computes_the_same_as_the_original(file, shared, tmp_path):
     folder = shared("parity")
     name, case = FILES[file]
     _, arrays = parity.case(folder, case)
@@ -41,19 +41,19 @@ def test_a_converted_model_computes_what_the_original_did(file, shared, tmp_path
 @pytest.mark.parametrize(
     ("model", "expected"), [("fcn32s", "fcn32s-vgg16"), ("fcn16s-bn", "fcn16s-vgg16_bn")]
 )
-def test_the_network_follows_from_the_names(model, expected, shared):
+def test_the_architecture_is_inferred_from_the_names(model, expected, shared):
     arrays = parity.recipe(shared("parity")).weights(model, 3, 16, 32)
     found = infer_architecture(arrays, padding=100)
     assert (found.name, found.classes) == (expected, 3)
     assert (found.width, found.hidden, found.padding) == (1 / 16, 128, 100)
 
 
-def test_without_scores_it_is_no_network(shared):
+def test_without_score_layers_no_architecture_is_inferred(shared):
     arrays = parity.recipe(shared("parity")).weights("vgg16", 3, 16, 32)
     assert infer_architecture(arrays, padding=100) is None
 
 
-def test_half_a_network_is_refused(shared, tmp_path):
+def test_an_incomplete_network_is_refused(shared, tmp_path):
     arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
     del arrays["fc7.weight"]
     torch.save({name: torch.from_numpy(array) for name, array in arrays.items()}, tmp_path / "a")
@@ -66,21 +66,21 @@ def test_half_a_network_is_refused(shared, tmp_path):
 
 def test_plain_weights_keep_their_normalization(tmp_path):
     kernel = torch.randn(4, 3, 3, 3)
-    said = {"mean": "[1, 2, 3] (BGR, 0..255)", "std": "[4, 5, 6] (0..255)"}
-    save_file({"features.0.weight": kernel}, tmp_path / "a.safetensors", said)
+    metadata = {"mean": "[1, 2, 3] (BGR, 0..255)", "std": "[4, 5, 6] (0..255)"}
+    save_file({"features.0.weight": kernel}, tmp_path / "a.safetensors", metadata)
     convert_weights(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
     found = read_weights(tmp_path / "b.safetensors")
     np.testing.assert_array_equal(found.arrays["features.0.weight"], kernel)
     assert (found.mean, found.std, found.order) == ((3, 2, 1), (6, 5, 4), "bgr")
 
 
-def test_the_wrong_number_of_names(shared, tmp_path):
+def test_a_wrong_number_of_class_names_is_refused(shared, tmp_path):
     file = shared("parity") / "importers" / "tiny_fcn8s.caffemodel"
     with pytest.raises(ConfigError, match=r"2 class names .* 5 scores"):
         convert_weights(file, tmp_path / "b.safetensors", ["road", "sky"])
 
 
-def test_the_command(shared, tmp_path, capsys):
+def test_the_command_writes_a_model_with_the_given_classes(shared, tmp_path, capsys):
     file = shared("parity") / "importers" / "tiny_fcn8s.caffemodel"
     (tmp_path / "classes.txt").write_text("a\nb\nc\nd\ne\n")
     out = tmp_path / "new" / "net.safetensors"
@@ -91,7 +91,7 @@ def test_the_command(shared, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("arguments", [["absent", "b.safetensors"], ["absent", "b.pth"]])
-def test_mistakes_end_in_one_line(arguments, tmp_path, monkeypatch, capsys):
+def test_mistakes_are_reported_in_one_line(arguments, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert run(["convert", *arguments]) == 2
     assert capsys.readouterr().err.count("\n") == 1

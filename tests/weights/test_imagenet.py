@@ -5,12 +5,12 @@ from fullconv.errors import WeightsError
 from fullconv.weights.imagenet import imagenet_weights
 
 
-def test_a_backbone_without_weights_is_told_the_others():
+def test_for_an_unknown_backbone_the_supported_ones_are_listed():
     with pytest.raises(WeightsError, match="vgg16"):
         imagenet_weights("vgg17")
 
 
-def test_without_a_network_it_says_where_to_put_the_file(tmp_path, monkeypatch):
+def test_a_failed_download_is_reported_with_the_path_for_the_file(tmp_path, monkeypatch):
     def unreachable(url, target, digest, progress):
         raise OSError("no route to host")
 
@@ -20,7 +20,7 @@ def test_without_a_network_it_says_where_to_put_the_file(tmp_path, monkeypatch):
         imagenet_weights("vgg16")
 
 
-def test_what_was_downloaded_once_is_used(tmp_path, monkeypatch):
+def test_a_downloaded_file_is_reused(tmp_path, monkeypatch):
     def download(url, target, digest, progress):
         assert url.startswith("https://") and len(digest) >= 8
         with open(target, "wb") as file:

@@ -1,4 +1,4 @@
-"""What a network takes over beside its arrays."""
+"""Normalization and skip scales that a network takes from a weights file."""
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ def at_once(scales):
     return create_model("fcn16s-vgg11", 2, width=1 / 64, hidden=2, skip_scales=scales)
 
 
-def test_a_network_without_factors_gets_them_in_its_weights():
+def test_without_skip_scales_the_factors_are_multiplied_into_the_weights():
     factors = np.array([0.5, 0.5], np.float32)
     weight = np.ones((3, 2, 1, 1), np.float32)
     arrays = {"scale_pool4.weight": factors, "score_pool4.weight": weight}
@@ -21,19 +21,19 @@ def test_a_network_without_factors_gets_them_in_its_weights():
     np.testing.assert_array_equal(arrays["score_pool4.weight"], weight / 2)
 
 
-def test_factors_without_a_score_layer_are_left_over():
+def test_factors_without_a_score_layer_are_not_used():
     arrays = {"scale_pool4.weight": np.array([0.5, 0.25], np.float32)}
     assert apply_skip_scales(at_once(None), arrays) == []
     assert "scale_pool4.weight" in arrays
 
 
-def test_a_file_that_is_silent_about_factors_is_told_of():
+def test_a_file_without_factors_is_noted():
     network = at_once((0.25,))
     (note,) = apply_skip_scales(network, {"score_pool4.weight": np.ones((2, 8, 1, 1), np.float32)})
     assert "pool4 by 0.25" in note and network.skip_scales == {"pool4": 0.25}
 
 
-def test_unequal_factors_replace_the_networks_own():
+def test_unequal_factors_replace_those_of_the_network():
     network = at_once((0.25,))
     arrays = {
         "scale_pool4.weight": np.array([0.5, 2], np.float32),
@@ -45,14 +45,14 @@ def test_unequal_factors_replace_the_networks_own():
 
 
 @torch.no_grad()
-def test_the_network_normalizes_as_the_weights_expect():
+def test_the_network_takes_the_normalization_of_the_weights():
     network = at_once(None)
     apply_normalization(network, (10.0, 20.0, 30.0), (2.0, 4.0, 5.0), "bgr")
     image = torch.tensor([12.0, 28.0, 45.0]).view(1, 3, 1, 1)
     assert network.normalize(image).flatten().tolist() == [3, 2, 1]
 
 
-def test_nobody_says_how_so_nothing_changes():
+def test_without_information_the_normalization_is_unchanged():
     network = at_once(None)
     before = network.normalization
     (note,) = apply_normalization(network, None, None, "bgr")

@@ -1,4 +1,4 @@
-"""Foreign weights in our network give the numbers of the program that wrote them."""
+"""Loaded weights give the same scores as the framework that wrote them."""
 
 import numpy as np
 import pytest
@@ -26,8 +26,8 @@ def tiny(name, classes=5, **options):
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize("fluid", [False, True])
 @torch.no_grad()
-def test_the_importer_cases(file, fluid, shared):
-    """Caffe's, Paddle's and pytorch-fcn's own outputs on these very files."""
+def test_scores_equal_those_of_the_original_framework(file, fluid, shared):
+    """Compare with the outputs of Caffe, Paddle and pytorch-fcn for the same files."""
     folder = shared("parity")
     name, case = FILES[file]
     _, arrays = parity.case(folder, case)
@@ -42,7 +42,7 @@ def test_the_importer_cases(file, fluid, shared):
     assert parity.worst(score, reference) <= parity.TOLERANCE
 
 
-def test_normalization_comes_with_the_weights(shared):
+def test_the_normalization_is_loaded_with_the_weights(shared):
     network = tiny("fcn8s-vgg16")
     done = load_weights(network, shared("parity") / "importers" / "tiny_fcn8s.caffemodel")
     assert network.normalization.mean == (122.67891434, 116.66876762, 104.00698793)
@@ -50,7 +50,7 @@ def test_normalization_comes_with_the_weights(shared):
     assert "bgr" in str(done)
 
 
-def test_another_head_is_told_and_the_rest_is_taken(shared):
+def test_another_number_of_classes_is_reported_and_all_else_is_loaded(shared):
     network = tiny("fcn8s-vgg16", classes=7)
     done = load_weights(network, shared("parity") / "importers" / "tiny_fcn8s.caffemodel")
     heads = {name for name in done.missing if "score" in name}
@@ -61,7 +61,7 @@ def test_another_head_is_told_and_the_rest_is_taken(shared):
         load_weights(network, shared("parity") / "importers" / "tiny_fcn8s.caffemodel", strict=True)
 
 
-def test_nothing_that_fits_shows_both_sides(shared):
+def test_if_nothing_fits_both_sides_are_listed(shared):
     network = torch.nn.Sequential(torch.nn.Linear(2, 3))
     with pytest.raises(WeightsError, match=r"conv1_1\.weight \(2, 3, 3, 3\).*0\.weight \(3, 2\)"):
         load_weights(network, shared("parity") / "importers" / "tiny_fcn8s.caffemodel")
@@ -69,9 +69,9 @@ def test_nothing_that_fits_shows_both_sides(shared):
 
 @pytest.fixture
 def caffe(tmp_path):
-    """A Caffe file of the recipe's at-once net, with its Scale layers."""
+    """Write a Caffe file of the recipe's at-once network, with its Scale layers."""
 
-    def writing(arrays, **extra):
+    def write(arrays, **extra):
         stems = dict.fromkeys(name.rpartition(".")[0] for name in arrays)
         layers = []
         for stem in stems:
@@ -87,19 +87,19 @@ def caffe(tmp_path):
         path.write_bytes(net(*layers))
         return path
 
-    return writing
+    return write
 
 
 @torch.no_grad()
 @pytest.mark.parametrize("equal", [True, False])
 @pytest.mark.parametrize("scales", [None, (0.5, 0.25)])
-def test_at_once_scales_come_with_the_weights(equal, scales, shared, caffe):
-    """Constant factors become the network's; others are multiplied in: the same function."""
+def test_skip_scales_are_loaded_with_the_weights(equal, scales, shared, caffe):
+    """Constant factors become skip scales; others are multiplied into the weights."""
     folder = shared("parity")
     meta, case = parity.case(folder, "fcn8s-atonce__caffe-voc-fcn8s-atonce__w8_c7__1x3x33x47.npz")
     arrays = {name: value.numpy() for name, value in parity.weights(folder, meta).items()}
     factors = {"scale_pool4": np.full(64, 0.01), "scale_pool3": np.full(32, 0.0001)}
-    if not equal:  # a factor a channel, and its inverse in the score layer
+    if not equal:  # a factor per channel, and its inverse in the score layer
         for skip in ("pool4", "pool3"):
             tilt = np.linspace(0.5, 2, len(factors[f"scale_{skip}"]))
             factors[f"scale_{skip}"] *= tilt
@@ -115,7 +115,7 @@ def test_at_once_scales_come_with_the_weights(equal, scales, shared, caffe):
     assert parity.worst(score, case["output"]) <= parity.TOLERANCE
 
 
-def test_a_matrix_becomes_a_convolution_and_is_told(caffe):
+def test_a_matrix_becomes_a_convolution_and_is_reported(caffe):
     network = tiny("fcn32s-vgg16")
     matrix = np.random.default_rng(0).normal(size=(64, 16 * 49)).astype(np.float32)
     done = load_weights(network, caffe({"fc6.weight": matrix}))
@@ -125,7 +125,7 @@ def test_a_matrix_becomes_a_convolution_and_is_told(caffe):
     np.testing.assert_array_equal(weight.reshape(64, -1), matrix)
 
 
-def test_without_the_first_layer_the_normalization_stays(caffe):
+def test_without_the_first_layer_the_normalization_is_unchanged(caffe):
     network = tiny("fcn32s-vgg16")
     load_weights(
         network,

@@ -1,4 +1,4 @@
-"""A raster's labelling that is killed goes on to the same bytes."""
+"""Labelling a raster that is killed and resumed gives the same bytes."""
 
 import json
 import subprocess
@@ -12,7 +12,7 @@ PROGRAM = Path(__file__).parents[2] / "killing_rasters.py"
 
 
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
-def test_kills_leave_no_trace(tmp_path, kills):
+def test_kills_do_not_change_the_labels(tmp_path, kills):
     done = subprocess.run(
         [sys.executable, "-W", "ignore", str(PROGRAM), str(tmp_path), str(kills)],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""Parts are kept once they are complete, and computed once."""
+"""Complete parts are stored and computed only once."""
 
 import os
 
@@ -14,7 +14,7 @@ def begin(folder, job=JOB, plan=None, fresh=False):
     return open_parts(folder / "big.tif", job, lambda: plan or {"rows": 5}, fresh)
 
 
-def test_a_kept_part_is_there_the_next_time(tmp_path):
+def test_a_stored_part_is_reused(tmp_path):
     content = [os.urandom(1000), bytes(300_000)]
     with begin(tmp_path) as parts:
         assert not parts.resumed and not parts.has(3)
@@ -33,7 +33,7 @@ def test_without_parts_the_folder_is_removed(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_an_interrupted_part_does_not_count(tmp_path):
+def test_an_incomplete_part_is_not_used(tmp_path):
     def pieces():
         yield b"some"
         raise ValueError

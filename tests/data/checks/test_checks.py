@@ -100,7 +100,7 @@ def test_all_problems_are_reported_in_one_pass(fresh, layout):
     found = examine(str(made.folder), workers=1)
     assert {code_of(layout, fault) for fault in seeded} <= {one.code for one in found.findings}
     assert len(seeded) >= 8
-    assert len(found.survey.items) >= 20 - 4  # but for what lacks a partner
+    assert len(found.survey.items) >= 20 - 4  # except those without a partner
 
 
 def test_processes_give_equal_labels(clean, monkeypatch):

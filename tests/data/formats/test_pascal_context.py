@@ -10,7 +10,7 @@ from fullconv.io.palettes import VOID
 NAMES = ["accordion", "aeroplane", "air conditioner", "bedclothes", "table", "cloth", "sky"]
 WANTED = ["aeroplane", "bedcloth", "diningtable", "clothes", "sky"]
 RAW = np.array([[0, 1, 2, 3], [4, 5, 6, 7]], np.uint16)
-# What the FCN authors' data layer makes of RAW, by hand: 1 + place in WANTED, 0 otherwise.
+# What the FCN authors' data layer makes of RAW, by hand: 1 + index in WANTED, 0 otherwise.
 AUTHORS = np.array([[0, 0, 1, 0], [2, 3, 4, 5]])
 
 

@@ -11,12 +11,12 @@ from fullconv.io.rasters import BandChoice
 rasterio = pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
 HERE = rasterio.Affine(10, 0, 400_000, 0, -10, 5_800_000)
 
-# rasterio 1.4 multiplies as affine 3 no longer likes it.
+# rasterio 1.4 uses an operator that affine 3 deprecates.
 pytestmark = pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning")
 
 
 def write(path, values, **options):
-    """Write bands (bands, height, width), lying on the earth unless told otherwise."""
+    """Write bands (bands, height, width), by default georeferenced."""
     values = np.asarray(values)
     interpretation = options.pop("colorinterp", None)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -163,9 +163,9 @@ def test_the_choice_belongs_to_the_data_set(fields):
 def test_samples_of_potsdam(shared, tmp_path):
     sample = shared("formats") / "potsdam_torchgeo"
     photo = sample / "4_Ortho_RGBIR" / "top_potsdam_2_10_RGBIR.tif"
-    for source, place in ((photo, "images"), (sample / "top_potsdam_2_10_label.tif", "masks")):
-        (tmp_path / place).mkdir()
-        shutil.copy(source, tmp_path / place)
+    for source, kind in ((photo, "images"), (sample / "top_potsdam_2_10_label.tif", "masks")):
+        (tmp_path / kind).mkdir()
+        shutil.copy(source, tmp_path / kind)
     colors = ((255, 255, 255), (0, 0, 255), (0, 255, 255), (0, 255, 0), (255, 255, 0), (255, 0, 0))
     names = ("impervious", "building", "low vegetation", "tree", "car", "clutter")
     lines = (
@@ -176,8 +176,8 @@ def test_samples_of_potsdam(shared, tmp_path):
     with rasterio.open(photo) as raster:
         assert np.array_equal(data[0].image, raster.read([4, 1, 2]).transpose(1, 2, 0))
     with rasterio.open(sample / "top_potsdam_2_10_label.tif") as raster:
-        truth = raster.read().transpose(1, 2, 0)
-    assert np.array_equal(np.array(colors)[data[0].labels], truth)
+        target = raster.read().transpose(1, 2, 0)
+    assert np.array_equal(np.array(colors)[data[0].labels], target)
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ LABELS = np.array([[0, 15, 20], [1, 7, 7]], np.uint8)
 
 def write_mat(path, labels):
     """A file as the authors' MATLAB wrote it: GTcls.Segmentation."""
-    truth = {"Segmentation": labels, "Boundaries": np.zeros((1, 1))}
-    savemat(path, {"GTcls": truth})
+    content = {"Segmentation": labels, "Boundaries": np.zeros((1, 1))}
+    savemat(path, {"GTcls": content})
 
 
 @pytest.fixture
@@ -29,9 +29,9 @@ def benchmark(tmp_path):
     return folder
 
 
-@pytest.mark.parametrize("place", ["../..", "..", "."])
-def test_every_way_to_name_the_folder(benchmark, place):
-    folder = (benchmark / place).resolve()
+@pytest.mark.parametrize("parent", ["../..", "..", "."])
+def test_every_way_to_name_the_folder(benchmark, parent):
+    folder = (benchmark / parent).resolve()
     assert recognise(folder) == "sbd"
     assert open_data(folder, "train").names == ("2008_a", "2008_b")
     assert len(open_data(folder)) == 3

@@ -40,9 +40,9 @@ def year(tmp_path):
     return year
 
 
-@pytest.mark.parametrize("place", ["../..", "..", "."])
-def test_every_way_to_name_the_folder(year, place):
-    folder = (year / place).resolve()
+@pytest.mark.parametrize("parent", ["../..", "..", "."])
+def test_every_way_to_name_the_folder(year, parent):
+    folder = (year / parent).resolve()
     assert recognise(folder) == "voc"
     assert open_data(folder, "train").names == ("2007_a", "2007_b", "2007_c")
 

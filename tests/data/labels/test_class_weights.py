@@ -16,19 +16,19 @@ UNEQUAL = Counts(np.array([900, 90, 10]), np.array([1000, 500, 100]))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_equal_classes_weigh_the_same(rule):
+def test_equal_classes_have_equal_weights(rule):
     weights = RULES[rule](EQUAL)
     np.testing.assert_allclose(weights, weights[0])
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_class_without_pixels_has_no_weight(rule):
+def test_a_class_without_pixels_has_weight_zero(rule):
     weights = RULES[rule](Counts(np.array([5, 0, 5]), np.array([10, 0, 10])))
     assert np.isnan(weights[1]) and np.isfinite(weights[[0, 2]]).all()
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "none"])
-def test_the_rarer_the_heavier(rule):
+def test_rarer_classes_have_larger_weights(rule):
     assert (np.diff(RULES[rule](UNEQUAL)) > 0).all()
 
 
@@ -48,7 +48,7 @@ def test_enet_lies_between_its_bounds():
     np.testing.assert_allclose(weights, [1 / np.log(2.02), 1 / np.log(1.02)], rtol=1e-4)
 
 
-def test_camvid_weighs_as_its_card_says(shared):
+def test_the_weights_of_camvid_are_those_of_its_card(shared):
     card = json.loads((shared("camvid") / "dataset.json").read_text())
     height, width = card["size"][::-1]
     images = np.array(card["images_with_class_train"][:11])

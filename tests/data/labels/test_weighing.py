@@ -1,4 +1,4 @@
-"""Labels are counted class by class, void left out, and make the weights of the loss."""
+"""Class weights of the loss from the counted labels; ignored pixels are excluded."""
 
 import numpy as np
 import pytest
@@ -12,20 +12,20 @@ CPU = torch.device("cpu")
 
 def drawn(*labels):
     def read(index):
-        truth = np.array(labels[index], np.uint8)
-        return Sample(np.zeros((*truth.shape, 3), np.uint8), truth, f"n{index}")
+        target = np.array(labels[index], np.uint8)
+        return Sample(np.zeros((*target.shape, 3), np.uint8), target, f"n{index}")
 
     names = tuple(f"n{index}" for index in range(len(labels)))
     return Data("drawn", None, ("a", "b", "c"), ((0, 0, 0),) * 3, names, read)
 
 
-def test_pixels_and_the_photos_they_are_in():
+def test_pixels_and_images_of_each_class_are_counted():
     counts = count_labels(drawn([[0, 0, 1]], [[0, 255], [1, 1]], [[255]]))
     assert counts.pixels.tolist() == [3, 3, 0]
     assert counts.present.tolist() == [7, 7, 0], "void counts to the size of a photo"
 
 
-def test_many_samples_are_counted_in_part():
+def test_of_many_samples_a_part_is_counted():
     seen = []
     data = drawn(*[[[0]]] * (3 * MAX_SAMPLES))
     read = data.read
@@ -41,7 +41,7 @@ def test_many_samples_are_counted_in_part():
     assert seen == list(range(0, 3 * MAX_SAMPLES, 3))
 
 
-def test_no_rule_is_no_weights_and_an_absent_class_weighs_nothing():
+def test_without_a_rule_there_are_no_weights_and_an_absent_class_has_weight_zero():
     data = drawn([[0, 0, 0, 1]])
     assert class_weights(data, "none", CPU) is None
     weights = class_weights(data, "median-freq", CPU)

@@ -125,15 +125,15 @@ def test_a_cloud_is_the_union_of_its_discs():
 @pytest.mark.parametrize("axis", [0, 1])
 def test_shapes_outside_the_canvas_change_nothing(away, axis):
     shift = (away, 0) if axis == 0 else (0, away)
-    place = (20 + shift[0], 20 + shift[1])
-    corner = (place[0] + 5, place[1] + 5)
+    start = (20 + shift[0], 20 + shift[1])
+    corner = (start[0] + 5, start[1] + 5)
     canvas = blank_canvas(SIZE)
     for stroke in (
-        rectangle(SIZE, place, corner),
-        polygon(SIZE, [place, corner, (place[0], corner[1])]),
-        ellipse(SIZE, place, (4, 4)),
-        line(SIZE, place, corner, 2),
-        cloud(SIZE, [(*place, 4.0)]),
+        rectangle(SIZE, start, corner),
+        polygon(SIZE, [start, corner, (start[0], corner[1])]),
+        ellipse(SIZE, start, (4, 4)),
+        line(SIZE, start, corner, 2),
+        cloud(SIZE, [(*start, 4.0)]),
     ):
         canvas.paint(stroke, RED, 3)
         canvas.tint(stroke, RED, 1)

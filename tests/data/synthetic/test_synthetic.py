@@ -120,9 +120,9 @@ def test_surfaces_have_the_colours_of_their_materials():
 
 def test_rows_of_objects_have_bounded_distances(random):
     for _ in range(50):
-        places = [*random.along(5, 40, 6)]
-        assert 5 <= min(places) <= max(places) < 40
-        assert all(4.2 <= step <= 7.8 for step in np.diff(places))
+        distances = [*random.along(5, 40, 6)]
+        assert 5 <= min(distances) <= max(distances) < 40
+        assert all(4.2 <= step <= 7.8 for step in np.diff(distances))
 
 
 def test_random_numbers_are_uniform(random):
@@ -172,8 +172,8 @@ def test_objects_are_in_front_of_the_camera_and_houses_behind_them(random):
 
 def test_the_nearest_object_is_painted_last(monkeypatch):
     painted = []
-    places = (7, 400, 3, 2000, 50)
-    things = [(z, lambda z=z: painted.append(z)) for z in places]
+    distances = (7, 400, 3, 2000, 50)
+    things = [(z, lambda z=z: painted.append(z)) for z in distances]
     monkeypatch.setattr(synthetic, "place_cars", lambda scene: things)
     draw(0, 0, 40, 50)
-    assert painted == sorted(places, reverse=True)
+    assert painted == sorted(distances, reverse=True)

@@ -89,8 +89,8 @@ def test_class_crops_have_the_given_frequency():
 def test_the_rare_pixel_is_at_any_position_of_the_crop():
     step = Crop((4, 5), 1.0)
     drawn = [step(rare_in_a_corner(), generator(seed)).labels for seed in range(600)]
-    places = {tuple(np.argwhere(labels == 7)[0]) for labels in drawn}
-    assert len(places) == 20  # the pixel is far enough from the edges
+    positions = {tuple(np.argwhere(labels == 7)[0]) for labels in drawn}
+    assert len(positions) == 20  # the pixel is far enough from the edges
     assert all(labels.shape == (4, 5) for labels in drawn)
 
 
@@ -104,43 +104,43 @@ def test_class_crops_work_with_one_class_or_none(value):
 
 def test_a_quarter_turn_is_exact():
     before = sample(21, 21)
-    turned = rotate(before, 90)
-    assert (turned.labels == np.rot90(before.labels)).all()
-    assert (turned.image == np.rot90(before.image)).all()
+    rotated = rotate(before, 90)
+    assert (rotated.labels == np.rot90(before.labels)).all()
+    assert (rotated.image == np.rot90(before.image)).all()
 
 
 @pytest.mark.parametrize(("size", "degrees"), [((40, 60), 7.0), ((51, 30), -23.5), ((1, 9), 4.0)])
 def test_rotation_equals_trigonometry(size, degrees):
     labels = np.random.default_rng(1).integers(0, 200, size).astype(np.uint8)
-    turned = rotate(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
+    rotated = rotate(Sample(np.zeros((*size, 3), np.uint8), labels, "one"), degrees).labels
     angle, (height, width) = np.deg2rad(degrees), size
     for row in range(height):
         for column in range(width):
-            place = complex(column - (width - 1) / 2, (height - 1) / 2 - row)
-            place *= np.exp(-1j * angle)  # back to where it came from; up is positive here
-            left, top = place.real + (width - 1) / 2, (height - 1) / 2 - place.imag
+            position = complex(column - (width - 1) / 2, (height - 1) / 2 - row)
+            position *= np.exp(-1j * angle)  # rotate back; y points up
+            left, top = position.real + (width - 1) / 2, (height - 1) / 2 - position.imag
             if min(abs(left % 1 - 0.5), abs(top % 1 - 0.5)) < 1e-3:
                 continue  # halfway between two pixels: either is the nearest
             inside = 0 <= round(left) < width and 0 <= round(top) < height
             expected = labels[round(top), round(left)] if inside else 255
-            assert turned[row, column] == expected
+            assert rotated[row, column] == expected
 
 
 def test_a_rotated_image_is_interpolated_and_its_corners_are_filled():
     ramp = np.repeat(np.arange(0, 200, 2, dtype=np.uint8)[None, :, None], 80, 0).repeat(3, 2)
-    turned = rotate(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
+    rotated = rotate(Sample(ramp, np.zeros((80, 100), np.uint8), "one"), 10)
     reference = np.array(Image.fromarray(ramp).rotate(10, Image.Resampling.BILINEAR), int)
-    inner = np.abs(turned.image[20:60, 25:75].astype(int) - reference[20:60, 25:75])
+    inner = np.abs(rotated.image[20:60, 25:75].astype(int) - reference[20:60, 25:75])
     assert inner.max() <= 1
-    corners = turned.labels == 255
+    corners = rotated.labels == 255
     assert corners[0, 0] and corners[-1, -1] and not corners[40, 50]
-    assert (turned.image[0, 0] == FILL).all()
-    assert set(np.unique(turned.labels)) == {0, 255}
+    assert (rotated.image[0, 0] == FILL).all()
+    assert set(np.unique(rotated.labels)) == {0, 255}
 
 
 def test_rotations_are_in_both_directions_and_bounded():
     upright = Sample(np.zeros((101, 101, 3), np.uint8), np.zeros((101, 101), np.uint8), "one")
-    upright.labels[:40, 50] = 1  # a pole; its tip tells the angle
+    upright.labels[:40, 50] = 1  # a pole; its tip shows the angle
     tips = []
     for seed in range(60):
         labels = Rotate(20)(upright, generator(seed)).labels

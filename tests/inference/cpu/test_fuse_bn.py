@@ -1,4 +1,4 @@
-"""Batch norms are folded where they were seen to follow a convolution, and nowhere else."""
+"""Batch norms are fused only into a convolution that they directly follow."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from torch import nn
 from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
 
 
-def settled(layers):
-    """With statistics and weights that are not those of the beginning."""
+def randomized(layers):
+    """Set random statistics and weights."""
     torch.manual_seed(0)
     for layer in layers.modules():
         if isinstance(layer, nn.BatchNorm2d):
@@ -19,7 +19,7 @@ def settled(layers):
 
 
 class Shared(nn.Module):
-    """One norm behind two convolutions, and one that reads a sum."""
+    """One norm after two convolutions, and one after a sum."""
 
     def __init__(self):
         super().__init__()
@@ -36,39 +36,39 @@ def norms(layers):
 
 
 @torch.no_grad()
-def same(layers, made, x):
-    return torch.allclose(made(x), layers(x), atol=1e-5)
+def equal(layers, fused, x):
+    return torch.allclose(fused(x), layers(x), atol=1e-5)
 
 
 @pytest.mark.parametrize("bias", [False, True])
-def test_a_norm_behind_a_convolution_goes_into_it(bias):
+def test_a_norm_after_a_convolution_is_fused_into_it(bias):
     parts = nn.Conv2d(3, 4, 3, bias=bias), nn.BatchNorm2d(4), nn.ReLU(), nn.BatchNorm2d(4)
-    layers, x = settled(nn.Sequential(*parts)), torch.randn(2, 3, 8, 9)
+    layers, x = randomized(nn.Sequential(*parts)), torch.randn(2, 3, 8, 9)
     before = {name: value.clone() for name, value in layers.state_dict().items()}
-    made = fuse_batch_norms(layers, x)
-    assert norms(made) == 1 and same(layers, made, x), "the second one has no convolution"
-    assert made[0].weight.is_contiguous(memory_format=torch.channels_last)
+    fused = fuse_batch_norms(layers, x)
+    assert norms(fused) == 1 and equal(layers, fused, x), "the second one has no convolution"
+    assert fused[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert all(torch.equal(value, before[name]) for name, value in layers.state_dict().items())
     assert norms(layers) == 2 and not any(one._forward_hooks for one in layers.modules())
 
 
-def test_a_norm_that_is_called_twice_stays():
-    layers, x = settled(Shared()), torch.randn(1, 3, 8, 9)
-    made = fuse_batch_norms(layers, x)
-    assert norms(made) == 2 and same(layers, made, x)
+def test_a_norm_that_is_called_twice_is_kept():
+    layers, x = randomized(Shared()), torch.randn(1, 3, 8, 9)
+    fused = fuse_batch_norms(layers, x)
+    assert norms(fused) == 2 and equal(layers, fused, x)
 
 
-def test_a_norm_of_each_batch_stays():
+def test_a_norm_without_running_statistics_is_kept():
     parts = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False)
     layers, x = nn.Sequential(*parts).eval(), torch.randn(2, 3, 8, 9)
-    made = fuse_batch_norms(layers, x)
-    assert norms(made) == 1 and same(layers, made, x)
+    fused = fuse_batch_norms(layers, x)
+    assert norms(fused) == 1 and equal(layers, fused, x)
 
 
-def test_timm_s_norms_keep_their_activation():
+def test_timms_norms_keep_their_activation():
     timm = pytest.importorskip("timm")
     layers, x = timm.layers.ConvNormAct(3, 4, 3), torch.randn(1, 3, 8, 9)
-    settled(layers)
-    made = fuse_batch_norms(layers, x)
-    assert norms(made) == 0 and same(layers, made, x)
+    randomized(layers)
+    fused = fuse_batch_norms(layers, x)
+    assert norms(fused) == 0 and equal(layers, fused, x)
     assert (layers(x) == 0).any(), "it has an activation"

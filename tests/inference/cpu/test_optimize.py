@@ -1,4 +1,4 @@
-"""An optimised network gives the same answers, and remains the network that it was."""
+"""An optimized network gives the same scores, and its weights are unchanged."""
 
 import copy
 
@@ -7,14 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-from fullconv.inference.cpu import optimize as optimizing
+from fullconv.inference.cpu import optimize as optimize_module
 from fullconv.inference.cpu import packed_conv as packing
 from fullconv.inference.cpu.optimize import optimize, set_threads
 from fullconv.inference.cpu.packed_conv import DirectConv, MatmulConv, WinogradConv
 from fullconv.model import Model, load
 from fullconv.networks.fcn import create_model
 
-CLOSE = 1e-5  # of the largest score
+CLOSE = 1e-5  # relative to the largest score
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +44,7 @@ def worst(found, expected):
     return float((found - expected).abs().max() / expected.abs().max())
 
 
-WAYS = [
+NETWORKS = [
     *[(f"fcn{stride}s-vgg16", {}) for stride in (32, 16, 8, 4, 2)],
     ("fcn8s-vgg19_bn", {}),
     ("fcn8s-vgg11_bn", {"padding": "same"}),
@@ -55,9 +55,9 @@ WAYS = [
 
 
 @pytest.mark.parametrize("many", [1, 10**9], ids=["tiled", "direct"])
-@pytest.mark.parametrize(("name", "options"), WAYS, ids=str)
+@pytest.mark.parametrize(("name", "options"), NETWORKS, ids=str)
 @torch.inference_mode()
-def test_the_same_scores(name, options, many, monkeypatch):
+def test_optimizing_keeps_the_scores(name, options, many, monkeypatch):
     monkeypatch.setattr(packing, "MANY", many)
     made = network(name, **options)
     images = [photo(), photo(1, 1), photo(40, 57, 1, batch=2), photo(33, 80)]
@@ -69,20 +69,20 @@ def test_the_same_scores(name, options, many, monkeypatch):
         assert worst(made(image), score) < CLOSE
 
 
-def test_what_is_saved_and_copied_is_the_network(tmp_path):
+def test_saving_and_copying_use_the_original_network(tmp_path):
     plain = Model(network("fcn8s-vgg11_bn"), ["a", "b", "c", "d"])
     plain.save(tmp_path / "plain.safetensors")
     names = list(plain.network.state_dict())
     assert plain.optimize() is plain
     plain.predict(np.zeros((20, 30, 3), np.uint8))
-    plain.save(tmp_path / "optimised.safetensors")
-    files = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("plain", "optimised")]
+    plain.save(tmp_path / "optimized.safetensors")
+    files = [(tmp_path / f"{name}.safetensors").read_bytes() for name in ("plain", "optimized")]
     assert files[0] == files[1] and list(plain.network.state_dict()) == names
-    assert load(tmp_path / "optimised.safetensors").network.optimized_backbone is None
+    assert load(tmp_path / "optimized.safetensors").network.optimized_backbone is None
     assert copy.deepcopy(plain.network).optimized_backbone is None
 
 
-def test_labels_are_the_same():
+def test_optimizing_keeps_the_labels():
     model = Model(network("fcn8s-vgg16_bn"), ["a", "b", "c", "d"])
     image = np.random.default_rng(0).integers(0, 256, (61, 90, 3), np.uint8)
     before = model.predict(image).labels
@@ -102,7 +102,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @torch.no_grad()
-def test_changed_weights_are_noticed(change):
+def test_after_a_change_of_weights_the_original_layers_run(change):
     made, image = network("fcn8s-vgg11_bn"), photo()
     optimize(made)
     before = made(image)
@@ -111,7 +111,7 @@ def test_changed_weights_are_noticed(change):
     assert torch.equal(made(image), plain(image)) and not torch.equal(made(image), before)
 
 
-def test_training_is_as_before():
+def test_optimizing_does_not_change_training():
     made, other = network("fcn8s-vgg11_bn"), network("fcn8s-vgg11_bn")
     optimize(made)
     for one in (made.train(), other.train()):
@@ -123,17 +123,17 @@ def test_training_is_as_before():
 
 
 @torch.no_grad()
-def test_hooks_see_the_layers():
-    made, influenced = network("fcn8s-vgg11"), []
+def test_hooks_are_called():
+    made, calls = network("fcn8s-vgg11"), []
     optimize(made)
-    made.backbone.relu3_1.register_forward_hook(lambda *_: influenced.append(1))
+    made.backbone.relu3_1.register_forward_hook(lambda *_: calls.append(1))
     made(photo())
-    assert influenced == [1]
+    assert calls == [1]
 
 
 @torch.no_grad()
-def test_rims_are_kept_but_not_all(monkeypatch):
-    monkeypatch.setattr(optimizing, "LAYOUTS", 3)
+def test_constant_borders_are_cached_up_to_a_limit(monkeypatch):
+    monkeypatch.setattr(optimize_module, "LAYOUTS", 3)
     made = network("fcn32s-vgg11")
     optimize(made)
     expected = {side: copy.deepcopy(made)(photo(side, side)) for side in range(20, 30)}
@@ -143,7 +143,7 @@ def test_rims_are_kept_but_not_all(monkeypatch):
     assert len({id(made.optimized_backbone.borders)}) == 1
 
 
-def test_what_cannot_be_optimised_is_left_alone():
+def test_networks_that_cannot_be_optimized_are_unchanged():
     assert not optimize(network("fcn8s-vgg11").double())
     assert not optimize(nn.Conv2d(3, 4, 3))
     made = network("fcn8s-vgg11_bn")
@@ -151,9 +151,9 @@ def test_what_cannot_be_optimised_is_left_alone():
     assert not optimize(made) and made.optimized_backbone is None
 
 
-def test_threads_are_no_more_than_cores(monkeypatch):
+def test_threads_are_limited_to_the_cores_unless_set(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(optimizing, "usable_cores", lambda: 1)
+    monkeypatch.setattr(optimize_module, "usable_cores", lambda: 1)
     assert set_threads() == 1
     torch.set_num_threads(2)
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
@@ -162,7 +162,7 @@ def test_threads_are_no_more_than_cores(monkeypatch):
 
 @pytest.mark.parametrize("name", ["fcn8s-resnet18", "fcn16s-mobilenet_v2", "fcn32s-regnetx_002"])
 @torch.inference_mode()
-def test_other_libraries_networks_give_the_same_scores(name):
+def test_optimizing_keeps_the_scores_of_other_backbones(name):
     if "regnetx" in name:
         pytest.importorskip("timm")
     made = network(name, padding="same", width=1.0, hidden=None)
@@ -176,30 +176,30 @@ def test_other_libraries_networks_give_the_same_scores(name):
     ]
     assert not norms
     for image, score in zip(images, expected, strict=True):
-        assert not torch.equal(made(image), score), "it is computed another way"
+        assert not torch.equal(made(image), score), "rounding differs"
         assert worst(made(image), score) < CLOSE
 
 
-def test_a_folded_network_follows_its_weights():
+def test_an_optimized_backbone_is_not_used_after_changes():
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
     assert optimize(made)
     with torch.no_grad():
-        fits = lambda: made.optimized_backbone.can_run(photo(), [made.top])  # noqa: E731
-        assert fits()
+        can_run = lambda: made.optimized_backbone.can_run(photo(), [made.top])  # noqa: E731
+        assert can_run()
         hook = made.backbone.get_submodule("conv1").register_forward_hook(lambda *_: None)
-        assert not fits(), "somebody watches a layer"
+        assert not can_run(), "a layer has a hook"
         hook.remove()
         made.backbone.get_submodule("conv1").weight.mul_(2)
-        assert not fits(), "a weight has changed"
+        assert not can_run(), "a weight has changed"
 
 
-def test_a_backbone_whose_features_would_be_others_stays_as_it_is(monkeypatch):
+def test_a_backbone_whose_optimized_features_differ_is_not_optimized(monkeypatch):
     def broken(backbone, image):
         made = copy.deepcopy(backbone)
         with torch.no_grad():
             made.get_submodule("conv1").weight.mul_(1.01)
         return made
 
-    monkeypatch.setattr(optimizing, "fuse_batch_norms", broken)
+    monkeypatch.setattr(optimize_module, "fuse_batch_norms", broken)
     made = network("fcn32s-resnet18", padding="same", width=1.0, hidden=None)
     assert not optimize(made) and made.optimized_backbone is None

@@ -1,4 +1,4 @@
-"""Whatever way a convolution goes, its output is the convolution's."""
+"""Every implementation of a convolution equals PyTorch's."""
 
 import pytest
 import torch
@@ -29,7 +29,7 @@ def small(monkeypatch):
 @pytest.mark.parametrize("relu", [False, True])
 @pytest.mark.parametrize(("kind", "settings"), KINDS, ids=lambda one: getattr(one, "__name__", ""))
 @torch.no_grad()
-def test_each_way_is_the_convolution(kind, settings, relu):
+def test_each_implementation_equals_the_convolution(kind, settings, relu):
     torch.manual_seed(0)
     conv = nn.Conv2d(6, 8, **settings)
     followers = {"relu": nn.ReLU()} if relu else {}
@@ -45,7 +45,7 @@ def test_each_way_is_the_convolution(kind, settings, relu):
 
 
 @torch.no_grad()
-def test_batch_norm_and_dropout_go_into_the_convolution_before_them():
+def test_batch_norm_and_dropout_are_fused_into_the_convolution_before_them():
     torch.manual_seed(0)
     conv, norm = nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4)
     nn.init.uniform_(norm.running_var, 0.5, 2)

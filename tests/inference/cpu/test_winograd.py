@@ -1,4 +1,4 @@
-"""The fast 3 x 3 convolution is a convolution."""
+"""Winograd's 3 x 3 convolution equals the direct one."""
 
 from fractions import Fraction
 
@@ -9,15 +9,15 @@ import torch.nn.functional as F
 from fullconv.inference.cpu.winograd import Winograd, toom_cook_matrices
 
 
-def case(channels=5, wide=7, size=(9, 14), batch=2, dtype=torch.float64):
+def case(channels=5, outputs=7, size=(9, 14), batch=2, dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
     draw = lambda *shape: torch.randn(*shape, generator=generator, dtype=dtype)  # noqa: E731
-    return draw(batch, channels, *size), draw(wide, channels, 3, 3), draw(wide)
+    return draw(batch, channels, *size), draw(outputs, channels, 3, 3), draw(outputs)
 
 
 @pytest.mark.parametrize("size", [(3, 3), (4, 3), (6, 6), (7, 13), (9, 14), (22, 10)])
 @pytest.mark.parametrize("relu", [False, True])
-def test_it_is_a_convolution(size, relu):
+def test_winograd_equals_the_convolution(size, relu):
     x, weight, bias = case(size=size)
     expected = F.conv2d(x, weight, bias)
     expected = expected.relu() if relu else expected
@@ -28,14 +28,14 @@ def test_it_is_a_convolution(size, relu):
 
 
 @pytest.mark.parametrize("bytes_at_once", [1, 40_000, 10**9])
-def test_strips_of_any_height_give_the_same(monkeypatch, bytes_at_once):
+def test_strips_of_any_height_give_the_same_result(monkeypatch, bytes_at_once):
     monkeypatch.setattr("fullconv.inference.cpu.winograd.STRIP", bytes_at_once)
     x, weight, bias = case(size=(31, 17))
     found = Winograd(weight, bias, True)(x)
     torch.testing.assert_close(found, F.conv2d(x, weight, bias).relu(), rtol=1e-12, atol=1e-12)
 
 
-def test_its_error_in_single_precision():
+def test_the_error_in_single_precision_is_bounded():
     x, weight, bias = case(256, 64, (22, 22))
     exact = F.conv2d(x, weight, bias)
     found = Winograd(weight.float(), bias.float(), False)(x.float())

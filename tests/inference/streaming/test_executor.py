@@ -61,7 +61,7 @@ def test_a_region_reads_only_its_receptive_field():
     steps = record_ops(network, (4000, 3000))
     flow = StreamExecutor(steps, Region((2000, 2064), (1500, 1501)), 64)
     (top, bottom), (left, right) = flow.image
-    # fc7 sees 404 pixels, and an output pixel lies between two of fc7's, 32 pixels apart.
+    # fc7 has a receptive field of 404 pixels; an output pixel is between two of fc7's, 32 apart.
     assert 404 + 32 <= right - left + 1 <= 404 + 64 and 404 + 64 <= bottom - top <= 404 + 160
     x = noise(400, 300)
     changed = x.clone()
@@ -74,7 +74,7 @@ def test_a_region_reads_only_its_receptive_field():
 @pytest.mark.parametrize("rows", [8, 32, 200])
 def test_no_row_is_computed_twice(rows):
     network = random_network("fcn8s-vgg16", width=1 / 32, hidden=8)
-    # Only the upsampling, a thousandth of the work, reads rows again that lie between two strips.
+    # Only the upsampling, a thousandth of the work, reads rows between two strips twice.
     _, flow = in_strips(network, noise(320, 96), rows, positions=1)
     expected = 0
 
@@ -113,15 +113,15 @@ def test_scores_are_returned_while_the_image_is_read():
     network = random_network("fcn32s-vgg11", width=1 / 32, hidden=8)
     steps = record_ops(network, (2000, 64))
     flow = StreamExecutor(steps, Region((0, 2000), (0, 64)), 100, positions=1)
-    given = answered = 0
+    given = returned = 0
     with torch.inference_mode():
         while given < 2000:
             part = flow.advance(noise(100, 64))
             given += 100
-            answered += 0 if part is None else part.shape[2]
-            assert given - answered <= 500
+            returned += 0 if part is None else part.shape[2]
+            assert given - returned <= 500
         while not flow.done:
             part = flow.advance(None)
             assert part is None or part.shape[2] <= 128  # the end comes in strips, too
-            answered += 0 if part is None else part.shape[2]
-    assert answered == 2000
+            returned += 0 if part is None else part.shape[2]
+    assert returned == 2000

@@ -42,13 +42,13 @@ def test_a_window_reads_what_has_a_gradient(kernel, stride, before, dilation):
     reach = SlidingWindow(kernel, stride, before, dilation)
     assert reach.scale == stride
     for wanted in ranges(convolve(torch.ones(1, 1, size)).shape[2]):
-        first, behind = clip(reach.reads(wanted), size)
+        first, end = clip(reach.reads(wanted), size)
         found = seen(convolve, size, wanted)
         if found:
-            assert first <= found[0] and found[1] <= behind
+            assert first <= found[0] and found[1] <= end
             gaps = dilation > 1 or stride > kernel  # the end may be cut off between two pixels
-            assert gaps or (first, behind) == found
-            assert max(found[0] - first, behind - found[1]) < max(stride, dilation * kernel)
+            assert gaps or (first, end) == found
+            assert max(found[0] - first, end - found[1]) < max(stride, dilation * kernel)
 
 
 @pytest.mark.parametrize("kernel,stride", [(4, 2), (3, 2), (16, 8), (2, 3), (1, 1)])
@@ -64,17 +64,17 @@ def test_a_transposed_window_reads_what_has_a_gradient(kernel, stride, before):
     assert reach.scale == Fraction(1, stride)
     for wanted in ranges(min(30, spread(torch.ones(1, 1, size)).shape[2])):
         found = seen(spread, size, wanted)
-        first, behind = clip(reach.reads(wanted), size)
+        first, end = clip(reach.reads(wanted), size)
         if found:
-            assert first <= found[0] and found[1] <= behind
-            assert stride > kernel or (first, behind) == found
+            assert first <= found[0] and found[1] <= end
+            assert stride > kernel or (first, end) == found
 
 
-@pytest.mark.parametrize("before,behind", [(0, 0), (2, 3), (-2, 1), (3, -1)])
-def test_padding_and_crops_shift_positions(before, behind):
+@pytest.mark.parametrize("before,after", [(0, 0), (2, 3), (-2, 1), (3, -1)])
+def test_padding_and_crops_shift_positions(before, after):
     reach = Shift(-before)
-    for wanted in ranges(7 + before + behind):
-        found = seen(lambda x: F.pad(x, (before, behind)), 7, wanted)
+    for wanted in ranges(7 + before + after):
+        found = seen(lambda x: F.pad(x, (before, after)), 7, wanted)
         read = clip(reach.reads(wanted), 7)
         assert read == found if found else read[0] == read[1]
 
@@ -93,11 +93,11 @@ def test_unpooling_reads_whole_windows():
 
 def test_clip_and_overhang_partition_a_span():
     for wanted in [(-5, -2), (-2, 3), (0, 7), (4, 9), (8, 12), (-3, 20)]:
-        before, behind = overhang(wanted, 7)
+        before, after = overhang(wanted, 7)
         first, last = clip(wanted, 7)
-        assert before + (last - first) + behind == wanted[1] - wanted[0]
+        assert before + (last - first) + after == wanted[1] - wanted[0]
         assert before == sum(i < 0 for i in range(*wanted))
-        assert behind == sum(i >= 7 for i in range(*wanted))
+        assert after == sum(i >= 7 for i in range(*wanted))
 
 
 def test_a_hull_contains_both_spans_and_ignores_empty_ones():

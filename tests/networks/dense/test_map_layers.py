@@ -41,8 +41,8 @@ def test_a_linear_layer_with_dilation():
 @torch.no_grad()
 def test_a_norm_at_every_position(norm):
     norm, maps = drawn(norm), torch.rand(2, 4, 3, 5)
-    places = maps.movedim(1, -1).reshape(-1, 4)
-    expected = norm(places).reshape(2, 3, 5, 4).movedim(-1, 1)
+    pixels = maps.movedim(1, -1).reshape(-1, 4)
+    expected = norm(pixels).reshape(2, 3, 5, 4).movedim(-1, 1)
     torch.testing.assert_close(norm_for_maps(norm).eval()(maps), expected)
 
 

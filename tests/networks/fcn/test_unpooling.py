@@ -69,9 +69,9 @@ def test_values_return_to_the_brightest_pixel_of_their_window():
     image = torch.zeros(1, 3, 4, 4)
     image[0, :, 1, 2] = image[0, :, 3, 0] = 9
     mirror = UnpoolingDecoder(chain, 1)
-    places = mirror.unpool1(torch.ones(1, 1, 2, 2), chain.conv1(image))
-    assert places[0, 0, 1, 2] == 1 and places[0, 0, 3, 0] == 1
-    assert places.sum() == 4
+    unpooled = mirror.unpool1(torch.ones(1, 1, 2, 2), chain.conv1(image))
+    assert unpooled[0, 0, 1, 2] == 1 and unpooled[0, 0, 3, 0] == 1
+    assert unpooled.sum() == 4
 
 
 @torch.no_grad()

@@ -9,12 +9,14 @@ from fullconv.training.losses import make_loss
 
 
 def test_hard_predictions_give_one_minus_the_mean_f1():
-    answer, labels = torch.randint(0, 5, (2, 3, 6, 7))
+    predicted, labels = torch.randint(0, 5, (2, 3, 6, 7))
     labels[0, :2] = 255
-    labels[labels == 4] = 3  # a class that is answered and never true
-    score = 1e3 * torch.nn.functional.one_hot(answer, 5).movedim(-1, 1).double()
+    labels[labels == 4] = 3  # a class that is predicted and never true
+    score = 1e3 * torch.nn.functional.one_hot(predicted, 5).movedim(-1, 1).double()
     valid = labels != 255
-    f1 = f1_score(labels[valid], answer[valid], labels=range(4), average="macro", zero_division=0)
+    f1 = f1_score(
+        labels[valid], predicted[valid], labels=range(4), average="macro", zero_division=0
+    )
     assert math.isclose(float(make_loss("dice")(score, labels)), 1 - f1)
 
 

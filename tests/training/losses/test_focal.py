@@ -28,7 +28,7 @@ def test_weights_equal_torchvisions_alpha():
 
 
 def test_several_classes_by_hand():
-    # Probabilities 0.5, 0.25, 0.25: a right answer at 0.5 and one at 0.25; the third is void.
+    # Probabilities 0.5, 0.25, 0.25: the true classes have 0.5 and 0.25; the third pixel is ignored.
     score = torch.tensor([0.5, 0.25, 0.25], dtype=torch.float64).log().view(1, 3, 1, 1)
     labels = torch.tensor([[[0, 2, 255]]])
     by_hand = (0.5**2 * math.log(2) + 0.75**2 * math.log(4)) / 2

@@ -15,8 +15,8 @@ from fullconv.training.losses.lovasz import lovasz_extension
 
 def one_minus_iu(mistaken, inside):
     """Return 1 - IoU of the prediction that is wrong exactly at `mistaken`."""
-    answered = inside ^ mistaken
-    return 1 - (inside & answered).sum() / (inside | answered).sum()
+    predicted = inside ^ mistaken
+    return 1 - (inside & predicted).sum() / (inside | predicted).sum()
 
 
 def convex_closure(errors, inside):
@@ -43,11 +43,11 @@ def test_hard_errors_give_one_minus_iou():
     for inside in product([False, True], repeat=4):
         for mistaken in product([False, True], repeat=4):
             if any(inside):
-                truth, wrong = np.array(inside), np.array(mistaken)
+                target, wrong = np.array(inside), np.array(mistaken)
                 ours = lovasz_extension(
-                    torch.from_numpy(truth ^ wrong).double(), torch.from_numpy(truth)
+                    torch.from_numpy(target ^ wrong).double(), torch.from_numpy(target)
                 )
-                assert math.isclose(float(ours), one_minus_iu(wrong, truth), abs_tol=1e-15)
+                assert math.isclose(float(ours), one_minus_iu(wrong, target), abs_tol=1e-15)
 
 
 def test_the_mean_is_over_the_classes_that_occur():
@@ -55,18 +55,18 @@ def test_the_mean_is_over_the_classes_that_occur():
     labels = torch.tensor([[[0, 2, 255]], [[2, 2, 0]]])
     valid = (labels != 255).flatten()
     share = score.softmax(1).movedim(1, -1).reshape(-1, 4)[valid].numpy()
-    truth = labels.flatten()[valid].numpy()
+    target = labels.flatten()[valid].numpy()
     by_class = [
-        convex_closure(np.abs((truth == label) - share[:, label]), truth == label)
+        convex_closure(np.abs((target == label) - share[:, label]), target == label)
         for label in (0, 2)
     ]
     assert math.isclose(float(make_loss("lovasz")(score, labels)), np.mean(by_class), rel_tol=1e-9)
 
 
 def test_hard_predictions_have_loss_one_minus_mean_iou():
-    answer, labels = torch.randint(0, 4, (2, 2, 9, 8))
-    score = 1e3 * torch.nn.functional.one_hot(answer, 4).movedim(-1, 1).double()
-    iu = jaccard_score(labels.flatten(), answer.flatten(), average="macro")
+    predicted, labels = torch.randint(0, 4, (2, 2, 9, 8))
+    score = 1e3 * torch.nn.functional.one_hot(predicted, 4).movedim(-1, 1).double()
+    iu = jaccard_score(labels.flatten(), predicted.flatten(), average="macro")
     assert math.isclose(float(make_loss("lovasz")(score, labels)), 1 - iu)
 
 

@@ -78,7 +78,7 @@ def test_a_kill_between_log_and_checkpoint_neither_repeats_nor_loses_an_epoch(tm
     logger = started(tmp_path)
     for number in (1, 2, 3):
         epoch(logger, number)
-    # The checkpoint is of step 16; what was taken down of epoch 3 happens once more.
+    # The checkpoint is of step 16; the logged rows of epoch 3 are repeated.
     again = started(tmp_path, done=16)
     for number in (3, 4):
         epoch(again, number)
@@ -100,7 +100,7 @@ def test_a_kill_after_an_evaluation_does_not_repeat_its_epoch(tmp_path, diary):
     logger = started(tmp_path)
     epoch(logger, 1)
     epoch(logger, 2)
-    # The checkpoint is of epoch 2's last step, before its evaluation, which happens once more.
+    # The checkpoint is of epoch 2's last step, before its evaluation, which is repeated.
     epoch(started(tmp_path, done=16), 2)
     run = Run(tmp_path)
     assert [row["epoch"] for row in run.read_results()] == [1, 2]

@@ -1,4 +1,4 @@
-"""Caffe models in all their variants give the arrays that were written."""
+"""Caffe models are read in all variants of the format."""
 
 import itertools
 
@@ -17,12 +17,12 @@ def values(*shape):
 
 @pytest.fixture
 def read(tmp_path):
-    def reading(content):
+    def read_content(content):
         path = tmp_path / "net.bin"
         path.write_bytes(content)
         return read_weights(path)
 
-    return reading
+    return read_content
 
 
 VARIANTS = [
@@ -32,7 +32,7 @@ VARIANTS = [
 
 
 @pytest.mark.parametrize("how", VARIANTS, ids=str)
-def test_every_variant_reads_back(how, read):
+def test_every_variant_is_read(how, read):
     kernel, bias = values(4, 3, 3, 3), values(4)
     found = read(net(layer("conv1_1", "Convolution", [kernel, bias], **how)))
     assert found.arrays.keys() == {"conv1_1.weight", "conv1_1.bias"}
@@ -51,19 +51,19 @@ def test_a_fully_connected_layer_is_a_matrix(old, read):
 
 
 def test_grouped_and_transposed_convolutions_keep_their_shapes(read):
-    grouped, enlarging = values(6, 2, 5, 5), values(3, 4, 4, 4)
+    grouped, transposed = values(6, 2, 5, 5), values(3, 4, 4, 4)
     found = read(
         net(
             layer("conv2", "Convolution", [grouped, values(6)]),
-            layer("upscore2", "Deconvolution", [enlarging]),
+            layer("upscore2", "Deconvolution", [transposed]),
         )
     )
     np.testing.assert_array_equal(found.arrays["conv2.weight"], grouped)
-    np.testing.assert_array_equal(found.arrays["upscore2.weight"], enlarging)
-    assert found.order == "bgr" and found.mean is None  # not a VGG: whose mean is not known
+    np.testing.assert_array_equal(found.arrays["upscore2.weight"], transposed)
+    assert found.order == "bgr" and found.mean is None  # not a VGG, so the mean is unknown
 
 
-def test_several_packs_of_one_blob_are_joined(read):
+def test_several_packed_fields_of_one_blob_are_joined(read):
     data = np.arange(6, dtype=np.float32)
     packs = message(5, data[:2].tobytes()) + message(5, data[2:].tobytes())
     shape = message(7, message(1, b"\x02\x03"))
@@ -71,7 +71,7 @@ def test_several_packs_of_one_blob_are_joined(read):
     np.testing.assert_array_equal(read(content).arrays["a.weight"], data.reshape(2, 3))
 
 
-def test_batch_norm_and_its_scale_become_one(read):
+def test_batch_norm_and_its_scale_layer_are_merged(read):
     mean, variance, gamma, beta = values(4), values(4) ** 2, values(4) + 1, values(4)
     norm = [mean * 2, variance * 2, np.array([2.0], np.float32)]
     found = read(
@@ -93,7 +93,7 @@ def test_a_scale_alone_keeps_its_name(read):
     np.testing.assert_array_equal(found.arrays["scale_pool4.weight"], factors)
 
 
-def test_layers_without_weights_are_told(read):
+def test_layers_without_weights_are_reported(read):
     content = net(
         layer("data", "Python"),
         layer("relu1_1", "ReLU"),
@@ -113,18 +113,18 @@ def test_layers_without_weights_are_told(read):
         (b"\x0a\x03net\xa2\x06\xff\x01", "are left"),
     ],
 )
-def test_what_is_wrong_is_said(content, reason, read):
+def test_faults_are_named(content, reason, read):
     with pytest.raises(WeightsError, match=reason):
         read(content)
 
 
-def test_the_same_array_twice_is_refused(read):
+def test_a_duplicate_array_is_refused(read):
     twice = layer("conv1_1", "Convolution", [values(4, 3, 3, 3)])
     with pytest.raises(WeightsError, match="twice"):
         read(net(twice, twice))
 
 
-def test_a_file_of_caffe_itself(shared):
+def test_a_file_written_by_caffe(shared):
     folder = shared("parity")
     found = read_weights(folder / "importers" / "tiny_fcn8s.caffemodel")
     expected = parity.recipe(folder).weights("fcn8s", 5, 32, 64, seed=3)

@@ -1,4 +1,4 @@
-"""Hostile and damaged files end in a WeightsError: quickly, without running or allocating much."""
+"""Hostile and damaged files raise WeightsError quickly, without executing or allocating much."""
 
 import io
 import os
@@ -21,8 +21,8 @@ from fullconv.weights.sources import _pickle as pickles
 from fullconv.weights.sources import read_weights
 
 MEMORY = 100 * 2**20  # bytes that reading a hostile file may take
-PATIENCE = 3.0  # seconds of this process
-# Whoever is refused hears what to do, or that nothing can be done with this file.
+PATIENCE = 3.0  # CPU seconds
+# Every message says what to do, or that the file is unusable.
 ADVICE = re.compile(
     "copy or download|save the state dict|give a file|export the model"
     "|is damaged|not a supported weights file",
@@ -31,7 +31,7 @@ ADVICE = re.compile(
 
 
 class Call:
-    """Pickles as a call of `function`."""
+    """An object that is pickled as a call of `function`."""
 
     def __init__(self, function, *arguments):
         self.call = (function, arguments)
@@ -83,16 +83,16 @@ def torch_legacy(value, path, protocol):
 
 
 def memory(what):
-    """VmRSS now, or VmHWM, the most since it was last reset, in bytes."""
+    """Return VmRSS, or VmHWM (the peak since its reset), in bytes."""
     status = Path("/proc/self/status").read_text()
     return int(re.search(rf"{what}:\s+(\d+) kB", status)[1]) * 1024
 
 
 @pytest.fixture
 def refused(tmp_path):
-    """Reads the file and holds it to a clear error, to time and to memory; gives the message."""
+    """Check that a file is refused within time and memory; return the message."""
 
-    def reading(path):
+    def read(path):
         read_weights_once(tmp_path)
         measured = _forget_peak()
         before, start = memory("VmRSS") if measured else 0, time.process_time()
@@ -104,11 +104,11 @@ def refused(tmp_path):
         assert str(path) in str(caught.value) and len(str(caught.value)) < 1000
         return str(caught.value)
 
-    return reading
+    return read
 
 
 def read_weights_once(folder):
-    """Import what reading imports before anything is measured."""
+    """Read a valid file, so that imports are not measured."""
     (folder / "good").write_bytes(save({"a": torch.ones(1)}))
     read_weights(folder / "good")
 
@@ -116,7 +116,7 @@ def read_weights_once(folder):
 def _forget_peak():
     try:
         Path("/proc/self/clear_refs").write_text("5")
-    except OSError:  # not on Linux, or not allowed here
+    except OSError:  # not on Linux, or not permitted
         return False
     return True
 
@@ -124,19 +124,19 @@ def _forget_peak():
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("wrap", [plain, torch_zip, torch_legacy])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_pickle_that_calls_something(call, wrap, protocol, tmp_path, refused):
+def test_a_pickle_that_calls_a_function_is_refused(call, wrap, protocol, tmp_path, refused):
     wrap(CALLS[call](tmp_path), tmp_path / "evil.pth", protocol)
-    said = refused(tmp_path / "evil.pth")
-    assert "asks for" in said and "nothing of it was run" in said
+    message = refused(tmp_path / "evil.pth")
+    assert "asks for" in message and "nothing of it was run" in message
 
 
-def test_the_name_is_in_the_message(tmp_path, refused):
+def test_the_message_has_the_name_of_the_function(tmp_path, refused):
     plain(Call(os.system, "true"), tmp_path / "evil.pdparams", 4)
     assert "posix.system" in refused(tmp_path / "evil.pdparams")
 
 
 def array_pickle(shape=(2,), raw=b"\0" * 8, dtype="f4"):
-    """numpy's way to pickle an array, by hand, so that its parts can lie."""
+    """Pickle an array as numpy does, with a shape, dtype or length that may be wrong."""
     whole = pickle.dumps({"a": np.zeros(2, np.float32)}, protocol=3)
     whole = whole.replace(b"X\x02\0\0\0f4", b"X" + struct.pack("<I", len(dtype)) + dtype.encode())
     side = pickle.dumps(shape, protocol=3)[2:-1]
@@ -145,7 +145,7 @@ def array_pickle(shape=(2,), raw=b"\0" * 8, dtype="f4"):
 
 
 class Shared:
-    """An array that a pickle writes with the same bytes as the others: 1 MB each, held once."""
+    """An array whose bytes (1 MB) are stored once for all arrays of the pickle."""
 
     def __init__(self, raw):
         self.raw = raw
@@ -195,18 +195,18 @@ PICKLES = {
 
 
 @pytest.mark.parametrize("content", PICKLES.values(), ids=PICKLES)
-def test_a_pickle_that_lies(content, tmp_path, refused):
+def test_a_malformed_pickle_is_refused(content, tmp_path, refused):
     (tmp_path / "evil").write_bytes(content)
     assert ADVICE.search(refused(tmp_path / "evil"))
 
 
-def test_a_pickle_without_an_end(tmp_path, refused, monkeypatch):
+def test_an_endless_pickle_is_refused(tmp_path, refused, monkeypatch):
     monkeypatch.setattr(pickles, "MOST_INSTRUCTIONS", 1000)
     (tmp_path / "evil").write_bytes(b"\x80\x02)" + b"\x85" * 10**6 + b".")
     assert "more than 1,000 instructions" in refused(tmp_path / "evil")
 
 
-def test_the_pickle_by_hand_is_good_where_it_does_not_lie(tmp_path):
+def test_the_handmade_pickle_is_valid_without_changes(tmp_path):
     (tmp_path / "good").write_bytes(array_pickle())
     np.testing.assert_array_equal(read_weights(tmp_path / "good").arrays["a"], [0, 0])
 
@@ -214,7 +214,7 @@ def test_the_pickle_by_hand_is_good_where_it_does_not_lie(tmp_path):
 @pytest.mark.parametrize(
     "content", [b"cos\nsystem\n(S'touch sentinel'\ntR.", b"(S'x'\nios\nsystem\n."]
 )
-def test_old_text_pickles_are_no_weights(content, tmp_path, refused):
+def test_old_text_pickles_are_refused(content, tmp_path, refused):
     (tmp_path / "evil.pkl").write_bytes(content)
     assert ADVICE.search(refused(tmp_path / "evil.pkl"))
 
@@ -233,30 +233,32 @@ def torch_file(tensors):
     return file.getvalue()
 
 
-def lying_tensor(size, stride, values=4):
-    """A torch archive whose tensor has `values` numbers but claims others."""
+def wrong_tensor(size, stride, values=4):
+    """Return a torch archive whose tensor has `values` values but declares another shape."""
     file = io.BytesIO()
     torch.save({"a": torch.zeros(values).as_strided(size, stride)}, file)
     return file.getvalue()
 
 
 def claimed_length(length):
-    """A torch archive that says its storage has `length` numbers."""
+    """Return a torch archive that declares a storage of `length` values."""
     content = torch_file({"a": torch.zeros(77)})
     with zipfile.ZipFile(io.BytesIO(content)) as read:
         entries = [(name, read.read(name)) for name in read.namelist()]
-    lie = [(name, data.replace(b"KM", b"J" + struct.pack("<i", length))) for name, data in entries]
-    return archive(lie)
+    changed = [
+        (name, data.replace(b"KM", b"J" + struct.pack("<i", length))) for name, data in entries
+    ]
+    return archive(changed)
 
 
 def compressed(tensors):
-    """What torch.save wrote, packed small, as torch never does."""
+    """Return a compressed torch archive, which torch never writes."""
     with zipfile.ZipFile(io.BytesIO(torch_file(tensors))) as read:
         return archive([(n, read.read(n)) for n in read.namelist()], zipfile.ZIP_DEFLATED)
 
 
 def overlapping():
-    """A good archive whose directory says that one of its entries is a hundred times as long."""
+    """Return a valid archive whose directory declares one entry a hundred times as long."""
     content = bytearray(torch_file({"a": torch.zeros(9)}))
     length = content.rindex(b"PK\x01\x02") + 20
     content[length : length + 8] = struct.pack("<II", 10**6, 10**6)
@@ -275,7 +277,7 @@ ARCHIVES = {
     "an entry longer than the file": (overlapping(), "larger than the file"),
     "numpy's archive": (archive([("a.npy", b"\x93NUMPY")]), "archive of .npy"),
     "no entries": (archive([]), "archive of nothing"),
-    "a tensor with stride 0": (lying_tensor((2**20, 2**16), (0, 0)), "more values"),
+    "a tensor with stride 0": (wrong_tensor((2**20, 2**16), (0, 0)), "more values"),
     "a tensor of 2**31 numbers": (claimed_length(2**31 - 1), "claims 2,147,483,647 values"),
     "half of an archive": (torch_file({"a": torch.zeros(9)})[:300], "cannot be read"),
     "only the beginning": (b"PK\x03\x04", "cannot be read"),
@@ -283,13 +285,13 @@ ARCHIVES = {
 
 
 @pytest.mark.parametrize(("content", "reason"), ARCHIVES.values(), ids=ARCHIVES)
-def test_an_archive_that_lies(content, reason, tmp_path, refused):
+def test_a_malformed_archive_is_refused(content, reason, tmp_path, refused):
     (tmp_path / "evil.pth").write_bytes(content)
     assert reason in refused(tmp_path / "evil.pth")
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_an_archive_with_an_entry_twice(tmp_path, refused):
+def test_an_archive_with_a_duplicate_entry_is_refused(tmp_path, refused):
     (tmp_path / "evil.pth").write_bytes(archive([DATA, ("net/x", b"1"), ("net/x", b"2")]))
     assert "names" in refused(tmp_path / "evil.pth")
 
@@ -310,14 +312,14 @@ SAFETENSORS = {
     "an array past the end": safetensors("{" + entry("a", 0, 2**40, f"[{2**38}]") + "}"),
     "an offset below zero": safetensors("{" + entry("a", -8, 0) + "}"),
     "a shape that does not fit": safetensors("{" + entry("a", 0, 16, f"[{2**62}, 4]") + "}"),
-    "a type that nobody knows": safetensors("{" + entry("a", 0, 16, kind="PYOBJ") + "}"),
+    "an unknown type": safetensors("{" + entry("a", 0, 16, kind="PYOBJ") + "}"),
     "deep JSON": safetensors('{"a":' + "[" * 10**5),
     "no arrays": safetensors("{}", b""),
 }
 
 
 @pytest.mark.parametrize("content", SAFETENSORS.values(), ids=SAFETENSORS)
-def test_a_safetensors_file_that_lies(content, tmp_path, refused):
+def test_a_malformed_safetensors_file_is_refused(content, tmp_path, refused):
     (tmp_path / "evil.safetensors").write_bytes(content)
     assert ADVICE.search(refused(tmp_path / "evil.safetensors"))
 
@@ -340,7 +342,7 @@ CAFFES = {
     "a side of nothing": blobs(message(7, message(1, b"\0"))),
     "a hundred sides": blobs(message(7, message(1, b"\1" * 100)), TWO),
     "a number without an end": net(b"\xa2\x06" + b"\xff" * 20),
-    "a group, which nobody uses": net(message(100, b"\x0b\x0b\x0b")),
+    "a deprecated group": net(message(100, b"\x0b\x0b\x0b")),
     "the field 0": net(message(100, b"\0\0\0")),
     "a million empty layers": net() + b"\xa2\x06\x00" * 10**6,
     "a thousand blobs": net(message(100, message(7, blob(np.ones(1))) * 1000)),
@@ -351,7 +353,7 @@ CAFFES = {
 
 
 @pytest.mark.parametrize("content", CAFFES.values(), ids=CAFFES)
-def test_a_caffe_model_that_lies(content, tmp_path, refused):
+def test_a_malformed_caffe_model_is_refused(content, tmp_path, refused):
     (tmp_path / "evil.caffemodel").write_bytes(content)
     assert ADVICE.search(refused(tmp_path / "evil.caffemodel"))
 
@@ -364,7 +366,7 @@ ONNXES = {
     "a shape without its numbers": onnx_file(number(1, 2**40) + number(2, 1) + message(8, "w")),
     "sides below zero": onnx_file(number(1, 2**64 - 1) + number(2, 1) + message(9, b"\0" * 8)),
     "2**31 by 2**31": onnx_file(number(1, 2**31) * 2 + number(2, 1) + message(9, b"\0" * 8)),
-    "a type that nobody knows": onnx_file(number(1, 1) + number(2, 99) + message(9, b"\0" * 8)),
+    "an unknown type": onnx_file(number(1, 1) + number(2, 99) + message(9, b"\0" * 8)),
     "a graph past the end": number(1, 8) + b"\x3a" + varint(2**40),
     "deep graphs": number(1, 8) + message(7, b"\x0a\x7e" * 10**4),
     "external numbers": onnx_file(
@@ -375,7 +377,7 @@ ONNXES = {
 
 
 @pytest.mark.parametrize("content", ONNXES.values(), ids=ONNXES)
-def test_an_onnx_file_that_lies(content, tmp_path, refused):
+def test_a_malformed_onnx_file_is_refused(content, tmp_path, refused):
     pytest.importorskip("onnx")
     (tmp_path / "evil.onnx").write_bytes(content)
     assert ADVICE.search(refused(tmp_path / "evil.onnx"))
@@ -405,7 +407,7 @@ GOOD = good_files()
 
 
 @pytest.mark.parametrize("kind", GOOD)
-def test_a_file_that_is_cut_short(kind, tmp_path, refused):
+def test_a_truncated_file_is_refused(kind, tmp_path, refused):
     pytest.importorskip("onnx")
     path = tmp_path / "net"
     path.write_bytes(GOOD[kind])
@@ -415,10 +417,10 @@ def test_a_file_that_is_cut_short(kind, tmp_path, refused):
         assert ADVICE.search(refused(path))
 
 
-@pytest.mark.filterwarnings("ignore")  # of torch about versions that the mutation invented
+@pytest.mark.filterwarnings("ignore")  # torch warns of the mutated versions
 @pytest.mark.parametrize("kind", GOOD)
-def test_any_changed_byte_is_read_or_refused(kind, tmp_path):
-    """Nothing but WeightsError leaves the readers, whatever the bytes."""
+def test_a_file_with_changed_bytes_is_read_or_refused(kind, tmp_path):
+    """The readers raise nothing but WeightsError."""
     pytest.importorskip("onnx")
     random = np.random.default_rng(1)
     path = tmp_path / "net"

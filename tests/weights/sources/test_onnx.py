@@ -16,7 +16,7 @@ DEPTHS = (1, 1, 2, 2, 2)
 
 
 def keras_vgg11(side=64, width=4, gemm=False):
-    """A VGG-11 as tf2onnx writes it: image (H, W, C), flattened in that order before fc1."""
+    """Build a VGG-11 as tf2onnx writes it: image (H, W, C), flattened in that order before fc1."""
     random = np.random.default_rng(0)
     held, nodes = [], []
 
@@ -60,13 +60,13 @@ def keras_vgg11(side=64, width=4, gemm=False):
             nodes.append(helper.make_node("Relu", [last], [f"{stem}/Relu:0"]))
             last = f"{stem}/Relu:0"
     image = helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, side, side, 3])
-    answer = helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, 3])
-    graph = helper.make_graph(nodes, "keras", [image], [answer], held)
+    output = helper.make_tensor_value_info(last, TensorProto.FLOAT, [1, 3])
+    graph = helper.make_graph(nodes, "keras", [image], [output], held)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
 
 
 class Narrow(torch.nn.Module):
-    """Eight convolutions and three matrices under the paper's names, written out for the test."""
+    """Eight convolutions and three linear layers with the paper's names."""
 
     def __init__(self, inner):
         super().__init__()
@@ -102,7 +102,7 @@ def test_a_keras_vgg_computes_the_same(gemm, tmp_path):
 
 
 def test_numbered_layers_of_pytorchs_exporter(tmp_path):
-    """It keeps the names of the state dict."""
+    """The exporter keeps the names of the state dict."""
     numbers = (0, 3, 6, 8, 11, 13, 16, 18)  # of torchvision's vgg11
     kernels = {f"features.{n}.weight": np.full((2, 2, 3, 3), n, np.float32) for n in numbers}
     held = [numpy_helper.from_array(kernel, name) for name, kernel in kernels.items()]
@@ -114,7 +114,7 @@ def test_numbered_layers_of_pytorchs_exporter(tmp_path):
     assert found == {f"conv{name}.weight": n for name, n in zip(names, numbers, strict=True)}
 
 
-def test_another_network_keeps_its_initializers(tmp_path):
+def test_other_networks_keep_the_names_of_their_initializers(tmp_path):
     weight = numpy_helper.from_array(np.ones((2, 3, 5, 5), np.float16), "stem/kernel:0")
     count = numpy_helper.from_array(np.array([7]), "count")
     node = helper.make_node("Conv", ["x", "stem/kernel:0"], ["y"])
@@ -129,7 +129,7 @@ def test_another_network_keeps_its_initializers(tmp_path):
     assert "not a VGG" in found.notes[0]
 
 
-def test_numbers_in_another_file_are_never_opened(tmp_path):
+def test_external_data_is_never_opened(tmp_path):
     secret = tmp_path / "secret"
     secret.write_bytes(b"\0" * 16)
     weight = TensorProto(name="w", dims=[4], data_type=1, data_location=TensorProto.EXTERNAL)
@@ -140,7 +140,7 @@ def test_numbers_in_another_file_are_never_opened(tmp_path):
         read_weights(tmp_path / "net.bin")
 
 
-def test_without_onnx_the_message_says_what_to_install(tmp_path, monkeypatch):
+def test_without_onnx_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     (tmp_path / "net.bin").write_bytes(keras_vgg11().SerializeToString())
     with pytest.raises(MissingExtraError, match=r"fullconv\[onnx\]"):

@@ -1,4 +1,4 @@
-"""Pickles of plain data come out as they went in; anything else ends the reading."""
+"""Pickles of plain data are read; everything else is refused."""
 
 import codecs
 import io
@@ -26,24 +26,24 @@ def read(content):
 
 
 @given(DATA, st.sampled_from([2, 3, 4]))
-def test_plain_data_comes_out_as_it_went_in(data, protocol):
+def test_plain_data_is_read_back(data, protocol):
     assert read(pickle.dumps(data, protocol=protocol)) == data
 
 
-def test_what_is_shared_stays_shared():
+def test_shared_objects_stay_shared():
     inner = ["a"]
     first, second = read(pickle.dumps([inner, inner], protocol=4))
     assert first is second and first == inner
 
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
-def test_a_name_outside_the_table_is_told(protocol):
+def test_a_name_outside_the_table_is_reported(protocol):
     with pytest.raises(ForbiddenNameError) as caught:
         read(pickle.dumps(os.getcwd, protocol=protocol))
     assert caught.value.name == "posix.getcwd"
 
 
-def test_the_file_stays_behind_the_pickles_end():
+def test_reading_stops_at_the_end_of_the_pickle():
     content = pickle.dumps(1, protocol=2) + pickle.dumps("two", protocol=2)
     file = io.BytesIO(content)
     assert [rebuild(file, len(content), {}) for _ in range(2)] == [1, "two"]
@@ -54,7 +54,7 @@ def test_any_bytes_are_read_or_refused(content):
     file = io.BytesIO(b"\x80\x04" + content)
     try:
         found = rebuild(file, 2 + len(content), {})
-    except ValueError:  # of any other kind it would be a bug
+    except ValueError:  # any other exception would be a bug
         assert file.tell() <= 2 + len(content)
     else:
         assert isinstance(found, PLAIN) and content[file.tell() - 3] == pickle.STOP[0]

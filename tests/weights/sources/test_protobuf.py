@@ -1,4 +1,4 @@
-"""Fields are read as Google's own library writes them, and lengths that lie are refused."""
+"""Protobuf fields are read as Google's library writes them; wrong lengths are refused."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from fullconv.weights.sources._protobuf import (
 )
 
 
-def test_fields_of_a_message_that_protobuf_wrote():
+def test_fields_of_a_message_written_by_protobuf():
     onnx = pytest.importorskip("onnx")
     message = onnx.TensorProto(dims=[3, 300, 2**40], data_type=1, name="w", float_data=[1.5, -2])
     found = list(read_fields(memoryview(message.SerializeToString())))
@@ -27,7 +27,7 @@ def test_fields_of_a_message_that_protobuf_wrote():
     assert (name.wire, bytes(name.value)) == (LENGTH, b"w")
 
 
-def test_four_and_eight_bytes_are_stepped_over():
+def test_fixed_32_and_64_bit_fields_are_read():
     message = b"\x0d1234" + b"\x1112345678" + b"\x18\x05"
     found = list(read_fields(memoryview(message)))
     assert [bytes(field.value) for field in found[:2]] == [b"1234", b"12345678"]
@@ -44,18 +44,18 @@ def test_a_field_that_runs_past_the_end(message):
 
 
 @pytest.mark.parametrize("key", [0x00, 0x0B, 0x0C, 0x0E, 0x0F])
-def test_kinds_that_nobody_writes(key):
+def test_unsupported_wire_types_are_refused(key):
     with pytest.raises(ValueError, match="no field begins"):
         list(read_fields(memoryview(bytes([key, 0, 0]))))
 
 
-def test_a_number_longer_than_ten_bytes():
+def test_a_varint_longer_than_ten_bytes_is_refused():
     with pytest.raises(ValueError, match="no end"):
         read_varint(memoryview(b"\xff" * 11), 0)
     assert read_varint(memoryview(b"\xff" * 9 + b"\x01"), 0) == (2**64 - 1, 10)
 
 
-def test_the_tags_of_a_head_that_is_cut_off():
+def test_tags_of_a_truncated_message():
     text = b"\x0a\x03net"  # field 1, a text of 3 bytes
     number = b"\x10\x96\x01"  # field 2, the integer 150
     assert list(read_tags(memoryview(text + number + text))) == [

@@ -1,4 +1,4 @@
-"""PyTorch's state dicts: both of its formats, wrapped or not, under the paper's names."""
+"""PyTorch's state dicts: both file formats, nested or not, with the paper's names."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def path(tmp_path):
 @pytest.mark.parametrize("zipped", ZIP)
 @pytest.mark.parametrize("key", [None, "state_dict", "model", "model_state_dict"])
 @pytest.mark.parametrize("prefix", ["", "module."])
-def test_a_state_dict_is_found_wherever_it_lies(zipped, key, prefix, path):
+def test_a_nested_state_dict_is_found(zipped, key, prefix, path):
     state = {f"{prefix}conv1_1.weight": torch.randn(4, 3, 3, 3), f"{prefix}n": torch.tensor(7)}
     saved = state if key is None else {"epoch": 3, key: state, "arch": "VGG"}
     torch.save(saved, path, _use_new_zipfile_serialization=zipped)
@@ -54,7 +54,7 @@ def test_the_extension_does_not_matter(name, tmp_path):
     assert "PyTorch" in read_weights(tmp_path / name).source
 
 
-def test_pytorch_fcn_means_bgr_and_caffes_mean(shared):
+def test_pytorch_fcn_weights_have_bgr_order_and_caffes_mean(shared):
     folder = shared("parity")
     found = read_weights(folder / "importers" / "tiny_fcn8s_torchfcn.pth")
     expected = parity.recipe(folder).weights("fcn8s", 5, 32, 64, seed=3)
@@ -67,8 +67,8 @@ def test_pytorch_fcn_means_bgr_and_caffes_mean(shared):
 
 @pytest.mark.parametrize("batch_norm", [False, True])
 @torch.no_grad()
-def test_torchvisions_numbers_become_names(batch_norm, path):
-    """The same numbers in our net compute what torchvision's layers compute."""
+def test_torchvisions_numbered_layers_get_the_papers_names(batch_norm, path):
+    """The weights compute the same in our network as in torchvision's layers."""
     blocks = [8, 8, "M", 16, 16, "M", *[32] * 3, "M", *[64] * 3, "M", *[64] * 3, "M"]
     theirs = torch.nn.Sequential()
     theirs.features = make_layers(blocks, batch_norm)
@@ -76,7 +76,7 @@ def test_torchvisions_numbers_become_names(batch_norm, path):
         *(torch.nn.Linear(64 * 49, 32), torch.nn.ReLU(), torch.nn.Dropout()),
         *(torch.nn.Linear(32, 32), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(32, 3)),
     )
-    for _ in range(3):  # batch norms with statistics of their own
+    for _ in range(3):  # batch norms with non-default statistics
         theirs.features(torch.randn(2, 3, 32, 32))
     torch.save(theirs.state_dict(), path)
     ours = create_classifier("vgg16_bn" if batch_norm else "vgg16", 3, width=1 / 8, hidden=32)
@@ -87,7 +87,7 @@ def test_torchvisions_numbers_become_names(batch_norm, path):
     torch.testing.assert_close(ours.eval()(image), theirs.classifier(features.flatten(1)))
 
 
-def test_a_net_of_another_family_keeps_its_names(path):
+def test_a_network_of_another_family_keeps_its_names(path):
     state = {"backbone.layer1.0.conv1.weight": torch.ones(2, 2, 1, 1)}
     torch.save(state, path)
     found = read_weights(path)
@@ -96,14 +96,14 @@ def test_a_net_of_another_family_keeps_its_names(path):
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*")
-def test_a_program_is_refused(path):
+def test_a_torchscript_program_is_refused(path):
     torch.jit.save(torch.jit.script(torch.nn.Linear(2, 2)), path)
     with pytest.raises(WeightsError, match="TorchScript program"):
         read_weights(path)
 
 
 @pytest.mark.parametrize("zipped", ZIP)
-def test_a_whole_model_is_refused_by_name(zipped, path):
+def test_a_pickled_model_is_refused_with_its_class(zipped, path):
     torch.save(torch.nn.Linear(2, 2), path, _use_new_zipfile_serialization=zipped)
     with pytest.raises(WeightsError, match=r"torch\.nn\.modules\.linear\.Linear.*state_dict"):
         read_weights(path)

@@ -1,4 +1,4 @@
-"""Any file is either read or refused with a sentence; published weights are known again."""
+"""Any file is read or refused with a message; published weights are recognized."""
 
 import gzip
 
@@ -13,7 +13,7 @@ from fullconv.weights.sources import format_names, read_weights, sources
 SOURCES = {"caffe", "onnx_keras", "paddle", "pytorch", "safetensor"}
 
 
-def test_the_folder_is_the_list():
+def test_every_source_is_registered():
     assert set(sources) == SOURCES
 
 
@@ -32,7 +32,7 @@ def test_the_folder_is_the_list():
         ),
     ],
 )
-def test_what_is_no_weights_file_is_told_apart(content, reason, tmp_path):
+def test_other_files_are_refused_with_what_they_are(content, reason, tmp_path):
     path = tmp_path / "net.pth"
     path.write_bytes(content)
     with pytest.raises(WeightsError, match=f"{path.name} is .*{reason}"):
@@ -52,14 +52,14 @@ def test_values_that_are_not_finite_are_refused(value, tmp_path):
         read_weights(tmp_path / "a.pth")
 
 
-def test_what_overflows_float32_is_not_finite(tmp_path):
+def test_values_that_overflow_float32_are_refused(tmp_path):
     torch.save({"a.bias": torch.tensor([1e300], dtype=torch.float64)}, tmp_path / "a.pth")
     with pytest.raises(WeightsError, match="not finite"):
         read_weights(tmp_path / "a.pth")
 
 
-def test_a_layer_that_is_nan_all_through_is_left_out(tmp_path):
-    """As torchvision describes the classifier of its IMAGENET1K_FEATURES."""
+def test_a_layer_of_only_nan_is_left_out(tmp_path):
+    """torchvision's IMAGENET1K_FEATURES have such a classifier."""
     tensors = {"fc6.weight": torch.full((2, 2), torch.nan), "conv1_1.bias": torch.ones(2)}
     torch.save(tensors, tmp_path / "a.pth")
     found = read_weights(tmp_path / "a.pth")
@@ -67,7 +67,7 @@ def test_a_layer_that_is_nan_all_through_is_left_out(tmp_path):
     assert "fc6.weight" in found.notes[-1]
 
 
-def test_the_authors_vgg_is_known_again_in_both_channel_orders(shared, tmp_path):
+def test_the_authors_vgg_is_recognized_in_both_channel_orders(shared, tmp_path):
     path = shared("weights") / "vgg16_imagenet_features_fp16.safetensors"
     arrays = read_weights(path).arrays
     for order, step in (("rgb", 1), ("bgr", -1)):
@@ -76,13 +76,13 @@ def test_the_authors_vgg_is_known_again_in_both_channel_orders(shared, tmp_path)
             "conv1_1.weight": kernel,
             "conv1_1.bias": torch.from_numpy(arrays["conv1_1.bias"]),
         }
-        save_file(tensors, tmp_path / "net.bin")  # without a word about the input
+        save_file(tensors, tmp_path / "net.bin")  # without metadata about the input
         found = read_weights(tmp_path / "net.bin")
         assert (found.mean, found.std) == ((123.68, 116.779, 103.939), (1, 1, 1))
         assert found.order == order
 
 
-def test_other_weights_are_not_taken_for_the_authors(tmp_path):
+def test_other_weights_are_not_recognized_as_the_authors(tmp_path):
     save_file(
         {"conv1_1.weight": torch.randn(64, 3, 3, 3), "conv1_1.bias": torch.randn(64)},
         tmp_path / "net.bin",
@@ -91,12 +91,12 @@ def test_other_weights_are_not_taken_for_the_authors(tmp_path):
     assert (found.mean, found.std, found.order) == (None, None, None)
 
 
-def test_names_are_compact():
+def test_names_are_listed_compactly():
     names = ["conv1_1.weight", "conv1_1.bias", "upscore.weight", "scale"]
     assert format_names(names) == "conv1_1.{weight,bias} upscore.weight scale"
 
 
-def test_arrays_can_be_given_to_torch_without_a_warning(shared):
+def test_arrays_convert_to_torch_without_a_warning(shared):
     for name in ("tiny_fcn8s.caffemodel", "tiny_fcn8s_bn.pdparams", "tiny_fcn8s_torchfcn.pth"):
         for array in read_weights(shared("parity") / "importers" / name).arrays.values():
             assert torch.from_numpy(array).dtype == torch.float32

@@ -1,4 +1,4 @@
-"""Safetensors: what the header says about the input is understood."""
+"""Safetensors: the normalization in the header is read."""
 
 import json
 
@@ -30,7 +30,7 @@ def test_other_floats_become_float32(kind, read):
     np.testing.assert_array_equal(found, tensor.float().numpy(), strict=True)
 
 
-def test_our_own_models_say_their_normalization(read):
+def test_our_models_declare_their_normalization(read):
     normalization = {"mean": [1.0, 2.0, 3.0], "std": [4.0, 5.0, 6.0], "order": "bgr"}
     tensors = {
         "backbone.conv1_1.weight": TENSORS["conv1_1.weight"],
@@ -43,7 +43,7 @@ def test_our_own_models_say_their_normalization(read):
 
 
 @pytest.mark.parametrize("header", ["", "[]", "{}", '{"normalization": {"mean": 3}}', "[" * 99999])
-def test_a_header_of_ours_that_is_damaged(header, read):
+def test_a_damaged_header_of_a_model_file(header, read):
     with pytest.raises(WeightsError, match="normalization"):
         read(TENSORS, {"fullconv": header})
 
@@ -61,10 +61,10 @@ def test_a_header_of_ours_that_is_damaged(header, read):
             ((3, 2, 1), (6, 5, 4), "bgr"),
         ),
         ({"input": "RGB, (x-127)/128 on 0..255"}, ((127,) * 3, (128,) * 3, "rgb")),
-        ({"mean": "[0.5, 0.5, 0.5]", "std": "[1, 1, 1]"}, (None, None, None)),  # on which scale?
+        ({"mean": "[0.5, 0.5, 0.5]", "std": "[1, 1, 1]"}, (None, None, None)),  # unknown scale
     ],
 )
-def test_normalization_in_words(header, expected, read):
+def test_normalization_from_other_keys_of_the_header(header, expected, read):
     found = read({"stem.weight": torch.ones(2)}, header)
     assert (found.mean, found.std, found.order) == expected
 

@@ -81,8 +81,8 @@ def folder(tmp_path):
     )
     write(tmp_path / "annotations" / "instances_val2017.json", ["3.png"], [region(0, 1, [SQUARE])])
     (tmp_path / "annotations" / "captions_val2017.json").write_text("{}")
-    for place in ("train2017/1.png", "train2017/2.png", "val2017/3.png"):
-        photo(tmp_path / place)
+    for location in ("train2017/1.png", "train2017/2.png", "val2017/3.png"):
+        photo(tmp_path / location)
     return tmp_path
 
 
@@ -129,10 +129,10 @@ def test_roboflows_layout(tmp_path):
     assert open_data(tmp_path).names == ("train__a", "valid__a")
 
 
-@pytest.mark.parametrize("place", ["images/default", "images", "default", "annotations", "."])
-def test_photos_of_a_file_without_split(tmp_path, place):
+@pytest.mark.parametrize("location", ["images/default", "images", "default", "annotations", "."])
+def test_photos_of_a_file_without_split(tmp_path, location):
     write(tmp_path / "annotations" / "instances_default.json", ["a.png"], [region(0, 7, [SQUARE])])
-    photo(tmp_path / place / "a.png")
+    photo(tmp_path / location / "a.png")
     assert open_data(tmp_path)[0].labels.sum() == 120
 
 
@@ -387,9 +387,9 @@ def test_pixels_without_stuff_are_void(tmp_path):
 def test_pixel_maps_count_from_the_first_category(tmp_path, labels):
     values = np.zeros(SIZE, np.uint8)
     values[:5], values[5:10] = 1, 255
-    place = tmp_path / "stuffthingmaps" / "val2017"
-    place.mkdir(parents=True)
-    Image.fromarray(values).save(place / "x.png")
+    location = tmp_path / "stuffthingmaps" / "val2017"
+    location.mkdir(parents=True)
+    Image.fromarray(values).save(location / "x.png")
     photo(tmp_path / "val2017" / "x.jpg")
     if labels:
         (tmp_path / "labels.txt").write_text(labels)
@@ -438,7 +438,7 @@ def test_the_official_layout(shared):
 
 
 def test_annotations_are_found_however_the_file_is_written(tmp_path):
-    """Behind letters of two bytes, a byte order mark, blanks, and before the images."""
+    """After two-byte letters, a byte order mark and blanks, and before the images."""
     photo(tmp_path / "images" / "\N{DOG} ü.png")
     record = region(0, 7, [SQUARE]) | {"note": 'ümläut "] } \\ \N{DOG}'}
     content = {
@@ -477,7 +477,7 @@ def test_outlines_are_not_kept_in_memory(tmp_path):
     for name in names:
         photo(tmp_path / "images" / name)
     write(path, names, [region(number % 20, 7, [ring]) for number in range(100)])
-    open_data(tmp_path)  # what is imported first does not count
+    open_data(tmp_path)  # imports are not measured
     tracemalloc.start()
     try:
         data = open_data(tmp_path)

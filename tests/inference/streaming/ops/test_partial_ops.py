@@ -149,7 +149,7 @@ def test_an_op_on_parts_equals_the_op_on_the_whole(name):
             parts, flow = in_strips(module, x, rows)
             assert parts.shape == whole.shape
             assert (parts - whole).abs().max() <= 2e-6 * whole.abs().max()
-            assert flow.held == 0  # all was let go
+            assert flow.held == 0  # all rows are freed
         down, across = (slice(side // 3, side // 2 + 1) for side in whole.shape[2:])
         region = ((down.start, down.stop), (across.start, across.stop))
         part, _ = in_strips(module, x, 4, region)
@@ -157,7 +157,7 @@ def test_an_op_on_parts_equals_the_op_on_the_whole(name):
 
 
 @pytest.mark.parametrize(
-    "function,says",
+    "function,message",
     [
         (lambda x: x - x.mean((2, 3), keepdim=True), "mean over the whole image"),
         (lambda x: x * F.adaptive_avg_pool2d(x, 1), "pools over the whole image"),
@@ -174,8 +174,8 @@ def test_an_op_on_parts_equals_the_op_on_the_whole(name):
         (lambda x: x.view(3), "cannot be traced .*does not run"),
     ],
 )
-def test_an_op_that_needs_the_whole_image_is_refused_by_name(function, says):
-    with pytest.raises(GeometryError, match=says):
+def test_an_op_that_needs_the_whole_image_is_refused_by_name(function, message):
+    with pytest.raises(GeometryError, match=message):
         record_ops(Does(function), (16, 16), 4)
 
 

@@ -116,7 +116,7 @@ def test_an_unreachable_store_times_out_soon(store, monkeypatch):
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES")
     MLflow()
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "2"
-    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "1"  # the user's own word
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "1"  # set by the user
 
 
 @pytest.mark.parametrize(

@@ -42,13 +42,13 @@ def steps(diary):
 
 
 def test_no_step_is_logged_twice_and_missing_ones_are_logged(using, tmp_path):
-    behind, ahead = MemoryTracker(held=10), MemoryTracker(held=40)
-    tracking = using(behind=behind, ahead=ahead)
+    late, ahead = MemoryTracker(held=10), MemoryTracker(held=40)
+    tracking = using(late=late, ahead=ahead)
     past = [(step, {"loss": 1.0}) for step in (10, 20, 30)]
     assert tracking.begin(tmp_path, "run", {}, past) == []
     for step in (40, 50):
         assert tracking.log(step, {"loss": 0.5}) == []
-    assert steps(behind) == [20, 30, 40, 50]
+    assert steps(late) == [20, 30, 40, 50]
     assert steps(ahead) == [50]
 
 

@@ -80,7 +80,7 @@ def test_rows_lost_in_a_kill_are_logged_again(service, tmp_path):
     run(tmp_path, [20, 30], past=[10], killed=True)
     run(tmp_path, [40], past=[10, 20, 30])
     assert sent(tmp_path) == [[10], [20, 30, 40]]
-    assert len(list((tmp_path / "wandb").iterdir())) == 2, "the part that never ended is gone"
+    assert len(list((tmp_path / "wandb").iterdir())) == 2, "the incomplete part is removed"
 
 
 def test_an_uploaded_part_is_kept_and_not_logged_again(service, tmp_path):
