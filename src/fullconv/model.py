@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from fullconv.data.sample import default_palette
-from fullconv.errors import ConfigError, WeightsError
+from fullconv.errors import ConfigError, FullconvError, WeightsError
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import (
     OPTIMIZER,
@@ -206,9 +206,8 @@ def load(path: str | Path) -> Model:
     if is_exported(file):
         return exported_model(open_exported(file))
     card = read_card(file)
-    with _SkipInitialization():
-        network = build(card.architecture, card.normalization)
     weights = read_tensors(file)
+    network = _build(card, file)
     expected = {name: value.shape for name, value in network.state_dict().items()}
     if {name: value.shape for name, value in weights.items()} != expected:
         raise WeightsError(f"{file}: its tensors are not those of {card.architecture.name}")
@@ -224,6 +223,24 @@ def load(path: str | Path) -> Model:
         card.tta_scales,
         card.band_choice,
     )
+
+
+def _build(card: Card, file: Path) -> FCN:
+    """Build the network that a file describes, without initial weights.
+
+    Raises:
+        WeightsError: the description is of no network, or of one too large for this machine.
+    """
+    try:
+        with _SkipInitialization():
+            return build(card.architecture, card.normalization)
+    except (FullconvError, ArithmeticError) as error:
+        raise WeightsError(f"{file}: its description cannot be used: {error}") from error
+    except (MemoryError, RuntimeError) as error:  # PyTorch's allocator raises RuntimeError
+        raise WeightsError(
+            f"{file}: its description is of a network that does not fit into memory "
+            f"({card.architecture.name}, width {card.architecture.width:g})"
+        ) from error
 
 
 def exported_model(network: ExportedNetwork) -> Model:

@@ -40,11 +40,14 @@ def command(
     """
     from fullconv.data.labels.classes import read_names
     from fullconv.errors import ConfigError
+    from fullconv.units import count
     from fullconv.weights.convert import convert_weights
     from fullconv.weights.load import LoadReport
 
     if target.suffix != ".safetensors":
         raise ConfigError(f"{target}: expected a file name that ends in .safetensors")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise ConfigError(f"{target} is the file to read; give the new file another name")
     if classes and not classes.is_file():
         raise ConfigError(f"{classes}: no such file; expected one class name per line")
     names = list(read_names(classes)) if classes else None
@@ -54,7 +57,7 @@ def command(
         say(f"model   {target}")
         say(f"next    fullconv predict {target} PHOTOS --out predictions")
         return
-    say(f"{converted.source}: {len(converted.arrays)} arrays")
+    say(f"{converted.source}: {count(len(converted.arrays), 'array')}")
     for note in converted.notes:
         say(f"note: {note}")
     say(f"weights {target}")

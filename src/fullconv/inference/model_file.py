@@ -5,7 +5,7 @@ equal training gives equal bytes.
 """
 
 import errno
-import json
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -18,11 +18,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fullconv.config import Architecture, Normalization, Settings, Size
-from fullconv.errors import ConfigError, WeightsError
-from fullconv.inference.runtimes import MODEL_SUFFIX, unsupported
+from fullconv.errors import WeightsError
+from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, unsupported
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing, staging
 from fullconv.io.rasters import BandChoice
+from fullconv.io.text import parse_json
 
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
@@ -62,6 +63,11 @@ def read_card(path: Path) -> Card:
     Raises:
         WeightsError: the file is missing or damaged, is not a model file, or has another format.
     """
+    if path.exists() and is_exported(path):
+        raise WeightsError(
+            f"{path} is an exported file, which has no layers of fullconv; give the .safetensors "
+            "file or the run folder that it was exported from"
+        )
     if path.exists() and path.suffix.lower() not in (MODEL_SUFFIX, ""):
         raise WeightsError(
             f"{path}: {unsupported(path)}. Weights of other programs are read by "
@@ -80,17 +86,44 @@ def read_card(path: Path) -> Card:
             "give them to `fullconv train --weights` or `fullconv convert`"
         )
     try:
-        return Card.checked(**json.loads(header))
-    except (ConfigError, json.JSONDecodeError, TypeError) as error:
+        return Card.checked(**parse_json(header))
+    except (ValueError, TypeError) as error:
         raise WeightsError(f"{path}: its description cannot be used: {error}") from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read the network's tensors, without the optimizer's, as float32 (files may be float16)."""
-    with safe_open(path, "pt") as file:
-        names = [name for name in file.keys() if not name.startswith(OPTIMIZER)]  # noqa: SIM118
-        tensors = {name: file.get_tensor(name) for name in names}
+    """Read the network's tensors, without the optimizer's, as float32 (files may be float16).
+
+    Raises:
+        WeightsError: the file is damaged, or a weight is not a finite number.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            names = [name for name in file.keys() if not name.startswith(OPTIMIZER)]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path}: its tensors cannot be read ({error})") from error
+    for name, tensor in tensors.items():
+        _check_values(path, name, tensor)
     return {name: t.float() if t.is_floating_point() else t for name, t in tensors.items()}
+
+
+def _check_values(path: Path, name: str, tensor: Tensor) -> None:
+    """Refuse values with which every prediction would be the same class, or none."""
+    if tensor.is_floating_point() and tensor.numel():
+        low, high = (float(end) for end in tensor.float().aminmax())
+        if not math.isfinite(low) or not math.isfinite(high):
+            raise WeightsError(
+                f"{path}: {name} has values that are not finite; its training diverged, or the "
+                "file is damaged: use an earlier file"
+            )
+        if name.endswith("running_var") and low < 0:
+            raise WeightsError(f"{path}: {name} has a variance below zero; the file is damaged")
+    elif not tensor.is_floating_point() and not name.endswith("num_batches_tracked"):
+        raise WeightsError(
+            f"{path}: {name} holds {str(tensor.dtype).removeprefix('torch.')} instead of "
+            "floating-point numbers; save the model again with fullconv"
+        )
 
 
 def write_file(path: Path, card: Card, tensors: Mapping[str, Tensor]) -> None:

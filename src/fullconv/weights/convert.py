@@ -15,6 +15,7 @@ from fullconv.io.atomic import replacing, staging
 from fullconv.model import Model
 from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD, build
 from fullconv.networks.vgg_names import DEPTHS, conv_names
+from fullconv.units import count
 from fullconv.weights.load import LoadReport, copy_weights
 from fullconv.weights.sources import Weights, format_names, read_weights
 from fullconv.weights.sources.safetensors import NORMALIZATION
@@ -54,8 +55,8 @@ def convert_weights(
     names = tuple(classes or (f"class {number}" for number in range(architecture.classes)))
     if len(names) != architecture.classes:
         raise ConfigError(
-            f"{len(names)} class names for {source}, which has {architecture.classes} scores a "
-            "pixel; give one name a score"
+            f"{count(len(names), 'class name')} for {source}, which has "
+            f"{count(architecture.classes, 'score')} a pixel; give one name per score"
         )
     network = build(architecture, Normalization(mean=IMAGENET_MEAN, std=IMAGENET_STD))
     report = copy_weights(network, weights, source)
