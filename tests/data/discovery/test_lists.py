@@ -90,9 +90,10 @@ def test_a_line_may_name_image_and_mask(tmp_path):
         "images/c.png masks/d.png",
     ).pairs(tmp_path)
     assert [pair.name for pair in pairs] == ["a b", "c"]
+    photo = tmp_path / "images" / "c.png"
     assert [error.found for error in problems] == [
         "'images/c.png masks/c.png' names a sample twice",
-        "'images/c.png masks/d.png' does not name an image and a mask that exist",
+        f"'images/c.png masks/d.png' names the photo {photo}, but its mask does not exist",
     ]
 
 

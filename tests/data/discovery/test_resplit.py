@@ -14,6 +14,7 @@ from fullconv.data.discovery.resplit import with_groups, without_groups, write_s
 from fullconv.data.formats import inventory, open_data
 from fullconv.errors import ConfigError, DataError, NoSplitError
 from fullconv.io.palettes import VOID
+from inventories import with_code
 
 CLIPS = [f"clip{clip}_{frame:04}" for clip in range(6) for frame in range(3 + clip)]
 
@@ -316,7 +317,7 @@ def test_lists_in_splits_take_precedence(tmp_path, build):
     assert {*open_data(source).names} == {*whole.names}
     stock = inventory(source)
     assert {pair.name for pair in stock.splits["val"]} == {*held}
-    assert not stock.bad_lines and stock.divided
+    assert not with_code(stock, "list-line", "empty-split") and stock.divided
     with pytest.raises(NoSplitError):
         open_data(source, "test")
 
@@ -329,7 +330,7 @@ def test_a_wrong_line_in_splits_is_named(tmp_path):
         open_data(source, "train")
     stock = inventory(source)
     assert [pair.name for pair in stock.splits["train"]] == ["a", "b"]
-    assert [sentence for _, sentence in stock.bad_lines] == [
+    assert [p.error.found for p in with_code(stock, "list-line")] == [
         "'B' names a sample twice",
         "'nobody' is the name of no sample",
     ]

@@ -9,6 +9,7 @@ from scipy.io import loadmat
 from fullconv.data.formats import inventory, open_data, recognise
 from fullconv.errors import DataError, LabelError, NoSplitError
 from fullconv.io.palettes import VOID
+from inventories import with_code
 
 
 @pytest.fixture
@@ -61,8 +62,8 @@ def test_all_files_without_a_partner_are_listed(challenge):
     (challenge / "annotations" / "training" / "ADE_train_00000000.png").unlink()
     (challenge / "images" / "validation" / "ADE_val_00000000.jpg").unlink()
     stock = inventory(f"ade20k:{challenge}")
-    assert [path.stem for path in stock.unmatched_images] == ["ADE_train_00000000"]
-    assert [path.stem for path in stock.unmatched_masks] == ["ADE_val_00000000"]
+    assert [p.path.stem for p in with_code(stock, "mask-missing")] == ["ADE_train_00000000"]
+    assert [p.path.stem for p in with_code(stock, "photo-missing")] == ["ADE_val_00000000"]
     assert [pair.name for pair in stock.splits["train"]] == ["ADE_train_00000001"]
 
 

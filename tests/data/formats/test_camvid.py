@@ -87,16 +87,14 @@ def test_other_classes_in_this_layout_are_refused(segnet):
 
 def test_a_line_without_its_files_is_named(segnet):
     (segnet / "val.txt").write_text("/x/val/c.png /x/valannot/none.png")
-    with pytest.raises(
-        DataError, match=r"val\.txt: '/x/val/c\.png .*does not name an image and a mask"
-    ):
+    with pytest.raises(DataError, match=r"val\.txt: '/x/val/c\.png .*its mask does not exist"):
         open_data(segnet, "val")
 
 
 def test_a_test_list_without_its_files_does_not_stop_the_others(segnet):
     (segnet / "testannot" / "d.png").unlink()
     assert len(open_data(segnet, "train")) == 2
-    with pytest.raises(DataError, match=r"test\.txt: .*does not name an image and a mask"):
+    with pytest.raises(DataError, match=r"test\.txt: .*its mask does not exist"):
         open_data(segnet, "test")
 
 

@@ -9,6 +9,7 @@ from PIL import Image
 from fullconv.data.checks import examine
 from fullconv.data.formats import inventory, open_data
 from fullconv.errors import DataError
+from inventories import with_code
 
 NAMES = tuple(f"photo{number}" for number in range(6))
 SIZE = (20, 30)
@@ -130,13 +131,13 @@ def test_a_faulty_entry_is_named_and_the_others_are_kept(case):
     folder, change, source, found, left = case
     whole = inventory(source)
     assert len(pairs_of(whole)) == 6
-    assert not (whole.bad_lines or whole.duplicates or whole.broken_splits)
+    assert not whole.problems
     change(folder)
     stock = inventory(source)
-    ((_, sentence),) = stock.bad_lines
-    assert found in sentence
+    (problem,) = with_code(stock, "list-line")
+    assert found in problem.error.found
     assert len({*pairs_of(stock)}) == len(pairs_of(stock)) == left
-    assert not stock.broken_splits
+    assert not with_code(stock, "not-readable")
     for pairs in stock.splits.values():
         for pair in pairs:
             assert stock.read(pair).labels.shape == SIZE
@@ -180,4 +181,4 @@ def test_without_a_readable_file_there_is_no_inventory(tmp_path):
 def test_all_missing_photos_are_named(tmp_path):
     cvat(tmp_path)
     stock = inventory(str(tmp_path))
-    assert len(stock.bad_lines) == 6 and pairs_of(stock) == []
+    assert len(with_code(stock, "list-line")) == 6 and pairs_of(stock) == []

@@ -11,6 +11,7 @@ from PIL import Image
 from fullconv.data.formats import formats, inventory, open_data, recognise
 from fullconv.errors import DataError, ImageError, LabelError, NoSplitError
 from fullconv.io.palettes import VOID
+from inventories import with_code
 
 INDICES = np.array([[0, 1, 2], [2, 1, 255]], np.uint8)
 
@@ -158,7 +159,9 @@ def test_a_test_list_without_masks_does_not_stop_the_others(photos):
     (photos / "train.txt").write_text("a\nb\n")
     (photos / "test.txt").write_text("new\n")
     assert open_data(photos, "train").names == ("a", "b")
-    with pytest.raises(DataError, match=r"test\.txt: 'new' is the name of no sample"):
+    with pytest.raises(
+        DataError, match=r"new\.jpg: a photo without a mask; .* its line in test\.txt"
+    ):
         open_data(photos, "test")
 
 
@@ -220,7 +223,7 @@ def test_the_whole_path_of_a_list_decides_between_equal_stems(photos):
     assert open_data(photos, "train").names == ("a", "x__a", "y__b")
     (photos / "masks" / "b.png").unlink()
     (photos / "train.txt").write_text("b\n")
-    with pytest.raises(DataError, match="'b' is the name of 2 samples"):
+    with pytest.raises(DataError, match=r"images/b\.jpg: a photo without a mask"):
         open_data(photos, "train")
 
 
@@ -269,9 +272,7 @@ def test_dataset_yaml_with_lists_and_several_folders(described):
     assert np.array_equal(data[1].labels, INDICES)
     stock = inventory(described)
     assert [pair.name for pair in stock.splits["val"]] == ["new__e f", "old__b"]
-    assert not (
-        stock.unmatched_images or stock.unmatched_masks or stock.bad_lines or stock.duplicates
-    )
+    assert not stock.problems
 
 
 def test_a_list_in_dataset_yaml_that_names_a_missing_photo(described):
@@ -282,7 +283,7 @@ def test_a_list_in_dataset_yaml_that_names_a_missing_photo(described):
     ) as caught:
         open_data(described, "val")
     assert not isinstance(caught.value, NoSplitError)
-    assert len(inventory(described).bad_lines) == 1
+    assert len(with_code(inventory(described), "list-line")) == 1
     (described / "annotated" / "old" / "b.png").unlink()
     (described / "lists" / "some.txt").write_text("images/old/b.jpg\n")
     with pytest.raises(DataError, match=r"b\.jpg: a photo without a mask"):

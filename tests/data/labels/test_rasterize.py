@@ -3,9 +3,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from fullconv.data.labels.patches import Patch, union
 from fullconv.data.labels.rasterize import (
     Layer,
-    Patch,
     bitmap,
     dots,
     ellipse,
@@ -15,7 +15,6 @@ from fullconv.data.labels.rasterize import (
     polygon,
     rectangle,
     run_lengths,
-    union,
 )
 from fullconv.errors import DataError
 

@@ -3,21 +3,45 @@
 import os
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from fullconv.io.images import SUFFIXES
+from fullconv.errors import DataError
+from fullconv.io.images import SUFFIXES, count_unsupported
 
 IMAGE_FOLDERS = (
     *("images", "image", "imgs", "img", "img_dir", "photos", "photo", "jpegimages", "inputs"),
 )
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv")
+MAX_PATH = 4096  # characters of a path
+# Control characters would break lists and messages; surrogates stand for bytes that are no UTF-8.
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def find_images(folder: Path) -> list[Path]:
     """Return every image file under `folder`, sorted; hidden files are left out."""
     return sorted(_walk(folder, set()), key=lambda path: path.relative_to(folder).as_posix())
+
+
+def find_files(folder: Path, *suffixes: str) -> Iterator[Path]:
+    """Yield the files under `folder` with one of the suffixes, each folder's by name."""
+    return _walk(folder, set(), suffixes)
+
+
+def left_out(folder: Path, used: Iterable[Path]) -> dict[str, int]:
+    """Count the pictures in one folder that are not read: suffix -> number.
+
+    Another version of a file that is read, such as a raw photo beside its JPEG, does not count.
+    """
+    stems = {path.stem.casefold() for path in used}
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return {}
+    return count_unsupported(
+        name for name in names if name[:1] != "." and Path(name).stem.casefold() not in stems
+    )
 
 
 def has_images(folder: Path) -> bool:
@@ -28,7 +52,9 @@ def has_images(folder: Path) -> bool:
 def locate(folder: Path, text: str, dangling: bool = False) -> Path | None:
     """Return the file under `folder` whose path is the longest possible end of `text`.
 
-    Lists carry the paths of their author's machine ("/SegNet/CamVid/train/a.png").
+    Lists and annotation files carry the paths of their author's machine
+    ("/SegNet/CamVid/train/a.png"). What they name is only looked for in the data set: the root of
+    an absolute path and ".." are dropped, so no file elsewhere can be named.
 
     Args:
         folder: the data set.
@@ -36,16 +62,38 @@ def locate(folder: Path, text: str, dangling: bool = False) -> Path | None:
         dangling: whether a link to a missing file counts as a file.
     """
     exists = os.path.lexists if dangling else os.path.isfile
-    parts = [part for part in PurePosixPath(text.replace("\\", "/")).parts if part not in "/.."]
+    parts = inner_parts(text)
     paths = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((path for path in paths if exists(path)), None)
+
+
+def locate_place(folder: Path, text: str) -> Path | None:
+    """Return the folder or list of images under `folder` that a path means, as in `locate`.
+
+    A customary name such as "images" counts only if all of the path is there, since the folders
+    before it tell the splits apart.
+    """
+    parts = inner_parts(text)
+    for start in range(len(parts)):
+        if start and start == len(parts) - 1 and parts[start].casefold() in IMAGE_FOLDERS:
+            break
+        path = folder.joinpath(*parts[start:])
+        if os.path.isdir(path) or (path.suffix in LIST_SUFFIXES and os.path.isfile(path)):
+            return path
+    return None
+
+
+def inner_parts(text: str) -> list[str]:
+    """Return the parts of a path without its root, "." and ".."; none if it is too long."""
+    if len(text) > MAX_PATH:
+        return []
+    return [part for part in text.replace("\\", "/").split("/") if part not in ("", ".", "..")]
 
 
 def sample_name(image: Path, folder: Path) -> str:
     """Return the name of a sample: its image's path without suffix, folders joined by "__"."""
     inside = path_within(image, folder)
-    # A line break in a file's name would break lists, tables and messages.
-    return _CONTROL.sub("_", "__".join((*without_image_folders(inside)[:-1], inside.stem)))
+    return _UNSAFE.sub("_", "__".join((*without_image_folders(inside)[:-1], inside.stem)))
 
 
 def fold_name(text: str) -> str:
@@ -67,27 +115,42 @@ def without_image_folders(inside: PurePosixPath) -> tuple[str, ...]:
     return (*folders, inside.name)
 
 
+def quoted(text: object, most: int = 80) -> str:
+    """Return text from a file in quotation marks, shortened to `most` characters."""
+    shown = str(text)
+    return repr(shown if len(shown) <= most else f"{shown[: most - 3]}...")
+
+
 def first_few(paths: Sequence[Path]) -> str:
     """Return the first three paths as text, and how many more there are."""
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(str(path) for path in paths[:3]) + more
 
 
-def _walk(folder: Path, seen: set[tuple[int, int]]) -> Iterator[Path]:
+def _walk(
+    folder: Path, seen: set[tuple[int, int]], suffixes: tuple[str, ...] = SUFFIXES
+) -> Iterator[Path]:
     if not folder.is_dir():
         return
     status = folder.stat()
     if (status.st_dev, status.st_ino) in seen:  # a link back to a parent folder
         return
     seen.add((status.st_dev, status.st_ino))
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith((".", "__MACOSX")):
-                continue
-            if _is_folder(entry):
-                yield from _walk(Path(entry.path), seen)
-            elif entry.name.lower().endswith(SUFFIXES):
-                yield Path(entry.path)
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataError(
+            f"the folder cannot be listed ({error.strerror})",
+            remedy=f"chmod -R a+rX {folder}",
+            where=folder,
+        ) from error
+    for entry in entries:
+        if entry.name.startswith((".", "__MACOSX")):
+            continue
+        if _is_folder(entry):
+            yield from _walk(Path(entry.path), seen, suffixes)
+        elif entry.name.lower().endswith(suffixes):
+            yield Path(entry.path)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

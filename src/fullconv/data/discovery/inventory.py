@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.layout import standard_split
+from fullconv.data.discovery.files import left_out, sample_name
+from fullconv.data.discovery.list_files import WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
     UNION,
     Problem,
     mask_missing,
+    not_read,
     photo_missing,
     same_name,
     summary,
@@ -79,31 +81,6 @@ class Inventory:
     note: str = ""
     band_choice: BandChoice | None = None
 
-    @property
-    def unmatched_images(self) -> list[Path]:
-        """Images without a mask."""
-        return [problem.path for problem in self._of("mask-missing")]
-
-    @property
-    def unmatched_masks(self) -> list[Path]:
-        """Masks without an image."""
-        return [problem.path for problem in self._of("photo-missing")]
-
-    @property
-    def duplicates(self) -> list[tuple[Path, Path]]:
-        """Two files of one stem, or two images of one name."""
-        return [(p.other, p.path) for p in self._of("one-stem-twice") if p.other]
-
-    @property
-    def bad_lines(self) -> list[tuple[Path, str]]:
-        """(list or annotation file, what is wrong with a line or entry of it)."""
-        return [(p.path, p.error.found) for p in self._of("list-line", "empty-split")]
-
-    @property
-    def broken_splits(self) -> dict[str, DataError]:
-        """Split -> why it cannot be opened although it exists."""
-        return {p.split: p.error for p in self._of("not-readable") if p.split}
-
     def open(self, source: str, split: str | None) -> Data:
         """Return the samples of one split; None is all of them.
 
@@ -140,7 +117,7 @@ class Inventory:
             NoSplitError: there is no such split.
         """
         self.pairs = self.everything()
-        known = {*self.splits, *self.broken_splits}
+        known = self._names()
         if split is None:
             chosen = {name for name in known if name in USUAL} or known
             self.splits = self.splits or {"all": self.pairs}
@@ -202,11 +179,59 @@ class Inventory:
 
     def add_lists(self, pairs: Sequence[Pair], paths: Mapping[str, Path]) -> None:
         """Divide pairs as lists say, or by the hash of their names if there is no list."""
-        for split, part in self.read_splits(paths).items():
-            self.splits[split], errors = part.match(pairs, self.folder)
-            self.bad_entries(errors, split)
+        self.match_lists(pairs, self.read_splits(paths))
         if not paths:
             self.divide(pairs)
+
+    def match_lists(
+        self,
+        pairs: Sequence[Pair],
+        lists: Mapping[str, SplitList],
+        unmatched: Mapping[Path, object] | None = None,
+    ) -> None:
+        """Add the splits of lists.
+
+        Args:
+            pairs: all samples.
+            lists: split -> list.
+            unmatched: images without a mask -> where it is expected; problems only if a list
+                names them.
+        """
+        lonely = [Pair(sample_name(path, self.folder), path, path) for path in unmatched or {}]
+        for split, part in lists.items():
+            found, errors = part.match([*pairs, *lonely], self.folder)
+            self.splits[split] = [pair for pair in found if pair.photo not in (unmatched or {})]
+            self.bad_entries(errors, split)
+            for pair in found:
+                if unmatched and pair.photo in unmatched:
+                    hint = f", and its line in {part.path.name}"
+                    self.unmatched([pair.photo], split, unmatched[pair.photo], hint)
+
+    def complete(self) -> None:
+        """Divide a list of all samples if there is none of train; name the splits without samples.
+
+        CVAT exports default.txt, and VOC has trainval.txt, which hold train and val together.
+        """
+        known = self._names()
+        whole = next((name for name in WHOLE if name in self.splits), None)
+        if whole and "train" not in known:
+            held = {pair.photo for name in ("val", "test") for pair in self.splits.get(name, [])}
+            free = [pair for pair in self.splits[whole] if pair.photo not in held]
+            self.note = f" ({whole} is divided, since there is no list of train)"
+            if "val" in known:
+                self.splits["train"] = free
+            elif free:
+                self.divide(free)
+            every = (None if p.split == whole else p.split for p in self.problems)
+            self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
+        self._count_left_out()
+        faulty = {problem.split for problem in self.problems if problem.fatal}
+        for split, pairs in self.splits.items():
+            if not pairs and not faulty & {split, None}:
+                remedy = f"add photos and their labels to it, or remove it if there is no {split}"
+                error = DataError(f"the split {split!r} has no samples", remedy=remedy)
+                error.where, error.code = str(self.folder), "empty-split"
+                self.problems.append(Problem(error, self.folder, split))
 
     def add_parts(self, pairs: Sequence[Pair], parts: Mapping[str, Sequence[int]]) -> None:
         """Divide pairs as the indices of each split say."""
@@ -241,8 +266,21 @@ class Inventory:
         self._every_split()
         self.add_lists(pairs, paths)
 
-    def _of(self, *codes: str) -> list[Problem]:
-        return [problem for problem in self.problems if problem.error.code in codes]
+    def _count_left_out(self) -> None:
+        """Add the pictures that are not read, because of their suffix, beside those that are."""
+        places: dict[Path, list[Path]] = {}
+        for pair in self.everything():
+            for path in (pair.photo, pair.mask) if self.folder.is_dir() else ():
+                places.setdefault(path.parent, []).append(path)
+        for place, used in sorted(places.items()):
+            if counts := left_out(place, used):
+                error = not_read(place, counts)
+                self.problems.append(Problem(error, place, None, fatal=False))
+
+    def _names(self) -> set[str]:
+        """Return the splits that exist, also those that cannot be opened."""
+        broken = {p.split for p in self.problems if p.error.code == "not-readable" and p.split}
+        return {*self.splits, *broken}
 
     def _every_split(self) -> None:
         """Make the problems of the former splits concern all new ones."""
@@ -252,7 +290,7 @@ class Inventory:
     def _known(self, split: str | None) -> str | None:
         if split is None:
             return None
-        known = sorted({*self.splits, *self.broken_splits})
+        known = sorted(self._names())
         name = split if split in known else standard_split(split) or split
         if name not in known:
             raise NoSplitError(self.folder, split, known, self.note)

@@ -1,12 +1,21 @@
 """Find the folders of images and masks and the split lists by their customary names."""
 
-import re
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fullconv.data.discovery.files import IMAGE_FOLDERS, has_images, locate
+from fullconv.data.discovery.files import (
+    IMAGE_FOLDERS,
+    MAX_PATH,
+    has_images,
+    inner_parts,
+    locate,
+    locate_place,
+    quoted,
+)
+from fullconv.data.discovery.list_files import find_lists, standard_split
 from fullconv.data.discovery.lists import SplitList, lists_pairs, read_lists
 from fullconv.data.labels.classes import YAML_FILES
 from fullconv.errors import DataError
@@ -18,14 +27,6 @@ MASK_FOLDERS = (
     *("segmentationclass", "segmentationclasspng", "gt", "gts", "ground_truth", "groundtruth"),
 )
 _BESIDE = ("_labels", "_masks", "_mask", "_label", "_gt", "_annotations", "annot")
-
-_SPLITS = {
-    "train": ("train", "training", "training_data", "train_data", "trn"),
-    "val": ("val", "valid", "validation", "validation_data", "valid_data", "val_data", "dev"),
-    "test": ("test", "testing", "test_data"),
-    "trainval": ("trainval",),
-}
-_LIST_FOLDERS = ("", "splits", "ImageSets/Segmentation", "ImageSets", "lists")
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,6 @@ def find_parts(folder: Path) -> list[ParallelFolders]:
     return [part for child in _split_folders(folder) for part in _inside_or_beside(child)]
 
 
-def find_lists(folder: Path, places: Sequence[str] = _LIST_FOLDERS) -> dict[str, Path]:
-    """Return the split lists of a data set: train.txt, splits/train.txt, ...; split -> file."""
-    lists: dict[str, Path] = {}
-    for place in places:
-        for path in sorted((folder / place).glob("*.txt")):
-            split = standard_split(path.stem) or (path.stem if place else None)
-            if split:
-                lists.setdefault(split, path)
-    return lists
-
-
 def choose_lists(folder: Path, parts: Sequence[ParallelFolders]) -> dict[str, Path]:
     """Return the lists that count: those in splits/, which are written last, else others.
 
@@ -101,30 +91,28 @@ def has_parts(folder: Path) -> bool:
     )
 
 
-def standard_split(name: str) -> str | None:
-    """Return the split that a folder or list of this name means; None if it is not a usual name."""
-    return next((split for split, names in _SPLITS.items() if name.casefold() in names), None)
-
-
-def split_from_name(name: str) -> str | None:
-    """Return the split that a name means, with or without a year ("Train", "valid", "val2017")."""
-    return standard_split(re.sub(r"[\W_]*\d*$", "", name))
-
-
 def resolve_place(folder: Path, content: Mapping[str, Any], place: object) -> Path | None:
     """Return the folder or the list of images that a YAML file names; None if it is missing.
 
     Args:
-        folder: the data set.
+        folder: the data set, in which the place is looked for; see `locate_place`.
         content: the YAML; its "path" is often that of the author's machine.
         place: the value of a split; Roboflow writes "../train/images".
     """
-    bare = str(place).replace("\\", "/").removeprefix("../").removeprefix("./")
-    for base in (folder / str(content.get("path") or ""), folder):
-        found = base / bare
-        if found.is_dir() or (found.is_file() and found.suffix == ".txt"):
-            return found
-    return None
+    text = str(place)
+    whole = "/".join(inner_parts(f"{content.get('path') or ''}/{text}"))
+    exact = folder / whole
+    if whole and os.path.isdir(exact):
+        return exact
+    return locate_place(folder, whole) or locate_place(folder, text)
+
+
+def outside_hint(folder: Path, place: object) -> str:
+    """Return what to do about a place that exists, but not in the data set; else ""."""
+    path = os.path.join(folder, str(place))
+    if len(path) > MAX_PATH or not os.path.exists(path):
+        return ""
+    return f"it exists outside of {folder}: open the folder that holds both, or link it into it"
 
 
 def as_places(value: object) -> list[str]:
@@ -205,8 +193,8 @@ def _described(folder: Path) -> list[ParallelFolders]:
     if not found:
         return []
     path, content = found
-    base = _first_folder(folder / str(content.get("path") or ""), folder)
-    masks_dir = str(content["masks_dir"])
+    base = locate_place(folder, str(content.get("path") or "")) or folder
+    masks_dir = "/".join(inner_parts(str(content["masks_dir"])))
     parts = []
     for split in ("train", "val", "test"):
         for place in as_places(content.get(split)):
@@ -215,6 +203,7 @@ def _described(folder: Path) -> list[ParallelFolders]:
                 error = DataError(
                     f"{split}: {place} does not exist",
                     expected=f"a folder, or a list of photos, in {base}",
+                    remedy=outside_hint(folder, place),
                     where=path,
                 )
                 parts.append(ParallelFolders(split, base, base, base, frozenset(), broken=error))
@@ -237,7 +226,7 @@ def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[Paralle
     for line in lines.lines:
         image = locate(path.parent, line) or _find_image(base, line)
         if image is None:
-            found = f"{line!r} does not name a photo under {base}"
+            found = f"{quoted(line)} does not name a photo under {base}"
             problems.append(lines.problem(found, "the path of one photo per line"))
         else:
             inside.setdefault(image.parent, set()).add(image)

@@ -1,12 +1,13 @@
 """Problems of a data set that are found by the names of its files, and their messages."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv.data.discovery.files import first_few
 from fullconv.errors import DataError
+from fullconv.io.images import SUFFIXES, describe_unsupported
 
 UNION = "*"  # `Problem.split` of what only concerns all splits together
 _PLURAL = {"mask-missing": "photos without a mask", "photo-missing": "masks without a photo"}
@@ -17,7 +18,7 @@ class Problem:
     """A fault of a data set that is found without opening the files of a sample.
 
     The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
-    "empty-split", "labels-refused" and "not-readable".
+    "empty-split", "labels-refused", "not-readable" and "not-read".
 
     Attributes:
         error: what was found, what was expected, and the remedy.
@@ -53,6 +54,18 @@ def photo_missing(mask: Path, images: object, hint: str = "") -> DataError:
         remedy=f"add the photo, or remove the mask{hint}",
         where=mask,
         code="photo-missing",
+    )
+
+
+def not_read(folder: Path, counts: Mapping[str, int]) -> DataError:
+    """Return the error of pictures in a folder that are not read; suffix -> number."""
+    found = ", ".join(f"{number} {suffix}" for suffix, number in counts.items())
+    return DataError(
+        f"{found} left out: files with this suffix are not read",
+        expected=f"one of {', '.join(SUFFIXES)}",
+        remedy=describe_unsupported(counts),
+        where=folder,
+        code="not-read",
     )
 
 

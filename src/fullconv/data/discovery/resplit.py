@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from fullconv.data.discovery.layout import split_from_name
+from fullconv.data.discovery.list_files import find_lists, split_from_name
 from fullconv.data.discovery.splits import grouping
-from fullconv.data.discovery.stems import lists_in
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
@@ -45,7 +44,7 @@ def sample_groups(rule: str) -> Callable[[str], str]:
 
 def own_lists(folder: Path) -> dict[str, Path]:
     """Return the lists that `convert-data --splits-only` wrote to splits/; split -> file."""
-    lists = lists_in(folder / "splits")
+    lists = find_lists(folder, ("splits",))
     return lists if {"train", "val"} & lists.keys() else {}
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import standard_split
 from fullconv.data.discovery.lists import NameIndex, SplitList
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
@@ -32,19 +31,6 @@ def files_by_stem(
             if first != path:
                 inventory.same_stems([(first, path)])
     return found
-
-
-def lists_in(*folders: Path, without: Iterable[str] = ()) -> dict[str, Path]:
-    """Return the lists NAME.txt in folders, the first one of a name; split -> file."""
-    files: dict[str, Path] = {}
-    for path in (path for folder in folders for path in sorted(folder.glob("*.txt"))):
-        if path.stem.casefold() not in without:
-            files.setdefault(path.stem, path)
-    lists: dict[str, Path] = {}
-    for name, path in files.items():
-        usual = standard_split(name)
-        lists.setdefault(usual if usual and usual not in files else name, path)
-    return lists
 
 
 def add_stems(

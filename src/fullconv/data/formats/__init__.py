@@ -4,13 +4,16 @@ A format recognises its folders and scans them: `scan` lists the samples and eve
 decoding an image. `open_data` raises the first problem; the data check reports all of them.
 """
 
-from collections.abc import Callable
+import os
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv._registry import Registry
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.resplit import own_lists, sample_groups, with_groups, without_groups
+from fullconv.data.discovery.unknown import explain
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
 
@@ -87,7 +90,7 @@ def detect_format(source: str) -> tuple[str, str]:
     if rest and name in formats:
         return name, rest
     folder = Path(source)
-    if not folder.exists():
+    if not os.path.exists(folder):
         raise DataError(
             f"there is no data at {source}",
             expected=(
@@ -102,9 +105,16 @@ def _scan(name: str, rest: str, rule: str | None) -> Inventory:
     found = formats[name].scan(rest)
     if rule:
         found.regroup(rule, sample_groups(rule))
-    elif not formats[name].lists and (lists := own_lists(Path(rest.partition("?")[0]))):
+        return found
+    if not formats[name].lists and (lists := own_lists(_folder_of(rest))):
         found.relist(lists)
+    found.complete()
     return found
+
+
+def _folder_of(rest: str) -> Path:
+    """Return the folder of a source; a name may hold a question mark, which begins options too."""
+    return Path(rest if os.path.exists(rest) else rest.partition("?")[0])
 
 
 def recognise(folder: Path) -> str:
@@ -138,11 +148,26 @@ def _unknown(folder: Path) -> DataError:
         for name in formats
         if path.is_dir() and formats[name].recognises(path)
     ]
+    found, remedy = explain(folder)
+    if below:
+        found, remedy = "", f"did you mean {below[0]}?"
+    near = [f"{name} ({formats[name].summary})" for name in _similar(inside)]
     return DataError(
-        f"{folder} holds {shown or 'nothing'}, which is not a known layout",
-        expected=(
-            "images/ and masks/ with one mask per image and classes.txt, or FORMAT:PATH with one "
-            f"of the formats {', '.join(formats)}"
-        ),
-        remedy=f"did you mean {below[0]}?" if below else "",
+        f"{folder} holds {shown or 'nothing'}, which is not a known layout"
+        + (f": {found}" if found else ""),
+        expected="images/ and masks/ with one mask per image and classes.txt"
+        + (f", or {'; '.join(near)}" if near else ", or another layout of docs/data.md"),
+        remedy=remedy,
     )
+
+
+def _similar(inside: Sequence[str]) -> list[str]:
+    """Return the formats whose layouts have most names in common with a folder's."""
+    own = {name.casefold() for name in inside}
+    shared = {
+        name: len(own & {word.casefold() for word in re.findall(r"[\w.]+", formats[name].summary)})
+        for name in formats
+        if not formats[name].fallback
+    }
+    ranked = sorted((name for name in shared if shared[name]), key=lambda name: -shared[name])
+    return ranked[:2]

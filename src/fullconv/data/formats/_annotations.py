@@ -9,7 +9,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.labels.rasterize import Layer, Rasterized, Size, paint
+from fullconv.data.labels.patches import Size
+from fullconv.data.labels.rasterize import Layer, Rasterized, paint
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError

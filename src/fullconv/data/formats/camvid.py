@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Integer, UInt8
 
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import pair_folders, unique
 from fullconv.data.discovery.problems import UNION
 from fullconv.data.discovery.stems import unknown_layout
@@ -46,7 +47,7 @@ become void. A larger fraction means another set of colours, and is an error.
 
 IMAGES, MASKS = "701_StillsRaw_full", "LabeledApproved_full"
 _CLIP = "^[^_]+"  # the clip in a frame's name
-_ANNOT = ("trainannot", "valannot", "testannot")
+_ANNOT = ("trainannot", "valannot", "validannot", "testannot")
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ def recognises(folder: Path) -> bool:
     """Return whether it has SegNet's lists and folders, or the original's two folders."""
     if (folder / MASKS).is_dir():
         return (folder / IMAGES).is_dir()
-    return bool(list_files(folder)) and any((folder / name).is_dir() for name in _ANNOT)
+    return bool(find_lists(folder, ("",), any_name=True)) and any(
+        (folder / name).is_dir() for name in _ANNOT
+    )
 
 
 def _add_original(inventory: Inventory) -> None:
@@ -114,7 +117,7 @@ def _add_original(inventory: Inventory) -> None:
     inventory.same_stems(found.duplicates)
     inventory.pairs, duplicates = unique(map(_frame, found.pairs))
     inventory.same_stems(duplicates)
-    lists = list_files(folder)
+    lists = find_lists(folder, ("",), any_name=True)
     if lists:
         inventory.add_lists(inventory.pairs, lists)
     else:
@@ -124,7 +127,7 @@ def _add_original(inventory: Inventory) -> None:
 
 def _add_segnet(inventory: Inventory) -> None:
     folder = inventory.folder
-    paths = list_files(folder)
+    paths = find_lists(folder, ("",), any_name=True)
     if not paths:
         expected = f"train.txt, train/ and trainannot/ (SegNet's), or {IMAGES}/ and {MASKS}/"
         raise unknown_layout(folder, "camvid", expected)
@@ -138,13 +141,14 @@ def _add_segnet(inventory: Inventory) -> None:
     _, duplicates = unique(frames)
     inventory.same_stems(duplicates, UNION)
     listed = {path.name for pair in frames for path in (pair.photo, pair.mask)}
-    for split in inventory.splits:
-        _add_unlisted(inventory, split, listed)
+    for split, path in paths.items():
+        for name in dict.fromkeys((split, path.stem)):  # valid.txt is the list of val
+            _add_unlisted(inventory, split, name, listed)
 
 
-def _add_unlisted(inventory: Inventory, split: str, listed: Collection[str]) -> None:
+def _add_unlisted(inventory: Inventory, split: str, name: str, listed: Collection[str]) -> None:
     """Add files in the folders of a split that no list names, and two of one stem."""
-    images, masks = inventory.folder / split, inventory.folder / f"{split}annot"
+    images, masks = inventory.folder / name, inventory.folder / f"{name}annot"
     if images.is_dir() and masks.is_dir():
         found = pair_folders(images, masks, inventory.folder)
         lonely = [path for path in found.unmatched_images if path.name not in listed]
@@ -169,13 +173,6 @@ def _check_names(path: Path) -> None:
             remedy=f"open them as folders:{path.parent}",
             where=path,
         )
-
-
-def list_files(folder: Path) -> dict[str, Path]:
-    """Return the split lists in the folder, by name."""
-    others = ("classes", "palette", "label_colors", "readme", "license")
-    files = sorted(folder.glob("*.txt"))
-    return {path.stem: path for path in files if path.stem.casefold() not in others}
 
 
 def classes_and_table(

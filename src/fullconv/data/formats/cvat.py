@@ -8,9 +8,9 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from fullconv.data.discovery.files import locate, sample_name
+from fullconv.data.discovery.files import locate, quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import find_lists, split_from_name
+from fullconv.data.discovery.list_files import find_lists, split_from_name
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
@@ -22,19 +22,9 @@ from fullconv.data.formats._annotations import (
     locate_errors,
     with_ground,
 )
-from fullconv.data.labels.rasterize import (
-    Layer,
-    Patch,
-    Points,
-    Size,
-    bitmap,
-    dots,
-    ellipse,
-    line,
-    parse_points,
-    polygon,
-    run_lengths,
-)
+from fullconv.data.labels import rasterize
+from fullconv.data.labels.patches import Patch, Size
+from fullconv.data.labels.rasterize import Layer, Points, parse_points
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette
@@ -107,9 +97,9 @@ def _images(folder: Path, root: Element) -> tuple[dict[Path, Element], list[Data
         name = image.get("name", "")
         photo = _photo(folder, image)
         if photo is None:
-            errors.append(_entry_error(folder, f"the photo {name!r} is not under {folder}"))
+            errors.append(_entry_error(folder, f"the photo {quoted(name)} is not under {folder}"))
         elif photo in images:
-            errors.append(_entry_error(folder, f"two <image> of one photo, {name!r}"))
+            errors.append(_entry_error(folder, f"two <image> of one photo, {quoted(name)}"))
         else:
             images[photo] = image
     return images, errors
@@ -127,8 +117,8 @@ def _entry_error(folder: Path, found: str) -> DataError:
 
 def _photo(folder: Path, image: Element) -> Path | None:
     name, subset = image.get("name", ""), image.get("subset", "")
-    places = [(folder / "images" / subset), folder / "images", folder]
-    return next((path for place in places if (path := locate(place, name))), None)
+    ways = [(folder / "images", f"{subset}/{name}"), (folder, f"images/{name}"), (folder, name)]
+    return next((path for place, text in ways if (path := locate(place, text))), None)
 
 
 def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
@@ -233,7 +223,7 @@ def _box(shape: Element, size: Size) -> Patch:
     down, across = (corners - middle).T
     sine, cosine = _turn(shape)
     turned = np.stack([down * cosine + across * sine, across * cosine - down * sine], 1)
-    return polygon([middle + turned], size)
+    return rasterize.polygon([middle + turned], size)
 
 
 def _turn(shape: Element) -> tuple[float, float]:
@@ -245,7 +235,7 @@ def _turn(shape: Element) -> tuple[float, float]:
 def _ellipse(shape: Element, size: Size) -> Patch:
     column, row, across, down = numbers_of(shape, "cx", "cy", "rx", "ry")
     angle = numbers_of(shape, "rotation")[0] if "rotation" in shape.attrib else 0.0
-    return ellipse((row, column), (down, across), size, angle)
+    return rasterize.ellipse((row, column), (down, across), size, angle)
 
 
 def _mask(shape: Element, size: Size) -> Patch:
@@ -253,13 +243,15 @@ def _mask(shape: Element, size: Size) -> Patch:
     counts = shape.get("rle", "").split(",")
     if min(width, height) < 1 or width * height > size[0] * size[1]:
         raise DataError(f"a mask of {height} x {width} pixels (height x width)")
-    return bitmap(run_lengths(counts, (height, width), by_columns=False), (top, left), size)
+    return rasterize.bitmap(
+        rasterize.run_lengths(counts, (height, width), by_columns=False), (top, left), size
+    )
 
 
 _DRAW: dict[str, Callable[[Element, Size], Patch]] = {
-    "polygon": lambda shape, size: polygon([_points(shape, 3)], size),
-    "polyline": lambda shape, size: line(_points(shape, 2), LINE_WIDTH, size),
-    "points": lambda shape, size: dots(_points(shape, 1), POINT_RADIUS, size),
+    "polygon": lambda shape, size: rasterize.polygon([_points(shape, 3)], size),
+    "polyline": lambda shape, size: rasterize.line(_points(shape, 2), LINE_WIDTH, size),
+    "points": lambda shape, size: rasterize.dots(_points(shape, 1), POINT_RADIUS, size),
     "box": _box,
     "ellipse": _ellipse,
     "mask": _mask,

@@ -9,6 +9,7 @@ from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.discovery.layout import ParallelFolders, choose_lists, find_parts, has_parts
 from fullconv.data.discovery.lists import lists_pairs
 from fullconv.data.discovery.pairing import Pairing, other_file, pair_folders, unique
+from fullconv.data.discovery.unknown import explain
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import declared_classes
 from fullconv.data.labels.encoding import refuse_jpeg, resolve
@@ -48,10 +49,12 @@ def scan(source: str) -> Inventory:
         raise _no_folders(folder)
     found = [_pairing(part) for part in parts]
     if paths:
-        pairs = _all_pairs(inventory, found)
-        for split, part in lists.items():
-            inventory.splits[split], errors = part.match(pairs, folder)
-            inventory.bad_entries(errors, split)
+        unmatched = {
+            path: part.masks
+            for part, pairing in zip(parts, found, strict=True)
+            for path in pairing.unmatched_images
+        }
+        inventory.match_lists(_all_pairs(inventory, found), lists, unmatched)
     else:
         _add_parts(inventory, parts, found)
     return inventory
@@ -118,12 +121,14 @@ def _add_parts(
 def _no_folders(folder: Path) -> DataError:
     inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is not a folder"
+    found, remedy = explain(folder)
     return DataError(
-        f"{folder} {what}",
+        f"{folder} {what}" + (f": {found}" if found else ""),
         expected=(
             "a folder of photos (images, photos, img_dir, ...) beside a folder of masks (masks, "
             "annotations, labels, gt, ...), with or without train and val"
         ),
+        remedy=remedy,
     )
 
 

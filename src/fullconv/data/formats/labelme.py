@@ -5,9 +5,11 @@ are those of labels.txt or, without it, the sorted names of the shapes in all fi
 """
 
 import binascii
+import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unicodedata import normalize
@@ -15,9 +17,17 @@ from unicodedata import normalize
 import numpy as np
 from jaxtyping import Float64
 
-from fullconv.data.discovery.files import locate, sample_name
+from fullconv.data.discovery.files import (
+    IMAGE_FOLDERS,
+    find_files,
+    inner_parts,
+    locate,
+    quoted,
+    sample_name,
+)
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import find_lists
+from fullconv.data.discovery.json_keys import top_keys
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
@@ -30,26 +40,18 @@ from fullconv.data.formats._annotations import (
     locate_errors,
     with_ground,
 )
+from fullconv.data.labels import rasterize
 from fullconv.data.labels.classes import ClassList, declared_classes
-from fullconv.data.labels.rasterize import (
-    Layer,
-    Patch,
-    Point,
-    Points,
-    Size,
-    bitmap,
-    dots,
-    ellipse,
-    line,
-    parse_points,
-    polygon,
-    rectangle,
-)
+from fullconv.data.labels.patches import Patch, Size
+from fullconv.data.labels.rasterize import Layer, Point, Points, parse_points
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.images import decode_mask
 from fullconv.io.palettes import Palette
 from fullconv.io.text import get_entry, read_json
+
+_KEYS = frozenset(("shapes", "imageData"))
+_MOST_LOOKED_AT = 2000  # files that are looked at to recognise a folder
 
 
 def scan(source: str) -> Inventory:
@@ -81,23 +83,15 @@ def scan(source: str) -> Inventory:
 
 
 def recognises(folder: Path) -> bool:
-    """Return whether a JSON file begins as LabelMe's do; a folder of masks takes precedence."""
+    """Return whether a JSON file has LabelMe's keys; a folder of masks takes precedence."""
     if not folder.is_dir() or (folder / "masks").is_dir():
         return False
-    first = next(folder.rglob("*.json"), None)
-    if first is None:
-        return False
-    with first.open("rb") as stream:
-        head = stream.read(65536)
-    return any(key in head for key in (b'"shapes"', b'"imagePath"', b'"imageData"'))
+    files = islice(find_files(folder, ".json"), _MOST_LOOKED_AT)
+    return any(_KEYS & top_keys(path).keys() for path in files)
 
 
 def _annotations(folder: Path) -> list[Path]:
-    found = [
-        path
-        for path in sorted(folder.rglob("*.json"))
-        if not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    ]
+    found = sorted(find_files(folder, ".json"))
     if not found:
         raise DataError(
             f"{folder} holds no .json file",
@@ -153,25 +147,44 @@ def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
 
 
 def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
-    text = get_entry(content, "imagePath", str, str(path)).replace("\\", "/")
+    text = get_entry(content, "imagePath", str, str(path))
     for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
-        name = normalize(form, text)
-        beside = (path.parent / name).resolve()
-        # A photo may be beside the folder ("../images/a.jpg"), but not anywhere on the disk.
-        if beside.is_relative_to(folder.resolve().parent) and beside.is_file():
-            return beside
-        found = locate(path.parent, name) or locate(folder, name)
-        if found:
+        if found := _find_photo(path.parent, normalize(form, text), folder):
             return found
     embedded = content.get("imageData")
     if not isinstance(embedded, str):
         raise DataError(
-            f"its photo {text!r} is not there and not in the file either",
+            f"its photo {quoted(text)} is not there and not in the file either",
+            expected=f"it in {folder}, or in a folder such as images/ in or beside it",
             remedy="put the photo beside the .json file",
             where=path,
         )
     with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
         return decode_base64(embedded)
+
+
+def _find_photo(place: Path, name: str, folder: Path) -> Path | None:
+    """Return the photo that a file in `place` names.
+
+    It is in the data set, or in a folder of images beside it ("../images/a.jpg"), but not anywhere
+    on the disk.
+    """
+    parts = inner_parts(name)
+    if not parts:
+        return None
+    root = Path(os.path.abspath(folder))
+    near = Path(os.path.abspath(os.path.join(place, name.replace("\\", "/"))))
+    beside = _image_folders(root.parent)
+    if os.path.isfile(near) and any(near.is_relative_to(one) for one in (root, *beside)):
+        return near
+    inside = locate(place, name) or locate(folder, name)
+    above = (place,) if place == folder else (place, place.parent, folder)
+    places = [*(found for one in above for found in _image_folders(one)), *beside]
+    return inside or next((path for one in places if (path := locate(one, parts[-1]))), None)
+
+
+def _image_folders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*/")) if path.name.casefold() in IMAGE_FOLDERS]
 
 
 formats.register("labelme")(
@@ -249,26 +262,26 @@ def _pair(point: Float64[np.ndarray, "2"]) -> Point:
 
 def _rectangle(points: Points, size: Size) -> Patch:
     if len(points) == 2:
-        return rectangle(_pair(points[0]), _pair(points[1]), size)
-    return polygon([points], size)  # X-AnyLabeling writes all corners
+        return rasterize.rectangle(_pair(points[0]), _pair(points[1]), size)
+    return rasterize.polygon([points], size)  # X-AnyLabeling writes all corners
 
 
 def _circle(points: Points, size: Size) -> Patch:
     radius = float(np.hypot(*(points[1] - points[0])))
-    return ellipse(_pair(points[0]), (radius, radius), size)
+    return rasterize.ellipse(_pair(points[0]), (radius, radius), size)
 
 
 _MANY = 10**6
 _DRAW: dict[str, tuple[int, int, Callable[[Points, Size], Patch]]] = {
-    "polygon": (3, _MANY, lambda points, size: polygon([points], size)),
+    "polygon": (3, _MANY, lambda points, size: rasterize.polygon([points], size)),
     "rectangle": (2, 4, _rectangle),
     "oriented_rectangle": (4, 4, _rectangle),
     "rotation": (4, 4, _rectangle),
     "circle": (2, 2, _circle),
-    "line": (2, 2, lambda points, size: line(points, LINE_WIDTH, size)),
-    "linestrip": (2, _MANY, lambda points, size: line(points, LINE_WIDTH, size)),
-    "point": (1, 1, lambda points, size: dots(points, POINT_RADIUS, size)),
-    "points": (1, _MANY, lambda points, size: dots(points, POINT_RADIUS, size)),
+    "line": (2, 2, lambda points, size: rasterize.line(points, LINE_WIDTH, size)),
+    "linestrip": (2, _MANY, lambda points, size: rasterize.line(points, LINE_WIDTH, size)),
+    "point": (1, 1, lambda points, size: rasterize.dots(points, POINT_RADIUS, size)),
+    "points": (1, _MANY, lambda points, size: rasterize.dots(points, POINT_RADIUS, size)),
 }
 """Shape type -> minimum and maximum number of points, and the function that draws it."""
 
@@ -276,7 +289,7 @@ _DRAW: dict[str, tuple[int, int, Callable[[Points, Size], Patch]]] = {
 def _mask(encoded: str, points: Points, where: str, size: Size) -> Patch:
     mask = decode_mask(decode_base64(encoded), where) > 0
     column, row = np.round(points[0]).astype(int).tolist()
-    return bitmap(mask, (row, column), size)
+    return rasterize.bitmap(mask, (row, column), size)
 
 
 def decode_base64(encoded: str) -> bytes:

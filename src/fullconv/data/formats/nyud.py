@@ -4,11 +4,11 @@ from functools import partial
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.stems import (
     IMAGES,
     add_stems,
     files_by_stem,
-    lists_in,
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
@@ -47,7 +47,9 @@ def scan(source: str) -> Inventory:
     masks = files_by_stem(inventory, folder / "segmentation", (".mat",), "img_")
     if not images or not masks:
         raise unknown_layout(folder, "nyud", "data/images/img_*.png and segmentation/img_*.mat")
-    add_stems(inventory, images, masks, inventory.read_splits(lists_in(folder)))
+    add_stems(
+        inventory, images, masks, inventory.read_splits(find_lists(folder, ("",), any_name=True))
+    )
     return inventory
 
 

@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.stems import (
     IMAGES,
     add_stems,
     files_by_stem,
-    lists_in,
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
@@ -57,8 +57,8 @@ def scan(source: str, background: bool = False) -> Inventory:
     inventory.read = partial(read_pair, table=table, raw=mat_raw("LabelMap"))
     masks = files_by_stem(inventory, folder / "trainval", (".mat",))
     images = files_by_stem(inventory, voc / "JPEGImages", IMAGES)
-    own = lists_in(folder, without=("labels", "59_labels"))
-    main = lists_in(voc / "ImageSets" / "Main")
+    own = find_lists(folder, ("",), any_name=True)
+    main = find_lists(voc, ("ImageSets/Main",))
     main = {name: main[name] for name in ("train", "val", "trainval") if name in main}
     lists = inventory.read_splits(main | own)
     # VOC's lists name photos without a mask; the folder's own lists must be complete.

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.stems import (
     IMAGES,
     add_stems,
     files_by_stem,
-    lists_in,
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
@@ -44,7 +44,9 @@ def scan(source: str) -> Inventory:
         raw = mat_raw("GTcls", "Segmentation")
         inventory.read = partial(read_pair, table=table, raw=raw)
     masks = masks or files_by_stem(inventory, folder / "cls", (".png",))
-    add_stems(inventory, images, masks, inventory.read_splits(lists_in(folder)))
+    add_stems(
+        inventory, images, masks, inventory.read_splits(find_lists(folder, ("",), any_name=True))
+    )
     return inventory
 
 

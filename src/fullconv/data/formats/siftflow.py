@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.stems import (
     IMAGES,
     add_stems,
     files_by_stem,
-    lists_in,
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
@@ -51,7 +51,7 @@ def scan(source: str) -> Inventory:
     inventory.read = partial(read_pair, table=table, raw=mat_raw("S"))
     images = _files(inventory, folder / "Images", IMAGES)
     masks = _files(inventory, folder / "SemanticLabels", (".mat",))
-    lists = inventory.read_splits(lists_in(folder, without=("classes",)))
+    lists = inventory.read_splits(find_lists(folder, ("",), any_name=True))
     if _ORIGINAL_TEST in lists:
         lists.setdefault("test", lists[_ORIGINAL_TEST])
     add_stems(inventory, images, masks, lists)

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.stems import (
     IMAGES,
     add_stems,
     files_by_stem,
-    lists_in,
     unknown_layout,
 )
 from fullconv.data.formats import Format, formats
@@ -31,7 +31,6 @@ CLASSES = (
 )
 
 _LISTS = Path("ImageSets", "Segmentation")
-_NOT_LISTS = ("classes", "class_names", "labels", "labelmap")
 
 
 def scan(source: str) -> Inventory:
@@ -54,7 +53,7 @@ def scan(source: str) -> Inventory:
     images = files_by_stem(inventory, folder / "JPEGImages", IMAGES)
     masks = files_by_stem(inventory, folder / "SegmentationClassAug", (".png",))
     masks |= files_by_stem(inventory, folder / "SegmentationClass", (".png", ".jpg", ".jpeg"))
-    lists = lists_in(folder / _LISTS, folder, without=_NOT_LISTS)
+    lists = find_lists(folder, (_LISTS.as_posix(), ""), any_name=True)
     add_stems(inventory, images, masks, inventory.read_splits(lists))
     return inventory
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.files import find_images, locate, sample_name
+from fullconv.data.discovery.files import find_images, locate, quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import as_places, resolve_place, split_from_name
+from fullconv.data.discovery.layout import as_places, outside_hint, resolve_place
+from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.discovery.lists import SplitList
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
@@ -26,7 +27,8 @@ from fullconv.data.formats._annotations import (
     with_ground,
 )
 from fullconv.data.labels.classes import TEXT_FILES, YAML_FILES, declared_classes
-from fullconv.data.labels.rasterize import Layer, Size, parse_points, polygon
+from fullconv.data.labels.patches import Size
+from fullconv.data.labels.rasterize import Layer, parse_points, polygon
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
@@ -146,8 +148,10 @@ def _layer(
     fields: Sequence[str], place: str, labels: Mapping[int, int], where: str, size: Size
 ) -> Layer:
     try:
+        if any("_" in field for field in fields):  # which Python takes for a separator
+            raise ValueError(f"{max(fields, key=len)[:40]!r}")
         number, values = int(fields[0]), np.array(fields[1:], np.float64)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise DataError(
             f"not a class and numbers ({error})",
             remedy="export it again",
@@ -218,17 +222,19 @@ def _described(folder: Path) -> dict[str, SplitPhotos]:
     content = read_yaml(path) if path else {}
     parts = {}
     for split in ("train", "val", "test"):
-        part = SplitPhotos()
+        part, exists = SplitPhotos(), False
         for place in as_places(content.get(split)):
             found = resolve_place(folder, content, place)
             if found is not None:
                 _add(part, folder, found)
+                exists = True
             elif split != "test":  # test is often named and missing
                 part.broken = DataError(
                     f"{split}: {place} is not a folder or a list of photos under {folder}",
+                    remedy=outside_hint(folder, place),
                     where=path or folder,
                 )
-        if part.photos or part.problems or part.broken:
+        if exists or part.broken:
             parts[split] = part
     return parts
 
@@ -243,12 +249,14 @@ def _add(part: SplitPhotos, folder: Path, found: Path) -> None:
     except DataError as error:
         part.broken = error
         return
+    if empty := lines.empty():
+        part.problems.append(empty)
     for line in lines.lines:
         photo = locate(found.parent, line) or locate(folder, line)
         if photo:
             part.photos.append(photo)
         else:
-            missing = f"there is no photo {line} under {folder}"
+            missing = f"there is no photo {quoted(line)} under {folder}"
             part.problems.append(lines.problem(missing, "the path of one photo per line"))
 
 

@@ -10,40 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, Float64, UInt8
 
+from fullconv.data.labels.patches import Patch, Size, cropped, fill_outlines, union
 from fullconv.errors import DataError
 
 Point = tuple[float, float]
-Size = tuple[int, int]
 Points = Float64[np.ndarray, "N 2"]
 
 MAX_COORDINATE = 1e7  # pixels; larger coordinates are errors, and inexact
-
-
-@dataclass(frozen=True)
-class Patch:
-    """The pixels of a shape, as a mask within its bounding box.
-
-    Attributes:
-        top: first row of the box.
-        left: first column of the box.
-        mask: which pixels of the box belong to the shape.
-    """
-
-    top: int
-    left: int
-    mask: Bool[np.ndarray, "h w"]
-
-    @property
-    def area(self) -> int:
-        """Number of pixels of the shape."""
-        return int(np.count_nonzero(self.mask))
-
-    def of(self, raster: np.ndarray) -> np.ndarray:
-        """Return the view of a raster within the box."""
-        height, width = self.mask.shape
-        return raster[self.top : self.top + height, self.left : self.left + width]
+_CHUNK = 2**20  # pixels of discs that are computed at a time
 
 
 @dataclass(frozen=True)
@@ -136,12 +112,7 @@ def polygon(rings: Sequence[Points], size: Size) -> Patch:
     """
     corners = [parse_points(ring, least=3) for ring in rings]
     edges = np.concatenate([np.stack([ring, np.roll(ring, -1, 0)], 1) for ring in corners])
-    # Edges run downwards, so two polygons compute the same numbers for a common edge.
-    upward = edges[:, 0, 0] > edges[:, 1, 0]
-    edges[upward] = edges[upward][:, ::-1]
-    rows = np.ceil(edges[:, :, 0] - 0.5).clip(0, size[0]).astype(np.int64)
-    crossing = rows[:, 0] < rows[:, 1]
-    return _fill_crossings(*_crossings(edges[crossing], rows[crossing], size[1]))
+    return fill_outlines(edges, size)
 
 
 def rectangle(one: Point, other: Point, size: Size) -> Patch:
@@ -190,13 +161,29 @@ def line(points: Points, width: float, size: Size) -> Patch:
     aside = steps[:, ::-1] * [1, -1] * (width / 2 / length[length > 0, None])
     bars = np.stack([starts - aside, starts + aside, ends + aside, ends - aside], 1)
     joints = ends[:-1] if len(bars) else points[:1]
-    return union([*(polygon([bar], size) for bar in bars), dots(joints, width / 2, size)])
+    edges = np.stack([bars, np.roll(bars, -1, 1)], 2).reshape(-1, 2, 2)
+    return union([fill_outlines(edges, size, even_odd=False), dots(joints, width / 2, size)])
 
 
 def dots(points: Points, radius: float, size: Size) -> Patch:
     """Rasterize a disc at each point."""
-    radii = (radius, radius)
-    return union([ellipse((row, column), radii, size) for row, column in points.tolist()])
+    points = parse_points(points)
+    near = (points > -radius - 1).all(1) & (points < np.array(size) + radius + 1).all(1)
+    side = int(np.ceil(2 * radius)) + 2
+    mask = np.zeros(size, np.bool_)
+    step = max(1, _CHUNK // side**2)
+    for first in range(0, len(points), step):
+        centers = points[first : first + step][near[first : first + step]]
+        corners = np.floor(centers - radius).astype(np.int64)
+        rows, columns = (corners[:, axis, None] + np.arange(side) for axis in (0, 1))
+        down = ((rows + 0.5 - centers[:, :1]) / radius) ** 2
+        across = ((columns + 0.5 - centers[:, 1:]) / radius) ** 2
+        covered = down[:, :, None] + across[:, None] <= 1
+        covered &= ((rows >= 0) & (rows < size[0]))[:, :, None]
+        covered &= ((columns >= 0) & (columns < size[1]))[:, None]
+        disc, row, column = np.nonzero(covered)
+        mask[rows[disc, row], columns[disc, column]] = True
+    return cropped(mask)
 
 
 def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -> Patch:
@@ -224,49 +211,14 @@ def run_lengths(counts: object, size: Size, by_columns: bool) -> Bool[np.ndarray
         runs = np.asarray(counts, np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError("run lengths that are not whole numbers") from error
-    total, pixels = (int(runs.sum()) if runs.ndim == 1 else -1), size[0] * size[1]
-    if total != pixels or (runs < 0).any():
+    pixels = size[0] * size[1]
+    # A sum of larger ones could overflow to the right total.
+    valid = runs.ndim == 1 and not ((runs < 0) | (runs > pixels)).any()
+    total = sum(runs.tolist()) if runs.ndim == 1 else -1
+    if total != pixels or not valid:
         raise DataError(
             f"run lengths that add up to {total:,} pixels where {size[0]} x {size[1]} (height x "
             f"width) are {pixels:,}"
         )
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     return flat.reshape(size, order="F" if by_columns else "C")
-
-
-def union(patches: Sequence[Patch]) -> Patch:
-    """Return the union of several patches."""
-    full = [patch for patch in patches if patch.mask.size]
-    if not full:
-        return Patch(0, 0, np.zeros((0, 0), np.bool_))
-    top, left = min(patch.top for patch in full), min(patch.left for patch in full)
-    bottom = max(patch.top + patch.mask.shape[0] for patch in full)
-    right = max(patch.left + patch.mask.shape[1] for patch in full)
-    mask = np.zeros((bottom - top, right - left), np.bool_)
-    for patch in full:
-        Patch(patch.top - top, patch.left - left, patch.mask).of(mask)[...] |= patch.mask
-    return Patch(top, left, mask)
-
-
-def _crossings(
-    edges: Float64[np.ndarray, "E 2 2"], rows: Int64[np.ndarray, "E 2"], width: int
-) -> tuple[Int64[np.ndarray, " N"], Int64[np.ndarray, " N"]]:
-    """Return where edges cross the centers of rows: row, and first pixel to the right."""
-    counts = rows[:, 1] - rows[:, 0]
-    edge = np.repeat(np.arange(len(edges)), counts)
-    row = np.arange(len(edge)) - np.repeat(counts.cumsum() - counts, counts) + rows[edge, 0]
-    (top, left), (bottom, right) = edges[edge].transpose(1, 2, 0)
-    column = left + (row + 0.5 - top) / (bottom - top) * (right - left)
-    return row, np.ceil(column - 0.5).clip(0, width).astype(np.int64)
-
-
-def _fill_crossings(row: Int64[np.ndarray, " N"], column: Int64[np.ndarray, " N"]) -> Patch:
-    """Return the pixels with an odd number of crossings to their left."""
-    if not len(row) or column.min() == column.max():
-        return Patch(0, 0, np.zeros((0, 0), np.bool_))
-    top, left = int(row.min()), int(column.min())
-    height, width = int(row.max()) - top + 1, int(column.max()) - left
-    positions = np.sort((row - top) * width + column - left)
-    runs = np.diff(positions, prepend=0, append=height * width)
-    inside = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return Patch(top, left, inside.reshape(height, width))

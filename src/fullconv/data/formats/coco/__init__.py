@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fullconv.data.discovery.files import sample_name
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import find_lists
+from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.discovery.problems import UNION, first_problem
 from fullconv.data.formats import Format, formats
@@ -23,6 +23,7 @@ from fullconv.data.formats.coco.annotations import (
     kind_of,
     looks_like_coco,
     read_file,
+    without_root,
 )
 from fullconv.data.formats.coco.instances import instances, stuff
 from fullconv.data.formats.coco.panoptic import (
@@ -61,7 +62,7 @@ def scan(source: str) -> Inventory:
         return scan_maps(folder, files)
     read = [read_file(folder, path) for path in files if kind_of(path) in (None, kind)]
     kind = kind or _only(place, {part.kind for part in read})
-    parts = [part for part in read if part.kind == kind]
+    parts = without_root([part for part in read if part.kind == kind])
     if not parts:
         raise DataError(
             f"{place} holds {'only ' + ', '.join(sorted(kinds)) if kinds else 'no'} annotations of "

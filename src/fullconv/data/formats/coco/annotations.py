@@ -2,16 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fullconv.data.discovery.files import locate
-from fullconv.data.discovery.layout import split_from_name
+from fullconv.data.discovery.files import locate, quoted
+from fullconv.data.discovery.json_keys import top_keys
+from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.formats.coco.index import Index, Positions, index_of
-from fullconv.data.labels.rasterize import Size
+from fullconv.data.labels.patches import Size
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
@@ -21,11 +22,15 @@ from fullconv.io.text import get_entry
 
 @dataclass(frozen=True)
 class Category:
-    """A class, by its number in the file; the colour is None if the file has none."""
+    """A class, by its number in the file; the colour is None if the file has none.
+
+    `above` is its supercategory, which does not tell classes apart.
+    """
 
     number: int
     name: str
     color: Color | None
+    above: object = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -88,9 +93,29 @@ def read_file(folder: Path, path: Path) -> Annotations:
     return Annotations(path, file_split(path), kind, categories, images, index, tuple(problems))
 
 
+def without_root(parts: Sequence[Annotations]) -> list[Annotations]:
+    """Leave out Roboflow's root category, which only names the supercategory of all others.
+
+    No annotation of any file uses it.
+    """
+    used = {number for part in parts for number in part.index.category_ids}
+
+    def is_root(category: Category, others: Sequence[Category]) -> bool:
+        top = category.above in (None, "", "none") and category.number not in used
+        below = [other.above for other in others if other is not category]
+        return top and bool(below) and all(above == category.name for above in below)
+
+    return [
+        replace(
+            part, categories=tuple(c for c in part.categories if not is_root(c, part.categories))
+        )
+        for part in parts
+    ]
+
+
 def _missing(folder: Path, path: Path, name: str) -> DataError:
     return DataError(
-        f"the photo {name!r} is not under {folder}",
+        f"the photo {quoted(name)} is not under {folder}",
         expected="it in images/, in a folder with the name of the split, or beside the .json file",
         where=path,
         code="list-line",
@@ -99,7 +124,7 @@ def _missing(folder: Path, path: Path, name: str) -> DataError:
 
 def _twice(path: Path, name: str) -> DataError:
     return DataError(
-        f"the photo {name!r} is that of two images",
+        f"the photo {quoted(name)} is that of two images",
         expected="one record per photo",
         remedy="join their annotations under one id",
         where=path,
@@ -164,7 +189,8 @@ def _categories(records: Sequence[object], where: str) -> tuple[Category, ...]:
                 f"the id {number} is also that of {found[number].name!r}",
                 where=category,
             )
-        found[number] = Category(number, name, _color(record))
+        above = record.get("supercategory") if isinstance(record, dict) else None
+        found[number] = Category(number, name, _color(record), above)
     return tuple(found[number] for number in sorted(found))
 
 
@@ -195,13 +221,23 @@ def kind_of(path: Path) -> str | None:
 
 
 def looks_like_coco(path: Path) -> bool:
-    """Return whether a JSON file begins as COCO's do."""
+    """Return whether a JSON file is called as COCO's are, or has their keys.
+
+    A single key such as "annotations" is in the files of many tools.
+    """
     if kind_of(path) or path.name == _ROBOFLOW:
         return True
-    with path.open("rb") as stream:
-        head = stream.read(4096)
-    own = (b'"images"', b'"annotations"', b'"categories"', b'"licenses"', b'"file_name"')
-    return any(key in head for key in own) and b'"shapes"' not in head
+    keys = top_keys(path)
+    records = [name for name, own in _RECORDS.items() if own <= keys.get(name, frozenset())]
+    return bool(records) or len(_RECORDS.keys() & keys.keys()) > 1
+
+
+_RECORDS = {
+    "images": {"id", "file_name"},
+    "annotations": {"image_id"},
+    "categories": {"id", "name"},
+}
+"""COCO's lists, and keys of their records."""
 
 
 def file_split(path: Path) -> str | None:

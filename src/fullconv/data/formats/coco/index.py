@@ -222,7 +222,7 @@ def _plain(content: str, path: Path) -> object:
             remedy="save it as UTF-8",
             where=path,
         ) from error
-    keys = ("id", "name", "color", "file_name", "height", "width")
+    keys = ("id", "name", "supercategory", "color", "file_name", "height", "width")
     return {key: record[key] for key in keys if key in record} if isinstance(record, dict) else {}
 
 

@@ -13,16 +13,14 @@ from fullconv.data.formats._annotations import (
     with_ground,
 )
 from fullconv.data.formats.coco.annotations import Annotations, Image, numbered, palette_of
+from fullconv.data.labels.patches import Patch, Size, union
 from fullconv.data.labels.rasterize import (
     Layer,
-    Patch,
-    Size,
     bitmap,
     parse_points,
     polygon,
     rectangle,
     run_lengths,
-    union,
 )
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
@@ -136,7 +134,7 @@ def _patch(segmentation: object, where: str, size: Size) -> Patch:
         if len(numbers) % 2:
             raise DataError(f"a polygon of {len(numbers)} numbers, which are not pairs")
         rings.append(parse_points([*zip(numbers[1::2], numbers[::2], strict=True)], least=3))
-    return union([polygon([ring], size) for ring in rings])
+    return union(polygon([ring], size) for ring in rings)
 
 
 def _runs(segmentation: Record, where: str, size: Size) -> Patch:

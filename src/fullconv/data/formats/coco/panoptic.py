@@ -10,7 +10,7 @@ from jaxtyping import Integer, UInt8
 
 from fullconv.data.discovery.files import locate
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.layout import split_from_name
+from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.discovery.pairing import pair_folders
 from fullconv.data.formats.coco.annotations import (
     Annotations,
