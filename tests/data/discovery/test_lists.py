@@ -101,3 +101,65 @@ def test_a_list_that_is_not_text(tmp_path):
     (tmp_path / "train.txt").write_bytes(b"\xff\xfe")
     with pytest.raises(DataError, match=r"train\.txt: not UTF-8 text"):
         SplitList.read(tmp_path / "train.txt")
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("old/a b.jpg,1,0", ""),
+        ("new/c.png 1 -1", ""),
+        ("new/c|1", ""),
+        ("/home/my photos/new/c.png masks/c.png", ""),
+        ("old/c.png new/c.png", "is the name of 2 samples"),
+        ("old/c img_d", "is the name of 2 samples"),
+    ],
+)
+def test_further_columns(tmp_path, line, problem):
+    pairs, problems = listed(tmp_path, line).match(PAIRS, FOLDER)
+    assert len(pairs) == (not problem)
+    assert [problem in error.found for error in problems] == [True] * bool(problem)
+
+
+def test_a_line_names_its_first_column_not_its_last(tmp_path):
+    index = NameIndex.of_names(["a", "b", "frame 1", "frame"])
+    assert listed(tmp_path, "frame 1").select(index)[0] == [2]
+    assert listed(tmp_path, "JPEGImages/frame 1.jpg").select(index)[0] == [2]
+    assert listed(tmp_path, "JPEGImages/a.jpg SegmentationClass/a.png").select(index)[0] == [0]
+    chosen, problems = listed(tmp_path, "JPEGImages/a.jpg SegmentationClass/b.png").select(index)
+    assert not chosen and "is the name of 2 samples" in problems[0].found
+
+
+def touch(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+
+
+def test_another_mask_than_that_of_the_folder_is_an_error(tmp_path):
+    touch(tmp_path, "images/a.jpg", "masks/a.png", "masks2/a.png")
+    pairs = [Pair("a", tmp_path / "images" / "a.jpg", tmp_path / "masks" / "a.png")]
+    for line, problem in (
+        ("images/a.jpg masks/a.png", ""),
+        ("images/a.jpg masks/gone.png", ""),  # the mask beside it is the one that exists
+        ("images/a.jpg masks2/a.png", "'masks2/a.png' follows the photo"),
+    ):
+        found, problems = listed(tmp_path, line).match(pairs, tmp_path)
+        assert len(found) == (not problem)
+        assert not problem or problem in problems[0].found
+
+
+def test_a_pair_may_be_followed_by_numbers_but_not_by_a_third_file(tmp_path):
+    touch(tmp_path, "images/a.jpg", "depth/a.png", "masks/a.png", "images/b c.jpg", "masks/b.png")
+    part = listed(
+        tmp_path,
+        "image,mask",
+        "images/a.jpg masks/a.png 1 0.5",
+        "images/b c.jpg,masks/b.png,7",
+        "images/a.jpg depth/a.png masks/a.png",
+        "x" * 300,
+        "images/" + "y " * 5000,
+    )
+    pairs, problems = part.pairs(tmp_path)
+    assert [pair.name for pair in pairs] == ["a", "b c"]
+    assert len(problems) == 3 and all(len(str(error)) < 400 for error in problems)
+    assert not listed(tmp_path, "name").empty()

@@ -111,7 +111,7 @@ CASES = {
     "cvat, no photo": (cvat, lose_photo, "", "'photo2.png' is not under", 5),
     "cvat, two images": (cvat, name_twice(cvat), "", "two <image> of one photo, 'photo3.png'", 6),
     "labelme, a list": (labelme, list_unknown, "drawn", "'photo9' is the name of no sample", 3),
-    "yolo, no photo": (yolo, lose_photo, "", "there is no photo images/photo2.png", 5),
+    "yolo, no photo": (yolo, lose_photo, "", "there is no photo 'images/photo2.png'", 5),
 }
 
 

@@ -272,7 +272,7 @@ def test_bad_shapes_are_named(folder, shapes, message):
         ("[1]", "without an object"),
         ("{}", "not a LabelMe file"),
         ('{"shapes": 3}', "'shapes' is '3'; expected a list"),
-        ("[" * 100_000, "nested too deep"),
+        ("[" * 100_000, "nested more than 100 deep"),
     ],
 )
 def test_bad_files_are_named(folder, text, message):

@@ -82,7 +82,7 @@ def test_lists_of_photos(folder):
     (folder / "data.yaml").write_text("train: train.txt\nval: images/val\nnames: [road, car]\n")
     assert open_data(f"yolo:{folder}", "train").names == ("train__a", "val__c")
     (folder / "train.txt").write_text("images/gone.png\n")
-    with pytest.raises(DataError, match=r"train\.txt: there is no photo images/gone\.png"):
+    with pytest.raises(DataError, match=r"train\.txt: there is no photo 'images/gone\.png'"):
         open_data(f"yolo:{folder}", "train")
 
 

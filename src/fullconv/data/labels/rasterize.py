@@ -167,13 +167,14 @@ def line(points: Points, width: float, size: Size) -> Patch:
 
 def dots(points: Points, radius: float, size: Size) -> Patch:
     """Rasterize a disc at each point."""
-    points = parse_points(points)
-    near = (points > -radius - 1).all(1) & (points < np.array(size) + radius + 1).all(1)
+    points = parse_points(points, least=0)
+    near = np.logical_and(points > -radius - 1, points < np.array(size) + radius + 1).all(axis=1)
+    points = points[np.flatnonzero(near)]
     side = int(np.ceil(2 * radius)) + 2
     mask = np.zeros(size, np.bool_)
     step = max(1, _CHUNK // side**2)
     for first in range(0, len(points), step):
-        centers = points[first : first + step][near[first : first + step]]
+        centers = points[first : first + step]
         corners = np.floor(centers - radius).astype(np.int64)
         rows, columns = (corners[:, axis, None] + np.arange(side) for axis in (0, 1))
         down = ((rows + 0.5 - centers[:, :1]) / radius) ** 2

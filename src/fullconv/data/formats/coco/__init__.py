@@ -20,6 +20,7 @@ from fullconv.data.formats.coco.annotations import (
     KINDS,
     Annotations,
     find_files,
+    has_coco_key,
     kind_of,
     looks_like_coco,
     read_file,
@@ -93,7 +94,9 @@ def _files(place: Path) -> tuple[Path, list[Path]]:
     if place.is_file():
         above = place.parent
         return (above.parent if above.name == "annotations" else above), [place]
-    return place, [path for path in find_files(place) if looks_like_coco(path)]
+    files = find_files(place)
+    whole = [path for path in files if looks_like_coco(path)]
+    return place, whole or [path for path in files if has_coco_key(path)]
 
 
 def _only(place: Path, kinds: Collection[str]) -> str | None:

@@ -232,6 +232,11 @@ def looks_like_coco(path: Path) -> bool:
     return bool(records) or len(_RECORDS.keys() & keys.keys()) > 1
 
 
+def has_coco_key(path: Path) -> bool:
+    """Return whether a JSON file has one of COCO's keys at least: it may be a broken one."""
+    return bool(_RECORDS.keys() & top_keys(path).keys())
+
+
 _RECORDS = {
     "images": {"id", "file_name"},
     "annotations": {"image_id"},
