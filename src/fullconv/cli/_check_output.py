@@ -47,6 +47,8 @@ def _describe_split(survey: "Survey") -> str:
         return f" (by groups: {rule})"
     if survey.inventory is None or survey.inventory.divided:
         return ""
+    if whole := survey.inventory.whole:
+        return f" (by the hash of the names: there is only a list {whole!r} of all samples)"
     return " (by the hash of the names: the data set has no split lists)"
 
 

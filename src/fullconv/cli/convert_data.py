@@ -82,7 +82,26 @@ def open_splits(source: str) -> tuple["Data", dict[str, "Data"]]:
 
 
 def locate_samples(complete: "Data", splits: dict[str, "Data"]) -> dict[str, tuple["Data", int]]:
-    """Map each sample's name to a data set and an index; once even if in several splits."""
+    """Map each sample's name to a data set and an index; once even if in several splits.
+
+    Raises:
+        DataError: two files would have one name, or names that Windows and macOS take for equal.
+    """
+    from fullconv.data.discovery.files import fold_name
+    from fullconv.errors import DataError
+
+    others = {name for part in splits.values() for name in part.names} - {*complete.names}
+    seen: dict[str, str] = {}
+    for name in (*complete.names, *sorted(others)):
+        if first := seen.get(fold_name(name)):
+            raise DataError(
+                f"two samples would be written as {first}.png and {name}.png, which many systems "
+                "take for one file",
+                expected="names that differ in more than case",
+                remedy="rename one of the photos, and its mask or its line in lists",
+                where=complete.source,
+            )
+        seen[fold_name(name)] = name
     samples: dict[str, tuple[Data, int]] = {}
     for data in (complete, *splits.values()):
         for index, name in enumerate(data.names):

@@ -1,5 +1,6 @@
 """Samples, data sets, and batches of samples of different sizes."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -98,8 +99,20 @@ def default_palette(classes: Sequence[str]) -> Palette:
 
 @dataclass(frozen=True)
 class Pair:
-    """The photo and mask of a sample, and its name."""
+    """The photo and mask of a sample, and its name, in which unsafe characters are replaced."""
 
     name: str
     photo: Path
     mask: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", clean_name(self.name))
+
+
+def clean_name(text: str) -> str:
+    """Return a name with "_" for characters that would break lists, messages and file names."""
+    return _UNSAFE.sub("_", text)
+
+
+# Control characters, line breaks, slashes, and surrogates, which stand for bytes that are no UTF-8.
+_UNSAFE = re.compile(r"[\x00-\x1f/\\\x7f-\x9f\u2028\u2029\ud800-\udfff]")

@@ -118,7 +118,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 def write_text(path: Path, content: str) -> None:
     """Write a file in UTF-8, as `replacing` does."""
-    write_bytes(path, content.encode())
+    # Surrogates stand for bytes of file names that are no UTF-8, and are written as "\\udcff".
+    write_bytes(path, content.encode("utf-8", "backslashreplace"))
 
 
 def remove_temporaries(path: Path) -> None:

@@ -1,11 +1,11 @@
 """Find image files, compare their names, and name samples after them."""
 
 import os
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from fullconv.data.sample import clean_name
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, count_unsupported
 
@@ -15,8 +15,6 @@ IMAGE_FOLDERS = (
 
 LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv")
 MAX_PATH = 4096  # characters of a path
-# Control characters would break lists and messages; surrogates stand for bytes that are no UTF-8.
-_UNSAFE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -93,7 +91,7 @@ def inner_parts(text: str) -> list[str]:
 def sample_name(image: Path, folder: Path) -> str:
     """Return the name of a sample: its image's path without suffix, folders joined by "__"."""
     inside = path_within(image, folder)
-    return _UNSAFE.sub("_", "__".join((*without_image_folders(inside)[:-1], inside.stem)))
+    return clean_name("__".join((*without_image_folders(inside)[:-1], inside.stem)))
 
 
 def fold_name(text: str) -> str:

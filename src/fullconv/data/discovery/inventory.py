@@ -65,6 +65,7 @@ class Inventory:
         read: returns the sample of a pair; None if masks are image files.
         problems: in the order in which they were found.
         note: added to the message about an unknown split.
+        whole: the list of all samples that was divided; "" if none was.
         band_choice: the bands and the range of rasters; None if they follow from the files.
     """
 
@@ -79,6 +80,7 @@ class Inventory:
     read: Callable[[Pair], Sample] | None = None
     problems: list[Problem] = field(default_factory=list)
     note: str = ""
+    whole: str = ""
     band_choice: BandChoice | None = None
 
     def open(self, source: str, split: str | None) -> Data:
@@ -221,6 +223,7 @@ class Inventory:
             if "val" in known:
                 self.splits["train"] = free
             elif free:
+                self.whole = whole
                 self.divide(free)
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]

@@ -1,5 +1,6 @@
 """Detect how the masks of a data set encode its classes."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -54,7 +55,7 @@ def is_binary(masks: Sequence[Path], read: Callable[[Path], np.ndarray] = read_r
     Reads `SAMPLED` masks in the order of their names' SHA-256, and more until one has a value
     other than 0.
     """
-    ranked = sorted(masks, key=lambda path: sha256(path.name.encode()).digest())
+    ranked = sorted(masks, key=lambda path: sha256(os.fsencode(path.name)).digest())
     seen: set[int] = set()
     for number, path in enumerate(ranked):
         seen |= _numbers(path, read(path))
