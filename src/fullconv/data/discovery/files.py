@@ -19,12 +19,14 @@ MAX_PATH = 4096  # characters of a path
 
 def find_images(folder: Path) -> list[Path]:
     """Return every image file under `folder`, sorted; hidden files are left out."""
-    return sorted(_walk(folder, set()), key=lambda path: path.relative_to(folder).as_posix())
+    return sorted(
+        find_files(folder, *SUFFIXES), key=lambda path: path.relative_to(folder).as_posix()
+    )
 
 
 def find_files(folder: Path, *suffixes: str) -> Iterator[Path]:
     """Yield the files under `folder` with one of the suffixes, each folder's by name."""
-    return _walk(folder, set(), suffixes)
+    return _walk(folder, suffixes, _ids_above(folder))
 
 
 def left_out(folder: Path, used: Iterable[Path]) -> dict[str, int]:
@@ -44,7 +46,7 @@ def left_out(folder: Path, used: Iterable[Path]) -> dict[str, int]:
 
 def has_images(folder: Path) -> bool:
     """Return whether there is any image file under `folder`."""
-    return any(True for _ in _walk(folder, set()))
+    return any(True for _ in find_files(folder, *SUFFIXES))
 
 
 def locate(folder: Path, text: str, dangling: bool = False) -> Path | None:
@@ -125,9 +127,13 @@ def first_few(paths: Sequence[Path]) -> str:
     return ", ".join(str(path) for path in paths[:3]) + more
 
 
-def _walk(
-    folder: Path, seen: set[tuple[int, int]], suffixes: tuple[str, ...] = SUFFIXES
-) -> Iterator[Path]:
+def _ids_above(folder: Path) -> set[tuple[int, int]]:
+    """Return what identifies the folders above one, to which a link may lead back."""
+    above = (os.stat(parent) for parent in Path(os.path.realpath(folder)).parents)
+    return {(status.st_dev, status.st_ino) for status in above}
+
+
+def _walk(folder: Path, suffixes: tuple[str, ...], seen: set[tuple[int, int]]) -> Iterator[Path]:
     if not folder.is_dir():
         return
     status = folder.stat()
@@ -146,7 +152,7 @@ def _walk(
         if entry.name.startswith((".", "__MACOSX")):
             continue
         if _is_folder(entry):
-            yield from _walk(Path(entry.path), seen, suffixes)
+            yield from _walk(Path(entry.path), suffixes, seen)
         elif entry.name.lower().endswith(suffixes):
             yield Path(entry.path)
 

@@ -220,7 +220,7 @@ class Inventory:
             held = {pair.photo for name in ("val", "test") for pair in self.splits.get(name, [])}
             free = [pair for pair in self.splits[whole] if pair.photo not in held]
             self.note = f" ({whole} is divided, since there is no list of train)"
-            if "val" in known:
+            if "val" in known or not free:
                 self.splits["train"] = free
             elif free:
                 self.whole = whole

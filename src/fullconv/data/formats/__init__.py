@@ -102,7 +102,11 @@ def detect_format(source: str) -> tuple[str, str]:
 
 
 def _scan(name: str, rest: str, rule: str | None) -> Inventory:
-    found = formats[name].scan(rest)
+    try:
+        found = formats[name].scan(rest)
+    except OSError as error:  # a name that is too long, or a folder without permission
+        place = error.filename or rest
+        raise DataError(f"cannot be read ({error.strerror or error})", where=place) from error
     if rule:
         found.regroup(rule, sample_groups(rule))
         return found
