@@ -19,6 +19,8 @@ FullconvError            exit code 2: something in the command, the files or the
 A message says what was found, where, what was expected, and what to do.
 """
 
+import errno
+import os
 import re
 from collections.abc import Iterable
 from copy import copy
@@ -26,7 +28,19 @@ from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# Characters that move a terminal's cursor, or change the order or the direction of the others.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def printable(text: str) -> str:
+    r"""Return text in one line that a terminal only displays: other characters as \x1b or \u202e.
+
+    Names of files and classes may hold escape sequences, line breaks, or bytes that are not UTF-8.
+    """
+    return _UNPRINTABLE.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 class FullconvError(Exception):
@@ -91,8 +105,7 @@ class DataError(FullconvError, ValueError):
             text += f"; expected {self.expected}"
         if self.remedy:
             text += f"{': ' if self.expected else '; '}{self.remedy}"
-        # File names may hold line breaks and other characters that move a terminal's cursor.
-        return _CONTROL.sub(lambda match: repr(match[0])[1:-1], text)
+        return printable(text)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Subclasses take other arguments, so unpickling must not call their __init__.
@@ -195,6 +208,31 @@ class UnknownNameError(FullconvError, LookupError):
         close = [suggestion] if suggestion else get_close_matches(name, names, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
         super().__init__(f"unknown {noun} {name!r}; expected {expected or ', '.join(names)}{hint}")
+
+
+_REASONS = {
+    errno.ENOENT: ("there is no such file or folder", "check the path"),
+    errno.EACCES: ("no permission", "change the permissions, or choose another path"),
+    errno.EPERM: ("no permission", "change the permissions, or choose another path"),
+    errno.EROFS: ("the file system is read-only", "choose another path"),
+    errno.EISDIR: ("it is a folder; expected a file", "give the path of a file"),
+    errno.ENOTDIR: ("it is below a file; expected a folder", "check the path"),
+    errno.EEXIST: ("it exists already", "choose another name"),
+    errno.ENAMETOOLONG: ("the name is too long", "choose a shorter one"),
+    errno.ELOOP: ("it is a link that leads to itself, or to no file of its own", "remove the link"),
+    errno.ENOSPC: ("the disk is full", "free some space and run the command again"),
+    errno.EDQUOT: ("the disk quota is used up", "free some space and run the command again"),
+    errno.EFBIG: ("it exceeds the limit of file sizes", "raise the limit (see `ulimit -f`)"),
+    errno.EMFILE: ("too many files are open", "raise the limit (see `ulimit -n`)"),
+    errno.ENXIO: ("it is a socket or a device; expected a file", "give the path of a file"),
+}
+
+
+def explain_os_error(error: OSError) -> str:
+    """Return a sentence about a file that cannot be opened, read or written."""
+    found, remedy = _REASONS.get(error.errno or 0, (error.strerror or str(error), ""))
+    where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{where}{found}" + (f"; {remedy}" if remedy else "")
 
 
 def require(module: str, *, extra: str, what: str) -> Any:

@@ -1,12 +1,11 @@
 """Class areas as CSV: one row per photo, with the share and the pixels of each class."""
 
-import csv
-import io
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from fullconv.inference.predictor import Prediction
+from fullconv.io.output_text import csv_text
 
 AreaRow = tuple[str, Sequence[int]]
 """A photo's id and the pixels of each class."""
@@ -24,14 +23,8 @@ def format_csv(rows: Iterable[AreaRow], classes: Sequence[str]) -> Iterator[str]
     The columns are the photo, the share of each class in [0, 1], the number of pixels, and the
     pixels of each class. Shares are of the pixels that have a class.
     """
-    yield _format_line(["photo", *classes, "pixels", *(f"{name} pixels" for name in classes)])
+    yield csv_text([["photo", *classes, "pixels", *(f"{name} pixels" for name in classes)]])
     for photo, pixels in rows:
         total = sum(pixels)
         shares = (f"{count / total:.6f}" if total else "" for count in pixels)
-        yield _format_line([photo, *shares, total, *pixels])
-
-
-def _format_line(cells: Sequence[object]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerow(cells)
-    return stream.getvalue()
+        yield csv_text([[photo, *shares, total, *pixels]])

@@ -92,7 +92,7 @@ def _reader(place: Place, name: str) -> Callable[[], bytes]:
 def _write(target: Place, name: str, pieces: Iterable[bytes]) -> None:
     """Write a file; into a folder piece by piece, since it may be larger than the memory."""
     if isinstance(target, Folder):
-        with replacing(target.root / name) as temporary, temporary.open("wb") as file:
+        with replacing(target.path(name)) as temporary, temporary.open("wb") as file:
             file.writelines(pieces)
     else:
         target.write(name, b"".join(pieces))

@@ -3,8 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from fullconv.errors import WeightsError
 from fullconv.inference.model_file import model_file
@@ -52,5 +55,38 @@ def ids_fingerprint(ids: Iterable[str]) -> str:
     """Return the fingerprint of a set of input ids, in any order."""
     digest = hashlib.sha256()
     for input_id in sorted(ids):
-        digest.update(input_id.encode("utf-8", "surrogateescape") + b"\0")
+        digest.update(id_bytes(input_id) + b"\0")
     return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class FileState:
+    """What tells whether an input is still the same.
+
+    Attributes:
+        bytes: size of the file.
+        modified: when it was last changed, in UTC.
+    """
+
+    bytes: int
+    modified: str
+
+
+def file_state(path: Path) -> FileState:
+    """Return the size of a file, and when it was last changed."""
+    status = path.stat()
+    return FileState(status.st_size, str(np.datetime64(status.st_mtime_ns, "ns")))
+
+
+def content_digest(path: Path) -> str:
+    """Return the fingerprint of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+
+
+def id_bytes(input_id: str) -> bytes:
+    """Return an id as bytes: those of its file name, which need not be UTF-8."""
+    try:
+        return input_id.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # a surrogate that stands for no byte, as JSON can escape it
+        return input_id.encode("utf-8", "surrogatepass")

@@ -2,23 +2,26 @@
 
 import glob
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 from urllib.parse import urlsplit
 
+from fullconv.batch.input_lists import read_list, read_manifest
+from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import is_job_file
 from fullconv.errors import ConfigError, ImageError
-from fullconv.io.images import MAX_PIXELS, SUFFIXES
+from fullconv.io.images import MAX_PIXELS, SUFFIXES, count_unsupported
 from fullconv.io.rasters import read_raster_header
 from fullconv.io.storage import is_url, list_files, local_path
-from fullconv.io.text import parse_json
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
 
 Medium = Literal["photo", "raster", "video"]
+
+MAX_LISTS = 8
+"""Lists that name each other."""
 
 
 @dataclass(frozen=True)
@@ -38,22 +41,31 @@ class Input:
     medium: Medium = "photo"
 
 
-def resolve_inputs(sources: Iterable[str], outside: str | Path | None = None) -> list[Input]:
+def resolve_inputs(
+    sources: Iterable[str],
+    outside: str | Path | None = None,
+    left_out: LeftOut | None = None,
+) -> list[Input]:
     """Return the inputs that `sources` name, in order, each once.
+
+    A line of a list, and a file in a folder, that cannot be read becomes an input all the same: it
+    fails when it is predicted, and does not stop the others.
 
     Args:
         sources: photos and videos, folders (recursively, without hidden files), patterns such as
             "new/*.jpg", URLs, @LIST (a file with one source per line; @- is standard input), and
             manifests: .jsonl files with {"id": ..., "path": ...} on each line.
         outside: the output folder; files in it are not inputs.
+        left_out: gets what is in folders and is no input.
 
     Raises:
         ImageError: a source does not exist, or a folder has no photo or video.
         ConfigError: a list or manifest is invalid, or two inputs have the same id.
     """
+    left_out = LeftOut() if left_out is None else left_out
     inputs: dict[str, Input] = {}
     for source in sources:
-        for item in _resolve(source):
+        for item in _resolve(source, left_out):
             if outside is not None and _is_inside(item.where, outside):
                 continue
             known = inputs.setdefault(item.id, item)
@@ -83,29 +95,23 @@ def detect_media(inputs: Iterable[Input], rasters_only: bool = False) -> list[In
     return [replace(item, medium=_detect_medium(item, rasters_only)) for item in inputs]
 
 
-def _resolve(source: str) -> Iterator[Input]:
+def _resolve(source: str, left_out: LeftOut, lists: tuple[str, ...] = ()) -> Iterator[Input]:
     path = local_path(source)
-    if source.startswith("@") and not (path and path.exists()):
-        yield from _read_list(source[1:])
+    if source.startswith("@") and not (path and os.path.lexists(path)):
+        yield from _resolve_list(source[1:], left_out, lists)
     elif path is None:
         yield from _resolve_url(source)
-    elif path.suffix == ".jsonl" and path.is_file():
-        yield from _read_manifest(path)
-    elif path.is_dir():
-        pictures = sorted(_find_pictures(path))
+    elif path.suffix == ".jsonl" and os.path.isfile(path):
+        yield from (Input(input_id, where) for input_id, where in read_manifest(path))
+    elif os.path.isdir(path):
+        pictures = sorted(_find_pictures(path, left_out))
         if not pictures:
-            expected = ", ".join((*SUFFIXES, *VIDEO_SUFFIXES))
-            raise ImageError(f"{path} holds no photo or video; expected {expected}")
+            raise _no_picture(path, left_out)
         yield from (_create_input(str(picture)) for picture in pictures)
-    elif path.exists():
+    elif os.path.lexists(path):  # a broken link is an input that fails
         yield _create_input(str(path))
     elif _is_pattern(str(path)):
-        matches = sorted(
-            match for match in glob.glob(str(path), recursive=True) if Path(match).is_file()
-        )
-        if not matches:
-            raise ImageError(f"{path}: no file matches this pattern")
-        yield from map(_create_input, matches)
+        yield from _match(str(path))
     else:
         raise ImageError(f"{path}: no such photo, video or folder")
 
@@ -118,20 +124,54 @@ def _is_pattern(path: str) -> bool:
     return any(sign in path for sign in "*?[")
 
 
-def _find_pictures(folder: Path) -> Iterator[Path]:
+def _match(pattern: str) -> Iterator[Input]:
+    """Find the files that match a pattern; brackets that are part of a folder's name count."""
+    found = {*glob.glob(pattern, recursive=True), *_match_literally(pattern)}
+    matches = sorted(match for match in found if not os.path.isdir(match))
+    if "**" in pattern:  # follows links to folders, which may lead back: each file once
+        shortest = {os.path.realpath(path): path for path in sorted(matches, key=len, reverse=True)}
+        matches = sorted(shortest.values())
+    if not matches:
+        raise ImageError(f"{pattern}: no file matches this pattern")
+    return map(_create_input, matches)
+
+
+def _match_literally(pattern: str) -> Iterator[str]:
+    """Yield the matches if the folders of the pattern are names, e.g. "[2024] trip/*.jpg"."""
+    folder, name = os.path.split(pattern)
+    if folder and _is_pattern(folder) and os.path.isdir(folder):
+        yield from glob.glob(os.path.join(glob.escape(folder), name), recursive=True)
+
+
+def _no_picture(folder: Path, left_out: LeftOut) -> ImageError:
+    expected = ", ".join((*SUFFIXES, *VIDEO_SUFFIXES))
+    found = "".join(f"; {sentence}" for sentence in left_out.sentences())
+    return ImageError(f"{folder} holds no photo or video; expected {expected}{found}")
+
+
+def _find_pictures(folder: Path, left_out: LeftOut) -> Iterator[Path]:
     """Find photos and videos below a folder, except hidden files and output folders."""
-    for parent, folders, files in os.walk(folder):
+
+    def report(error: OSError) -> None:
+        left_out.unreadable.append(str(error.filename))
+
+    for parent, folders, files in os.walk(folder, onerror=report):
         if Path(parent) != folder and any(map(is_job_file, files)):
             folders.clear()
             continue
         folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(parent) / name for name in files if not name.startswith("."))
-        yield from (path for path in paths if _is_picture(path))
+        paths = [Path(parent) / name for name in files if not name.startswith(".")]
+        pictures = list(filter(_is_picture, paths))
+        left_out.pictures.update(count_unsupported({*paths} - {*pictures}))
+        left_out.links += sorted(
+            path for name in folders if os.path.islink(path := os.path.join(parent, name))
+        )
+        yield from pictures
 
 
 def _is_picture(path: Path) -> bool:
     suffix = path.suffix.lower()
-    return path.is_file() and (suffix in SUFFIXES or (suffix in VIDEO_SUFFIXES and is_video(path)))
+    return suffix in SUFFIXES or (suffix in VIDEO_SUFFIXES and is_video(path))
 
 
 def _resolve_url(url: str) -> Iterator[Input]:
@@ -149,43 +189,19 @@ def _is_photo_url(url: str) -> bool:
     return PurePosixPath(path).suffix.lower() in SUFFIXES and not _is_pattern(path)
 
 
-def _read_list(name: str) -> Iterator[Input]:
-    """Read a list; paths are relative to the working directory, or else to the list's folder."""
-    try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"@{name}: the list cannot be read ({reason})") from error
-    for line in text.splitlines():
-        entry = line.strip()
-        if not entry or entry.startswith("#"):
-            continue
-        sibling = Path(name).parent / entry
-        if not is_url(entry) and not Path(entry).exists() and sibling.exists():
-            entry = str(sibling)
-        # A missing file becomes an input that fails, so that it does not stop the others.
-        exists = is_url(entry) or Path(entry).exists() or _is_pattern(entry)
-        yield from _resolve(entry) if exists else [_create_input(entry)]
-
-
-def _read_manifest(path: Path) -> Iterator[Input]:
-    lines = path.read_text(encoding="utf-8").splitlines()
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
+def _resolve_list(name: str, left_out: LeftOut, lists: tuple[str, ...]) -> Iterator[Input]:
+    """Resolve a list; paths are relative to the working directory, or else to the list's folder."""
+    if name in lists or len(lists) == MAX_LISTS:
+        raise ConfigError(f"@{name}: the list names itself: {' -> '.join((*lists, name))}")
+    for line in read_list(name):
+        places = (line, os.path.join(os.path.dirname(name), line))
+        entry = line if is_url(line) else next(filter(os.path.lexists, places), "")
+        if not entry and line.startswith("#"):
             continue
         try:
-            entry = parse_json(line)
-            where = entry.get("path") or entry["url"]
-            input_id = entry.get("id", where)
-        except (ValueError, AttributeError, KeyError) as error:
-            raise ConfigError(
-                f'{path}, line {number}: expected {{"id": ..., "path": ...}}, found {line[:60]!r}'
-            ) from error
-        if not isinstance(where, str) or not isinstance(input_id, str | int):
-            raise ConfigError(f"{path}, line {number}: expected id and path to be strings")
-        if not is_url(where) and not Path(where).is_absolute() and not Path(where).exists():
-            where = str(path.parent / where)
-        yield Input(str(input_id), where)
+            yield from _resolve(entry or line, left_out, (*lists, name))
+        except ImageError:  # becomes an input that fails, so that it does not stop the others
+            yield _create_input(entry or line)
 
 
 def _is_inside(where: str, folder: str | Path) -> bool:
@@ -210,7 +226,9 @@ def _is_video(where: str, path: Path | None) -> bool:
     suffix = Path(where).suffix.lower()
     if suffix in SUFFIXES:
         return False
-    return suffix in VIDEO_SUFFIXES or (path is not None and path.is_file() and is_video(path))
+    if suffix in VIDEO_SUFFIXES or path is None:
+        return suffix in VIDEO_SUFFIXES
+    return os.path.isfile(path) and is_video(path)
 
 
 def _is_raster(path: Path, rasters_only: bool) -> bool:

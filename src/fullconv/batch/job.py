@@ -13,6 +13,7 @@ from jaxtyping import UInt8
 
 from fullconv.batch.fingerprint import file_fingerprint, ids_fingerprint
 from fullconv.batch.inputs import Input
+from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.model_pool import ModelPool, open_pool
 from fullconv.batch.sharding import select_shard
@@ -155,6 +156,7 @@ def create_job(
     memory: str | None = None,
     scales: Sequence[float] = (),
     band_choice: BandChoice = OWN_BANDS,
+    left_out: LeftOut | None = None,
 ) -> PredictionJob:
     """Create the job that predicts `inputs` with the model loaded from `path`.
 
@@ -171,6 +173,7 @@ def create_job(
         memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
         scales: TTA scales; () turns TTA off.
         band_choice: how rasters are read; what it leaves open is as in the model's training.
+        left_out: what was found in folders beside the inputs.
 
     Raises:
         ConfigError: the memory or the scales are invalid.
@@ -188,6 +191,7 @@ def create_job(
         shard=shard,
         mine=len(select_shard(inputs, shard)),
         palette=model.palette,
+        left_out=left_out.as_json() if left_out else {},
     )
     return PredictionJob(
         model=str(path),

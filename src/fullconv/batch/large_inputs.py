@@ -1,14 +1,15 @@
 """Predict rasters and videos, piece by piece, one input at a time."""
 
 import csv
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from fullconv.batch.class_areas import count_pixels
+from fullconv.batch.fingerprint import file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import Record
@@ -67,9 +68,9 @@ def predict_large_input(job: PredictionJob, item: Input, fresh: bool = False) ->
 
 def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
     source, files = job.input_path(item), output_files(item, job.kinds)
-    target = job.target
+    target, state = job.target, file_state(source)
     assert isinstance(target, Folder)  # checked by plan_resume
-    paths = {kind: target.root / name for kind, name in files.items()}
+    paths = {kind: target.path(name) for kind, name in files.items()}
     labelling = label_raster(
         job.fresh(),
         source,
@@ -88,17 +89,17 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
         item,
         height=header.height,
         width=header.width,
-        bytes=source.stat().st_size,
+        **asdict(state),
         files=files,
-        pixels=_read_pixels(paths["areas"]),
+        pixels=_read_pixels(paths["areas"], job.description.classes),
         note=read_tags(paths["labels"])["FULLCONV_PROTOCOL"],
     )
 
 
-def _read_pixels(areas: Path) -> dict[str, int]:
+def _read_pixels(areas: Path, classes: Sequence[str]) -> dict[str, int]:
     """Read the pixels of each class from a raster's areas file; its last row is no data."""
     rows = list(csv.DictReader(areas.read_text(encoding="utf-8").splitlines()))
-    return {row["class"]: int(row["pixels"]) for row in rows[:-1]}
+    return {classes[int(row["label"])]: int(row["pixels"]) for row in rows[:-1]}
 
 
 def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
@@ -106,11 +107,11 @@ def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
     target, classes = job.target, job.description.classes
     assert isinstance(target, Folder)  # checked by plan_resume
     size, pixels = (0, 0), np.zeros(len(classes), np.int64)
-    info = read_info(source)
+    info, state = read_info(source), file_state(source)
     yield InputProgress(item, 0, info.frames, describe_video(info))
     with job.borrow() as model:
         video = overlay_video(
-            source, target.root / files["video"], lambda frame: job.predict(model, frame)
+            source, target.path(files["video"]), lambda frame: job.predict(model, frame)
         )
         with closing(video) as frames:
             for frame in frames:
@@ -121,7 +122,7 @@ def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
         item,
         height=size[0],
         width=size[1],
-        bytes=source.stat().st_size,
+        **asdict(state),
         files=files,
         pixels=dict(zip(classes, pixels.tolist(), strict=True)),
     )

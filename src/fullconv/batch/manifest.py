@@ -15,10 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from fullconv.batch.stored import check_types, parse_object
 from fullconv.errors import DataError
+from fullconv.io.contained import is_contained
+from fullconv.io.output_text import json_bytes
 from fullconv.io.palettes import Palette
 from fullconv.io.storage import Place
-from fullconv.io.text import parse_json
 
 FORMAT = 1
 
@@ -35,6 +37,8 @@ class PredictionRecord:
         height: of the photo, raster or frame, in pixels.
         width: likewise.
         bytes: size of the input's file.
+        modified: when the input's file was last changed, in UTC; "" for URLs.
+        digest: of the input's content; "" for URLs, rasters and videos.
         files: kind -> path below the output folder.
         pixels: class -> number of pixels; of a video, in all frames.
         note: how it was predicted, if a user should know; else "".
@@ -50,6 +54,8 @@ class PredictionRecord:
     files: dict[str, str] = field(default_factory=dict)
     pixels: dict[str, int] = field(default_factory=dict)
     note: str = ""
+    modified: str = ""
+    digest: str = ""
 
     @property
     def areas(self) -> dict[str, float]:
@@ -60,11 +66,19 @@ class PredictionRecord:
 
 @dataclass(frozen=True)
 class FailureRecord:
-    """An input that could not be predicted; `error` is a sentence for the user."""
+    """An input that could not be predicted.
+
+    Attributes:
+        id: the input's id.
+        path: the input's path or URL.
+        error: a sentence for the user.
+        unexpected: whether the reason is neither the input nor a setting, but probably a bug.
+    """
 
     id: str
     path: str
     error: str
+    unexpected: bool = False
 
 
 Record = PredictionRecord | FailureRecord
@@ -83,6 +97,7 @@ class JobDescription:
         shard: (index, number of shards); (0, 1) is an undivided job.
         mine: number of inputs of this shard.
         palette: colours of the classes.
+        left_out: what was found in folders and is no input, e.g. {"pictures": {".heic": 5}}.
     """
 
     model: str
@@ -93,6 +108,7 @@ class JobDescription:
     shard: tuple[int, int] = (0, 1)
     mine: int = 0
     palette: Palette = ()
+    left_out: dict[str, Any] = field(default_factory=dict)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -127,7 +143,12 @@ def read_jobs(place: Place) -> list[JobDescription]:
     Raises:
         DataError: one of them is damaged.
     """
-    return [read_job_file(place, name) for name in sorted(place.names()) if is_job_file(name)]
+    return [read_job_file(place, name) for name in read_job_names(place)]
+
+
+def read_job_names(place: Place) -> list[str]:
+    """Return the names of all job files of a place."""
+    return sorted(filter(is_job_file, place.names()))
 
 
 def read_job_file(place: Place, name: str) -> JobDescription:
@@ -137,15 +158,22 @@ def read_job_file(place: Place, name: str) -> JobDescription:
         DataError: it is damaged.
     """
     try:
-        values = parse_json(place.read(name) or b"")
+        values = parse_object(place.read(name) or b"")
         if (version := values.pop("format")) != FORMAT:
             raise ValueError(f"format {version}, expected {FORMAT}")
         values |= {key: tuple(values[key]) for key in ("classes", "shard")}
         values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
-        return JobDescription(**values)
+        job = check_types(JobDescription(**values))
+        if job.file("predict", ".json") != name or not 0 <= job.shard[0] < job.shard[1]:
+            raise ValueError(f"shard {job.shard} in a file of this name")
+        if not all(isinstance(kind, str) for kind in job.kinds):
+            raise ValueError(f"save {job.kinds}")
+        return job
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise DataError(
-            f"{place}/{name}: not a job file of fullconv predict ({error}); start over with --fresh"
+            f"not a job file of fullconv predict ({str(error)[:80]})",
+            remedy="start over with --fresh",
+            where=f"{place}/{name}",
         ) from error
 
 
@@ -158,12 +186,18 @@ def read_job(place: Place, shard: tuple[int, int]) -> JobDescription | None:
 def write_job(place: Place, job: JobDescription) -> None:
     """Write a shard's job file."""
     values = {"format": FORMAT, **asdict(job)}
-    text = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    place.write(job.file("predict", ".json"), text.encode())
+    place.write(job.file("predict", ".json"), json_bytes(values, indent=2))
 
 
-def read_records(place: Place, job: JobDescription) -> dict[str, Record]:
+def read_records(
+    place: Place, job: JobDescription, skipped: list[str] | None = None
+) -> dict[str, Record]:
     """Read a shard's records by id: manifest and errors, overridden by the journal's lines.
+
+    Args:
+        place: the output folder.
+        job: says which shard.
+        skipped: gets a sentence for each damaged line; None raises an error instead.
 
     Raises:
         DataError: a list is damaged.
@@ -171,7 +205,7 @@ def read_records(place: Place, job: JobDescription) -> dict[str, Record]:
     records: dict[str, Record] = {}
     lists = [job.file(stem, ".jsonl") for stem in ("manifest", "errors")]
     for name in (*lists, *journal_files(place, job)):
-        for record in _read_lines(place, name):
+        for record in _read_lines(place, name, skipped):
             records[record.id] = record
     return records
 
@@ -195,6 +229,15 @@ def write_manifest(place: Place, job: JobDescription, records: Sequence[Record])
         place.remove(errors)
 
 
+def lists_fingerprint(place: Place, job: JobDescription) -> str:
+    """Return a fingerprint of a shard's lists in a folder, whatever its journal's last line."""
+    digest = hashlib.sha256()
+    for name in (*job.files, job.file("journal", ".jsonl")):
+        content = place.read(name) or b""
+        digest.update(hashlib.sha256(content[: content.rfind(b"\n") + 1]).digest())
+    return digest.hexdigest()
+
+
 def journal_files(place: Place, job: JobDescription) -> list[str]:
     """Return the names of a shard's journal: one file in a folder, numbered parts in a store."""
     stem = job.file("journal", "")
@@ -203,22 +246,44 @@ def journal_files(place: Place, job: JobDescription) -> list[str]:
 
 def to_json_line(record: Record) -> bytes:
     """Return a record as one line of JSON."""
-    return (json.dumps(asdict(record), ensure_ascii=False) + "\n").encode("utf-8", "surrogatepass")
+    return json_bytes(asdict(record))
 
 
-def _read_lines(place: Place, name: str) -> Iterator[Record]:
+def _read_lines(place: Place, name: str, skipped: list[str] | None) -> Iterator[Record]:
     content = place.read(name) or b""
     lines = content.split(b"\n")
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            values = parse_json(line)
-            yield FailureRecord(**values) if "error" in values else PredictionRecord(**values)
-        except (ValueError, TypeError) as error:
+            yield _parse_record(line)
+        except ValueError as error:
             if number == len(lines) and name.startswith("journal"):  # cut off by a power failure
                 return
-            raise DataError(
-                f"{place}/{name}, line {number}: expected a record of fullconv predict, found "
-                f"{line[:60]!r}; start over with --fresh"
-            ) from error
+            damaged = DataError(
+                f"{error} in {line[:60].decode(errors='replace')!r}",
+                "a record of fullconv predict",
+                "start over with --fresh",
+                where=f"{place}/{name}, line {number}",
+            )
+            if skipped is None:
+                raise damaged from error
+            skipped.append(damaged.problem)
+
+
+def _parse_record(line: bytes) -> Record:
+    values = parse_object(line)
+    try:
+        record: Record = (FailureRecord if "error" in values else PredictionRecord)(**values)
+    except TypeError as error:
+        raise ValueError("missing or unknown keys") from error
+    check_types(record)
+    if isinstance(record, FailureRecord):
+        return record
+    if "/" in record.name:
+        raise ValueError(f"the name {record.name!r}")
+    for kind, file in record.files.items():
+        folder, _, name = file.partition("/")
+        if not (is_contained(file) and folder == kind and name.startswith(f"{record.name}.")):
+            raise ValueError(f"the file {file!r}, which is not in the folder {kind}/ of this job,")
+    return record

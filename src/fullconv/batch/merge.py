@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from fullconv.batch.collect import write_collected
 from fullconv.batch.fingerprint import ids_fingerprint
+from fullconv.batch.journal import is_at_work
 from fullconv.batch.manifest import (
     FailureRecord,
     JobDescription,
@@ -15,7 +16,8 @@ from fullconv.batch.manifest import (
     read_records,
     write_manifest,
 )
-from fullconv.errors import DataError
+from fullconv.batch.stored import parse_object
+from fullconv.errors import ConfigError, DataError
 from fullconv.io.storage import Folder, Place, open_place
 
 
@@ -44,13 +46,15 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
 
     Raises:
         DataError: an input is missing or there twice, a file is missing, or the shards' models or
-            options differ; nothing has been written.
+            options differ, or `target` holds other predictions; nothing has been written.
+        ConfigError: a process is at work on one of the shards.
     """
     if target is None and len(outs) != 1:
         raise DataError("to merge several folders, name a new one with --out")
     shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(open_place(out))]
     check_shards(shards)
     goal = open_place(target if target is not None else outs[0])
+    _check_goal(goal, shards)
     found = [(shard.place, record) for shard in shards for record in shard.records.values()]
     found.sort(key=lambda pair: pair[1].id)
     job = replace(shards[0].job, shard=(0, 1))
@@ -58,6 +62,42 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
     records = [relocate(record, source, goal) for source, record in found]
     write_manifest(goal, job, records)
     return records
+
+
+def _check_goal(goal: Place, shards: Sequence[Shard]) -> None:
+    """Check that merging replaces no list of a job, and that no process is at work on one.
+
+    Raises:
+        DataError: the goal has predictions of its own, whose lists would be replaced.
+        ConfigError: a process is at work on a shard.
+    """
+    for shard in shards:
+        if is_at_work(shard.place, shard.job.file("journal", ".jsonl")):
+            raise ConfigError(
+                f"`fullconv predict` is still at work on {shard}; merge it afterwards"
+            )
+    only_itself = all(_is_same(shard.place, goal) for shard in shards)
+    undivided = any(job.shard == (0, 1) for job in read_jobs(goal))
+    if not only_itself and (undivided or not _is_merged(goal)):
+        raise DataError(
+            f"{goal} holds another list manifest.jsonl, which would be replaced",
+            remedy="name a new folder with --out",
+        )
+
+
+def _is_same(place: Place, other: Place) -> bool:
+    if isinstance(place, Folder) and isinstance(other, Folder):
+        return place.root.resolve() == other.root.resolve()
+    return place == other
+
+
+def _is_merged(goal: Place) -> bool:
+    """Return whether a manifest in `goal`, if there is one, can be of an earlier merge."""
+    lines = (goal.read("manifest.jsonl") or b"").splitlines()
+    try:
+        return all({"id", "key", "files"} <= parse_object(line).keys() for line in lines)
+    except ValueError:
+        return False
 
 
 def read_shards(folder: Place) -> Iterator[Shard]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,10 @@ from fullconv.io.storage import is_url
 MAX_BYTES = 150
 """Length of a name; file systems allow 255, and suffixes and temporary files need some of it."""
 
+# Separators, control characters, what Windows forbids, and surrogates that encode no byte.
+_FORBIDDEN = re.compile('[\x00-\x1f\x7f-\x9f/\\\\<>:"|?*\ud800-\udbff\udc00-\udc7f\udd00-\udfff]')
+_RESERVED = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)  # devices of Windows
+
 
 def assign_names(inputs: Sequence[Input], known: Mapping[str, str] | None = None) -> list[Input]:
     """Return the inputs, each with a unique name for its output files.
@@ -26,20 +31,20 @@ def assign_names(inputs: Sequence[Input], known: Mapping[str, str] | None = None
         known: id -> name of inputs that have output files already.
     """
     known = known or {}
-    stems = Counter(_stem(item).casefold() for item in inputs)
-    taken = {name.casefold() for name in known.values()}
+    stems = Counter(_compared(_stem(item)) for item in inputs)
+    taken = {_compared(name) for name in known.values()}
     named = []
     for item in inputs:
         name = known.get(item.id)
         if name is None:
             name = _stem(item)
-            if stems[name.casefold()] > 1:
+            if stems[_compared(name)] > 1:
                 path = _path(item)
-                name = _sanitize("__".join((*path.parts[-2:-1], path.name.replace(".", "_"))))
+                name = sanitize("__".join((*path.parts[-2:-1], path.name.replace(".", "_"))))
             base, number = name, 2
-            while name.casefold() in taken:
+            while _compared(name) in taken:
                 name, number = f"{base}-{number}", number + 1
-            taken.add(name.casefold())
+            taken.add(_compared(name))
         named.append(replace(item, name=name))
     return named
 
@@ -65,11 +70,19 @@ def _path(item: Input) -> PurePath:
 
 
 def _stem(item: Input) -> str:
-    return _sanitize(_path(item).stem)
+    return sanitize(_path(item).stem)
 
 
-def _sanitize(name: str) -> str:
-    name = re.sub(r"[\x00-\x1f/\\]", "_", name).lstrip(".") or "photo"
+def _compared(name: str) -> str:
+    """Return what two names have in common if a file system may take them for the same file."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def sanitize(name: str) -> str:
+    """Return a name that is a file name on every system, and never hidden or another folder's."""
+    name = _FORBIDDEN.sub("_", name).lstrip(".") or "photo"
+    if _RESERVED.fullmatch(name.partition(".")[0].strip()):
+        name = f"_{name}"
     encoded = name.encode("utf-8", "surrogateescape")
     if len(encoded) <= MAX_BYTES:
         return name

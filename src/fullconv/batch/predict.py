@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from fullconv.batch.inputs import Input, detect_media, resolve_inputs
-from fullconv.batch.job import create_job
+from fullconv.batch.job import PredictionJob, create_job
+from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import Record
 from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork, plan_resume
@@ -16,6 +19,7 @@ from fullconv.errors import ConfigError
 from fullconv.hardware import choose_device
 from fullconv.inference.predictor import Prediction
 from fullconv.io.atomic import write_bytes
+from fullconv.io.contained import contained
 from fullconv.io.rasters import BandChoice
 from fullconv.model import Model, load
 
@@ -68,25 +72,11 @@ def predict_many(
         ConfigError: an option is invalid, or a `Model` is given to another engine than "local".
         ImageError: there is no such input.
     """
-    choice = BandChoice(bands, value_range)
+    wanted = _Wanted(check_kinds(save), tta, scales, BandChoice(bands, value_range))
     with ExitStack() as stack:  # removes the file of a `Model` when the predictions are finished
         path = _save_if_needed(model, engine, stack)
-        loaded = load(path)
-        choice = choice.or_else(loaded.band_choice)
-        found = _find_inputs(inputs, out, choice.is_explicit)
-        job = create_job(
-            loaded,
-            path,
-            found,
-            out=out,
-            kinds=check_kinds(save),
-            shard=shard,
-            device=str(choose_device(device)),
-            threads=threads,
-            memory=memory,
-            scales=scales or (loaded.tta_scales if tta else ()),
-            band_choice=choice,
-        )
+        resources = {"device": str(choose_device(device)), "threads": threads, "memory": memory}
+        job, found = _create_job(path, inputs, wanted, {"out": out, "shard": shard, **resources})
         pending = plan_resume(job, found, engine=engine, retry_failed=retry_failed, fresh=fresh)
         return _run(pending, stack.pop_all())
 
@@ -94,9 +84,14 @@ def predict_many(
 def write_prediction(
     prediction: Prediction, folder: str | Path, name: str, save: Sequence[str] = DEFAULT_KINDS
 ) -> list[Path]:
-    """Write the output files of one prediction, e.g. folder/labels/name.png; return their paths."""
+    """Write the output files of one prediction, e.g. folder/labels/name.png; return their paths.
+
+    Raises:
+        DataError: the name leads out of the folder.
+        OutputError: a file cannot be written.
+    """
     files = output_files(Input(name, name, name), check_kinds(save))
-    paths = {kind: Path(folder, file) for kind, file in files.items()}
+    paths = {k: contained(Path(folder), file, replaced=True) for k, file in files.items()}
     for kind, path in paths.items():
         write_bytes(path, encode_prediction(prediction, kind))
     return list(paths.values())
@@ -118,11 +113,39 @@ def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def _find_inputs(
-    inputs: str | Path | Iterable[str | Path], out: str | Path, rasters_only: bool
-) -> list[Input]:
+@dataclass(frozen=True)
+class _Wanted:
+    """What a prediction is to be: the options of `predict_many` that the model completes."""
+
+    kinds: tuple[str, ...]
+    tta: bool
+    scales: Sequence[float] | None
+    band_choice: BandChoice
+
+
+def _create_job(
+    path: str | Path,
+    inputs: str | Path | Iterable[str | Path],
+    wanted: _Wanted,
+    options: dict[str, Any],
+) -> tuple[PredictionJob, list[Input]]:
+    """Load the model, find the inputs and create the job; `options` are of `create_job`."""
+    loaded, left_out = load(path), LeftOut()
+    choice = wanted.band_choice.or_else(loaded.band_choice)
     sources = [inputs] if isinstance(inputs, str | Path) else inputs
-    return detect_media(resolve_inputs(map(str, sources), outside=out), rasters_only)
+    resolved = resolve_inputs(map(str, sources), options["out"], left_out)
+    found = detect_media(resolved, choice.is_explicit)
+    job = create_job(
+        loaded,
+        path,
+        found,
+        kinds=wanted.kinds,
+        scales=wanted.scales or (loaded.tta_scales if wanted.tta else ()),
+        band_choice=choice,
+        left_out=left_out,
+        **options,
+    )
+    return job, found
 
 
 def _save_if_needed(model: str | Path | Model, engine: str, stack: ExitStack) -> str | Path:

@@ -1,16 +1,22 @@
 """Find out which inputs of a job are done and which are left."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
+from fullconv.batch.collect import collected_paths
 from fullconv.batch.executors import engines
+from fullconv.batch.fingerprint import FileState, content_digest, file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import (
     FailureRecord,
     PredictionRecord,
     Record,
+    lists_fingerprint,
     read_job,
+    read_job_names,
     read_records,
 )
 from fullconv.batch.names import assign_names, output_files
@@ -31,6 +37,8 @@ class PendingWork:
         engine: what runs the photos; rasters and videos are predicted by this process.
         fresh: whether unfinished rasters start over.
         others: number of predictions in the output folder that are of none of these inputs.
+        notes: sentences for the user, about what was left out or not removed.
+        lists: fingerprint of the lists when they were read.
     """
 
     job: PredictionJob
@@ -39,6 +47,8 @@ class PendingWork:
     engine: str = "local"
     fresh: bool = False
     others: int = 0
+    notes: tuple[str, ...] = ()
+    lists: str = ""
 
     @property
     def left(self) -> list[Input]:
@@ -65,8 +75,9 @@ def plan_resume(
             those of other models, options or numbers of shards.
 
     Raises:
-        ConfigError: the output folder is a file, or has predictions of another model or other
-            options, or the job's options do not suit rasters or videos.
+        ConfigError: the output folder is a file, has predictions of another model or other options,
+            or files that would be overwritten; or the job's options do not suit rasters or videos.
+        DataError: a list in the folder is damaged, or a link is in the place of a file.
         UnknownNameError: there is no such engine.
     """
     target, description = job.target, job.description
@@ -74,18 +85,22 @@ def plan_resume(
     if isinstance(target, Folder) and target.root.exists() and not target.root.is_dir():
         raise ConfigError(f"--out {target} is a file; expected a folder")
     check_large_inputs(job, inputs, engine)
-    remove_stale(target, description, fresh)
+    begun = bool(read_job_names(target))
+    notes = remove_stale(target, description, fresh)
+    lists = lists_fingerprint(target, description)
     known = read_records(target, description) if read_job(target, description.shard) else {}
     names = {r.id: r.name for r in known.values() if isinstance(r, PredictionRecord)}
     mine = select_shard(assign_names(inputs, names), description.shard)
     listing = _Listing(target)
+    if not begun:
+        _check_nothing_overwritten(job, mine, listing)
     records = {
         item.id: known[item.id]
         for item in mine
         if item.id in known and _is_done(known[item.id], item, job, listing, retry_failed)
     }
     others = len(names.keys() - {item.id for item in mine})
-    return PendingWork(job, tuple(mine), records, engine, fresh, others)
+    return PendingWork(job, tuple(mine), records, engine, fresh, others, tuple(notes), lists)
 
 
 def check_large_inputs(job: PredictionJob, inputs: Sequence[Input], engine: str) -> None:
@@ -109,6 +124,42 @@ def check_large_inputs(job: PredictionJob, inputs: Sequence[Input], engine: str)
         raise ConfigError(f"{raster.where}: --tta does not support rasters; omit it")
 
 
+def check_unchanged(pending: PendingWork) -> None:
+    """Check, while the journal is locked, that the lists are those that the plan was made from.
+
+    Raises:
+        ConfigError: another process has predicted into the folder, or removed predictions.
+    """
+    target = pending.job.target
+    if isinstance(target, Folder) and pending.lists != lists_fingerprint(
+        target, pending.job.description
+    ):
+        raise ConfigError(
+            f"another `fullconv predict` has changed {target} in the meantime; run the command "
+            "again"
+        )
+
+
+def _check_nothing_overwritten(
+    job: PredictionJob, mine: Sequence[Input], listing: "_Listing"
+) -> None:
+    """Check that no file of another program would be replaced in a folder without predictions.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    description = job.description
+    lists = [*description.files, description.file("areas", ".csv")]
+    collected = [path for path in collected_paths(description) if not path.endswith("/")]
+    names = (name for item in mine for name in output_files(item, job.kinds).values())
+    for name in chain(lists, collected, names):
+        if name in listing:
+            raise ConfigError(
+                f"{job.target}/{name} exists, and is no prediction of fullconv; choose another "
+                "folder with --out"
+            )
+
+
 class _Listing:
     """Membership test for files of a place; lists each folder once."""
 
@@ -129,8 +180,22 @@ def _is_done(
     """Return whether a record still holds: same input and job, and all its files exist."""
     if isinstance(record, FailureRecord):
         return not retry_failed
-    path = local_path(item.where)
-    changed = path is not None and path.is_file() and path.stat().st_size != record.bytes
     files = output_files(item, job.kinds)
     complete = record.files == files and all(name in listing for name in files.values())
-    return complete and not changed and record.key == job.description.key(item.id)
+    return complete and record.key == job.description.key(item.id) and _is_unchanged(record, item)
+
+
+def _is_unchanged(record: PredictionRecord, item: Input) -> bool:
+    """Return whether an input is the file that was predicted; True if it is gone, or a URL."""
+    path = local_path(item.where)
+    if path is None or not os.path.isfile(path):
+        return True
+    state = file_state(path)
+    if state == FileState(record.bytes, record.modified):
+        return True
+    # A copy has another time. Photos are small enough to be compared.
+    return (
+        state.bytes == record.bytes
+        and bool(record.digest)
+        and (content_digest(path) == record.digest)
+    )

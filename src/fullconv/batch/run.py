@@ -18,7 +18,7 @@ from fullconv.batch.manifest import (
     write_records,
 )
 from fullconv.batch.names import output_files
-from fullconv.batch.resume import PendingWork
+from fullconv.batch.resume import PendingWork, check_unchanged
 from fullconv.batch.worker import Worker
 from fullconv.io.storage import Folder
 from fullconv.io.temporaries import target_name
@@ -51,6 +51,7 @@ def run_with_progress(pending: PendingWork, stop_requests: Sequence[object] = ()
     target, description = job.target, job.description
     records = dict(pending.records)
     with Journal(target, description) as journal, _keep_threads():
+        check_unchanged(pending)
         write_job(target, description)
         _remove_partial_files(pending)
         try:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
+from fullconv.batch.fingerprint import id_bytes
 from fullconv.batch.inputs import Input
 
 
@@ -16,5 +17,5 @@ def select_shard(inputs: Iterable[Input], shard: tuple[int, int]) -> list[Input]
 
 
 def _hash(text: str) -> int:
-    digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+    digest = hashlib.sha256(id_bytes(text)).digest()
     return int.from_bytes(digest[:8], "big")

@@ -1,25 +1,29 @@
 """Decide whether existing predictions can be kept, and remove stale ones."""
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 from fullconv.batch.collect import remove_collected
+from fullconv.batch.journal import claimed
 from fullconv.batch.manifest import (
     JobDescription,
     PredictionRecord,
-    Record,
     is_job_file,
     journal_files,
     read_job_file,
     read_records,
     write_records,
 )
+from fullconv.batch.writers import writers
 from fullconv.errors import ConfigError, DataError
 from fullconv.io.storage import Place
 
+_KINDS_OF_LARGE_INPUTS = {"areas", "video"}  # beside those of `writers`
 
-def remove_stale(target: Place, job: JobDescription, fresh: bool) -> None:
+
+def remove_stale(target: Place, job: JobDescription, fresh: bool) -> list[str]:
     """Remove predictions of other jobs, if `fresh`, and jobs that have no prediction.
+
+    Nothing is removed while a process is at work on one of the jobs.
 
     Args:
         target: where `job` will write to.
@@ -27,47 +31,71 @@ def remove_stale(target: Place, job: JobDescription, fresh: bool) -> None:
         fresh: also remove its own shard, and predictions of other models, options or numbers of
             shards.
 
+    Returns:
+        Sentences about files that were not removed.
+
     Raises:
-        ConfigError: there are predictions of another job, and `fresh` is not set.
+        ConfigError: there are predictions of another job, and `fresh` is not set; or a process is
+            at work on one of them.
         DataError: a list is damaged, and `fresh` is not set.
     """
-    for other in _read_jobs(target, fresh):
-        difference = _describe_difference(job, other)
-        if difference and not fresh and not _has_no_predictions(target, other):
-            raise ConfigError(
-                f"{target} holds predictions of {difference}; choose another folder with --out, "
-                "or start over with --fresh"
-            )
-        if difference or (fresh and other.shard == job.shard):
-            _remove_shard(target, other)
+    found = {name: _read_job(target, name, fresh) for name in filter(is_job_file, target.names())}
+    stale = {name: other for name, other in found.items() if _is_stale(target, job, other, fresh)}
+    notes: list[str] = []
+    with claimed(target, (_journal(name) for name in stale)):
+        for name, other in stale.items():
+            if other is None:
+                target.remove(name)
+            else:
+                notes += _remove_shard(target, other)
+    return notes
 
 
-def _remove_shard(target: Place, job: JobDescription) -> None:
-    """Remove a shard's lists, and all files that its manifest and journal list."""
-    for record in _readable_records(target, job):
-        for name in record.files.values() if isinstance(record, PredictionRecord) else ():
-            target.remove(name)
+def _read_job(target: Place, name: str, fresh: bool) -> JobDescription | None:
+    """Read a job file; None if it is damaged and will be removed."""
+    try:
+        return read_job_file(target, name)
+    except DataError:
+        if not fresh:
+            raise
+        return None
+
+
+def _is_stale(
+    target: Place, job: JobDescription, other: JobDescription | None, fresh: bool
+) -> bool:
+    """Return whether a job has to be removed before `job` starts.
+
+    Raises:
+        ConfigError: it has predictions, and `fresh` is not set.
+    """
+    if other is None:
+        return True
+    difference = _describe_difference(job, other)
+    if difference and not fresh and not _has_no_predictions(target, other):
+        raise ConfigError(
+            f"{target} holds predictions of {difference}; choose another folder with --out, "
+            "or start over with --fresh"
+        )
+    return bool(difference) or (fresh and other.shard == job.shard)
+
+
+def _journal(job_file: str) -> str:
+    return "journal" + job_file.removeprefix("predict").removesuffix(".json") + ".jsonl"
+
+
+def _remove_shard(target: Place, job: JobDescription) -> list[str]:
+    """Remove a shard's lists, and all predictions that its manifest and journal list."""
+    skipped: list[str] = []
+    for record in read_records(target, job, skipped).values():
+        for kind, name in record.files.items() if isinstance(record, PredictionRecord) else ():
+            if kind in writers or kind in _KINDS_OF_LARGE_INPUTS:
+                target.remove(name)
     remove_collected(target, job)
     write_records(target, job, {})
     for name in job.files:
         target.remove(name)
-
-
-def _read_jobs(target: Place, fresh: bool) -> Iterator[JobDescription]:
-    for name in filter(is_job_file, sorted(target.names())):
-        try:
-            yield read_job_file(target, name)
-        except DataError:
-            if not fresh:
-                raise
-            target.remove(name)
-
-
-def _readable_records(target: Place, job: JobDescription) -> Iterable[Record]:
-    try:
-        return read_records(target, job).values()
-    except DataError:  # damaged lists are removed, the files they listed are unknown
-        return ()
+    return [f"{line}; the files of this line were not removed" for line in skipped]
 
 
 def _describe_difference(job: JobDescription, other: JobDescription) -> str:

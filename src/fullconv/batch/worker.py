@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from fullconv.batch.class_areas import count_pixels
+from fullconv.batch.fingerprint import content_digest, file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import Image, PredictionJob
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.names import output_files
 from fullconv.batch.writers import writers
-from fullconv.errors import FullconvError, MemoryBudgetError
+from fullconv.errors import FullconvError, MemoryBudgetError, explain_os_error
 from fullconv.hardware import usable_cores
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import decode_image, read_image
@@ -17,10 +18,12 @@ from fullconv.io.storage import fetch, local_path
 
 @dataclass(frozen=True)
 class LoadedPhoto:
-    """A decoded photo, and the size of its file in bytes."""
+    """A decoded photo, and what identifies its file; see `PredictionRecord`."""
 
     image: Image
     bytes: int
+    modified: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ class Worker:
             content = fetch(item.where)
             return LoadedPhoto(decode_image(content, item.where), len(content))
         path = self.job.input_path(item)
-        return LoadedPhoto(read_image(path), path.stat().st_size)
+        # Before the photo is read: if it changes meanwhile, it will be predicted again.
+        state, digest = file_state(path), content_digest(path)
+        return LoadedPhoto(read_image(path), state.bytes, state.modified, digest)
 
     def compute(self, photo: LoadedPhoto) -> Prediction:
         """Predict a photo with a model that no other thread uses."""
@@ -72,6 +77,8 @@ class Worker:
             height=height,
             width=width,
             bytes=photo.bytes,
+            modified=photo.modified,
+            digest=photo.digest,
             files=files,
             pixels=dict(zip(prediction.classes, count_pixels(prediction), strict=True)),
             note=prediction.note,
@@ -82,7 +89,7 @@ class Worker:
         message = self._explain(error)
         if item.where not in message:
             message = f"{item.where}: {message}"
-        return FailureRecord(item.id, item.where, message)
+        return FailureRecord(item.id, item.where, message, is_unexpected(error))
 
     def _explain(self, error: Exception) -> str:
         if isinstance(error, MemoryBudgetError) and self.at_once > 1:
@@ -93,6 +100,18 @@ class Worker:
             )
         if isinstance(error, FullconvError):
             return str(error)
-        if isinstance(error, MemoryError) or "not enough memory" in str(error):
+        if _lacks_memory(error):
             return "not enough memory"
+        if isinstance(error, OSError):
+            return explain_os_error(error)
         return f"unexpected error ({type(error).__name__}: {error})"
+
+
+def is_unexpected(error: Exception) -> bool:
+    """Return whether an error is neither the input's nor the machine's, but probably a bug."""
+    known = isinstance(error, FullconvError | OSError)
+    return not known and not _lacks_memory(error)
+
+
+def _lacks_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or "not enough memory" in str(error)

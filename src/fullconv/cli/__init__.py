@@ -5,7 +5,6 @@ No module here imports torch before a command runs. A bug keeps its traceback.
 
 import pkgutil
 import re
-import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
@@ -14,7 +13,8 @@ import typer
 from typer.core import TyperCommand, TyperOption
 
 from fullconv._version import __version__
-from fullconv.errors import FullconvError
+from fullconv.cli._console import own_streams, say_error
+from fullconv.cli._errors import explain
 
 NEWEST = "newest"
 """What `--resume` without a name stands for."""
@@ -30,7 +30,12 @@ class ExitCode(NamedTuple):
 
 EXIT_CODES = (
     ExitCode(0, "success", "no"),
-    ExitCode(1, "an unexpected error, with a traceback", "after looking at the message"),
+    ExitCode(
+        1,
+        "an unexpected error, with a traceback; of `predict`: some input failed for an unexpected "
+        "reason",
+        "after looking at the message",
+    ),
     ExitCode(
         2,
         "a mistake in the command, the settings or the files: one message, no traceback",
@@ -62,10 +67,17 @@ _ORDER = (
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code."""
     try:
+        with own_streams():
+            return _run(arguments)
+    except Exception as error:  # nothing may end in a bare traceback
+        message, code = explain(error)
+        say_error(f"fullconv: {message}")
+        return code
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
         build()(_add_value(arguments, "--resume", NEWEST), prog_name="fullconv")
-    except FullconvError as error:
-        print(f"fullconv: {error}", file=sys.stderr)
-        return error.exit_code
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return 0

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_table, say
+from fullconv.cli._console import format_table, say, say_lines
 
 if TYPE_CHECKING:
     from fullconv.export.benchmark.results import Bench, RuntimeResult
@@ -18,7 +18,7 @@ TITLES = (
 def print_table(bench: "Bench", quiet: bool) -> None:
     """Print a row per runtime, the machine's peak and what was left out; details unless quiet."""
     height, width = bench.size
-    say(format_table(TITLES, map(_format_row, bench.rows), left=2))
+    say_lines(format_table(TITLES, map(_format_row, bench.rows), left=2))
     for precision, rate in bench.peaks.items():
         spread = f"{rate.low:.0f} to {rate.high:.0f}"
         say(f"peak  {precision} {rate.median:.0f} GFLOP/s ({spread}), a large matrix product")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from fullconv.cli._console import format_table, nan_to_none, say
+from fullconv.cli._console import format_table, nan_to_none, say, say_lines
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
@@ -69,7 +69,7 @@ def print_diagnosis(
         ]
         titles = ("class", "pixels", *(f"in {split}" for split in splits), "")
         if rows:
-            say("\n" + format_table(titles, rows) + "\n")
+            say_lines(f"\n{format_table(titles, rows)}\n")
     for findings in diagnosis.groups.values():
         for finding in findings[:MAX_SHOWN]:
             say(f"{_SEVERITIES[finding.severity]}  {finding.file}: {finding.found}")

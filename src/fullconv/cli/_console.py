@@ -1,23 +1,28 @@
 """Terminal output: lines, tables, progress bars and JSON."""
 
-import json
 import math
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
-    TextColumn,
+    ProgressColumn,
+    Task,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
-from fullconv.io.atomic import write_text
+from fullconv.errors import OutputError, printable
+from fullconv.io.atomic import write_bytes
+from fullconv.io.output_text import json_bytes
 
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
@@ -25,19 +30,78 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
-console = Console(highlight=False, soft_wrap=True, emoji=False)
+
+class _Console(Console):
+    """A console whose reader may leave, as in `fullconv predict ... | head`: the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), self.file.fileno())
+
+
+console = _Console(highlight=False, soft_wrap=True, emoji=False)
+_json_stream: list[TextIO] = []  # standard output, while `--json -` keeps it for JSON
+
+
+@contextmanager
+def own_streams() -> Iterator[None]:
+    """Use standard output and standard error for one command, whatever it prints.
+
+    Raises:
+        OSError: standard output cannot be written.
+    """
+    before = sys.stdout
+    console.quiet = False
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # names need not fit the terminal's encoding
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        yield
+        with suppress(BrokenPipeError, ValueError):  # nobody reads it, or it is closed
+            sys.stdout.flush()
+    finally:
+        sys.stdout = before
+        _json_stream.clear()
+
+
+def keep_stdout_for_json(target: Path | None) -> Path | None:
+    """Print everything but JSON to standard error if JSON goes to standard output (`-`)."""
+    if str(target) == "-" and not _json_stream:
+        _json_stream.append(sys.stdout)
+        sys.stdout = sys.stderr
+    return target
 
 
 def say(text: str) -> None:
-    """Print one line without interpreting markup."""
-    console.print(text, markup=False)
+    """Print one line: all messages are printed here, and nothing in them moves the cursor."""
+    console.print(printable(text), markup=False)
+
+
+def say_lines(text: str) -> None:
+    """Print a text of several lines, such as a table."""
+    for line in text.split("\n"):
+        say(line)
+
+
+def say_error(text: str) -> None:
+    """Print the message of an error to standard error."""
+    with suppress(OSError, ValueError):  # it may be closed
+        print("\n".join(map(printable, text.split("\n"))), file=sys.stderr)
+
+
+class _Description(ProgressColumn):
+    """The name of a task, without interpreting markup."""
+
+    def render(self, task: Task) -> Text:
+        return Text(printable(task.description))
 
 
 @contextmanager
 def progress_bar(quiet: bool = False) -> Iterator[Progress]:
     """Show a progress bar with the remaining time; none if the output is piped."""
     bar = Progress(
-        TextColumn("{task.description}"),
+        _Description(),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -60,7 +124,7 @@ def track(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> 
 
 def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
     """Format a table as plain text without wrapping; the first `left` columns are left-aligned."""
-    lines = [tuple(titles), *(tuple(row) for row in rows)]
+    lines = [tuple(map(printable, line)) for line in (titles, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     return "\n".join(
         "  ".join(
@@ -89,11 +153,20 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
     """Write values as JSON to a file, or to standard output for "-"; None writes nothing."""
     if target is None:
         return
-    text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False, default=str) + "\n"
-    if str(target) == "-":
-        sys.stdout.write(text)
-    else:
-        write_text(target, text)
+    content = json_bytes(values, indent=2)
+    if str(target) != "-":
+        write_bytes(target, content)
+        return
+    stream = _json_stream[0] if _json_stream else sys.stdout
+    try:
+        stream.write(content.decode())
+        stream.flush()
+    except OSError as error:
+        with suppress(OSError):  # or Python writes the rest, and fails again, when it exits
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        raise OutputError(
+            f"standard output could not be written: {error.strerror}; give --json a file"
+        ) from error
 
 
 def nan_to_none(number: float) -> float | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from fullconv.cli._console import keep_stdout_for_json
 from fullconv.errors import ConfigError
 
 DATA = "Data set: a folder of images and masks, FORMAT:PATH, or scenes:N (N drawn scenes)."
@@ -24,8 +25,10 @@ Json = Annotated[
     typer.Option(
         "--json",
         metavar="FILE",
-        help="Also write the result as JSON; - is standard output.",
+        help="Also write the result as JSON; - is standard output (messages then go to standard "
+        "error).",
         show_default="none",
+        callback=keep_stdout_for_json,
     ),
 ]
 Device = Annotated[

@@ -136,6 +136,8 @@ def _format_files(record: "PredictionRecord", out: str) -> str:
 
 def _print_before(pending: "PendingWork") -> None:
     out = pending.job.out
+    for note in pending.notes:
+        say(note)
     if pending.records:
         say(f"already in {out}: {_format_totals(pending, pending.records)}")
     if pending.others:

@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, say
+from fullconv.cli._console import format_class_table, say, say_lines
 from fullconv.units import count, format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool
     from fullconv.evaluation.summary import format_metrics
 
     if not quiet:
-        say(format_class_table(evaluation))
+        say_lines(format_class_table(evaluation))
     say(f"best epoch {experiment.progress.best_epoch}:  {format_metrics(evaluation)}")
     say(f"report  {experiment.run.folder / 'report.html'}")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._console import format_table, say, track, write_json
+from fullconv.cli._console import format_table, say, say_lines, track, write_json
 from fullconv.cli._options import DATA, GroupBy, Json, Quiet
 
 if TYPE_CHECKING:
@@ -157,7 +157,7 @@ def _print_lists(data: str, paths: Sequence[Path], splits: dict[str, "Data"]) ->
 def _print_report(report: dict[str, Any], quiet: bool) -> None:
     if not quiet:
         rows = [(name, f"{count:,}") for name, count in report["pixels"].items()]
-        say(format_table(("class", "pixels"), rows))
+        say_lines(format_table(("class", "pixels"), rows))
     number, out = report["photos"], report["folder"]
     splits = ", ".join(f"{count} {split}" for split, count in report["splits"].items())
     images = "1 image" if number == 1 else f"{number} images"

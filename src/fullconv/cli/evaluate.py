@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fullconv.cli._console import format_class_table, say, track, write_json
+from fullconv.cli._console import format_class_table, say, say_lines, track, write_json
 from fullconv.cli._options import DATA, MODEL, Device, GroupBy, Json, Out, Quiet
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
@@ -86,7 +86,7 @@ def command(
     evaluation = summarize(track(scored, len(samples), "evaluating", quiet), samples, protocol)
     if str(json) != "-":
         if not quiet:
-            say(format_class_table(evaluation))
+            say_lines(format_class_table(evaluation))
             say(f"{source}, split {split}, {len(samples)} images; {protocol}")
         say(format_metrics(evaluation))
     write_json(json, evaluation.to_dict())

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import _export_options as options
-from fullconv.cli._console import format_table, say, write_json
+from fullconv.cli._console import format_table, say, say_lines, write_json
 from fullconv.cli._options import Json, Quiet, parse_size
 from fullconv.units import format_bytes
 
@@ -162,7 +162,7 @@ def _print_loss(
             format_percent(loss.mean_after),
         )
         cells.append((*mean, _format_points(loss.mean_before, loss.mean_after)))
-        say(format_table(("class", "IoU", "IoU in int8", "points"), cells))
+        say_lines(format_table(("class", "IoU", "IoU in int8", "points"), cells))
         say(f"{loss.images} images of {loss.data}; {protocol}")
     say(f"int8  same label at {loss.agreement:.2%} of the pixels")
 

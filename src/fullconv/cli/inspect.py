@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fullconv.cli._console import format_table, say, write_json
+from fullconv.cli._console import format_table, say, say_lines, write_json
 from fullconv.cli._options import (
     FUSING,
     HIDDEN,
@@ -74,7 +74,7 @@ def command(
     network = on_meta(architecture, card.normalization if card else identity)
     rows = summarize(network, image_height, image_width)
     if str(json) != "-":
-        say(format_table(TITLES, map(_format_row, rows), left=2))
+        say_lines(format_table(TITLES, map(_format_row, rows), left=2))
         _print_totals(rows, f"{architecture.name} on {image_height} x {image_width}")
         say("")
         say(f"crop offsets {', '.join(map(str, network.offsets()))}:")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fullconv.cli import _predict_options as options
-from fullconv.cli._console import write_json
+from fullconv.cli._console import say, write_json
 from fullconv.cli._options import MODEL, Device, Json, Quiet
 from fullconv.cli._predict_progress import as_json, show_progress
 from fullconv.cli._predict_raster import names_one_file, predict_one_raster
@@ -48,6 +48,7 @@ def command(
     """
     from fullconv.batch.inputs import detect_media, resolve_inputs
     from fullconv.batch.job import create_job
+    from fullconv.batch.left_out import LeftOut
     from fullconv.batch.resume import plan_resume
     from fullconv.hardware import choose_device
     from fullconv.model import load
@@ -57,7 +58,8 @@ def command(
     band_choice = options.parse_band_choice(bands, limits).or_else(opened.band_choice)
     averaged = options.parse_scales(tta, scales, opened.tta_scales)
     one_file = names_one_file(out)
-    found = resolve_inputs(photos, outside=None if one_file else out)
+    left_out = LeftOut()
+    found = resolve_inputs(photos, None if one_file else out, left_out)
     inputs = detect_media(found, rasters_only=band_choice.is_explicit)
     job = create_job(
         opened,
@@ -71,7 +73,10 @@ def command(
         memory=memory,
         scales=averaged,
         band_choice=band_choice,
+        left_out=left_out,
     )
+    for sentence in left_out.sentences():
+        say(sentence)
     if one_file:
         result = predict_one_raster(opened, job, inputs, engine, verify_tiles, fresh, quiet)
         write_json(json, result)
@@ -83,9 +88,15 @@ def command(
 
 
 def _run(pending: "PendingWork", json: Path | None, quiet: bool) -> None:
+    from fullconv.batch.manifest import FailureRecord
+
     records = show_progress(pending, quiet)
-    write_json(json, {"folder": pending.job.out, **as_json(records)})
-    if records and all(hasattr(record, "error") for record in records.values()):
+    left_out = pending.job.description.left_out
+    write_json(json, {"folder": pending.job.out, **as_json(records), "left_out": left_out})
+    failed = [record for record in records.values() if isinstance(record, FailureRecord)]
+    if any(record.unexpected for record in failed):
+        raise typer.Exit(1)
+    if records and len(failed) == len(records):
         raise typer.Exit(2)
 
 

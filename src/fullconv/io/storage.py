@@ -2,6 +2,7 @@
 
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from fullconv.errors import ConfigError, ImageError, OutputError, require
+from fullconv.errors import ConfigError, DataError, ImageError, OutputError, require
 from fullconv.io.atomic import write_bytes
+from fullconv.io.contained import contained, is_contained
 from fullconv.units import format_bytes
 
 MAX_BYTES = 2**30
@@ -34,26 +36,48 @@ class Folder:
     def __str__(self) -> str:
         return str(self.root)
 
+    def path(self, name: str) -> Path:
+        """Return the path of a file that will be written, replaced or removed.
+
+        Raises:
+            DataError: the name leads out of the folder, or through a link inside it.
+        """
+        return contained(self.root, name, replaced=True)
+
     def write(self, name: str, content: bytes) -> None:
         """Write a file atomically."""
-        write_bytes(self.root / name, content)
+        write_bytes(self.path(name), content)
 
     def read(self, name: str) -> bytes | None:
-        """Read a file; None if it does not exist."""
+        """Read a file; None if it does not exist.
+
+        Raises:
+            DataError: it is a link or a folder, or cannot be opened.
+        """
+        path = contained(self.root, name)
         try:
-            return (self.root / name).read_bytes()
+            if not stat.S_ISREG(path.lstat().st_mode):  # opening a pipe would block
+                raise DataError("is a folder or a device", "a file", where=path)
+            return path.read_bytes()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise DataError(f"cannot be read ({_reason(error)})", where=path) from error
 
     def names(self, folder: str = "") -> set[str]:
-        """List the files directly in `folder`."""
-        with suppress(FileNotFoundError), os.scandir(self.root / folder) as entries:
-            return {entry.name for entry in entries if entry.is_file()}
+        """List the files directly in `folder`, without links."""
+        path = contained(self.root, folder) if folder else self.root
+        with (
+            suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(path) as entries,
+        ):
+            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
         return set()
 
     def remove(self, name: str) -> None:
         """Remove a file if it exists."""
-        (self.root / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self.path(name).unlink()
 
 
 @dataclass(frozen=True)
@@ -107,6 +131,8 @@ class Store:
         return str(_system(self.url)[1]).rstrip("/")
 
     def _path(self, name: str) -> str:
+        if name and not is_contained(name):
+            raise DataError(f"names the object {name!r}", "a name without '..'", where=self.url)
         return f"{self._root}/{name}".rstrip("/")
 
 

@@ -4,6 +4,8 @@ Frames keep their timestamps, so variable frame rates are kept, and are rotated 
 display matrix, as phones record. Audio is neither read nor written.
 """
 
+import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -75,9 +77,11 @@ def is_video(path: Path) -> bool:
     Photos, music and programs (".ts") are not.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
+            return path.suffix.lower() in SUFFIXES
         with path.open("rb") as file:
             head = file.read(_PACKET + 1)
-    except OSError:
+    except (OSError, ValueError):
         return path.suffix.lower() in SUFFIXES
     if head[4:8] == b"ftyp" and head[8:12] in _OTHER_BRANDS:
         return False
@@ -163,8 +167,9 @@ def _pyav() -> ModuleType:
 @contextmanager
 def _open(path: Path) -> Iterator["InputContainer"]:
     av = _pyav()
-    if not path.is_file():
-        raise ImageError(f"{path}: there is no such video")
+    if not os.path.isfile(path):
+        found = "a folder or a device" if os.path.exists(path) else "there is no such video"
+        raise ImageError(found, "a video file", where=path)
     limits = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
         container = av.open(str(path.absolute()), options=limits, metadata_errors="replace")

@@ -1,8 +1,6 @@
 """The files of a labelled raster: labels with tags, areas and polygons."""
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +10,13 @@ from typing import Any
 import numpy as np
 
 from fullconv._version import __version__
+from fullconv.batch.fingerprint import content_digest
 from fullconv.batch.rasters.parts import has_parts
 from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
 from fullconv.io.atomic import replacing, write_text
+from fullconv.io.output_text import csv_text
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BLOCK, BandChoice, Raster, open_raster, read_tags
 from fullconv.model import Model
@@ -47,15 +47,14 @@ class RasterOutputs:
 
 def describe_job(raster: Raster, fingerprint: str) -> dict[str, Any]:
     """Collect everything that the labels depend on, as JSON; the model as its fingerprint."""
-    status = raster.path.stat()
     return {
         "model": fingerprint,
         "bands": list(raster.bands),
         "range": list(raster.value_range) if raster.value_range else None,
         "mask band": raster.mask_band,
         "size": list(raster.size),
-        "bytes": status.st_size,
-        "last change": str(np.datetime64(status.st_mtime_ns, "ns")),
+        "bytes": raster.path.stat().st_size,
+        "content": content_digest(raster.path),
     }
 
 
@@ -164,16 +163,14 @@ def areas_csv(counts: Sequence[int], classes: Sequence[str], pixel_area: float |
         classes: their names.
         pixel_area: square metres of a pixel; None leaves the column out.
     """
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
     metres = [] if pixel_area is None else ["square metres"]
-    writer.writerow(["class", "label", "pixels", "share", *metres])
+    rows: list[list[object]] = [["class", "label", "pixels", "share", *metres]]
     total = sum(counts[: len(classes)])
     for label, name in [*enumerate(classes), (VOID, "no data")]:
         share = "" if label == VOID or not total else f"{counts[label] / total:.6f}"
         area = [] if pixel_area is None else [f"{counts[label] * pixel_area:.2f}"]
-        writer.writerow([name, label, counts[label], share, *area])
-    return stream.getvalue()
+        rows.append([name, label, counts[label], share, *area])
+    return csv_text(rows)
 
 
 def _count_labels(raster: Raster) -> list[int]:
@@ -189,5 +186,4 @@ def _count_labels(raster: Raster) -> list[int]:
 
 def _key(job: Mapping[str, Any]) -> str:
     """Hash a job; a copy of the raster has the same key."""
-    lasting = {name: value for name, value in job.items() if name != "last change"}
-    return hashlib.sha256(json.dumps(lasting, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(job, sort_keys=True).encode()).hexdigest()[:16]

@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from fullconv.batch.stored import parse_object
 from fullconv.errors import ConfigError, OutputError
 from fullconv.io.atomic import explained, replacing, write_text
+from fullconv.io.contained import contained
 from fullconv.io.locks import try_lock
-from fullconv.io.text import parse_json
 
 _LOCK = "lock"
+_OWN_FILES = ("*.part", "job.json", "*.tif", ".*.tmp")
 _COUNTS = struct.Struct("<QQ")  # the head of each part's file
 
 
@@ -58,24 +60,34 @@ class PartStore:
         """
         decompressor = zlib.decompressobj()
         path = self._path(number)
-        try:
-            with path.open("rb") as file:
-                file.seek(_COUNTS.size)
-                while block := file.read(1 << 16):
-                    yield decompressor.decompress(block)
+        with self._damage(path), path.open("rb") as file:
+            file.seek(_COUNTS.size)
+            while block := file.read(1 << 16):
+                yield decompressor.decompress(block)
             if not decompressor.eof:
                 raise zlib.error("it ends too early")
-        except zlib.error as error:
+
+    def counts(self, number: int) -> tuple[int, int]:
+        """Read the two numbers that were kept with a part.
+
+        Raises:
+            OutputError: it is damaged; it is removed, so the next run computes it again.
+        """
+        path = self._path(number)
+        with self._damage(path), path.open("rb") as file:
+            first, second = _COUNTS.unpack(file.read(_COUNTS.size))
+        return first, second
+
+    @staticmethod
+    @contextmanager
+    def _damage(path: Path) -> Iterator[None]:
+        try:
+            yield
+        except (zlib.error, struct.error) as error:
             path.unlink()
             raise OutputError(
                 f"{path} was damaged ({error}) and has been removed; run the command again"
             ) from error
-
-    def counts(self, number: int) -> tuple[int, int]:
-        """Read the two numbers that were kept with a part."""
-        with self._path(number).open("rb") as file:
-            first, second = _COUNTS.unpack(file.read(_COUNTS.size))
-        return first, second
 
     def clear(self) -> None:
         """Remove all parts, once the file is complete."""
@@ -104,7 +116,7 @@ def open_parts(
         ConfigError: there are parts of another job, or another process has the lock.
         OutputError: the folder cannot be written.
     """
-    folder = _folder(target)
+    folder = contained(target.parent, _folder(target).name)
     with explained(target):
         folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder, target):
@@ -123,7 +135,7 @@ def has_parts(target: Path, job: Mapping[str, Any]) -> bool:
 
 def remove_parts(target: Path) -> None:
     """Remove the parts of a complete file, which a kill may have left."""
-    shutil.rmtree(_folder(target), ignore_errors=True)
+    shutil.rmtree(_folder(target), ignore_errors=True)  # removes nothing behind a link
 
 
 def _folder(target: Path) -> Path:
@@ -146,8 +158,10 @@ def _open(
             )
         _remove(folder, ".*.tmp")
         return PartStore(folder, stored["plan"], True)
-    _remove(folder, "*")
-    content = {"job": job, "plan": plan()}
+    for pattern in _OWN_FILES:
+        _remove(folder, pattern)
+    content: dict[str, Any] = {"job": job, "plan": plan()}
+    content["check"] = _checksum(content)
     write_text(folder / "job.json", json.dumps(content, indent=1) + "\n")
     return PartStore(folder, content["plan"], False)
 
@@ -155,11 +169,17 @@ def _open(
 def _read_job(folder: Path) -> Any:
     """Read job.json; None if it is missing or damaged."""
     try:
-        content = parse_json((folder / "job.json").read_bytes())
+        content = parse_object((folder / "job.json").read_bytes())
     except (OSError, ValueError):
         return None
-    complete = isinstance(content, dict) and {"job", "plan"} <= content.keys()
-    return content if complete and isinstance(content["job"], dict) else None
+    complete = isinstance(content.get("job"), dict) and isinstance(content.get("plan"), dict)
+    return content if complete and content.get("check") == _checksum(content) else None
+
+
+def _checksum(content: Mapping[str, Any]) -> int:
+    """Return a checksum of job and plan, without which a changed plan would go unnoticed."""
+    text = json.dumps([content["job"], content["plan"]], sort_keys=True)
+    return zlib.crc32(text.encode())
 
 
 def _as_json(job: Mapping[str, Any]) -> Any:
@@ -173,14 +193,14 @@ def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
 
 def _remove(folder: Path, pattern: str) -> None:
     for path in folder.glob(pattern):
-        if path.name != _LOCK:
-            path.unlink()
+        path.unlink()
 
 
 @contextmanager
 def _locked(folder: Path, target: Path) -> Iterator[None]:
     with explained(target):
-        handle = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+        mode = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        handle = os.open(contained(folder, _LOCK), mode, 0o666)
     try:
         if not try_lock(handle):
             raise ConfigError(

@@ -3,6 +3,7 @@
 Nothing is decoded and rasterio is not needed, so every input can be examined.
 """
 
+import os
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -35,16 +36,16 @@ class RasterHeader:
 
 def read_raster_header(path: Path) -> RasterHeader | None:
     """Read the header of a TIFF, PNG or JPEG; None if it is none of them, or damaged."""
-    if not path.is_file():  # opening a pipe would block
+    if not os.path.isfile(path):  # opening a pipe would block
         return None
     try:
         with path.open("rb") as file:
             header = _read(file, file.read(24))
-    except (OSError, struct.error):
+    except (OSError, ValueError, OverflowError, struct.error):  # an offset of 64 bits overflows
         return None
     if header is None or header.georeferenced:
         return header
-    return RasterHeader(header.height, header.width, _world_file(path).is_file())
+    return RasterHeader(header.height, header.width, os.path.isfile(_world_file(path)))
 
 
 def _read(file: BinaryIO, head: bytes) -> RasterHeader | None:
