@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperOption
 
 from fullconv._version import __version__
 from fullconv.cli._console import own_streams, say_error
-from fullconv.cli._errors import explain
+from fullconv.cli._errors import describe_error
 
 NEWEST = "newest"
 """What `--resume` without a name stands for."""
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> int:
         with own_streams():
             return _run(arguments)
     except Exception as error:  # nothing may end in a bare traceback
-        message, code = explain(error)
+        message, code = describe_error(error)
         say_error(f"fullconv: {message}")
         return code
 

@@ -16,7 +16,7 @@ _NO_MEMORY = (
 _OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 
-def explain(error: BaseException) -> tuple[str, int]:
+def describe_error(error: BaseException) -> tuple[str, int]:
     """Return the message of an error that ends a command, and the exit code."""
     if isinstance(error, FullconvError):
         return str(error), error.exit_code

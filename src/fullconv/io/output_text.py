@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from fullconv.errors import printable
 
-# A number is no formula, whatever its sign.
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)")
+# A number is no formula, whatever its sign; nor is a dash.
+_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)|-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 

@@ -113,7 +113,9 @@ def test_the_page_is_self_contained(folder, page):
     assert not page.open, "an element is never closed"
     assert not page.all("script")
     sources = [tag["src"] for tag in page.all("img")] + [t["srcset"] for t in page.all("source")]
-    assert len(sources) == 2 * 2 + 3 * 4  # two charts in light and dark; four panels a sample
+    assert (
+        len(sources) == 3 * 2 + 3 * 4
+    )  # charts in light and dark, one stacked; four panels a sample
     for source in sources:
         head, content = source.split(",", 1)
         assert re.fullmatch(r"data:image/(png|jpeg);base64", head)

@@ -47,15 +47,22 @@ DARK = Theme(
 )
 
 
-def draw_curves(history: Sequence[Mapping[str, float | int]], theme: Theme = LIGHT) -> bytes:
+def draw_curves(
+    history: Sequence[Mapping[str, float | int]], theme: Theme = LIGHT, stacked: bool = False
+) -> bytes:
     """Draw loss, validation metrics and learning rate over the epochs as a PNG.
 
     Args:
         history: rows of results.csv; values that are missing or not finite are skipped.
         theme: colours of the chart.
+        stacked: draw the charts below each other, for narrow screens, instead of side by side.
     """
-    figure = Figure(figsize=(9.6, 3), dpi=150, facecolor=theme.paper, layout="constrained")
-    loss, metrics, rate = figure.subplots(1, 3, width_ratios=(4, 4, 2))
+    size = (4, 6.4) if stacked else (9.6, 3)
+    figure = Figure(figsize=size, dpi=150, facecolor=theme.paper, layout="constrained")
+    if stacked:
+        loss, metrics, rate = figure.subplots(3, 1, height_ratios=(4, 4, 3))
+    else:
+        loss, metrics, rate = figure.subplots(1, 3, width_ratios=(4, 4, 2))
     for axes, title in ((loss, "Loss"), (metrics, "Validation"), (rate, "Learning rate")):
         _style_axes(axes, title, theme)
     lowest, highest = _plot(loss, history, "loss", theme.lines[0])

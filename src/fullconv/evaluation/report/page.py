@@ -1,7 +1,5 @@
 """Write the report of a run: charts, tables and samples as files, and a self-contained page."""
 
-import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,8 +28,8 @@ from fullconv.evaluation.report.gallery import (
 from fullconv.evaluation.report.render import render
 from fullconv.io.atomic import write_bytes, write_text
 from fullconv.io.images import write_image
+from fullconv.io.output_text import csv_text
 from fullconv.io.palettes import Color, Palette
-from fullconv.io.text import escape_formula
 
 Panels = tuple[GallerySample, dict[str, bytes]]
 
@@ -102,7 +100,12 @@ def write_report(folder: Path, report: ReportData) -> Path:
     Raises:
         OutputError: the folder cannot be written, or the disk is full.
     """
-    curves = [draw_curves(report.history, theme) for theme in (LIGHT, DARK) if report.history]
+    curves = [
+        draw_curves(report.history, theme, stacked)
+        for stacked in (False, True)
+        for theme in (LIGHT, DARK)
+        if report.history
+    ]
     matrix = [
         draw_confusion(report.confusion.counts, report.classes, theme) for theme in (LIGHT, DARK)
     ]
@@ -140,18 +143,17 @@ def _worst_class(confusion: Confusion, classes: Sequence[str], label: int) -> Wo
 
 
 def _confusion_csv(report: ReportData) -> str:
-    names = [escape_formula(name) for name in report.classes]
     counts = report.confusion.counts.tolist()
-    rows = [[name, *row] for name, row in zip(names, counts, strict=True)]
-    return _csv([["ground truth", *names, UNLABELLED], *rows])
+    rows = [[name, *row] for name, row in zip(report.classes, counts, strict=True)]
+    return csv_text([["ground truth", *report.classes, UNLABELLED], *rows])
 
 
 def _per_class_csv(report: ReportData) -> str:
     rows = []
     for name, pixels, *shares in _per_class(report):
         cells = ["-" if math.isnan(share) else f"{share:.6f}" for share in shares]
-        rows.append([escape_formula(name), pixels, *cells])
-    return _csv([["class", "pixels", "accuracy", "iou"], *rows])
+        rows.append([name, pixels, *cells])
+    return csv_text([["class", "pixels", "accuracy", "iou"], *rows])
 
 
 def _per_class(report: ReportData) -> list[tuple[str, int, float, float]]:
@@ -159,12 +161,6 @@ def _per_class(report: ReportData) -> list[tuple[str, int, float, float]]:
     metrics = report.confusion
     columns = metrics.pixels.tolist(), metrics.accuracy.tolist(), metrics.iou.tolist()
     return list(zip(report.classes, *columns, strict=True))
-
-
-def _csv(rows: Iterable[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, lineterminator="\n").writerows(rows)
-    return stream.getvalue()
 
 
 def _file_stems(names: Iterable[str]) -> list[str]:
