@@ -1,0 +1,42 @@
+"""JSON and CSV files can be read by every program, and no spreadsheet executes them."""
+
+import csv
+import json
+
+import pytest
+
+from fullconv.io.output_text import csv_cell, csv_text, json_bytes
+
+FORMULAS = ["=1+1", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1", " =1", "\uff1d1", "\uff20a"]
+PLAIN = ["road", "a=b", "-", "-0.5", "+1e-05", "nan", "-inf", ".5", "3.", "", "it's", "ä, ö"]
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_formulas_become_text(text):
+    cell = csv_cell(text)
+    assert cell.startswith("'") and "\n" not in cell and "\r" not in cell
+
+
+@pytest.mark.parametrize("text", PLAIN)
+def test_other_text_and_numbers_stay_as_they_are(text):
+    assert csv_cell(text) == text
+
+
+def test_csv_is_read_back_with_a_line_per_row():
+    rows = [["class", "pixels"], ["two\nlines, =1", 7], ["\x1b[31m\udce9", -0.5], ["=1", None]]
+    text = csv_text(rows)
+    text.encode("utf-8")
+    found = list(csv.reader(text.splitlines()))
+    assert found == [
+        ["class", "pixels"],
+        [r"two\nlines, =1", "7"],
+        [r"\x1b[31m\udce9", "-0.5"],
+        ["'=1", ""],
+    ]
+
+
+def test_json_is_utf_8_whatever_the_names():
+    values = {"ä\udce9": ["\x1b[31m", "\ud800", 1.5]}
+    assert json.loads(json_bytes(values).decode("utf-8")) == values
+    with pytest.raises(ValueError, match="JSON compliant"):
+        json_bytes(float("nan"))
