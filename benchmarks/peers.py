@@ -398,7 +398,7 @@ def markdown(part: str, bench: Bench) -> str:
     titles = ["variant", f"{clock} (quartiles)", *(f"x {base}" for base in bases), "GFLOP"]
     titles += ["GFLOP/s", "of peak", "memory", "difference", "same label"]
     lines = [f"| {' | '.join(titles)} |", "|" + "---|" * len(titles)]
-    times = {row.engine: [getattr(turn, bench.clock) for turn in row.turns] for row in bench.rows}
+    times = {row.engine: [getattr(turn, bench.clock) for turn in row.timings] for row in bench.rows}
     for row in bench.rows:
         cells = [row.engine, spread(row.seconds, 3)]
         for base in bases:

@@ -44,19 +44,22 @@ def test_a_table_and_json(model, tmp_path, capsys):
     options = ["--size", "7x9", "--size", "5x6", "--rounds", "2", "--threads", "1"]
     assert run(["bench", model, *options, *where]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split()[:3] == ["runtime", "precision", "ms"]
-    assert [line[:18].strip() for line in lines[1:4]] == [
-        *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimized")
-    ]
-    assert "1.00 (1.00-1.00)" in lines[1] and lines[3].split()[-1] == "100.00%"
-    assert lines[4].startswith("peak  fp32 ") and lines[4].endswith("a large matrix product")
-    assert lines[5] == "not measured  ONNX Runtime: needs the package x, which is not installed"
-    assert lines[7].startswith("7 x 9, 1 threads, wall time, medians of 2 interleaved rounds")
-    assert lines[8].startswith("date ") and len(lines) == 18
+    assert lines[0].split()[:3] == ["runtime", "ms", "quartiles"]
+    assert lines[5].split()[:3] == ["runtime", "precision", "GFLOP/s"]
+    for first in (1, 6):
+        assert [line[:18].strip() for line in lines[first : first + 3]] == [
+            *("PyTorch, literal", "PyTorch, eager", "PyTorch, optimized")
+        ]
+    assert max(map(len, lines[:9])) <= 80
+    assert "1.00 (1.00-1.00)" in lines[1] and lines[8].split()[-1] == "100.00%"
+    assert lines[9].startswith("peak  fp32 ") and lines[9].endswith("a large matrix product")
+    assert lines[10] == "not measured  ONNX Runtime: needs the package x, which is not installed"
+    assert lines[12].startswith("7 x 9, 1 thread, wall time, medians of 2 interleaved rounds")
+    assert lines[13].startswith("date ") and len(lines) == 28
     values = json.loads((tmp_path / "bench.json").read_text())
     assert [entry["size"] for entry in values["sizes"]] == [[7, 9], [5, 6]]
     row = values["sizes"][0]["rows"][2]
-    assert row["engine"] == "PyTorch, optimized" and len(row["turns"]) == 2
+    assert row["engine"] == "PyTorch, optimized" and len(row["timings"]) == 2
     assert row["gflop"] < values["sizes"][0]["rows"][0]["gflop"] and row["difference"] < 1e-5
 
 

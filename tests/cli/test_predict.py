@@ -31,10 +31,11 @@ def predict(*arguments):
 def test_the_same_command_resumes(folder, capsys):
     assert predict("photos", "--out", "out", "--quiet") == 0
     before = content(folder / "out")
+    capsys.readouterr()
     assert predict("photos", "--out", "out", "--json", "-") == 0
-    text = capsys.readouterr().out
-    assert "already in out: 5 photos, 0 failed" in text and content(folder / "out") == before
-    values = json.loads(text[text.index("{\n") :])
+    shown = capsys.readouterr()
+    assert "already in out: 5 photos, 0 failed" in shown.err and content(folder / "out") == before
+    values = json.loads(shown.out)
     assert len(values["predictions"]) == 5
     assert sum(values["predictions"][0]["areas"].values()) == pytest.approx(1)
 

@@ -79,7 +79,9 @@ def file_state(path: Path) -> FileState:
 
 
 def content_digest(path: Path) -> str:
-    """Return the fingerprint of a file's bytes."""
+    """Return the fingerprint of a file's bytes; "" for a pipe, whose opening would block."""
+    if not path.is_file():
+        return ""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import fields
 from typing import Any, TypeVar, get_args, get_origin
 
+from fullconv.io.text import parse_json
+
 Value = TypeVar("Value")
 
 MAX_LINE = 16 * 2**20  # characters of one JSON text; a record has a few hundred
@@ -18,13 +20,9 @@ def parse_object(text: bytes | str) -> dict[str, Any]:
     if len(text) > MAX_LINE:
         raise ValueError(f"{len(text):,} characters")
     try:
-        values = json.loads(text)
+        values = parse_json(text, file_names=True)
     except json.JSONDecodeError as error:
         raise ValueError("broken JSON") from error
-    except RecursionError as error:
-        raise ValueError("JSON nested too deep") from error
-    except ValueError as error:
-        raise ValueError(f"unreadable JSON ({error})") from error
     if not isinstance(values, dict):
         raise ValueError("no object in braces")
     return values

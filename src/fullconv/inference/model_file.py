@@ -47,9 +47,11 @@ def model_file(path: Path) -> Path:
     """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
 
     Raises:
-        WeightsError: the folder has no model file.
+        WeightsError: the folder has no model file, or the path is no ordinary file.
     """
-    if not path.is_dir():
+    if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
+        raise WeightsError(f"{path} is a pipe, a socket or a device; expected a model file")
+    if not os.path.isdir(path):
         return path
     for name in ("best.safetensors", "last.safetensors"):
         if (path / name).is_file():
@@ -63,12 +65,12 @@ def read_card(path: Path) -> Card:
     Raises:
         WeightsError: the file is missing or damaged, is not a model file, or has another format.
     """
-    if path.exists() and is_exported(path):
+    if os.path.exists(path) and is_exported(path):
         raise WeightsError(
             f"{path} is an exported file, which has no layers of fullconv; give the .safetensors "
             "file or the run folder that it was exported from"
         )
-    if path.exists() and path.suffix.lower() not in (MODEL_SUFFIX, ""):
+    if os.path.exists(path) and path.suffix.lower() not in (MODEL_SUFFIX, ""):
         raise WeightsError(
             f"{path}: {unsupported(path)}. Weights of other programs are read by "
             "`fullconv train --weights` and `fullconv convert`"
@@ -78,6 +80,8 @@ def read_card(path: Path) -> Card:
             header = (file.metadata() or {}).get(HEADER)
     except FileNotFoundError as error:
         raise WeightsError(f"{path}: there is no such model file") from error
+    except ValueError as error:  # of names that no file can have
+        raise WeightsError(f"{path}: there is no such model file ({error})") from error
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: not a .safetensors file ({error})") from error
     if header is None:

@@ -21,8 +21,12 @@ _HALF_CHARACTER = re.compile(
 )
 
 
-def parse(text: str) -> Any:
+def parse(text: str, file_names: bool = False) -> Any:
     """Parse JSON.
+
+    Args:
+        text: the JSON.
+        file_names: allow half characters, which stand for the bytes of names that are not UTF-8.
 
     Raises:
         ValueError: it is broken, too deep, or holds a key twice, a number beyond 64 bits or half a
@@ -37,7 +41,7 @@ def parse(text: str) -> Any:
             raise ValueError("an integer exceeds 64 bits") from None
         raise
     _check_plain_part(_STRING.sub("", text).encode("ascii"))
-    if r"\u" in text and _HALF_CHARACTER.search(text.replace(r"\\", "")):
+    if not file_names and r"\u" in text and _HALF_CHARACTER.search(text.replace(r"\\", "")):
         raise ValueError("a text holds half of a surrogate pair, which is not a character")
     return found
 

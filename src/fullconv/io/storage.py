@@ -221,6 +221,10 @@ def _system(url: str) -> tuple[Any, str]:
         raise ConfigError(
             f"{url}: {error}; expected a path, or a URL such as s3://bucket/folder"
         ) from error
+    except OSError as error:
+        raise ConfigError(
+            f"{url}: cannot be reached ({_reason(error)}); check the URL and the network"
+        ) from error
     return system, str(path)
 
 

@@ -137,8 +137,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def parse_json(text: str | bytes) -> Any:
+def parse_json(text: str | bytes, file_names: bool = False) -> Any:
     """Parse JSON; use it in place of json.loads, which has no bounds.
+
+    Args:
+        text: the JSON.
+        file_names: allow half characters, which stand for the bytes of names that are not UTF-8.
 
     Raises:
         ValueError: it is broken or not UTF-8, nested too deep, or holds a key twice, an integer
@@ -146,7 +150,7 @@ def parse_json(text: str | bytes) -> Any:
     """
     # The job files of predict hold names of files that are not UTF-8 in this way.
     decoded = text if isinstance(text, str) else text.decode("utf-8", "surrogatepass")
-    return _json.parse(decoded.removeprefix("\ufeff"))
+    return _json.parse(decoded.removeprefix("\ufeff"), file_names)
 
 
 def parse_csv(text: str) -> list[list[str]]:

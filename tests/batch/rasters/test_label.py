@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from earth import SIZE, field, read, whole, write
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
@@ -18,6 +17,7 @@ from fullconv.errors import ConfigError, DataError, ImageError, OutputError
 from fullconv.inference.planner import Plan
 from fullconv.io.rasters import BandChoice, Raster
 from fullconv.model import load
+from georeferenced import SIZE, predict_whole, random_bands, read, write
 from photos import write_model
 
 rasterio = pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
@@ -54,23 +54,23 @@ def until_a_part_is_kept(progress, folder):
 
 
 def test_in_parts_as_whole(model, strips, tmp_path):
-    values = field()
+    values = random_bands()
     source = write(tmp_path / "a.tif", values)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2)))
-    expected = whole(model, values[[3, 0, 1]])
+    expected = predict_whole(model, values[[3, 0, 1]])
     assert len(np.unique(expected)) > 2
     assert (read(tmp_path / "o.tif") == expected).all()
 
 
 def test_a_small_raster_at_once(model, tmp_path):
-    values = field(3)
+    values = random_bands(3)
     answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
-    assert (read(tmp_path / "o.tif") == whole(model, values)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
 def test_without_data_is_void_and_black(model, tmp_path, kind):
-    values = field(4 if kind == "alpha" else 3)
+    values = random_bands(4 if kind == "alpha" else 3)
     valid = np.ones(SIZE, bool)
     valid[20:100, 40:130] = valid[130:, 180:] = False
     options = {}
@@ -84,20 +84,20 @@ def test_without_data_is_void_and_black(model, tmp_path, kind):
         options = {"colorinterp": ("red", "green", "blue", "alpha")}
     source = write(tmp_path / "a.tif", values, **options)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((1, 2, 3)))
-    assert (read(tmp_path / "o.tif") == whole(model, values[:3], valid)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, values[:3], valid)).all()
 
 
 def test_nan_is_no_data(model, tmp_path):
-    values = field(3).astype(np.float32)
+    values = random_bands(3).astype(np.float32)
     values[1, 5:40, 7] = np.nan
     valid = np.isfinite(values).all(0)
     source = write(tmp_path / "a.tif", values)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice(None, (0, 255)))
-    assert (read(tmp_path / "o.tif") == whole(model, np.nan_to_num(values), valid)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, np.nan_to_num(values), valid)).all()
 
 
 def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
-    values = field(3)
+    values = random_bands(3)
     values[:, :80] = 0  # one part and more
     values[:, :, :64] = values[:, :, 160:] = 0
     asked, read_window = [], Raster.read
@@ -105,19 +105,19 @@ def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
         Raster, "read", lambda self, window: asked.append(window) or read_window(self, window)
     )
     answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
-    assert (read(tmp_path / "o.tif") == whole(model, values, (values != 0).any(0))).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, values, (values != 0).any(0))).all()
     seen = sum(window.height * window.width for window in asked)
     asked.clear()
-    answered(model, write(tmp_path / "b.tif", field(3)), tmp_path / "p.tif")
+    answered(model, write(tmp_path / "b.tif", random_bands(3)), tmp_path / "p.tif")
     assert seen < 0.6 * sum(window.height * window.width for window in asked)
 
 
 def test_16_bits_are_stretched_as_was_said(model, tmp_path):
-    values = field(5, kind=np.uint16)
+    values = random_bands(5, kind=np.uint16)
     source = write(tmp_path / "a.tif", values)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2), (500, 3000)))
     shown = np.round(np.clip((values[[3, 0, 1]].astype(float) - 500) / 2500, 0, 1) * 255)
-    assert (read(tmp_path / "o.tif") == whole(model, shown)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, shown)).all()
     with rasterio.open(tmp_path / "o.tif") as file:
         told = file.tags()["FULLCONV_PROTOCOL"]
     assert "bands 4, 1, 2 as red, green, blue; 500 is black, 3000 white" in told
@@ -135,7 +135,7 @@ def test_the_answer_lies_where_the_raster_lies(model, tmp_path, place):
     options = dict(PLACES[place])
     if "transform" in options:
         options["transform"] = rasterio.Affine(*options["transform"])
-    source = write(tmp_path / "a.tif", field(3), **options)
+    source = write(tmp_path / "a.tif", random_bands(3), **options)
     answered(model, source, tmp_path / "o.tif")
     with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
         assert one.crs == other.crs and one.transform == other.transform
@@ -148,7 +148,7 @@ def test_ground_control_points_are_kept(model, tmp_path, point):
         rasterio.control.GroundControlPoint(row, column, x, y)
         for row, column, x, y in ((0, 0, 7.0, 50.0), (0, 189, 7.1, 50.1), (149, 3, 7.0, 49.9))
     ]
-    source = write(tmp_path / "a.tif", field(3), place=False)
+    source = write(tmp_path / "a.tif", random_bands(3), georeferenced=False)
     with rasterio.open(source, "r+") as file:
         file.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
         if point:
@@ -162,13 +162,14 @@ def test_ground_control_points_are_kept(model, tmp_path, point):
 
 
 def test_no_place_is_fine(model, tmp_path):
-    answered(model, write(tmp_path / "a.tif", field(3), place=False), tmp_path / "o.tif")
+    source = write(tmp_path / "a.tif", random_bands(3), georeferenced=False)
+    answered(model, source, tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
         assert file.crs is None and file.transform == rasterio.Affine.identity()
 
 
 def test_a_transform_without_a_reference_system_gets_none(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(3), crs=None)
+    source = write(tmp_path / "a.tif", random_bands(3), crs=None)
     with rasterio.open(source, "r+") as file:
         file.update_tags(AREA_OR_POINT="Point")
     answered(model, source, tmp_path / "o.tif")
@@ -178,7 +179,7 @@ def test_a_transform_without_a_reference_system_gets_none(model, tmp_path):
 
 
 def test_the_file_is_cloud_optimised(model, tmp_path):
-    values = np.tile(field(3), (1, 8, 6))
+    values = np.tile(random_bands(3), (1, 8, 6))
     answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
@@ -198,7 +199,7 @@ def test_the_file_is_cloud_optimised(model, tmp_path):
 
 
 def test_an_overview_shows_the_most_frequent_class(model, tmp_path):
-    values = np.tile(field(3), (1, 8, 6))
+    values = np.tile(random_bands(3), (1, 8, 6))
     answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     labels = read(tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif", OVERVIEW_LEVEL=0) as file:
@@ -210,7 +211,7 @@ def test_an_overview_shows_the_most_frequent_class(model, tmp_path):
 
 
 def test_areas_are_pixels_and_square_metres(model, tmp_path):
-    values = field(3)
+    values = random_bands(3)
     values[:, :50] = 0
     source = write(tmp_path / "a.tif", values, nodata=0)
     answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
@@ -225,7 +226,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
 
 def test_feet_are_no_metres(model, tmp_path):
     feet = {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)}
-    source = write(tmp_path / "a.tif", field(3), **feet)
+    source = write(tmp_path / "a.tif", random_bands(3), **feet)
     answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     row = next(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
     foot = 1200 / 3937  # metres; the US survey foot
@@ -235,7 +236,7 @@ def test_feet_are_no_metres(model, tmp_path):
 
 def test_degrees_have_no_square_metres(model, tmp_path):
     degrees = {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 7, 0, -1e-4, 50)}
-    source = write(tmp_path / "a.tif", field(3), **degrees)
+    source = write(tmp_path / "a.tif", random_bands(3), **degrees)
     answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     assert "metres" not in (tmp_path / "o.csv").read_text()
 
@@ -243,7 +244,7 @@ def test_degrees_have_no_square_metres(model, tmp_path):
 def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
     from rasterio.features import rasterize
 
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
     found = json.loads((tmp_path / "o.geojson").read_text())
     shapes = [(one["geometry"], one["properties"]["label"]) for one in found["features"]]
@@ -254,7 +255,7 @@ def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
 
 
 def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, monkeypatch):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     target = RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson")
     with pytest.raises(ConfigError, match=r"polygons of 150 x 190 pixels take about 222.7 KiB"):
         list(label_raster(model, source, target, memory="0.1MiB"))
@@ -262,7 +263,7 @@ def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, m
 
 
 def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, RasterOutputs(tmp_path / "whole.tif", tmp_path / "whole.csv"))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     for stop_after in (2, 7, 5):
@@ -279,7 +280,7 @@ def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
 
 
 def test_the_plan_of_the_beginning_is_kept(model, strips, tmp_path, monkeypatch):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "whole.tif")
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
@@ -291,7 +292,7 @@ def test_the_plan_of_the_beginning_is_kept(model, strips, tmp_path, monkeypatch)
 
 
 def test_temporaries_of_a_killed_process_are_removed(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     outputs = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     for path in outputs.paths:
         (tmp_path / f".{path.name}.12345678.tmp").touch()
@@ -300,7 +301,7 @@ def test_temporaries_of_a_killed_process_are_removed(model, tmp_path):
 
 
 def test_finished_work_is_not_done_again(model, tmp_path, monkeypatch):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     answered(model, source, target)
     before = target.labels.stat().st_mtime_ns
@@ -312,7 +313,7 @@ def test_finished_work_is_not_done_again(model, tmp_path, monkeypatch):
 
 
 def test_another_answer_is_not_written_over(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "o.tif")
     before = (tmp_path / "o.tif").read_bytes()
     with pytest.raises(ConfigError, match=r"exists, and is not this model's.*--fresh"):
@@ -327,7 +328,7 @@ def test_another_answer_is_not_written_over(model, tmp_path):
 
 @pytest.mark.parametrize("fresh", [False, True])
 def test_the_raster_itself_is_never_written_over(model, tmp_path, fresh):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     before = source.read_bytes()
     with pytest.raises(ConfigError, match=r"a.tif is the raster itself; choose another name"):
         answered(model, source, source, fresh=fresh)
@@ -335,32 +336,32 @@ def test_the_raster_itself_is_never_written_over(model, tmp_path, fresh):
 
 
 def test_writing_over_an_answer_can_be_interrupted_too(model, strips, tmp_path):
-    source, target = write(tmp_path / "a.tif", field(3)), tmp_path / "o.tif"
-    write(target, field(1))
+    source, target = write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif"
+    write(target, random_bands(1))
     before = target.read_bytes()
     progress = label_raster(model, source, target, rows=64, memory="1GiB", fresh=True)
     until_a_part_is_kept(progress, tmp_path)
     assert target.read_bytes() == before
     answered(model, source, target)
-    assert (read(target) == whole(model, field(3))).all()
+    assert (read(target) == predict_whole(model, random_bands(3))).all()
 
 
 def test_a_raster_that_changed_is_not_mixed_with_itself(model, strips, tmp_path):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
-    write(source, field(3, seed=1))
+    write(source, random_bands(3, seed=1))
     with pytest.raises(ConfigError, match=r"o.tif was begun otherwise: content was .*--fresh"):
         answered(model, source, tmp_path / "o.tif")
     answered(model, source, tmp_path / "o.tif", fresh=True)
-    assert (read(tmp_path / "o.tif") == whole(model, field(3, seed=1))).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, random_bands(3, seed=1))).all()
 
 
 def test_a_network_that_sees_all_gets_blended_tiles_and_tells(tmp_path, model, monkeypatch):
     planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
     monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
     monkeypatch.setattr(labelling, "BLOCK", 32)
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     told = answered(model, source, tmp_path / "o.tif", rows=SIZE[0])
     assert told[0].note == "blended" and "overlapping tiles disagree at" in told[-1].note
     answered(model, source, tmp_path / "p.tif", rows=96)
@@ -369,13 +370,13 @@ def test_a_network_that_sees_all_gets_blended_tiles_and_tells(tmp_path, model, m
 
 def test_the_image_size_of_the_training_is_named(model, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "size", (96, 128))
-    told = answered(model, write(tmp_path / "a.tif", field(3)), tmp_path / "o.tif")
+    told = answered(model, write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif")
     assert "images scaled to fit 96 x 128; a raster is predicted at its own size" in told[0].note
 
 
 @pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"tiled": False}])
 def test_a_cut_file_is_found_before_any_work(model, tmp_path, options):
-    source = write(tmp_path / "a.tif", field(3), **options)
+    source = write(tmp_path / "a.tif", random_bands(3), **options)
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 2 // 3])
     with pytest.raises(ImageError, match=r"a.tif: cut short: it has .* bytes.*copy it again"):
@@ -384,7 +385,7 @@ def test_a_cut_file_is_found_before_any_work(model, tmp_path, options):
 
 
 def test_damage_leaves_nothing_half_written(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(3), compress="deflate")
+    source = write(tmp_path / "a.tif", random_bands(3), compress="deflate")
     content = bytearray(source.read_bytes())
     with rasterio.open(source) as file:
         at = int(file.get_tag_item("BLOCK_OFFSET_2_0", "TIFF", bidx=1))
@@ -396,7 +397,7 @@ def test_damage_leaves_nothing_half_written(model, tmp_path):
 
 
 def test_bands_must_be_chosen(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(4))
+    source = write(tmp_path / "a.tif", random_bands(4))
     message = r"4 bands: 1 red \(uint8\).*--bands 1,2,3 .*; band 4, tagged alpha, then marks"
     with pytest.raises(DataError, match=message):
         answered(model, source, tmp_path / "o.tif")
@@ -406,14 +407,14 @@ def test_bands_must_be_chosen(model, tmp_path):
 
 
 def test_a_target_that_cannot_be_written(model, tmp_path):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file/o.tif could not be written: .*--out"):
         answered(model, source, tmp_path / "file" / "o.tif")
 
 
 def test_a_full_disk_leaves_no_file_and_goes_on_later(model, strips, tmp_path, monkeypatch):
-    source = write(tmp_path / "a.tif", field(3))
+    source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "whole.tif")
     from rasterio import shutil as copying
 
@@ -437,11 +438,11 @@ def test_plain_pictures_are_read_by_windows_too(model, tmp_path, driver):
     path = tmp_path / "a.dat"
     shape = {"count": 3, "height": SIZE[0], "width": SIZE[1], "dtype": "uint8"}
     with rasterio.open(path, "w", driver=driver, **shape) as file:
-        file.write(field(3))
+        file.write(random_bands(3))
     with rasterio.open(path) as file:  # a JPEG's values are near those
         values = file.read()
     answered(model, path, tmp_path / "o.tif")
-    assert (read(tmp_path / "o.tif") == whole(model, values)).all()
+    assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
 def test_something_else_is_refused(model, tmp_path):

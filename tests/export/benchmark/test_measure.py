@@ -72,12 +72,12 @@ def test_ratios_rates_and_shares_follow_from_the_times():
     bench = last([engine("slow", 2.0, work), engine("fast", 0.25, work), engine("odd", 1.0)])
     slow, fast, odd = bench.rows
     assert (slow.seconds.median, fast.seconds.median) == (2.0, 0.25)
-    assert (slow.ahead.median, fast.ahead.median, odd.ahead.median) == (1, 8, 2)
+    assert (slow.speedup.median, fast.speedup.median, odd.speedup.median) == (1, 8, 2)
     assert bench.peaks["fp32"].median == pytest.approx(2 * 2048**3 / 0.5 / 1e9)
     assert slow.gflop == 2 * work / 1e9 and slow.rate == pytest.approx(slow.gflop / 2)
     assert (slow.share, fast.share) == (pytest.approx(0.0625), pytest.approx(0.5))
     assert odd.gflop is odd.rate is odd.share is None, "the work is unknown"
-    assert fast.throughput == 4 and fast.memory == 1000 and len(fast.turns) == 3
+    assert fast.throughput == 4 and fast.memory == 1000 and len(fast.timings) == 3
     assert bench.size == (4, 5) and bench.rounds == 3
 
 
@@ -90,8 +90,8 @@ def test_every_precision_has_its_own_peak():
 
 def test_ratios_can_be_of_cpu_time():
     engines = [engine("one core", 1.0, spent=1), engine("four cores", 0.5, spent=4)]
-    assert last(engines).rows[1].ahead.median == 2
-    assert last(engines, clock="cpu").rows[1].ahead.median == 0.5
+    assert last(engines).rows[1].speedup.median == 2
+    assert last(engines, clock="cpu").rows[1].speedup.median == 0.5
 
 
 def test_scores_and_labels_are_compared_with_those_of_the_first_engine():
@@ -150,5 +150,5 @@ def test_the_result_is_json():
     bench = last([engine("a", 1.0, 10)])
     values = bench.as_json()
     assert values["rows"][0]["seconds"] == {"median": 1.0, "low": 1.0, "high": 1.0}
-    assert values["rows"][0]["turns"][0] == {"wall": 1.0, "cpu": 2.0}
+    assert values["rows"][0]["timings"][0] == {"wall": 1.0, "cpu": 2.0}
     assert {"date", "processor", "cores", "load", "torch"} <= set(values["machine"])

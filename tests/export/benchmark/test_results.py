@@ -46,10 +46,10 @@ ROUNDS = [
 
 def test_the_ratio_is_the_median_of_the_ratios_of_each_round():
     row = measurements(a=FakeRunner(), b=FakeRunner(work=5 * 10**8)).row("b", ROUNDS, "wall")
-    assert row.ahead.median == 3, "the median of 2, 4 and 3; the ratio of the medians would be 4"
+    assert row.speedup.median == 3, "the median of 2, 4 and 3; the ratio of the medians would be 4"
     assert row.gflop == 1.0 and row.rate == 1.0 and row.memory == 7
     # Rates of 1, 1 and 1/3; those of the product are 4, 4 and 2.
-    assert row.share == pytest.approx(0.25) and row.turns == tuple(r["b"] for r in ROUNDS)
+    assert row.share == pytest.approx(0.25) and row.timings == tuple(r["b"] for r in ROUNDS)
 
 
 def test_an_engine_of_unknown_work_has_no_rate_and_no_share_of_the_peak():

@@ -21,7 +21,7 @@ class RuntimeResult:
         engine: its name.
         precision: of its multiplications.
         seconds: latency of one image.
-        ahead: speed relative to the reference (the first engine), per round.
+        speedup: speed relative to the reference (the first engine), per round.
         throughput: images per second, in batches of `Bench.batch`.
         gflop: 10^9 operations per image, two per multiply-add, as the engine computes them.
         rate: 10^9 operations per second.
@@ -30,13 +30,13 @@ class RuntimeResult:
         difference: largest difference of a score from the reference's, relative to the largest
             score; None if they cannot be compared.
         agreement: share of the pixels with the reference's label.
-        turns: all timings.
+        timings: of every round.
     """
 
     engine: str
     precision: str
     seconds: Spread
-    ahead: Spread
+    speedup: Spread
     throughput: float
     gflop: float | None
     rate: float | None
@@ -44,7 +44,7 @@ class RuntimeResult:
     memory: int
     difference: float | None
     agreement: float | None
-    turns: tuple[Timing, ...]
+    timings: tuple[Timing, ...]
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Measurements:
         """Return an engine's results after some rounds."""
         runner, work = self.runners[name], self.work[name]
         seconds = times(rounds, name, clock)
-        ahead = [a / b for a, b in zip(times(rounds, self.first, clock), seconds, strict=True)]
+        speedups = [a / b for a, b in zip(times(rounds, self.first, clock), seconds, strict=True)]
         rates = self.rates(name, rounds, clock)
         peaks = self.rates(product_name(runner.precision), rounds, clock)
         shares = [rate / peak for rate, peak in zip(rates, peaks, strict=False)]
@@ -100,13 +100,13 @@ class Measurements:
             engine=name,
             precision=runner.precision,
             seconds=Spread.of(seconds),
-            ahead=Spread.of(ahead),
+            speedup=Spread.of(speedups),
             throughput=1 / Spread.of(seconds).median,
             gflop=None if work is None else 2 * work / 1e9,
             rate=Spread.of(rates).median if rates else None,
             share=Spread.of(shares).median if shares else None,
             memory=self.memory[name],
-            turns=tuple(turns[name] for turns in rounds),
+            timings=tuple(timing[name] for timing in rounds),
             **self._agreement(name),
         )
 
