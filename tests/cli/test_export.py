@@ -82,7 +82,7 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
     for arguments, message in (
         (
             [model, str(tmp_path / "out.tflite")],
-            "Unsupported format .tflite. Supported: .onnx, ",
+            "unsupported format .tflite; supported: .onnx, ",
         ),
         ([str(exported), out], "is an exported file; export the model it was made from"),
         ([model, out, "--int8"], "add --data DATA"),

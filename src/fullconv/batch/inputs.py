@@ -64,16 +64,18 @@ def resolve_inputs(
     """
     left_out = LeftOut() if left_out is None else left_out
     inputs: dict[str, Input] = {}
-    for source in sources:
-        for item in _resolve(source, left_out):
-            if outside is not None and _is_inside(item.where, outside):
-                continue
-            known = inputs.setdefault(item.id, item)
-            if os.path.normpath(known.where) != os.path.normpath(item.where):
-                raise ConfigError(
-                    f"two inputs have the id {item.id!r}: {known.where} and {item.where}; "
-                    "expected unique ids"
-                )
+    found = [item for source in sources for item in _resolve(source, left_out)]
+    for item in found:
+        if outside is not None and _is_inside(item.where, outside):
+            continue
+        known = inputs.setdefault(item.id, item)
+        if os.path.normpath(known.where) != os.path.normpath(item.where):
+            raise ConfigError(
+                f"two inputs have the id {item.id!r}: {known.where} and {item.where}; "
+                "expected unique ids"
+            )
+    if not found:
+        raise ImageError("no inputs: the lists are empty; expected a path or a URL on each line")
     if not inputs:
         raise ImageError(f"all inputs are in the output folder {outside}; choose another --out")
     return list(inputs.values())
@@ -96,11 +98,13 @@ def detect_media(inputs: Iterable[Input], rasters_only: bool = False) -> list[In
 
 
 def _resolve(source: str, left_out: LeftOut, lists: tuple[str, ...] = ()) -> Iterator[Input]:
+    if not source.strip():  # as of a shell's variable that is not set; a path of "" is the folder
+        raise ImageError("an input without a name; expected a photo, a folder, a list or a URL")
     path = local_path(source)
     if source.startswith("@") and not (path and os.path.lexists(path)):
         yield from _resolve_list(source[1:], left_out, lists)
     elif path is None:
-        yield from _resolve_url(source)
+        yield from _resolve_url(source, left_out)
     elif path.suffix == ".jsonl" and os.path.isfile(path):
         yield from (Input(input_id, where) for input_id, where in read_manifest(path))
     elif os.path.isdir(path):
@@ -174,11 +178,13 @@ def _is_picture(path: Path) -> bool:
     return suffix in SUFFIXES or (suffix in VIDEO_SUFFIXES and is_video(path))
 
 
-def _resolve_url(url: str) -> Iterator[Input]:
+def _resolve_url(url: str, left_out: LeftOut) -> Iterator[Input]:
     """Find the photos of a URL; a URL that names a single photo is not looked up."""
     if _is_photo_url(url) or url.lower().startswith(("http://", "https://")):
         return iter([Input(url, url)])
-    photos = [Input(photo, photo) for photo in list_files(url) if _is_photo_url(photo)]
+    files = list(list_files(url))
+    photos = [Input(photo, photo) for photo in files if _is_photo_url(photo)]
+    left_out.pictures.update(count_unsupported(files))
     if not photos:
         raise ImageError(f"{url}: no photo found; expected {', '.join(SUFFIXES)}")
     return iter(photos)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fullconv.batch.collect import write_collected
 from fullconv.batch.fingerprint import ids_fingerprint
@@ -18,7 +19,7 @@ from fullconv.batch.manifest import (
 )
 from fullconv.batch.stored import parse_object
 from fullconv.errors import ConfigError, DataError
-from fullconv.io.storage import Folder, Place, open_place
+from fullconv.io.storage import Folder, Place, is_url, open_place
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
             options differ, or `target` holds other predictions; nothing has been written.
         ConfigError: a process is at work on one of the shards.
     """
+    if target is not None and not is_url(target) and Path(target).is_file():
+        raise DataError(f"--out {target} is a file; expected a folder")
     if target is None and len(outs) != 1:
         raise DataError("to merge several folders, name a new one with --out")
     shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(open_place(out))]

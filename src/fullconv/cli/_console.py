@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from fullconv.errors import OutputError, printable
+from fullconv.errors import ConfigError, OutputError, printable
 from fullconv.io.atomic import write_bytes
 from fullconv.io.output_text import json_bytes
 
@@ -66,7 +66,13 @@ def own_streams() -> Iterator[None]:
 
 
 def keep_stdout_for_json(target: Path | None) -> Path | None:
-    """Print everything but JSON to standard error if JSON goes to standard output (`-`)."""
+    """Print everything but JSON to standard error if JSON goes to standard output (`-`).
+
+    Raises:
+        ConfigError: the target is a folder.
+    """
+    if target is not None and os.path.isdir(target):  # said before the work, not after it
+        raise ConfigError(f"--json {target} is a folder; expected a file, or - (standard output)")
     if str(target) == "-" and not _json_stream:
         _json_stream.append(sys.stdout)
         sys.stdout = sys.stderr

@@ -72,7 +72,7 @@ def read_card(path: Path) -> Card:
         )
     if os.path.exists(path) and path.suffix.lower() not in (MODEL_SUFFIX, ""):
         raise WeightsError(
-            f"{path}: {unsupported(path)}. Weights of other programs are read by "
+            f"{path}: {unsupported(path)}; weights of other programs are read by "
             "`fullconv train --weights` and `fullconv convert`"
         )
     try:

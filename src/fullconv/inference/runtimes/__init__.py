@@ -76,7 +76,7 @@ def is_exported(path: Path) -> bool:
 def unsupported(path: Path) -> str:
     """Return the message that names the suffix of `path` and those that are supported."""
     known = sorted([MODEL_SUFFIX, *(runtimes[name].suffix for name in runtimes)])
-    return f"Unsupported format {path.suffix or '(no suffix)'}. Supported: {', '.join(known)}"
+    return f"unsupported format {path.suffix or '(no suffix)'}; supported: {', '.join(known)}"
 
 
 def first_line(error: Exception) -> str:

@@ -71,11 +71,12 @@ def quiet() -> Iterator[list[str]]:
 @contextmanager
 def read_errors(path: Path) -> Iterator[None]:
     """Raise an ImageError in place of rasterio's errors."""
+    from rasterio._err import CPLE_BaseError
     from rasterio.errors import RasterioError
 
     try:
         yield
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         reason = str(error.__cause__ or error).partition("\n")[0]  # GDAL's words name the position
         raise ImageError(
             f"cannot be read ({reason})", remedy="copy or export it again", where=path
