@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fullconv.io.images import describe_unsupported
+from fullconv.units import count
 
 
 @dataclass
@@ -34,14 +35,10 @@ class LeftOut:
             counts = self.as_json()["pictures"]
             yield f"not read: {describe_unsupported(counts)}"
         if self.links:
-            yield f"{_count(self.links, 'link')} to folders not followed: {_few(self.links)}"
+            yield f"{count(len(self.links), 'link')} to folders not followed: {_few(self.links)}"
         if self.unreadable:
-            folders = _count(self.unreadable, "folder")
+            folders = count(len(self.unreadable), "folder")
             yield f"{folders} could not be opened: {_few(self.unreadable)}"
-
-
-def _count(names: Sequence[str], noun: str) -> str:
-    return f"{len(names):,} {noun}{'' if len(names) == 1 else 's'}"
 
 
 def _few(names: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fullconv.cli._console import format_table, say, say_lines
+from fullconv.units import count
 
 if TYPE_CHECKING:
     from fullconv.export.benchmark.results import Bench, RuntimeResult
@@ -28,7 +29,7 @@ def print_table(bench: "Bench", quiet: bool) -> None:
     if quiet:
         return
     clock = "CPU time" if bench.clock == "cpu" else "wall time"
-    threads = "1 thread" if bench.threads == 1 else f"{bench.threads} threads"
+    threads = count(bench.threads, "thread")
     several = f"medians of {bench.rounds} interleaved rounds"
     rounds = "1 round" if bench.rounds == 1 else several
     say(
