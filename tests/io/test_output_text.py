@@ -1,6 +1,7 @@
 """JSON and CSV files can be read by every program, and no spreadsheet executes them."""
 
 import csv
+import io
 import json
 
 import pytest
@@ -25,7 +26,7 @@ PLAIN = ["road", "a=b", "-", "-0.5", "+1e-05", "nan", "-inf", ".5", "3.", "", "i
 @pytest.mark.parametrize("text", FORMULAS)
 def test_formulas_become_text(text):
     cell = csv_cell(text)
-    assert cell.startswith("'") and "\n" not in cell and "\r" not in cell
+    assert cell == f"'{text}"
 
 
 @pytest.mark.parametrize("text", PLAIN)
@@ -33,15 +34,15 @@ def test_other_text_and_numbers_stay_as_they_are(text):
     assert csv_cell(text) == text
 
 
-def test_csv_is_read_back_with_a_line_per_row():
+def test_csv_is_read_back_as_it_was_written():
     rows = [["class", "pixels"], ["two\nlines, =1", 7], ["\x1b[31m\udce9", -0.5], ["=1", None]]
     text = csv_text(rows)
     text.encode("utf-8")
-    found = list(csv.reader(text.splitlines()))
+    found = list(csv.reader(io.StringIO(text, newline="")))
     assert found == [
         ["class", "pixels"],
-        [r"two\nlines, =1", "7"],
-        [r"\x1b[31m\udce9", "-0.5"],
+        ["two\nlines, =1", "7"],
+        ["\x1b[31m\\udce9", "-0.5"],
         ["'=1", ""],
     ]
 

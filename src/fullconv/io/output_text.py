@@ -6,8 +6,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-from fullconv.errors import printable
-
 # A number is no formula, whatever its sign; nor is a dash.
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)|-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -34,10 +32,11 @@ def _cells(row: Sequence[object]) -> list[object]:
 
 
 def csv_cell(text: str) -> str:
-    """Return text that a spreadsheet shows as it is, in one line.
+    """Return text that a spreadsheet shows as it is.
 
-    An apostrophe is put before what begins like a formula (CWE-1236).
+    An apostrophe is put before what begins like a formula (CWE-1236); bytes of names that are not
+    UTF-8 are escaped.
     """
-    shown = printable(text)
+    shown = text.encode("utf-8", "backslashreplace").decode()
     begins = text.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(text)
     return f"'{shown}" if begins else shown
