@@ -2,11 +2,13 @@
 
 import errno
 import os
+import socket
+from pathlib import Path
 
 import pytest
 
 from fullconv.errors import OutputError
-from fullconv.io.atomic import remove_temporaries, replacing, write_bytes, write_text
+from fullconv.io.atomic import is_special, remove_temporaries, replacing, write_bytes, write_text
 
 
 def test_the_content_is_written(tmp_path):
@@ -47,3 +49,20 @@ def test_temporary_files_of_one_path_are_removed(tmp_path):
         (tmp_path / name).touch()
     remove_temporaries(tmp_path / "a[1].tif")
     assert sorted(os.listdir(tmp_path)) == [".a1.tif.0badcafe.tmp", "a[1].tif"]
+
+
+def test_devices_and_pipes_are_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        # Nothing is ever written to these names of /dev: the refusal comes before.
+        for path in (tmp_path / "pipe", tmp_path / "socket"):
+            kind = path.lstat().st_mode
+            assert is_special(path)
+            with pytest.raises(OutputError, match="is a device or a pipe"):
+                write_bytes(path, b"x")
+            assert path.lstat().st_mode == kind
+    assert all(
+        is_special(Path(name)) for name in ("/dev/null", "/dev/stdout", "/dev/fd/1", "/dev/x")
+    )
+    assert not is_special(tmp_path / "new") and not is_special(tmp_path)

@@ -21,7 +21,7 @@ from rich.progress import (
 from rich.text import Text
 
 from fullconv.errors import ConfigError, OutputError, printable
-from fullconv.io.atomic import write_bytes
+from fullconv.io.atomic import explained, is_special, write_bytes
 from fullconv.io.output_text import json_bytes
 
 if TYPE_CHECKING:
@@ -160,6 +160,10 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
     if target is None:
         return
     content = json_bytes(values, indent=2)
+    if str(target) != "-" and is_special(target):  # e.g. /dev/stdout
+        with explained(target), target.open("wb") as file:
+            file.write(content)
+        return
     if str(target) != "-":
         write_bytes(target, content)
         return

@@ -27,6 +27,9 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     Raises:
         OutputError: the folder cannot be written, or the disk is full; `path` is unchanged.
     """
+    if is_special(path) or os.path.isdir(path):
+        found = "a folder" if os.path.isdir(path) else "a device or a pipe"
+        raise OutputError(f"{path} is {found}; expected the name of a file")
     temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -108,6 +111,16 @@ def explained(path: Path) -> Iterator[None]:
         if isinstance(error, OutputError) or not _is_output_error(error):
             raise
         raise OutputError(_explain(error, path)) from error
+
+
+def is_special(path: Path) -> bool:
+    """Whether a name is that of a device or a pipe, such as /dev/null, which a file would replace.
+
+    Also /dev/stdout and /dev/fd/1, which are links to whatever is open there.
+    """
+    folder = os.path.realpath(path.parent)
+    is_other = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
+    return is_other or folder == "/dev" or folder.startswith(("/proc/", "/dev/fd"))
 
 
 def write_bytes(path: Path, content: bytes) -> None:
