@@ -9,10 +9,11 @@ from pathlib import Path
 import torch
 
 import fullconv as fc
-from fullconv.training.distributed import init_distributed
+from fullconv.evaluation.metrics import merge_confusions
+from fullconv.training.distributed import SINGLE_PROCESS, init_distributed
 from fullconv.training.initial_model import initial_model
 from fullconv.training.trainer import Trainer
-from fullconv.training.validation import confusion_of
+from fullconv.training.validation import confusions, sum_confusions
 from toy_training import toy_data
 
 # One size for all, since a batch is filled up to its largest sample.
@@ -51,6 +52,12 @@ def trained(group, accumulate=1):
     one = Trainer(model, uneven(), config, group)
     losses = [step.loss for step in one.run()]
     return one, losses
+
+
+def confusion_of(model, data, group=SINGLE_PROCESS):
+    """Return the confusion matrix over a data set, of which each process evaluates a part."""
+    merged = merge_confusions(confusions(model, data, group), len(data.classes))
+    return sum_confusions(merged, model, group)
 
 
 def member(rank, port, folder):

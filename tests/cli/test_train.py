@@ -92,3 +92,37 @@ def test_invalid_settings_are_rejected_with_one_message(options, message, tmp_pa
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error and len(error.splitlines()) <= 8
     assert not list(tmp_path.iterdir())
+
+
+def test_a_finished_run_is_not_resumed(three_stages, capsys):
+    before = sorted(path.name for path in three_stages.iterdir())
+    assert run(["train", "--resume", str(three_stages)]) == 2
+    message = capsys.readouterr().err
+    assert "is finished, so there is nothing to resume" in message and "--weights" in message
+    assert message.count("\n") == 1
+    assert sorted(path.name for path in three_stages.iterdir()) == before
+
+
+@pytest.mark.parametrize("resume", [["--resume"], ["--resume", "auto"]])
+def test_resuming_nothing_needs_data_to_start_a_run(resume, three_stages, tmp_path, capsys):
+    out = ["--out", str(three_stages.parents[1])]
+    assert run(["train", *out, *resume]) == 2
+    message = capsys.readouterr().err
+    assert "there is no unfinished run in" in message and "fullconv train DATA" in message
+    assert message.count("\n") == 1
+    command = ["train", DATA, *SMALL, "--steps", "1", "--out", str(tmp_path), "--name", "a"]
+    assert run([*command, *resume, "--quiet"]) == 0
+    said = capsys.readouterr().out
+    assert f"there is no unfinished run named a in {tmp_path / 'train'}: starting a new one" in said
+
+
+def test_a_resumed_run_gets_latest_wherever_it_is_named_from(tmp_path):
+    command = ["train", DATA, *SMALL, "--epochs", "1", "--out", str(tmp_path), "--quiet"]
+    assert run([*command, "--max-seconds", "1e-9"]) == 75
+    latest = tmp_path / "train" / "latest"
+    assert run(["train", "--resume", str(latest), "--max-seconds", "1e-9"]) == 75
+    assert latest.resolve().name == "scenes-001"  # not a link to itself
+    latest.unlink()
+    latest.mkdir()  # somebody's own folder
+    assert run(["train", "--resume", str(tmp_path / "train" / "scenes-001")]) == 0
+    assert latest.is_dir() and not latest.is_symlink()

@@ -162,7 +162,7 @@ def begin(folder, experiment, resume, number=None):
 
     if number is not None:
         die_at_call(number, CALLS)
-    run = train._find_run(resume, folder, None, SINGLE_PROCESS)
+    run = train._find_run(resume, folder, None, SINGLE_PROCESS, "scenes:10@24x32")
     run = run or train._create_run(folder, "photos", experiment.config, SINGLE_PROCESS)
     experiment.attach(run)
     for name in ("a.png", "b.png"):

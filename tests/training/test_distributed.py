@@ -13,7 +13,6 @@ import ranks
 from fullconv.errors import ConfigError
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup, init_distributed
 from fullconv.training.sampler import ResumableBatchSampler
-from fullconv.training.validation import confusion_of
 
 HERE = Path(__file__).parents[1]
 
@@ -52,7 +51,7 @@ def test_text_is_broadcast_from_the_main_process(two):
 
 def test_a_shared_evaluation_equals_that_of_one_process(two, alone):
     alone[0].model.network.float()
-    expected = confusion_of(alone[0].model, ranks.uneven()).counts.tolist()
+    expected = ranks.confusion_of(alone[0].model, ranks.uneven()).counts.tolist()
     assert [found["counts"] for found in two[0]] == [expected, expected]
 
 

@@ -73,7 +73,7 @@ def test_the_final_metrics_are_those_of_the_best_model(finished):
     again = fc.evaluate(fc.load(experiment.run.folder), fc.open_data(TINY["data"], "val"))
     assert (again.confusion.counts == evaluation.confusion.counts).all()
     summary = json.loads(experiment.run.summary.read_text())
-    assert summary["mean_iou"] == again.mean_iou and "void" in summary["protocol"]
+    assert summary["mean_iou"] == again.mean_iou and "ignored" in summary["protocol"]
 
 
 def test_its_config_reproduces_the_same_bytes(finished, tmp_path):

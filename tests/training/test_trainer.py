@@ -103,7 +103,7 @@ def test_train_accepts_a_network_name():
 def test_data_with_other_classes_is_rejected():
     model = initial_model(CONFIG, toy_data())
     other = replace(toy_data(), classes=("a", "b"))
-    with pytest.raises(DataError, match="but the model has dark, bright"):
+    with pytest.raises(DataError, match="expected those of the model, dark, bright"):
         Trainer(model, other, CONFIG)
     with pytest.raises(DataError, match="no samples"):
         Trainer(model, replace(toy_data(), names=()), CONFIG)

@@ -66,7 +66,7 @@ def train_stages(
             experiment = first
         else:
             experiment = Experiment(stage.config, stage.initial, group)
-        experiment.attach(stage.run)
+        experiment.attach(stage.run, run)
         evaluation = train_to_end(experiment, quiet, deadline)
     return evaluation
 

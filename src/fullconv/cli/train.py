@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import NEWEST
 from fullconv.cli import _train_options as options
-from fullconv.cli._console import write_json
+from fullconv.cli._console import say, write_json
 from fullconv.cli._options import GroupBy, Json, Out, Quiet
 from fullconv.cli._signals import exit_on_signal
 from fullconv.cli._train_config import new_settings, resumed_settings, run_name
@@ -37,7 +37,8 @@ def command(
 
     with init_distributed(given.get("device", "auto")) as group:
         given |= options.parse_settings(settings or ())
-        run = None if resume is None else _find_run(resume, out, name, group)
+        data = _data_of(given, config)
+        run = None if resume is None else _find_run(resume, out, name, group, data)
         if run:
             first, run_config = None, resumed_settings(run, given)
         else:
@@ -60,12 +61,26 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     return first, config.model_copy(update=changes | {"lr": config.learning_rate})
 
 
-def _find_run(resume: str, out: Path, name: str | None, group: "ProcessGroup") -> "Run | None":
-    """Return the run to resume, or None if the newest is asked for and none is unfinished."""
+def _data_of(given: dict[str, Any], config: Path | None) -> str | None:
+    """Return the DATA that a new run would have: the command's, or the settings file's."""
+    from fullconv.io.settings_file import read_settings
+
+    return given.get("data") or (read_settings(config) if config else {}).get("data")
+
+
+def _find_run(
+    resume: str, out: Path, name: str | None, group: "ProcessGroup", data: str | None = None
+) -> "Run | None":
+    """Return the run to resume, or None if the newest is asked for and none is unfinished.
+
+    Raises:
+        ConfigError: the run is finished, or there is none and no data to start one with.
+    """
     from fullconv.training.run.folder import Run, find_unfinished, open_run
 
     if resume not in (NEWEST, "auto"):
         run = open_run(Path(resume))
+        _check_unfinished(run)
         if group.is_main and run.folder.resolve().parent.name == "train":
             run.point_latest()  # a kill may have come before that
         return run
@@ -74,7 +89,38 @@ def _find_run(resume: str, out: Path, name: str | None, group: "ProcessGroup") -
     if found:
         found.point_latest()
     folder = group.broadcast_text(str(found.folder) if found else "")
+    if not folder:
+        _say_nothing_unfinished(out, name, group, data)
     return Run(Path(folder)) if folder else None
+
+
+def _check_unfinished(run: "Run") -> None:
+    """Raise a ConfigError if a run that is to be resumed has ended."""
+    from fullconv.errors import ConfigError
+
+    if run.finished:
+        raise ConfigError(
+            f"{run.folder} is finished, so there is nothing to resume; look at "
+            f"{run.folder / 'report.html'}, or train on from its weights in a new run: fullconv "
+            f"train DATA --weights {run.best}"
+        )
+
+
+def _say_nothing_unfinished(
+    out: Path, name: str | None, group: "ProcessGroup", data: str | None
+) -> None:
+    """Say that a new run starts, or raise a ConfigError if there is no data for it."""
+    from fullconv.errors import ConfigError
+
+    named = f" named {name}" if name else ""
+    missing = f"there is no unfinished run{named} in {out / 'train'}"
+    if data is None:
+        raise ConfigError(
+            f"{missing}, so there is nothing to resume; name one (--resume RUN), say where runs "
+            "are (--out DIR), or start a new run: fullconv train DATA"
+        )
+    if group.is_main:
+        say(f"note   {missing}: starting a new one")
 
 
 def _create_run(out: Path, name: str, config: "RunConfig", group: "ProcessGroup") -> "Run":

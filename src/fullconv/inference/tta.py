@@ -100,11 +100,6 @@ def views(
             yield view[:, ::-1].copy(), True  # contiguous even where one pixel wide
 
 
-def relative_cost(scales: Sequence[float], flip: bool) -> float:
-    """Return the number of pixels computed, relative to a plain prediction."""
-    return sum(scale * scale for scale in scales) * (1 + flip)
-
-
 def check_scales(scales: Sequence[float]) -> None:
     """Validate TTA scales.
 

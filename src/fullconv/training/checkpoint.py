@@ -1,16 +1,19 @@
 """Checkpoints: the model, the optimizer state, the EMA and the step, in one safetensors file."""
 
+import os
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fullconv.errors import WeightsError
-from fullconv.inference.model_file import OPTIMIZER, read_card
+from fullconv.inference.model_file import OPTIMIZER, read_all_tensors, read_card
+from fullconv.io.atomic import replacing
+from fullconv.io.temporaries import temporary_path
 from fullconv.model import Model, write_model
 
 EMA_PREFIX = "ema."  # of the names of the averaged tensors, after OPTIMIZER
@@ -25,6 +28,8 @@ def save_checkpoint(
 ) -> None:
     """Write the state after a step; an existing file is replaced atomically.
 
+    The file that is replaced is kept as previous.safetensors, in case the new one gets damaged.
+
     Args:
         path: e.g. last.safetensors.
         model: the model in training.
@@ -34,7 +39,74 @@ def save_checkpoint(
     """
     tensors = dict(_optimizer_tensors(model.network, optimizer))
     tensors |= {f"{EMA_PREFIX}{name}": value for name, value in (ema or {}).items()}
+    _keep(path)
     write_model(path, model, tensors, **training)
+
+
+def previous_checkpoint(path: Path) -> Path:
+    """Return where the checkpoint before the one at `path` is kept."""
+    return path.with_name("previous.safetensors")
+
+
+def remove_previous(path: Path) -> None:
+    """Remove the checkpoint before the one at `path`, which a finished run needs no more."""
+    previous_checkpoint(path).unlink(missing_ok=True)
+
+
+def choose_checkpoint(path: Path) -> tuple[Path | None, str]:
+    """Return the checkpoint to resume from, and a note if that is not the latest.
+
+    Args:
+        path: the latest, last.safetensors. It is read as a whole, and so is the one before it if
+            the latest is damaged or missing.
+
+    Returns:
+        None, "" if there is no checkpoint yet.
+
+    Raises:
+        WeightsError: both are damaged.
+    """
+    previous = previous_checkpoint(path)
+    fault = f"{path} is missing"
+    if path.exists():
+        fault = _fault(path)
+    elif not previous.exists():
+        return None, ""
+    if not fault:
+        return path, ""
+    if previous.exists() and not _fault(previous):
+        step = read_card(previous).training.get("step")
+        return previous, f"{fault}: resuming from step {step}, by {previous.name}"
+    raise WeightsError(
+        f"{fault}, and there is no sound {previous.name} beside it; start a new run without "
+        "--resume, or restore one of the two files"
+    )
+
+
+def _fault(path: Path) -> str:
+    """Return what is wrong with a checkpoint; "" if it can be used."""
+    try:
+        read_card(path)
+        read_all_tensors(path, lambda name: False)
+    except WeightsError as error:
+        return str(error).partition(";")[0]
+    return ""
+
+
+def _keep(path: Path) -> None:
+    """Keep a checkpoint as the previous one; it stays in place until it is replaced."""
+    if not path.is_file():
+        return
+    previous = previous_checkpoint(path)
+    temporary = temporary_path(previous)
+    try:
+        os.link(path, temporary)
+        os.replace(temporary, previous)
+    except OSError:  # the file system has no hard links: the checkpoint itself is never at risk
+        with replacing(previous, path.stat().st_size) as copy:
+            shutil.copyfile(path, copy)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(
@@ -49,8 +121,7 @@ def load_checkpoint(
         WeightsError: the file is damaged, or belongs to another network.
     """
     training = read_card(path).training
-    with safe_open(path, "pt") as file:
-        stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    stored = read_all_tensors(path)
     weights = {name: value for name, value in stored.items() if not name.startswith(OPTIMIZER)}
     try:
         model.network.load_state_dict(weights)

@@ -13,10 +13,13 @@ from fullconv.evaluation.evaluate import Evaluation, score_samples, summarize
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.report.page import write_report
 from fullconv.evaluation.summary import nan_to_lowest
+from fullconv.inference.model_file import read_card
 from fullconv.io.atomic import explained
 from fullconv.model import Model, load
+from fullconv.training.checkpoint import choose_checkpoint, remove_previous
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.events import Epoch, EvalProgress, Note
+from fullconv.training.fingerprint import check_unchanged, fingerprint
 from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
 from fullconv.training.preflight import Preflight, preflight
@@ -44,6 +47,8 @@ class Experiment:
 
     run: Run
     logger: RunLogger
+    checkpoint_note = ""
+    data_digest = ""
 
     def __init__(
         self,
@@ -68,16 +73,28 @@ class Experiment:
         """The model in training."""
         return self.trainer.model
 
-    def attach(self, run: Run) -> None:
-        """Use this run folder; if it holds a checkpoint, resume from it."""
+    def attach(self, run: Run, whole: Run | None = None) -> None:
+        """Use this run folder; if it holds a checkpoint, resume from it.
+
+        Args:
+            run: the folder.
+            whole: the run that it is a stage of; None if it is none.
+
+        Raises:
+            ConfigError: another process trains in the folder, or one of its logs is damaged.
+            DataError: the data set is not the one that the run was started on.
+            WeightsError: the checkpoint is damaged, and the one before it too.
+            OutputError: the folder cannot be written.
+        """
         self.run = run
         if self.group.is_main:
             with explained(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
                 run.hold()
                 run.clean()
-        if run.last.is_file():
-            self.progress = RunProgress.from_notes(self.trainer.restore(run.last))
+        checkpoint = self._choose_checkpoint(whole or run)
+        if checkpoint:
+            self.progress = RunProgress.from_notes(self.trainer.restore(checkpoint))
         elif self.group.is_main:
             run.write_config(self.config.model_dump(mode="json"))
             if self.val is not self.train:
@@ -85,8 +102,33 @@ class Experiment:
         self.logger = RunLogger(
             run, self.train.classes, self.tracking, self.trainer.done, self.group.is_main
         )
+        if self.group.is_main:
+            epochs = self._finished_epochs()
+            every = self.config.evaluate_every
+            last = self.trainer.done == self.trainer.steps
+            self.logger.check_complete(epochs, epochs if last else epochs // every * every)
         if self.logger.rows:
-            self.monitor.resume(self.logger.rows[0]["loss"])
+            self.monitor.resume(self.logger.rows[0].get("loss", math.nan))
+
+    def _finished_epochs(self) -> int:
+        """Return the epochs that were logged before the checkpoint."""
+        trainer = self.trainer
+        if trainer.done == trainer.steps and not self.progress.loss_count:
+            return trainer.epochs
+        return max(0, trainer.done - bool(self.progress.loss_count)) // trainer.epoch_steps
+
+    def _choose_checkpoint(self, whole: Run) -> Path | None:
+        """Return the checkpoint to resume from, once the data proved to be the run's."""
+        name = ""
+        if self.group.is_main:
+            path, self.checkpoint_note = choose_checkpoint(self.run.last)
+            stored = read_card(path).training.get("data") if path else None
+            data = fingerprint(self.train, self.val)
+            check_unchanged(whole.data, data, stored, self.config.data)
+            self.data_digest = data.digest
+            name = path.name if path else ""
+        name = self.group.broadcast_text(name)
+        return self.run.folder / name if name else None
 
     def run_preflight(self) -> Preflight | None:
         """Make a dry run if the training is new and long enough; return its result."""
@@ -122,7 +164,8 @@ class Experiment:
     def save(self) -> None:
         """Write the checkpoint that `--resume` uses."""
         if self.group.is_main:
-            notes = self.progress.notes() | {"seed": self.config.seed}
+            facts = {"seed": self.config.seed, "data": self.data_digest}
+            notes = self.progress.notes() | facts
             self.trainer.save(self.run.last, **notes)
 
     def finish(self) -> Evaluation:
@@ -137,6 +180,7 @@ class Experiment:
         write_report(self.run.folder, report)
         result = evaluation.to_dict() | {"best_epoch": best_epoch}
         self.logger.end("finish", self.trainer.done, **result)
+        remove_previous(self.run.last)  # nothing will be resumed
         self.run.write_summary(result)
         return evaluation
 
@@ -154,6 +198,8 @@ class Experiment:
         }
         for text in self.logger.begin(self.run.folder.name, settings, **facts):
             yield Note(self.trainer.done, text)
+        if self.checkpoint_note:
+            yield from self._log_notes([self.checkpoint_note])
         loaded = self.weights_report.warnings if self.weights_report else ()
         for warning in (*loaded, *(self.preflight.warnings if self.preflight else ())):
             self.logger.note(0, warning)  # printed already

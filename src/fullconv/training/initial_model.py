@@ -8,6 +8,7 @@ from fullconv.config import TrainConfig
 from fullconv.data.sample import Data
 from fullconv.model import Model
 from fullconv.networks.fcn import create_model, parse_name
+from fullconv.training.sampler import seeded
 from fullconv.weights.imagenet import IMAGENET, imagenet_weights
 from fullconv.weights.load import LoadReport, load_weights
 
@@ -26,8 +27,7 @@ def initial_model(config: TrainConfig, data: Data) -> Model:
 
 def start_model(config: TrainConfig, data: Data) -> tuple[Model, LoadReport | None]:
     """Build the model as `initial_model` does; return it with what was loaded, if anything was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.seed)
+    with seeded(config.seed, torch.device("cpu")):
         network = create_model(config.model, len(data.classes), **config.architecture_settings)
     report = None
     if config.weights:

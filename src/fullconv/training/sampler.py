@@ -3,9 +3,11 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
+import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
@@ -86,6 +88,8 @@ def batches(
             batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, group),
             num_workers=config.workers,
             collate_fn=collate,
+            # Otherwise it draws a number from PyTorch's global generator, which is the caller's.
+            generator=torch.Generator(),
             worker_init_fn=partial(_ignore_stop_signals, os.getpid()),
         )
     )
@@ -106,3 +110,16 @@ def dropout_seed(seed: int, step: int, rank: int = 0) -> int:
     key = (seed, _DROPOUT, step, rank) if rank else (seed, _DROPOUT, step)
     state = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))
+
+
+@contextmanager
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed PyTorch's generators of the CPU and of a device; restore their states afterwards."""
+    gpu = device.type == "cuda"
+    with torch.random.fork_rng(devices=[device] if gpu else []):
+        # Not torch.manual_seed, which seeds all other devices too.
+        torch.default_generator.manual_seed(seed)
+        if gpu:
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
+        yield

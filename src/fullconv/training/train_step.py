@@ -12,7 +12,7 @@ from fullconv.errors import ConfigError, DivergedError
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
 from fullconv.training.losses import Loss
 from fullconv.training.optim import make_optimizer
-from fullconv.training.sampler import dropout_seed
+from fullconv.training.sampler import dropout_seed, seeded
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
@@ -74,8 +74,7 @@ class TrainStep:
         undivided = self.parts * self.group.size == 1
         totals = None if undivided else self.group.all_reduce_sum(self.loss.normalizers(labels))
         total_loss = 0.0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(dropout_seed(self.config.seed, done, self.group.rank))
+        with seeded(dropout_seed(self.config.seed, done, self.group.rank), self.device):
             parts = batch.image.tensor_split(self.parts), labels.tensor_split(self.parts)
             for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
                 last = number == self.parts

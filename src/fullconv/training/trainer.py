@@ -207,9 +207,15 @@ class Trainer:
 
 def _check_classes(model: Model, data: Data) -> None:
     if not len(data):
-        raise DataError(f"{data.source} has no samples to train on (split {data.split})")
+        raise DataError(
+            f"no samples to train on in {f'the split {data.split}' if data.split else 'the data'}",
+            expected="one photo with its mask at least",
+            where=data.source,
+        )
     if data.classes != model.classes:
         raise DataError(
-            f"{data.source} has the classes {', '.join(data.classes)}, but the model has "
-            f"{', '.join(model.classes)}; use a model with the classes of the data set"
+            f"the classes {', '.join(data.classes)}",
+            expected=f"those of the model, {', '.join(model.classes)}",
+            remedy="use a model with the classes of the data set",
+            where=data.source,
         )

@@ -8,7 +8,7 @@ from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import NoSplitError
 from fullconv.evaluation.evaluate import score_samples
-from fullconv.evaluation.metrics import Confusion, merge_confusions
+from fullconv.evaluation.metrics import Confusion
 from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
@@ -26,15 +26,6 @@ def open_validation(source: str, train: Data) -> tuple[Data, str]:
     except NoSplitError as error:
         return train, f"; {NO_SPLIT} ({error})"
     return (val, "") if len(val) else (train, f"; {NO_SPLIT}")
-
-
-def confusion_of(model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS) -> Confusion:
-    """Return the confusion matrix over a data set, of which each process evaluates a part.
-
-    It equals that of a single process exactly: counts are added, each sample once.
-    """
-    merged = merge_confusions(confusions(model, data, group), len(data.classes))
-    return sum_confusions(merged, model, group)
 
 
 def confusions(

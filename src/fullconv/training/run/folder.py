@@ -1,7 +1,5 @@
 """The folder of one run, e.g. runs/train/photos-001, and its files."""
 
-import csv
-import io
 import json
 import os
 import re
@@ -18,9 +16,13 @@ from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
 from fullconv.io.settings_file import read_settings, to_yaml
 from fullconv.io.temporaries import sweep, sweep_tree, target_name, temporary_path
-from fullconv.io.text import escape_formula
-
-Row = Mapping[str, float]
+from fullconv.training.run.tables import (
+    Row,
+    as_csv,
+    class_history_as_csv,
+    read_class_history,
+    read_results,
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Run:
     def best(self) -> Path:
         """The model that the run keeps: by default that with the highest mean IoU so far."""
         return self.folder / "best.safetensors"
+
+    @property
+    def data(self) -> Path:
+        """What the run was started on: names, files and classes of the data set."""
+        return self.folder / "data.json"
 
     @property
     def results(self) -> Path:
@@ -78,12 +85,12 @@ class Run:
         return read_settings(self.config)
 
     def read_results(self, until: float = float("inf")) -> list[dict[str, float]]:
-        """Read the rows of results.csv up to step `until`."""
-        if not self.results.is_file():
-            return []
-        with self.results.open(newline="", encoding="utf-8") as file:
-            rows = [{k: float(v or "nan") for k, v in row.items()} for row in csv.DictReader(file)]
-        return [row for row in rows if row["step"] <= until]
+        """Read the rows of results.csv up to step `until`.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return [row for row in read_results(self.results) if row["step"] <= until]
 
     def write_results(self, rows: Sequence[Row]) -> None:
         """Rewrite results.csv."""
@@ -91,23 +98,15 @@ class Run:
 
     def write_class_history(self, classes: Sequence[str], rows: Sequence[EpochIoU]) -> None:
         """Rewrite per_class_history.csv."""
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["epoch", "step", *map(escape_formula, classes)])
-        writer.writerows([row.epoch, row.step, *map(_cell, row.iou)] for row in rows)
-        write_text(self.per_class_history, stream.getvalue())
+        write_text(self.per_class_history, class_history_as_csv(classes, rows))
 
     def read_class_history(self, until: float = float("inf")) -> list[EpochIoU]:
-        """Read the rows of per_class_history.csv up to step `until`."""
-        if not self.per_class_history.is_file():
-            return []
-        with self.per_class_history.open(newline="", encoding="utf-8") as file:
-            _, *lines = csv.reader(file)
-        rows = [
-            EpochIoU(int(epoch), int(step), tuple(float(cell or "nan") for cell in iou))
-            for epoch, step, *iou in lines
-        ]
-        return [row for row in rows if row.step <= until]
+        """Read the rows of per_class_history.csv up to step `until`.
+
+        Raises:
+            ConfigError: the file is damaged.
+        """
+        return [row for row in read_class_history(self.per_class_history) if row.step <= until]
 
     def write_summary(self, numbers: Mapping[str, Any]) -> None:
         """Write the final metrics, which marks the run as finished."""
@@ -214,23 +213,6 @@ def open_run(folder: Path) -> Run:
     if not (folder / "config.yaml").is_file():
         raise ConfigError(f"{folder} is not a run folder: it has no config.yaml")
     return Run(folder)
-
-
-def as_csv(rows: Sequence[Row]) -> str:
-    """Format rows as CSV, with all their keys as columns; nan and missing values are empty."""
-    stream = io.StringIO()
-    keys = dict.fromkeys(key for row in rows for key in row)
-    writer = csv.DictWriter(stream, list(keys), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
-    return stream.getvalue()
-
-
-def _cell(value: float) -> str:
-    if value != value:
-        return ""
-    return str(int(value)) if value == int(value) and abs(value) > 1 else f"{value:.6g}"
 
 
 def _folder_name(name: str) -> str:

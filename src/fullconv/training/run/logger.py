@@ -9,6 +9,7 @@ from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.hardware import peak_memory
 from fullconv.training.run.event_log import EventLog
 from fullconv.training.run.folder import Run
+from fullconv.training.run.tables import check_complete
 from fullconv.training.run.trackers import Tracking, with_classes
 
 
@@ -116,6 +117,16 @@ class RunLogger:
             return []
         self.events.add(kind, step, **facts)
         return self._log_notes(step, self.tracking.end(finished=kind == "finish"))
+
+    def check_complete(self, results: int, evaluation: int) -> None:
+        """Check that the tables are complete up to these epochs; see `tables.check_complete`.
+
+        Raises:
+            ConfigError: rows are missing, so the file is damaged.
+        """
+        check_complete(self.run.results, [row["epoch"] for row in self.rows], results)
+        path, epochs = self.run.per_class_history, [row.epoch for row in self.class_rows]
+        check_complete(path, epochs, evaluation)
 
     @property
     def notes(self) -> list[tuple[int, str]]:
