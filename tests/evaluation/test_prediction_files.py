@@ -6,7 +6,8 @@ from PIL import Image
 
 import fullconv as fc
 from fullconv.errors import DataError
-from fullconv.evaluation.prediction_files import PredictionReader, find_prediction_files
+from fullconv.evaluation.prediction_files import find_prediction_files
+from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.io.images import write_image, write_labels
 from fullconv.io.palettes import VOID_COLOR, colorize
 

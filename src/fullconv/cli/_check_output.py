@@ -18,7 +18,7 @@ _SEVERITIES = {"error": "ERROR", "warning": "WARN ", "note": "note "}
 
 def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     """Describe the data set and how fast it was read: name -> value."""
-    from fullconv.data.checks._encoding import encodings
+    from fullconv.data.checks._encoding import describe_255, encodings
 
     survey = diagnosis.survey
     if not survey.items:
@@ -36,6 +36,7 @@ def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
         "sizes (height x width)": " to ".join(dict.fromkeys(extremes)) or "-",
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
+        "255 in masks": describe_255(survey),
         "speed": f"{images} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f}/s",
     }
 

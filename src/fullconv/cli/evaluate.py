@@ -60,6 +60,7 @@ def command(
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
     from fullconv.evaluation.evaluate import score_prediction_files, score_samples, summarize
+    from fullconv.evaluation.metrics import format_percent
     from fullconv.evaluation.summary import format_metrics
     from fullconv.hardware import choose_device
     from fullconv.inference.cpu.optimize import MIN_IMAGES
@@ -88,6 +89,9 @@ def command(
         if not quiet:
             say_lines(format_class_table(evaluation))
             say(f"{source}, split {split}, {len(samples)} images; {protocol}")
+        if predictions:
+            share = evaluation.share_without_prediction
+            say(f"pixels without a prediction: {format_percent(share)}, counted as wrong")
         say(format_metrics(evaluation))
     write_json(json, evaluation.to_dict())
     if report and opened:

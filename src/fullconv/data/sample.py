@@ -1,8 +1,8 @@
 """Samples, data sets, and batches of samples of different sizes."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
-from fullconv.io.palettes import VOID, Palette, voc_palette
+from fullconv.io.palettes import VOID, Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
 
@@ -41,6 +41,8 @@ class Data:
         names: unique names of the samples, in a fixed order.
         read: reads the sample of an index.
         band_choice: how rasters are read, if the user chose bands or a range.
+        mask_values: value in masks -> label or 255; {} if masks are not image files.
+        colors: declared colour -> label or 255; {} if no colours are declared.
     """
 
     source: str
@@ -50,6 +52,8 @@ class Data:
     names: tuple[str, ...]
     read: Callable[[int], Sample]
     band_choice: BandChoice | None = None
+    mask_values: Mapping[int, int] = field(default_factory=dict)
+    colors: Mapping[Color, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.names)

@@ -8,7 +8,8 @@ from pathlib import Path
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
 from fullconv.evaluation.metrics import Confusion, Matrix, Metrics, merge_confusions
-from fullconv.evaluation.prediction_files import PredictionReader, find_prediction_files
+from fullconv.evaluation.prediction_files import find_prediction_files
+from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import tta_protocol
 from fullconv.model import Model
@@ -60,6 +61,7 @@ class Evaluation(Metrics):
         }
         return {
             **{name: _nan_to_none(value) for name, value in self.paper_metrics().items()},
+            "share_without_prediction": _nan_to_none(self.share_without_prediction),
             "per_class": per_class,
             "images": len(self.image_iou),
             "protocol": self.protocol,
@@ -92,11 +94,17 @@ def score_samples(
     """
     if data.classes != model.classes:
         raise DataError(
-            f"{data.source} has the classes {', '.join(data.classes)}; expected those of the "
-            f"model, {', '.join(model.classes)}: evaluate it on data with its own classes"
+            f"the classes {', '.join(data.classes)}",
+            expected=f"those of the model, {', '.join(model.classes)}",
+            remedy="evaluate it on data with its own classes",
+            where=data.source,
         )
     if not len(data):
-        raise DataError(f"{data.source} has no samples to evaluate on (split {data.split})")
+        raise DataError(
+            f"no samples to evaluate on in the split {data.split or 'all'}",
+            expected="at least one",
+            where=data.source,
+        )
     for sample in data:
         prediction = model.predict(sample.image, scales=scales)
         confusion = Confusion(len(data.classes))
@@ -109,9 +117,10 @@ def score_prediction_files(folder: Path, data: Data) -> Iterator[ScoredSample]:
 
     Raises:
         DataError: a prediction is missing, differs in size from its labels, or has a value that is
-            not a class; see `prediction_files`.
+            not a class, or it is open what 255 means; see `PredictionReader`.
     """
-    files, read = find_prediction_files(folder, data.names), PredictionReader(data)
+    files = find_prediction_files(folder, data.names)
+    read = PredictionReader(data, tuple(files.values()))
     for sample in data:
         labels = read(files[sample.name], sample.labels.shape)
         confusion = Confusion(len(data.classes))

@@ -75,6 +75,11 @@ class Metrics(ABC):
             return float("nan")
         return float((self.pixels[present] * self.iou[present]).sum() / self.pixels.sum())
 
+    @property
+    def share_without_prediction(self) -> float:
+        """Share of all target pixels without a prediction, in [0, 1] or nan; they are errors."""
+        return float(_ratio(self._matrix[:, -1].sum(), self.pixels.sum()))
+
     def paper_metrics(self) -> dict[str, float]:
         """Return the paper's four metrics under the names that files store them by."""
         return {

@@ -2,6 +2,7 @@
 
 from fullconv.data.checks._scan import Value, is_jpeg
 from fullconv.data.checks._survey import Item, Survey
+from fullconv.data.labels.ignore_value import OPEN
 from fullconv.io.palettes import VOID
 
 
@@ -28,6 +29,15 @@ def _encoding(survey: Survey, item: Item) -> str:
     if mode.startswith("I"):
         return "16-bit indices"
     return "palette indices" if mode == "P" else "grey indices"
+
+
+def describe_255(survey: Survey) -> str:
+    """Return what 255 means in the masks, and why."""
+    if survey.refusal and survey.refusal.code == OPEN:
+        return "open: a class, or ignored"
+    if not survey.masks_are_files or survey.table is None:
+        return "-"
+    return survey.table.rule or "ignored, by the format"
 
 
 def format_value(value: Value) -> str:

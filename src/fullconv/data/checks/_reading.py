@@ -11,6 +11,7 @@ import numpy as np
 from fullconv.data.checks._parallel import parallel_map
 from fullconv.data.checks._scan import (
     MAX_FRINGE,
+    Fault,
     MaskFacts,
     PhotoFacts,
     Value,
@@ -25,7 +26,7 @@ from fullconv.data.formats import detect_format, inventory
 from fullconv.data.labels.masks import MaskTable, read_raw
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
-from fullconv.io.images import read_image, read_mask
+from fullconv.io.images import read_image
 from fullconv.io.palettes import VOID
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
@@ -119,6 +120,7 @@ def _take_labels(survey: Survey, read: Callable[[Pair], Sample]) -> None:
 def _apply(survey: Survey, table: MaskTable) -> None:
     """Set the labels of masks by the table of their values."""
     survey.table = table
+    survey.items = [_by_palette(item, table) for item in survey.items]
     labels: dict[Value, int | None] = {}
     for index, item in enumerate(survey.items):
         for value in item.mask.counts:
@@ -130,6 +132,19 @@ def _apply(survey: Survey, table: MaskTable) -> None:
             survey.items[index] = replace(item, labels=_counted(item.mask, labels, table))
     survey.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
     survey.read_labels = lambda item: _labels(item, table)
+
+
+def _by_palette(item: Item, table: MaskTable) -> Item:
+    """Return an item whose indexed mask is read by its colours, if the declared colours decide."""
+    mask = item.mask
+    if not mask.shown or not (table.by_palette or table.grey_colors):
+        return item
+    try:
+        colored = table.grey_colors or table.reads_colors(mask.shown, str(mask.path))
+    except LabelError as error:
+        fault = Fault("palette", error.found, error.expected, error.remedy)
+        return replace(item, mask=replace(mask, fault=fault))
+    return replace(item, mask=mask.by_palette()) if colored else item
 
 
 def _label(table: MaskTable, value: Value) -> int | None:
@@ -153,4 +168,4 @@ def _counted(
 
 
 def _labels(item: Item, table: MaskTable) -> np.ndarray:
-    return table(read_mask(item.mask.path, item.photo.header), str(item.mask.path))
+    return table(table.read(item.mask.path, item.photo.header), str(item.mask.path))

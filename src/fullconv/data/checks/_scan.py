@@ -10,9 +10,16 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
+from fullconv.data.labels.indexed import shown_colors, used_values
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
-from fullconv.io.images import Header, read_header, read_mask, read_thumbnail, scale_image
+from fullconv.io.images import (
+    Header,
+    read_header,
+    read_stored_mask,
+    read_thumbnail,
+    scale_image,
+)
 from fullconv.io.palettes import Color
 
 Value = int | Color
@@ -63,6 +70,7 @@ class MaskFacts:
         counts: pixels of each raw value or colour.
         fringe: share of the edges that pass through intermediate values; see `fringe`.
         fault: why the file cannot be read.
+        shown: colour of each value in the file's palette; {} without a palette.
     """
 
     path: Path
@@ -70,6 +78,7 @@ class MaskFacts:
     counts: Mapping[Value, int] = field(default_factory=dict)
     fringe: float = 0.0
     fault: Fault | None = None
+    shown: Mapping[int, Color | None] = field(default_factory=dict)
 
     def as_numbers(self) -> "MaskFacts":
         """Return the mask with grey colours as the numbers they encode, if all colours are grey."""
@@ -77,6 +86,14 @@ class MaskFacts:
             return self
         counts = self.counts.items()
         return replace(self, counts={v[0]: n for v, n in counts if isinstance(v, tuple)})
+
+    def by_palette(self) -> "MaskFacts":
+        """Return the mask with the colours of its palette in place of the values."""
+        counts: dict[Value, int] = {}
+        for value, number in self.counts.items():
+            shown = self.shown.get(value) if isinstance(value, int) else None
+            counts[shown or value] = counts.get(shown or value, 0) + number
+        return replace(self, counts=counts)
 
     @property
     def colored(self) -> bool:
@@ -108,11 +125,14 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
         return MaskFacts(path, fault=fault)
     header = _header(path)
     try:
-        raw = read_mask(path, photo)
+        stored = read_stored_mask(path, photo)
     except DataError as error:
         return MaskFacts(path, header=header, fault=_fault(error))
+    raw = stored.values
     grey = raw if raw.ndim == 2 else raw[..., 0] if (raw == raw[..., :1]).all() else None
-    return MaskFacts(path, header, count_values(raw), 0.0 if grey is None else fringe(grey))
+    soft = 0.0 if grey is None else fringe(grey)
+    shown = shown_colors(used_values(raw), stored.palette) if stored.palette else {}
+    return MaskFacts(path, header, count_values(raw), soft, shown=shown)
 
 
 def is_jpeg(header: Header | None) -> bool:

@@ -21,6 +21,8 @@ _EXPECTED = {
     "damaged": ("a complete image", "copy the original again, or remove the pair"),
     "labels-refused": ("valid labels of this format", "export them again"),
     "value-outside": ("a declared class", "declare the class, or correct these pixels"),
+    "palette": ("a palette in the declared colours", "save the mask in the declared colours"),
+    "transparent-mask": ("an opaque mask", "save it without transparency"),
     "too-large": ("at most 250 million pixels", "cut it into tiles"),
 }
 _SUFFIXES = {

@@ -9,6 +9,7 @@ from fullconv.data.checks._encoding import format_value
 from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._scan import MAX_FRINGE, Value, is_jpeg
 from fullconv.data.checks._survey import Item, Survey
+from fullconv.data.labels.ignore_value import OPEN
 from fullconv.io.palettes import VOID
 
 NOISE_VALUES = 12  # unknown values in one mask from which they are noise, not classes
@@ -20,7 +21,7 @@ _LABEL_IDS = 33  # the highest of Cityscapes' labelIds; 19 of them are trained
 @checks.register("values")
 def values(survey: Survey) -> Iterator[Finding]:
     """Yield findings on all masks together, then on each mask."""
-    explained = [*_common(survey)] if survey.masks_are_files else []
+    explained = [*_open(survey)] or ([*_common(survey)] if survey.masks_are_files else [])
     yield from explained
     readable = [item for item in survey.items if survey.masks_are_files and not item.mask.fault]
     colored = [item for item in readable if _lacks_colors(survey, item)]
@@ -42,6 +43,13 @@ def values(survey: Survey) -> Iterator[Finding]:
 
 def _mask_folder(survey: Survey) -> Path | str:
     return next((item.mask.path.parent for item in survey.items), survey.source)
+
+
+def _open(survey: Survey) -> Iterator[Finding]:
+    refusal = survey.refusal
+    if refusal and refusal.code == OPEN:
+        folder = _mask_folder(survey)
+        yield survey.error("binary-mask", folder, refusal.found, refusal.expected, refusal.remedy)
 
 
 def _common(survey: Survey) -> Iterator[Finding]:
@@ -77,23 +85,17 @@ def _common(survey: Survey) -> Iterator[Finding]:
 
 
 def _binary(survey: Survey, number: int) -> Iterator[Finding]:
-    if len(survey.classes) == 2:
-        yield survey.note(
-            "binary-mask",
-            _mask_folder(survey),
-            f"{number} masks have only the values 0 and 255: binary masks",
-            "0 and 1, and 255 for ignored pixels",
-            f"255 is read as {survey.classes[1]!r}; if it should be ignored instead, add the line "
-            '"255 void" to classes.txt',
-        )
-    else:
-        yield survey.error(
-            "binary-mask",
-            _mask_folder(survey),
-            f"{number} masks have only the values 0 and 255: binary masks, in which 255 is ignored",
-            f"{len(survey.classes)} classes",
-            "declare two classes, or export the masks with class indices",
-        )
+    label = survey.table.indices.mapping.get(VOID, VOID) if survey.table else VOID
+    if label == VOID or survey.table is None or survey.table.rule.endswith("as declared"):
+        return
+    yield survey.note(
+        "binary-mask",
+        _mask_folder(survey),
+        f"{number} masks have only the values 0 and 255: binary masks",
+        "0 and 1, and 255 for ignored pixels",
+        f"255 is read as {survey.classes[label]!r}; if it should be ignored instead, number the "
+        'lines of classes.txt and add "255 void"',
+    )
 
 
 def _looks_like_ids(survey: Survey, values: set[int], declared: int) -> bool:
@@ -184,11 +186,10 @@ def _unknown(survey: Survey, item: Item) -> dict[Value, int]:
     if table is None or (item.labels and None not in item.labels):
         return {}
     known = table.indices.mapping
-    if not item.mask.colored:
-        return {value: number for value, number in item.mask.counts.items() if value not in known}
-    colors = getattr(table.colors, "table", table.colors)
-    mapping = getattr(colors, "mapping", {})
-    return {value: number for value, number in item.mask.counts.items() if value not in mapping}
+    counts, colors = item.mask.counts, table.color_labels
+    if table.grey_colors and not item.mask.colored:
+        return {value: number for value, number in counts.items() if (value,) * 3 not in colors}
+    return {v: n for v, n in counts.items() if v not in (colors if item.mask.colored else known)}
 
 
 def _colors(item: Item) -> str:

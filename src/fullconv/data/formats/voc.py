@@ -1,6 +1,7 @@
 """PASCAL VOC (Everingham et al., 2010), and other data sets that were exported in its layout."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
@@ -19,8 +20,9 @@ from fullconv.data.labels.classes import (
     declared_classes,
     read_labelmap,
 )
+from fullconv.data.labels.encoding import resolve
 from fullconv.data.labels.masks import MaskTable
-from fullconv.data.labels.tables import ColorTable, LabelTable
+from fullconv.data.labels.tables import ColorTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
 
@@ -46,7 +48,7 @@ def scan(source: str) -> Inventory:
     folder = year_of(Path(source))
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
-        found, table = classes_and_table(folder)
+        found, table = classes_and_table(folder, masks, read)
         return found.classes, found.palette, table
 
     inventory = Inventory(folder, "voc", classes)
@@ -58,21 +60,23 @@ def scan(source: str) -> Inventory:
     return inventory
 
 
-def classes_and_table(folder: Path) -> tuple[ClassList, MaskTable]:
+def classes_and_table(
+    folder: Path, masks: Sequence[Path], read: Read
+) -> tuple[ClassList, MaskTable]:
     """Return the classes that a folder declares, else VOC's own, and the table of its masks.
 
     Raises:
-        DataError: the declaration cannot be read.
+        DataError: the declaration cannot be read, or it is open what 255 means in the masks.
     """
-    classes = _declared(folder)
-    colors = classes.colors or dict(
-        zip(voc_palette(len(classes.classes)), range(256), strict=False)
+    own = _declared(folder)
+    declared = own or declare([Entry(label, name) for label, name in enumerate(CLASSES)], folder)
+    found, table = resolve(declared, masks, read)
+    colors = {VOID_COLOR: VOID} | dict(
+        found.colors or zip(voc_palette(len(found.classes)), range(256), strict=False)
     )
-    table = MaskTable(
-        LabelTable(classes.classes, classes.mapping),
-        ColorTable(classes.classes, {VOID_COLOR: VOID} | dict(colors)),
-    )
-    return classes, table
+    # VOC's colours are published, but those of other classes are declared or unknown.
+    by_palette = table.by_palette or own is None
+    return found, replace(table, colors=ColorTable(found.classes, colors), by_palette=by_palette)
 
 
 def year_of(folder: Path) -> Path:
@@ -112,11 +116,10 @@ def _years(folder: Path) -> list[Path]:
     return sorted(year for year in found if (year / _LISTS).is_dir())
 
 
-def _declared(folder: Path) -> ClassList:
+def _declared(folder: Path) -> ClassList | None:
     if (folder / "labelmap.txt").is_file():
         return read_labelmap(folder / "labelmap.txt")
-    own = declared_classes(folder)
-    return own or declare([Entry(label, name) for label, name in enumerate(CLASSES)], folder)
+    return declared_classes(folder)
 
 
 formats.register("voc")(

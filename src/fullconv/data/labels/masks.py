@@ -1,17 +1,25 @@
 """Read pairs of photo and mask as samples."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer, UInt8
 
+from fullconv.data.labels.indexed import (
+    are_declared,
+    contradicts,
+    paint,
+    shown_colors,
+    undeclared,
+    used_values,
+)
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, LabelError
-from fullconv.io.images import Header, read_header, read_image, read_mask
-from fullconv.io.palettes import Palette
+from fullconv.io.images import Header, read_header, read_image, read_mask, read_stored_mask
+from fullconv.io.palettes import Color, Palette
 
 Table = Callable[[np.ndarray, str], np.ndarray]
 Raw = Callable[[Path, Header], np.ndarray]
@@ -24,10 +32,17 @@ class MaskTable:
     Attributes:
         indices: table of single-channel masks.
         colors: table of colour-coded masks; None if no colours are declared.
+        by_palette: whether the colours are declared, so that the palette of an indexed mask has
+            to agree with them, or decides.
+        grey_colors: whether the values of grey masks are colours, such as 255 for #ffffff.
+        rule: what 255 means in the masks and why, for users; "" if the format defines it.
     """
 
     indices: LabelTable
     colors: Table | None = None
+    by_palette: bool = False
+    grey_colors: bool = False
+    rule: str = ""
 
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
@@ -37,9 +52,57 @@ class MaskTable:
         Raises:
             LabelError: a value or colour is not in the table.
         """
+        if raw.ndim == 2 and self.grey_colors:
+            raw = np.repeat(raw[..., None], 3, 2)
         if raw.ndim == 3 and self.colors:
             return self.colors(raw, where)
         return self.indices(one_channel(raw, where), where)
+
+    def read(self, path: Path, like: Header | None = None) -> np.ndarray:
+        """Read the raw values of a mask image: its numbers, or its colours where they decide.
+
+        Raises:
+            DataError: it is a JPEG.
+            LabelError: its palette contradicts the declared colours.
+        """
+        _refuse_jpeg(path)
+        stored = read_stored_mask(path, like)
+        return self.resolve_palette(stored.values, stored.palette, str(path))
+
+    def resolve_palette(
+        self, values: Integer[np.ndarray, "H W *channels"], palette: Palette | None, where: str
+    ) -> Integer[np.ndarray, "H W *channels"]:
+        """Return the values of an indexed mask, or its colours if the declared colours say so.
+
+        Raises:
+            LabelError: its palette contradicts the declared colours.
+        """
+        if palette is None or values.ndim != 2 or not (self.by_palette or self.grey_colors):
+            return values
+        shown = shown_colors(used_values(values), palette)
+        if self.grey_colors or self.reads_colors(shown, where):
+            return paint(values, shown, where)
+        return values
+
+    def reads_colors(self, shown: Mapping[int, Color | None], where: str) -> bool:
+        """Return whether an indexed mask is read by its colours: used value -> colour.
+
+        Raises:
+            LabelError: its palette contradicts the declared colours.
+        """
+        declared = self.color_labels
+        if not contradicts(shown, self.indices.mapping, declared):
+            return False
+        if not are_declared(shown, declared) and not self.stray:
+            raise undeclared(shown, declared, where)
+        return True
+
+    @property
+    def color_labels(self) -> Mapping[Color, int]:
+        """Colour -> label or 255; {} if no colours are known."""
+        table = getattr(self.colors, "table", self.colors)
+        mapping: Mapping[Color, int] = getattr(table, "mapping", {})
+        return mapping
 
     @property
     def stray(self) -> float:
@@ -63,7 +126,8 @@ class PairReader:
 
     def __call__(self, index: int) -> Sample:
         """Read the sample at `index`."""
-        return read_pair(self.pairs[index], self.table, self.raw or read_raw)
+        own = self.table.read if isinstance(self.table, MaskTable) else read_raw
+        return read_pair(self.pairs[index], self.table, self.raw or own)
 
 
 def create_data(
@@ -78,7 +142,11 @@ def create_data(
     """Return the data set of these pairs; see `Data` and `PairReader` for the arguments."""
     names = tuple(pair.name for pair in pairs)
     read = PairReader(tuple(pairs), table, raw)
-    return Data(source, split, classes, palette, names, read)
+    data = Data(source, split, classes, palette, names, read)
+    if not isinstance(table, MaskTable):
+        return data
+    colors = table.color_labels if table.by_palette else {}
+    return replace(data, mask_values=table.indices.mapping, colors=colors)
 
 
 def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
@@ -125,6 +193,11 @@ def read_raw(path: Path, like: Header | None = None) -> np.ndarray:
     Raises:
         DataError: it is a JPEG.
     """
+    _refuse_jpeg(path)
+    return read_mask(path, like)
+
+
+def _refuse_jpeg(path: Path) -> None:
     if read_header(path).format == "JPEG":
         raise DataError(
             "a JPEG mask, whose compression alters labels at every edge",
@@ -132,7 +205,6 @@ def read_raw(path: Path, like: Header | None = None) -> np.ndarray:
             remedy="export the masks again as PNG",
             where=path,
         )
-    return read_mask(path, like)
 
 
 def one_channel(

@@ -102,7 +102,7 @@ class ColorTable:
         Raises:
             LabelError: a colour is not in the table.
         """
-        colors = _packed(np.asarray(raw))
+        colors = _packed(np.asarray(raw), where)
         entries = np.searchsorted(self._keys, colors).clip(max=len(self._keys) - 1)
         wrong = self._keys[entries] != colors
         if wrong.any():
@@ -129,7 +129,13 @@ class ColorTable:
         )
 
 
-def _packed(colors: np.ndarray) -> np.ndarray:
+def _packed(colors: np.ndarray, where: str = "") -> np.ndarray:
+    if colors.dtype != np.uint8 and colors.size and not 0 <= colors.min() <= colors.max() <= 255:
+        raise LabelError(
+            f"colours with values from {colors.min()} to {colors.max()}",
+            expected="0 to 255",
+            where=where,
+        )
     wide = colors.astype(np.int32)
     packed: np.ndarray = (wide[..., 0] << 16) | (wide[..., 1] << 8) | wide[..., 2]
     return packed

@@ -2,7 +2,7 @@
 
 from fullconv.io.images.captions import caption, legend
 from fullconv.io.images.decode import FORMATS, MAX_PIXELS, SUFFIXES, Header, read_header
-from fullconv.io.images.masks import decode_mask, read_mask
+from fullconv.io.images.masks import StoredMask, decode_mask, read_mask, read_stored_mask
 from fullconv.io.images.photos import (
     decode_image,
     fit_size,
@@ -32,6 +32,7 @@ __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
     "Header",
+    "StoredMask",
     "caption",
     "count_unsupported",
     "decode_image",
@@ -46,6 +47,7 @@ __all__ = [
     "read_header",
     "read_image",
     "read_mask",
+    "read_stored_mask",
     "read_thumbnail",
     "rgb_from_array",
     "rgb_from_pil",

@@ -1,5 +1,6 @@
 """Read the raw values of masks: whole numbers or colours, which a table maps to classes."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,22 @@ from fullconv.io.images.decode import (
     open_image,
     rotate_like,
 )
+from fullconv.io.palettes import Palette
 
 MASK_MODES = ("P", "L", "1", "I;16", "I;16B", "I")
+
+
+@dataclass(frozen=True)
+class StoredMask:
+    """A mask as it is stored.
+
+    Attributes:
+        values: (H, W) whole numbers, or (H, W, 3) colours.
+        palette: the colour of each number, if the file is indexed.
+    """
+
+    values: Integer[np.ndarray, "H W *channels"]
+    palette: Palette | None = None
 
 
 def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H W *channels"]:
@@ -31,6 +46,15 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
     Raises:
         ImageError: the mask cannot be read.
     """
+    return read_stored_mask(path, like).values
+
+
+def read_stored_mask(path: Path, like: Header | None = None) -> StoredMask:
+    """Read a mask's raw values and its palette; see `read_mask`.
+
+    Raises:
+        ImageError: the mask cannot be read, or has transparent pixels.
+    """
     with open_image(path) as picture:
         check_single_frame(picture, path)
         if exceeds_8_bits(picture):
@@ -42,15 +66,31 @@ def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H 
             )
         own = header_of(picture)
         mask = _rotate(load_pixels(picture, path), own, like)
-        if mask.mode in ("RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
-            mask = mask.convert("RGB")
-        if mask.mode not in (*MASK_MODES, "RGB"):
+        if mask.mode not in (*MASK_MODES, "RGB", "RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
             raise ImageError(
                 f"a mask of type {mask.mode!r}",
                 expected="8-bit or 16-bit whole numbers",
                 where=path,
             )
-        return _values(mask)
+        _refuse_transparent(mask, path)
+        flat = mask.getpalette("RGB") if mask.mode in ("P", "PA") else None
+        palette = None if flat is None else tuple(zip(*[iter(flat)] * 3, strict=True))
+        return StoredMask(_values(mask), palette)
+
+
+def _refuse_transparent(mask: Image.Image, path: Path) -> None:
+    """Refuse pixels without a visible class: their colour is what the program happened to leave."""
+    if mask.mode not in ("RGBA", "LA", "PA"):
+        return
+    clear = np.asarray(mask.getchannel("A")) == 0
+    if clear.any():
+        raise ImageError(
+            f"{clear.sum():,} transparent pixels in a mask, whose class is not visible",
+            expected="an opaque mask",
+            remedy="give these pixels a class, or save the mask without transparency",
+            where=path,
+            code="transparent-mask",
+        )
 
 
 def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
@@ -81,4 +121,8 @@ def _rotate(mask: Image.Image, own: Header, like: Header | None) -> Image.Image:
 
 
 def _values(mask: Image.Image) -> Integer[np.ndarray, "H W *channels"]:
-    return np.array(mask) if mask.mode != "1" else np.array(mask).astype(np.uint8)
+    if mask.mode == "1":
+        return np.array(mask).astype(np.uint8)
+    if mask.mode in ("LA", "PA"):
+        return np.array(mask)[..., 0]
+    return np.array(mask if mask.mode in MASK_MODES else mask.convert("RGB"))
