@@ -118,7 +118,10 @@ CASES = {
     "NaN": Case(nan, "bad.tif", photo=DEEP, mask=WHOLE),
     "CMYK": Case(save(colors(), "JPEG", "CMYK"), "bad.jpg", jpeg=True),
     "LA": Case(save(labels(), mode="LA")),
-    "RGBA": Case(save(np.dstack([labels()] * 4))),
+    "RGBA": Case(save(np.dstack([*[labels()] * 3, 255 - labels()]))),
+    "RGBA, transparent": Case(
+        save(np.dstack([labels()] * 4)), mask="transparent pixels in a mask, whose class"
+    ),
     "LAB": Case(save(colors(), "TIFF", "LAB"), "bad.tif", photo="'LAB'", mask=WHOLE),
     "palette with transparency": Case(palette),
     "1 bit": Case(save(labels() * 255, mode="1")),

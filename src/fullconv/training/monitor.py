@@ -133,5 +133,6 @@ class TrainingMonitor:
 
 def _classes(names: Sequence[str]) -> str:
     """Return "class pole has" or "classes pole, car have"."""
-    noun, verb = ("class", "has") if len(names) == 1 else ("classes", "have")
-    return f"{noun} {', '.join(names)} {verb}"
+    noun, verb = ("class ", "has") if len(names) == 1 else ("classes ", "have")
+    noun = "" if all(name.startswith("class ") for name in names) else noun  # "class class 1"
+    return f"{noun}{', '.join(names)} {verb}"

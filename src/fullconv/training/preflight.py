@@ -137,9 +137,11 @@ def _check_labels(trainer: Trainer) -> Iterator[str]:
         if not pixels
     ]
     if absent:
-        noun, pronoun = ("class", "it") if len(absent) == 1 else ("any of the classes", "they")
+        noun, pronoun = ("class ", "it") if len(absent) == 1 else ("any of the classes ", "they")
+        if len(absent) == 1 and absent[0].startswith("class "):
+            noun = ""
         split = trainer.data.split or "all samples"
         yield (
-            f"no training pixel has {noun} {', '.join(absent)}, so {pronoun} cannot be learned "
+            f"no training pixel has {noun}{', '.join(absent)}, so {pronoun} cannot be learned "
             f"({trainer.data.source}, {split}; details: `fullconv check`)"
         )

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from fullconv.cli.convert_data import class_lines
+from fullconv.data.formats._annotations import with_ground
 from fullconv.data.labels.classes import TEXT_FILES, declared_classes, read_names, read_text
 from fullconv.errors import DataError
-from fullconv.io.palettes import VOID
+from fullconv.io.palettes import VOID, voc_palette
 
 ROAD_TREE = {0: "road", 1: "tree"}
 
@@ -54,6 +56,8 @@ def test_numbers_before_and_after_the_names_are_their_values(tmp_path, separator
         ("name,id,color\ntree,1,#040506\nroad,0,#010203", ROAD_TREE),
         ("background 0\nroad 1\nvoid 255", {0: "background", 1: "road"}),
         ("0 Landsat 8\n1 Sentinel", {0: "Landsat 8", 1: "Sentinel"}),
+        ("0 zone 7\n1 zone 8", {0: "zone 7", 1: "zone 8"}),
+        ("id,name\n0,Landsat 8\n1,Sentinel 2", {0: "Landsat 8", 1: "Sentinel 2"}),
         ("zone 0\nzone 1", {0: "zone 0", 1: "zone 1"}),
         ("0-wheeler\n2-wheeler\nroad", {0: "0-wheeler", 1: "2-wheeler", 2: "road"}),
         ("0\n1\nA", {0: "0", 1: "1", 2: "A"}),
@@ -165,6 +169,33 @@ def test_text_files_of_any_name_are_read_alike(tmp_path, name):
 
 
 ODD = ["no", "yes", "on", "off", "1_0", "~", "null", "0x10", "1e3", "2024-01-01", "007", ".5", "n"]
+
+
+HARD = [
+    "class 0",
+    "a 1 2 3",
+    "3 lanes",
+    "1",
+    "no",
+    "R2-D2",
+    "x, y",
+    "[odd]",
+    '"quoted"',
+    "name",
+    "a:b",
+]
+
+
+def test_converted_data_sets_keep_their_names(tmp_path):
+    palette = voc_palette(len(HARD))
+    found = read(tmp_path, "".join(class_lines(HARD, palette)))
+    assert found.classes == tuple(HARD) and found.palette == palette and found.says_255
+
+
+@pytest.mark.parametrize("names", [("Car", "car"), ("tall tree", "tall  tree")])
+def test_drawn_classes_differ_in_more_than_case_and_blanks(names):
+    with pytest.raises(DataError, match="occurs twice, or with another case or other blanks"):
+        with_ground(names, "annotations.xml")
 
 
 @pytest.mark.parametrize("form", ["list", "mapping", "block"])

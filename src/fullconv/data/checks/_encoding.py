@@ -23,7 +23,7 @@ def _encoding(survey: Survey, item: Item) -> str:
     if is_jpeg(item.mask.header):
         return "JPEG"
     if item.mask.colored:
-        return "RGB-coded"
+        return "palette colours" if item.mask.shown else "RGB-coded"
     if set(item.mask.counts) == {0, VOID} and len(survey.classes) == 2:
         return "binary 0-255"
     if mode.startswith("I"):

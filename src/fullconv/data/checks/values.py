@@ -164,7 +164,8 @@ def _values(survey: Survey, item: Item, explained: bool) -> Iterator[Finding]:
 
 def _outside(survey: Survey, item: Item, unknown: dict[Value, int]) -> Finding:
     shown = ", ".join(f"{format_value(v)} ({n:,} pixels)" for v, n in [*unknown.items()][:4])
-    names = f"{len(survey.classes)} classes (0 to {len(survey.classes) - 1}; 255 is ignored)"
+    accepted = survey.table.indices.accepted if survey.table else ""
+    names = f"{len(survey.classes)} classes ({accepted})"
     first = next(iter(unknown))
     remedy = (
         f'number the lines of classes.txt and add "{first} NAME", or "{first} __ignore__" to '

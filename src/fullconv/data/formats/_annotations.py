@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
 from fullconv.data.labels.tables import MAX_CLASSES
@@ -101,9 +102,9 @@ def with_ground(
     own = [name for name in names if name.casefold() in GROUND]
     others = [name for name in names if name not in own and name != IGNORE]
     classes = (*(own or [ground]), *others)
-    if len(own) > 1 or len({*classes}) < len(classes):
+    if len(own) > 1 or len({*map(comparable, classes)}) < len(classes):
         raise DataError(
-            f"a class is declared twice, of {', '.join(classes)}",
+            f"a class occurs twice, or with another case or other blanks, in {', '.join(classes)}",
             remedy="rename it",
             where=where,
         )

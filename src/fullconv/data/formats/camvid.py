@@ -194,7 +194,9 @@ def classes_and_table(
     labels = {name: label for label, name in enumerate(classes)}
     mapping = {color: labels.get(group[name] or "", VOID) for name, color in colors.items()}
     palette = PALETTE if merged else tuple(colors[name] for name in classes)
-    table = MaskTable(_numbers(classes, merged), ForgivingColors(ColorTable(classes, mapping)))
+    forgiving = ForgivingColors(ColorTable(classes, mapping))
+    # SegNet's masks have a palette of their own, the original's are in the published colours.
+    table = MaskTable(_numbers(classes, merged), forgiving, by_palette=(folder / IMAGES).is_dir())
     return classes, palette, table
 
 
@@ -223,7 +225,8 @@ def _own_classes(
     entries = [Entry(label, name, colors[name]) for label, name in enumerate(kept)]
     own = declare(entries, path)
     mapping = {**own.colors, **{colors[name]: VOID for name in void}}
-    table = MaskTable(LabelTable(own.classes, own.mapping), ColorTable(own.classes, mapping))
+    indices, colored = LabelTable(own.classes, own.mapping), ColorTable(own.classes, mapping)
+    table = MaskTable(indices, colored, by_palette=True)
     return own.classes, own.palette, table
 
 

@@ -14,7 +14,7 @@ from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.formats import Format, folders, formats
 from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.encoding import refuse_jpeg, resolve
-from fullconv.data.labels.masks import MaskTable, one_channel
+from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
@@ -23,6 +23,7 @@ from fullconv.io.rasters import (
     check_alignment,
     nodata_value,
     parse_options,
+    raster_palette,
     read_raster,
     read_raster_mask,
 )
@@ -75,7 +76,9 @@ def _read(pair: Pair, table: MaskTable, choice: BandChoice) -> Sample:
         )
     labels = np.full(mask_valid.shape, VOID, np.uint8)
     # As one row of pixels, since the table must not see the values where there is no data.
-    labels[mask_valid] = table(raw[mask_valid][None], str(pair.mask))[0]
+    row = raw[mask_valid][None]
+    row = table.resolve_palette(row, raster_palette(pair.mask), str(pair.mask))
+    labels[mask_valid] = table(row, str(pair.mask))[0]
     labels[~image_valid] = VOID
     return Sample(image, labels, pair.name)
 
@@ -95,11 +98,9 @@ def _check_nodata(path: Path, table: MaskTable) -> None:
 
 
 def _raw_labels(path: Path) -> np.ndarray:
-    """Read a mask's raw values, with void where it has no data, to find out its encoding."""
+    """Read the raw values of a mask's pixels that have data, as one row, for its encoding."""
     raw, valid = read_raster_mask(path)
-    if raw.ndim == 3 and (raw != raw[..., :1]).any():
-        return raw
-    return np.where(valid, one_channel(raw, str(path)), VOID)
+    return np.asarray(raw[valid][None])
 
 
 formats.register("rasters")(

@@ -91,6 +91,8 @@ def _parts(line: str, place: int, where: Path) -> _Line:
         color, rest = hex_color(match[1]), match[2]
     elif match := _HEX.fullmatch(rest):
         rest, color = match[1], hex_color(match[2])
+        if first := _LEADING.fullmatch(rest):  # "0 Landsat 8 #804080": the name is what is between
+            return _Line(line, first[2], (first[1],), (), color)
     before: list[str] = []
     after: list[str] = []
     while match := _LEADING.fullmatch(rest):
@@ -118,8 +120,15 @@ def _numbered(lines: Sequence[_Line], where: Path) -> list[Entry]:
     first = [bool(line.before) for line in lines]
     _all_or_none(lines, first, "begin", where)
     if any(first):
-        if len(lines) > 1 and all(line.shape == (1, 1) for line in lines):
-            raise _refused(where, f"two numbers in {lines[0].text!r}")
+        names = {line.name.casefold() for line in lines}
+        if len(names) == len(lines) > 1 and all(line.shape == (1, 1) for line in lines):
+            raise DataError(
+                f"two numbers in {lines[0].text!r}",
+                expected="one, which is the value of the class in the masks",
+                remedy='if the other is part of the name, make it a table: "id,name" as the first '
+                'line, then "0,zone 7"',
+                where=where,
+            )
         return [
             Entry(parse_number(line.before[0], where), name, color)
             for line, (name, color) in zip(lines, entries, strict=True)

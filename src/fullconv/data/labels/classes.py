@@ -22,6 +22,7 @@ from fullconv.io.text import get_entry, read_json, read_utf8, read_yaml
 __all__ = [
     "ClassList",
     "Entry",
+    "comparable",
     "declare",
     "declared_classes",
     "parse_names",
@@ -223,6 +224,11 @@ def _read_table(path: Path) -> ClassList | None:
     return declare(parse_table(rows, path), path) if rows else None
 
 
+def comparable(name: str) -> str:
+    """Return a name without what a reader may not see: case, blanks, and forms of Unicode."""
+    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def _is_void(entry: Entry) -> bool:
     name = entry.name.lower()
     return name == IGNORE or (entry.value == VOID and name in _VOID_NAMES)
@@ -237,7 +243,7 @@ def _unique(entries: Sequence[Entry], where: Path | str) -> None:
             raise DataError(what, expected=expected, where=where)
     seen: dict[tuple[str, object], Entry] = {}
     for entry in entries:
-        own = {"value": entry.value, "name": _comparable(entry.name), "color": entry.color}
+        own = {"value": entry.value, "name": comparable(entry.name), "color": entry.color}
         for what, value in own.items():
             other = seen.setdefault((what, value), entry)
             if value is None or other is entry:
@@ -253,8 +259,3 @@ def _unique(entries: Sequence[Entry], where: Path | str) -> None:
                 remedy="rename or remove one of them",
                 where=where,
             )
-
-
-def _comparable(name: str) -> str:
-    """Return a name without what a reader may not see: case, blanks, and forms of Unicode."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())

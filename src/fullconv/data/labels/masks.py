@@ -71,7 +71,7 @@ class MaskTable:
 
     def resolve_palette(
         self, values: Integer[np.ndarray, "H W *channels"], palette: Palette | None, where: str
-    ) -> Integer[np.ndarray, "H W *channels"]:
+    ) -> Integer[np.ndarray, "H W *resolved"]:
         """Return the values of an indexed mask, or its colours if the declared colours say so.
 
         Raises:

@@ -61,16 +61,20 @@ class LabelTable:
         more = f" and {len(found) - 5} more values" if len(found) > 5 else ""
         return LabelError(
             f"the value {shown}{more} is none of the {len(self.classes)} declared classes "
-            f"({self._expected()})",
+            f"({self.accepted})",
             remedy=self.remedy,
             where=where,
         )
 
-    def _expected(self) -> str:
+    @property
+    def accepted(self) -> str:
+        """The values that masks may hold, for messages."""
         numbers = range(len(self.classes))
         if self.mapping == {value: value for value in (*numbers, VOID)}:
             return f"0 to {len(self.classes) - 1}; 255 is ignored"
-        return f"the values {', '.join(map(str, sorted(self.mapping)))}"
+        return (
+            f"the value{'s' * (len(self.mapping) > 1)} {', '.join(map(str, sorted(self.mapping)))}"
+        )
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,12 @@ from fullconv.io.rasters.bands import OWN_BANDS, BandChoice, parse_bands, parse_
 from fullconv.io.rasters.cog import BLOCK, LabelStyle, read_tags, write_cog
 from fullconv.io.rasters.dataset import block_cache
 from fullconv.io.rasters.header import RasterHeader, read_raster_header
-from fullconv.io.rasters.masks import check_alignment, nodata_value, read_raster_mask
+from fullconv.io.rasters.masks import (
+    check_alignment,
+    nodata_value,
+    raster_palette,
+    read_raster_mask,
+)
 from fullconv.io.rasters.reader import Raster, open_raster, read_raster
 
 __all__ = [
@@ -24,6 +29,7 @@ __all__ = [
     "open_raster",
     "parse_bands",
     "parse_options",
+    "raster_palette",
     "read_raster",
     "read_raster_header",
     "read_raster_mask",

@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from fullconv.errors import DataError
+from fullconv.io.palettes import Palette
 from fullconv.io.rasters.dataset import open_dataset, read_errors
 from fullconv.io.rasters.valid import read_valid
 from fullconv.io.window import Window
@@ -32,6 +33,19 @@ def read_raster_mask(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
         )
     values = np.where(valid, values, 0).astype(np.int64)
     return (values[0] if len(bands) == 1 else values.transpose(1, 2, 0)), valid
+
+
+def raster_palette(path: Path) -> Palette | None:
+    """Return the colours of the values 0, 1, ... by the colour table of a mask's only band."""
+    with open_dataset(path) as dataset:
+        if dataset.count != 1:
+            return None
+        try:
+            table = dataset.colormap(1)
+        except ValueError:  # it has none
+            return None
+    known = max(table, default=-1) + 1
+    return tuple(table.get(value, (0, 0, 0))[:3] for value in range(known)) or None
 
 
 def check_alignment(image: Path, mask: Path) -> None:
