@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
 SHARE = 0.5  # of the free memory; the rest is for other programs
+MAX_THREADS = 1024  # that anyone asks for; PyTorch's limit depends on the system
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 STATUS = Path("/proc/self/status")
 

@@ -18,8 +18,8 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.model_pool import ModelPool, open_pool
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.writers import writers
-from fullconv.errors import ImageError
-from fullconv.hardware import SHARE, free_memory, usable_cores
+from fullconv.errors import ConfigError, ImageError
+from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
@@ -176,8 +176,10 @@ def create_job(
         left_out: what was found in folders beside the inputs.
 
     Raises:
-        ConfigError: the memory or the scales are invalid.
+        ConfigError: the memory, the threads or the scales are invalid.
     """
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise ConfigError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
     if scales:
         check_scales(scales)
     band_choice = band_choice.or_else(model.band_choice)

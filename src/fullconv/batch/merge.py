@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from fullconv.batch.collect import write_collected
 from fullconv.batch.fingerprint import ids_fingerprint
@@ -50,7 +49,7 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
             options differ, or `target` holds other predictions; nothing has been written.
         ConfigError: a process is at work on one of the shards.
     """
-    if target is not None and not is_url(target) and Path(target).is_file():
+    if target and not is_url(target) and os.path.exists(target) and not os.path.isdir(target):
         raise DataError(f"--out {target} is a file; expected a folder")
     if target is None and len(outs) != 1:
         raise DataError("to merge several folders, name a new one with --out")

@@ -82,7 +82,11 @@ def plan_resume(
     """
     target, description = job.target, job.description
     _ = engines[engine]
-    if isinstance(target, Folder) and target.root.exists() and not target.root.is_dir():
+    if (
+        isinstance(target, Folder)
+        and os.path.exists(target.root)
+        and not os.path.isdir(target.root)
+    ):
         raise ConfigError(f"--out {target} is a file; expected a folder")
     check_large_inputs(job, inputs, engine)
     begun = bool(read_job_names(target))

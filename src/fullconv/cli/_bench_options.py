@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fullconv.cli._options import HIDDEN, PADDING, WIDTH
+from fullconv.hardware import MAX_THREADS
 
 Subject = Annotated[
     str,
@@ -33,14 +34,22 @@ Photo = Annotated[
         metavar="FILE", help="Predict a crop of this photo.", show_default="a drawn scene"
     ),
 ]
-Rounds = Annotated[int, typer.Option(metavar="N", min=1, help="Number of measurement rounds.")]
+Rounds = Annotated[
+    int, typer.Option(metavar="N", min=1, max=100_000, help="Number of measurement rounds.")
+]
 Threads = Annotated[
     int | None,
     typer.Option(
-        metavar="N", min=1, help="CPU threads of every runtime.", show_default="all usable cores"
+        metavar="N",
+        min=1,
+        max=MAX_THREADS,
+        help="CPU threads of every runtime.",
+        show_default="all usable cores",
     ),
 ]
-Batch = Annotated[int, typer.Option(metavar="N", min=1, help="Batch size for measuring images/s.")]
+Batch = Annotated[
+    int, typer.Option(metavar="N", min=1, max=4096, help="Batch size for measuring images/s.")
+]
 CpuTime = Annotated[
     bool,
     typer.Option("--cpu-time", help="Measure CPU time instead of wall time, for shared machines."),
@@ -51,7 +60,10 @@ Export = Annotated[
     typer.Option(help="Export to ONNX and OpenVINO and measure these, too."),
 ]
 Classes = Annotated[
-    int, typer.Option(metavar="K", help="Number of classes, if MODEL is a network's name.")
+    int,
+    typer.Option(
+        metavar="K", min=1, max=255, help="Number of classes, if MODEL is a network's name."
+    ),
 ]
 Padding = Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)]
 Width = Annotated[float, typer.Option(metavar="FACTOR", help=WIDTH)]

@@ -16,6 +16,8 @@ PADDING = "Zeros around the image: 'same', or a number of pixels (100 in the pap
 WIDTH = "Channel multiplier of the backbone."
 HIDDEN = "Channels of fc6 and fc7."
 
+MAX_CLASSES = 100_000  # of a classifier; ImageNet has up to 21,843
+
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder that run folders are created in.")
 ]

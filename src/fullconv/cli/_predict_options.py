@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fullconv.hardware import MAX_THREADS
+
 if TYPE_CHECKING:
     from fullconv.io.rasters import BandChoice
 
@@ -70,6 +72,7 @@ Threads = Annotated[
         help="CPU threads per photo.",
         show_default="1 for many photos, else all cores",
         min=1,
+        max=MAX_THREADS,
     ),
 ]
 RetryFailed = Annotated[

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fullconv.cli._console import say, write_json
-from fullconv.cli._options import Json
+from fullconv.cli._options import MAX_CLASSES, Json
 
 if TYPE_CHECKING:
     from torch import nn
@@ -47,7 +47,9 @@ def command(
     classifier: Classifier,
     photo: Photo,
     weights: Weights = None,
-    classes: Annotated[int, typer.Option(metavar="K", help="Number of classes.")] = 1000,
+    classes: Annotated[
+        int, typer.Option(metavar="K", min=1, max=MAX_CLASSES, help="Number of classes.")
+    ] = 1000,
     show: Show = None,
     enlarge: Enlarge = 2.0,
     out: Annotated[
