@@ -14,13 +14,13 @@ CLASSES = ("sky", "road", "car")
 
 @pytest.fixture(autouse=True)
 def _small_numbers(monkeypatch):
-    """So little beside the maps themselves that small images do not fit, either."""
+    """Reduce the fixed memory, so that even small images exceed a budget."""
     monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
     monkeypatch.setattr(needs, "SLACK", 1.2)
 
 
 class Brightness(torch.nn.Module):
-    """A network whose answer is known: class 0 for dark, 1 for middling, 2 for bright pixels."""
+    """A network that predicts class 0 for dark, 1 for medium and 2 for bright pixels."""
 
     def __init__(self):
         super().__init__()
@@ -37,12 +37,12 @@ def photo(height, width):
     return image
 
 
-def answer(height=30, width=60, size=None):
+def prediction(height=30, width=60, size=None):
     return predict(Brightness(), photo(height, width), CLASSES, size=size)
 
 
-def test_every_pixel_gets_its_class():
-    labels = answer().labels
+def test_each_pixel_has_its_class():
+    labels = prediction().labels
     assert labels.shape == (30, 60) and labels.dtype == np.uint8
     assert (
         (labels[:, :20] == 0).all()
@@ -51,30 +51,30 @@ def test_every_pixel_gets_its_class():
     )
 
 
-def test_probabilities_sum_to_one_and_areas_too():
-    found = answer()
+def test_probabilities_and_areas_sum_to_one():
+    found = prediction()
     assert np.allclose(found.probabilities.sum(0), 1) and found.probabilities.shape == (3, 30, 60)
     assert found.areas == pytest.approx({name: 1 / 3 for name in CLASSES})
 
 
-def test_a_large_photo_is_answered_at_its_own_size():
-    labels = answer(301, 601, size=(100, 100)).labels
+def test_a_large_photo_is_predicted_at_its_own_size():
+    labels = prediction(301, 601, size=(100, 100)).labels
     assert labels.shape == (301, 601)
     assert (labels[:, :180] == 0).all() and (labels[:, 420:] == 2).all()
 
 
-def test_the_overlay_has_a_legend_of_what_occurs():
-    found = answer(200, 300)
+def test_the_overlay_has_a_legend():
+    found = prediction(200, 300)
     assert found.overlay(legend=False).shape == (200, 300, 3)
     assert found.overlay().shape[0] > 200 and found.overlay().shape[1] == 300
 
 
-def test_saved_labels_are_the_labels(tmp_path):
-    answer().save(tmp_path / "a.png")
-    assert (read_mask(tmp_path / "a.png") == answer().labels).all()
+def test_saved_labels_are_read_back(tmp_path):
+    prediction().save(tmp_path / "a.png")
+    assert (read_mask(tmp_path / "a.png") == prediction().labels).all()
 
 
-def test_photos_come_in_many_forms(tmp_path):
+def test_photos_can_be_paths_arrays_and_pil_images(tmp_path):
     network = fc.create_model("fcn32s-vgg11", 3, width=1 / 32, hidden=8)
     model = fc.Model(network, CLASSES)
     Image.fromarray(photo(9, 12)).save(tmp_path / "a.png")
@@ -89,26 +89,26 @@ def test_photos_come_in_many_forms(tmp_path):
 
 
 @pytest.mark.parametrize("wrong", [photo(4, 4) / 255, np.zeros((3, 4, 4), np.uint8), 7, None])
-def test_what_is_no_photo_is_refused(wrong):
+def test_other_objects_are_refused(wrong):
     model = fc.Model(fc.create_model("fcn32s-vgg11", 3, width=1 / 32, hidden=8), CLASSES)
     with pytest.raises(ImageError, match="expected"):
         model.predict(wrong)
 
 
-def learned():
+def random_network():
     network = fc.create_model("fcn8s-vgg11", 3, width=1 / 16, hidden=16).eval()
     for layer in network.score_layers():
         torch.nn.init.normal_(layer.weight)
     return network
 
 
-def coloured(height, width):
+def random_photo(height, width):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 @pytest.mark.parametrize("size", [None, (900, 900)])
-def test_a_photo_that_does_not_fit_is_answered_alike(size):
-    network, image = learned(), coloured(1100, 900)
+def test_tiled_prediction_gives_the_same_labels(size):
+    network, image = random_network(), random_photo(1100, 900)
     whole = predict(network, image, CLASSES, size=size)
     parts = predict(network, image, CLASSES, size=size, memory="98MiB", scores=True)
     assert (whole.plan.kind, parts.plan.kind) == ("whole", "strips")
@@ -117,23 +117,23 @@ def test_a_photo_that_does_not_fit_is_answered_alike(size):
     assert parts.note == "" and parts.disagreement is None
 
 
-def test_scores_of_parts_are_kept_only_if_asked_for():
-    found = predict(learned(), coloured(1100, 900), CLASSES, memory="98MiB")
+def test_scores_of_strips_are_kept_only_on_request():
+    found = predict(random_network(), random_photo(1100, 900), CLASSES, memory="98MiB")
     assert found.score is None and found.labels.shape == (1100, 900)
     assert sum(found.areas.values()) == pytest.approx(1)
     with pytest.raises(ConfigError, match="scores=True"):
         found.probabilities  # noqa: B018
 
 
-def test_scores_that_do_not_fit_are_refused():
+def test_scores_that_exceed_the_memory_are_refused():
     with pytest.raises(ConfigError, match=r"3 classes at 3000 x 3000 pixels take 103.0 MiB"):
-        predict(learned(), coloured(3000, 3000), CLASSES, memory="102MiB", scores=True)
+        predict(random_network(), random_photo(3000, 3000), CLASSES, memory="102MiB", scores=True)
 
 
-def test_a_user_is_told_what_tiles_disagree_on():
+def test_the_note_states_where_tiles_disagree():
     network = fc.create_model("fcn32s-mobilenet_v3_small", 3).eval()
     torch.nn.init.normal_(network.score_fr.weight)
-    found = predict(network, coloured(1600, 1500), CLASSES, memory="110MiB")
+    found = predict(network, random_photo(1600, 1500), CLASSES, memory="110MiB")
     assert found.plan.kind == "tiles" and not found.plan.exact
     assert "pools over the whole image" in found.note and "disagree at" in found.note
     assert 0 <= found.disagreement <= 1 and found.labels.max() < 3

@@ -22,16 +22,16 @@ SETTINGS = {"data": "scenes:10@24x32", "model": "fcn8s-vgg11_bn", "width": 1 / 1
 
 def test_a_kill_at_any_call_leaves_no_unusable_folder(tmp_path):
     found = result_of(__file__, tmp_path, "created")
-    assert found["points"] >= 30 and found["amiss"] == []
+    assert found["points"] >= 30 and found["unexpected"] == []
 
 
 @pytest.mark.parametrize("explicit", [False, True])
 def test_a_resumed_run_removes_all_that_a_kill_at_any_call_left(tmp_path, explicit):
     """Whether the newest unfinished run is resumed or one that is named."""
-    found = result_of(__file__, tmp_path, "begun", *["explicit"] * explicit)
-    assert found["points"] >= 60 and found["amiss"] == []
-    places = ("", "photos-001", "photos-001/splits", "photos-001/samples")
-    assert set(found["orphans"]) == set(places)
+    found = result_of(__file__, tmp_path, "resumed", *["explicit"] * explicit)
+    assert found["points"] >= 60 and found["unexpected"] == []
+    folders = ("", "photos-001", "photos-001/splits", "photos-001/samples")
+    assert set(found["orphans"]) == set(folders)
 
 
 def test_an_empty_folder_is_reused_and_others_are_not(tmp_path):
@@ -65,7 +65,7 @@ def test_an_unfinished_run_is_found_by_its_name(tmp_path):
     os.utime(other.config, (2e9, 2e9))
     assert find_unfinished(tmp_path) == other
     assert find_unfinished(tmp_path, name="street") == street
-    assert find_unfinished(tmp_path, name="nobody") is None
+    assert find_unfinished(tmp_path, name="unknown") is None
 
 
 def test_a_full_disk_is_reported_before_the_training(tmp_path, monkeypatch):
@@ -111,19 +111,19 @@ def test_signals_are_collected_during_the_training():
 
 def created(folder):
     """Kill at every call of creating a run, and create another one afterwards."""
-    number, amiss = 0, []
+    number, unexpected = 0, []
     while code_of(fork(partial(killed_at, folder, number))) == -signal.SIGKILL:
         run = create_run(folder, "train", "street", {"data": "d"})
         seen = sorted(path.name for path in run.folder.parent.iterdir())
         for path in run.folder.parent.glob("street-*"):
             if [child.name for child in path.iterdir()] != ["config.yaml"]:
-                amiss.append([number, path.name])
-        if len(seen) > 3:  # one that was whole before the kill, one now, and `latest`
-            amiss.append([number, seen])
+                unexpected.append([number, path.name])
+        if len(seen) > 3:  # one complete before the kill, one new, and `latest`
+            unexpected.append([number, seen])
         shutil.rmtree(folder)
         folder.mkdir()
         number += 1
-    return {"points": number, "amiss": amiss}
+    return {"points": number, "unexpected": unexpected}
 
 
 def killed_at(folder, number):
@@ -132,14 +132,14 @@ def killed_at(folder, number):
     os._exit(0)
 
 
-def begun(folder, explicit=""):
+def resumed(folder, explicit=""):
     """Kill at every call of a start and of writes into subfolders; start again with --resume."""
     from fullconv.config import RunConfig
     from fullconv.training.experiment import Experiment
 
     experiment = Experiment(RunConfig(**SETTINGS))
     start = partial(begin, folder, experiment)
-    number, amiss, orphans = 0, [], set()
+    number, unexpected, orphans = 0, [], set()
     while code_of(fork(partial(start, "auto", number))) == -signal.SIGKILL:
         left = [path.relative_to(folder / "train") for path in folder.glob("train/**/.*")]
         orphans |= {str(path.parent).strip(".") for path in left}
@@ -149,11 +149,11 @@ def begun(folder, explicit=""):
         found = [str(path) for path in folder.glob("train/**/.*")]
         link = folder / "train" / "latest"
         if code or found or not link.is_symlink() or link.resolve().name != "photos-001":
-            amiss.append([number, code, found])
+            unexpected.append([number, code, found])
         shutil.rmtree(folder)
         folder.mkdir()
         number += 1
-    return {"points": number, "amiss": amiss, "orphans": sorted(orphans)}
+    return {"points": number, "unexpected": unexpected, "orphans": sorted(orphans)}
 
 
 def begin(folder, experiment, resume, number=None):

@@ -1,4 +1,4 @@
-"""Rasters labelled part by part are what the network says of them whole."""
+"""Rasters that are labelled in parts equal the prediction of the whole raster."""
 
 import csv
 import json
@@ -21,7 +21,7 @@ from georeferenced import SIZE, predict_whole, random_bands, read, write
 from photos import write_model
 
 rasterio = pytest.importorskip("rasterio", reason="needs rasterio, the extra [geo]")
-# rasterio 1.4 multiplies as affine 3 no longer likes it.
+# rasterio 1.4 uses an operator that affine 3 deprecates.
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Use `@` matmul:PendingDeprecationWarning"),
     pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning"),
@@ -35,14 +35,14 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def strips(monkeypatch):
-    """Strips of 40 rows in bands of 100 columns, blocks of 32, as a large raster would get."""
+    """Plan strips of 40 rows in bands of 100 columns, blocks of 32, as for a large raster."""
     planned = Plan("strips", True, (0, 0), 40, 100)
     monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
     monkeypatch.setattr(labelling, "BLOCK", 32)
 
 
 def answered(model, source, target, rows=64, **options):
-    """Label a raster; gives the progress."""
+    """Label a raster and return the progress."""
     return list(label_raster(model, source, target, rows=rows, memory="1GiB", **options))
 
 
@@ -53,7 +53,7 @@ def until_a_part_is_kept(progress, folder):
     progress.close()
 
 
-def test_in_parts_as_whole(model, strips, tmp_path):
+def test_labels_of_parts_equal_the_whole_prediction(model, strips, tmp_path):
     values = random_bands()
     source = write(tmp_path / "a.tif", values)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2)))
@@ -62,14 +62,14 @@ def test_in_parts_as_whole(model, strips, tmp_path):
     assert (read(tmp_path / "o.tif") == expected).all()
 
 
-def test_a_small_raster_at_once(model, tmp_path):
+def test_a_small_raster_is_labelled_in_one_part(model, tmp_path):
     values = random_bands(3)
     answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
-def test_without_data_is_void_and_black(model, tmp_path, kind):
+def test_nodata_pixels_are_ignored_and_black_for_the_network(model, tmp_path, kind):
     values = random_bands(4 if kind == "alpha" else 3)
     valid = np.ones(SIZE, bool)
     valid[20:100, 40:130] = valid[130:, 180:] = False
@@ -87,7 +87,7 @@ def test_without_data_is_void_and_black(model, tmp_path, kind):
     assert (read(tmp_path / "o.tif") == predict_whole(model, values[:3], valid)).all()
 
 
-def test_nan_is_no_data(model, tmp_path):
+def test_nan_is_nodata(model, tmp_path):
     values = random_bands(3).astype(np.float32)
     values[1, 5:40, 7] = np.nan
     valid = np.isfinite(values).all(0)
@@ -96,43 +96,43 @@ def test_nan_is_no_data(model, tmp_path):
     assert (read(tmp_path / "o.tif") == predict_whole(model, np.nan_to_num(values), valid)).all()
 
 
-def test_what_is_empty_is_not_computed(model, strips, tmp_path, monkeypatch):
+def test_blocks_without_data_are_skipped(model, strips, tmp_path, monkeypatch):
     values = random_bands(3)
-    values[:, :80] = 0  # one part and more
+    values[:, :80] = 0  # more than one part
     values[:, :, :64] = values[:, :, 160:] = 0
-    asked, read_window = [], Raster.read
+    windows, read_window = [], Raster.read
     monkeypatch.setattr(
-        Raster, "read", lambda self, window: asked.append(window) or read_window(self, window)
+        Raster, "read", lambda self, window: windows.append(window) or read_window(self, window)
     )
     answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values, (values != 0).any(0))).all()
-    seen = sum(window.height * window.width for window in asked)
-    asked.clear()
+    seen = sum(window.height * window.width for window in windows)
+    windows.clear()
     answered(model, write(tmp_path / "b.tif", random_bands(3)), tmp_path / "p.tif")
-    assert seen < 0.6 * sum(window.height * window.width for window in asked)
+    assert seen < 0.6 * sum(window.height * window.width for window in windows)
 
 
-def test_16_bits_are_stretched_as_was_said(model, tmp_path):
+def test_16_bit_values_are_scaled_by_the_range(model, tmp_path):
     values = random_bands(5, kind=np.uint16)
     source = write(tmp_path / "a.tif", values)
     answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2), (500, 3000)))
     shown = np.round(np.clip((values[[3, 0, 1]].astype(float) - 500) / 2500, 0, 1) * 255)
     assert (read(tmp_path / "o.tif") == predict_whole(model, shown)).all()
     with rasterio.open(tmp_path / "o.tif") as file:
-        told = file.tags()["FULLCONV_PROTOCOL"]
-    assert "bands 4, 1, 2 as red, green, blue; 500 is black, 3000 white" in told
+        protocol = file.tags()["FULLCONV_PROTOCOL"]
+    assert "bands 4, 1, 2 as red, green, blue; 500 is black, 3000 white" in protocol
 
 
-PLACES = {
+TRANSFORMS = {
     "north up": {},
-    "turned": {"transform": (3.0, 4.0, 4e5, 4.0, -3.0, 5.8e6)},
+    "rotated": {"transform": (3.0, 4.0, 4e5, 4.0, -3.0, 5.8e6)},
     "degrees": {"crs": "EPSG:4326", "transform": (1e-4, 0, 7.0, 0, -1e-4, 50.0)},
 }
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_the_answer_lies_where_the_raster_lies(model, tmp_path, place):
-    options = dict(PLACES[place])
+@pytest.mark.parametrize("name", TRANSFORMS)
+def test_labels_have_the_transform_and_crs_of_the_raster(model, tmp_path, name):
+    options = dict(TRANSFORMS[name])
     if "transform" in options:
         options["transform"] = rasterio.Affine(*options["transform"])
     source = write(tmp_path / "a.tif", random_bands(3), **options)
@@ -161,14 +161,14 @@ def test_ground_control_points_are_kept(model, tmp_path, point):
         assert (a.row, a.col, a.x, a.y) == (b.row, b.col, b.x, b.y)
 
 
-def test_no_place_is_fine(model, tmp_path):
+def test_a_raster_without_coordinates_is_labelled(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3), georeferenced=False)
     answered(model, source, tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
         assert file.crs is None and file.transform == rasterio.Affine.identity()
 
 
-def test_a_transform_without_a_reference_system_gets_none(model, tmp_path):
+def test_a_transform_without_a_crs_gets_none(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3), crs=None)
     with rasterio.open(source, "r+") as file:
         file.update_tags(AREA_OR_POINT="Point")
@@ -178,7 +178,7 @@ def test_a_transform_without_a_reference_system_gets_none(model, tmp_path):
         assert other.transform == one.transform and bool(other.crs) == bool(one.crs)
 
 
-def test_the_file_is_cloud_optimised(model, tmp_path):
+def test_the_file_is_a_cloud_optimized_geotiff(model, tmp_path):
     values = np.tile(random_bands(3), (1, 8, 6))
     answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
@@ -188,7 +188,7 @@ def test_the_file_is_cloud_optimised(model, tmp_path):
         colors = file.colormap(1)
         assert [colors[label][:3] for label in range(4)] == list(model.palette)
         tags = file.tags()
-        # All of the directories come before all of the pixels, the overviews' before the rest.
+        # All directories precede the pixels; the overviews' pixels precede the others.
         first = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1))
         over = int(file.get_tag_item("BLOCK_OFFSET_0_0", "TIFF", bidx=1, ovr=0))
         heads = [int(file.get_tag_item("IFD_OFFSET", "TIFF", bidx=1, ovr=o)) for o in (0, 1)]
@@ -205,7 +205,7 @@ def test_an_overview_shows_the_most_frequent_class(model, tmp_path):
     with rasterio.open(tmp_path / "o.tif", OVERVIEW_LEVEL=0) as file:
         small = file.read(1)
     four = labels.reshape(600, 2, 570, 2).transpose(0, 2, 1, 3).reshape(600, 570, 4)
-    counts = (four[..., None] == four[..., None, :]).sum(-1)  # how often each of them occurs
+    counts = (four[..., None] == four[..., None, :]).sum(-1)  # how often each occurs
     shown = (four == small[..., None]) * counts
     assert (shown.max(-1) == counts.max(-1)).all()
 
@@ -224,7 +224,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
     assert sum(float(row["share"]) for row in rows[:-1]) == pytest.approx(1, abs=1e-5)
 
 
-def test_feet_are_no_metres(model, tmp_path):
+def test_feet_are_converted_to_square_metres(model, tmp_path):
     feet = {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)}
     source = write(tmp_path / "a.tif", random_bands(3), **feet)
     answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
@@ -241,7 +241,7 @@ def test_degrees_have_no_square_metres(model, tmp_path):
     assert "metres" not in (tmp_path / "o.csv").read_text()
 
 
-def test_polygons_drawn_on_the_map_are_the_labels(model, tmp_path):
+def test_rasterized_polygons_equal_the_labels(model, tmp_path):
     from rasterio.features import rasterize
 
     source = write(tmp_path / "a.tif", random_bands(3))
@@ -262,7 +262,7 @@ def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, m
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
-def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
+def test_an_interrupted_raster_is_resumed_to_the_same_bytes(model, strips, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, RasterOutputs(tmp_path / "whole.tif", tmp_path / "whole.csv"))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
@@ -279,12 +279,12 @@ def test_what_was_begun_goes_on_to_the_same_bytes(model, strips, tmp_path):
     assert len(list(tmp_path.iterdir())) == 5
 
 
-def test_the_plan_of_the_beginning_is_kept(model, strips, tmp_path, monkeypatch):
+def test_a_resumed_raster_keeps_its_plan(model, strips, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "whole.tif")
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
-    monkeypatch.setattr(labelling, "plan", None)  # nobody asks for another one
+    monkeypatch.setattr(labelling, "plan", None)  # the stored plan is used
     threads = torch.get_num_threads()
     list(label_raster(model, source, tmp_path / "o.tif", memory="2GiB"))
     assert torch.get_num_threads() == threads
@@ -300,7 +300,7 @@ def test_temporaries_of_a_killed_process_are_removed(model, tmp_path):
     assert sorted(os.listdir(tmp_path)) == ["a.tif", "o.csv", "o.tif"]
 
 
-def test_finished_work_is_not_done_again(model, tmp_path, monkeypatch):
+def test_a_finished_raster_is_not_computed_again(model, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     answered(model, source, target)
@@ -312,7 +312,7 @@ def test_finished_work_is_not_done_again(model, tmp_path, monkeypatch):
     assert target.labels.stat().st_mtime_ns == before and target.areas.exists()
 
 
-def test_another_answer_is_not_written_over(model, tmp_path):
+def test_labels_of_another_job_are_not_overwritten(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "o.tif")
     before = (tmp_path / "o.tif").read_bytes()
@@ -327,7 +327,7 @@ def test_another_answer_is_not_written_over(model, tmp_path):
 
 
 @pytest.mark.parametrize("fresh", [False, True])
-def test_the_raster_itself_is_never_written_over(model, tmp_path, fresh):
+def test_the_raster_itself_is_never_overwritten(model, tmp_path, fresh):
     source = write(tmp_path / "a.tif", random_bands(3))
     before = source.read_bytes()
     with pytest.raises(ConfigError, match=r"a.tif is the raster itself; choose another name"):
@@ -335,7 +335,7 @@ def test_the_raster_itself_is_never_written_over(model, tmp_path, fresh):
     assert source.read_bytes() == before
 
 
-def test_writing_over_an_answer_can_be_interrupted_too(model, strips, tmp_path):
+def test_overwriting_can_be_interrupted(model, strips, tmp_path):
     source, target = write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif"
     write(target, random_bands(1))
     before = target.read_bytes()
@@ -346,7 +346,7 @@ def test_writing_over_an_answer_can_be_interrupted_too(model, strips, tmp_path):
     assert (read(target) == predict_whole(model, random_bands(3))).all()
 
 
-def test_a_raster_that_changed_is_not_mixed_with_itself(model, strips, tmp_path):
+def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
@@ -357,25 +357,26 @@ def test_a_raster_that_changed_is_not_mixed_with_itself(model, strips, tmp_path)
     assert (read(tmp_path / "o.tif") == predict_whole(model, random_bands(3, seed=1))).all()
 
 
-def test_a_network_that_sees_all_gets_blended_tiles_and_tells(tmp_path, model, monkeypatch):
+def test_a_network_with_global_pooling_gets_blended_tiles_and_a_note(tmp_path, model, monkeypatch):
     planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
     monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
     monkeypatch.setattr(labelling, "BLOCK", 32)
     source = write(tmp_path / "a.tif", random_bands(3))
-    told = answered(model, source, tmp_path / "o.tif", rows=SIZE[0])
-    assert told[0].note == "blended" and "overlapping tiles disagree at" in told[-1].note
+    progress = answered(model, source, tmp_path / "o.tif", rows=SIZE[0])
+    assert progress[0].note == "blended" and "overlapping tiles disagree at" in progress[-1].note
     answered(model, source, tmp_path / "p.tif", rows=96)
     assert (read(tmp_path / "o.tif") == read(tmp_path / "p.tif")).all()
 
 
-def test_the_image_size_of_the_training_is_named(model, tmp_path, monkeypatch):
+def test_the_image_size_of_the_training_is_noted(model, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "size", (96, 128))
-    told = answered(model, write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif")
-    assert "images scaled to fit 96 x 128; a raster is predicted at its own size" in told[0].note
+    progress = answered(model, write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif")
+    note = progress[0].note
+    assert "images scaled to fit 96 x 128; a raster is predicted at its own size" in note
 
 
 @pytest.mark.parametrize("options", [{}, {"compress": "deflate"}, {"tiled": False}])
-def test_a_cut_file_is_found_before_any_work(model, tmp_path, options):
+def test_a_truncated_file_is_refused_before_any_work(model, tmp_path, options):
     source = write(tmp_path / "a.tif", random_bands(3), **options)
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 2 // 3])
@@ -384,7 +385,7 @@ def test_a_cut_file_is_found_before_any_work(model, tmp_path, options):
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
-def test_damage_leaves_nothing_half_written(model, tmp_path):
+def test_a_damaged_file_leaves_no_output(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3), compress="deflate")
     content = bytearray(source.read_bytes())
     with rasterio.open(source) as file:
@@ -406,14 +407,14 @@ def test_bands_must_be_chosen(model, tmp_path):
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
-def test_a_target_that_cannot_be_written(model, tmp_path):
+def test_a_target_that_cannot_be_written_is_an_output_error(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file/o.tif could not be written: .*--out"):
         answered(model, source, tmp_path / "file" / "o.tif")
 
 
-def test_a_full_disk_leaves_no_file_and_goes_on_later(model, strips, tmp_path, monkeypatch):
+def test_a_full_disk_leaves_no_file_and_can_be_resumed_from(model, strips, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
     answered(model, source, tmp_path / "whole.tif")
     from rasterio import shutil as copying
@@ -434,18 +435,18 @@ def test_a_full_disk_leaves_no_file_and_goes_on_later(model, strips, tmp_path, m
 
 
 @pytest.mark.parametrize("driver", ["PNG", "JPEG", "GTiff"])
-def test_plain_pictures_are_read_by_windows_too(model, tmp_path, driver):
+def test_plain_images_are_read_by_windows(model, tmp_path, driver):
     path = tmp_path / "a.dat"
     shape = {"count": 3, "height": SIZE[0], "width": SIZE[1], "dtype": "uint8"}
     with rasterio.open(path, "w", driver=driver, **shape) as file:
         file.write(random_bands(3))
-    with rasterio.open(path) as file:  # a JPEG's values are near those
+    with rasterio.open(path) as file:  # JPEG changes the values slightly
         values = file.read()
     answered(model, path, tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
-def test_something_else_is_refused(model, tmp_path):
+def test_other_files_are_refused(model, tmp_path):
     (tmp_path / "a.vrt").write_text("<VRTDataset rasterXSize='5' rasterYSize='5'/>")
     with pytest.raises(ImageError, match="not a TIFF, PNG or JPEG by its first bytes"):
         answered(model, tmp_path / "a.vrt", tmp_path / "o.tif")

@@ -140,20 +140,20 @@ def test_no_group_is_in_two_splits(clips, rule):
     assert sorted(parts["train"] + parts["val"]) == CLIPS
     assert not {clip(name) for name in parts["train"]} & {clip(name) for name in parts["val"]}
     assert parts["train"] and parts["val"]
-    # Without groups the same photos are torn: the test above can fail.
+    # Without groups the clips are divided, so the test above can fail.
     torn = names(clips)
     assert {clip(name) for name in torn["train"]} & {clip(name) for name in torn["val"]}
 
 
 def test_the_rule_may_be_an_option_of_the_source(clips):
-    said = names(clips, group_by="clip")
-    assert names(f"{clips}?group-by=clip") == said
-    assert names(f"folders:{clips}?group-by=clip") == said
-    assert names(f"folders:{clips}?group-by=folder", group_by="clip") == said
+    expected = names(clips, group_by="clip")
+    assert names(f"{clips}?group-by=clip") == expected
+    assert names(f"folders:{clips}?group-by=clip") == expected
+    assert names(f"folders:{clips}?group-by=folder", group_by="clip") == expected
     assert open_data(clips, "val", "clip").source == f"{clips}?group-by=clip"
-    assert open_data(clips, "val", "clip")[0].name == said["val"][0]
+    assert open_data(clips, "val", "clip")[0].name == expected["val"][0]
     stock = inventory(f"{clips}?group-by=clip")
-    assert {s: tuple(p.name for p in pairs) for s, pairs in stock.splits.items()} == said
+    assert {s: tuple(p.name for p in pairs) for s, pairs in stock.splits.items()} == expected
     assert not stock.divided
 
 
@@ -174,7 +174,7 @@ def test_the_split_depends_on_names_alone(clips, tmp_path):
     elsewhere = tmp_path / "elsewhere" / "clips"
     shutil.copytree(clips, elsewhere)
     assert names(elsewhere, group_by="clip") == before
-    # Other files beside the data set and in it, and times and sizes of the photos, do not count.
+    # Other files next to the data set and in it, and times and sizes of the photos, do not matter.
     folders(tmp_path / "more", [f"clip7_{frame}" for frame in range(9)])
     (clips / "notes.md").write_text("hello")
     (clips / "images" / ".hidden.png").write_bytes(b"")

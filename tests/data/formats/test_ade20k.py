@@ -99,12 +99,12 @@ NAMES = {
 @pytest.fixture
 def full(tmp_path):
     for split, short in (("training", "train"), ("validation", "val")):
-        place = tmp_path / "images" / "ADE" / split / "urban" / "street"
-        objects(place / f"ADE_{short}_00000001_seg.png", [0, *NAMES])
-        objects(place / f"ADE_{short}_00000001_parts_1.png", [0, *NAMES])
+        street = tmp_path / "images" / "ADE" / split / "urban" / "street"
+        objects(street / f"ADE_{short}_00000001_seg.png", [0, *NAMES])
+        objects(street / f"ADE_{short}_00000001_parts_1.png", [0, *NAMES])
         records = [{"id": 0, "name": name, "name_ndx": n} for n, name in NAMES.items()]
         text = json.dumps({"annotation": {"object": records}})
-        (place / f"ADE_{short}_00000001.json").write_text(text)
+        (street / f"ADE_{short}_00000001.json").write_text(text)
     return tmp_path
 
 
@@ -126,11 +126,11 @@ def test_the_full_release_has_the_classes_of_classes_txt(full):
 
 
 def test_an_object_without_a_name_is_an_error(full):
-    place = full / "images" / "ADE" / "training" / "urban" / "street"
-    objects(place / "ADE_train_00000001_seg.png", [401, 402, 402])
+    street = full / "images" / "ADE" / "training" / "urban" / "street"
+    objects(street / "ADE_train_00000001_seg.png", [401, 402, 402])
     with pytest.raises(LabelError, match=r"the object 402 \(2 pixels\) is not named in ADE_train"):
         open_data(full, "train")[0]
-    (place / "ADE_train_00000001.json").unlink()
+    (street / "ADE_train_00000001.json").unlink()
     with pytest.raises(
         DataError, match=r"the file ADE_train_00000001\.json of this mask is missing"
     ):

@@ -34,8 +34,8 @@ def segnet(tmp_path):
         for frame in frames:
             write(tmp_path / split / f"{frame}.png", np.full((3, 4, 3), 9))
             write(tmp_path / f"{split}annot" / f"{frame}.png", np.arange(12).reshape(3, 4))
-            place = f"/SegNet/CamVid/{split}/{frame}.png /SegNet/CamVid/{split}annot/{frame}.png"
-            lines.append(place)
+            line = f"/SegNet/CamVid/{split}/{frame}.png /SegNet/CamVid/{split}annot/{frame}.png"
+            lines.append(line)
         (tmp_path / f"{split}.txt").write_text("\n".join(lines))
     return tmp_path
 

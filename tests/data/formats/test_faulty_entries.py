@@ -1,4 +1,4 @@
-"""One faulty entry of an annotation file or a list: named, and no reason to hide the others."""
+"""A faulty entry of an annotation file or list is named and does not hide the others."""
 
 import json
 
@@ -117,10 +117,10 @@ CASES = {
 
 @pytest.fixture(params=CASES.values(), ids=CASES)
 def case(request, tmp_path):
-    write, change, place, found, left = request.param
+    write, change, location, found, left = request.param
     draw(tmp_path / "images")
     write(tmp_path)
-    return tmp_path, change, str(tmp_path / place), found, left
+    return tmp_path, change, str(tmp_path / location), found, left
 
 
 def pairs_of(stock):

@@ -105,9 +105,9 @@ def test_unicode_normal_forms_are_equal(tmp_path):
 
 
 def test_names_of_nested_photos_contain_their_folders(tmp_path):
-    for place in ("a/x", "b/x", "x"):
-        write(tmp_path / "images" / f"{place}.jpg")
-        write(tmp_path / "masks" / f"{place}.png", INDICES)
+    for location in ("a/x", "b/x", "x"):
+        write(tmp_path / "images" / f"{location}.jpg")
+        write(tmp_path / "masks" / f"{location}.png", INDICES)
     assert open_data(tmp_path).names == ("a__x", "b__x", "x")
 
 
@@ -137,11 +137,11 @@ def test_an_unknown_split_names_the_known_ones(photos):
 
 
 @pytest.mark.parametrize(
-    "place", ["images/{split}/{name}", "{split}/images/{name}", "{split}/{name}"]
+    "location", ["images/{split}/{name}", "{split}/images/{name}", "{split}/{name}"]
 )
-def test_split_folders(tmp_path, place):
+def test_split_folders(tmp_path, location):
     for split, name in (("train", "a"), ("train", "b"), ("validation", "a")):
-        photo = place.format(split=split, name=name)
+        photo = location.format(split=split, name=name)
         mask = photo.replace("images", "masks")
         mask = mask if mask != photo else photo.replace(f"{split}/", f"{split}_labels/")
         write(tmp_path / f"{photo}.jpg")
@@ -182,12 +182,12 @@ def test_a_test_split_without_masks_does_not_stop_the_others(photos):
         open_data(photos / "new", "test")
 
 
-@pytest.mark.parametrize("place", ["val.txt", "splits/val.txt", "ImageSets/Segmentation/val.txt"])
+@pytest.mark.parametrize("file", ["val.txt", "splits/val.txt", "ImageSets/Segmentation/val.txt"])
 @pytest.mark.parametrize(
     "line", ["c", "c.jpg", "images/c.jpg", "/home/her/images/c.jpg /home/her/masks/c.png"]
 )
-def test_lists(photos, place, line):
-    path = photos / place
+def test_lists(photos, file, line):
+    path = photos / file
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"{line}\n\n", "utf-8")
     path.with_name("train.txt").write_text(f"{line.replace('c.', 'a.') if '.' in line else 'a'}\n")
@@ -197,8 +197,8 @@ def test_lists(photos, place, line):
 
 def test_a_list_may_pair_different_stems(tmp_path):
     write(tmp_path / "raw data" / "one.jpg")
-    write(tmp_path / "truth" / "1.png", INDICES)
-    (tmp_path / "train.txt").write_text("raw data/one.jpg truth/1.png\n")
+    write(tmp_path / "targets" / "1.png", INDICES)
+    (tmp_path / "train.txt").write_text("raw data/one.jpg targets/1.png\n")
     assert recognise(tmp_path) == "folders"
     assert open_data(tmp_path, "train").names == ("raw data__one",)
 
@@ -216,9 +216,9 @@ def test_a_list_with_a_line_twice_is_an_error(photos):
 
 
 def test_the_whole_path_of_a_list_decides_between_equal_stems(photos):
-    for place in ("x/a", "x/b", "y/b"):
-        write(photos / "images" / f"{place}.jpg")
-        write(photos / "masks" / f"{place}.png", INDICES)
+    for location in ("x/a", "x/b", "y/b"):
+        write(photos / "images" / f"{location}.jpg")
+        write(photos / "masks" / f"{location}.png", INDICES)
     (photos / "train.txt").write_text("images/a.jpg\nx/a\ny/b.jpg\n")
     assert open_data(photos, "train").names == ("a", "x__a", "y__b")
     (photos / "masks" / "b.png").unlink()
@@ -250,7 +250,7 @@ def test_dataset_yaml_with_a_masks_folder(tmp_path):
 
 @pytest.fixture
 def described(tmp_path):
-    """Six photos in two folders, whose splits stand in a YAML."""
+    """Write six photos in two folders, whose splits are in a YAML file."""
     for name in ("old/a", "old/b", "old/c", "new/d", "new/e f", "new/ü"):
         write(tmp_path / "images" / f"{name}.jpg")
         write(tmp_path / "annotated" / f"{name}.png", INDICES)
@@ -295,7 +295,7 @@ def test_dataset_yaml_without_masks_dir_means_the_only_masks_folder(photos):
     lists = "train: train_photos.txt\nval: val_photos.txt\ntest: images/test\n"
     (photos / "dataset.yaml").write_text(lists + "names: [road, sky, tree]\n")
     (photos / "train_photos.txt").write_text("images/a.jpg\nimages/c.jpg\n")
-    (photos / "val_photos.txt").write_text("b\n")  # stems will do
+    (photos / "val_photos.txt").write_text("b\n")  # stems are allowed
     assert open_data(photos, "train").names == ("a", "c")
     assert open_data(photos, "val").names == ("b",)
     (photos / "dataset.yaml").write_text("train: nowhere\nnames: [road, sky, tree]\n")
@@ -387,7 +387,7 @@ def test_classes_derived_from_the_masks(photos):
         open_data(photos, "val")
 
 
-# What masks hold
+# Mask values
 
 
 def test_an_unknown_value_is_named_with_its_count(photos):
@@ -501,7 +501,7 @@ def test_jpeg_masks_are_refused(photos):
         open_data(photos)[5]
 
 
-# Pairs that are none
+# Invalid pairs
 
 
 def test_photos_without_masks_are_counted(photos):
@@ -544,12 +544,12 @@ def test_unequal_sizes_are_named(photos):
 
 def test_a_mask_of_the_unrotated_photo_is_rotated_with_it(photos):
     exif = Image.Exif()
-    exif[0x0112] = 6  # show it turned by 90 degrees, clockwise
+    exif[0x0112] = 6  # rotated by 90 degrees, clockwise
     write(photos / "images" / "a.jpg", exif=exif)
-    turned = np.rot90(INDICES, -1)
-    assert np.array_equal(labels_of(photos, "a"), turned)
-    write(photos / "masks" / "a.png", turned)
-    assert np.array_equal(labels_of(photos, "a"), turned)
+    rotated = np.rot90(INDICES, -1)
+    assert np.array_equal(labels_of(photos, "a"), rotated)
+    write(photos / "masks" / "a.png", rotated)
+    assert np.array_equal(labels_of(photos, "a"), rotated)
 
 
 def test_a_broken_photo_is_named(photos):
@@ -595,11 +595,11 @@ def test_an_unknown_layout_is_reported_with_its_contents(photos, tmp_path_factor
         recognise(above / "inner" / "masks" / "a.png")
 
 
-# Samples from elsewhere
+# Published samples
 
 
 @pytest.mark.parametrize(
-    ("place", "count", "classes"),
+    ("location", "count", "classes"),
     [
         ("pseudo_dataset_mmseg", 5, 4),
         ("kaggle_image_mask/image_mask", 2, 2),
@@ -607,8 +607,8 @@ def test_an_unknown_layout_is_reported_with_its_contents(photos, tmp_path_factor
         ("voc_labelme_export", 3, 21),
     ],
 )
-def test_published_samples_hold_the_values_that_pillow_reads(shared, place, count, classes):
-    folder = shared("formats") / place
+def test_published_samples_hold_the_values_that_pillow_reads(shared, location, count, classes):
+    folder = shared("formats") / location
     data = open_data(f"folders:{folder}")
     assert (len(data), len(data.classes)) == (count, classes)
     masks = next(
@@ -618,9 +618,9 @@ def test_published_samples_hold_the_values_that_pillow_reads(shared, place, coun
         assert np.array_equal(sample.labels, np.asarray(Image.open(mask)))
 
 
-@pytest.mark.parametrize("place", ["dataset", "non_standard_dataset"])
-def test_samples_of_datumaro_hold_its_colours(shared, place):
-    folder = shared("formats") / "common_semantic" / place
+@pytest.mark.parametrize("location", ["dataset", "non_standard_dataset"])
+def test_samples_of_datumaro_hold_its_colours(shared, location):
+    folder = shared("formats") / "common_semantic" / location
     meta = json.loads((folder / "dataset_meta.json").read_text())
     data = open_data(f"folders:{folder}")
     assert data.classes == tuple(meta["label_map"].values())

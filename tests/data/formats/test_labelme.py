@@ -188,12 +188,12 @@ def test_an_embedded_photo_replaces_a_missing_one(folder):
     assert sample.labels.sum() == 60
 
 
-# Up to 4 the size stays, so that shapes drawn on the stored photo cannot be told apart.
+# Up to 4 the size stays, so shapes drawn on the stored photo cannot be recognized.
 @pytest.mark.parametrize(
-    ("orientation", "turned"),
+    ("orientation", "rotated"),
     [*((n, True) for n in range(2, 9)), *((n, False) for n in range(5, 9))],
 )
-def test_shapes_turn_with_their_photo(folder, orientation, turned):
+def test_shapes_turn_with_their_photo(folder, orientation, rotated):
     """A white square in the photo is labelled, whichever way up it was annotated."""
     stored = np.zeros((*SIZE, 3), np.uint8)
     stored[3:9, 2:12] = 255
@@ -202,7 +202,7 @@ def test_shapes_turn_with_their_photo(folder, orientation, turned):
     folder.mkdir()
     Image.fromarray(stored).save(folder / "a.png", exif=exif)
     points, size = [[2, 3], [12, 9]], SIZE
-    if turned:  # LabelMe today: drawn on the photo as shown
+    if rotated:  # recent LabelMe: drawn on the rotated photo
         shown = np.array(ImageOps.exif_transpose(Image.open(folder / "a.png")))[..., 0]
         rows, columns = (np.flatnonzero(shown.any(axis)).tolist() for axis in (1, 0))
         points = [[columns[0], rows[0]], [columns[-1] + 1, rows[-1] + 1]]

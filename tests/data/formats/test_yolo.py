@@ -16,10 +16,10 @@ def photo(path):
     Image.new("RGB", SIZE[::-1], (9, 8, 7)).save(path)
 
 
-def sample(folder, place, stem, *lines):
-    photo(folder / "images" / place / f"{stem}.png")
+def sample(folder, split, stem, *lines):
+    photo(folder / "images" / split / f"{stem}.png")
     if lines:
-        path = folder / "labels" / place / f"{stem}.txt"
+        path = folder / "labels" / split / f"{stem}.txt"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("\n".join(lines) + "\n")
 
@@ -64,14 +64,14 @@ def test_splits_are_those_of_the_file(folder):
 
 
 @pytest.mark.parametrize(
-    "places", ["train: ../train/images\nval: ../valid/images\ntest: ../test/images", ""]
+    "splits", ["train: ../train/images\nval: ../valid/images\ntest: ../test/images", ""]
 )
-def test_roboflows_folders(tmp_path, places):
+def test_roboflows_folders(tmp_path, splits):
     for split, stem in (("train", "a"), ("valid", "b")):
         photo(tmp_path / split / "images" / f"{stem}.png")
         (tmp_path / split / "labels").mkdir()
         (tmp_path / split / "labels" / f"{stem}.txt").write_text(f"0 {SQUARE}\n")
-    (tmp_path / "data.yaml").write_text(f"{places}\nnames: [road]\n")
+    (tmp_path / "data.yaml").write_text(f"{splits}\nnames: [road]\n")
     assert recognise(tmp_path) == "yolo"
     assert [one.labels.sum() for one in open_data(tmp_path, "val")] == [200]
     assert open_data(tmp_path, "train").names == ("train__a",)
@@ -168,7 +168,7 @@ def test_a_folder_without_photos_is_named(tmp_path):
 
 
 def test_polygons_agree_with_labelme(shared):
-    """The sample was made from LabelMe's: equal areas but for what is ignored there."""
+    """The sample was made from LabelMe's: equal areas except for ignored pixels."""
     ours = open_data(shared("formats/yolo_seg_derived"), "train")
     theirs = open_data(shared("formats/labelme_json"))
     known = ("person", "bottle", "chair", "sofa", "bus", "car")

@@ -28,7 +28,7 @@ def whole(patch, size=SIZE):
 
 
 def by_rays(rings, size):
-    """Even-odd by exact ray casting at each centre: nothing of the code under test."""
+    """Rasterize by exact even-odd ray casting, independently of the tested code."""
     mask = np.zeros(size, bool)
     for i in range(size[0]):
         for j in range(size[1]):
@@ -47,7 +47,7 @@ def random_ring(rng, corners, low=-4.0, high=26.0, grid=4):
 
 
 @pytest.mark.parametrize("step", [1.0, 0.5])
-def test_a_rectangle_holds_the_pixels_whose_centres_it_holds(step):
+def test_a_rectangle_has_the_pixels_whose_centres_it_contains(step):
     rng = np.random.default_rng(3)
     rows, columns = np.arange(SIZE[0]) + 0.5, np.arange(SIZE[1]) + 0.5
     for _ in range(50):
@@ -60,7 +60,7 @@ def test_a_rectangle_holds_the_pixels_whose_centres_it_holds(step):
 
 
 @pytest.mark.parametrize("corners", [3, 4, 5, 9])
-def test_a_polygon_is_what_exact_rays_say(corners):
+def test_a_polygon_equals_exact_ray_casting(corners):
     rng = np.random.default_rng(corners)
     for _ in range(5):
         ring = random_ring(rng, corners)
@@ -77,7 +77,7 @@ def test_rings_inside_one_another_are_holes():
     assert hole.area == 0
 
 
-def test_shapes_side_by_side_share_no_pixel_and_leave_none_out():
+def test_adjacent_shapes_share_no_pixel_and_leave_none_out():
     rng = np.random.default_rng(7)
     border = [
         (0.0, 0.0),
@@ -98,7 +98,7 @@ def test_shapes_side_by_side_share_no_pixel_and_leave_none_out():
         assert (counts == 1).all()
 
 
-def test_neither_direction_nor_first_corner_count():
+def test_direction_and_first_corner_do_not_matter():
     ring = random_ring(np.random.default_rng(11), 7, grid=1000)
     mask = whole(polygon([ring], SIZE))
     assert mask.any()
@@ -107,7 +107,7 @@ def test_neither_direction_nor_first_corner_count():
 
 
 @pytest.mark.parametrize("shape", ["polygon", "ellipse", "line"])
-def test_what_is_outside_is_cut_off(shape):
+def test_shapes_are_clipped_at_the_border(shape):
     rng = np.random.default_rng(13)
     for _ in range(20):
         points, down, across = random_ring(rng, 5, -30, 50), 40, 50
@@ -122,9 +122,9 @@ def test_what_is_outside_is_cut_off(shape):
         assert np.array_equal(small, large[down : down + SIZE[0], across : across + SIZE[1]])
 
 
-# pycocotools 2.0.11 is behind numpy's __array__.
+# pycocotools 2.0.11 uses an outdated signature of __array__.
 @pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
-def test_pycocotools_agrees_but_for_the_border():
+def test_pycocotools_agrees_except_at_the_border():
     masks = pytest.importorskip("pycocotools.mask", reason="needs pycocotools, the oracle")
     rng = np.random.default_rng(17)
     size = (120, 150)
@@ -134,18 +134,18 @@ def test_pycocotools_agrees_but_for_the_border():
         ring = np.stack([60 + radii * np.sin(angles), 75 + radii * np.cos(angles)], 1)
         runs = masks.frPyObjects([ring[:, ::-1].ravel().tolist()], *size)
         differs = whole(polygon([ring], size), size) != masks.decode(runs)[..., 0].astype(bool)
-        places = np.argwhere(differs) + 0.5
-        assert len(places) < 0.03 * np.pi * 35**2
-        assert all(distance(place, ring) < 1 for place in places)
+        points = np.argwhere(differs) + 0.5
+        assert len(points) < 0.03 * np.pi * 35**2
+        assert all(distance(point, ring) < 1 for point in points)
 
 
-def distance(place, ring):
+def distance(point, ring):
     ends = np.roll(ring, -1, 0) - ring
-    along = (((place - ring) * ends).sum(1) / (ends**2).sum(1)).clip(0, 1)
-    return np.hypot(*(place - ring - along[:, None] * ends).T).min()
+    along = (((point - ring) * ends).sum(1) / (ends**2).sum(1)).clip(0, 1)
+    return np.hypot(*(point - ring - along[:, None] * ends).T).min()
 
 
-def test_a_disc_holds_the_centres_within_its_radius():
+def test_a_disc_has_the_pixels_whose_centres_are_within_its_radius():
     rows, columns = np.mgrid[: SIZE[0], : SIZE[1]] + 0.5
     for centre, radius in (((8.5, 9.5), 5.0), ((0.0, 0.0), 7.25), ((20.0, 11.0), 6.0)):
         near = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2
@@ -174,13 +174,13 @@ def test_a_bend_is_round_and_has_no_notch():
     assert not mask[5, 16]  # the corner of a square joint
 
 
-def test_a_line_of_one_place_is_a_dot():
+def test_a_line_of_one_point_is_a_disc():
     dot = whole(ellipse((8.0, 9.0), (3.0, 3.0), SIZE))
     assert np.array_equal(whole(line(np.array([(8.0, 9.0)] * 2), 6.0, SIZE)), dot)
     assert np.array_equal(whole(dots(np.array([(8.0, 9.0)]), 3.0, SIZE)), dot)
 
 
-def test_a_bitmap_is_cut_at_each_side():
+def test_a_bitmap_is_clipped_at_each_side():
     mask = np.random.default_rng(19).random((9, 9)) < 0.5
     for corner in ((2, 3), (-4, 5), (12, -3), (-20, 4), (3, 30)):
         expected = np.zeros((60, 60), bool)
@@ -189,7 +189,7 @@ def test_a_bitmap_is_cut_at_each_side():
         assert np.array_equal(placed, expected[20 : 20 + SIZE[0], 20 : 20 + SIZE[1]])
 
 
-def test_run_lengths_go_down_or_along():
+def test_run_lengths_are_column_major_or_row_major():
     assert run_lengths([1, 2, 3], (2, 3), by_columns=True).tolist() == [
         [False, True, False],
         [True, False, False],
@@ -224,7 +224,7 @@ def test_small_things_stay_visible_whatever_their_order():
         assert painted.hidden == {(2, 1): 16, (1, 3): 4}
 
 
-def test_of_equal_things_the_later_one_is_on_top():
+def test_of_equal_areas_the_later_one_is_on_top():
     assert paint([square(0, 0, 4, 1), square(0, 0, 4, 2)], SIZE).labels[1, 1] == 2
     assert paint([square(0, 0, 4, 2), square(0, 0, 4, 1)], SIZE).labels[1, 1] == 1
 
@@ -235,7 +235,7 @@ def test_an_explicit_order_comes_first():
     assert painted.hidden == {(2, 1): 9}
 
 
-def test_a_class_does_not_hide_itself_and_void_counts():
+def test_a_class_does_not_hide_itself_but_ignored_pixels_do():
     painted = paint([square(0, 0, 9, 1), square(0, 0, 5, 1), square(0, 0, 3, 255)], SIZE, ground=4)
     assert painted.hidden == {(1, 255): 9}
     assert np.bincount(painted.labels.ravel())[[1, 4, 255]].tolist() == [72, 17 * 23 - 81, 9]
@@ -247,7 +247,7 @@ def test_a_class_does_not_hide_itself_and_void_counts():
      [(1, 2), (3, float("nan")), (5, 6)], [(1, 2), (3, float("inf")), (5, 6)], [(1e300, 2)] * 3,
      [(10**400, 2)] * 3],
 )  # fmt: skip
-def test_what_is_no_polygon_is_refused(points):
+def test_an_invalid_polygon_is_refused(points):
     with pytest.raises(DataError, match=r"point|coordinate"):
         parse_points(points, least=3)
 
@@ -258,7 +258,7 @@ def test_an_ellipse_needs_radii(radii):
         ellipse((5.0, 5.0), radii, SIZE)
 
 
-def test_a_patch_that_is_nowhere_paints_nothing():
+def test_an_empty_patch_paints_nothing():
     nowhere = polygon([np.array([(50.0, 50.0), (50.0, 60.0), (60.0, 55.0)])], SIZE)
     assert nowhere.area == 0
     assert (

@@ -1,4 +1,4 @@
-"""What a network takes follows from its maps, and tiles are as large as fits."""
+"""The memory of a network follows from its feature maps; tiles are as large as fits."""
 
 import pytest
 
@@ -16,7 +16,7 @@ from random_networks import random_network
 
 @pytest.fixture(autouse=True)
 def _small_numbers(monkeypatch):
-    """So little beside the maps themselves that small images do not fit, either."""
+    """Reduce the fixed memory, so that even small images exceed a budget."""
     monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
     monkeypatch.setattr(needs, "SLACK", 1.2)
 
@@ -26,7 +26,7 @@ def network():
     return random_network("fcn8s-vgg16", width=1 / 8, hidden=32)
 
 
-def test_the_estimate_follows_the_maps(network):
+def test_the_estimate_grows_with_the_feature_maps(network):
     steps = record_ops(network, (2000, 1000), weights=False)
     low, high = (peak(steps, Plan("strips", True, (2000, 1000), r, 1000)) for r in (128, 512))
     # conv1_2: eight maps of four bytes, in and out, and once more in blocks of sixteen.
@@ -34,16 +34,16 @@ def test_the_estimate_follows_the_maps(network):
     assert 2 * 8 * 4 <= slope <= 6 * 8 * 4
 
 
-def test_a_pixel_takes_what_its_share_of_the_image_takes(network):
+def test_the_memory_per_pixel_covers_the_widest_maps(network):
     facts = network_cost(network, 3)
     assert facts.classes == 4 and facts.refusal == ""
-    assert network_cost(network, 3) is facts, "it is looked at once"
+    assert network_cost(network, 3) is facts, "it is cached"
     # The widest maps are conv1's: eight channels of four bytes, in and out.
     assert facts.per_pixel >= 2 * 8 * 4
 
 
 @pytest.mark.parametrize("budget", [2**28, 2**30, 10**10])
-def test_the_largest_tile_fits_and_a_larger_one_does_not(budget):
+def test_the_largest_tile_fits_and_the_next_larger_one_does_not(budget):
     facts = NetworkCost(per_pixel=100.0, classes=21, refusal="it looks at the whole image")
     side = largest_tile(facts, budget)
     assert tile_memory(facts, side) <= budget < tile_memory(facts, side + 1)

@@ -47,7 +47,7 @@ NAMES = {
 
 @pytest.mark.parametrize("protocol", [2, 3, 4])
 @pytest.mark.parametrize("numpy_1", [False, True])
-def test_every_protocol_reads_back_in_the_papers_names(protocol, numpy_1, read):
+def test_every_pickle_protocol_is_read_with_the_papers_names(protocol, numpy_1, read):
     content = pickle.dumps(STATE, protocol=protocol)
     if numpy_1 and protocol < 4:
         assert b"numpy._core" in content
@@ -65,7 +65,7 @@ def test_other_floats_become_float32(kind, read):
     np.testing.assert_array_equal(found, array[0].astype(np.float32), strict=True)
 
 
-def test_an_array_kept_by_columns(read):
+def test_an_array_in_column_order(read):
     array = np.asfortranarray(values(3, 2, 5, 5))
     found = read(pickle.dumps({"x.weight": array}, protocol=2)).arrays["x.weight"]
     np.testing.assert_array_equal(found, array)
@@ -77,7 +77,7 @@ def test_a_linear_layer_is_transposed(read):
     np.testing.assert_array_equal(found["classifier.0.weight"], matrix.T)
 
 
-def test_fluids_dropout_halves_what_follows_it(read):
+def test_fluids_dropout_halves_the_layers_after_it(read):
     state = {name: values(3, 4, 1, 1) for name in ("fc6.weight", "fc7.weight", "score.weight")}
     content = pickle.dumps(state, protocol=2)
     plain, halved = read(content), read(content, fluid_dropout=True)
@@ -87,12 +87,12 @@ def test_fluids_dropout_halves_what_follows_it(read):
     assert "fluid" in plain.notes[-1] and "fc7.weight, score_fr.weight" in halved.notes[-1]
 
 
-def test_only_paddle_files_know_fluids_dropout(tmp_path, read):
+def test_fluids_dropout_is_refused_for_other_formats(tmp_path, read):
     with pytest.raises(WeightsError, match="does not support the option fluid_dropout; omit it"):
         read(b"\x0a\x01a\xa2\x06\x00", fluid_dropout=True)
 
 
-def test_entries_that_are_no_arrays_are_told(read):
+def test_entries_that_are_not_arrays_are_reported(read):
     assert "epoch" in read(pickle.dumps({"epoch": 3, "x.bias": values(3)}, protocol=4)).notes[0]
 
 
@@ -100,12 +100,12 @@ def test_entries_that_are_no_arrays_are_told(read):
     "value",
     [np.array([object()]), np.array(["text"]), np.zeros(2, [("a", "f4")]), np.zeros(2, "c8")],
 )
-def test_arrays_of_anything_but_numbers_are_refused(value, read):
+def test_arrays_of_other_types_are_refused(value, read):
     with pytest.raises(WeightsError, match="not a plain number"):
         read(pickle.dumps({"x": value}, protocol=4))
 
 
-def test_a_file_of_paddle_itself(shared):
+def test_a_file_written_by_paddle(shared):
     folder = shared("parity")
     found = read_weights(folder / "importers" / "tiny_fcn8s_bn.pdparams")
     expected = parity.recipe(folder).weights("fcn8s-bn", 5, 32, 64, seed=3)
