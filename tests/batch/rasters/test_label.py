@@ -41,7 +41,7 @@ def strips(monkeypatch):
     monkeypatch.setattr(labelling, "BLOCK", 32)
 
 
-def answered(model, source, target, rows=64, **options):
+def label(model, source, target, rows=64, **options):
     """Label a raster and return the progress."""
     return list(label_raster(model, source, target, rows=rows, memory="1GiB", **options))
 
@@ -56,7 +56,7 @@ def until_a_part_is_kept(progress, folder):
 def test_labels_of_parts_equal_the_whole_prediction(model, strips, tmp_path):
     values = random_bands()
     source = write(tmp_path / "a.tif", values)
-    answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2)))
+    label(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2)))
     expected = predict_whole(model, values[[3, 0, 1]])
     assert len(np.unique(expected)) > 2
     assert (read(tmp_path / "o.tif") == expected).all()
@@ -64,7 +64,7 @@ def test_labels_of_parts_equal_the_whole_prediction(model, strips, tmp_path):
 
 def test_a_small_raster_is_labelled_in_one_part(model, tmp_path):
     values = random_bands(3)
-    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    label(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
@@ -83,7 +83,7 @@ def test_nodata_pixels_are_ignored_and_black_for_the_network(model, tmp_path, ki
         values[3] = np.where(valid, 255, 0)
         options = {"colorinterp": ("red", "green", "blue", "alpha")}
     source = write(tmp_path / "a.tif", values, **options)
-    answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((1, 2, 3)))
+    label(model, source, tmp_path / "o.tif", band_choice=BandChoice((1, 2, 3)))
     assert (read(tmp_path / "o.tif") == predict_whole(model, values[:3], valid)).all()
 
 
@@ -92,7 +92,7 @@ def test_nan_is_nodata(model, tmp_path):
     values[1, 5:40, 7] = np.nan
     valid = np.isfinite(values).all(0)
     source = write(tmp_path / "a.tif", values)
-    answered(model, source, tmp_path / "o.tif", band_choice=BandChoice(None, (0, 255)))
+    label(model, source, tmp_path / "o.tif", band_choice=BandChoice(None, (0, 255)))
     assert (read(tmp_path / "o.tif") == predict_whole(model, np.nan_to_num(values), valid)).all()
 
 
@@ -104,18 +104,18 @@ def test_blocks_without_data_are_skipped(model, strips, tmp_path, monkeypatch):
     monkeypatch.setattr(
         Raster, "read", lambda self, window: windows.append(window) or read_window(self, window)
     )
-    answered(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
+    label(model, write(tmp_path / "a.tif", values, nodata=0), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values, (values != 0).any(0))).all()
     seen = sum(window.height * window.width for window in windows)
     windows.clear()
-    answered(model, write(tmp_path / "b.tif", random_bands(3)), tmp_path / "p.tif")
+    label(model, write(tmp_path / "b.tif", random_bands(3)), tmp_path / "p.tif")
     assert seen < 0.6 * sum(window.height * window.width for window in windows)
 
 
 def test_16_bit_values_are_scaled_by_the_range(model, tmp_path):
     values = random_bands(5, kind=np.uint16)
     source = write(tmp_path / "a.tif", values)
-    answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2), (500, 3000)))
+    label(model, source, tmp_path / "o.tif", band_choice=BandChoice((4, 1, 2), (500, 3000)))
     shown = np.round(np.clip((values[[3, 0, 1]].astype(float) - 500) / 2500, 0, 1) * 255)
     assert (read(tmp_path / "o.tif") == predict_whole(model, shown)).all()
     with rasterio.open(tmp_path / "o.tif") as file:
@@ -136,7 +136,7 @@ def test_labels_have_the_transform_and_crs_of_the_raster(model, tmp_path, name):
     if "transform" in options:
         options["transform"] = rasterio.Affine(*options["transform"])
     source = write(tmp_path / "a.tif", random_bands(3), **options)
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
         assert one.crs == other.crs and one.transform == other.transform
         assert one.shape == other.shape
@@ -153,7 +153,7 @@ def test_ground_control_points_are_kept(model, tmp_path, point):
         file.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
         if point:
             file.update_tags(AREA_OR_POINT="Point")
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
         found, expected = other.gcps, one.gcps
     assert found[1] == expected[1] and len(found[0]) == 3
@@ -163,7 +163,7 @@ def test_ground_control_points_are_kept(model, tmp_path, point):
 
 def test_a_raster_without_coordinates_is_labelled(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3), georeferenced=False)
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
         assert file.crs is None and file.transform == rasterio.Affine.identity()
 
@@ -172,7 +172,7 @@ def test_a_transform_without_a_crs_gets_none(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3), crs=None)
     with rasterio.open(source, "r+") as file:
         file.update_tags(AREA_OR_POINT="Point")
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     with rasterio.open(source) as one, rasterio.open(tmp_path / "o.tif") as other:
         assert one.tags()["AREA_OR_POINT"] == "Point"
         assert other.transform == one.transform and bool(other.crs) == bool(one.crs)
@@ -180,7 +180,7 @@ def test_a_transform_without_a_crs_gets_none(model, tmp_path):
 
 def test_the_file_is_a_cloud_optimized_geotiff(model, tmp_path):
     values = np.tile(random_bands(3), (1, 8, 6))
-    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    label(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif") as file:
         assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
         assert file.overviews(1) == [2, 4] and file.block_shapes == [(512, 512)]
@@ -200,7 +200,7 @@ def test_the_file_is_a_cloud_optimized_geotiff(model, tmp_path):
 
 def test_an_overview_shows_the_most_frequent_class(model, tmp_path):
     values = np.tile(random_bands(3), (1, 8, 6))
-    answered(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    label(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     labels = read(tmp_path / "o.tif")
     with rasterio.open(tmp_path / "o.tif", OVERVIEW_LEVEL=0) as file:
         small = file.read(1)
@@ -214,7 +214,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
     values = random_bands(3)
     values[:, :50] = 0
     source = write(tmp_path / "a.tif", values, nodata=0)
-    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    label(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     rows = list(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
     labels = read(tmp_path / "o.tif")
     for row in rows:
@@ -227,7 +227,7 @@ def test_areas_are_pixels_and_square_metres(model, tmp_path):
 def test_feet_are_converted_to_square_metres(model, tmp_path):
     feet = {"crs": "EPSG:2263", "transform": rasterio.Affine(10, 0, 9e5, 0, -10, 2e5)}
     source = write(tmp_path / "a.tif", random_bands(3), **feet)
-    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    label(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     row = next(csv.DictReader((tmp_path / "o.csv").read_text().splitlines()))
     foot = 1200 / 3937  # metres; the US survey foot
     area = int(row["pixels"]) * 100 * foot**2
@@ -237,7 +237,7 @@ def test_feet_are_converted_to_square_metres(model, tmp_path):
 def test_degrees_have_no_square_metres(model, tmp_path):
     degrees = {"crs": "EPSG:4326", "transform": rasterio.Affine(1e-4, 0, 7, 0, -1e-4, 50)}
     source = write(tmp_path / "a.tif", random_bands(3), **degrees)
-    answered(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
+    label(model, source, RasterOutputs(tmp_path / "o.tif", areas=tmp_path / "o.csv"))
     assert "metres" not in (tmp_path / "o.csv").read_text()
 
 
@@ -245,7 +245,7 @@ def test_rasterized_polygons_equal_the_labels(model, tmp_path):
     from rasterio.features import rasterize
 
     source = write(tmp_path / "a.tif", random_bands(3))
-    answered(model, source, RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
+    label(model, source, RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson"))
     found = json.loads((tmp_path / "o.geojson").read_text())
     shapes = [(one["geometry"], one["properties"]["label"]) for one in found["features"]]
     with rasterio.open(tmp_path / "o.tif") as file:
@@ -264,7 +264,7 @@ def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, m
 
 def test_an_interrupted_raster_is_resumed_to_the_same_bytes(model, strips, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
-    answered(model, source, RasterOutputs(tmp_path / "whole.tif", tmp_path / "whole.csv"))
+    label(model, source, RasterOutputs(tmp_path / "whole.tif", tmp_path / "whole.csv"))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     for stop_after in (2, 7, 5):
         progress = label_raster(model, source, target, rows=64, memory="1GiB")
@@ -272,7 +272,7 @@ def test_an_interrupted_raster_is_resumed_to_the_same_bytes(model, strips, tmp_p
             next(progress)
         progress.close()
         assert not target.labels.exists() and not target.areas.exists()
-    again = answered(model, source, target)
+    again = label(model, source, target)
     assert "resuming: " in again[0].note and 0 < again[0].done < again[0].pixels
     for one, other in (("o.tif", "whole.tif"), ("o.csv", "whole.csv")):
         assert (tmp_path / one).read_bytes() == (tmp_path / other).read_bytes()
@@ -281,7 +281,7 @@ def test_an_interrupted_raster_is_resumed_to_the_same_bytes(model, strips, tmp_p
 
 def test_a_resumed_raster_keeps_its_plan(model, strips, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
-    answered(model, source, tmp_path / "whole.tif")
+    label(model, source, tmp_path / "whole.tif")
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
     monkeypatch.setattr(labelling, "plan", None)  # the stored plan is used
@@ -296,34 +296,34 @@ def test_temporaries_of_a_killed_process_are_removed(model, tmp_path):
     outputs = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
     for path in outputs.paths:
         (tmp_path / f".{path.name}.12345678.tmp").touch()
-    answered(model, source, outputs)
+    label(model, source, outputs)
     assert sorted(os.listdir(tmp_path)) == ["a.tif", "o.csv", "o.tif"]
 
 
 def test_a_finished_raster_is_not_computed_again(model, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
-    answered(model, source, target)
+    label(model, source, target)
     before = target.labels.stat().st_mtime_ns
     target.areas.unlink()
     monkeypatch.setattr(labelling, "RowLabeller", None)
-    (only,) = answered(model, source, target)
+    (only,) = label(model, source, target)
     assert only.note == f"{target.labels} is already complete" and only.done == only.pixels
     assert target.labels.stat().st_mtime_ns == before and target.areas.exists()
 
 
 def test_labels_of_another_job_are_not_overwritten(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     before = (tmp_path / "o.tif").read_bytes()
     with pytest.raises(ConfigError, match=r"exists, and is not this model's.*--fresh"):
-        answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)))
+        label(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)))
     assert (tmp_path / "o.tif").read_bytes() == before
-    answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)), fresh=True)
+    label(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)), fresh=True)
     assert (tmp_path / "o.tif").read_bytes() != before
     shutil.copy(source, tmp_path / "b.tif")
     with pytest.raises(ConfigError, match="exists, and is not"):
-        answered(model, source, tmp_path / "b.tif")
+        label(model, source, tmp_path / "b.tif")
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -331,7 +331,7 @@ def test_the_raster_itself_is_never_overwritten(model, tmp_path, fresh):
     source = write(tmp_path / "a.tif", random_bands(3))
     before = source.read_bytes()
     with pytest.raises(ConfigError, match=r"a.tif is the raster itself; choose another name"):
-        answered(model, source, source, fresh=fresh)
+        label(model, source, source, fresh=fresh)
     assert source.read_bytes() == before
 
 
@@ -342,7 +342,7 @@ def test_overwriting_can_be_interrupted(model, strips, tmp_path):
     progress = label_raster(model, source, target, rows=64, memory="1GiB", fresh=True)
     until_a_part_is_kept(progress, tmp_path)
     assert target.read_bytes() == before
-    answered(model, source, target)
+    label(model, source, target)
     assert (read(target) == predict_whole(model, random_bands(3))).all()
 
 
@@ -352,8 +352,8 @@ def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
     until_a_part_is_kept(progress, tmp_path)
     write(source, random_bands(3, seed=1))
     with pytest.raises(ConfigError, match=r"o.tif was begun otherwise: content was .*--fresh"):
-        answered(model, source, tmp_path / "o.tif")
-    answered(model, source, tmp_path / "o.tif", fresh=True)
+        label(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif", fresh=True)
     assert (read(tmp_path / "o.tif") == predict_whole(model, random_bands(3, seed=1))).all()
 
 
@@ -362,15 +362,15 @@ def test_a_network_with_global_pooling_gets_blended_tiles_and_a_note(tmp_path, m
     monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
     monkeypatch.setattr(labelling, "BLOCK", 32)
     source = write(tmp_path / "a.tif", random_bands(3))
-    progress = answered(model, source, tmp_path / "o.tif", rows=SIZE[0])
+    progress = label(model, source, tmp_path / "o.tif", rows=SIZE[0])
     assert progress[0].note == "blended" and "overlapping tiles disagree at" in progress[-1].note
-    answered(model, source, tmp_path / "p.tif", rows=96)
+    label(model, source, tmp_path / "p.tif", rows=96)
     assert (read(tmp_path / "o.tif") == read(tmp_path / "p.tif")).all()
 
 
 def test_the_image_size_of_the_training_is_noted(model, tmp_path, monkeypatch):
     monkeypatch.setattr(model, "size", (96, 128))
-    progress = answered(model, write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif")
+    progress = label(model, write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif")
     note = progress[0].note
     assert "images scaled to fit 96 x 128; a raster is predicted at its own size" in note
 
@@ -381,7 +381,7 @@ def test_a_truncated_file_is_refused_before_any_work(model, tmp_path, options):
     content = source.read_bytes()
     source.write_bytes(content[: len(content) * 2 // 3])
     with pytest.raises(ImageError, match=r"a.tif: cut short: it has .* bytes.*copy it again"):
-        answered(model, source, tmp_path / "o.tif")
+        label(model, source, tmp_path / "o.tif")
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
@@ -393,7 +393,7 @@ def test_a_damaged_file_leaves_no_output(model, tmp_path):
     content[at : at + 40] = bytes(40)
     source.write_bytes(content)
     with pytest.raises(ImageError, match=r"a.tif: cannot be read \(.*\); copy or export it again"):
-        answered(model, source, tmp_path / "o.tif")
+        label(model, source, tmp_path / "o.tif")
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
@@ -401,9 +401,9 @@ def test_bands_must_be_chosen(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(4))
     message = r"4 bands: 1 red \(uint8\).*--bands 1,2,3 .*; band 4, tagged alpha, then marks"
     with pytest.raises(DataError, match=message):
-        answered(model, source, tmp_path / "o.tif")
+        label(model, source, tmp_path / "o.tif")
     with pytest.raises(DataError, match="there is no band 7; it has 4 bands"):
-        answered(model, source, tmp_path / "o.tif", band_choice=BandChoice((7, 1, 2)))
+        label(model, source, tmp_path / "o.tif", band_choice=BandChoice((7, 1, 2)))
     assert os.listdir(tmp_path) == ["a.tif"]
 
 
@@ -411,12 +411,12 @@ def test_a_target_that_cannot_be_written_is_an_output_error(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match=r"file/o.tif could not be written: .*--out"):
-        answered(model, source, tmp_path / "file" / "o.tif")
+        label(model, source, tmp_path / "file" / "o.tif")
 
 
 def test_a_full_disk_leaves_no_file_and_can_be_resumed_from(model, strips, tmp_path, monkeypatch):
     source = write(tmp_path / "a.tif", random_bands(3))
-    answered(model, source, tmp_path / "whole.tif")
+    label(model, source, tmp_path / "whole.tif")
     from rasterio import shutil as copying
 
     def full(*_, **__):
@@ -425,12 +425,12 @@ def test_a_full_disk_leaves_no_file_and_can_be_resumed_from(model, strips, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(copying, "copy", full)
         with pytest.raises(OutputError, match="the disk is full"):
-            answered(model, source, tmp_path / "o.tif")
+            label(model, source, tmp_path / "o.tif")
     left = sorted(path.name for path in (tmp_path / ".o.tif.parts").iterdir())
     assert left == ["000000.part", "000001.part", "000002.part", "job.json", "lock"]
     assert not (tmp_path / "o.tif").exists()
     monkeypatch.setattr(labelling, "RowLabeller", None)  # nothing is computed again
-    answered(model, source, tmp_path / "o.tif")
+    label(model, source, tmp_path / "o.tif")
     assert (tmp_path / "o.tif").read_bytes() == (tmp_path / "whole.tif").read_bytes()
 
 
@@ -442,13 +442,13 @@ def test_plain_images_are_read_by_windows(model, tmp_path, driver):
         file.write(random_bands(3))
     with rasterio.open(path) as file:  # JPEG changes the values slightly
         values = file.read()
-    answered(model, path, tmp_path / "o.tif")
+    label(model, path, tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
 
 
 def test_other_files_are_refused(model, tmp_path):
     (tmp_path / "a.vrt").write_text("<VRTDataset rasterXSize='5' rasterYSize='5'/>")
     with pytest.raises(ImageError, match="not a TIFF, PNG or JPEG by its first bytes"):
-        answered(model, tmp_path / "a.vrt", tmp_path / "o.tif")
+        label(model, tmp_path / "a.vrt", tmp_path / "o.tif")
     with pytest.raises(ImageError, match="cannot be opened"):
-        answered(model, tmp_path / "nothing.tif", tmp_path / "o.tif")
+        label(model, tmp_path / "nothing.tif", tmp_path / "o.tif")
