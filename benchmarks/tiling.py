@@ -23,7 +23,7 @@ from torch import nn
 import fullconv as fc
 from fullconv.errors import ConfigError
 from fullconv.inference.planner import Plan, band_executors, plan
-from fullconv.inference.streaming.graph import Region, record_ops
+from fullconv.inference.streaming.graph import record_ops
 from fullconv.inference.tiling import stream
 
 CLASSES = 21
@@ -85,15 +85,11 @@ def exact() -> Iterator[str]:
 
 
 def multiply_adds(network: nn.Module, planned: Plan) -> int:
-    """Count the multiply-adds of all bands on meta tensors."""
-    executors = band_executors(record_ops(network, planned.size, weights=False), planned)
-
-    def shapes(region: Region) -> torch.Tensor:
-        height, width = (end - first for first, end in region)
-        return torch.empty(1, 3, height, width, device="meta")
-
+    """Count the multiply-adds of all bands, on a batch of no images."""
+    steps = record_ops(network, planned.size, weights=False)
+    executors = band_executors(steps, planned)
     for executor in executors:
-        for _ in executor.run(shapes):
+        for _ in executor.run(steps.blank):
             pass
     return sum(executor.multiply_adds for executor in executors)
 

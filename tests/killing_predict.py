@@ -33,9 +33,9 @@ def start(folder, out):
     log = os.open(folder / f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     read = Worker.read
 
-    def read_and_log(self, item):
+    def read_and_log(self, item, opened):
         os.write(log, f"{item.name}\n".encode())
-        return read(self, item)
+        return read(self, item, opened)
 
     Worker.read = read_and_log
     arguments = ["predict", str(folder / "model.safetensors"), str(folder / "photos")]

@@ -49,6 +49,11 @@ class Registry(Generic[Member]):
         self._load()
         return iter(sorted(self._members))
 
+    def of_suffix(self, suffix: str) -> Member | None:
+        """Return the member for files of this suffix, by the members' `suffix`; None if none is."""
+        found = (self._members[name] for name in self)
+        return next((m for m in found if getattr(m, "suffix", None) == suffix.lower()), None)
+
     def _load(self) -> None:
         if self._loaded:
             return

@@ -5,10 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
 
-import numpy as np
-from jaxtyping import UInt8
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError, FullconvError, WeightsError
@@ -21,13 +18,15 @@ from fullconv.inference.model_file import (
     read_tensors,
     write_file,
 )
-from fullconv.inference.predictor import Prediction, predict, read_source
+from fullconv.inference.predictor import Prediction, plan_prediction, predict
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
-from fullconv.inference.tta import SCALES, check_scales, predict_averaged
+from fullconv.inference.source import read_source
+from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
 from fullconv.io.palettes import Palette
-from fullconv.io.rasters import BandChoice, read_raster, read_raster_header
+from fullconv.io.rasters import BandChoice
 from fullconv.networks.fcn import FCN, build
+from fullconv.networks.fcn.uninitialized import SkipInitialization
 
 
 class Model:
@@ -68,6 +67,13 @@ class Model:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
         check_scales(self.tta_scales)
 
+    def __repr__(self) -> str:
+        architecture, file = self.network.architecture, self.exported and self.exported.path.name
+        name = file or (architecture.name if architecture else type(self.network).__name__)
+        fitted = f", size={self.size[0]}x{self.size[1]}" if self.size else ""
+        names = ", ".join([*self.classes[:5], *(["..."] if len(self.classes) > 5 else [])])
+        return f"Model({name}, {len(self.classes)} classes: {names}{fitted})"
+
     @overload
     def predict(
         self,
@@ -101,6 +107,10 @@ class Model:
     ) -> Prediction | list[Prediction]:
         """Segment an image, or each image of a list.
 
+        Any number of threads may predict with one model, or with models that share a network, and
+        call `optimize` meanwhile. The network is put into evaluation mode; it must not be trained,
+        moved or changed while it predicts.
+
         Args:
             source: a path, an array (H, W, 3) of uint8 in RGB or (H, W) in grey, an 8-bit PIL
                 image, or a list of these. With a `band_choice`, TIFF, PNG and JPEG files are read
@@ -109,15 +119,16 @@ class Model:
                 without horizontal flip. Slower, usually more accurate.
             scales: scales for test-time augmentation instead of `tta_scales`; implies `tta`. 1 is
                 the size of a prediction without it.
-            memory: limit for the computation in bytes or as "2GiB", besides the network itself;
-                None for half of the free memory. Larger images are processed in parts, with the
-                same result.
+            memory: limit in bytes or as "2GiB" for the computation, its results and the decoding
+                of a file, besides the network itself; None for half of the free memory. Larger
+                images are processed in parts, with the same result.
             scores: keep the scores even if the image is processed in parts.
 
         Raises:
             ImageError: `source` is not an image.
             ConfigError: scales outside [0.1, 10].
             MemoryBudgetError: `memory` is too small.
+            WeightsError: the network's scores are not numbers (NaN).
         """
         if scales is None and tta:
             scales = self.tta_scales
@@ -129,25 +140,35 @@ class Model:
         self, source: Any, scales: Sequence[float] | None, memory: int | str | None, scores: bool
     ) -> Prediction:
         self.network.eval()
-        image = self._read(source)
-        if scales is not None:
-            return predict_averaged(
-                self.network, image, self.classes, self.palette, self.size, scales, memory=memory
-            )
-        return predict(
-            self.network,
-            image,
-            self.classes,
-            self.palette,
-            self.size,
-            memory=memory,
-            scores=scores,
-        )
+        read = read_source(source, self.band_choice, memory)
+        given = self.network, read.image, self.classes, self.palette, self.size
+        if scales is None:
+            found = predict(*given, memory=memory, scores=scores, held=read.bytes)
+        else:
+            found = predict_averaged(*given, scales, memory=memory, held=read.bytes)
+        return found if read.missing is None else found.without(read.missing)
 
-    def _read(self, source: Any) -> UInt8[np.ndarray, "H W 3"]:
-        if self.band_choice and isinstance(source, str | Path) and read_raster_header(Path(source)):
-            return read_raster(Path(source), self.band_choice)[0]
-        return read_source(source)
+    def plan_memory(
+        self,
+        size: tuple[int, int],
+        *,
+        memory: int | str | None = None,
+        scales: Sequence[float] | None = None,
+        scores: bool = False,
+        held: int = 0,
+    ) -> int:
+        """Return the bytes that predicting an image of `size` (height, width) takes.
+
+        `memory`, `scales` and `scores` are those of `predict`; `held` bytes of `memory`, such as
+        the image's, are held by the caller and included.
+
+        Raises:
+            MemoryBudgetError: `memory` is too small.
+        """
+        given = self.network, size, self.size
+        if scales is None:
+            return plan_prediction(*given, memory, scores=scores, held=held).peak
+        return averaging_bytes(*given, scales, len(self.classes), memory, held)
 
     def optimize(self) -> "Model":
         """Prepare the network for many predictions on this CPU and return the model itself.
@@ -199,7 +220,8 @@ def load(path: str | Path) -> Model:
             `fullconv export` wrote: .onnx, .xml (OpenVINO) or .pt2.
 
     Raises:
-        WeightsError: the file is missing or damaged, or has another format.
+        WeightsError: the file is missing or damaged, has another format, or its weights are not
+            finite numbers.
         MissingExtraError: the runtime of an exported file is not installed.
     """
     file = model_file(Path(path))
@@ -215,14 +237,8 @@ def load(path: str | Path) -> Model:
     for name, parameter in network.named_parameters():
         fixed = name.startswith("upscore") and not card.architecture.learn_upsampling
         parameter.requires_grad_(not fixed)
-    return Model(
-        network.eval(),
-        card.classes,
-        card.palette,
-        card.size,
-        card.tta_scales,
-        card.band_choice,
-    )
+    kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
+    return Model(network.eval(), *kept)
 
 
 def _build(card: Card, file: Path) -> FCN:
@@ -232,7 +248,7 @@ def _build(card: Card, file: Path) -> FCN:
         WeightsError: the description is of no network, or of one too large for this machine.
     """
     try:
-        with _SkipInitialization():
+        with SkipInitialization():
             return build(card.architecture, card.normalization)
     except (FullconvError, ArithmeticError) as error:
         raise WeightsError(f"{file}: its description cannot be used: {error}") from error
@@ -245,15 +261,8 @@ def _build(card: Card, file: Path) -> FCN:
 
 def exported_model(network: ExportedNetwork) -> Model:
     """Return the model whose predictions come from an exported file."""
-    described = network.description
-    return Model(
-        network,
-        described.classes,
-        described.palette,
-        described.size,
-        described.tta_scales,
-        described.band_choice,
-    )
+    card = network.description
+    return Model(network, card.classes, card.palette, card.size, card.tta_scales, card.band_choice)
 
 
 def write_model(path: Path, model: Model, optimizer: Mapping[str, Tensor], **training: Any) -> None:
@@ -288,32 +297,3 @@ def _card(model: Model, training: Mapping[str, Any]) -> Card:
         band_choice=model.band_choice,
         training=dict(training),
     )
-
-
-# PyTorch passes these to a function mode; functions that torch.nn.init calls inside are not passed.
-_INITIALIZERS = {
-    Tensor.normal_,
-    Tensor.uniform_,
-    nn.init.kaiming_normal_,
-    nn.init.kaiming_uniform_,
-    nn.init.normal_,
-    nn.init.trunc_normal_,
-    nn.init.uniform_,
-    nn.init.xavier_normal_,
-    nn.init.xavier_uniform_,
-}
-
-
-class _SkipInitialization(TorchFunctionMode):
-    """Leave new weights uninitialized, since the file's replace them: their pages stay untouched.
-
-    The meta device would need no memory at all, but importing PyTorch's compiler for it takes
-    seconds.
-    """
-
-    def __torch_function__(
-        self, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if function in _INITIALIZERS:
-            return args[0] if args else kwargs["tensor"]
-        return function(*args, **(kwargs or {}))

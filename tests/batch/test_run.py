@@ -121,16 +121,17 @@ def test_an_unexpected_error_is_reported_as_such(plan, monkeypatch):
     compute = Worker.compute
     seen = []
 
-    def fail_once(self, photo):
+    def fail_once(self, photo, opened):
         seen.append(photo)
         if len(seen) == 2:
             raise ZeroDivisionError("by zero")
-        return compute(self, photo)
+        return compute(self, photo, opened)
 
     monkeypatch.setattr(Worker, "compute", fail_once)
     records = list(run_job(plan()))
     failed = [record for record in records if isinstance(record, FailureRecord)]
     assert len(failed) == 1 and "ZeroDivisionError: by zero" in failed[0].error
+    assert failed[0].unexpected
 
 
 def test_another_model_or_other_options_are_refused(data, plan, tmp_path):

@@ -7,9 +7,9 @@ import pytest
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import create_job
 from fullconv.batch.worker import Worker
-from fullconv.errors import ConfigError, MemoryBudgetError
+from fullconv.errors import ConfigError, EngineError, ImageError, MemoryBudgetError
 from fullconv.model import load
-from photos import write_model
+from photos import write_model, write_photos
 
 
 @pytest.fixture(scope="module")
@@ -26,21 +26,28 @@ def test_a_pickled_worker_refuses_another_model(path, tmp_path):
         worker.prepare()
 
 
-def test_too_little_shared_memory_is_explained(path, monkeypatch):
-    monkeypatch.setattr("fullconv.batch.job.usable_cores", lambda: 8)
-    monkeypatch.setattr("fullconv.batch.worker.usable_cores", lambda: 8)
-    photos = [Input(name, f"{name}.png") for name in "ab"]
-    error = MemoryBudgetError("it takes 3.0 GiB: give it more")
+def test_a_photo_that_needs_more_than_its_share_gets_more(path, tmp_path, monkeypatch):
+    monkeypatch.setattr("fullconv.batch.job.usable_cores", lambda: 4)
+    write_photos(tmp_path, 2, (600, 800))
+    photos = [Input(p.name, str(p)) for p in sorted(tmp_path.glob("*.png"))]
     model = load(path)
-    for memory, budget in (("1GiB", "1GiB"), (None, "half of the free memory")):
-        job = create_job(model, path, photos, out="out", threads=4, memory=memory)
-        assert (
-            Worker(job)
-            .record_failure(photos[0], error)
-            .error.endswith(f"give it more, or use --threads 8: 2 photos at a time share {budget}")
-        )
-    alone = Worker(create_job(model, path, photos[:1], out="out", threads=4, memory="1GiB"))
-    assert alone.record_failure(photos[0], error).error == "a.png: it takes 3.0 GiB: give it more"
+    wide = Worker(create_job(model, path, photos, out="out", threads=1, memory="512MiB"))
+    tight = Worker(create_job(model, path, photos, out="out", threads=1, memory="80MiB"))
+    for worker in (wide, tight):
+        worker.prepare()
+    assert wide.open(photos[0], 2).memory.limit == 2**28 - 3 * 600 * 800
+    alone = tight.open(photos[0], 2)
+    assert alone.memory.limit == 80 * 2**20 - 3 * 600 * 800
+    labels = [
+        w.compute(w.read(photos[0], o), o).labels
+        for w in (wide, tight)
+        if (o := w.open(photos[0], 2))
+    ]
+    assert (labels[0] == labels[1]).all()
+    little = Worker(create_job(model, path, photos, out="out", threads=1, memory="30MiB"))
+    with pytest.raises(MemoryBudgetError, match=r"at least .*; the memory given is 30.0 MiB"):
+        little.open(photos[0], 2)
+    assert "--threads" not in little.record_failure(photos[0], MemoryBudgetError("a")).error
 
 
 @pytest.mark.parametrize(
@@ -51,3 +58,13 @@ def test_a_failure_names_the_input_and_the_reason(path, error, text):
     worker = Worker(create_job(load(path), path, [], out="out"))
     failure = worker.record_failure(Input("a", "folder/a.png"), error)
     assert failure.error.startswith("folder/a.png: ") and text in failure.error.replace("(", ".")
+    assert failure.unexpected == isinstance(error, KeyError)
+
+
+@pytest.mark.parametrize(
+    ("error", "unexpected"),
+    [(ImageError("a"), False), (OSError(5, "a"), False), (EngineError("crashed"), True)],
+)
+def test_only_a_bug_or_a_crash_is_unexpected(path, error, unexpected):
+    worker = Worker(create_job(load(path), path, [], out="out"))
+    assert worker.record_failure(Input("a", "a.png"), error).unexpected is unexpected

@@ -17,6 +17,7 @@ def _small_numbers(monkeypatch):
     """Reduce the fixed memory, so that even small images exceed a budget."""
     monkeypatch.setattr(needs, "FIXED", 64 * 2**20)
     monkeypatch.setattr(needs, "SLACK", 1.2)
+    monkeypatch.setattr(needs, "SCATTER", 1)
 
 
 class Brightness(torch.nn.Module):

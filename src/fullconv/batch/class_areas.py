@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import numpy as np
-
 from fullconv.inference.predictor import Prediction
 from fullconv.io.output_text import csv_text
 
@@ -13,8 +11,7 @@ AreaRow = tuple[str, Sequence[int]]
 
 def count_pixels(prediction: Prediction) -> tuple[int, ...]:
     """Count the pixels of each class, in the order of the classes."""
-    counts = np.bincount(prediction.labels.ravel(), minlength=256)
-    return tuple(counts[: len(prediction.classes)].tolist())
+    return prediction.pixels
 
 
 def format_csv(rows: Iterable[AreaRow], classes: Sequence[str]) -> Iterator[str]:

@@ -1,8 +1,7 @@
 """A prediction job: its model, options, outputs and share of this machine's resources."""
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,21 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.fingerprint import file_fingerprint, ids_fingerprint
 from fullconv.batch.inputs import Input
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription, PredictionRecord
-from fullconv.batch.model_pool import ModelPool, open_pool
+from fullconv.batch.photo_memory import plan_photo
 from fullconv.batch.sharding import select_shard
+from fullconv.batch.shared_model import open_model, unoptimized
 from fullconv.batch.writers import writers
 from fullconv.errors import ConfigError, ImageError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import check_scales
+from fullconv.io.images import Header
 from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, open_place
 from fullconv.model import Model
@@ -84,30 +86,43 @@ class PredictionJob:
         torch.set_num_threads(self.threads)
         for kind in self.kinds:  # imported here, before several threads ask for them
             _ = writers[kind]
-        pool = self._open_pool()
+        model = self.open()
         if self.optimize:  # decided for the whole job, so all its predictions are computed alike
-            pool.optimize()
+            model.optimize()
 
-    @contextmanager
-    def borrow(self) -> Iterator[Model]:
-        """Yield a model that no other thread uses meanwhile."""
-        with self._open_pool().borrow() as model:
-            yield model
+    def open(self) -> Model:
+        """Return the model, which all threads of this process share."""
+        return open_model(str(self._resolve(self.model)), self.description.model, self.device)
 
-    def fresh(self) -> Model:
-        """Return a new copy of the model, not optimized for many predictions."""
-        return self._open_pool().fresh()
+    def unoptimized(self) -> Model:
+        """Return the model, not optimized for many predictions."""
+        return unoptimized(self.open())
 
-    def predict(self, model: Model, image: Image) -> Prediction:
+    def plan(self, header: Header, at_once: int) -> InputMemory:
+        """Plan the memory of a photo, one of `at_once` that share it.
+
+        Raises:
+            MemoryBudgetError: it takes more than the budget.
+        """
+        given = self.open(), header, self.kinds, self.scales or None
+        return plan_photo(*given, self.share * at_once, at_once, self.budget is not None)
+
+    def predict(self, image: Image, memory: int | None) -> Prediction:
         """Predict a photo or a frame with this job's options.
 
         Args:
-            model: from `borrow`.
             image: RGB in [0, 255].
+            memory: bytes; None for half of the free memory.
         """
         scores = any(writers[kind].scores for kind in self.kinds)
         scales = self.scales or None
-        return model.predict(image, scales=scales, memory=self.memory, scores=scores)
+        found = self.open().predict(image, scales=scales, memory=memory, scores=scores)
+        return found if scores else found.without_scores()
+
+    @property
+    def share(self) -> int:
+        """The bytes for one photo."""
+        return self.memory or int(SHARE * free_memory())
 
     def input_path(self, item: Input) -> Path:
         """Return the path of an input's file.
@@ -134,9 +149,6 @@ class PredictionJob:
             key=self.description.key(item.id),
             **facts,
         )
-
-    def _open_pool(self) -> ModelPool:
-        return open_pool(str(self._resolve(self.model)), self.description.model, self.device)
 
     def _resolve(self, path: str | Path) -> Path:
         # Unchanged in the same working directory, since messages show the path.

@@ -72,7 +72,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
     assert isinstance(target, Folder)  # checked by plan_resume
     paths = {kind: target.path(name) for kind, name in files.items()}
     labelling = label_raster(
-        job.fresh(),
+        job.unoptimized(),
         source,
         RasterOutputs(paths["labels"], paths["areas"], paths.get("geojson")),
         memory=job.budget,
@@ -109,15 +109,14 @@ def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
     size, pixels = (0, 0), np.zeros(len(classes), np.int64)
     info, state = read_info(source), file_state(source)
     yield InputProgress(item, 0, info.frames, describe_video(info))
-    with job.borrow() as model:
-        video = overlay_video(
-            source, target.path(files["video"]), lambda frame: job.predict(model, frame)
-        )
-        with closing(video) as frames:
-            for frame in frames:
-                size = frame.prediction.labels.shape
-                pixels += count_pixels(frame.prediction)
-                yield InputProgress(item, frame.number, frame.frames)
+    video = overlay_video(
+        source, target.path(files["video"]), lambda frame: job.predict(frame, job.memory)
+    )
+    with closing(video) as frames:
+        for frame in frames:
+            size = frame.prediction.labels.shape
+            pixels += count_pixels(frame.prediction)
+            yield InputProgress(item, frame.number, frame.frames)
     yield job.record(
         item,
         height=size[0],

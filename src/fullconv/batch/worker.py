@@ -1,19 +1,33 @@
 """Predict one photo of a job: read it, compute its prediction, write the output files."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from fullconv.batch.class_areas import count_pixels
+from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.fingerprint import content_digest, file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import Image, PredictionJob
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.names import output_files
 from fullconv.batch.writers import writers
-from fullconv.errors import FullconvError, MemoryBudgetError, explain_os_error
-from fullconv.hardware import usable_cores
+from fullconv.errors import EngineError, FullconvError, explain_os_error
 from fullconv.inference.predictor import Prediction
-from fullconv.io.images import decode_image, read_image
+from fullconv.io.images import decode_image, peek_header, read_image
 from fullconv.io.storage import fetch, local_path
+
+
+@dataclass(frozen=True)
+class OpenedPhoto:
+    """What is known of a photo before it is decoded.
+
+    Attributes:
+        memory: what it takes.
+        content: the bytes of a file that is not on this machine.
+    """
+
+    memory: InputMemory
+    content: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -51,20 +65,31 @@ class Worker:
         """Load the model and the writers into this process; repeated calls cost nothing."""
         self.job.prepare()
 
-    def read(self, item: Input) -> LoadedPhoto:
-        """Read a photo from a file or a URL."""
-        if local_path(item.where) is None:
-            content = fetch(item.where)
-            return LoadedPhoto(decode_image(content, item.where), len(content))
+    @property
+    def memory(self) -> int:
+        """Bytes for one of the photos that are computed at the same time."""
+        return self.job.share
+
+    def open(self, item: Input, at_once: int) -> OpenedPhoto:
+        """Read a photo's header, from a file or a URL, and plan its memory."""
+        content = None if local_path(item.where) else fetch(item.where)
+        path = self.job.input_path(item) if content is None else Path(item.where)
+        header = peek_header(path, content)
+        return OpenedPhoto(self.job.plan(header, at_once), content)
+
+    def read(self, item: Input, opened: OpenedPhoto) -> LoadedPhoto:
+        """Decode a photo."""
+        if opened.content is not None:
+            image = decode_image(opened.content, item.where)
+            return LoadedPhoto(image, len(opened.content))
         path = self.job.input_path(item)
         # Before the photo is read: if it changes meanwhile, it will be predicted again.
         state, digest = file_state(path), content_digest(path)
         return LoadedPhoto(read_image(path), state.bytes, state.modified, digest)
 
-    def compute(self, photo: LoadedPhoto) -> Prediction:
-        """Predict a photo with a model that no other thread uses."""
-        with self.job.borrow() as model:
-            return self.job.predict(model, photo.image)
+    def compute(self, photo: LoadedPhoto, opened: OpenedPhoto) -> Prediction:
+        """Predict a photo."""
+        return self.job.predict(photo.image, opened.memory.limit)
 
     def write(self, item: Input, photo: LoadedPhoto, prediction: Prediction) -> PredictionRecord:
         """Write the output files, then return the manifest entry that makes them count."""
@@ -91,13 +116,8 @@ class Worker:
             message = f"{item.where}: {message}"
         return FailureRecord(item.id, item.where, message, is_unexpected(error))
 
-    def _explain(self, error: Exception) -> str:
-        if isinstance(error, MemoryBudgetError) and self.at_once > 1:
-            budget = self.job.budget or "half of the free memory"
-            return (
-                f"{error}, or use --threads {usable_cores()}: "
-                f"{self.at_once} photos at a time share {budget}"
-            )
+    @staticmethod
+    def _explain(error: Exception) -> str:
         if isinstance(error, FullconvError):
             return str(error)
         if _lacks_memory(error):
@@ -108,7 +128,9 @@ class Worker:
 
 
 def is_unexpected(error: Exception) -> bool:
-    """Return whether an error is neither the input's nor the machine's, but probably a bug."""
+    """Return whether an error is neither the input's nor the machine's: a bug, or a crash."""
+    if isinstance(error, EngineError):
+        return True
     known = isinstance(error, FullconvError | OSError)
     return not known and not _lacks_memory(error)
 

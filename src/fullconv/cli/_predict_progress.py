@@ -1,7 +1,7 @@
 """The terminal output of a prediction job: progress bars, skipped inputs, the summary."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -62,10 +62,12 @@ def format_counts(media: Iterable[str]) -> str:
     return ", ".join(parts) or "0 photos"
 
 
-def format_failures(count: int, errors: str) -> str:
+def format_failures(failed: "Sequence[FailureRecord]", errors: str) -> str:
     """Return the last line of a job with failures; `errors` is the list of them."""
-    images = "1 image" if count == 1 else f"{count:,} images"
-    return f"{images} failed; see {errors}. Retry with --retry-failed."
+    images = "1 image" if len(failed) == 1 else f"{len(failed):,} images"
+    count = sum(record.unexpected for record in failed)
+    unexpected = f", {count:,} of them for an unexpected reason" if count else ""
+    return f"{images} failed{unexpected}; see {errors}. Retry with --retry-failed."
 
 
 def as_json(records: "dict[str, Record]") -> dict[str, Any]:
@@ -156,7 +158,7 @@ def _print_after(pending: "PendingWork", records: "dict[str, Record]", seconds: 
     written = _format_written(pending, records)
     rate = f", {new / seconds:.1f} photos/s" if written and new > 1 and photos_only else ""
     say(f"{_format_totals(pending, records)}{rate}{written}")
-    if failed := len(_failures(records)):
+    if failed := _failures(records):
         say(format_failures(failed, f"{job.out}/{job.description.file('errors', '.jsonl')}"))
 
 

@@ -31,11 +31,14 @@ def command(
     from fullconv.batch.merge import merge_shards
 
     records = merge_shards(outs, out)
-    failed = [record.error for record in records if isinstance(record, FailureRecord)]
+    failed = [record for record in records if isinstance(record, FailureRecord)]
     folder = out or outs[0]
     done = format_counts(medium_of(r) for r in records if isinstance(r, PredictionRecord))
     say(f"{done}, {len(failed):,} failed, each once -> {folder}/manifest.jsonl, areas.csv")
     if failed:
-        say(format_failures(len(failed), f"{folder}/errors.jsonl"))
+        say(format_failures(failed, f"{folder}/errors.jsonl"))
     predicted = len(records) - len(failed)
-    write_json(json, {"folder": folder, "predicted": predicted, "failed": failed})
+    write_json(
+        json,
+        {"folder": folder, "predicted": predicted, "failed": [record.error for record in failed]},
+    )

@@ -1,27 +1,26 @@
 """Predict one image: the class of every pixel, at the image's own size."""
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
-from fullconv.errors import ConfigError, MemoryBudgetError
-from fullconv.hardware import free_memory
+from fullconv.errors import ConfigError
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.tiling import stream
 from fullconv.io import images, palettes
-from fullconv.io.palettes import Palette
-from fullconv.units import format_bytes, format_bytes_up, parse_bytes
+from fullconv.io.palettes import VOID, Palette, row_blocks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Prediction:
     """A model's prediction for one image.
 
@@ -45,9 +44,19 @@ class Prediction:
     plan: Plan | None = None
     disagreement: float | None = None
 
+    def __repr__(self) -> str:
+        height, width = self.image.shape[:2]
+        shares = sorted(self.areas.items(), key=lambda item: -item[1])
+        shown = [f"{name} {share:.1%}" for name, share in shares if share][:5]
+        return f"Prediction({height} x {width}: {', '.join(shown)})"
+
     @cached_property
     def labels(self) -> UInt8[np.ndarray, "H W"]:
-        """The class of every pixel: the largest score, the first of equals."""
+        """The class of every pixel: the largest score, the first of equals.
+
+        255 where a raster has no data (nodata value, mask, alpha band), as `fullconv predict`
+        writes it; such pixels have no class.
+        """
         if self.stored_labels is not None:
             return self.stored_labels
         return self._kept_score.argmax(0).to(torch.uint8).numpy()
@@ -81,12 +90,27 @@ class Prediction:
 
     @property
     def areas(self) -> dict[str, float]:
-        """Class name -> its share of the image, in [0, 1]."""
-        counts = np.bincount(self.labels.ravel(), minlength=len(self.classes))
-        return {
-            name: float(count / self.labels.size)
-            for name, count in zip(self.classes, counts, strict=True)
-        }
+        """Class name -> its share of the pixels that have a class, in [0, 1]."""
+        total = max(1, sum(self.pixels))
+        return {name: count / total for name, count in zip(self.classes, self.pixels, strict=True)}
+
+    @cached_property
+    def pixels(self) -> tuple[int, ...]:
+        """The number of pixels of each class, in the order of the classes."""
+        counts = np.zeros(256, np.int64)
+        for rows in row_blocks(self.labels):  # NumPy counts in 64-bit copies
+            counts += np.bincount(rows.ravel(), minlength=256)
+        return tuple(counts[: len(self.classes)].tolist())
+
+    def without_scores(self) -> "Prediction":
+        """Return the prediction without its scores, which take most of its memory."""
+        return replace(self, stored_labels=self.labels, score=None)
+
+    def without(self, missing: Bool[np.ndarray, "H W"]) -> "Prediction":
+        """Return the prediction with label 255 where a raster has no data."""
+        if not missing.any():
+            return self
+        return replace(self, stored_labels=np.where(missing, np.uint8(VOID), self.labels))
 
     def overlay(
         self, strength: float = 0.5, legend: bool = True
@@ -98,7 +122,7 @@ class Prediction:
         picture = palettes.overlay(self.image, self.labels, self.palette, strength)
         if not legend:
             return picture
-        present = np.unique(self.labels)
+        present = np.unique(self.labels[self.labels != VOID])
         strip = images.legend(
             [self.classes[label] for label in present],
             [self.palette[label] for label in present],
@@ -121,6 +145,7 @@ def predict(
     *,
     memory: int | str | None = None,
     scores: bool = False,
+    held: int = 0,
 ) -> Prediction:
     """Predict one image; `Model.predict` is the same with a model's settings.
 
@@ -133,16 +158,17 @@ def predict(
         palette: one RGB colour per class; None for the default palette.
         size: (height, width) that larger images are downscaled to fit; the scores are resized back
             to the image's own size before the argmax. None for no limit.
-        memory: limit for the computation in bytes or as "2GiB", besides the network itself; None
-            for half of the free memory.
+        memory: limit in bytes or as "2GiB" for the computation and its results, besides the network
+            itself; None for half of the free memory.
         scores: keep the scores even if the image is processed in parts.
+        held: bytes within `memory` that the caller holds meanwhile.
 
     Raises:
         MemoryBudgetError: `memory` is too small.
     """
     scaled = images.scale_image(image, images.fit_size(image.shape, size))
-    shape, input_size = (image.shape[0], image.shape[1]), (scaled.shape[0], scaled.shape[1])
-    planned = plan(network, input_size, memory, answer=shape)
+    shape = (image.shape[0], image.shape[1])
+    planned = plan_prediction(network, shape, size, memory, scores=scores, held=held)
     keep = scores or planned.kind == "whole"
     labels = np.empty(shape, np.uint8)
     score: Tensor | None = None
@@ -153,7 +179,7 @@ def predict(
         if part.score is not None and part.score.shape[1:] == shape:
             score = part.score
         elif part.score is not None:
-            score = score if score is not None else _empty_score(len(part.score), shape, memory)
+            score = score if score is not None else torch.empty(len(part.score), *shape)
             score[:, *part.window.slices] = part.score
     return Prediction(
         image,
@@ -166,27 +192,32 @@ def predict(
     )
 
 
-def _empty_score(classes: int, shape: tuple[int, int], memory: int | str | None) -> Tensor:
-    """Allocate the scores of an image that is processed in parts."""
-    need = 4 * classes * shape[0] * shape[1]
-    budget = free_memory() if memory is None else parse_bytes(memory)
-    if need > budget:
-        raise MemoryBudgetError(
-            f"the scores of {classes} classes at {shape[0]} x {shape[1]} pixels take "
-            f"{format_bytes_up(need)}; there is memory for {format_bytes(budget)}: ask for the "
-            "labels only, or give more memory"
-        )
-    return torch.empty(classes, *shape)
-
-
-def read_source(source: Any) -> UInt8[np.ndarray, "H W 3"]:
-    """Return an RGB image from a path, an RGB or grey array, or a PIL image.
+def plan_prediction(
+    network: nn.Module,
+    shape: tuple[int, int],
+    size: tuple[int, int] | None = None,
+    memory: int | str | None = None,
+    *,
+    scores: bool = False,
+    held: int = 0,
+) -> Plan:
+    """Plan what `predict` does with an image of `shape` (height, width); see there.
 
     Raises:
-        ImageError: the source is none of these, cannot be read, or is not 8-bit grey or colour.
+        MemoryBudgetError: `memory` is too small.
     """
-    if isinstance(source, str | Path):
-        return images.read_image(Path(source))
-    if isinstance(source, np.ndarray):
-        return images.rgb_from_array(source)
-    return images.rgb_from_pil(source)
+    input_size = images.fit_size(shape, size)
+    held += prod(shape)  # the labels
+    if input_size != shape:
+        held += 7 * prod(input_size)  # Pillow's copy, and the array
+    return plan(network, input_size, memory, answer=shape, held=held, scores=scores)
+
+
+def _compute_with_one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+if hasattr(os, "register_at_fork"):
+    # The other threads of PyTorch's pool do not exist in a forked process, which would wait for
+    # them for ever.
+    os.register_at_fork(after_in_child=_compute_with_one_thread)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor, nn
 
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.blended_tiles import Spans, TileBlender
 from fullconv.inference.planner import ALIGN, Plan, ScaledNetwork, band_executors, plan, plan_parts
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
@@ -91,12 +91,25 @@ def stream(
 
     Returns:
         Regions that cover the rows once, from top to bottom, at full width except for tiles.
+
+    Raises:
+        WeightsError: the scores are not numbers.
     """
     wanted = rows or (0, planned.result[0])
     compute = {"whole": _whole, "strips": _strips, "tiles": _tiles}[planned.kind]
     for window, score, seam in compute(network, read, planned, wanted):
+        _check_numbers(score)
         labels = score.argmax(0).to(torch.uint8).numpy()
         yield PredictedRegion(window, labels, score if scores else None, seam)
+
+
+def _check_numbers(score: Tensor) -> None:
+    """Raise WeightsError where scores are NaN, which would become the labels of a class."""
+    if score.sum().isnan() and score.isnan().any():
+        raise WeightsError(
+            "the network's scores are not numbers (NaN), so they give no labels; its weights are "
+            "damaged or too large: use an earlier checkpoint, or train or export the model again"
+        )
 
 
 def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:

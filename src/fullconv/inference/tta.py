@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
-from fullconv.inference.predictor import Prediction, predict
+from fullconv.inference.predictor import Prediction, plan_prediction, predict
 from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import Palette
 
@@ -27,12 +27,12 @@ def predict_averaged(
     scales: Sequence[float],
     *,
     memory: int | str | None = None,
+    held: int = 0,
 ) -> Prediction:
     """Predict an image with test-time augmentation.
 
     The arguments are those of `predict`; `scales` are factors on the (height, width) of a plain
-    prediction, and `memory` limits the computation of one view. The score of the prediction is the
-    logarithm of the mean probability.
+    prediction. The score of the prediction is the logarithm of the mean probability.
 
     Raises:
         ConfigError: `check_scales` refuses the scales.
@@ -41,13 +41,42 @@ def predict_averaged(
 
     def score(view: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "K h w"]:
         # The view has its final size; fitting it into `size` would make all scales equal.
-        prediction = predict(network, view, classes, palette, memory=memory, scores=True)
+        beside = held + _held_beside(image.shape, view.shape, len(classes))
+        prediction = predict(
+            network, view, classes, palette, memory=memory, scores=True, held=beside
+        )
         assert prediction.score is not None
         return prediction.score
 
     return Prediction(
         image, average_score(score, image, scales, size=size), tuple(classes), tuple(palette)
     )
+
+
+def averaging_bytes(
+    network: nn.Module,
+    shape: tuple[int, int],
+    size: tuple[int, int] | None,
+    scales: Sequence[float],
+    classes: int,
+    memory: int | str | None = None,
+    held: int = 0,
+) -> int:
+    """Return the bytes that `predict_averaged` takes for an image of `shape` (height, width).
+
+    Raises:
+        MemoryBudgetError: `memory` is too small.
+    """
+    peaks = []
+    for view in (fit_size(shape, size, scale) for scale in scales):
+        beside = held + _held_beside(shape, view, classes)
+        peaks.append(plan_prediction(network, view, None, memory, scores=True, held=beside).peak)
+    return max(peaks)
+
+
+def _held_beside(shape: tuple[int, ...], view: tuple[int, ...], classes: int) -> int:
+    """Return the bytes held beside a view's scores: three scores of the image, and the view."""
+    return 12 * classes * math.prod(shape[:2]) + 6 * math.prod(view[:2])
 
 
 @torch.inference_mode()

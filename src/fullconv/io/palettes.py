@@ -1,12 +1,16 @@
 """Palettes, the ignore label, and label maps in colour."""
 
+from collections.abc import Iterator
+
 import numpy as np
-from jaxtyping import Bool, Integer, UInt8
+from jaxtyping import Bool, Integer, Shaped, UInt8
 
 from fullconv.errors import ConfigError
 
 Color = tuple[int, int, int]
 Palette = tuple[Color, ...]
+
+BLOCK_PIXELS = 2**18
 
 VOID = 255
 """The ignore label: such pixels count neither in the loss nor in any metric."""
@@ -61,8 +65,19 @@ def overlay(
     strength: float = 0.5,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Blend the colours of labels over an image; `strength` from 0 (image) to 1 (colours)."""
-    mixed = (1 - strength) * image + strength * colorize(labels, palette).astype(np.float32)
-    return np.asarray(mixed.round(), np.uint8)
+    blended = np.empty_like(image)
+    for pixels, given, result in zip(*map(row_blocks, (labels, image, blended)), strict=True):
+        colors = strength * colorize(pixels, palette).astype(np.float32)
+        result[:] = ((1 - strength) * given + colors).round()
+    return blended
+
+
+def row_blocks(array: Shaped[np.ndarray, "H W ..."]) -> Iterator[Shaped[np.ndarray, "h W ..."]]:
+    """Yield an image by blocks of rows, so what is computed of them takes little memory."""
+    height, width = array.shape[:2]
+    rows = max(1, BLOCK_PIXELS // max(1, width))
+    for top in range(0, height, rows):
+        yield array[top : top + rows]
 
 
 def find_errors(

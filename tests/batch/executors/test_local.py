@@ -2,10 +2,12 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from fullconv.batch.executors import engines
+from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.executors.local import AHEAD, run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
@@ -15,7 +17,7 @@ from fullconv.errors import ImageError, OutputError
 class SleepingWorker:
     """Takes time but no CPU, and counts what happens at the same time."""
 
-    threads, gpus, at_once = 1, 0.0, 2
+    threads, gpus, at_once, memory = 1, 0.0, 2, 100
 
     def __init__(self, pause=0.01):
         self.pause = pause
@@ -26,7 +28,10 @@ class SleepingWorker:
     def prepare(self):
         pass
 
-    def read(self, item):
+    def open(self, item, at_once):
+        return SimpleNamespace(memory=InputMemory(1, 1, None))
+
+    def read(self, item, opened):
         with self.lock:
             self.started.append(item.id)
             self.in_memory += 1
@@ -36,7 +41,7 @@ class SleepingWorker:
             raise ImageError("bad")
         return item.id
 
-    def compute(self, loaded):
+    def compute(self, loaded, opened):
         with self.lock:
             self.computing += 1
             self.most_computing = max(self.most_computing, self.computing)

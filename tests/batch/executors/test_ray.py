@@ -19,8 +19,8 @@ PROGRAM = Path(__file__).parents[2] / "two_nodes.py"
 class IdleWorker:
     """A worker that is never called."""
 
-    threads, gpus, at_once = 1, 0.0, 2
-    prepare = read = compute = write = record_failure = print
+    threads, gpus, at_once, memory = 1, 0.0, 2, 100
+    prepare = open = read = compute = write = record_failure = print
 
 
 @pytest.mark.slow

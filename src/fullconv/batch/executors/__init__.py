@@ -8,16 +8,27 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from fullconv._registry import Registry
+from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
 
 
 @runtime_checkable
-class InputWorker(Protocol):
-    """Process an input in three steps, which overlap with the steps of other inputs.
+class Opened(Protocol):
+    """What `InputWorker.open` returns."""
 
-    Workers can be pickled. `read`, `compute` and `write` may raise anything: `record_failure` turns
-    it into a record. An `OutputError` is not the input's fault and aborts the job.
+    @property
+    def memory(self) -> InputMemory:
+        """What the input takes."""
+
+
+@runtime_checkable
+class InputWorker(Protocol):
+    """Process an input in four steps, which overlap with the steps of other inputs.
+
+    Workers can be pickled. `open`, `read`, `compute` and `write` may raise anything:
+    `record_failure` turns it into a record. An `OutputError` is not the input's fault and aborts
+    the job.
     """
 
     @property
@@ -32,13 +43,25 @@ class InputWorker(Protocol):
     def at_once(self) -> int:
         """Number of inputs that one machine computes at the same time."""
 
+    @property
+    def memory(self) -> int:
+        """Bytes for one of the inputs that are computed at the same time."""
+
     def prepare(self) -> None:
         """Load what this process needs; repeated calls cost nothing."""
 
-    def read(self, item: Input) -> Any:
-        """Read what `compute` needs."""
+    def open(self, item: Input, at_once: int) -> Opened:
+        """Find out how much memory the input takes.
 
-    def compute(self, loaded: Any) -> Any:
+        Args:
+            item: the input.
+            at_once: inputs that this process computes at the same time.
+        """
+
+    def read(self, item: Input, opened: Any) -> Any:
+        """Read what `compute` needs; `opened` is what `open` returned."""
+
+    def compute(self, loaded: Any, opened: Any) -> Any:
         """Compute the prediction."""
 
     def write(self, item: Input, loaded: Any, prediction: Any) -> Record:

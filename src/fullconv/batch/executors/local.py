@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Semaphore
 
 from fullconv.batch.executors import InputWorker, engines
+from fullconv.batch.executors._memory import MemoryGate
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
 from fullconv.errors import OutputError
@@ -25,7 +26,7 @@ def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
 
 
 def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -> Iterator[Record]:
-    """Process the inputs; holds at most `at_once + AHEAD` of them in memory.
+    """Process the inputs; holds at most `at_once + AHEAD` of them in memory, or fewer large ones.
 
     Args:
         worker: reads, computes and writes each input.
@@ -36,7 +37,7 @@ def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -
         OutputError: predictions cannot be written.
     """
     worker.prepare()
-    computing = Semaphore(at_once)
+    computing, gate = Semaphore(at_once), MemoryGate(worker.memory * at_once)
     pool = ThreadPoolExecutor(at_once + AHEAD_OF_STORES, "fullconv")
     waiting: deque[Future[Record]] = deque()
     try:
@@ -44,19 +45,23 @@ def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -
             ahead = AHEAD if local_path(item.where) else AHEAD_OF_STORES
             while len(waiting) >= at_once + ahead:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(_process, worker, item, computing))
+            waiting.append(pool.submit(_process, worker, item, at_once, computing, gate))
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _process(worker: InputWorker, item: Input, computing: Semaphore) -> Record:
+def _process(
+    worker: InputWorker, item: Input, at_once: int, computing: Semaphore, gate: MemoryGate
+) -> Record:
     try:
-        loaded = worker.read(item)
-        with computing:
-            prediction = worker.compute(loaded)
-        return worker.write(item, loaded, prediction)
+        opened = worker.open(item, at_once)
+        with gate.admit(opened.memory):
+            loaded = worker.read(item, opened)
+            with computing, gate.compute(opened.memory):
+                prediction = worker.compute(loaded, opened)
+            return worker.write(item, loaded, prediction)
     except OutputError:
         raise
     except Exception as error:  # one bad input must not stop the others

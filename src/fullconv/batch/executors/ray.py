@@ -18,7 +18,7 @@ from fullconv.batch.executors import InputWorker, engines
 from fullconv.batch.executors.local import run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
-from fullconv.errors import ConfigError, OutputError, require
+from fullconv.errors import ConfigError, EngineError, OutputError, require
 
 BATCH = 8
 """Inputs per task: enough to make sending cheap, few enough to make losing it cheap."""
@@ -84,7 +84,7 @@ def _retry(ray: Any, task: Any, worker: InputWorker, item: Input, reference: Any
         return _result(ray, reference)[0]
     except _lost_errors(ray) as error:
         reason = f"{item.where}: {ATTEMPTS} worker processes crashed ({type(error).__name__})"
-        return worker.record_failure(item, ConfigError(reason))
+        return worker.record_failure(item, EngineError(reason))
 
 
 def _result(ray: Any, reference: Any) -> list[Record]:

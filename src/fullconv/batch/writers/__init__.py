@@ -41,6 +41,8 @@ class Writer:
         summary: one line about the file, for messages and docs.
         scores: whether it needs the scores of all classes, which predictions in parts keep only on
             request: `model.predict(photo, scores=True)`.
+        pixel_bytes: memory that `encode` takes for each pixel, the file included.
+        score_bytes: likewise for each pixel and class.
         collector: makes files from those of all predictions, if there are any.
     """
 
@@ -48,6 +50,8 @@ class Writer:
     encode: Callable[[Prediction], bytes]
     summary: str = ""
     scores: bool = False
+    pixel_bytes: int = 16
+    score_bytes: int = 0
     collector: Collector | None = None
 
 

@@ -8,7 +8,7 @@ from jaxtyping import UInt8
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import caption, decode_image, encode_jpeg, legend, scale_image
-from fullconv.io.palettes import Palette
+from fullconv.io.palettes import VOID, Palette
 
 Sheet = UInt8[np.ndarray, "_ _ 3"]
 
@@ -31,7 +31,7 @@ def draw_contact_sheets(predictions: Iterable[tuple[str, Prediction]]) -> Iterat
     found: set[int] = set()
     for name, prediction in predictions:
         pairs.append((name, draw_pair(prediction)))
-        found.update(np.unique(prediction.labels).tolist())
+        found.update(set(np.unique(prediction.labels).tolist()) - {VOID})
         classes, palette = prediction.classes, prediction.palette
         if len(pairs) == PAGE:
             yield draw_sheet(pairs, sorted(found), classes, palette)

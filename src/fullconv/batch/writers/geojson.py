@@ -94,5 +94,10 @@ def _to_json(value: object) -> str:
 
 
 writers.register("geojson")(
-    Writer(".geojson", encode, "one polygon with holes per region, along the pixels' edges")
+    Writer(
+        ".geojson",
+        encode,
+        "one polygon with holes per region, along the pixels' edges",
+        pixel_bytes=64,  # of usual labels; twice as many regions take twice as much
+    )
 )

@@ -11,5 +11,10 @@ def encode(prediction: Prediction) -> bytes:
 
 
 writers.register("labels")(
-    Writer(".png", encode, "indexed PNG: pixel values are the classes, shown in their colours")
+    Writer(
+        ".png",
+        encode,
+        "indexed PNG: pixel values are the classes, shown in their colours",
+        pixel_bytes=4,
+    )
 )

@@ -32,10 +32,22 @@ def _encode_npy(array: np.ndarray) -> bytes:
 
 
 writers.register("probabilities")(
-    Writer(".npy", encode, "NumPy array (classes, height, width) of float16 in [0, 1]", scores=True)
+    Writer(
+        ".npy",
+        encode,
+        "NumPy array (classes, height, width) of float16 in [0, 1]",
+        scores=True,
+        score_bytes=10,
+    )
 )
 writers.register("probabilities8")(
-    Writer(".npy", encode_bytes, "the same as uint8, times 255: half the size", scores=True)
+    Writer(
+        ".npy",
+        encode_bytes,
+        "the same as uint8, times 255: half the size",
+        scores=True,
+        score_bytes=15,
+    )
 )
 writers.register("confidence")(
     Writer(
@@ -43,5 +55,6 @@ writers.register("confidence")(
         encode_confidence,
         "grey PNG: the probability of the predicted class, times 255",
         scores=True,
+        score_bytes=4,
     )
 )

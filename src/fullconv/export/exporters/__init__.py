@@ -49,9 +49,8 @@ def exporter_for(path: Path) -> Exporter:
     Raises:
         ConfigError: no exporter has this suffix.
     """
-    for name in exporters:
-        if exporters[name].suffix == path.suffix.lower():
-            return exporters[name]
+    if found := exporters.of_suffix(path.suffix):
+        return found
     if path.suffix.lower() == MODEL_SUFFIX:
         raise ConfigError(f"{path}: a model file; write it with Model.save() or export_half()")
     raise ConfigError(f"{path}: {unsupported(path)}")

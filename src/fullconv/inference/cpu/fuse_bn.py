@@ -12,6 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from fullconv.networks.tracing.copies import copy_modules
+
 Layers = TypeVar("Layers", bound=nn.Module)
 
 
@@ -41,7 +43,11 @@ def fused_parameters(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Paramete
 
 
 def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
-    """Return path of each norm that can be fused -> path of its convolution."""
+    """Return path of each norm that can be fused -> path of its convolution.
+
+    The hooks are put on a copy, as other threads may run the layers meanwhile.
+    """
+    layers = copy_modules(layers)
     paths = {layer: path for path, layer in layers.named_modules()}
     # Keeps the outputs alive, so no later tensor gets the identity of an earlier one.
     outputs: list[tuple[Tensor, str]] = []
@@ -59,13 +65,10 @@ def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
                 pairs[path] = conv
 
     observed = [m for m in layers.modules() if isinstance(m, nn.Conv2d) or _can_fuse(m)]
-    hooks = [layer.register_forward_hook(record) for layer in observed]
-    try:
-        with torch.no_grad():
-            layers(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    for layer in observed:
+        layer.register_forward_hook(record)
+    with torch.no_grad():
+        layers(image)
     once = {path for path, count in calls.items() if count == 1}
     return {norm: conv for norm, conv in pairs.items() if {norm, conv} <= once}
 

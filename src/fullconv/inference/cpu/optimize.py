@@ -76,8 +76,13 @@ class OptimizedBackbone:
             return sparse.features(self.layers, x, names, self.borders)
         return self.layers.features(x, names)
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> None:
-        """Return None: a copied network has to be optimized itself."""
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Become None in a copied or pickled network, which has to be optimized itself."""
+        return _not_optimized, ()
+
+
+def _not_optimized() -> None:
+    """Return what stands for optimized layers in a copy."""
 
 
 def optimize(network: nn.Module) -> bool:

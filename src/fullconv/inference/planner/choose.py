@@ -33,35 +33,58 @@ def plan(
     *,
     answer: tuple[int, int] | None = None,
     bands: int = 3,
+    held: int = 0,
+    scores: bool = False,
 ) -> Plan:
     """Plan the inference of images of `size` (height, width).
+
+    Any number of threads may plan for one network, and use it meanwhile.
 
     Args:
         network: (B, 3, H, W), RGB in [0, 255] -> scores (B, K, H, W); in evaluation mode.
         size: (height, width) of the image.
-        memory: limit for the computation in bytes or as "2GiB", besides the network itself; None
-            for half of the free memory, or more if the smallest strips need it.
+        memory: limit in bytes or as "2GiB" for the computation and what is held meanwhile, besides
+            the network itself; None for half of the free memory, or more if the smallest strips
+            need it.
         answer: (height, width) that the scores are resized to; None for the image's.
         bands: channels of the image.
+        held: bytes that are held during the computation, such as the labels.
+        scores: whether the scores of all parts are kept.
 
     Raises:
         MemoryBudgetError: `memory` is too small for the smallest strips or tiles.
     """
     budget = parse_bytes(memory) if memory is not None else int(SHARE * free_device_memory(network))
     answer = None if answer == size else answer
-    start = Plan("whole", True, size, *size, answer=answer, bands=bands)
-    bound = _upper_bound(start)
+    start = Plan("whole", True, size, *size, answer=answer, bands=bands, held=held)
+    bound = held + _upper_bound(start)
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)
     facts = network_cost(network, bands)
-    start = replace(start, peak=_estimate(start, facts))
-    if start.peak <= budget:
+    start = replace(start, peak=held + _estimate(start, facts))
+    if start.peak <= budget or getattr(network, "fixed_size", None):
         return start
+    kept = 4 * facts.classes * start.result[0] * start.result[1] if scores else 0
+    if held + kept > budget and memory is not None:
+        raise _too_little(start, facts, held + kept, budget, scores)
     refusal = facts.refusal or streaming_error(network, bands)
     if refusal:
-        facts = facts._replace(refusal=refusal)
+        facts, start = facts._replace(refusal=refusal), replace(start, held=held + kept)
         return plan_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
-    return _whole_or_strips(network, start, budget, memory is None)
+    return _whole_or_strips(network, start, budget, memory is None, kept)
+
+
+def _too_little(
+    start: Plan, facts: NetworkCost, need: int, budget: int, scores: bool
+) -> MemoryBudgetError:
+    """Return the error for results that alone take more than the budget."""
+    height, width = start.result
+    what = f"the scores of {facts.classes} classes" if scores else "the labels"
+    remedy = "ask for the labels only, or give more memory" if scores else "give it more"
+    return MemoryBudgetError(
+        f"{what} at {height} x {width} pixels take {format_bytes_up(need)}; the memory given is "
+        f"{format_bytes(budget)}: {remedy}"
+    )
 
 
 def plan_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Plan:
@@ -89,14 +112,16 @@ def _estimate(start: Plan, facts: NetworkCost) -> int:
     return int(facts.per_pixel * max(1024, start.size[0] * start.size[1]) + scaled)
 
 
-def _whole_or_strips(network: nn.Module, start: Plan, budget: int, lenient: bool) -> Plan:
+def _whole_or_strips(
+    network: nn.Module, start: Plan, budget: int, lenient: bool, kept: int
+) -> Plan:
     """Plan the whole image if a simulation of its ops fits the budget, otherwise strips."""
     subject = ScaledNetwork(network, start.answer) if start.answer else network
     steps = record_ops(subject, start.size, start.bands, weights=False)
-    taken = peak(steps, replace(start, rows=start.size[0]))
+    taken = start.held + peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)
-    return plan_strips(steps, start, budget, lenient)
+    return plan_strips(steps, replace(start, held=start.held + kept), budget, lenient)
 
 
 LOW_ROWS = 64  # rows; images are split into bands of columns before strips become lower than this
@@ -133,15 +158,15 @@ def plan_strips(steps: OpGraph, start: Plan, budget: int, lenient: bool) -> Plan
 
 def plan_tiles(start: Plan, facts: NetworkCost, budget: int) -> Plan:
     """Return the plan with the largest tiles; half of the memory holds overlaps."""
-    side = largest_tile(facts, budget) // ALIGN * ALIGN
+    side = largest_tile(facts, budget - start.held) // ALIGN * ALIGN
     if side < MIN_TILE:
-        need = tile_memory(facts, MIN_TILE)
+        need = start.held + tile_memory(facts, MIN_TILE)
         raise MemoryBudgetError(
             f"this network takes at least {format_bytes_up(need)} for tiles of "
             f"{MIN_TILE} x {MIN_TILE}; "
             f"the memory given is {format_bytes(budget)}: give it more"
         )
-    waiting = int(budget / 4 / (9 * facts.classes * start.size[1]))
+    waiting = int((budget - start.held) / 4 / (9 * facts.classes * start.size[1]))
     overlap = max(ALIGN, min(side // 4, waiting) // ALIGN * ALIGN)
     rows, columns = min(side, start.size[0]), min(side, start.size[1])
     one = (rows, columns) == start.size
@@ -171,7 +196,7 @@ def _highest(steps: OpGraph, start: Plan, budget: int) -> Plan:
 
     def tried(rows: int) -> Plan:
         planned = replace(start, rows=rows)
-        return replace(planned, peak=peak(steps, planned))
+        return replace(planned, peak=start.held + peak(steps, planned))
 
     most = max(
         LOW_ROWS, min(start.size[0], MAX_STRIP_PIXELS // start.columns) // LOW_ROWS * LOW_ROWS

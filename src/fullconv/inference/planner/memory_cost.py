@@ -3,20 +3,23 @@
 from itertools import islice
 from math import isqrt
 from typing import NamedTuple
-from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
 from fullconv.hardware import free_memory
+from fullconv.inference.planner.per_network import PerNetwork
 from fullconv.inference.planner.plan import Plan, band_executors
-from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
+from fullconv.inference.streaming.graph import OpGraph, record_ops
+from fullconv.networks.tracing.copies import copy_modules
 
 SIDE = 512  # pixels; side of the image from which the memory per pixel is estimated
-# The allocator holds memory beyond the tensors' sizes (measured: up to this factor and constant).
+# A process takes more memory than its tensors: measured, at most so many times as much, and a
+# constant for code that is used for the first time and for the threads' buffers.
 SLACK = 1.5
-FIXED = 256 * 2**20  # bytes
+SCATTER = 4 / 3  # times as much again for strips: their tensors are small and scatter over the heap
+FIXED = 32 * 2**20  # bytes
 
 
 class NetworkCost(NamedTuple):
@@ -33,15 +36,12 @@ class NetworkCost(NamedTuple):
     refusal: str
 
 
-_known: WeakKeyDictionary[nn.Module, dict[int, NetworkCost]] = WeakKeyDictionary()
+_known: PerNetwork[NetworkCost] = PerNetwork()
 
 
 def network_cost(network: nn.Module, bands: int) -> NetworkCost:
     """Return a network's cost; it is estimated once."""
-    found = _known.setdefault(network, {})
-    if bands not in found:
-        found[bands] = _estimate(network, bands)
-    return found[bands]
+    return _known.get(network, bands, lambda: _estimate(network, bands))
 
 
 def peak(steps: OpGraph, planned: Plan) -> int:
@@ -49,13 +49,10 @@ def peak(steps: OpGraph, planned: Plan) -> int:
     every = band_executors(steps, planned)
     flow = every[len(every) // 2]
 
-    def read(region: Region) -> Tensor:
-        height, width = (end - first for first, end in region)
-        return torch.empty(1, planned.bands, height, width, device="meta")
-
-    for _ in islice(flow.run(read), 4):  # the memory stops growing after a few strips
+    for _ in islice(flow.run(steps.blank), 4):  # the memory stops growing after a few strips
         pass
-    return int(SLACK * (flow.peak + (len(every) - 1) * flow.most_held)) + FIXED
+    slack = SLACK * (SCATTER if planned.rows < planned.size[0] else 1)
+    return int(slack * (flow.peak + (len(every) - 1) * flow.most_held)) + FIXED
 
 
 def tile_memory(facts: NetworkCost, side: int) -> int:
@@ -94,11 +91,8 @@ def _measure(network: nn.Module, bands: int, refusal: str) -> NetworkCost:
     def note(layer: nn.Module, given: object, result: object) -> None:
         sizes.append(result.nbytes if isinstance(result, Tensor) else 0)
 
-    hooks = [layer.register_forward_hook(note) for layer in network.modules()]
-    try:
-        image = torch.zeros(1, bands, side, side, device=next(network.parameters()).device)
-        score = network(image)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    observed = copy_modules(network)  # other threads may use the network
+    for layer in observed.modules():
+        layer.register_forward_hook(note)
+    score = observed(torch.zeros(1, bands, side, side, device=next(network.parameters()).device))
     return NetworkCost(SLACK * 4 * max(sizes) / side**2, score.shape[1], refusal)

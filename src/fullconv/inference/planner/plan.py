@@ -24,11 +24,12 @@ class Plan:
         size: (height, width) of the image.
         rows: rows of the image per strip or tile.
         columns: likewise; less than the width if a strip of full width needs too much memory.
-        peak: estimated peak memory in bytes, besides the network itself.
+        peak: estimated peak memory in bytes, with `held`, besides the network itself.
         note: a sentence for the user; "" if there is nothing to say.
         answer: (height, width) that the scores are resized to; None for the image's.
         bands: channels of the image.
         overlap: pixels that neighbouring tiles share.
+        held: bytes of `peak` that are held during the whole computation.
     """
 
     kind: Literal["whole", "strips", "tiles"]
@@ -41,6 +42,7 @@ class Plan:
     answer: tuple[int, int] | None = None
     bands: int = 3
     overlap: int = 0
+    held: int = 0
 
     @property
     def result(self) -> tuple[int, int]:

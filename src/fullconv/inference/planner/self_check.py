@@ -1,17 +1,16 @@
 """Check that streaming gives a network's whole-image scores, on a small image."""
 
-from weakref import WeakKeyDictionary
-
 import torch
 from torch import Tensor, nn
 
+from fullconv.inference.planner.per_network import PerNetwork
 from fullconv.inference.planner.plan import Plan, band_executors
 from fullconv.inference.streaming.executor import run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
 
 AGREE = 1e-4  # relative to the largest score; a wrong rule differs by far more, rounding less
 
-_checked: WeakKeyDictionary[nn.Module, dict[int, float]] = WeakKeyDictionary()
+_checked: PerNetwork[float] = PerNetwork()
 
 
 def streaming_error(network: nn.Module, bands: int) -> str:
@@ -19,14 +18,8 @@ def streaming_error(network: nn.Module, bands: int) -> str:
 
     Each network is checked once: a layer may do what no streaming rule covers.
     """
-    found = _checked.setdefault(network, {})
-    if bands not in found:
-        found[bands] = _difference(network, bands)
-    return (
-        ""
-        if found[bands] <= AGREE
-        else f"this network's streamed scores differ by {found[bands]:.0e}"
-    )
+    found = _checked.get(network, bands, lambda: _difference(network, bands))
+    return "" if found <= AGREE else f"this network's streamed scores differ by {found:.0e}"
 
 
 @torch.inference_mode()

@@ -5,7 +5,7 @@ Writing these files is the exporters' work (`fullconv.export`).
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fullconv._registry import Registry
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, WeightsError
 
 KEY = "fullconv"  # metadata key of the description in an exported file
 INPUT, OUTPUT = "image", "score"  # names of an exported graph's input and output
@@ -61,22 +61,35 @@ def runtime_for(path: Path) -> Runtime:
     Raises:
         ConfigError: no runtime has this suffix.
     """
-    for name in runtimes:
-        if runtimes[name].suffix == path.suffix.lower():
-            return runtimes[name]
+    if found := runtimes.of_suffix(path.suffix):
+        return found
     raise ConfigError(f"{path}: {unsupported(path)}")
 
 
 def is_exported(path: Path) -> bool:
     """Return whether `path` has the suffix of an exported file; a folder never counts as one."""
-    suffixes = {runtimes[name].suffix for name in runtimes}
-    return path.suffix.lower() in suffixes and not path.is_dir()
+    return runtimes.of_suffix(path.suffix) is not None and not path.is_dir()
 
 
 def unsupported(path: Path) -> str:
     """Return the message that names the suffix of `path` and those that are supported."""
     known = sorted([MODEL_SUFFIX, *(runtimes[name].suffix for name in runtimes)])
     return f"unsupported format {path.suffix or '(no suffix)'}; supported: {', '.join(known)}"
+
+
+def check_finite(path: Path, weights: Mapping[str, np.ndarray]) -> None:
+    """Check that all weights of a file are finite: others make every pixel one class.
+
+    Raises:
+        WeightsError: one is NaN or infinite.
+    """
+    for name, values in weights.items():
+        # The sum tells without a copy of the values.
+        if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
+            raise WeightsError(
+                f"{path}: {name} has values that are not finite; the training diverged, or the "
+                "file is damaged: export another model"
+            )
 
 
 def first_line(error: Exception) -> str:

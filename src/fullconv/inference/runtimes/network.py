@@ -44,6 +44,17 @@ class ExportedNetwork(nn.Module):
         """The normalization inside the exported graph."""
         return self.description.normalization
 
+    @property
+    def opaque(self) -> str:
+        """Why no part of its work can be recorded, as a verb phrase for messages."""
+        return "runs outside of PyTorch, in a runtime that computes whole images only"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ExportedNetwork":
+        return ExportedNetwork(self.path, self.run, self.description)  # `run` is thread-safe
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_exported, (self.path.absolute(),)
+
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Return the scores before softmax, at the image's size.
 
@@ -53,14 +64,16 @@ class ExportedNetwork(nn.Module):
         height, width = image.shape[-2:]
         if height < self.min_size[0] or width < self.min_size[1]:
             raise ImageError(
-                f"an image of {height} x {width} pixels; this exported file needs at least "
-                f"{self.min_size[0]} x {self.min_size[1]}: use the model that it was exported from"
+                f"an image of {height} x {width} pixels",
+                expected=f"at least {self.min_size[0]} x {self.min_size[1]} for this exported file",
+                remedy="use the model that it was exported from",
             )
         if self.fixed_size and (height, width) != self.fixed_size:
             raise ImageError(
-                f"an image of {height} x {width} pixels; this file was exported for "
-                f"{self.fixed_size[0]} x {self.fixed_size[1]} only: export the model without "
-                "--size to support any size"
+                f"an image of {height} x {width} pixels",
+                expected=f"{self.fixed_size[0]} x {self.fixed_size[1]}, the only size that this "
+                "file was exported for",
+                remedy="export the model without --size to support any size",
             )
         batch = image.float().cpu()
         parts = [one[None] for one in batch] if self.fixed_size else [batch]

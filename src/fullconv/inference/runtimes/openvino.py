@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError, require
-from fullconv.inference.runtimes import KEY, Opened, Runtime, first_line, runtimes
+from fullconv.inference.runtimes import KEY, Opened, Runtime, check_finite, first_line, runtimes
 
 
 def open_openvino(path: Path) -> Opened:
@@ -33,6 +33,8 @@ def open_openvino(path: Path) -> Opened:
         compiled = core().compile_model(model, "CPU", settings)
     except Exception as error:  # RuntimeError, and what its bindings raise
         raise WeightsError(f"{path}: OpenVINO cannot run it: {first_line(error)}") from error
+    constants = (op for op in model.get_ops() if op.get_type_name() == "Constant")
+    check_finite(path, {op.get_friendly_name(): op.data for op in constants})
     per_thread = threading.local()  # an infer request is not thread-safe
 
     def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:

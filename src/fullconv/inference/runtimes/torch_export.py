@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError
-from fullconv.inference.runtimes import Opened, Runtime, first_line, quiet, runtimes
+from fullconv.inference.runtimes import Opened, Runtime, check_finite, first_line, quiet, runtimes
 from fullconv.inference.runtimes._pt2_guard import check_program
 
 
@@ -15,7 +15,8 @@ def open_program(path: Path) -> Opened:
     """Open a program that `fullconv export` wrote, after checking that it cannot run other code.
 
     Raises:
-        WeightsError: the file is missing or damaged, or holds what could run code.
+        WeightsError: the file is missing or damaged, holds what could run code, or its weights are
+            not finite.
     """
     description = check_program(path)
     try:
@@ -23,6 +24,8 @@ def open_program(path: Path) -> Opened:
             module = torch.export.load(stream).module()
     except Exception as error:  # a damaged archive fails in many ways
         raise WeightsError(f"{path}: not a program that can be run: {first_line(error)}") from error
+
+    check_finite(path, {name: t.numpy() for name, t in module.state_dict().items()})
 
     @torch.inference_mode()
     def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:

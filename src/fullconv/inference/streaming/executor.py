@@ -1,12 +1,13 @@
 """Line-buffered execution: each op keeps only the rows that are still needed."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import ceil
+from math import ceil, prod
 
 import torch
 from torch import Tensor
 
 from fullconv.inference.streaming.graph import Op, OpGraph, Region
+from fullconv.inference.streaming.ops._op import storage_bytes
 from fullconv.inference.streaming.ranges import clip
 from fullconv.networks.geometry import Span
 
@@ -111,8 +112,8 @@ class StreamExecutor:
         outputs = list(results) if isinstance(results, tuple | list) else [results]
         in_use = sum(storage_bytes(x) for x in (*inputs, *outputs))
         self.peak = max(self.peak, self.held + in_use + partial.workspace(inputs, outputs))
-        self.multiply_adds += partial.per_output * outputs[0].numel()
-        self.multiply_adds += partial.per_input * inputs[0].numel()
+        self.multiply_adds += partial.per_output * _numbers(outputs[0])
+        self.multiply_adds += partial.per_input * _numbers(inputs[0])
         for index, result in zip(op.outputs, outputs, strict=True):
             if index in self._buffers:
                 self._keep(index, result)
@@ -131,6 +132,7 @@ class StreamExecutor:
     def _empty(self, index: int, dim: int, columns: Span) -> Tensor:
         sizes = list(self._values[index].shape)
         sizes[self._values[index].rows], sizes[dim] = 0, columns[1] - columns[0]
+        sizes[0] = min(sizes[0], len(self._like))  # a dry run is on a batch of no images
         return self._like.new_empty(sizes)
 
     def _keep(self, index: int, x: Tensor) -> None:
@@ -287,6 +289,6 @@ class RowBuffer:
         return storage_bytes(piece) - storage_bytes(self._pieces[0])
 
 
-def storage_bytes(x: Tensor) -> int:
-    """Return the bytes that a tensor keeps in memory: all of its storage, even if it is a view."""
-    return x.untyped_storage().nbytes()
+def _numbers(x: Tensor) -> int:
+    """Return the numbers of a map; a batch of no images counts as one image."""
+    return prod(side or 1 for side in x.shape)

@@ -5,13 +5,10 @@ and resize is then a plain number, whatever the layers computed it from. Ops tha
 supports, or that depend on the whole image, are refused by name.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
@@ -26,10 +23,14 @@ from fullconv.inference.streaming.ops._op import (
     Value,
 )
 from fullconv.inference.streaming.ranges import clip
-from fullconv.networks.tracing.ops import OpCall, UnsupportedOpError, tensors_in
-from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
+from fullconv.networks.tracing.copies import RunCopy, empty_batch, meta_copy
+from fullconv.networks.tracing.ops import OpCall, OpKind, UnsupportedOpError, tensors_in
+from fullconv.networks.tracing.recorder import FunctionRecorder, run_recorded
 
 __all__ = ["Op", "OpGraph", "Region", "Value", "record_ops"]
+
+# Their arguments may hold the number of images.
+_COUNT_IMAGES = {OpKind.VIEW, OpKind.EXPAND, OpKind.MATMUL, OpKind.ATTENTION, OpKind.GLOBAL_NORM}
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,18 @@ class OpGraph:
         values: what the ops read and compute; number 0 is the image.
         ops: in the order in which they ran.
         output: index of the value that holds the scores.
+        image: on which the network was recorded, without data.
     """
 
     values: tuple[Value, ...]
     ops: tuple[Op, ...]
     output: int
+    image: Tensor
+
+    def blank(self, region: Region) -> Tensor:
+        """Return a region of the image without data, for a run that computes sizes only."""
+        rows, columns = (end - first for first, end in region)
+        return self.image.new_empty(*self.image.shape[:2], rows, columns)
 
     def needed(self, region: Region) -> dict[int, Region]:
         """Return the part of each value that a region of the output depends on."""
@@ -77,25 +85,41 @@ def record_ops(
         channels: of the image.
         weights: whether the ops hold the network's weights; without them they compute shapes only.
 
+    Other threads may use the network meanwhile: a copy of its modules is recorded.
+
     Raises:
         GeometryError: an op cannot be computed on a part of the image.
     """
-    state, shapes = meta_state(network)
-    dtype = next((t.dtype for t in state.values() if t.is_floating_point()), torch.float32)
-    image = torch.empty(1, channels, *size, device="meta", dtype=dtype)
-    tensors = state if weights else shapes
+    if opaque := getattr(network, "opaque", ""):
+        raise GeometryError(opaque)
+    try:
+        return _record(empty_batch(network), size, channels, weights)
+    except (_NeedsNumbersError, GeometryError):  # a batch of no images is not enough
+        return _record(meta_copy(network), size, channels, weights)
+
+
+def _record(copy: RunCopy, size: tuple[int, int], channels: int, weights: bool) -> OpGraph:
+    for module in copy.network.modules():
+        if hasattr(module, "sparse_padding"):  # it holds for one whole image only
+            module.sparse_padding = False  # type: ignore[assignment]
+        if hasattr(module, "optimized_backbone"):  # its functions have no rules
+            module.optimized_backbone = None  # type: ignore[assignment]
     recorder = OpRecorder(
-        image, {id(shapes[name]): (shapes[name], tensors[name]) for name in state}
+        copy.image(size, channels),
+        {key: (t, own if weights else t) for key, (t, own) in copy.weights.items()},
     )
-    with _literal_padding(network):
-        try:
-            scores = run_recorded(network, shapes, image, recorder)
-        except UnsupportedOpError as error:
-            where = f" in {recorder.module}" if recorder.module else ""
-            raise GeometryError(f"{error}{where}") from error
-        except GeometryError as error:
-            raise GeometryError(f"cannot be traced ({error})") from error
+    try:
+        scores = run_recorded(copy, recorder.image, recorder)
+    except UnsupportedOpError as error:
+        where = f" in {recorder.module}" if recorder.module else ""
+        raise GeometryError(f"{error}{where}") from error
+    except GeometryError as error:
+        raise GeometryError(f"cannot be traced ({error})") from error
     return recorder.graph(scores)
+
+
+class _NeedsNumbersError(Exception):
+    """A function whose arguments or result depend on the number of images."""
 
 
 class OpRecorder(FunctionRecorder[int]):
@@ -108,7 +132,8 @@ class OpRecorder(FunctionRecorder[int]):
 
     def __init__(self, image: Tensor, weights: dict[int, tuple[Tensor, Tensor]]) -> None:
         super().__init__()
-        self._values = [Value(tuple(image.shape), bytes=image.element_size())]
+        self.image = image
+        self._values = [Value(_shape(image), bytes=image.element_size())]
         self._ops: list[Op] = []
         self._weights = weights
         self.remember(image, 0)
@@ -131,8 +156,10 @@ class OpRecorder(FunctionRecorder[int]):
             self._with_weights(call.args, slots),
             self._with_weights(call.kwargs, slots),
             inputs=tuple(self._values[index] for index in inputs),
-            shapes=tuple(tuple(tensor.shape) for tensor in results),
+            shapes=tuple(_shape(tensor) for tensor in results),
         )
+        if not len(self.image) and recorded.kind in _COUNT_IMAGES:
+            raise _NeedsNumbersError(call.name)
         if recorded.kind is None:
             raise UnsupportedOpError(f"calls {call.name}, which has no rule for parts of an image")
         partial = rules[recorded.kind](recorded)
@@ -144,7 +171,7 @@ class OpRecorder(FunctionRecorder[int]):
         index = self.fact(scores) if isinstance(scores, Tensor) else None
         if index is None:
             raise GeometryError("does not return one tensor of scores")
-        return OpGraph(tuple(self._values), tuple(self._ops), index)
+        return OpGraph(tuple(self._values), tuple(self._ops), index, self.image)
 
     def _add(
         self, name: str, inputs: tuple[int, ...], results: list[Tensor], partial: PartialOp
@@ -157,8 +184,8 @@ class OpRecorder(FunctionRecorder[int]):
             index = len(self._values)
             outputs.append(index)
             self.remember(tensor, index)
-            shape = tuple(tensor.shape)
-            self._values.append(Value(shape, rows, columns, stride, tensor.element_size()))
+            value = Value(_shape(tensor), rows, columns, stride, tensor.element_size())
+            self._values.append(value)
         self._ops.append(Op(name, inputs, tuple(outputs), partial))
 
     def _compute_weights(self, call: OpCall, results: list[Tensor]) -> None:
@@ -183,6 +210,11 @@ class OpRecorder(FunctionRecorder[int]):
         return value
 
 
+def _shape(tensor: Tensor) -> tuple[int, ...]:
+    """Return the shape for one image, of a tensor for one or none."""
+    return tuple(side or 1 for side in tensor.shape)
+
+
 def _on_copies(partial: PartialOp) -> PartialOp:
     """Return an op that works on copies, for a function that writes into its arguments."""
 
@@ -190,16 +222,3 @@ def _on_copies(partial: PartialOp) -> PartialOp:
         return partial.run([part.clone() for part in parts], region)
 
     return replace(partial, run=run)
-
-
-@contextmanager
-def _literal_padding(network: nn.Module) -> Iterator[None]:
-    """Compute all padding: sparse padding holds for one whole image only."""
-    sparse = [module for module in network.modules() if getattr(module, "sparse_padding", False)]
-    for module in sparse:
-        module.sparse_padding = False  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for module in sparse:
-            module.sparse_padding = True  # type: ignore[assignment]

@@ -1,10 +1,18 @@
 """Read and write images and masks; only this package imports Pillow and its (width, height)."""
 
 from fullconv.io.images.captions import caption, legend
-from fullconv.io.images.decode import FORMATS, MAX_PIXELS, SUFFIXES, Header, read_header
+from fullconv.io.images.decode import (
+    FORMATS,
+    MAX_PIXELS,
+    SUFFIXES,
+    Header,
+    peek_header,
+    read_header,
+)
 from fullconv.io.images.masks import StoredMask, decode_mask, read_mask, read_stored_mask
 from fullconv.io.images.photos import (
     decode_image,
+    decoding_bytes,
     fit_size,
     read_image,
     read_thumbnail,
@@ -37,6 +45,7 @@ __all__ = [
     "count_unsupported",
     "decode_image",
     "decode_mask",
+    "decoding_bytes",
     "describe_unsupported",
     "encode_grey",
     "encode_jpeg",
@@ -44,6 +53,7 @@ __all__ = [
     "encode_png",
     "fit_size",
     "legend",
+    "peek_header",
     "read_header",
     "read_image",
     "read_mask",

@@ -178,11 +178,30 @@ def read_header(path: Path) -> Header:
         return header_of(picture)
 
 
-def header_of(picture: Image.Image) -> Header:
-    """Return the header of an opened image."""
+def peek_header(path: Path, content: bytes | None = None) -> Header:
+    """Read the header of an image file and no pixels.
+
+    Args:
+        path: the file, or a name for messages.
+        content: the bytes of the file; None reads them from `path`.
+
+    Returns:
+        The header; in a PNG, whose orientation may stand after the pixels, that is 0 if unknown.
+
+    Raises:
+        ImageError: the file is not an image, or larger than `MAX_PIXELS`.
+    """
+    with open_image(path, content) as picture:
+        unknown = picture.format == "PNG" and "exif" not in picture.info  # Pillow would decode it
+        return header_of(picture, 0 if unknown else None)
+
+
+def header_of(picture: Image.Image, orientation: int | None = None) -> Header:
+    """Return the header of an opened image; an `orientation` that is given is not read."""
     stored = (picture.height, picture.width)
     try:
-        orientation = int(picture.getexif().get(ORIENTATION, 1))
+        orientation = picture.getexif().get(ORIENTATION, 1) if orientation is None else orientation
+        orientation = int(orientation)
     except Exception:  # a damaged EXIF block does not make the pixels unreadable
         orientation = 1
     size = stored[::-1] if orientation in SIDEWAYS else stored

@@ -1,5 +1,6 @@
 """Read photos as 8-bit RGB, and resize images and labels."""
 
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from PIL import Image, ImageOps
 
 from fullconv.errors import ImageError
 from fullconv.io.images.decode import (
+    ORIENTATION,
     Header,
     check_single_frame,
     exceeds_8_bits,
@@ -16,9 +18,11 @@ from fullconv.io.images.decode import (
     load_pixels,
     open_image,
 )
+from fullconv.io.palettes import BLOCK_PIXELS
 
 # Pixel types that become 8-bit RGB without a choice of the user (which values are black and white).
 PHOTO_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
+_DECODING = 4 * 2**20  # bytes, beside those of the pixels
 TOO_DEEP = " with more than 8 bits a channel"
 
 
@@ -164,10 +168,28 @@ def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
             remedy="convert it, and choose which values become black and white",
             where=path,
         )
-    turned = ImageOps.exif_transpose(load_pixels(picture, path))
-    if turned.mode == "P" and "transparency" in turned.info:
-        turned = turned.convert("RGBA")  # keeps the palette's colours under transparent pixels
-    return np.array(turned.convert("RGB"))
+    turned = load_pixels(picture, path)
+    if turned.getexif().get(ORIENTATION, 1) != 1:  # else Pillow would copy it
+        turned = ImageOps.exif_transpose(turned)
+    image = np.empty((turned.height, turned.width, 3), np.uint8)
+    step = max(1, BLOCK_PIXELS // turned.width)
+    for top in range(0, turned.height, step):  # converted whole, it would take 20 bytes per pixel
+        bottom = min(top + step, turned.height)
+        part = turned.crop((0, top, turned.width, bottom))
+        if part.mode == "P" and "transparency" in part.info:
+            part = part.convert("RGBA")  # keeps the palette's colours under transparent pixels
+        image[top:bottom] = np.asarray(part.convert("RGB"))
+    return image
+
+
+def decoding_bytes(header: Header) -> int:
+    """Return the most bytes that reading a photo takes, besides those of its file."""
+    pixel = 1 if header.mode in ("L", "P", "1") else 4  # as Pillow stores it
+    turned = 2 if header.orientation != 1 else 1
+    # Progressive JPEG is decoded from coefficients of the whole photo; others hold it as well.
+    decoder = {"PNG": 0, "BMP": 0, "JPEG": 6, "MPO": 6}.get(header.format, pixel)
+    after = pixel * turned + 3
+    return prod(header.size) * max(pixel + decoder, after) + _DECODING
 
 
 def _opaque_share(picture: Image.Image) -> float:

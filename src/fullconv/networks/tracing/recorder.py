@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from fullconv.errors import GeometryError
 from fullconv.networks.layers import Unpool
+from fullconv.networks.tracing.copies import RunCopy
 from fullconv.networks.tracing.ops import OpCall
 
 Fact = TypeVar("Fact")
@@ -73,29 +74,20 @@ class FunctionRecorder(TorchFunctionMode, Generic[Fact]):
         self.open_modules.pop()
 
 
-def meta_state(network: nn.Module) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
-    """Return all parameters and buffers by name, and tensors of the same shapes without data."""
-    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    return state, {name: tensor.detach().to("meta") for name, tensor in state.items()}
-
-
-def run_recorded(
-    network: nn.Module, shapes: dict[str, Tensor], image: Tensor, recorder: FunctionRecorder[Any]
-) -> Any:
-    """Run a network on an image without data, in evaluation mode; it is left as it was.
+def run_recorded(copy: RunCopy, image: Tensor, recorder: FunctionRecorder[Any]) -> Any:
+    """Run a network on an image without data, in evaluation mode.
 
     Args:
-        network: on any device.
-        shapes: its parameters and buffers without data; see `meta_state`.
-        image: (1, C, H, W) on the "meta" device.
+        copy: of the network, for this run alone.
+        image: from `copy.image`.
         recorder: records all functions.
 
     Raises:
         GeometryError: the network does not run on an image of this size.
     """
-    with _module_hooks(network, recorder), evaluating(network), torch.no_grad(), recorder:
+    with _module_hooks(copy.network, recorder), torch.no_grad(), recorder:
         try:
-            return torch.func.functional_call(network, shapes, (image,))
+            return copy.network(image)
         except (RuntimeError, TypeError, ValueError, AssertionError, NotImplementedError) as error:
             # A forward rewritten by torch.fx prints its nodes' names beside the numbers.
             reason = re.sub(r" \(Proxy\(\w+\)\)", "", str(error).partition("\n")[0])
@@ -119,6 +111,8 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _module_hooks(network: nn.Module, recorder: FunctionRecorder[Any]) -> Iterator[None]:
+    """Tell the recorder of modules that run; atoms are called again later, without the hooks."""
+
     def entering(name: str) -> Callable[..., None]:
         return lambda module, args: recorder.enter_module(name, module, args)
 

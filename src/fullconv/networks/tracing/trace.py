@@ -8,11 +8,11 @@ on tensors without data, so no class of layer needs to be known.
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from fullconv.networks.tracing.copies import meta_copy
 from fullconv.networks.tracing.ops import OpCall, OpKind, tensors_in
-from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
+from fullconv.networks.tracing.recorder import FunctionRecorder, run_recorded
 from fullconv.networks.tracing.rules import extent_after, mixes_positions
 from fullconv.networks.tracing.spans import PixelExtent, union
 
@@ -104,13 +104,12 @@ class Trace(FunctionRecorder[PixelExtent]):
 def trace(network: nn.Module, height: int, width: int) -> Trace:
     """Trace an RGB image of `height` x `width` through a network, in evaluation mode.
 
-    Only shapes are computed, whatever device the network is on; the network is left as it was.
+    Only shapes are computed, whatever device the network is on, on a copy of its modules.
 
     Raises:
         GeometryError: the network does not run on an image of this size.
     """
-    _, shapes = meta_state(network)
-    dtype = next(iter(shapes.values())).dtype
-    record = Trace(torch.empty(1, 3, height, width, device="meta", dtype=dtype))
-    record.root.output = run_recorded(network, shapes, record.image, record)
+    copy = meta_copy(network)
+    record = Trace(copy.image((height, width)))
+    record.root.output = run_recorded(copy, record.image, record)
     return record

@@ -11,8 +11,9 @@ from fullconv.inference.streaming.ops import rules
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import Unpool
+from fullconv.networks.tracing.copies import meta_copy
 from fullconv.networks.tracing.ops import OP_KINDS, OpKind
-from fullconv.networks.tracing.recorder import FunctionRecorder, meta_state, run_recorded
+from fullconv.networks.tracing.recorder import FunctionRecorder, run_recorded
 from fullconv.networks.tracing.trace import trace
 from random_networks import in_strips
 
@@ -187,9 +188,7 @@ def test_the_table_and_the_rules_and_the_samples_are_complete():
 def test_each_function_is_traced(name):
     sample = Sample(name).eval()
     names = Names()
-    run_recorded(
-        sample, meta_state(sample)[1], torch.empty(1, 3, HEIGHT, WIDTH, device="meta"), names
-    )
+    run_recorded(meta_copy(sample), torch.empty(1, 3, HEIGHT, WIDTH, device="meta"), names)
     assert name in names.names
     record = trace(sample, HEIGHT, WIDTH)
     extent = record.extent(record.root.output)

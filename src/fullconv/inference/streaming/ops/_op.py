@@ -121,7 +121,18 @@ class Op:
 def _blocked_bytes(x: Tensor) -> int:
     """Return the bytes of a map in blocks of 16 channels."""
     channels = max(1, x.shape[1])
-    return x.untyped_storage().nbytes() * (-(-channels // 16) * 16) // channels
+    return storage_bytes(x) * (-(-channels // 16) * 16) // channels
+
+
+def storage_bytes(x: Tensor) -> int:
+    """Return the bytes that a tensor keeps in memory: all of its storage, even if it is a view.
+
+    A batch of no images counts as one image.
+    """
+    if x.numel():
+        return x.untyped_storage().nbytes()
+    longest = max((step * max(1, side) for step, side in zip(x.stride(), x.shape, strict=True)))
+    return longest * x.element_size()
 
 
 def _fill(value: Any, parts: Sequence[Tensor]) -> Any:

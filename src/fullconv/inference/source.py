@@ -1,0 +1,68 @@
+"""Read what a user passes as an image: a path, an array or a PIL image."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, UInt8
+
+from fullconv.errors import MemoryBudgetError
+from fullconv.io import images
+from fullconv.io.rasters import BandChoice, read_raster, read_raster_header
+from fullconv.units import format_bytes, format_bytes_up, parse_bytes
+
+
+@dataclass(frozen=True)
+class Source:
+    """An image to predict.
+
+    Attributes:
+        image: RGB in [0, 255], black where a raster has no data.
+        missing: where a raster has no data; None for other images.
+        bytes: what it takes; 0 for an array of the caller.
+    """
+
+    image: UInt8[np.ndarray, "H W 3"]
+    missing: Bool[np.ndarray, "H W"] | None = None
+    bytes: int = 0
+
+
+def read_source(
+    source: Any, band_choice: BandChoice | None = None, memory: int | str | None = None
+) -> Source:
+    """Return an RGB image from a path, an RGB or grey array, or a PIL image.
+
+    Args:
+        source: one of these.
+        band_choice: bands and value range with which files are read as rasters, if they can be.
+        memory: limit for reading a file, in bytes or as "2GiB".
+
+    Raises:
+        ImageError: the source is none of these, or cannot be read.
+        MemoryBudgetError: reading a file takes more than `memory`.
+    """
+    if isinstance(source, np.ndarray):
+        return Source(images.rgb_from_array(source))
+    if not isinstance(source, str | Path):
+        image = images.rgb_from_pil(source)
+        return Source(image, bytes=image.nbytes)
+    path = Path(source)
+    if band_choice and (header := read_raster_header(path)):
+        size = header.height, header.width
+        _check_memory(path, size, 4 * size[0] * size[1], memory)
+        image, valid = read_raster(path, band_choice)
+        return Source(image, ~valid, image.nbytes + valid.nbytes)
+    if memory is not None:
+        found = images.peek_header(path)
+        _check_memory(path, found.size, images.decoding_bytes(found), memory)
+    image = images.read_image(path)
+    return Source(image, bytes=image.nbytes)
+
+
+def _check_memory(path: Path, size: tuple[int, int], need: int, memory: int | str | None) -> None:
+    if memory is not None and need > (given := parse_bytes(memory)):
+        raise MemoryBudgetError(
+            f"{path}: reading an image of {size[0]} x {size[1]} pixels takes "
+            f"{format_bytes_up(need)}; the memory given is {format_bytes(given)}: give it more"
+        )

@@ -1,0 +1,67 @@
+"""Inputs are let in as long as they fit, in order, and none waits for ever."""
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
+
+import pytest
+
+from fullconv.batch.executors._memory import InputMemory, MemoryGate
+
+
+def run(inputs, total, threads=8, pause=0.001):
+    """Pass all inputs through a gate; return the largest sum of what was in use at a time."""
+    gate, lock = MemoryGate(total), threading.Lock()
+    used = most = 0
+    order = []
+
+    def note(change):
+        nonlocal used, most
+        with lock:
+            used += change
+            most = max(most, used)
+
+    def process(number, memory):
+        with gate.admit(memory):
+            order.append(number)
+            note(memory.held)
+            time.sleep(pause)
+            with gate.compute(memory):
+                note(memory.compute)
+                time.sleep(pause)
+                note(-memory.compute)
+            note(-memory.held)
+
+    with ThreadPoolExecutor(threads) as pool:
+        tasks = [pool.submit(process, *pair) for pair in enumerate(inputs)]
+        for task in tasks:
+            task.result(timeout=30)
+    return most, order
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_in_use_never_exceeds_the_memory(seed):
+    draw = Random(seed)
+    inputs = [InputMemory(draw.randint(1, 60), draw.randint(0, 40), None) for _ in range(60)]
+    most, order = run(inputs, 100)
+    assert most <= 100 and sorted(order) == list(range(60))
+
+
+def test_small_inputs_run_side_by_side():
+    inputs = [InputMemory(10, 10, None)] * 32
+    most, _ = run(inputs, 100, pause=0.01)
+    assert most > 40
+
+
+def test_one_that_exceeds_the_memory_runs_alone():
+    inputs = [InputMemory(30, 20, None), InputMemory(150, 50, None), InputMemory(30, 20, None)]
+    most, order = run(inputs, 100)
+    assert most == 200 and sorted(order) == [0, 1, 2]
+
+
+def test_a_failure_gives_its_memory_back():
+    gate, memory = MemoryGate(100), InputMemory(60, 40, None)
+    for _ in range(3):
+        with pytest.raises(ValueError), gate.admit(memory), gate.compute(memory):
+            raise ValueError
