@@ -234,3 +234,16 @@ def test_the_share_without_a_prediction_is_always_told(tmp_path, capsys):
     assert "pixels without a prediction: 20.0 %" in capsys.readouterr().out
     assert run(["evaluate", str(folder), *options, "--quiet"]) == 0
     assert "pixels without a prediction: 20.0 %" in capsys.readouterr().out
+
+
+def test_the_rule_holds_in_roboflows_layout(tmp_path):
+    for number, mask in enumerate(binary(3)):
+        (tmp_path / "train").mkdir(exist_ok=True)
+        Image.new("RGB", (8, 6)).save(tmp_path / "train" / f"{number}.jpg")
+        Image.fromarray(mask).save(tmp_path / "train" / f"{number}_mask.png")
+    table = tmp_path / "train" / "_classes.csv"
+    table.write_text("Pixel Value, Class\n0, background\n")
+    with pytest.raises(DataError, match="only 0 and 255 for 1 class"):
+        open_data(tmp_path)
+    table.write_text("Pixel Value, Class\n0, background\n1, crack\n")
+    assert np.array_equal(open_data(tmp_path)[0].labels, binary(3)[0] // 255)

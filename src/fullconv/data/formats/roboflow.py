@@ -1,17 +1,18 @@
 """Roboflow's "Semantic Segmentation Masks": NAME_mask.png beside NAME.jpg, and _classes.csv."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.discovery.stems import IMAGES, files_by_stem, unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import ClassList, Entry, declare
-from fullconv.data.labels.masks import MaskTable
+from fullconv.data.labels.encoding import resolve
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
@@ -36,10 +37,15 @@ def scan(source: str) -> Inventory:
         expected = f"{NAME}, NAME.jpg and NAME{_MASK}.png, in it or in train/, valid/ and test/"
         raise unknown_layout(folder, "roboflow", expected)
     classes = _same_classes(parts)
-    table = MaskTable(LabelTable(classes.classes, classes.mapping, f"add the value to {NAME}"))
-    inventory = Inventory(
-        folder, "roboflow", lambda masks, read: (classes.classes, classes.palette, table)
-    )
+
+    def resolved(masks: Sequence[Path], read: Read) -> Classes:
+        table = resolve(classes, masks, read)[1]
+        if table.indices.remedy == LabelTable.remedy:
+            indices = replace(table.indices, remedy=f"add the value to {NAME}")
+            table = replace(table, indices=indices)
+        return classes.classes, classes.palette, table
+
+    inventory = Inventory(folder, "roboflow", resolved)
     inventory.declared = len(classes.classes)
     for split, place in parts.items():
         pairs = _add(inventory, place, split or None)
