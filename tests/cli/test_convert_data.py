@@ -3,14 +3,17 @@
 import json
 import os
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fullconv.cli import run
+from fullconv.cli.convert_data import locate_samples
 from fullconv.data.formats import open_data
-from fullconv.errors import OutputError
+from fullconv.data.sample import Data
+from fullconv.errors import DataError, OutputError
 from fullconv.io.atomic import building
 
 
@@ -145,3 +148,47 @@ def test_split_lists_are_printed_with_their_share(tmp_path, capsys):
     assert run(["convert-data", "scenes:10@16x16", str(tmp_path / "out"), "--splits-only"]) == 0
     text = capsys.readouterr().out
     assert sum(int(part) for part in re.findall(r"[(](\d+) %[)]", text)) in (99, 100, 101)
+
+
+def pairs(folder, *names):
+    for name in names:
+        for part, mode in (("images", "RGB"), ("masks", "L")):
+            path = folder / part / name
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            Image.new(mode, (15, 12)).save(os.fspath(path), "PNG")
+    (folder / "classes.txt").write_text("a\nb\n")
+    return folder
+
+
+@pytest.mark.parametrize("names", [("a.jpg", "a.png"), ("a.png", "A.png"), ("x/y.png", "x__y.png")])
+def test_names_that_would_be_one_file_are_refused(tmp_path, capsys, names):
+    source = pairs(tmp_path / "source", *names)
+    assert run(["convert-data", str(source), str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err
+    assert "same sample name" in " ".join(error.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("names", [("a", "A"), ("a", "a"), ("\u00fc", "u\u0308")])
+def test_names_that_are_equal_on_other_systems_are_refused(names):
+    data = Data("photos", None, ("a",), ((0, 0, 0),), names, lambda index: None)
+    with pytest.raises(DataError, match="which many systems take for one file"):
+        locate_samples(data, {"train": data})
+    single = replace(data, names=names[:1])
+    assert list(locate_samples(single, {"train": single})) == [names[0]]
+
+
+def test_nothing_is_written_elsewhere(tmp_path):
+    """Names with line breaks, bytes that are no UTF-8, and the characters of paths."""
+    odd = [os.fsdecode(b"caf\xe9.png"), "two\nlines.png", "..\\up.png", "a\u2028b.png", "...c.png"]
+    source = pairs(tmp_path / "source", "plain.png", *odd)
+    data = convert(source, tmp_path / "out")
+    assert data.names == open_data(source).names
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source"]
+    written = [path for path in (tmp_path / "out" / "images").rglob("*")]
+    assert len(written) == len(data) == 4  # those that begin with a dot are hidden
+    assert all(path.parent == tmp_path / "out" / "images" for path in written)
+    for split in ("train", "val"):
+        names = (tmp_path / "out" / "splits" / f"{split}.txt").read_text("utf-8").splitlines()
+        assert {*names} <= {*data.names}
+    assert run(["check", str(source), "--out", str(tmp_path / "runs"), "--quiet"]) in (0, 4)

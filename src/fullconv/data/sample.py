@@ -115,7 +115,8 @@ class Pair:
 
 def clean_name(text: str) -> str:
     """Return a name with "_" for characters that would break lists, messages and file names."""
-    return _UNSAFE.sub("_", text)
+    safe = _UNSAFE.sub("_", text)
+    return f"_{safe[1:]}" if safe.startswith(".") else safe  # or the file would be hidden
 
 
 # Control characters, line breaks, slashes, and surrogates, which stand for bytes that are no UTF-8.

@@ -69,6 +69,15 @@ def test_lists_are_the_splits(segnet):
         open_data(segnet, "nosuch")
 
 
+def test_valid_txt_is_the_list_of_val(segnet):
+    (segnet / "val.txt").rename(segnet / "valid.txt")
+    assert recognise(segnet) == "camvid"
+    assert open_data(segnet, "val").names == open_data(segnet, "valid").names == ("c",)
+    (segnet / "val.txt").write_text("test/d.png testannot/d.png\n")
+    assert open_data(segnet, "val").names == ("d",)
+    assert open_data(segnet, "valid").names == ("c",)
+
+
 def test_a_value_above_11_is_an_error(segnet):
     write(segnet / "valannot" / "c.png", np.full((3, 4), 12))
     with pytest.raises(LabelError, match=r"c\.png: the value 12 \(12 pixels\).*11 for void"):

@@ -1,8 +1,10 @@
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
+from fullconv.data.labels import patches
 from fullconv.data.labels.patches import Patch, union
 from fullconv.data.labels.rasterize import (
     Layer,
@@ -264,3 +266,62 @@ def test_an_empty_patch_paints_nothing():
     assert (
         paint([Layer(nowhere, 3), Layer(Patch(0, 0, np.ones((1, 1), bool)), 2)], SIZE).labels != 3
     ).all()
+
+
+def bars_and_discs(points, width, size):
+    """Draw a line piece by piece."""
+    mask = np.zeros(size, bool)
+    for start, end in pairwise(points):
+        step = end - start
+        aside = step[::-1] * [1, -1] * (width / 2 / np.hypot(*step))
+        bar = np.array([start - aside, start + aside, end + aside, end - aside])
+        mask |= whole(polygon([bar], size), size)
+    for point in points[1:-1]:
+        mask |= whole(ellipse(tuple(point), (width / 2, width / 2), size), size)
+    return mask
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_large_outlines_are_filled_in_parts_with_the_same_pixels(monkeypatch, seed):
+    rng = np.random.default_rng(seed)
+    ring = rng.uniform(-9, 30, (int(rng.integers(3, 30)), 2)).round(int(rng.integers(0, 3)))
+    at_once = whole(polygon([ring], SIZE))
+    assert np.array_equal(at_once, by_rays([ring], SIZE))
+    monkeypatch.setattr(patches, "_CHUNK", 7)
+    assert np.array_equal(whole(polygon([ring], SIZE)), at_once)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_line_is_the_union_of_bars_and_discs(seed):
+    points = np.random.default_rng(seed).uniform(-5, 28, (9, 2))
+    assert np.array_equal(whole(line(points, 4.0, SIZE)), bars_and_discs(points, 4.0, SIZE))
+
+
+def test_shapes_of_200_000_points_are_drawn():
+    turns = np.linspace(0, 2 * np.pi, 200_000, endpoint=False)
+    ring = 100 + 90 * np.stack([np.sin(turns), np.cos(turns)], 1)
+    size = (200, 200)
+    disc = whole(ellipse((100.0, 100.0), (90.0, 90.0), size), size)
+    assert (whole(polygon([ring], size), size) != disc).sum() < 20
+    rim = whole(line(ring, 10.0, size), size)
+    assert 0.9 < rim.sum() / (2 * np.pi * 90 * 10) < 1.1
+    ends = ring[[0, 50_000]]
+    discs = [ellipse(tuple(point), (5.0, 5.0), size) for point in ends]
+    assert np.array_equal(whole(dots(ends, 5.0, size), size), whole(union(discs), size))
+
+
+@pytest.mark.parametrize("draw", [lambda points, size: polygon([points], size),
+                                  lambda points, size: line(points, 3.0, size)])  # fmt: skip
+def test_an_outline_that_would_take_minutes_is_refused(draw):
+    zigzag = np.zeros((200_000, 2))
+    zigzag[1::2] = (4000, 50)
+    with pytest.raises(DataError, match=r"crosses the rows of its image .* times.*simplify it"):
+        draw(zigzag, (4000, 100))
+
+
+@pytest.mark.parametrize(
+    "counts", [[2**63 - 1, 2**63 - 1, 17 * 23 + 2], [-1, 17 * 23 + 1], [10**400], ["x"], [[1]], 3]
+)
+def test_run_lengths_that_do_not_fit_are_refused(counts):
+    with pytest.raises(DataError, match="run lengths"):
+        run_lengths(counts, SIZE, by_columns=True)

@@ -74,8 +74,13 @@ def matches(finding: Finding, pattern: str) -> bool:
     """Return whether a finding matches a code, a file or CODE:FILE; files may contain * and ?."""
     code, colon, file = pattern.partition(":")
     if colon and code == finding.code:
-        return finding.file == file or fnmatchcase(finding.file, file)
-    return pattern in (finding.code, finding.file) or fnmatchcase(finding.file, pattern)
+        return _matches_file(finding.file, file)
+    return pattern == finding.code or _matches_file(finding.file, pattern)
+
+
+def _matches_file(file: str, pattern: str) -> bool:
+    # Names may hold brackets, which would be sets of characters in a pattern.
+    return file == pattern or fnmatchcase(file, pattern.replace("[", "[[]"))
 
 
 def _no_progress(items: Iterable[object], total: int, what: str) -> Iterable[object]:

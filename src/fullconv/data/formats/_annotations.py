@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -175,10 +176,14 @@ def _orient(labels: UInt8[np.ndarray, "H W"], orientation: int) -> UInt8[np.ndar
     return np.ascontiguousarray(labels)
 
 
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**12 else f"{Decimal(number):.3g}"
+
+
 def _wrong_size(drawing: Drawing, size: Size, shown: Size) -> DataError:
     photo = drawing.where if isinstance(drawing.photo, bytes) else drawing.photo
     return DataError(
-        f"drawn on {size[0]} x {size[1]} pixels (height x width), but the photo {photo} has "
+        f"drawn on {_short(size[0])} x {_short(size[1])} pixels (height x width), but {photo} has "
         f"{shown[0]} x {shown[1]}",
         expected="the photo that was annotated",
         remedy="restore it, or scale the shapes",

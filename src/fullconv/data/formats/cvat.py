@@ -200,7 +200,7 @@ def numbers_of(element: Element, *names: str) -> list[float]:
         DataError: one is missing, or not a finite number.
     """
     try:
-        values = [float(element.attrib[name]) for name in names]
+        values = [_number(element.attrib[name]) for name in names]
     except KeyError as error:
         raise DataError(f"no {error.args[0]!r}") from error
     except ValueError as error:
@@ -210,8 +210,16 @@ def numbers_of(element: Element, *names: str) -> list[float]:
     return values
 
 
+def _number(text: str) -> float:
+    if "_" in text:  # which Python takes for a separator
+        raise ValueError(f"{text[:40]!r}")
+    return float(text)
+
+
 def _points(shape: Element, least: int) -> Points:
     text = shape.get("points", "")
+    if "_" in text:
+        raise DataError("points that are not pairs of numbers")
     pairs = [pair.split(",") for pair in text.split(";") if pair.strip()]
     return parse_points(pairs, least)[:, ::-1]  # CVAT's order is (column, row)
 
