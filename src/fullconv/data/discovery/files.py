@@ -83,6 +83,26 @@ def locate_place(folder: Path, text: str) -> Path | None:
     return None
 
 
+def locate_beside(place: Path, name: str, folder: Path) -> Path | None:
+    """Return the photo that a file in `place` names.
+
+    It is in the data set, or in a folder of images beside it ("../images/a.jpg"), but not anywhere
+    on the disk.
+    """
+    parts = inner_parts(name)
+    if not parts:
+        return None
+    root = Path(os.path.abspath(folder))
+    near = Path(os.path.abspath(os.path.join(place, name.replace("\\", "/"))))
+    beside = _image_folders(root.parent)
+    if os.path.isfile(near) and any(near.is_relative_to(one) for one in (root, *beside)):
+        return near
+    inside = locate(place, name) or locate(folder, name)
+    above = (place,) if place == folder else (place, place.parent, folder)
+    places = [*(found for one in above for found in _image_folders(one)), *beside]
+    return inside or next((path for one in places if (path := locate(one, parts[-1]))), None)
+
+
 def inner_parts(text: str) -> list[str]:
     """Return the parts of a path without its root, "." and ".."; none if it is too long."""
     if len(text) > MAX_PATH:
@@ -125,6 +145,10 @@ def first_few(paths: Sequence[Path]) -> str:
     """Return the first three paths as text, and how many more there are."""
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(str(path) for path in paths[:3]) + more
+
+
+def _image_folders(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*/")) if path.name.casefold() in IMAGE_FOLDERS]
 
 
 def _ids_above(folder: Path) -> set[tuple[int, int]]:

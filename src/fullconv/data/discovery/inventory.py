@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.files import left_out, sample_name
+from fullconv.data.discovery.files import sample_name
 from fullconv.data.discovery.list_files import WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
     UNION,
     Problem,
     mask_missing,
-    not_read,
     photo_missing,
     same_name,
     summary,
+    unread_pictures,
 )
 from fullconv.data.discovery.splits import grouped_split, hash_split
 from fullconv.data.labels.masks import MaskTable, create_data, read_raw
@@ -227,7 +227,7 @@ class Inventory:
                 self.divide(free)
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
-        self._count_left_out()
+        self.problems += unread_pictures(self.folder, self.everything())
         faulty = {problem.split for problem in self.problems if problem.fatal}
         for split, pairs in self.splits.items():
             if not pairs and not faulty & {split, None}:
@@ -269,17 +269,6 @@ class Inventory:
         self._every_split()
         self.add_lists(pairs, paths)
 
-    def _count_left_out(self) -> None:
-        """Add the pictures that are not read, because of their suffix, beside those that are."""
-        places: dict[Path, list[Path]] = {}
-        for pair in self.everything():
-            for path in (pair.photo, pair.mask) if self.folder.is_dir() else ():
-                places.setdefault(path.parent, []).append(path)
-        for place, used in sorted(places.items()):
-            if counts := left_out(place, used):
-                error = not_read(place, counts)
-                self.problems.append(Problem(error, place, None, fatal=False))
-
     def _names(self) -> set[str]:
         """Return the splits that exist, also those that cannot be opened."""
         broken = {p.split for p in self.problems if p.error.code == "not-readable" and p.split}
@@ -307,6 +296,5 @@ class Inventory:
             problems = [problem for problem in problems if problem.error.code != "empty-split"]
         else:
             problems = [problem for problem in problems if problem.split in (None, split)]
-        if not problems:
-            return
-        raise summary(problems, self.folder)
+        if problems:
+            raise summary(problems, self.folder)

@@ -1,11 +1,12 @@
 """Problems of a data set that are found by the names of its files, and their messages."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from fullconv.data.discovery.files import first_few
+from fullconv.data.discovery.files import first_few, left_out
+from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, describe_unsupported
 
@@ -57,8 +58,17 @@ def photo_missing(mask: Path, images: object, hint: str = "") -> DataError:
     )
 
 
-def not_read(folder: Path, counts: Mapping[str, int]) -> DataError:
-    """Return the error of pictures in a folder that are not read; suffix -> number."""
+def unread_pictures(folder: Path, pairs: Iterable[Pair]) -> list[Problem]:
+    """Return a problem for each folder with pictures that are not read, beside those that are."""
+    places: dict[Path, list[Path]] = {}
+    for pair in pairs if folder.is_dir() else ():
+        for path in (pair.photo, pair.mask):
+            places.setdefault(path.parent, []).append(path)
+    counted = ((place, left_out(place, used)) for place, used in sorted(places.items()))
+    return [Problem(_unread(place, n), place, None, fatal=False) for place, n in counted if n]
+
+
+def _unread(folder: Path, counts: Mapping[str, int]) -> DataError:
     found = ", ".join(f"{number} {suffix}" for suffix, number in counts.items())
     return DataError(
         f"{found} left out: files with this suffix are not read",

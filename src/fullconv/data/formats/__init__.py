@@ -155,7 +155,8 @@ def _unknown(folder: Path) -> DataError:
     found, remedy = explain(folder)
     if below:
         found, remedy = "", f"did you mean {below[0]}?"
-    near = [f"{name} ({formats[name].summary})" for name in _similar(inside)]
+    likely = [] if found or below else _similar(inside)
+    near = [f"{name} ({formats[name].summary})" for name in likely]
     return DataError(
         f"{folder} holds {shown or 'nothing'}, which is not a known layout"
         + (f": {found}" if found else ""),

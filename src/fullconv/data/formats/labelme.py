@@ -5,7 +5,6 @@ are those of labels.txt or, without it, the sorted names of the shapes in all fi
 """
 
 import binascii
-import os
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -18,10 +17,8 @@ import numpy as np
 from jaxtyping import Float64
 
 from fullconv.data.discovery.files import (
-    IMAGE_FOLDERS,
     find_files,
-    inner_parts,
-    locate,
+    locate_beside,
     quoted,
     sample_name,
 )
@@ -149,7 +146,7 @@ def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
 def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
     text = get_entry(content, "imagePath", str, str(path))
     for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
-        if found := _find_photo(path.parent, normalize(form, text), folder):
+        if found := locate_beside(path.parent, normalize(form, text), folder):
             return found
     embedded = content.get("imageData")
     if not isinstance(embedded, str):
@@ -161,30 +158,6 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
         )
     with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
         return decode_base64(embedded)
-
-
-def _find_photo(place: Path, name: str, folder: Path) -> Path | None:
-    """Return the photo that a file in `place` names.
-
-    It is in the data set, or in a folder of images beside it ("../images/a.jpg"), but not anywhere
-    on the disk.
-    """
-    parts = inner_parts(name)
-    if not parts:
-        return None
-    root = Path(os.path.abspath(folder))
-    near = Path(os.path.abspath(os.path.join(place, name.replace("\\", "/"))))
-    beside = _image_folders(root.parent)
-    if os.path.isfile(near) and any(near.is_relative_to(one) for one in (root, *beside)):
-        return near
-    inside = locate(place, name) or locate(folder, name)
-    above = (place,) if place == folder else (place, place.parent, folder)
-    places = [*(found for one in above for found in _image_folders(one)), *beside]
-    return inside or next((path for one in places if (path := locate(one, parts[-1]))), None)
-
-
-def _image_folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*/")) if path.name.casefold() in IMAGE_FOLDERS]
 
 
 formats.register("labelme")(

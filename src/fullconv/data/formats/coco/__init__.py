@@ -16,16 +16,7 @@ from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.discovery.problems import UNION, first_problem
 from fullconv.data.formats import Format, formats
-from fullconv.data.formats.coco.annotations import (
-    KINDS,
-    Annotations,
-    find_files,
-    has_coco_key,
-    kind_of,
-    looks_like_coco,
-    read_file,
-    without_root,
-)
+from fullconv.data.formats.coco.annotations import Annotations, read_file, without_root
 from fullconv.data.formats.coco.instances import instances, stuff
 from fullconv.data.formats.coco.panoptic import (
     SegmentFiles,
@@ -33,6 +24,13 @@ from fullconv.data.formats.coco.panoptic import (
     panoptic,
     scan_maps,
     segment_files,
+)
+from fullconv.data.formats.coco.recognition import (
+    KINDS,
+    find_files,
+    has_coco_key,
+    kind_of,
+    looks_like_coco,
 )
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
