@@ -9,18 +9,13 @@ import pytest
 from fullconv.io.output_text import csv_cell, csv_text, json_bytes
 
 FORMULAS = [
-    "=1+1",
-    "+cmd|x",
-    "-2+3",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    "\n=1",
-    " =1",
-    "\uff1d1",
-    "\uff20a",
+    *("=1+1", "+1", "-x", "+cmd|x", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "\n=1"),
+    *("\uff1d1", "\uff20a"),
 ]
-PLAIN = ["road", "a=b", "-", "-0.5", "+1e-05", "nan", "-inf", ".5", "3.", "", "it's", "ä, ö"]
+PLAIN = [
+    *("", "road", "traffic-sign", "a=b", " =1", "it's", "\u00e4, \u00f6"),
+    *("-", "-0.5", "-1e-05", "nan", "-inf", ".5", "3."),
+]
 
 
 @pytest.mark.parametrize("text", FORMULAS)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from fullconv.errors import DataError
 from fullconv.io.text import (
-    escape_formula,
     get_entry,
     parse_csv,
     parse_json,
@@ -107,13 +106,3 @@ def test_text_is_read_without_its_mark_and_with_line_feeds(tmp_path):
 def test_an_integer_that_arrays_cannot_hold():
     with pytest.raises(DataError, match="'id' is a number beyond 64 bits"):
         get_entry({"id": 2**70}, "id", int, "a.json")
-
-
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-x", "@SUM(A1)", "\t=1", "\r=1"])
-def test_a_formula_is_escaped(text):
-    assert escape_formula(text) == "'" + text
-
-
-@pytest.mark.parametrize("text", ["", "road", "traffic-sign", "a=b", " =1"])
-def test_plain_text_is_unchanged(text):
-    assert escape_formula(text) == text

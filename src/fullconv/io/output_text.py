@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 
-# A number is no formula, whatever its sign; nor is a dash.
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|[-+]?(nan|inf)|-")
+# A negative number is no formula; nor is a dash.
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?|-?(nan|inf)|-")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
@@ -38,5 +38,5 @@ def csv_cell(text: str) -> str:
     UTF-8 are escaped.
     """
     shown = text.encode("utf-8", "backslashreplace").decode()
-    begins = text.lstrip(" ").startswith(_FORMULA) and not _NUMBER.fullmatch(text)
+    begins = text.startswith(_FORMULA) and not _NUMBER.fullmatch(text)
     return f"'{shown}" if begins else shown

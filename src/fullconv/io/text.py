@@ -243,11 +243,3 @@ def parse_xml(text: str) -> Element:
         if depth > MAX_DEPTH:
             raise too_deep()
     return root
-
-
-def escape_formula(text: str) -> str:
-    """Return text for a CSV cell that a spreadsheet does not execute as a formula.
-
-    Prefixes an apostrophe where the text begins with a character that starts a formula (CWE-1236).
-    """
-    return "'" + text if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text

@@ -1,7 +1,6 @@
 """The tables of a run: results.csv and per_class_history.csv, one row per epoch."""
 
 import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 
 from fullconv.errors import ConfigError
 from fullconv.evaluation.metrics import EpochIoU
-from fullconv.io.text import escape_formula
+from fullconv.io.output_text import csv_text
 
 Row = Mapping[str, float]
 
@@ -18,22 +17,15 @@ _KEYS = ("epoch", "step")  # the first columns: whole numbers, which rise from r
 
 def as_csv(rows: Sequence[Row]) -> str:
     """Format rows as CSV, with all their keys as columns; nan and missing values are empty."""
-    stream = io.StringIO()
-    keys = dict.fromkeys(key for row in rows for key in row)
-    writer = csv.DictWriter(stream, list(keys), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({key: _cell(value) for key, value in row.items()})
-    return stream.getvalue()
+    keys = list(dict.fromkeys(key for row in rows for key in row))
+    cells = ([_cell(row[key]) if key in row else "" for key in keys] for row in rows)
+    return csv_text([keys, *cells])
 
 
 def class_history_as_csv(classes: Sequence[str], rows: Sequence[EpochIoU]) -> str:
     """Format the IoU of every class and evaluation as CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*_KEYS, *map(escape_formula, classes)])
-    writer.writerows([row.epoch, row.step, *map(_cell, row.iou)] for row in rows)
-    return stream.getvalue()
+    cells = ([row.epoch, row.step, *map(_cell, row.iou)] for row in rows)
+    return csv_text([[*_KEYS, *classes], *cells])
 
 
 def read_results(path: Path) -> list[dict[str, float]]:
