@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fullconv.batch.inputs import Input, detect_media, resolve_inputs
@@ -18,7 +17,7 @@ from fullconv.batch.writers import writers
 from fullconv.errors import ConfigError
 from fullconv.hardware import choose_device
 from fullconv.inference.predictor import Prediction
-from fullconv.io.atomic import write_bytes
+from fullconv.io.atomic import scratch, write_bytes
 from fullconv.io.contained import contained
 from fullconv.io.rasters import BandChoice
 from fullconv.model import Model, load
@@ -159,9 +158,9 @@ def _save_if_needed(model: str | Path | Model, engine: str, stack: ExitStack) ->
             f"the engine {engine} opens the model from a file on each machine; save the model and "
             "give its path"
         )
-    folder = stack.enter_context(TemporaryDirectory(prefix="fullconv-"))
-    model.save(Path(folder, "model.safetensors"))
-    return Path(folder, "model.safetensors")
+    folder = stack.enter_context(scratch())
+    model.save(folder / "model.safetensors")
+    return folder / "model.safetensors"
 
 
 def _run(pending: PendingWork, stack: ExitStack) -> Iterator[Record]:

@@ -1,6 +1,5 @@
 """fullconv bench: compare the inference speed of all installed runtimes."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,9 +71,10 @@ def _model_file(
 ) -> Iterator[tuple[Path, Path]]:
     """Yield the model's path and a temporary folder; saves a random model of a network's name."""
     from fullconv.config import Architecture
+    from fullconv.io.atomic import scratch
 
-    with tempfile.TemporaryDirectory(prefix="fullconv-bench-") as name:
-        path, folder = Path(model), Path(name)
+    with scratch() as folder:
+        path = Path(model)
         if path.exists() or not model.startswith("fcn") or path.suffix:
             yield path, folder
             return

@@ -4,7 +4,6 @@ import contextlib
 import io
 import logging
 import os
-import tempfile
 from pathlib import Path
 
 from torch import nn
@@ -15,6 +14,7 @@ from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_graph import onnx_graph
 from fullconv.inference.runtimes import KEY, quiet
 from fullconv.inference.runtimes.openvino import core
+from fullconv.io.atomic import staging
 
 NEEDED = ("openvino", "onnx", "onnxscript")
 
@@ -26,8 +26,8 @@ def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     import onnx_ir
     import openvino
 
-    with quiet(), tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        source = Path(folder) / "network.onnx"
+    with quiet(), staging(path) as folder:
+        source = folder / "network.onnx"
         onnx_ir.save(onnx_graph(network, size), source)
         openvino.save_model(core().read_model(source), path, compress_to_fp16=False)
 
