@@ -66,7 +66,7 @@ def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) ->
         hint = f" ({quarter} with --size {height // 2}x{width // 2})"
     memory = "" if math.isnan(result.memory) else f", {format_bytes(result.memory)} memory"
     say(
-        f"dry run: {result.seconds:.2g} s/step{memory} -> about "
+        f"dry run: {format_duration(result.seconds)}/step{memory} -> about "
         f"{format_duration(total, to_minutes=True)} of training on this "
         f"{experiment.trainer.device.type}{hint}"
     )

@@ -12,6 +12,7 @@ from fullconv.evaluation.summary import choose_gallery
 from fullconv.model import Model
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.trainer import Trainer
+from fullconv.units import count, format_duration
 
 
 def report_data(
@@ -64,8 +65,8 @@ def next_commands(folder: Path, data: str) -> list[str]:
 
 def _summary(config: RunConfig, trainer: Trainer, evaluated: int) -> str:
     return (
-        f"{config.model}, {len(trainer.model.classes)} classes, trained on {len(trainer.data)} "
-        f"images of {config.data}, evaluated on {evaluated}"
+        f"{config.model}, {count(len(trainer.model.classes), 'class')}, trained on "
+        f"{count(len(trainer.data), 'image')} of {config.data}, evaluated on {evaluated:,}"
     )
 
 
@@ -90,7 +91,8 @@ def report_facts(
         "model": f"{config.model}, padding {config.padding}",
         "parameters": f"{parameters:,}",
         "initial weights": config.weights or "random",
-        "data": f"{config.data}: {len(trainer.data)} training images, {evaluated} evaluated",
+        "data": f"{config.data}: {count(len(trainer.data), 'training image')}, "
+        f"{evaluated:,} evaluated",
         "image size": _size("downscaled to fit", config.size) if config.size else "original",
         "training crops": _size("", config.crop_size) if config.crop_size else "whole images",
         "loss": trainer.loss.describe(),
@@ -100,9 +102,10 @@ def report_facts(
         "recipe": config.recipe or "modern",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g}, "
         f"{config.schedule} schedule",
-        "steps": f"{trainer.done} with batch size {trainer.batch} ({trainer.epochs} epochs)",
+        "steps": f"{trainer.done:,} with batch size {trainer.batch} "
+        f"({count(trainer.epochs, 'epoch', 'epochs')})",
         "best epoch": str(best_epoch),
-        "time": f"{sum(row['seconds'] for row in history) / 60:.1f} minutes",
+        "time": format_duration(sum(row["seconds"] for row in history)),
         "seed": str(config.seed),
         "fullconv": __version__,
     }
