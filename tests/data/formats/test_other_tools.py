@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from fullconv.data.checks import examine
+from fullconv.data.discovery.files import find_images
 from fullconv.data.discovery.splits import hash_split
 from fullconv.data.formats import detect_format, inventory, open_data, recognise
 from fullconv.errors import DataError, NoSplitError
@@ -297,6 +298,10 @@ def test_links_in_circles_end(tmp_path):
     (plain / "images" / "again").symlink_to(plain)
     (plain / "images" / "loop").symlink_to("loop")
     assert open_data(plain).names == ("a", "b")
+
+
+def test_a_folder_that_is_missing_holds_nothing(tmp_path):
+    assert find_images(tmp_path / "gone" / "deep") == []
 
 
 # Folders that are no data set yet

@@ -3,6 +3,7 @@
 import os
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from fullconv.data.sample import clean_name
@@ -153,8 +154,12 @@ def _image_folders(folder: Path) -> list[Path]:
 
 def _ids_above(folder: Path) -> set[tuple[int, int]]:
     """Return what identifies the folders above one, to which a link may lead back."""
-    above = (os.stat(parent) for parent in Path(os.path.realpath(folder)).parents)
-    return {(status.st_dev, status.st_ino) for status in above}
+    found = set()
+    for parent in Path(os.path.realpath(folder)).parents:
+        with suppress(OSError):  # a folder that is missing, or may not be looked at
+            status = os.stat(parent)
+            found.add((status.st_dev, status.st_ino))
+    return found
 
 
 def _walk(folder: Path, suffixes: tuple[str, ...], seen: set[tuple[int, int]]) -> Iterator[Path]:
