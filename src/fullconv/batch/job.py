@@ -190,8 +190,6 @@ def create_job(
     Raises:
         ConfigError: the memory, the threads or the scales are invalid.
     """
-    if threads is not None and not 1 <= threads <= MAX_THREADS:
-        raise ConfigError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
     if scales:
         check_scales(scales)
     band_choice = band_choice.or_else(model.band_choice)
@@ -229,6 +227,8 @@ def _plan_resources(
     memory: str | None,
 ) -> dict[str, Any]:
     """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names."""
+    if threads is not None and not 1 <= threads <= MAX_THREADS:
+        raise ConfigError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
     media = [item.medium for item in inputs]
     many = media.count("photo") >= MIN_IMAGES
     large_threads = threads or torch.get_num_threads()
