@@ -21,7 +21,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-BATCH = 100  # mutants of a process
+BATCH = 250  # mutants of a process
 STUCK = 90  # seconds without a verdict until a process is killed
 GOOD = ("ok", "refused")
 
@@ -32,7 +32,8 @@ def fuzz(mutants, seed=1, jobs=2, parser="", first=0):
         root = Path(folder)
         make_seeds(root)
         last = first + mutants
-        batches = [(n, min(n + BATCH, last)) for n in range(first, last, BATCH)]
+        size = min(BATCH, -(-mutants // jobs))
+        batches = [(n, min(n + size, last)) for n in range(first, last, size)]
         with ThreadPoolExecutor(jobs) as pool:
             found = pool.map(lambda batch: run_batch(root, seed, *batch, parser), batches)
             return [record for records in found for record in records]

@@ -25,7 +25,7 @@ from mutate import mutate
 from seeds import TEXT, restore
 
 import fullconv as fc
-from fullconv.cli import run as run_command
+from fullconv import cli
 from fullconv.errors import FullconvError
 
 SECONDS = 20  # for one mutant; the slowest seed takes one
@@ -104,9 +104,11 @@ def one(seeds, work, seed, number):
         try:
             signal.setitimer(signal.ITIMER_REAL, SECONDS)
             code = execute(chosen.command)
+            if UNEXPECTED:
+                raise UNEXPECTED.pop()
             record["verdict"] = "ok" if code in (0, 4) else "refused"
-            if code not in (0, 1, 2, 3, 4, 74):
-                record |= {"verdict": "exit", "error": f"exit code {code}"}
+            if code not in (0, 2, 3, 4, 74):  # 1: an input failed for an unexpected reason
+                record |= {"verdict": "exit", "error": f"exit code {code}{unexpected_failure()}"}
         except HangError as error:
             record |= {"verdict": "hang", "error": where(error)}
         except MemoryError as error:
@@ -126,9 +128,23 @@ def one(seeds, work, seed, number):
     return record
 
 
+# Exceptions that the command line describes as unexpected.
+UNEXPECTED = []
+
+
+def describe(error, original=cli.describe_error):
+    message, code = original(error)
+    if code == 1:
+        UNEXPECTED.append(error)
+    return message, code
+
+
+cli.describe_error = describe
+
+
 def execute(command):
     if command[0] != "predict-api":
-        return run_command(list(command))
+        return cli.run(list(command))
     try:
         MODEL.predict(command[1])
     except FullconvError:
@@ -140,17 +156,16 @@ MODEL = None
 
 
 def warm_up(seeds, work):
-    """Import what the commands import, so that no mutant pays for it and memory can be limited."""
+    """Import what most commands import, so that no mutant pays for it."""
     global MODEL
-    shared = seeds[0].folder.parent / "_shared" / "m.safetensors"
-    MODEL = fc.load(shared)
-    for chosen in {s.parser: s for s in seeds}.values():
-        shutil.rmtree(work, ignore_errors=True)
-        shutil.copytree(chosen.folder, work / "in")
-        os.chdir(work / "in")
-        with quiet(work / "printed.txt"), contextlib.suppress(Exception, SystemExit):
-            execute(chosen.command)
-        os.chdir("/")
+    MODEL = fc.load(seeds[0].folder.parent / "_shared" / "m.safetensors")
+    chosen = next((s for s in seeds if s.command[0] == "predict"), seeds[0])
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(chosen.folder, work / "in")
+    os.chdir(work / "in")
+    with quiet(work / "printed.txt"), contextlib.suppress(Exception, SystemExit):
+        execute(chosen.command)
+    os.chdir("/")
 
 
 @contextlib.contextmanager
@@ -178,6 +193,15 @@ def where(error):
     own = [frame for frame in frames if "/src/fullconv/" in frame.filename]
     last = [frame for frame in (*own[-1:], *frames[-1:])]
     return " < ".join(f"{Path(f.filename).name}:{f.lineno} {f.name}" for f in last)
+
+
+def unexpected_failure():
+    """Return why a prediction failed, from its errors.jsonl."""
+    for path in Path("out").glob("errors*.jsonl"):
+        for line in path.read_text("utf-8", "replace").splitlines():
+            if '"unexpected": true' in line:
+                return f": {line[-300:]} at {line[-60:]}"
+    return ""
 
 
 def fingerprint(work):

@@ -92,7 +92,8 @@ class NameIndex:
             spanning: whether the end must hold all gaps, so that "a.png b/c.png" is not "c.png".
         """
         parts = fold_name(words.strip().replace("\\", "/")).split("/")
-        parts = [part for part in parts if part not in ("", ".", "..")]
+        # A line of a million slashes would take minutes; no path has so many folders.
+        parts = [part for part in parts if part not in ("", ".", "..")][-64:]
         gapped = [place for place, part in enumerate(parts) if _GAP.search(part)]
         starts = range(gapped[-1] + 1 if spanning and gapped else len(parts))
         ends = ["/".join(parts[start:]) for start in starts]
