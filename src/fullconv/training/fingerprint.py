@@ -18,6 +18,7 @@ import numpy as np
 from fullconv.data.sample import Data, Pair
 from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
+from fullconv.io.text import parse_json
 from fullconv.units import count
 
 BLOCK = 16 * 1024  # bytes that are read at the start, in the middle and at the end of a photo
@@ -65,7 +66,7 @@ class DataFingerprint:
     def read(cls, path: Path) -> "DataFingerprint | None":
         """Read data.json; None if it is missing or damaged."""
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content = parse_json(path.read_bytes())
             splits = {
                 str(split): {
                     str(name): (str(files[0]), str(files[1])) for name, files in of.items()
