@@ -5,6 +5,7 @@ import json
 import re
 import struct
 import zipfile
+import zlib
 
 EXTREMES = (0, 1, 2**7, 2**8 - 1, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)
 NUMBERS = (
@@ -191,6 +192,8 @@ def _structured(content, draw, outside):
         return None
     if content[:2] == b"PK":
         return _in_archive(content, draw)
+    if content[:8] == b"\x89PNG\r\n\x1a\n":
+        return _in_png(content, draw)
     if (
         len(content) > 9
         and content[8:9] == b"{"
@@ -215,6 +218,25 @@ def _in_archive(content, draw):
         for entry in dict(entries).items():
             archive.writestr(*entry)
     return file.getvalue()
+
+
+def _in_png(content, draw):
+    """Change the data of one chunk, and give it the checksum that belongs to it."""
+    chunks, place = [], 8
+    while place + 12 <= len(content):
+        length = int.from_bytes(content[place : place + 4], "big")
+        chunks.append([content[place + 4 : place + 8], content[place + 8 : place + 8 + length]])
+        place += length + 12
+    chosen = chunks[draw.integers(0, len(chunks))]
+    if chosen[0] == b"IDAT" and draw.random() < 0.7:  # the pixels, not their compression
+        chosen[1] = zlib.compress(_bytes(zlib.decompress(chosen[1]), draw, b""))
+    else:
+        chosen[1] = _bytes(chosen[1], draw, b"")
+    parts = [
+        len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+        for kind, data in chunks
+    ]
+    return content[:8] + b"".join(parts)
 
 
 def _in_header(header, draw, outside):

@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import run
+import worker
 from mutate import mutate
 
 MUTANTS = 5000
@@ -37,6 +38,14 @@ def test_the_report_counts_by_parser_and_names_the_command():
     text = run.report(records, seed=7)
     assert "1 x a traceback: ValueError: x at b.py:3" in text
     assert "run.py --seed 7 --first 1 --mutants 1" in text
+
+
+def test_an_unexpected_error_of_a_command_is_noticed(monkeypatch, capsys):
+    monkeypatch.setattr(worker.cli, "describe_error", worker.describe)
+    assert worker.execute(("inspect", "nothing")) == 2 and not worker.UNEXPECTED
+    monkeypatch.setattr(worker.cli, "build", lambda: 1 / 0)
+    assert worker.execute(("inspect", "nothing")) == 1
+    assert isinstance(worker.UNEXPECTED.pop(), ZeroDivisionError)
 
 
 @pytest.mark.slow

@@ -28,7 +28,7 @@ import fullconv as fc
 from fullconv import cli
 from fullconv.errors import FullconvError
 
-SECONDS = 20  # for one mutant; the slowest seed takes one
+SECONDS = 20  # of the processor, for one mutant; the slowest seed takes three
 MEMORY = 3 * 2**30  # bytes of address space beside those of the imports
 SHARES = {"run": 2, "video": 2, "raster": 3, "job": 3, "job-fresh": 2, "merge": 2}
 
@@ -45,9 +45,10 @@ def main(seeds_file, work, verdicts, seed, first, last, only=""):
     import torch
 
     torch.set_num_threads(1)
+    cli.describe_error = describe
     warm_up(seeds, Path(work))
     limit_memory()
-    signal.signal(signal.SIGALRM, _hang)
+    signal.signal(signal.SIGPROF, _hang)
     with Path(verdicts).open("a", buffering=1) as file:
         for number in range(int(first), int(last)):
             file.write(json.dumps({"begin": number}) + "\n")
@@ -102,7 +103,7 @@ def one(seeds, work, seed, number):
     began = time.monotonic()
     with quiet(work / "printed.txt"):
         try:
-            signal.setitimer(signal.ITIMER_REAL, SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
             code = execute(chosen.command)
             if UNEXPECTED:
                 raise UNEXPECTED.pop()
@@ -120,7 +121,7 @@ def one(seeds, work, seed, number):
                 "error": f"{name}: {str(error)[:120]} at {where(error)}",
             }
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.setitimer(signal.ITIMER_PROF, 0)
     os.chdir("/")
     record["seconds"] = round(time.monotonic() - began, 2)
     if record["verdict"] in ("ok", "refused"):
@@ -137,9 +138,6 @@ def describe(error, original=cli.describe_error):
     if code == 1:
         UNEXPECTED.append(error)
     return message, code
-
-
-cli.describe_error = describe
 
 
 def execute(command):
