@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from scipy.io import savemat
 
 from caffe_writer import layer, net
 from fullconv.cli import run
@@ -144,8 +145,7 @@ def models(root, model):
 
 
 IMAGES = {
-    "png": {}, "jpg": {}, "bmp": {}, "tif": {"compression": "tiff_lzw"}, "webp": {}, "ppm": {},
-    "gif": {},
+    "png": {}, "jpg": {}, "bmp": {}, "tif": {"compression": "tiff_lzw"}, "webp": {}, "gif": {},
 }  # fmt: skip
 
 
@@ -305,6 +305,35 @@ def formats(root, model):
     samples(data, "701_StillsRaw_full", "LabeledApproved_full")
     (data / "label_colors.txt").write_text("0 0 0\tsky\n1 1 1\troad\n2 2 2\tcar\n")
     add("camvid", ["d/label_colors.txt"], "camvid:")
+
+    data = place(root, "data-siftflow") / "d"
+    for number in range(2):
+        for folder in ("Images/a", "SemanticLabels/a"):
+            (data / folder).mkdir(parents=True, exist_ok=True)
+        photo(number).save(data / "Images" / "a" / f"p{number}.jpg")
+        labels = {"S": np.asarray(mask(number)), "names": ["x"]}
+        savemat(data / "SemanticLabels" / "a" / f"p{number}.mat", labels)
+    add("siftflow", ["d/SemanticLabels/a/p0.mat"], "siftflow:")
+
+    data = place(root, "data-panoptic") / "d"
+    (data / "panoptic_train").mkdir(parents=True)
+    (data / "annotations").mkdir()
+    photo(0).save(data / "p0.jpg")
+    (data / "train").mkdir()
+    photo(0).save(data / "train" / "p0.jpg")
+    ids = np.zeros((20, 24, 3), np.uint8)
+    ids[5:, :, 0] = 7
+    ids[:5, :, 1] = 1
+    Image.fromarray(ids).save(data / "panoptic_train" / "p0.png")
+    segments = [{"id": 7, "category_id": 1, "iscrowd": 0}, {"id": 256, "category_id": 2}]
+    content = {
+        "images": [{"id": 1, "file_name": "p0.jpg", "height": 20, "width": 24}],
+        "categories": [{"id": 1, "name": "road", "isthing": 0}, {"id": 2, "name": "car"}],
+        "annotations": [{"image_id": 1, "file_name": "p0.png", "segments_info": segments}],
+    }
+    (data / "annotations" / "panoptic_train.json").write_text(json.dumps(content))
+    targets = ["d/annotations/panoptic_train.json", "d/panoptic_train/p0.png"]
+    add("panoptic", targets, "coco:")
 
     data = place(root, "data-masks") / "d"
     samples(data)
