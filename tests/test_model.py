@@ -196,3 +196,44 @@ def test_with_network_keeps_everything_else():
     assert replaced.network is other and model.network is not other
     assert replaced.palette == ((1, 2, 3),) * 3
     assert replaced.size == (9, 9) and replaced.tta_scales == (2.0,)
+
+
+def test_reprs_are_short_and_name_what_matters():
+    model = fc.Model(tiny(), CLASSES, size=(40, 60))
+    assert repr(model) == "Model(fcn8s-vgg11_bn, 3 classes: sky, road, <car>, size=40x60)"
+    prediction = fc.Model(tiny(), CLASSES).predict(photo())
+    assert repr(prediction).startswith("Prediction(45 x 33: ") and len(repr(prediction)) < 100
+    assert sum(prediction.pixels) == 45 * 33
+
+
+def test_scores_that_are_not_numbers_give_no_labels():
+    model = fc.Model(tiny(), CLASSES)
+    with torch.no_grad():
+        model.network.score_fr.bias[1] = float("nan")
+    for options in ({}, {"tta": True}):
+        with pytest.raises(WeightsError, match="not numbers"):
+            model.predict(photo(), **options)
+
+
+def test_a_raster_without_data_is_255_as_in_the_files_that_predict_writes(tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    from fullconv.io.rasters import BandChoice
+
+    image = photo(40, 30).transpose(2, 0, 1).copy()
+    image[image == 0] = 1
+    image[:, :10] = 0
+    profile = {"driver": "GTiff", "height": 40, "width": 30, "count": 3, "dtype": "uint8"}
+    transform = rasterio.Affine(1, 0, 5e5, 0, -1, 4e6)
+    with rasterio.open(
+        tmp_path / "a.tif", "w", nodata=0, crs="EPSG:32633", transform=transform, **profile
+    ) as file:
+        file.write(image)
+    model = fc.Model(tiny(), CLASSES, band_choice=BandChoice((1, 2, 3)))
+    model.save(tmp_path / "m.safetensors")
+    list(fc.batch.predict_many(tmp_path / "m.safetensors", tmp_path / "a.tif", tmp_path / "out"))
+    with rasterio.open(tmp_path / "out" / "labels" / "a.tif") as file:
+        expected = file.read(1)
+    found = model.predict(tmp_path / "a.tif")
+    assert (found.labels == expected).all() and (found.labels[:10] == 255).all()
+    assert sum(found.pixels) == 30 * 30 and sum(found.areas.values()) == pytest.approx(1)
+    assert found.overlay().shape[0] >= 40 and "255" not in repr(found)
