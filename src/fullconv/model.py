@@ -265,7 +265,13 @@ def exported_model(network: ExportedNetwork) -> Model:
     return Model(network, card.classes, card.palette, card.size, card.tta_scales, card.band_choice)
 
 
-def write_model(path: Path, model: Model, optimizer: Mapping[str, Tensor], **training: Any) -> None:
+def write_model(
+    path: Path,
+    model: Model,
+    optimizer: Mapping[str, Tensor],
+    previous: Path | None = None,
+    **training: Any,
+) -> None:
     """Write a model atomically, with the optimizer's tensors and the state of training, if any.
 
     The bytes depend on the content only: equal training gives equal files.
@@ -276,7 +282,7 @@ def write_model(path: Path, model: Model, optimizer: Mapping[str, Tensor], **tra
     """
     tensors = dict(model.network.state_dict())
     tensors |= {OPTIMIZER + name: value for name, value in optimizer.items()}
-    write_file(path, _card(model, training), tensors)
+    write_file(path, _card(model, training), tensors, previous)
 
 
 def _card(model: Model, training: Mapping[str, Any]) -> Card:

@@ -139,8 +139,16 @@ def _check_values(path: Path, name: str, tensor: Tensor) -> None:
         )
 
 
-def write_file(path: Path, card: Card, tensors: Mapping[str, Tensor]) -> None:
+def write_file(
+    path: Path, card: Card, tensors: Mapping[str, Tensor], previous: Path | None = None
+) -> None:
     """Write a model file atomically, with a checksum of all that it holds.
+
+    Args:
+        path: the file.
+        card: its description.
+        tensors: by name.
+        previous: where the file that is replaced is kept; None does not keep it.
 
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
@@ -154,7 +162,7 @@ def write_file(path: Path, card: Card, tensors: Mapping[str, Tensor]) -> None:
     header = f'{header[:-1]},"checksum":"{checksum.text}"}}'
     size = sum(tensor.nbytes for tensor in contiguous.values()) + len(header)
     # safetensors writes a temporary file of its own, which a kill leaves.
-    with replacing(path, size) as temporary, staging(path) as folder:
+    with replacing(path, size, previous) as temporary, staging(path) as folder:
         try:
             save_file(contiguous, folder / "model", {HEADER: header})
         except SafetensorError as error:

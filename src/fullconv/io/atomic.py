@@ -13,7 +13,7 @@ from fullconv.io.temporaries import sweep_once, target_name, temporary_path
 
 
 @contextmanager
-def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
+def replacing(path: Path, size: int | None = None, previous: Path | None = None) -> Iterator[Path]:
     """Yield a temporary path in `path`'s folder; after the block it is renamed to `path`.
 
     The content is on disk before the name is (fsync, rename, fsync of the folder): after a kill or
@@ -23,6 +23,7 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
     Args:
         path: the file to write.
         size: bytes that it will have, for the message if the disk is full.
+        previous: where the file that is replaced is kept; None does not keep it.
 
     Raises:
         OutputError: the folder cannot be written, or the disk is full; `path` is unchanged.
@@ -37,6 +38,8 @@ def replacing(path: Path, size: int | None = None) -> Iterator[Path]:
         yield temporary
         os.chmod(temporary, 0o666 & ~_umask())
         _sync(temporary)
+        if previous:
+            _keep(path, previous)
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
@@ -140,6 +143,21 @@ def remove_temporaries(path: Path) -> None:
     for name in os.listdir(path.parent) if path.parent.is_dir() else ():
         if target_name(name) == path.name:
             (path.parent / name).unlink(missing_ok=True)
+
+
+def _keep(path: Path, previous: Path) -> None:
+    """Keep a file under a second name; it stays in place until it is replaced."""
+    if not path.is_file():
+        return
+    temporary = temporary_path(previous)
+    try:
+        os.link(path, temporary)
+        os.replace(temporary, previous)
+    except OSError:  # the file system has no hard links
+        with replacing(previous, path.stat().st_size) as copy:
+            shutil.copyfile(path, copy)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _umask() -> int:

@@ -1,7 +1,5 @@
 """Checkpoints: the model, the optimizer state, the EMA and the step, in one safetensors file."""
 
-import os
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,6 @@ from torch.optim import Optimizer
 
 from fullconv.errors import WeightsError
 from fullconv.inference.model_file import OPTIMIZER, read_all_tensors, read_card
-from fullconv.io.atomic import replacing
-from fullconv.io.temporaries import temporary_path
 from fullconv.model import Model, write_model
 
 EMA_PREFIX = "ema."  # of the names of the averaged tensors, after OPTIMIZER
@@ -39,8 +35,7 @@ def save_checkpoint(
     """
     tensors = dict(_optimizer_tensors(model.network, optimizer))
     tensors |= {f"{EMA_PREFIX}{name}": value for name, value in (ema or {}).items()}
-    _keep(path)
-    write_model(path, model, tensors, **training)
+    write_model(path, model, tensors, previous_checkpoint(path), **training)
 
 
 def previous_checkpoint(path: Path) -> Path:
@@ -91,22 +86,6 @@ def _fault(path: Path) -> str:
     except WeightsError as error:
         return str(error).partition(";")[0]
     return ""
-
-
-def _keep(path: Path) -> None:
-    """Keep a checkpoint as the previous one; it stays in place until it is replaced."""
-    if not path.is_file():
-        return
-    previous = previous_checkpoint(path)
-    temporary = temporary_path(previous)
-    try:
-        os.link(path, temporary)
-        os.replace(temporary, previous)
-    except OSError:  # the file system has no hard links: the checkpoint itself is never at risk
-        with replacing(previous, path.stat().st_size) as copy:
-            shutil.copyfile(path, copy)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_checkpoint(
