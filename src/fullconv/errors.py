@@ -224,7 +224,7 @@ _REASONS = {
     errno.EDQUOT: ("the disk quota is used up", "free some space and run the command again"),
     errno.EFBIG: ("it exceeds the limit of file sizes", "raise the limit (see `ulimit -f`)"),
     errno.EMFILE: ("too many files are open", "raise the limit (see `ulimit -n`)"),
-    errno.ENXIO: ("it is a socket or a device; expected a file", "give the path of a file"),
+    errno.ENXIO: ("it is a pipe or a device; expected a file", "give the path of a file"),
 }
 
 

@@ -149,15 +149,24 @@ def test_a_folder_that_is_a_link_is_refused_before_anything_is_written(folder, n
     assert not list((folder / "elsewhere").iterdir())
 
 
-@pytest.mark.parametrize("name", ["manifest.jsonl", "predict.json", "errors.jsonl", "areas.csv"])
-def test_links_in_the_place_of_lists_are_not_followed(folder, name):
+@pytest.mark.parametrize("name", ["manifest.jsonl", "predict.json", "errors.jsonl"])
+def test_links_in_the_place_of_lists_that_are_read_are_refused(folder, name):
     list(run_job(plan()))
     (folder / "out" / name).unlink(missing_ok=True)
     (folder / "out" / name).symlink_to("../victim.txt")
-    try:
+    with pytest.raises(DataError, match=rf"{name} is a link; .*remove the link"):
         list(run_job(plan()))
-    except (DataError, ConfigError) as error:
-        assert name in str(error) or "exists" in str(error)
+    assert (folder / "victim.txt").read_bytes() == b"precious, without a line end"
+
+
+def test_a_link_in_the_place_of_a_file_that_is_only_written_is_replaced(folder):
+    list(run_job(plan()))
+    areas = folder / "out/areas.csv"
+    expected = areas.read_bytes()
+    areas.unlink()
+    areas.symlink_to("../victim.txt")
+    list(run_job(plan()))
+    assert areas.read_bytes() == expected and not areas.is_symlink()
     assert (folder / "victim.txt").read_bytes() == b"precious, without a line end"
 
 

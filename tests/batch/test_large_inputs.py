@@ -208,16 +208,21 @@ def test_unsupported_options_are_refused_before_the_start(data, plan, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_a_missing_package_aborts_the_job_without_failures(plan, tmp_path, monkeypatch):
-    def missing(*_, **__):
+def test_without_the_package_for_rasters_photos_are_predicted_and_rasters_fail(
+    plan, tmp_path, monkeypatch
+):
+    def missing(*arguments, **options):
         raise MissingExtraError("rasterio", "geo", "a raster")
         yield
 
     monkeypatch.setattr("fullconv.batch.large_inputs.label_raster", missing)
-    with pytest.raises(MissingExtraError):
-        list(run_job(plan()))
+    records = list(run_job(plan()))
+    assert sum(isinstance(record, PredictionRecord) for record in records) == 3
+    (failed,) = (record for record in records if record.path.endswith("land.tif"))
+    assert "fullconv[geo]" in failed.error and failed.error.endswith("with --retry-failed")
+    assert not failed.unexpected
     monkeypatch.undo()
-    assert "land" in [item.name for item in plan().left]
+    assert "land" in [item.name for item in plan(retry_failed=True).left]
 
 
 def test_tta_applies_to_videos(data, plan, tmp_path):

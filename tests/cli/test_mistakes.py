@@ -78,6 +78,39 @@ def test_an_output_that_is_no_file_is_kept(folder, capsys, name):
     assert name in text and not os.path.isfile(name)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["train", "scenes:4@48x64", "--config", "pipe"],
+        ["train", "scenes:4@48x64", "--weights", "pipe"],
+        ["predict", "m.safetensors", "@pipe", "--out", "o"],
+        ["convert", "m.safetensors", "o.safetensors", "--classes", "pipe"],
+        ["convert", "pipe", "o.safetensors"],
+        ["inspect", "m.safetensors", "--json", "pipe"],
+    ],
+)
+def test_a_pipe_that_nobody_uses_is_refused_and_not_waited_for(folder, capsys, arguments):
+    assert "pipe" in refusal(arguments, capsys)
+    assert stat.S_ISFIFO(os.lstat("pipe").st_mode) and not os.path.exists("o")
+
+
+@pytest.mark.parametrize("name", ["missing.onnx", "missing.safetensors", "runs/missing"])
+def test_a_missing_model_file_is_not_taken_for_a_network(folder, capsys, name):
+    for command in ("inspect", "bench", "predict"):
+        text = refusal([command, name, *(["photos"] if command == "predict" else [])], capsys)
+        assert f"{name}: there is no such model file" in text
+
+
+def test_dots_in_the_name_of_a_network_are_no_suffix(folder, capsys):
+    assert "unknown" in refusal(["inspect", "fcn8s-unknown.a1_in1k"], capsys)
+
+
+@pytest.mark.parametrize("value", ["-1", "0", "nan"])
+def test_a_time_limit_that_leaves_no_time_is_refused(folder, capsys, value):
+    text = refusal(["train", "scenes:4@48x64", "--max-seconds", value], capsys)
+    assert "--max-seconds" in text and not os.path.exists("runs")
+
+
 NUMBERS = ["-1", "nan", "inf", "x", "", "1e99", "9" * 30, "1.5"]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fullconv.batch.stored import parse_object
 from fullconv.errors import ConfigError
+from fullconv.io.regular import read_regular
 from fullconv.io.storage import is_url
 
 
@@ -18,7 +19,7 @@ def read_list(name: str) -> list[str]:
         ConfigError: it cannot be read, or is no text.
     """
     try:
-        content = _read_stdin() if name == "-" else Path(name).read_bytes()
+        content = _read_stdin() if name == "-" else read_regular(Path(name))
         if b"\0" in content:
             raise ValueError("no text, or not in UTF-8")
     except (OSError, ValueError) as error:
@@ -45,7 +46,7 @@ def read_manifest(path: Path) -> Iterator[tuple[str, str]]:
         ConfigError: the manifest cannot be read, or a line is invalid.
     """
     try:
-        lines = path.read_bytes().removeprefix(BOM_UTF8).split(b"\n")
+        lines = read_regular(path).removeprefix(BOM_UTF8).split(b"\n")
     except OSError as error:
         raise ConfigError(f"{path}: the manifest cannot be read ({error.strerror})") from error
     for number, line in enumerate(lines, 1):

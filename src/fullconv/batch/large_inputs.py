@@ -18,7 +18,7 @@ from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.batch.video import describe_video, overlay_video
 from fullconv.batch.worker import Worker
-from fullconv.errors import MissingExtraError, OutputError
+from fullconv.errors import FullconvError, MissingExtraError, OutputError
 from fullconv.io.rasters import read_raster_header, read_tags
 from fullconv.io.storage import Folder
 from fullconv.io.video import read_info
@@ -54,14 +54,16 @@ def predict_large_input(job: PredictionJob, item: Input, fresh: bool = False) ->
 
     Raises:
         OutputError: the prediction cannot be written.
-        MissingExtraError: the package that reads the input is not installed.
     """
     events = _predict_video(job, item) if item.medium == "video" else _label(job, item, fresh)
     try:
         with closing(events):
             yield from events
-    except (OutputError, MissingExtraError):  # not this input's fault: abort the job
+    except OutputError:  # not this input's fault: abort the job
         raise
+    except MissingExtraError as error:  # photos need no such package
+        again = FullconvError(f"{error}; then run the command again with --retry-failed")
+        yield Worker(job).record_failure(item, again)
     except Exception as error:  # one bad input must not stop the others
         yield Worker(job).record_failure(item, error)
 

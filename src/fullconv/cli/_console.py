@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -161,7 +161,7 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
         return
     content = json_bytes(values, indent=2)
     if str(target) != "-" and is_special(target):  # e.g. /dev/stdout
-        with explained(target), target.open("wb") as file:
+        with explained(target), _open_special(target) as file:
             file.write(content)
         return
     if str(target) != "-":
@@ -177,6 +177,17 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
         raise OutputError(
             f"standard output could not be written: {error.strerror}; give --json a file"
         ) from error
+
+
+def _open_special(target: Path) -> BinaryIO:
+    """Open a device or a pipe for writing; a pipe that nobody reads would wait forever.
+
+    Raises:
+        OSError: nobody reads the pipe.
+    """
+    handle = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(handle, True)
+    return open(handle, "wb")
 
 
 def nan_to_none(number: float) -> float | None:

@@ -12,6 +12,7 @@ import typer
 from fullconv.cli._options import parse_padding, parse_size
 from fullconv.config import RunConfig, help_text
 from fullconv.config.reference import choices
+from fullconv.errors import ConfigError
 
 # The settings that have an option of their own; `--set` takes the others.
 OPTIONS = (
@@ -19,6 +20,18 @@ OPTIONS = (
     *("crop", "batch", "lr", "optimizer", "schedule", "warmup", "upsampling", "fusing", "loss"),
     *("balance", "learn_upsampling", "seed", "workers", "device"),
 )
+
+
+def check_seconds(seconds: float | None) -> float | None:
+    """Return --max-seconds as it is.
+
+    Raises:
+        ConfigError: it leaves no time.
+    """
+    if seconds is not None and not seconds > 0:  # nan included
+        raise ConfigError(f"--max-seconds {seconds:g}: expected a number of seconds above 0")
+    return seconds
+
 
 Config = Annotated[
     Path | None,
@@ -35,8 +48,9 @@ AnySetting = Annotated[
 MaxSeconds = Annotated[
     float | None,
     typer.Option(
+        callback=check_seconds,
         help="Save a checkpoint and stop after this many seconds, with exit code 75. "
-        "[default: no limit]"
+        "[default: no limit]",
     ),
 ]
 Name = Annotated[

@@ -53,7 +53,7 @@ def train_stages(
     from fullconv.training.experiment import Experiment
     from fullconv.training.stages import stages_of
 
-    deadline = time.monotonic() + max_seconds if max_seconds else math.inf
+    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     evaluation = None
     stages = list(stages_of(config, run.folder))
     for number, stage in enumerate(stages, 1):

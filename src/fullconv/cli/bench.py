@@ -71,11 +71,12 @@ def _model_file(
 ) -> Iterator[tuple[Path, Path]]:
     """Yield the model's path and a temporary folder; saves a random model of a network's name."""
     from fullconv.config import Architecture
+    from fullconv.inference.model_file import is_path
     from fullconv.io.atomic import scratch
 
     with scratch() as folder:
         path = Path(model)
-        if path.exists() or not model.startswith("fcn") or path.suffix:
+        if is_path(model) or not model.startswith("fcn"):
             yield path, folder
             return
         file = folder / "model.safetensors"

@@ -52,11 +52,11 @@ def command(
     derives the crop offsets.
     """
     from fullconv.config import Architecture, Normalization
-    from fullconv.inference.model_file import model_file, read_card
+    from fullconv.inference.model_file import is_path, model_file, read_card
     from fullconv.networks.fcn.summary import derive_crops, on_meta, summarize
 
     image_height, image_width = parse_size(size) or (0, 0)
-    card = read_card(model_file(Path(model))) if Path(model).exists() else None
+    card = read_card(model_file(Path(model))) if is_path(model) else None
     architecture = (
         card.architecture
         if card

@@ -21,11 +21,14 @@ from torch import Tensor
 
 from fullconv.config import Architecture, Normalization, Settings, Size
 from fullconv.errors import WeightsError
-from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, unsupported
+from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing, staging
 from fullconv.io.rasters import BandChoice
 from fullconv.io.text import parse_json
+
+OTHER_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pdparams", ".caffemodel", ".h5")
+"""Of models and weights of other programs."""
 
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
@@ -44,6 +47,12 @@ class Card(Settings):
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
     band_choice: BandChoice | None = None
     training: dict[str, Any] = Field(default_factory=dict)
+
+
+def is_path(model: str) -> bool:
+    """Whether a MODEL is a file or a folder, even a missing one, and not the name of a network."""
+    known = {MODEL_SUFFIX, *OTHER_SUFFIXES, *(runtimes[name].suffix for name in runtimes)}
+    return os.path.lexists(model) or "/" in model or Path(model).suffix.lower() in known
 
 
 def model_file(path: Path) -> Path:

@@ -14,6 +14,7 @@ from xml.etree.ElementTree import Element
 from fullconv.errors import DataError
 from fullconv.io import _json, _yaml
 from fullconv.io._bounds import MAX_BYTES, MAX_DEPTH, MAX_INTEGER, too_deep
+from fullconv.io.regular import open_regular
 from fullconv.units import format_bytes
 
 Kind = TypeVar("Kind")
@@ -33,7 +34,7 @@ def read_utf8(path: Path, most: int = MAX_BYTES) -> str:
         DataError: the file cannot be opened, is too large, or is not UTF-8.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(most + 1)
     except OSError as error:
         raise DataError(

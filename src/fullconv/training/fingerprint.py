@@ -18,6 +18,7 @@ import numpy as np
 from fullconv.data.sample import Data, Pair
 from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
+from fullconv.io.regular import open_regular, read_regular
 from fullconv.io.text import parse_json
 from fullconv.units import count
 
@@ -66,7 +67,7 @@ class DataFingerprint:
     def read(cls, path: Path) -> "DataFingerprint | None":
         """Read data.json; None if it is missing or damaged."""
         try:
-            content = parse_json(path.read_bytes())
+            content = parse_json(read_regular(path))
             splits = {
                 str(split): {
                     str(name): (str(files[0]), str(files[1])) for name, files in of.items()
@@ -166,7 +167,7 @@ def _of(path: Path, whole: bool, known: dict[tuple[Path, bool], str]) -> str:
 
 
 def _file_digest(path: Path, whole: bool) -> str:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         size = file.seek(0, 2)
         if size <= (MAX_WHOLE if whole else 3 * BLOCK):
             starts, block = range(0, size, 2**20), 2**20

@@ -15,6 +15,7 @@ from fullconv.errors import ConfigError, OutputError
 from fullconv.io.atomic import explained, replacing, write_text
 from fullconv.io.contained import contained
 from fullconv.io.locks import try_lock
+from fullconv.io.regular import open_regular, read_regular
 
 _LOCK = "lock"
 _OWN_FILES = ("*.part", "job.json", "*.tif", ".*.tmp")
@@ -60,7 +61,7 @@ class PartStore:
         """
         decompressor = zlib.decompressobj()
         path = self._path(number)
-        with self._damage(path), path.open("rb") as file:
+        with self._damage(path), open_regular(path) as file:
             file.seek(_COUNTS.size)
             while block := file.read(1 << 16):
                 yield decompressor.decompress(block)
@@ -74,7 +75,7 @@ class PartStore:
             OutputError: it is damaged; it is removed, so the next run computes it again.
         """
         path = self._path(number)
-        with self._damage(path), path.open("rb") as file:
+        with self._damage(path), open_regular(path) as file:
             first, second = _COUNTS.unpack(file.read(_COUNTS.size))
         return first, second
 
@@ -169,7 +170,7 @@ def _open(
 def _read_job(folder: Path) -> Any:
     """Read job.json; None if it is missing or damaged."""
     try:
-        content = parse_object((folder / "job.json").read_bytes())
+        content = parse_object(read_regular(folder / "job.json"))
     except (OSError, ValueError):
         return None
     complete = isinstance(content.get("job"), dict) and isinstance(content.get("plan"), dict)

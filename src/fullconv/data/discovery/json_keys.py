@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+from fullconv.io.regular import open_regular
+
 _HEAD = 2**20  # bytes that are read
 _SPACE = re.compile(r"[\s\ufeff]*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.?)*+"?|[\[\]{}]', re.DOTALL)
@@ -16,7 +18,7 @@ def top_keys(path: Path) -> dict[str, frozenset[str]]:
     has none.
     """
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             text = stream.read(_HEAD).decode("utf-8", "replace")
     except OSError:
         return {}

@@ -8,6 +8,7 @@ from fullconv.data.discovery.files import IMAGE_FOLDERS, find_files, find_images
 from fullconv.data.discovery.json_keys import top_keys
 from fullconv.data.discovery.layout import MASK_FOLDERS
 from fullconv.io.images import count_unsupported, describe_unsupported
+from fullconv.io.regular import open_regular
 
 _TOOLS = {
     "VGG Image Annotator": {"_via_img_metadata"},
@@ -74,7 +75,7 @@ def _tool_files(folder: Path) -> Iterable[tuple[str, Path]]:
 def _is_label_studio(path: Path) -> bool:
     """Return whether a JSON file is a list of Label Studio's tasks."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             head = stream.read(65536)
     except OSError:
         return False

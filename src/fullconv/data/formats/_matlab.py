@@ -8,6 +8,7 @@ import numpy as np
 
 from fullconv.errors import DataError, require
 from fullconv.io.images import Header
+from fullconv.io.regular import check_regular
 
 
 def mat_raw(key: str, *fields: str) -> Callable[[Path, Header], np.ndarray]:
@@ -24,6 +25,7 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
     """
     loadmat = require("scipy.io", extra="mat", what=f"reading {path.name}").loadmat
     try:
+        check_regular(path)
         value = loadmat(str(path), variable_names=[key])[key]
         for field in fields:
             value = value[field][0, 0]
@@ -40,6 +42,8 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
             f"no variable {wanted}, which holds the labels",
             where=path,
         ) from error
+    except OSError as error:
+        raise DataError(f"cannot be opened ({error.strerror or error})", where=path) from error
     except Exception as error:  # a damaged file can raise anything in scipy, zlib included
         raise DataError(
             f"the file is damaged or not a MATLAB file ({error})",

@@ -19,7 +19,11 @@ MAX_PIXELS = 250_000_000
 """The largest image that is decoded whole."""
 
 _HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
-OTHERS = {b"GIF8": "GIF", b"%PDF": "PDF", b"ftyphei": "HEIC", b"ftypavif": "AVIF", b"8BPS": "PSD"}
+OTHERS = {
+    **{b"ftyp" + brand: "HEIC" for brand in (b"hei", b"hev", b"mif1", b"msf1")},
+    **{b"ftypavi": "AVIF", b"jP  ": "JPEG 2000", b"JXL ": "JPEG XL"},
+    **{b"GIF8": "GIF", b"%PDF": "PDF", b"8BPS": "PSD"},
+}
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 

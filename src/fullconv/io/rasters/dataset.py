@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import ImageError, require
+from fullconv.io.regular import open_regular
 
 # First bytes -> GDAL's driver. Other drivers are never tried on a file: some open URLs.
 DRIVERS = {
@@ -114,7 +115,7 @@ class _Messages(logging.Handler):
 
 def _driver(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(4)
     except OSError as error:
         raise ImageError(f"cannot be opened ({error.strerror})", where=path) from error

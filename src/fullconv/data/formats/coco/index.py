@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Int64
 
 from fullconv.errors import DataError
+from fullconv.io.regular import open_regular
 from fullconv.io.text import get_entry, read_json, read_utf8
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -47,7 +48,7 @@ class Positions:
         if not len(self.spans):
             return []
         try:
-            with self.path.open("rb") as stream:
+            with open_regular(self.path) as stream:
                 found = [_record(stream, first, last) for first, last in self.spans.tolist()]
         except (OSError, ValueError) as error:
             raise DataError(
@@ -131,7 +132,7 @@ def index_of(path: Path, panoptic: bool | None = None) -> Index:
 
 def _bytes_as_text(path: Path) -> str:
     """Return one character per byte, so positions in the text are positions in the file."""
-    with path.open("rb") as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
+    with open_regular(path) as stream, mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
         return str(content, "latin-1")
 
 
