@@ -21,8 +21,12 @@ MAX_PIXELS = 250_000_000
 _HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
 OTHERS = {
     **{b"ftyp" + brand: "HEIC" for brand in (b"hei", b"hev", b"mif1", b"msf1")},
-    b"ftypavi": "AVIF", b"jP  ": "JPEG 2000", b"JXL ": "JPEG XL",
-    b"GIF8": "GIF", b"%PDF": "PDF", b"8BPS": "PSD",
+    b"ftypavi": "AVIF",
+    b"jP  ": "JPEG 2000",
+    b"JXL ": "JPEG XL",
+    b"GIF8": "GIF",
+    b"%PDF": "PDF",
+    b"8BPS": "PSD",
 }
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
