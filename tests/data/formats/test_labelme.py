@@ -334,3 +334,13 @@ def test_every_type_of_labelmes_example(shared):
     assert abs(areas["circle"] - np.pi * (30**2 + 41**2)) < 10
     assert abs(areas["line"] - 10 * np.hypot(28, 46)) < 10
     assert areas["point"] == 80
+
+
+def test_a_file_that_names_the_photo_of_another_is_refused(tmp_path):
+    for stem in ("a", "b"):
+        photo(tmp_path / "images" / f"{stem}.png")
+        write(tmp_path / "labels", stem, shape("cat"), image_path="../images/a.png")
+    data = open_data(str(tmp_path))
+    assert len(data[data.names.index("labels__a")].labels)
+    with pytest.raises(DataError, match=r"b\.json: its imagePath is 'a.png', but there is a photo"):
+        data[data.names.index("labels__b")]

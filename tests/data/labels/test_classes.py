@@ -162,6 +162,73 @@ def test_what_is_not_understood_is_refused(tmp_path, text, message):
     assert "classes.txt" in str(caught.value) and "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("1 -> tree\n0 -> road", "a separator that is not read in '1 -> tree'"),
+        ("tree->1\nroad->0", "could be the value or part"),
+        ("0 => road\n1 => tree", "a separator that is not read"),
+        ("|0|road|\n|1|tree|", "a separator that is not read"),
+        ("0,road,\n1,tree,", "a separator that is not read"),
+        ("road;\ntree;", "a separator that is not read"),
+        ("// classes\nroad\ntree", "a separator that is not read in '// classes'"),
+        ("road # grey\ntree # green", "a comment in 'road # grey'"),
+        ("0: road # grey\n1: tree # green", "a comment"),
+        ("(0) road\n(1) tree", r"a number that is not read in '\(0\) road'"),
+        ("(1,2,3) road\n(4,5,6) tree", "a number that is not read"),
+        ("<1> tree\n<0> road", "could be the value or part"),
+        ("tree{0}\nroad{1}", "a number that is not read"),
+        ("class 0: road\nclass 1: tree", "a number that is not read"),
+        ("id=0 name=road\nid=1 name=tree", "a number that is not read"),
+        ("tree (class 1)\nroad (class 0)", r"an open bracket in 'tree \(class 1\)'"),
+        ('0:"road"\n1:"tree"', "quotation marks"),
+        ("1: 'tree'\n0: 'road'", "quotation marks"),
+        ("road rgb(1, 2, 3)\ntree rgb(4, 5, 6)", "the order of a colour's channels"),
+        ("road bgr 1 2 3\ntree bgr 4 5 6", "the order of a colour's channels"),
+        ("\u0661 tree\n\u0660 road", "a number in other digits than 0 to 9"),
+        ("\uff11 tree\n\uff10 road", "a number in other digits than 0 to 9"),
+        ("0x1 tree\n0x0 road", "'0x1' in '0x1 tree'"),
+        ("1e0 tree\n0e0 road", "'1e0' in '1e0 tree'"),
+        ("1/tree\n0/road", "'1/tree': its number could be the value or part of it"),
+        ("tree_1\nroad_0", "'tree_1': its number could be"),
+        ("tree1\nroad2", "'tree1': its number could be"),
+        ("road_0\ncrack_255", "'road_0': its number could be"),
+        ("road\nro\u200bad", "a character that is not visible"),
+        ("road\n\ufefftree", "a character that is not visible"),
+        ("road\nro\u00adad", "but for case and blanks"),
+    ],
+)
+def test_marks_of_other_forms_do_not_become_parts_of_names(tmp_path, text, message):
+    with pytest.raises(DataError, match=message):
+        read(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("L1", "L2"),
+        ("T1 image", "T2 image"),
+        ("class_0", "class_1"),
+        ("B-52", "F-16"),
+        ("background", "crack_1"),
+        ("car, van", "a:b"),
+        ("wall (brick)", "<void>"),
+        ("R2-D2", "C3PO"),
+        ("road/path", "it's"),
+        ("@odd", "100%"),
+    ],
+)
+def test_names_with_numbers_and_marks_of_their_own_are_kept(tmp_path, names):
+    assert read(tmp_path, "\n".join(names)).classes == names
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_lists_in_utf_16_are_refused(tmp_path, encoding):
+    (tmp_path / "classes.txt").write_bytes("road\ntree\n".encode(encoding))
+    with pytest.raises(DataError, match="not UTF-8 text .*; save it as UTF-8"):
+        read_text(tmp_path / "classes.txt")
+
+
 @pytest.mark.parametrize("name", TEXT_FILES)
 def test_text_files_of_any_name_are_read_alike(tmp_path, name):
     (tmp_path / name).write_text("tree 1\nroad 0\n")
@@ -230,6 +297,13 @@ def test_names_in_yaml_stay_the_text_that_was_written(tmp_path, form):
         ("names: {0: [road]}", r"the name \['road'\] in names; expected a text"),
         (f"names: {{{'9' * 500}: road}}", "the number '999"),
         ("names: {0: }", "a class without a name"),
+        ("names: ['', road, tree]", "the name '' in names; expected a name"),
+        ("names: [road, ' ', tree]", "the name ' ' in names"),
+        ("names: ['#8 road', tree, sky]", "the name '#8 road' in names"),
+        ("names: []", "no classes in names; expected names with a list"),
+        ("names:", "no classes in names"),
+        ("classes: [road, tree]", "no classes in names, but the key 'classes'"),
+        ("Names: [road, tree]", "no classes in names, but the key 'Names'"),
         ("names: [Road, road]", "but for case and blanks"),
         ("names: [background, road, void 255]", "some lines end with a number"),
         ("names: [zone 1, zone 2]", "could be the value or part of it"),

@@ -18,6 +18,7 @@ from jaxtyping import Float64
 
 from fullconv.data.discovery.files import (
     find_files,
+    fold_name,
     locate_beside,
     quoted,
     sample_name,
@@ -43,7 +44,7 @@ from fullconv.data.labels.patches import Patch, Size
 from fullconv.data.labels.rasterize import Layer, Point, Points, parse_points
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
-from fullconv.io.images import decode_mask
+from fullconv.io.images import SUFFIXES, decode_mask
 from fullconv.io.palettes import Palette
 from fullconv.io.text import get_entry, read_json
 
@@ -147,6 +148,7 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
     text = get_entry(content, "imagePath", str, str(path))
     for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
         if found := locate_beside(path.parent, normalize(form, text), folder):
+            _check_own_photo(path, found)
             return found
     embedded = content.get("imageData")
     if not isinstance(embedded, str):
@@ -158,6 +160,23 @@ def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
         )
     with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
         return decode_base64(embedded)
+
+
+def _check_own_photo(path: Path, found: Path) -> None:
+    """Refuse a file that names another photo than that of its own name: one of them was renamed."""
+    if fold_name(found.stem) == fold_name(path.stem):
+        return
+    own = [found.with_name(path.stem + suffix) for suffix in SUFFIXES]
+    own += [photo.with_suffix(photo.suffix.upper()) for photo in own]
+    other = next((photo for photo in own if photo.is_file()), None)
+    if other:
+        raise DataError(
+            f"its imagePath is {quoted(found.name)}, but there is a photo {quoted(other.name)} of "
+            "its own name",
+            expected="the photo that was annotated",
+            remedy="correct imagePath, or rename one of the files",
+            where=path,
+        )
 
 
 formats.register("labelme")(

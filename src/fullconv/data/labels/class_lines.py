@@ -15,6 +15,7 @@ from fullconv.data.labels.class_tables import (
     split_cells,
     table_header,
 )
+from fullconv.data.labels.plain_names import foreign_part, numbers_inside
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color
 
@@ -24,7 +25,9 @@ _LEADING = re.compile(r"([0-9]+)(?:\s*[:,;=|)]\s*|\s*\.\s+|\.(?=[^\W\d])|\s+-\s+
 _TRAILING = re.compile(r"(.*?\S)(?:\s*[:,;=|(\[]\s*|\s+-\s+|\s+)([0-9]+)\s*[)\]]*")
 _HEX = re.compile(r"(.*[^\s:,;=|])[\s:,;=|]+#([0-9a-fA-F]{6})")
 _HEX_FIRST = re.compile(r"#([0-9a-fA-F]{6})[\s:,;=|]+(\S.*)")
-_ODD_FIRST = re.compile(r"([-+]\d+|[-+]?\d*\.\d+)(?![^\s:,;=|])")
+_ODD_FIRST = re.compile(
+    r"([-+]\d+|[-+]?\d*\.\d+|0[xX][0-9a-fA-F]+|0[bBoO][0-7]+|\d+[eE][-+]?\d+)(?![^\s:,;=|])"
+)
 _ODD_LAST = re.compile(r"(?<![^\s:,;=|(\[])([-+]\d+|[-+]?\d*\.\d+|#\S*|0[xX][0-9a-fA-F]+)[)\]]*$")
 _GLUED = re.compile(r"([0-9]+)[-_]")
 
@@ -61,7 +64,13 @@ def parse_lines(lines: Sequence[str], where: Path) -> list[Entry]:
         return parse_table([columns, *split_cells(kept[1:], delimiter, where)], where)
     for line in kept:
         _refuse_foreign(line, kept, where)
-    return _numbered([_parts(line, place, where) for place, line in enumerate(kept)], where)
+    parts = [_parts(line, place, where) for place, line in enumerate(kept)]
+    entries = _numbered(parts, where)
+    for line, entry in zip(parts, entries, strict=True):
+        free = line.before and line.hex  # what is between a number and #804080 is the name
+        if not free and (odd := foreign_part(entry.name, len(line.after) == 3)):
+            raise _refused(where, f"{odd} in {line.text!r}")
+    return entries
 
 
 def _without_comments(lines: Sequence[str], where: Path) -> list[str]:
@@ -170,10 +179,11 @@ def _are_names(lines: Sequence[_Line], where: Path) -> bool:
 
 
 def _refuse_glued(lines: Sequence[_Line], where: Path) -> None:
-    """Refuse names such as "1-road", "2-tree", whose numbers contradict those of the lines."""
+    """Refuse names such as "1-road", "tree_2", whose numbers contradict those of the lines."""
     glued = [_GLUED.match(line.text) for line in lines]
     numbers = [parse_number(match[1], where) for match in glued if match]
-    if len(numbers) == len(lines) and numbers != [*range(len(lines))]:
+    wrong = len(numbers) == len(lines) and numbers != [*range(len(lines))]
+    if wrong or numbers_inside([line.text for line in lines]):
         raise _refused(where, f"{lines[0].text!r}: its number could be the value or part of it")
 
 

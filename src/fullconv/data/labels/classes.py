@@ -37,6 +37,11 @@ YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
 META_FILES = ("dataset_meta.json",)
 TABLE_FILES = ("labelmap.csv", "class_dict.csv")
 
+# Keys with which other programs name the classes; only `names` is read.
+_OTHER_KEYS = (
+    *("names", "name", "classes", "class", "class_names", "classnames", "labels", "label_names"),
+    *("categories", "label_map", "labelmap"),
+)
 _VOID_NAMES = (IGNORE, "ignore", "ignored", "void", "unlabelled", "unlabeled")
 
 
@@ -163,6 +168,9 @@ def parse_names(names: object, where: Path) -> ClassList:
         if not all(isinstance(name, str) for name in names):
             odd = next(name for name in names if not isinstance(name, str))
             raise DataError(f"the name {odd!r} in names", expected="a text", where=where)
+        odd = next((name for name in names if not name.strip() or name[0] == "#"), None)
+        if odd is not None:  # in a text file, such a line is no class
+            raise DataError(f"the name {odd!r} in names", expected="a name", where=where)
         return declare(parse_lines(names, where), where)
     if not isinstance(names, dict):
         raise DataError(
@@ -181,6 +189,15 @@ def parse_names(names: object, where: Path) -> ClassList:
 def _read_names(path: Path) -> ClassList | None:
     content = read_yaml(path, typed=False)
     names = content.get("names")
+    others = [key for key in content if str(key).casefold() in _OTHER_KEYS and key != "names"]
+    other = others[0] if others else None
+    if not names and ("names" in content or other is not None):
+        raise DataError(
+            f"no classes in names, but the key {other!r}" if other else "no classes in names",
+            expected="names with a list, or with a mapping of number to name",
+            remedy="write the classes as names: [road, tree]",
+            where=path,
+        )
     if not names:
         return None
     found = parse_names(names, path)
@@ -226,7 +243,8 @@ def _read_table(path: Path) -> ClassList | None:
 
 def comparable(name: str) -> str:
     """Return a name without what a reader may not see: case, blanks, and forms of Unicode."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(c for c in "".join(folded.split()) if unicodedata.category(c) != "Cf")
 
 
 def _is_void(entry: Entry) -> bool:

@@ -19,6 +19,8 @@ from fullconv.io.images.decode import (
 )
 from fullconv.io.palettes import Palette
 
+_LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp")  # Pillow's names of compressions
+_MOST_CHUNKS = 64  # of a WebP file before its picture
 MASK_MODES = ("P", "L", "1", "I;16", "I;16B", "I")
 
 
@@ -57,6 +59,7 @@ def read_stored_mask(path: Path, like: Header | None = None) -> StoredMask:
     """
     with open_image(path) as picture:
         check_single_frame(picture, path)
+        _refuse_lossy(picture, path)
         if exceeds_8_bits(picture):
             raise ImageError(
                 "a mask in colours with more than 8 bits a channel",
@@ -91,6 +94,34 @@ def _refuse_transparent(mask: Image.Image, path: Path) -> None:
             where=path,
             code="transparent-mask",
         )
+
+
+def _refuse_lossy(picture: Image.Image, path: Path) -> None:
+    """Refuse a WebP or TIFF with lossy compression; who reads masks decides about JPEG."""
+    kind = picture.format or ""
+    packed = str(picture.info.get("compression", "")) if kind == "TIFF" else ""
+    if packed in _LOSSY_TIFF or (kind == "WEBP" and _is_lossy_webp(path)):
+        raise ImageError(
+            f"a mask in {kind} with lossy compression{f' ({packed})' if packed else ''}, which "
+            "alters labels at every edge",
+            expected="PNG",
+            remedy="export the masks again as PNG",
+            where=path,
+            code="lossy-mask",
+        )
+
+
+def _is_lossy_webp(path: Path) -> bool:
+    """Return whether the first picture of a WebP file is a VP8 stream; lossless ones are VP8L."""
+    with path.open("rb") as file:
+        file.seek(12)  # RIFF, size, WEBP
+        for _ in range(_MOST_CHUNKS):
+            head = file.read(8)
+            if len(head) < 8 or head[:4] in (b"VP8 ", b"VP8L"):
+                return head[:4] == b"VP8 "
+            size = int.from_bytes(head[4:], "little")
+            file.seek(size + size % 2, 1)
+    return False
 
 
 def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
