@@ -225,7 +225,7 @@ def test_names_with_numbers_and_marks_of_their_own_are_kept(tmp_path, names):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
 def test_lists_in_utf_16_are_refused(tmp_path, encoding):
     (tmp_path / "classes.txt").write_bytes("road\ntree\n".encode(encoding))
-    with pytest.raises(DataError, match="not UTF-8 text .*; save it as UTF-8"):
+    with pytest.raises(DataError, match=r"not UTF-8 text .*; save it as UTF-8"):
         read_text(tmp_path / "classes.txt")
 
 

@@ -40,7 +40,7 @@ def test_a_mask_of_the_rotated_photo_is_unchanged(tmp_path):
 def test_masks_with_lossy_compression_are_refused(tmp_path, name, options):
     mask = Image.fromarray((photo() > 99).astype(np.uint8) * 255)
     mask.save(tmp_path / name, **options)
-    with pytest.raises(ImageError, match="with lossy compression.*export the masks again as PNG"):
+    with pytest.raises(ImageError, match=r"with lossy compression.*export the masks again as PNG"):
         images.read_mask(tmp_path / name)
 
 

@@ -16,7 +16,7 @@ _FOREIGN = {
         r"[(\[{<]\s*[\d.,\s]+[)\]}>].*|.*[(\[{<]\s*\d+\s*[)\]}>]|.*(\d\s*[:=|]|[:=|]\s*\d).*"
     ),
     "an open bracket": r"[^)]*\([^)]*|[^\]]*\[[^\]]*|[^}]*\{[^}]*|[^(]*\).*|[^\[]*\].*|[^{]*\}.*",
-    "quotation marks": r"([\"'`]).*\1|“.*”|„.*“|«.*»|‘.*’",
+    "quotation marks": r"([\"'`]).*\1|[\u201c\u201e].*[\u201c\u201d]|\u00ab.*\u00bb|\u2018.*\u2019",
     "a character that is not visible": ".*[\u200b\u2060\ufeff].*",
 }
 _COLOR_WORD = re.compile(r"(?:.*[\s:,;=(])?(?:rgba?|bgra?|hsv|hsl)", re.IGNORECASE | re.DOTALL)
@@ -53,7 +53,7 @@ def numbers_inside(names: Sequence[str]) -> bool:
             for name, match in zip(names, found, strict=True)
         }
         count = len(names)
-        if len(others) > 1 and numbers != [*range(count)]:
-            if sorted(numbers) in ([*range(count)], [*range(1, count + 1)], [0, VOID]):
-                return True
+        usual = sorted(numbers) in ([*range(count)], [*range(1, count + 1)], [0, VOID])
+        if usual and len(others) > 1 and numbers != [*range(count)]:
+            return True
     return False
