@@ -66,10 +66,10 @@ def parse_lines(lines: Sequence[str], where: Path) -> list[Entry]:
         _refuse_foreign(line, kept, where)
     parts = [_parts(line, place, where) for place, line in enumerate(kept)]
     entries = _numbered(parts, where)
-    for line, entry in zip(parts, entries, strict=True):
-        free = line.before and line.hex  # what is between a number and #804080 is the name
-        if not free and (odd := foreign_part(entry.name, len(line.after) == 3)):
-            raise _refused(where, f"{odd} in {line.text!r}")
+    for part, entry in zip(parts, entries, strict=True):
+        free = part.before and part.hex  # what is between a number and #804080 is the name
+        if not free and (odd := foreign_part(entry.name, len(part.after) == 3)):
+            raise _refused(where, f"{odd} in {part.text!r}")
     return entries
 
 
