@@ -1,5 +1,7 @@
 """The memory of a network follows from its feature maps; tiles are as large as fits."""
 
+from pathlib import Path
+
 import pytest
 
 from fullconv.inference.planner import Plan, peak
@@ -10,7 +12,10 @@ from fullconv.inference.planner.memory_cost import (
     network_cost,
     tile_memory,
 )
+from fullconv.inference.runtimes.description import Description
+from fullconv.inference.runtimes.network import ExportedNetwork
 from fullconv.inference.streaming.graph import record_ops
+from fullconv.networks.fcn import create_model
 from random_networks import random_network
 
 
@@ -48,3 +53,31 @@ def test_the_largest_tile_fits_and_the_next_larger_one_does_not(budget):
     facts = NetworkCost(per_pixel=100.0, classes=21, refusal="it looks at the whole image")
     side = largest_tile(facts, budget)
     assert tile_memory(facts, side) <= budget < tile_memory(facts, side + 1)
+
+
+def exported(network, **changes):
+    facts = {
+        "fullconv": "1",
+        "classes": tuple("abcd"),
+        "palette": ((0, 0, 0),) * 4,
+        "protocol": "",
+        "architecture": network.architecture,
+        "normalization": network.normalization,
+    }
+    return ExportedNetwork(Path("m.onnx"), lambda image: image, Description(**(facts | changes)))
+
+
+def test_an_exported_file_takes_what_its_layers_take():
+    made = create_model("fcn8s-vgg16", 4, width=1 / 8, hidden=32)
+    layers, found = network_cost(made, 3), network_cost(exported(made), 3)
+    assert found.per_pixel == pytest.approx(layers.per_pixel - needs.FIXED / needs.SIDE**2)
+    assert found.per_pixel >= 2 * 8 * 4, "more than its scores"
+    assert found.classes == 4 and "computes whole images only" in found.refusal
+
+
+@pytest.mark.parametrize("name", [None, "fcn8s-unheard_of"])
+def test_an_exported_file_of_unknown_layers_takes_more_than_most(name):
+    made = create_model("fcn8s-vgg16", 4, width=1 / 8, hidden=32)
+    other = made.architecture.model_copy(update={"name": name}) if name else None
+    found = network_cost(exported(made, architecture=other), 3)
+    assert found.per_pixel == needs.UNKNOWN and found.classes == 4

@@ -85,7 +85,9 @@ def check_finite(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     """
     for name, values in weights.items():
         # The sum tells without a copy of the values.
-        if values.dtype.kind == "f" and not np.isfinite(values.sum(dtype=np.float64)):
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            total = values.sum(dtype=np.float64) if values.dtype.kind == "f" else 0
+        if not np.isfinite(total):
             raise WeightsError(
                 f"{path}: {name} has values that are not finite; the training diverged, or the "
                 "file is damaged: export another model"

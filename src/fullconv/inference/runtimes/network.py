@@ -8,10 +8,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from fullconv.config import Architecture, Normalization, Size
-from fullconv.errors import ImageError, WeightsError
+from fullconv.errors import FullconvError, ImageError, WeightsError
 from fullconv.inference.runtimes import Run, runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.text import parse_json
+from fullconv.networks.fcn import build
+from fullconv.networks.fcn.uninitialized import SkipInitialization
 
 
 class ExportedNetwork(nn.Module):
@@ -48,6 +50,17 @@ class ExportedNetwork(nn.Module):
     def opaque(self) -> str:
         """Why no part of its work can be recorded, as a verb phrase for messages."""
         return "runs outside of PyTorch, in a runtime that computes whole images only"
+
+    def exported_from(self) -> nn.Module | None:
+        """Return layers like those that were exported, with any weights; None if not known."""
+        if self.architecture is None:
+            return None
+        try:
+            with SkipInitialization():
+                return build(self.architecture, self.normalization).eval()
+        # The description is of a network that is unknown, or too large, on this machine.
+        except (FullconvError, ArithmeticError, MemoryError, RuntimeError):
+            return None
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ExportedNetwork":
         return ExportedNetwork(self.path, self.run, self.description)  # `run` is thread-safe

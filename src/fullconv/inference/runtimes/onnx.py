@@ -16,6 +16,7 @@ from fullconv.inference.runtimes import (
     first_line,
     runtimes,
 )
+from fullconv.inference.runtimes._onnx_values import check_values
 
 
 def open_onnx(path: Path) -> Opened:
@@ -23,7 +24,7 @@ def open_onnx(path: Path) -> Opened:
 
     Raises:
         MissingExtraError: ONNX Runtime is not installed.
-        WeightsError: it cannot run the file.
+        WeightsError: it cannot run the file, or its weights are not finite.
     """
     onnxruntime = require("onnxruntime", extra="onnx", what="an .onnx model")
 
@@ -32,6 +33,7 @@ def open_onnx(path: Path) -> Opened:
     options.log_severity_level = 3  # errors only
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such model file")
+    check_values(path)
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's exceptions share no other base class

@@ -15,9 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import CAFFE_MEAN
-from fullconv.weights.sources import Source, Weights, sources
-from fullconv.weights.sources._protobuf import (
+from fullconv.io.protobuf import (
     EIGHT_BYTES,
     FOUR_BYTES,
     LENGTH,
@@ -27,6 +25,8 @@ from fullconv.weights.sources._protobuf import (
     read_tags,
     read_varint,
 )
+from fullconv.networks.vgg_names import CAFFE_MEAN
+from fullconv.weights.sources import Source, Weights, sources
 
 
 @dataclass(frozen=True)

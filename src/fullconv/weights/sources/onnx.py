@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import WeightsError, require
+from fullconv.io.protobuf import LENGTH, read_tags
 from fullconv.networks.vgg_names import DEPTHS, conv_names
 from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._names import paper_arrays
-from fullconv.weights.sources._protobuf import LENGTH, read_tags
 
 _POOLINGS = ("MaxPool", "AveragePool")
 _HEAD = ("fc6", "fc7", "fc8")

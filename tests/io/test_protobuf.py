@@ -2,7 +2,7 @@
 
 import pytest
 
-from fullconv.weights.sources._protobuf import (
+from fullconv.io.protobuf import (
     FOUR_BYTES,
     LENGTH,
     VARINT,
