@@ -225,6 +225,28 @@ def test_without_the_package_for_rasters_photos_are_predicted_and_rasters_fail(
     assert "land" in [item.name for item in plan(retry_failed=True).left]
 
 
+def test_a_raster_with_a_broken_tile_and_a_video_with_a_broken_frame_fail_alone(plan, tmp_path):
+    inside = write_photos(tmp_path / "in", 1)
+    raster = write(inside / "land.tif", random_bands(3), compress="deflate")
+    content = bytearray(raster.read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 64] = bytes(64)
+    raster.write_bytes(content)
+    rng = np.random.default_rng(0)
+    frames = [rng.integers(0, 256, (64, 96, 3)).astype(np.uint8) for _ in range(8)]
+    write_video(inside / "clip.mp4", frames, movflags="faststart")
+    content = bytearray((inside / "clip.mp4").read_bytes())
+    content[len(content) // 2 : len(content) // 2 + 4000] = bytes(4000)
+    (inside / "clip.mp4").write_bytes(content)
+    list(run_job(plan(source=inside)))
+    errors = lines(tmp_path / "out/errors.jsonl")
+    assert sorted(errors) == ["clip.mp4", "land.tif"]
+    assert all("damaged" in row["error"] for row in errors.values()), errors
+    assert not any(row["unexpected"] for row in errors.values())
+    assert list(lines(tmp_path / "out/manifest.jsonl")) == ["photo-000.png"]
+    assert not list((tmp_path / "out").rglob("*.mp4"))
+    assert not list((tmp_path / "out").rglob("land*"))
+
+
 def test_tta_applies_to_videos(data, plan, tmp_path):
     (record,) = run_job(plan(source=data[1] / "clip.mp4"))
     (averaged,) = run_job(

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -53,6 +54,44 @@ def test_every_output_kind_is_in_the_help_and_can_be_written(folder):
     assert predict("photos/photo-000.png", "--out", "out", "--save", ",".join(writers)) == 0
     for kind in writers:
         assert (folder / "out" / kind / f"photo-000{writers[kind].suffix}").stat().st_size
+
+
+def test_what_is_left_out_of_a_folder_is_told_counted_and_recorded(folder, capsys):
+    for name in ("a.HEIC", "b.heic", "c.gif", "notes.txt"):
+        (folder / "photos" / name).write_bytes(b"x" * 100)
+    assert predict("photos", "--out", "out", "--json", "-") == 0
+    shown = capsys.readouterr()
+    left_out = json.loads(shown.out)["left_out"]
+    assert left_out["pictures"] == {".gif": 1, ".heic": 2}
+    assert json.loads((folder / "out/predict.json").read_text())["left_out"] == left_out
+    assert "not read: 2 .heic, 1 .gif" in shown.err
+
+
+def test_an_unexpected_failure_of_one_photo_makes_the_exit_code_1(folder, capsys, monkeypatch):
+    from fullconv.batch.worker import Worker
+
+    compute, seen = Worker.compute, []
+
+    def fail_once(self, photo, opened):
+        seen.append(photo)
+        if len(seen) == 1:
+            raise ZeroDivisionError("by zero")
+        return compute(self, photo, opened)
+
+    monkeypatch.setattr(Worker, "compute", fail_once)
+    assert predict("photos", "--out", "out") == 1
+    assert "4 photos, 1 failed" in capsys.readouterr().out
+    monkeypatch.undo()
+    assert predict("photos", "--out", "out") == 1, "it is still unanswered"
+    assert predict("photos", "--out", "out", "--retry-failed") == 0
+
+
+def test_a_bigtiff_header_that_points_nowhere_is_one_failure(folder, capsys):
+    for offset in (2**64 - 1, 2**63, 2**63 - 1, 0):
+        header = b"II" + struct.pack("<HHHQ", 43, 8, 0, offset) + bytes(40)
+        (folder / "photos" / f"bad-{offset}.tif").write_bytes(header)
+    assert predict("photos", "--out", "out") == 0
+    assert "5 photos, 4 failed" in capsys.readouterr().out
 
 
 def test_without_out_each_job_gets_a_new_folder(folder, capsys):

@@ -116,6 +116,7 @@ def write_samples(
     import numpy as np
 
     from fullconv.io.atomic import write_text
+    from fullconv.io.contained import contained
     from fullconv.io.images import write_image, write_labels
     from fullconv.io.palettes import VOID
 
@@ -123,8 +124,8 @@ def write_samples(
     counts = np.zeros(VOID + 1, np.int64)
     for name, (data, index) in track(samples.items(), len(samples), "converting", quiet):
         sample = data[index]
-        write_image(folder / "images" / f"{name}.png", sample.image)
-        write_labels(folder / "masks" / f"{name}.png", sample.labels, palette)
+        write_image(contained(folder, f"images/{name}.png"), sample.image)
+        write_labels(contained(folder, f"masks/{name}.png"), sample.labels, palette)
         counts += np.bincount(sample.labels.ravel(), minlength=VOID + 1)
     write_text(folder / "classes.txt", "".join(class_lines(complete.classes, palette)))
     return [*counts[: len(complete.classes)].tolist(), int(counts[VOID])]

@@ -177,7 +177,7 @@ def _first_folder(*folders: Path) -> Path:
 
 def _masks_dir(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     for name in YAML_FILES:
-        if (folder / name).is_file():
+        if os.path.lexists(folder / name):
             content = read_yaml(folder / name)
             masks = _candidates(folder)[1]
             if not content.get("masks_dir") and content.get("train") and len(masks) == 1:

@@ -218,7 +218,7 @@ def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
 
 
 def _described(folder: Path) -> dict[str, SplitPhotos]:
-    path = next((folder / name for name in YAML_FILES if (folder / name).is_file()), None)
+    path = next((folder / name for name in YAML_FILES if os.path.lexists(folder / name)), None)
     content = read_yaml(path) if path else {}
     parts = {}
     for split in ("train", "val", "test"):

@@ -1,5 +1,6 @@
 """Read class declarations: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv."""
 
+import os
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -83,7 +84,8 @@ def declared_classes(folder: Path) -> ClassList | None:
         (TABLE_FILES, _read_table),
     ):
         for name in names:
-            found = read(folder / name) if (folder / name).is_file() else None
+            # A broken link is refused by its reader: it is not the same as no declaration.
+            found = read(folder / name) if os.path.lexists(folder / name) else None
             if found:
                 return found
     return None
