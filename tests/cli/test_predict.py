@@ -78,10 +78,10 @@ def test_an_unexpected_failure_of_one_photo_makes_the_exit_code_1(folder, capsys
             raise ZeroDivisionError("by zero")
         return compute(self, photo, opened)
 
-    monkeypatch.setattr(Worker, "compute", fail_once)
-    assert predict("photos", "--out", "out") == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(Worker, "compute", fail_once)
+        assert predict("photos", "--out", "out") == 1
     assert "4 photos, 1 failed" in capsys.readouterr().out
-    monkeypatch.undo()
     assert predict("photos", "--out", "out") == 1, "it is still unanswered"
     assert predict("photos", "--out", "out", "--retry-failed") == 0
 
