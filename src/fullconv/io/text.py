@@ -66,12 +66,6 @@ def decode_utf8(content: bytes, where: object) -> str:
             remedy="save it as UTF-8",
             where=where,
         ) from error
-    if "\0" in text:
-        raise DataError(
-            f"not UTF-8 text (a zero at byte {content.index(0)}, as in UTF-16)",
-            remedy="save it as UTF-8",
-            where=where,
-        )
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
 
 

@@ -23,6 +23,7 @@ _EXPECTED = {
     "value-outside": ("a declared class", "declare the class, or correct these pixels"),
     "palette": ("a palette in the declared colours", "save the mask in the declared colours"),
     "transparent-mask": ("an opaque mask", "save it without transparency"),
+    "lossy-mask": ("PNG", "export the masks again as PNG"),
     "too-large": ("at most 250 million pixels", "cut it into tiles"),
 }
 _SUFFIXES = {

@@ -122,7 +122,14 @@ def read_text(path: Path) -> ClassList:
     Raises:
         DataError: a line that cannot be understood.
     """
-    return declare(parse_lines(read_utf8(path).splitlines(), path), path)
+    text = read_utf8(path)
+    if "\0" in text:
+        raise DataError(
+            "not UTF-8 text (zeros between characters, as in UTF-16)",
+            remedy="save it as UTF-8",
+            where=path,
+        )
+    return declare(parse_lines(text.splitlines(), path), path)
 
 
 def read_labelmap(path: Path) -> ClassList:
