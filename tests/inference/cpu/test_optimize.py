@@ -13,6 +13,7 @@ from fullconv.inference.cpu.optimize import optimize, set_threads
 from fullconv.inference.cpu.packed_conv import DirectConv, MatmulConv, WinogradConv
 from fullconv.model import Model, load
 from fullconv.networks.fcn import create_model
+from fullconv.networks.padding.sparse import Borders
 
 CLOSE = 1e-5  # relative to the largest score
 
@@ -139,8 +140,16 @@ def test_constant_borders_are_cached_up_to_a_limit(monkeypatch):
     expected = {side: copy.deepcopy(made)(photo(side, side)) for side in range(20, 30)}
     for side in [*expected, *expected]:
         assert worst(made(photo(side, side)), expected[side]) < CLOSE
-        assert 1 <= len(made.optimized_backbone.borders) <= 4
+        assert 1 <= len(made.optimized_backbone.borders) <= 3
     assert len({id(made.optimized_backbone.borders)}) == 1
+
+
+def test_the_border_used_longest_ago_is_forgotten_first():
+    borders, keys = Borders(2), [((number,) * 3,) for number in range(3)]
+    for key in (keys[0], keys[1], keys[0], keys[2]):
+        borders.of(key)["conv1_1"] = torch.zeros(1)
+    assert len(borders) == 2 and borders.of(keys[0]) and borders.of(keys[2])
+    assert not borders.of(keys[1])
 
 
 def test_networks_that_cannot_be_optimized_are_unchanged():

@@ -48,7 +48,7 @@ class OptimizedBackbone:
     layers: NamedSequential | TracedBackbone
     names: frozenset[str]
     state: tuple[tuple[int, int], ...]
-    borders: sparse.Borders = field(default_factory=dict)
+    borders: sparse.Borders = field(default_factory=lambda: sparse.Borders(LAYOUTS))
     _modules: tuple[nn.Module, ...] = field(
         init=False
     )  # cached: collecting them takes milliseconds
@@ -69,8 +69,6 @@ class OptimizedBackbone:
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return the outputs of the named layers."""
-        if len(self.borders) > LAYOUTS:
-            self.borders.clear()
         x = x.contiguous(memory_format=torch.channels_last)
         if isinstance(self.layers, NamedSequential):
             return sparse.features(self.layers, x, names, self.borders)

@@ -33,8 +33,29 @@ from fullconv.networks.padding.regions import (
     plan_regions,
 )
 
-Borders = dict[BorderKey, dict[str, Tensor]]
-"""The border of each layer's output, by the sizes that it depends on."""
+
+class Borders:
+    """The border of each layer's output, by the sizes that it depends on; threads may share it.
+
+    Args:
+        most: sizes that are kept; the one that was used longest ago is forgotten first.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[BorderKey, dict[str, Tensor]] = {}
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def of(self, key: BorderKey) -> dict[str, Tensor]:
+        """Return the borders by the name of the layer; the caller adds those that are missing."""
+        # Each step is atomic; a lock could be held for ever in a forked process.
+        found = self._known.pop(key, None) or {}
+        self._known[key] = found
+        for old in list(self._known)[: -self._most]:
+            self._known.pop(old, None)
+        return found
 
 
 @dataclass(frozen=True)
@@ -125,7 +146,7 @@ def features(
         return chain.features(image, names)
     wanted = set(names)
     outputs: dict[str, Tensor] = {}
-    known = {} if borders is None else borders.setdefault(border_key(regions), {})
+    known = {} if borders is None else borders.of(border_key(regions))
     x: SparseMap | Tensor = SparseMap.of_image(image, next(iter(regions.values())).image_padding)
     for name, layer in chain.named_children():
         if len(outputs) == len(wanted):
