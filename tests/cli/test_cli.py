@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -153,8 +154,10 @@ def test_a_label_outside_the_classes_is_explained(photos, tmp_path, capsys):
     assert "masks/" in text and "64 pixels" in text and "classes.txt" in text
 
 
-def test_a_run_is_resumed_only_with_its_settings(trained, capsys):
-    assert run(["train", "--resume", str(trained), "--lr", "0.5"]) == 2
+def test_a_run_is_resumed_only_with_its_settings(trained, tmp_path, capsys):
+    unfinished = shutil.copytree(trained, tmp_path / "street-001")
+    (unfinished / "summary.json").unlink()
+    assert run(["train", "--resume", str(unfinished), "--lr", "0.5"]) == 2
     assert "was started with lr" in capsys.readouterr().err
 
 

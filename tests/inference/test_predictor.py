@@ -127,7 +127,7 @@ def test_scores_of_strips_are_kept_only_on_request():
 
 
 def test_scores_that_exceed_the_memory_are_refused():
-    with pytest.raises(ConfigError, match=r"3 classes at 3000 x 3000 pixels take 103.0 MiB"):
+    with pytest.raises(ConfigError, match=r"3 classes at 3000 x 3000 pixels take 111.6 MiB"):
         predict(random_network(), random_photo(3000, 3000), CLASSES, memory="102MiB", scores=True)
 
 

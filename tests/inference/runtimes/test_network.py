@@ -86,7 +86,7 @@ def test_images_below_the_minimum_size_are_refused(file):
     loaded = fc.load(file)
     loaded.network.min_size = (17, 17)
     loaded.predict(export_models.photos((17, 20))[0])
-    message = "16 x 20 pixels; this exported file needs at least 17 x 17: use the model"
+    message = "16 x 20 pixels; expected at least 17 x 17 for this exported file: use the model"
     with pytest.raises(ImageError, match=message):
         loaded.predict(export_models.photos((16, 20))[0])
 
@@ -98,7 +98,7 @@ def test_a_file_for_one_size_refuses_others_and_splits_batches(file):
     batch = export_models.batch(3, 40, 60)
     found = loaded.network(torch.from_numpy(batch)).numpy()
     assert np.array_equal(found[2:], loaded.network(torch.from_numpy(batch[2:])).numpy())
-    with pytest.raises(ImageError, match="41 x 60 pixels; this file was exported for 40 x 60 only"):
+    with pytest.raises(ImageError, match="41 x 60 pixels; expected 40 x 60, the only size that"):
         loaded.predict(export_models.photos((41, 60))[0])
 
 

@@ -110,6 +110,8 @@ class StreamExecutor:
             self._trim(index)
         results = partial.run(inputs, region)
         outputs = list(results) if isinstance(results, tuple | list) else [results]
+        if not len(inputs[0]):
+            outputs = [_in_own_layout(x, inputs) for x in outputs]
         in_use = sum(storage_bytes(x) for x in (*inputs, *outputs))
         self.peak = max(self.peak, self.held + in_use + partial.workspace(inputs, outputs))
         self.multiply_adds += partial.per_output * _numbers(outputs[0])
@@ -284,9 +286,21 @@ class RowBuffer:
         rest = piece.shape[self._dim] - dropped
         if rest > dropped:
             return 0
-        self._pieces[0] = piece.narrow(self._dim, dropped, rest).clone()
+        self._pieces[0] = _in_own_layout(piece.narrow(self._dim, dropped, rest).clone(), ())
         self._first = self.begin
         return storage_bytes(piece) - storage_bytes(self._pieces[0])
+
+
+def _in_own_layout(x: Tensor, inputs: Sequence[Tensor]) -> Tensor:
+    """Return a result with the strides that it has if it holds numbers.
+
+    Without numbers, a function keeps the strides of its input even if that is a part of a map, from
+    which its memory would be overestimated. A view of an input stays one.
+    """
+    storage = x.untyped_storage()._cdata
+    if x.numel() or any(storage == y.untyped_storage()._cdata for y in inputs):
+        return x
+    return x.new_empty(x.shape)
 
 
 def _numbers(x: Tensor) -> int:

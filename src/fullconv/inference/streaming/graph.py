@@ -25,12 +25,14 @@ from fullconv.inference.streaming.ops._op import (
 from fullconv.inference.streaming.ranges import clip
 from fullconv.networks.tracing.copies import RunCopy, empty_batch, meta_copy
 from fullconv.networks.tracing.ops import OpCall, OpKind, UnsupportedOpError, tensors_in
-from fullconv.networks.tracing.recorder import FunctionRecorder, run_recorded
+from fullconv.networks.tracing.recorder import FunctionRecorder, name_of, run_recorded
 
 __all__ = ["Op", "OpGraph", "Region", "Value", "record_ops"]
 
 # Their arguments may hold the number of images.
 _COUNT_IMAGES = {OpKind.VIEW, OpKind.EXPAND, OpKind.MATMUL, OpKind.ATTENTION, OpKind.GLOBAL_NORM}
+
+_WARN_WITHOUT_NUMBERS = {"var", "std", "var_mean", "std_mean"}
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,15 @@ class OpRecorder(FunctionRecorder[int]):
         self._weights = weights
         self.remember(image, 0)
 
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run a function and record it, unless it warns about a batch of no images."""
+        name = name_of(func)
+        if name in _WARN_WITHOUT_NUMBERS and not len(self.image):
+            raise _NeedsNumbersError(name)
+        return super().__torch_function__(func, types, args, kwargs)
+
     def record(self, call: OpCall) -> None:
         """Add an op to the graph, if the call computes tensors from feature maps."""
         results = list(tensors_in(call.result))
@@ -164,6 +175,8 @@ class OpRecorder(FunctionRecorder[int]):
             raise UnsupportedOpError(f"calls {call.name}, which has no rule for parts of an image")
         partial = rules[recorded.kind](recorded)
         in_place = any(result is tensor for result in results for tensor in maps)
+        if in_place and not len(self.image) and not _may_return_its_input(call):
+            raise _NeedsNumbersError(call.name)  # some functions return an empty input as it is
         self._add(call.name, inputs, results, _on_copies(partial) if in_place else partial)
 
     def graph(self, scores: Any) -> OpGraph:
@@ -208,6 +221,13 @@ class OpRecorder(FunctionRecorder[int]):
         if isinstance(value, dict):
             return {key: self._with_weights(item, slots) for key, item in value.items()}
         return value
+
+
+def _may_return_its_input(call: OpCall) -> bool:
+    """Whether a function returns its input also if that holds numbers."""
+    return (
+        call.name.endswith("_") or call.kind is OpKind.DROPOUT or bool(call.kwargs.get("inplace"))
+    )
 
 
 def _shape(tensor: Tensor) -> tuple[int, ...]:

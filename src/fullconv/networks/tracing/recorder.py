@@ -55,7 +55,7 @@ class FunctionRecorder(TorchFunctionMode, Generic[Fact]):
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         if not self._atom_depth:
-            self.record(OpCall(_name_of(func), func, args, kwargs, result))
+            self.record(OpCall(name_of(func), func, args, kwargs, result))
         return result
 
     def enter_module(self, name: str, module: nn.Module, args: tuple[Any, ...]) -> None:
@@ -128,7 +128,8 @@ def _module_hooks(network: nn.Module, recorder: FunctionRecorder[Any]) -> Iterat
             hook.remove()
 
 
-def _name_of(function: Any) -> str:
+def name_of(function: Any) -> str:
+    """Return the name of a PyTorch function, or of the attribute that it reads."""
     name = getattr(function, "__name__", str(function))
     if name == "__get__":  # an attribute of a tensor, such as x.mT
         return str(getattr(function.__self__, "__name__", name))

@@ -129,7 +129,7 @@ def storage_bytes(x: Tensor) -> int:
 
     A batch of no images counts as one image.
     """
-    if x.numel():
+    if x.numel() or 0 in x.shape[1:]:
         return x.untyped_storage().nbytes()
     longest = max((step * max(1, side) for step, side in zip(x.stride(), x.shape, strict=True)))
     return longest * x.element_size()

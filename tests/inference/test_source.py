@@ -8,10 +8,14 @@ from PIL import Image
 
 from exif_photos import photo, write_rotated
 from fullconv.errors import ImageError
-from fullconv.inference.predictor import read_source
+from fullconv.inference import source
 from fullconv.io import images
 
 GREY = photo()[..., 0]
+
+
+def read_source(given):
+    return source.read_source(given).image
 
 
 def test_grey_and_coloured_arrays_are_read():
