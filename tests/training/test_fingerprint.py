@@ -91,9 +91,9 @@ CHANGES = [
 
 
 @pytest.fixture(scope="module")
-def begun(tmp_path_factory):
+def started(tmp_path_factory):
     """A run that was stopped after two steps, and its data set."""
-    folder = tmp_path_factory.mktemp("begun")
+    folder = tmp_path_factory.mktemp("started")
     experiment = Experiment(RunConfig(data=str(write_set(folder / "photos")), epochs=2, **SETTINGS))
     experiment.attach(Run(folder / "run"))
     events = experiment.events()
@@ -111,8 +111,8 @@ def resume(folder):
 
 
 @pytest.mark.parametrize(("change", "message"), CHANGES)
-def test_a_resumed_run_refuses_other_data_and_says_what_differs(change, message, begun, tmp_path):
-    copy = shutil.copytree(begun, tmp_path / "copy")
+def test_a_resumed_run_refuses_other_data_and_says_what_differs(change, message, started, tmp_path):
+    copy = shutil.copytree(started, tmp_path / "copy")
     change(copy / "photos")
     before = (copy / "run" / "last.safetensors").read_bytes()
     with pytest.raises(DataError, match=message) as error:
@@ -122,14 +122,14 @@ def test_a_resumed_run_refuses_other_data_and_says_what_differs(change, message,
     assert not [*copy.rglob(".*")]
 
 
-def test_a_copy_of_the_data_elsewhere_is_the_same_data(begun, tmp_path):
-    copy = shutil.copytree(begun, tmp_path / "copy")
+def test_a_copy_of_the_data_elsewhere_is_the_same_data(started, tmp_path):
+    copy = shutil.copytree(started, tmp_path / "copy")
     assert resume(copy).trainer.done == 2
-    assert [*identity(begun / "photos").differences(identity(copy / "photos"))] == []
+    assert [*identity(started / "photos").differences(identity(copy / "photos"))] == []
 
 
-def test_without_its_record_a_change_is_noticed_all_the_same(begun, tmp_path):
-    copy = shutil.copytree(begun, tmp_path / "copy")
+def test_without_its_record_a_change_is_noticed_all_the_same(started, tmp_path):
+    copy = shutil.copytree(started, tmp_path / "copy")
     record = copy / "run" / "data.json"
     whole = record.read_bytes()
     for content in (None, b"{", b"[]", b"\xff", b'{"classes": 3}', whole.replace(b"p1", b"p9")):
@@ -144,8 +144,8 @@ def test_without_its_record_a_change_is_noticed_all_the_same(begun, tmp_path):
         resume(copy)
 
 
-def test_before_the_first_checkpoint_the_record_decides(begun, tmp_path):
-    copy = shutil.copytree(begun, tmp_path / "copy")
+def test_before_the_first_checkpoint_the_record_decides(started, tmp_path):
+    copy = shutil.copytree(started, tmp_path / "copy")
     (copy / "run" / "last.safetensors").unlink()
     repaint_mask(copy / "photos")
     with pytest.raises(DataError, match="1 mask changed"):
@@ -165,8 +165,8 @@ def test_the_ignored_values_are_part_of_it():
     ]
 
 
-def test_stages_compare_with_the_data_of_the_whole_run(begun, tmp_path):
-    copy = shutil.copytree(begun, tmp_path / "copy")
+def test_stages_compare_with_the_data_of_the_whole_run(started, tmp_path):
+    copy = shutil.copytree(started, tmp_path / "copy")
     repaint_mask(copy / "photos")
     whole = Run(copy / "run")
     experiment = Experiment(RunConfig(data=str(copy / "photos"), epochs=2, **SETTINGS))

@@ -58,7 +58,7 @@ def own_streams() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     try:
         yield
-        with suppress(BrokenPipeError, ValueError):  # nobody reads it, or it is closed
+        with suppress(BrokenPipeError, ValueError):  # its reader has gone, or it is closed
             sys.stdout.flush()
     finally:
         sys.stdout = before
@@ -180,10 +180,10 @@ def write_json(target: Path | None, values: Mapping[str, Any] | Sequence[Any]) -
 
 
 def _open_special(target: Path) -> BinaryIO:
-    """Open a device or a pipe for writing; a pipe that nobody reads would wait forever.
+    """Open a device or a pipe for writing; a pipe without a reader would wait forever.
 
     Raises:
-        OSError: nobody reads the pipe.
+        OSError: the pipe has no reader.
     """
     handle = os.open(target, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
     os.set_blocking(handle, True)

@@ -39,7 +39,7 @@ class Preflight:
 
 
 def preflight(trainer: Trainer) -> Preflight:
-    """Make a dry run of a training that has not begun; its state is unchanged afterwards."""
+    """Make a dry run of a training that has not started; its state is unchanged afterwards."""
     began = time.perf_counter()
     batch = _first_batch(trainer)
     loading = time.perf_counter() - began

@@ -351,7 +351,9 @@ def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
     progress = label_raster(model, source, tmp_path / "o.tif", rows=64, memory="1GiB")
     until_a_part_is_kept(progress, tmp_path)
     write(source, random_bands(3, seed=1))
-    with pytest.raises(ConfigError, match=r"o.tif was begun otherwise: content was .*--fresh"):
+    with pytest.raises(
+        ConfigError, match=r"o.tif was started with other settings: content was .*--fresh"
+    ):
         label(model, source, tmp_path / "o.tif")
     label(model, source, tmp_path / "o.tif", fresh=True)
     assert (read(tmp_path / "o.tif") == predict_whole(model, random_bands(3, seed=1))).all()

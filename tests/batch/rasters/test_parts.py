@@ -55,7 +55,8 @@ def test_another_job_is_refused_unless_fresh(tmp_path):
     other = {**JOB, "model": "b"}
     with (
         pytest.raises(
-            ConfigError, match=r"big.tif was begun otherwise: model was a and is b;.*--f"
+            ConfigError,
+            match=r"big.tif was started with other settings: model was a and is b;.*--f",
         ),
         begin(tmp_path, other),
     ):

@@ -246,7 +246,7 @@ def _check_memory(
     peak = division["network"]["peak"]
     if memory is not None and peak > budget:
         raise MemoryBudgetError(
-            f"{target} was begun with more memory: its parts take {format_bytes_up(peak)}, and "
+            f"{target} was started with more memory: its parts take {format_bytes_up(peak)}, and "
             f"--memory allows {format_bytes(budget)}; raise it, or start over with --fresh"
         )
 

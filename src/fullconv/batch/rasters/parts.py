@@ -154,7 +154,8 @@ def _open(
     if stored is not None:
         if stored["job"] != _as_json(job):
             raise ConfigError(
-                f"{target} was begun otherwise: {_differences(stored['job'], _as_json(job))}; "
+                f"{target} was started with other settings: "
+                f"{_differences(stored['job'], _as_json(job))}; "
                 "choose another name with --out, or start over with --fresh"
             )
         _remove(folder, ".*.tmp")

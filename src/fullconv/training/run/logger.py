@@ -24,7 +24,7 @@ class RunLogger:
     Args:
         run: the folder of the run.
         classes: class names.
-        tracking: the trackers, not yet begun.
+        tracking: the trackers, not yet started.
         done: step of the checkpoint that is resumed; 0 for a new run.
         is_main: whether this process writes files.
 
