@@ -32,12 +32,12 @@ def test_a_photo_that_needs_more_than_its_share_gets_more(path, tmp_path, monkey
     photos = [Input(p.name, str(p)) for p in sorted(tmp_path.glob("*.png"))]
     model = load(path)
     wide = Worker(create_job(model, path, photos, out="out", threads=1, memory="512MiB"))
-    tight = Worker(create_job(model, path, photos, out="out", threads=1, memory="80MiB"))
+    tight = Worker(create_job(model, path, photos, out="out", threads=1, memory="64MiB"))
     for worker in (wide, tight):
         worker.prepare()
     assert wide.open(photos[0], 2).memory.limit == 2**28 - 3 * 600 * 800
     alone = tight.open(photos[0], 2)
-    assert alone.memory.limit == 80 * 2**20 - 3 * 600 * 800
+    assert alone.memory.limit == 64 * 2**20 - 3 * 600 * 800
     labels = [
         w.compute(w.read(photos[0], o), o).labels
         for w in (wide, tight)

@@ -110,5 +110,5 @@ def test_an_alias_and_a_merged_mapping_are_allowed(read):
 def test_a_missing_file_and_a_folder(tmp_path):
     with pytest.raises(ConfigError, match="no such file"):
         read_settings(tmp_path / "nowhere.yaml")
-    with pytest.raises(ConfigError, match="directory"):
+    with pytest.raises(ConfigError, match="it is a folder; expected a file"):
         read_settings(tmp_path)

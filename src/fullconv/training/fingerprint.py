@@ -67,7 +67,7 @@ class DataFingerprint:
     def read(cls, path: Path) -> "DataFingerprint | None":
         """Read data.json; None if it is missing or damaged."""
         try:
-            content = parse_json(read_regular(path))
+            content = parse_json(read_regular(path), file_names=True)
             splits = {
                 str(split): {
                     str(name): (str(files[0]), str(files[1])) for name, files in of.items()
