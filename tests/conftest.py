@@ -1,9 +1,12 @@
 """Fixtures shared by several test files."""
 
 import os
+import random
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 
@@ -23,3 +26,11 @@ def shared_folder(name: str) -> Path:
 @pytest.fixture
 def shared():
     return shared_folder
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup():
+    """Draw the same random numbers in a test and its fixtures whatever ran before."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
