@@ -61,3 +61,16 @@ def test_a_bad_photo_is_refused_with_one_message_and_its_name(tmp_path, what):
     with pytest.raises(ImageError, match=message) as caught:
         images.read_image(path)
     assert "bad photo.png" in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("error", [TypeError, IndexError, OverflowError, zlib.error, OSError])
+def test_whatever_a_decoder_raises_means_a_damaged_file(tmp_path, monkeypatch, error):
+    path = tmp_path / "a.png"
+    Image.fromarray(photo()).save(path)
+
+    def load(picture):
+        raise error("function takes at most 3 arguments (4 given)")
+
+    monkeypatch.setattr("PIL.ImageFile.ImageFile.load", load)
+    with pytest.raises(ImageError, match=r"a.png.*damaged or cut short"):
+        images.read_image(path)

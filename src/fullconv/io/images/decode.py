@@ -3,7 +3,9 @@
 import io
 import re
 import stat
+import struct
 import warnings
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +30,10 @@ OTHERS = {
     b"%PDF": "PDF",
     b"8BPS": "PSD",
 }
+
+# What Pillow's decoders raise for damaged files, whose fields reach them unchecked.
+_DAMAGED: tuple[type[Exception], ...] = (SyntaxError, ValueError, EOFError, TypeError, LookupError)
+_DAMAGED += (AttributeError, ArithmeticError, struct.error, zlib.error)
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -54,7 +60,7 @@ def open_image(path: Path, content: bytes | None = None) -> Image.Image:
         ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
-    except (UnidentifiedImageError, SyntaxError, ValueError) as error:
+    except (UnidentifiedImageError, *_DAMAGED) as error:
         raise _not_an_image(path) from error
     except OSError as error:
         raise ImageError(
@@ -75,7 +81,7 @@ def load_pixels(picture: Image.Image, path: Path) -> Image.Image:
     """
     try:
         picture.load()
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, *_DAMAGED) as error:
         raise ImageError(
             f"the file is damaged or cut short ({error})",
             expected="a complete image",
