@@ -33,7 +33,8 @@ OTHERS = {
 
 # What Pillow's decoders raise for damaged files, whose fields reach them unchecked.
 _DAMAGED: tuple[type[Exception], ...] = (SyntaxError, ValueError, EOFError, TypeError, LookupError)
-_DAMAGED += (AttributeError, ArithmeticError, struct.error, zlib.error)
+_DAMAGED += (AttributeError, ArithmeticError, struct.error, zlib.error, UnidentifiedImageError)
+_UNREADABLE: tuple[type[Exception], ...] = (OSError, *_DAMAGED)
 
 Image.MAX_IMAGE_PIXELS = MAX_PIXELS
 
@@ -60,7 +61,7 @@ def open_image(path: Path, content: bytes | None = None) -> Image.Image:
         ) from error
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
-    except (UnidentifiedImageError, *_DAMAGED) as error:
+    except _DAMAGED as error:
         raise _not_an_image(path) from error
     except OSError as error:
         raise ImageError(
@@ -81,7 +82,7 @@ def load_pixels(picture: Image.Image, path: Path) -> Image.Image:
     """
     try:
         picture.load()
-    except (OSError, *_DAMAGED) as error:
+    except _UNREADABLE as error:
         raise ImageError(
             f"the file is damaged or cut short ({error})",
             expected="a complete image",
