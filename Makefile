@@ -13,7 +13,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 help:
 	@echo "make demo       install, train on synthetic street scenes, write a report (about 3 minutes after the install)"
 	@echo "make setup      create .venv and install fullconv with everything that its tests need"
-	@echo "make test       make check, then the tests (under 10 minutes)"
+	@echo "make test       make check, then the tests (about 15 minutes)"
 	@echo "make test-slow  the slow tests: interrupted jobs, clusters, very large images"
 	@echo "make check      ruff (format and lint) and mypy in strict mode"
 	@echo "make format     format and fix the code with ruff"
