@@ -193,7 +193,6 @@ def create_job(
     if scales:
         check_scales(scales)
     band_choice = band_choice.or_else(model.band_choice)
-    resources = _plan_resources(inputs, shard, device, threads, memory)
     description = JobDescription(
         model=file_fingerprint(path),
         options=_describe_options(kinds, scales, band_choice),
@@ -215,7 +214,7 @@ def create_job(
         budget=memory,
         scales=tuple(scales),
         band_choice=band_choice,
-        **resources,
+        **_plan_resources(inputs, shard, device, threads, memory),
     )
 
 

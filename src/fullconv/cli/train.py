@@ -74,7 +74,7 @@ def _find_run(
     """Return the run to resume, or None if the newest is asked for and none is unfinished.
 
     Raises:
-        ConfigError: the run is finished, or there is none and no data to start one with.
+        ConfigError: the run is finished, or no run is unfinished and no data is given.
     """
     from fullconv.training.run.folder import Run, find_unfinished, open_run
 

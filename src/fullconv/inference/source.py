@@ -39,7 +39,7 @@ def read_source(
         memory: limit for reading a file, in bytes or as "2GiB".
 
     Raises:
-        ImageError: the source is none of these, or cannot be read.
+        ImageError: the source has another type, or cannot be read.
         MemoryBudgetError: reading a file takes more than `memory`.
     """
     if isinstance(source, np.ndarray):

@@ -78,7 +78,7 @@ class Experiment:
 
         Args:
             run: the folder.
-            whole: the run that it is a stage of; None if it is none.
+            whole: the run that it is a stage of; None for a run of one stage.
 
         Raises:
             ConfigError: another process trains in the folder, or one of its logs is damaged.

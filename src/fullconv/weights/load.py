@@ -147,7 +147,7 @@ def copy_weights(
 def _is_convolution(name: str, own: Mapping[str, tuple[int, ...]]) -> bool:
     """Return whether an array is a convolution of the backbone, or its only kind of layer.
 
-    fc7 alone is none: it has the same shape whatever the convolutions before it are.
+    fc7 alone does not count: it has the same shape whatever the convolutions before it are.
     """
     names = convolutions(own)
     return bare(name) in (names or own) and bare(name) != "fc7.weight"

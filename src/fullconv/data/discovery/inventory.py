@@ -210,7 +210,7 @@ class Inventory:
                     self.unmatched([pair.photo], split, unmatched[pair.photo], hint)
 
     def complete(self) -> None:
-        """Divide a list of all samples if there is none of train; name the splits without samples.
+        """Divide a list of all samples if no list is for train; name the splits without samples.
 
         CVAT exports default.txt, and VOC has trainval.txt, which hold train and val together.
         """
