@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 
 
 class _Console(Console):
-    """A console whose reader may leave, as in `fullconv predict ... | head`; the command continues."""
+    """A console that continues without its reader, as in `fullconv predict ... | head`."""
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
