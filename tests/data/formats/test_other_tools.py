@@ -312,13 +312,19 @@ MISSING = {
         r"images/ holds 2 \.heic files, which are not read",
         "save as PNG or JPEG",
     ),
-    "images/a.jpg masks/a.npy": (r"masks/ holds 1 \.npy files", "class numbers in 8-bit grey"),
-    "images/a.jfif masks/a.png": (r"images/ holds 1 \.jfif files", r"rename to \.jpg"),
-    "images/a.gif masks/a.gif": (r"images/ holds 1 \.gif files", "save as PNG"),
+    "images/a.jpg masks/a.npy": (
+        r"masks/ holds 1 \.npy file, which is not read",
+        "class numbers in 8-bit grey",
+    ),
+    "images/a.jfif masks/a.png": (r"images/ holds 1 \.jfif file,", r"rename to \.jpg"),
+    "images/a.gif masks/a.gif": (r"images/ holds 1 \.gif file,", "save as PNG"),
     "a.HEIC b.HEIC": (r"it holds 2 \.heic files", "save as PNG or JPEG"),
     "images/a.jpg images/b.jpg": ("images/ holds 2 photos, but there are no masks", "masks/"),
-    "masks/a.png": ("masks/ holds 1 masks, but there are no photos", "images/"),
-    "a.jpg a_mask.png": ("2 pictures are in one folder", "put the photos into images/"),
+    "masks/a.png": ("masks/ holds 1 mask, but there are no photos", "images/"),
+    "a.jpg a_mask.png": (
+        "it holds 2 pictures, and no masks in a folder",
+        "put the photos into images/",
+    ),
 }
 
 

@@ -9,6 +9,7 @@ from fullconv.data.discovery.json_keys import top_keys
 from fullconv.data.discovery.layout import MASK_FOLDERS
 from fullconv.io.images import count_unsupported, describe_unsupported
 from fullconv.io.regular import open_regular
+from fullconv.units import count
 
 _TOOLS = {
     "VGG Image Annotator": {"_via_img_metadata"},
@@ -32,20 +33,26 @@ def explain(folder: Path) -> tuple[str, str]:
     for place in (*photos, *masks, folder):
         counts = unsupported_in(place)
         if counts and not _number(place):
-            found = ", ".join(f"{number} {suffix}" for suffix, number in counts.items())
+            found = ", ".join(count(number, f"{suffix} file") for suffix, number in counts.items())
+            verb = "is" if sum(counts.values()) == 1 else "are"
             what = f"{place.name}/ holds" if place != folder else "it holds"
-            return f"{what} {found} files, which are not read", describe_unsupported(counts)
+            return f"{what} {found}, which {verb} not read", describe_unsupported(counts)
     for tool, path in _tool_files(folder):
         return f"{path.name} is a file of {tool}, which is not read", _EXPORT
     if photos and not masks:
-        found = f"{photos[0].name}/ holds {_number(photos[0])} photos, but there are no masks"
+        found = (
+            f"{photos[0].name}/ holds {count(_number(photos[0]), 'photo')}, but there are no masks"
+        )
         return found, "put the masks into masks/, with the file names of the photos"
     if masks and not photos:
-        found = f"{masks[0].name}/ holds {_number(masks[0])} masks, but there are no photos"
+        found = (
+            f"{masks[0].name}/ holds {count(_number(masks[0]), 'mask')}, but there are no photos"
+        )
         return found, "put the photos into images/, with the file names of the masks"
     if number := sum(path.parent == folder for path in find_images(folder)):
         remedy = "put the photos into images/ and their masks into masks/"
-        return f"{number} pictures are in one folder, without masks in another", remedy
+        found = count(number, "picture")
+        return f"it holds {found}, and no masks in a folder of their own", remedy
     return "", ""
 
 
