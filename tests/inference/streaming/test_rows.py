@@ -2,7 +2,7 @@
 
 import torch
 
-from fullconv.inference.streaming.executor import RowBuffer
+from fullconv.inference.streaming.rows import RowBuffer
 
 
 def test_rows_are_kept_until_they_are_dropped():
