@@ -61,14 +61,16 @@ def run_batch(root, seed, first, last, parser):
     """Run mutants in a process; where it dies or gets stuck, that mutant failed: go on after it."""
     records = []
     work, verdicts = root / f"work-{first}", root / f"verdicts-{first}.jsonl"
+    printed = root / f"printed-{first}.txt"  # a file never fills up, as a pipe would
     while first < last:
         verdicts.unlink(missing_ok=True)
         arguments = [root / "seeds.json", work, verdicts, seed, first, last, parser]
-        process = subprocess.Popen(
-            [sys.executable, HERE / "worker.py", *map(str, arguments)],
-            env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
-        verdict = wait(process, verdicts)
+        with printed.open("w") as stderr:
+            process = subprocess.Popen(
+                [sys.executable, HERE / "worker.py", *map(str, arguments)],
+                env=environment(), stdout=subprocess.DEVNULL, stderr=stderr,
+            )  # fmt: skip
+            verdict = wait(process, verdicts)
         lines = (
             [json.loads(line) for line in verdicts.read_text().splitlines()]
             if verdicts.exists()
@@ -81,7 +83,7 @@ def run_batch(root, seed, first, last, parser):
             verdict = "crash"
         if first < last:
             if not lines:
-                raise RuntimeError(f"a worker does not start:\n{process.stderr.read()[-3000:]}")
+                raise RuntimeError(f"a worker does not start:\n{printed.read_text()[-3000:]}")
             records.append(
                 {
                     "number": first,
