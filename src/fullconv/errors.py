@@ -239,7 +239,7 @@ def require(module: str, *, extra: str, what: str) -> Any:
     """Import an optional package and return the module.
 
     Args:
-        module: its name, e.g. "rasterio" or "scipy.io".
+        module: its name, e.g. "rasterio" or "onnx.helper".
         extra: the extra of this project that installs it.
         what: needs the package, e.g. "reading a.tif"; begins the message.
 

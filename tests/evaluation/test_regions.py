@@ -1,7 +1,7 @@
 """Connected regions, against scipy."""
 
 import numpy as np
-import pytest
+from scipy import ndimage
 
 from fullconv.evaluation.regions import connected_regions
 
@@ -27,7 +27,6 @@ def test_pixels_connect_along_edges_only():
 
 
 def test_regions_equal_scipy():
-    ndimage = pytest.importorskip("scipy.ndimage")
     labels = blobs(5, (90, 130))
     found = connected_regions(labels)
     for label in range(4):

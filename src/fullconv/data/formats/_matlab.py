@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.errors import DataError, require
+from fullconv.errors import DataError
 from fullconv.io.images import Header
 from fullconv.io.regular import check_regular
 
@@ -20,10 +20,10 @@ def read_mat(path: Path, key: str, fields: tuple[str, ...] = ()) -> np.ndarray:
     """Read the integers (H, W) in a MATLAB file (version 7 and older).
 
     Raises:
-        MissingExtraError: scipy is not installed.
         DataError: the file cannot be read, or has no such variable.
     """
-    loadmat = require("scipy.io", extra="mat", what=f"reading {path.name}").loadmat
+    from scipy.io import loadmat  # slow to import, and few data sets need it
+
     try:
         check_regular(path)
         value = loadmat(str(path), variable_names=[key])[key]
