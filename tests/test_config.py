@@ -28,13 +28,20 @@ WRONG = [
     ({"scale": (1e6, 1e6)}, "scale is 1000000.0: input should be less than or equal to 20"),
     ({"crop": list(range(10**6))}, r"crop is \[0, 1, 2, 3, 4, 5, \.\.\.\]: tuple should have"),
     ({"hidden": 10**12}, "hidden is 1000000000000"),
+    ({"stages": [{"strid": 32}]}, r"stages is .*did you mean 'stride'"),
 ]
 
 
 @pytest.mark.parametrize(("values", "message"), WRONG)
 def test_an_invalid_setting_is_named(values, message):
-    with pytest.raises(ConfigError, match=message):
-        TrainConfig.checked(**values)
+    with pytest.raises(ConfigError, match=message) as caught:
+        TrainConfig(**values)
+    assert "pydantic" not in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_missing_setting_is_named():
+    with pytest.raises(ConfigError, match="the setting 'data' is missing"):
+        RunConfig()
 
 
 def test_all_invalid_settings_are_named_at_once():

@@ -42,7 +42,7 @@ def fuzz(mutants, seed=1, jobs=2, parser="", first=0):
 def make_seeds(root):
     """Write the seeds in a process of their own."""
     code = (
-        "from pathlib import Path; from seeds import build, store; "
+        "from pathlib import Path; from seed import store; from seeds import build; "
         f"root = Path({str(root)!r}); store(root / 'seeds.json', build(root / 'seeds'))"
     )
     done = subprocess.run(

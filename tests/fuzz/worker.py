@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 
 from mutate import mutate
-from seeds import TEXT, restore
+from seed import TEXT, restore
 
 import fullconv as fc
 from fullconv import cli
@@ -30,7 +30,18 @@ from fullconv.errors import FullconvError
 
 SECONDS = 20  # of the processor, for one mutant; the slowest seed takes three
 MEMORY = 3 * 2**30  # bytes of address space beside those of the imports
-SHARES = {"run": 2, "video": 2, "raster": 3, "job": 3, "job-fresh": 2, "merge": 2}
+SHARES = {
+    "run": 2,
+    "video": 2,
+    "raster": 3,
+    "job": 3,
+    "job-fresh": 2,
+    "merge": 2,
+    "model-pt2": 2,
+    "model-openvino": 4,
+    **dict.fromkeys(("data-via", "data-datumaro", "data-darwin", "data-label_studio"), 4),
+}
+"""Part of the mutants that a parser gets; 10 if not named."""
 
 
 class HangError(BaseException):

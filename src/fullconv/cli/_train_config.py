@@ -48,7 +48,13 @@ def resumed_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
     from fullconv.config import RunConfig
     from fullconv.errors import ConfigError
 
-    saved = RunConfig.checked(**run.read_config())
+    stored = run.read_config()
+    try:
+        saved = RunConfig.checked(**stored)
+    except ConfigError as error:
+        raise ConfigError(
+            f"{run.config}: {error}; restore the file, or start a new run without --resume"
+        ) from error
     wanted = RunConfig.checked(**saved.model_dump() | given)
     for key in given.keys() - CHANGEABLE - {"data"}:
         if getattr(saved, key) != getattr(wanted, key):

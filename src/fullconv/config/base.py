@@ -16,13 +16,21 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def __init__(self, **values: Any) -> None:
+        """Check and take the values.
+
+        Raises:
+            ConfigError: a name is unknown or a value is invalid; one sentence for each.
+        """
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise ConfigError(explain(error, type(self))) from error
+
     @classmethod
     def checked(cls: type[Validated], **values: Any) -> Validated:
-        """Return the settings, or raise a `ConfigError` with one sentence per wrong setting."""
-        try:
-            return cls(**values)
-        except ValidationError as error:
-            raise ConfigError(explain(error, cls)) from error
+        """Return the settings from values whose types are not known; see `__init__`."""
+        return cls(**values)
 
 
 def depends(text: str) -> dict[str, Any]:
@@ -37,6 +45,8 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
             sentences.append(f"unknown setting {name[:60]!r}; {_hint(name, settings)}")
+        elif problem["type"] == "missing":
+            sentences.append(f"the setting {name!r} is missing")
         else:
             reason = problem["msg"].removeprefix("Value error, ")
             value = reprlib.repr(problem["input"])

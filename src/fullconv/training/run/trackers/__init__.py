@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from fullconv._registry import Registry
+from fullconv.errors import FullconvError
 
 Numbers = Mapping[str, float]
 
@@ -109,9 +110,10 @@ def with_classes(row: Numbers, classes: Sequence[str], iou: Iterable[float]) -> 
 
 
 def _failure_note(kind: str, error: BaseException) -> str:
-    reason = " ".join(str(error).split())[:200] or "no reason given"
+    reason = " ".join(str(error).split())[:300] or "no reason given"
+    if not isinstance(error, FullconvError):
+        reason = f"{type(error).__name__}: {reason}"
     return (
-        f"tracker {kind} failed and is disabled until the run is resumed "
-        f"({type(error).__name__}: {reason}); results.csv has every number, and --resume logs what "
+        f"tracker {kind} failed and is disabled until the run is resumed ({reason}); results.csv has every number, and --resume logs what "
         "the tracker lacks"
     )

@@ -32,9 +32,8 @@ class MLflow:
     def begin(self, folder: Path, name: str, settings: Mapping[str, object]) -> int:
         """See `Tracker`. The last step is read from the store."""
         self._client = self._mlflow.MlflowClient()
-        state = read_state(folder, "mlflow")
-        if state:
-            self._run = str(state["run"])
+        self._run = read_state(folder, "mlflow").get("run", "")
+        if self._run:
             self._client.update_run(self._run, status="RUNNING")
             return self._last_step()
         created = self._client.create_run(self._experiment(), run_name=name)
