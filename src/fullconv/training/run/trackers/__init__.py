@@ -114,6 +114,6 @@ def _failure_note(kind: str, error: BaseException) -> str:
     if not isinstance(error, FullconvError):
         reason = f"{type(error).__name__}: {reason}"
     return (
-        f"tracker {kind} failed and is disabled until the run is resumed ({reason}); results.csv has every number, and --resume logs what "
-        "the tracker lacks"
+        f"tracker {kind} failed and is disabled until the run is resumed ({reason}); results.csv "
+        "has every number, and --resume logs what the tracker lacks"
     )
