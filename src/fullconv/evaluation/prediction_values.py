@@ -156,10 +156,11 @@ class PredictionReader:
         if stored.palette is None or self.data.colors or not self._colors:
             return False
         shown = shown_colors(used_values(stored.values), stored.palette)
-        if not are_declared(shown, self._colors):
+        visible = {value: color for value, color in shown.items() if color is not None}
+        if not are_declared(visible, self._colors):
             return False
         numbers = self.table.indices.mapping
-        return any(self._colors[c] != numbers.get(v) for v, c in shown.items() if c is not None)
+        return any(self._colors[color] != numbers.get(value) for value, color in visible.items())
 
 
 def _numbers_of(

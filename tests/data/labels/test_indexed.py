@@ -142,6 +142,46 @@ def test_transparent_pixels_of_a_mask_are_refused(tmp_path):
     assert "transparent-mask" in codes
 
 
+def transparent(picture, *entries):
+    """Return an indexed mask, or one with a transparent colour, whose file says so."""
+    picture.info["transparency"] = entries[0] if len(entries) == 1 else entries
+    return picture
+
+
+def alpha(count, *clear):
+    return bytes(0 if number in clear else 200 for number in range(count))
+
+
+@pytest.mark.parametrize("clear", [0, alpha(3, 0), alpha(3, 0, 2), alpha(3)])
+def test_numbers_count_where_the_palette_is_transparent(tmp_path, clear):
+    masks = [transparent(indexed(LABELS, colors), clear) for colors in (COLORS, [(9, 9, 9)] * 3)]
+    declared = folder_of(tmp_path / "declared", masks[:1])
+    plain = folder_of(tmp_path / "plain", masks, "".join(f"{name}\n" for name in NAMES))
+    grey = Image.fromarray(LABELS.astype(np.uint8))
+    grey.info["transparency"] = 1
+    greys = folder_of(tmp_path / "grey", [grey])
+    for folder in (declared, plain, greys):
+        assert all(np.array_equal(found, LABELS) for found in labels_of(folder))
+        assert not examine(str(folder), workers=1).of("error")
+
+
+@pytest.mark.parametrize("clear", [1, alpha(3, 1)])
+def test_colours_count_only_where_they_are_visible(tmp_path, clear):
+    renumbered = transparent(indexed((LABELS + 1) % 3, [COLORS[2], *COLORS[:2]]), clear)
+    folder = folder_of(tmp_path, [renumbered])
+    with pytest.raises(LabelError, match=r"0\.png: the value 1 has no visible colour .*decide"):
+        labels_of(folder)
+    (finding,) = (f for f in examine(str(folder), workers=1).findings if f.severity == "error")
+    assert finding.code == "palette" and "without transparency" in finding.remedy
+
+
+def test_a_transparent_colour_of_an_rgb_mask_is_refused(tmp_path):
+    folder = folder_of(tmp_path, [transparent(rgb(LABELS), *COLORS[1])])
+    number = int((LABELS == 1).sum())
+    with pytest.raises(DataError, match=rf"0\.png: {number} transparent pixels in a mask"):
+        labels_of(folder)
+
+
 def test_grey_values_of_declared_greys_are_colours(tmp_path):
     declared = "crack #ffffff\nwall #000000\n"
     labels = LABELS % 2

@@ -140,7 +140,7 @@ def _by_palette(item: Item, table: MaskTable) -> Item:
     if not mask.shown or not (table.by_palette or table.grey_colors):
         return item
     try:
-        colored = table.grey_colors or table.reads_colors(mask.shown, str(mask.path))
+        colored = table.reads_colors(mask.shown, str(mask.path))
     except LabelError as error:
         fault = Fault("palette", error.found, error.expected, error.remedy)
         return replace(item, mask=replace(mask, fault=fault))

@@ -9,6 +9,7 @@ from jaxtyping import Integer, UInt8
 
 from fullconv.data.labels.indexed import (
     are_declared,
+    check_visible,
     contradicts,
     paint,
     shown_colors,
@@ -70,7 +71,10 @@ class MaskTable:
         return self.resolve_palette(stored.values, stored.palette, str(path))
 
     def resolve_palette(
-        self, values: Integer[np.ndarray, "H W *channels"], palette: Palette | None, where: str
+        self,
+        values: Integer[np.ndarray, "H W *channels"],
+        palette: Sequence[Color | None] | None,
+        where: str,
     ) -> Integer[np.ndarray, "H W *resolved"]:
         """Return the values of an indexed mask, or its colours if the declared colours say so.
 
@@ -80,20 +84,20 @@ class MaskTable:
         if palette is None or values.ndim != 2 or not (self.by_palette or self.grey_colors):
             return values
         shown = shown_colors(used_values(values), palette)
-        if self.grey_colors or self.reads_colors(shown, where):
-            return paint(values, shown, where)
-        return values
+        return paint(values, shown) if self.reads_colors(shown, where) else values
 
     def reads_colors(self, shown: Mapping[int, Color | None], where: str) -> bool:
         """Return whether an indexed mask is read by its colours: used value -> colour.
 
         Raises:
-            LabelError: its palette contradicts the declared colours.
+            LabelError: its palette contradicts the declared colours, or its colours decide and
+                one of them is not visible.
         """
         declared = self.color_labels
-        if not contradicts(shown, self.indices.mapping, declared):
+        if not self.grey_colors and not contradicts(shown, self.indices.mapping, declared):
             return False
-        if not are_declared(shown, declared) and not self.stray:
+        check_visible(shown, where)
+        if not self.grey_colors and not are_declared(shown, declared) and not self.stray:
             raise undeclared(shown, declared, where)
         return True
 

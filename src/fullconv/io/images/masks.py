@@ -17,7 +17,7 @@ from fullconv.io.images.decode import (
     open_image,
     rotate_like,
 )
-from fullconv.io.palettes import Palette
+from fullconv.io.palettes import Color
 
 _LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp")  # Pillow's names of compressions
 _MOST_CHUNKS = 64  # of a WebP file before its picture
@@ -30,11 +30,11 @@ class StoredMask:
 
     Attributes:
         values: (H, W) whole numbers, or (H, W, 3) colours.
-        palette: the colour of each number, if the file is indexed.
+        palette: the colour of each number, if the file is indexed; None where it is transparent.
     """
 
     values: Integer[np.ndarray, "H W *channels"]
-    palette: Palette | None = None
+    palette: tuple[Color | None, ...] | None = None
 
 
 def read_mask(path: Path, like: Header | None = None) -> Integer[np.ndarray, "H W *channels"]:
@@ -76,16 +76,32 @@ def read_stored_mask(path: Path, like: Header | None = None) -> StoredMask:
                 where=path,
             )
         _refuse_transparent(mask, path)
-        flat = mask.getpalette("RGB") if mask.mode in ("P", "PA") else None
-        palette = None if flat is None else tuple(zip(*[iter(flat)] * 3, strict=True))
+        palette = _palette(mask) if mask.mode in ("P", "PA") else None
         return StoredMask(_values(mask), palette)
 
 
+def _palette(mask: Image.Image) -> tuple[Color | None, ...]:
+    """Return the colours of an indexed mask; None for transparent ones, which are not visible."""
+    colors: list[Color | None] = [*zip(*[iter(mask.getpalette("RGB") or ())] * 3, strict=True)]
+    alpha = mask.info.get("transparency", b"")  # the alpha of each entry, or the transparent entry
+    clear = [alpha] if isinstance(alpha, int) else [n for n, value in enumerate(alpha) if not value]
+    for number in clear:
+        if number < len(colors):
+            colors[number] = None
+    return tuple(colors)
+
+
 def _refuse_transparent(mask: Image.Image, path: Path) -> None:
-    """Refuse pixels without a visible class: their colour is what the program happened to leave."""
-    if mask.mode not in ("RGBA", "LA", "PA"):
+    """Refuse pixels without a visible class: their colour is what the program happened to leave.
+
+    The numbers of indexed and grey files have a class whether they are visible or not.
+    """
+    if mask.mode in ("RGBA", "LA", "PA"):
+        clear = np.asarray(mask.getchannel("A")) == 0
+    elif mask.mode == "RGB" and isinstance(mask.info.get("transparency"), tuple):
+        clear = (np.asarray(mask) == mask.info["transparency"]).all(2)
+    else:
         return
-    clear = np.asarray(mask.getchannel("A")) == 0
     if clear.any():
         raise ImageError(
             f"{clear.sum():,} transparent pixels in a mask, whose class is not visible",
