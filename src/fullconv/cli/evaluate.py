@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FILES_PROTOCOL = (
     "{classes} classes; ignored pixels (255) excluded; absent classes excluded from "
-    "means; indexed PNGs at the labels' own size; one confusion matrix over all pixels"
+    "means; PNGs at the labels' own size, read as {rule}; one confusion matrix over all pixels"
 )
 
 Dataset = Annotated[
@@ -59,7 +59,12 @@ def command(
     """
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
-    from fullconv.evaluation.evaluate import score_prediction_files, score_samples, summarize
+    from fullconv.evaluation.evaluate import (
+        open_predictions,
+        score_prediction_files,
+        score_samples,
+        summarize,
+    )
     from fullconv.evaluation.metrics import format_percent
     from fullconv.evaluation.summary import format_metrics
     from fullconv.hardware import choose_device
@@ -74,8 +79,9 @@ def command(
     opened = None
     if predictions:
         folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
-        scored = score_prediction_files(folder, samples)
-        protocol = FILES_PROTOCOL.format(classes=len(samples.classes))
+        reader = open_predictions(folder, samples)
+        scored = score_prediction_files(reader, samples)
+        protocol = FILES_PROTOCOL.format(classes=len(samples.classes), rule=reader.table.rule)
     else:
         opened = load(model)
         opened.network.to(choose_device(device))

@@ -112,17 +112,27 @@ def score_samples(
         yield ScoredSample(sample, prediction, confusion)
 
 
-def score_prediction_files(folder: Path, data: Data) -> Iterator[ScoredSample]:
-    """Score the predictions of any software: one indexed PNG per sample, with the sample's name.
+def open_predictions(folder: Path, data: Data) -> PredictionReader:
+    """Find the predictions of any software: one indexed PNG per sample, with the sample's name.
+
+    Raises:
+        DataError: a prediction is missing.
+    """
+    return PredictionReader(data, tuple(find_prediction_files(folder, data.names).values()))
+
+
+def score_prediction_files(
+    predictions: Path | PredictionReader, data: Data
+) -> Iterator[ScoredSample]:
+    """Score the predictions of any software, in a folder.
 
     Raises:
         DataError: a prediction is missing, differs in size from its labels, or has a value that is
-            not a class, or it is open what 255 means; see `PredictionReader`.
+            not a class, or it is open what the values mean; see `PredictionReader`.
     """
-    files = find_prediction_files(folder, data.names)
-    read = PredictionReader(data, tuple(files.values()))
-    for sample in data:
-        labels = read(files[sample.name], sample.labels.shape)
+    read = open_predictions(predictions, data) if isinstance(predictions, Path) else predictions
+    for sample, path in zip(data, read.files, strict=True):
+        labels = read(path, sample.labels.shape)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, labels)
         yield ScoredSample(sample, None, confusion)

@@ -26,7 +26,8 @@ class PredictionReader:
 
     Numbers are class numbers, 0 to K - 1, and 255 for a pixel without a prediction. Where the
     files of the data set fit only the values of its masks (0 and 255 for two classes, Cityscapes'
-    labelIds), those count. This is decided over all `files`, not file by file.
+    labelIds), those count. Numbers that are other classes either way are refused. This is decided
+    over all `files`, not file by file.
 
     Attributes:
         data: the data set.
@@ -44,8 +45,8 @@ class PredictionReader:
             size: (height, width) of the sample's labels.
 
         Raises:
-            DataError: the size differs, a value or colour is not a class, or it is open what 255
-                means.
+            DataError: the size differs, a value or colour is not a class, or it is open what the
+                values mean.
             ImageError: the file cannot be read.
         """
         stored = read_stored_mask(path)
@@ -83,7 +84,7 @@ class PredictionReader:
         """The table of the predictions, decided over all files.
 
         Raises:
-            DataError: it is open what 255 means.
+            DataError: it is open what the values mean.
         """
         data, observed = self.data, [*self._observe()]
         values = set().union(*observed)
@@ -93,7 +94,13 @@ class PredictionReader:
         greys = greys_are_colors(values, plain, data.colors)
         numbers = plain if greys else self._numbers(values, observed)
         indices = LabelTable(data.classes, numbers, remedy)
-        return MaskTable(indices, colors, bool(data.colors), greys)
+        if greys or not observed:
+            rule = "the colours of the classes"
+        elif all(numbers.get(value, value) == value for value in values):
+            rule = f"class numbers, 0 to {len(plain) - 1}"
+        else:
+            rule = "the values of the masks"
+        return MaskTable(indices, colors, bool(data.colors), greys, rule)
 
     def _numbers(self, values: Set[int], observed: list[set[int]]) -> Mapping[int, int]:
         """Return value -> label of all files."""
@@ -103,6 +110,7 @@ class PredictionReader:
         if VOID in values and masks.get(VOID, VOID) != VOID and values <= {*masks}:
             return masks  # 255 is a class of the data set
         if values - {VOID} <= {*plain}:
+            self._refuse_both(sorted(values - {VOID}))
             others = [mask - {0, VOID} for mask in observed]
             beside = any(VOID in mask and more for mask, more in zip(observed, others, strict=True))
             if VOID in values and not beside and not (count > 2 and any(others)):
@@ -110,6 +118,27 @@ class PredictionReader:
         elif values <= {*masks}:
             return masks
         return plain | {VOID: VOID}
+
+    def _refuse_both(self, values: list[int]) -> None:
+        """Refuse class numbers that are classes, but other ones, as values of the masks too."""
+        masks, names = self.data.mask_values, self.data.classes
+        labels = [masks.get(value, VOID) for value in values]
+        if labels == values or not values or VOID in labels:
+            return
+        value, label = next(pair for pair in zip(values, labels, strict=True) if pair[0] != pair[1])
+        raise DataError(
+            f"the predictions hold {', '.join(map(str, values[:12]))}, which are numbers of classes "
+            f"and values of the masks: {value} is the class {names[value]!r}, or {names[label]!r} "
+            "as in the masks",
+            expected="numbers with one meaning",
+            remedy="save the predictions in the colours of the classes",
+            where=self._place,
+            code=OPEN,
+        )
+
+    @property
+    def _place(self) -> Path | str:
+        return self.files[0].parent if self.files else ""
 
     def _observe(self) -> Iterable[set[int]]:
         """Yield the values of the files that hold numbers, until they decide."""
@@ -131,13 +160,12 @@ class PredictionReader:
 
     def _open(self, values: Set[int]) -> DataError:
         only = "only 255" if values == {VOID} else f"{', '.join(map(str, sorted(values)))}"
-        place = self.files[0].parent if self.files else ""
         return DataError(
             f"the predictions hold {only}, so it is open whether 255 is a class or a pixel without "
             "a prediction",
             expected=f"class numbers, 0 to {len(self.data.classes) - 1}",
             remedy="write 1 for the second class, and 255 only for pixels without a prediction",
-            where=place,
+            where=self._place,
             code=OPEN,
         )
 

@@ -211,6 +211,41 @@ def test_predictions_whose_255_is_open_are_refused(tmp_path, declared, truth, fo
     assert caught.value.code == OPEN
 
 
+FITS_BOTH = {
+    "1 a\n2 b\n3 c\n": blocks(1, 2),
+    "1 a\n2 b\n4 c\n": blocks(2, 1),
+    "0 x\n2 a\n3 b\n7 c\n": blocks(0, 2, 3, 255),
+}
+
+
+@pytest.mark.parametrize("declared", FITS_BOTH)
+def test_numbers_that_are_classes_either_way_are_refused(tmp_path, declared):
+    numbers = [int(line.split()[0]) for line in declared.splitlines()]
+    folder = folder_of(tmp_path / "data", [blocks(*numbers)], declared)
+    folder_of(tmp_path / "found", [FITS_BOTH[declared]])
+    with pytest.raises(DataError, match=r"numbers of classes and values of the masks: \d is the"):
+        score(open_data(folder), tmp_path / "found" / "masks")
+
+
+@pytest.mark.parametrize(
+    ("declared", "found", "rule"),
+    [
+        ("1 a\n2 b\n3 c\n", blocks(0, 1, 2), "class numbers, 0 to 2"),
+        ("1 a\n2 b\n3 c\n", blocks(1, 2, 3), "the values of the masks"),
+        ("0 a\n1 b\n2 c\n", blocks(1, 2), "class numbers, 0 to 2"),  # and of the masks
+        ("0 a\n1 b\n5 c\n", blocks(0, 1), "class numbers, 0 to 2"),
+        ("a #ff0000\nb #00ff00\n", np.array([(255, 0, 0), (0, 255, 0)])[blocks(0, 1)], "the col"),
+    ],
+)
+def test_how_predictions_are_read_is_told(tmp_path, capsys, declared, found, rule):
+    numbers = [int(n) for n in (line.split()[0] for line in declared.splitlines()) if n.isdigit()]
+    folder = folder_of(tmp_path / "data", [blocks(*numbers or (0, 1))], declared)
+    folder_of(tmp_path / "found", [found])
+    options = ["--predictions", str(tmp_path / "found" / "masks"), "--split", "all"]
+    assert run(["evaluate", str(folder), *options]) == 0
+    assert f"read as {rule}" in capsys.readouterr().out
+
+
 def test_predictions_of_two_encodings_are_refused(tmp_path):
     folder = folder_of(tmp_path / "data", [blocks(0, 1, seed=s) for s in range(2)], "a\nb\n")
     folder_of(tmp_path / "found", [blocks(0, 1), blocks(0, 255)])
