@@ -176,6 +176,39 @@ def test_tta_averages_probabilities_at_scales_of_the_models_size():
     assert model.size == (24, 32)
 
 
+@pytest.mark.parametrize("input_scale", [0.5, 1.5])
+def test_images_are_scaled_for_the_network_and_scores_back(tmp_path, input_scale):
+    saved = fc.Model(tiny(), CLASSES, size=(30, 60), input_scale=input_scale)
+    saved.save(tmp_path / "a.safetensors")
+    model, image = fc.load(tmp_path / "a.safetensors"), photo(40, 60)
+    assert model.input_scale == input_scale
+    size = round(30 * input_scale), round(45 * input_scale)
+    view = scale_image(image, size)
+    assert np.array_equal(model.network_input(image), view)
+    with torch.inference_mode():
+        score = model.network(torch.from_numpy(view).permute(2, 0, 1)[None].float())
+    expected = torch.nn.functional.interpolate(score, (40, 60), mode="bilinear")[0]
+    found = model.predict(image)
+    assert torch.equal(found.score, expected)
+    assert np.array_equal(found.labels, expected.argmax(0).numpy())
+    plain = model.predict(image, scales=(1.0,)).probabilities
+    mirrored = model.predict(image[:, ::-1].copy()).probabilities[..., ::-1]
+    np.testing.assert_allclose(plain, (found.probabilities + mirrored) / 2, atol=1e-6)
+    assert f"30 x 60 scaled by {input_scale:g}" in model.protocol
+
+
+def test_the_memory_plan_counts_the_scaled_image():
+    network = tiny()
+    plans = [
+        fc.Model(network, CLASSES, input_scale=scale).plan_memory(
+            (800, 900), memory="900MiB", scales=scales
+        )
+        for scales in (None, (0.5, 1.0))
+        for scale in (0.5, 1.0, 1.5)
+    ]
+    assert plans[0] < plans[1] < plans[2] and plans[3] < plans[4] < plans[5]
+
+
 def test_tta_scales_are_part_of_the_file(tmp_path):
     fc.Model(tiny(), CLASSES, tta_scales=(1.0, 2.0)).save(tmp_path / "a.safetensors")
     assert fc.load(tmp_path / "a.safetensors").tta_scales == (1.0, 2.0)

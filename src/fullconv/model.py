@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
 
+import numpy as np
+from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
@@ -20,9 +22,11 @@ from fullconv.inference.model_file import (
 )
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
 from fullconv.inference.runtimes import is_exported
+from fullconv.inference.runtimes.description import Description
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
 from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
+from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
 from fullconv.networks.fcn import FCN, build
@@ -40,6 +44,8 @@ class Model:
             back; None to predict at full size.
         tta_scales: scales of test-time augmentation (`predict(..., tta=True)`).
         band_choice: the bands and value range of rasters; None to read them as other images.
+        input_scale: factor that images are scaled by, after `size`, as in training; the scores are
+            brought back to the image's own size.
 
     Raises:
         ConfigError: the number of names or colours is not that of the scores, or a scale is
@@ -54,6 +60,7 @@ class Model:
         size: tuple[int, int] | None = None,
         tta_scales: Sequence[float] = SCALES,
         band_choice: BandChoice | None = None,
+        input_scale: float = 1.0,
     ) -> None:
         # An ExportedNetwork has all of an FCN that predictions and evaluation use.
         self.network = cast(FCN, network)
@@ -62,6 +69,7 @@ class Model:
         self.size = size
         self.tta_scales = tuple(tta_scales)
         self.band_choice = band_choice
+        self.input_scale = input_scale
         for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
             if count != network.classes:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
@@ -142,11 +150,16 @@ class Model:
         self.network.eval()
         read = read_source(source, self.band_choice, memory)
         given = self.network, read.image, self.classes, self.palette, self.size
+        limits: Any = {"input_scale": self.input_scale, "memory": memory, "held": read.bytes}
         if scales is None:
-            found = predict(*given, memory=memory, scores=scores, held=read.bytes)
+            found = predict(*given, scores=scores, **limits)
         else:
-            found = predict_averaged(*given, scales, memory=memory, held=read.bytes)
+            found = predict_averaged(*given, scales, **limits)
         return found if read.missing is None else found.without(read.missing)
+
+    def network_input(self, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
+        """Return an image as the network gets it: fitted into `size`, scaled by `input_scale`."""
+        return scale_image(image, fit_size(image.shape, self.size, self.input_scale))
 
     def plan_memory(
         self,
@@ -165,7 +178,7 @@ class Model:
         Raises:
             MemoryBudgetError: `memory` is too small.
         """
-        given = self.network, size, self.size
+        given = self.network, size, self.size, self.input_scale
         if scales is None:
             return plan_prediction(*given, memory, scores=scores, held=held).peak
         return averaging_bytes(*given, scales, len(self.classes), memory, held)
@@ -204,6 +217,8 @@ class Model:
     def protocol(self) -> str:
         """The evaluation protocol, which makes metrics of this model comparable."""
         scaled = f"photos fitted into {self.size[0]} x {self.size[1]}" if self.size else "full size"
+        if self.input_scale != 1:
+            scaled += f" scaled by {self.input_scale:g}"
         precision = self.exported.description.precision if self.exported else "fp32"
         return (
             f"{len(self.classes)} classes; ignored pixels (255) excluded; absent classes excluded "
@@ -237,8 +252,7 @@ def load(path: str | Path) -> Model:
     for name, parameter in network.named_parameters():
         fixed = name.startswith("upscore") and not card.architecture.learn_upsampling
         parameter.requires_grad_(not fixed)
-    kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
-    return Model(network.eval(), *kept)
+    return _described(network.eval(), card)
 
 
 def _build(card: Card, file: Path) -> FCN:
@@ -261,8 +275,12 @@ def _build(card: Card, file: Path) -> FCN:
 
 def exported_model(network: ExportedNetwork) -> Model:
     """Return the model whose predictions come from an exported file."""
-    card = network.description
-    return Model(network, card.classes, card.palette, card.size, card.tta_scales, card.band_choice)
+    return _described(network, network.description)
+
+
+def _described(network: FCN | ExportedNetwork, card: Card | Description) -> Model:
+    kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
+    return Model(network, *kept, card.input_scale)
 
 
 def write_model(
@@ -299,6 +317,7 @@ def _card(model: Model, training: Mapping[str, Any]) -> Card:
         architecture=model.network.architecture,
         normalization=model.network.normalization,
         size=model.size,
+        input_scale=model.input_scale,
         tta_scales=model.tta_scales,
         band_choice=model.band_choice,
         training=dict(training),

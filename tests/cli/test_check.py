@@ -94,7 +94,7 @@ def test_augment_draws_a_row_per_image(photos, capsys):
 
 def test_augment_uses_the_given_settings(photos, tmp_path):
     folder = photos.folder.parent / "runs/check"
-    (tmp_path / "rotated.yaml").write_text("rotate: 170\nflip: false\njitter: 0\nscale: [1, 1]\n")
+    (tmp_path / "rotated.yaml").write_text("rotate: 170\nflip: false\njitter: 0\nzoom: [1, 1]\n")
     assert check(photos, "--augment", "2") == 0
     assert check(photos, "--augment", "2", "--config", str(tmp_path / "rotated.yaml")) == 0
     plain, rotated = (

@@ -68,11 +68,11 @@ def test_a_run_stopped_in_its_second_stage_resumes_there(three_stages, tmp_path)
 
 
 def test_any_setting_can_be_given(tmp_path):
-    options = ["--set", "ema=0.5", "--set", "scale=[1, 1.2]", "--set", "clip=5"]
+    options = ["--set", "ema=0.5", "--set", "zoom=[1, 1.2]", "--set", "clip=5"]
     command = ["train", DATA, *SMALL, "--steps", "1", "--out", str(tmp_path), "--quiet"]
     assert run([*command, *options]) == 0
     saved = open_run(tmp_path / "train" / "latest").read_config()
-    assert (saved["ema"], saved["scale"], saved["clip"]) == (0.5, [1.0, 1.2], 5.0)
+    assert (saved["ema"], saved["zoom"], saved["clip"]) == (0.5, [1.0, 1.2], 5.0)
     assert json.loads((tmp_path / "train" / "latest" / "summary.json").read_text())["images"]
 
 

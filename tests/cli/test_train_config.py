@@ -69,8 +69,8 @@ def test_every_option_of_a_setting_shows_its_description_and_default(capsys):
 
 
 def test_values_are_yaml():
-    found = parse_settings(["clip=5", "scale=[1, 1.2]", "keep = last", "loss=a=b"])
-    assert found == {"clip": 5, "scale": [1, 1.2], "keep": "last", "loss": "a=b"}
+    found = parse_settings(["clip=5", "zoom=[1, 1.2]", "keep = last", "loss=a=b"])
+    assert found == {"clip": 5, "zoom": [1, 1.2], "keep": "last", "loss": "a=b"}
 
 
 def test_options_override_the_file_and_the_file_the_recipe(tmp_path):

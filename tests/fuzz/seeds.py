@@ -154,7 +154,7 @@ model: fcn8s-vgg11
 width: 0.0625
 hidden: 8
 crop: [48, 64]
-scale: [0.75, 1.5]
+zoom: [0.75, 1.5]
 steps: 2
 lr: 0.001
 optimizer: sgd

@@ -107,11 +107,14 @@ def random_photo(height, width):
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
-@pytest.mark.parametrize("size", [None, (900, 900)])
-def test_tiled_prediction_gives_the_same_labels(size):
+@pytest.mark.parametrize(
+    ("size", "scale"), [(None, 1.0), ((900, 900), 1.0), (None, 0.75), (None, 1.25)]
+)
+def test_tiled_prediction_gives_the_same_labels(size, scale):
     network, image = random_network(), random_photo(1100, 900)
-    whole = predict(network, image, CLASSES, size=size)
-    parts = predict(network, image, CLASSES, size=size, memory="98MiB", scores=True)
+    fitted = {"size": size, "input_scale": scale}
+    whole = predict(network, image, CLASSES, **fitted)
+    parts = predict(network, image, CLASSES, **fitted, memory="98MiB", scores=True)
     assert (whole.plan.kind, parts.plan.kind) == ("whole", "strips")
     assert (whole.labels == parts.labels).all()
     assert (whole.score - parts.score).abs().max() <= 1e-5 * whole.score.abs().max()

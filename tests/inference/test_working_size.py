@@ -23,12 +23,13 @@ class Recorder(torch.nn.Module):
         return self.score(image)
 
 
+@pytest.mark.parametrize("factor", [1.0, 0.35, 1.5])
 @pytest.mark.parametrize("limit", [(48, 64), (7, 100), (33, 33), None])
-def test_training_prediction_and_tta_agree(limit):
+def test_training_prediction_and_tta_agree(limit, factor):
     network = Recorder().eval()
     for height, width in np.random.default_rng(0).integers(1, 150, (20, 2)).tolist():
         image = np.zeros((height, width, 3), np.uint8)
-        training = fit(Sample(image, image[..., 0], "a"), limit).image.shape[:2]
-        predict(network, image, ["a"], size=limit)
-        augmented = {view.shape[:2] for view, _ in views(image, (1.0,), True, limit)}
-        assert {training, network.size} | augmented == {fit_size((height, width), limit)}
+        training = fit(Sample(image, image[..., 0], "a"), limit, factor).image.shape[:2]
+        predict(network, image, ["a"], size=limit, input_scale=factor)
+        augmented = {view.shape[:2] for view, _ in views(image, (factor,), True, limit)}
+        assert {training, network.size} | augmented == {fit_size((height, width), limit, factor)}

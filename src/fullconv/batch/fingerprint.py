@@ -43,8 +43,9 @@ def _digest(*files: tuple[Path, int, int]) -> str:
 
 
 def model_fingerprint(model: Model) -> str:
-    """Return the fingerprint of a model's weights, classes and palette."""
-    digest = hashlib.sha256(json.dumps([model.classes, model.palette]).encode())
+    """Return the fingerprint of a model's weights, classes, palette and sizes."""
+    facts = [model.classes, model.palette, model.size, model.input_scale]
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -26,7 +26,12 @@ Files = Annotated[
 ]
 Sizes = Annotated[
     list[str] | None,
-    typer.Option("--size", metavar="HxW", help="Image size; repeatable.", show_default="500x500"),
+    typer.Option(
+        "--size",
+        metavar="HxW",
+        help="Image size, before the model scales it; repeatable.",
+        show_default="500x500",
+    ),
 ]
 Photo = Annotated[
     Path | None,

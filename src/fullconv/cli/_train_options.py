@@ -17,9 +17,22 @@ from fullconv.errors import ConfigError
 # The settings that have an option of their own; `--set` takes the others.
 OPTIONS = (
     *("recipe", "model", "weights", "padding", "width", "hidden", "epochs", "steps", "size"),
-    *("crop", "batch", "lr", "optimizer", "schedule", "warmup", "upsampling", "fusing", "loss"),
+    *(
+        "input_scale",
+        "crop",
+        "batch",
+        "lr",
+        "optimizer",
+        "schedule",
+        "warmup",
+        "upsampling",
+        "fusing",
+        "loss",
+    ),
     *("balance", "learn_upsampling", "seed", "workers", "device"),
 )
+
+FLAGS = {"input_scale": "--scale"}  # of settings whose option has another name
 
 
 def check_seconds(seconds: float | None) -> float | None:
@@ -127,7 +140,7 @@ def _option(name: str) -> inspect.Parameter:
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,))]
     kind = next((kind for kind in (bool, int, float) if kinds in ([kind], [kind, NoneType])), str)
     metavar = "|".join(choices(field)) or ("HxW" if name in ("size", "crop") else None)
-    flag = f"--{name.replace('_', '-')}"
+    flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
     option = typer.Option(flag, metavar=None if kind is bool else metavar, help=help_text(name))
     return inspect.Parameter(
         name,

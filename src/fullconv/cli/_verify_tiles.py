@@ -44,10 +44,9 @@ def verify_tiled(
 
 def _read_photo(path: Path, model: "Model") -> "Image":
     """Read a photo as the network gets it."""
-    from fullconv.io.images import fit_size, read_image, scale_image
+    from fullconv.io.images import read_image
 
-    image = read_image(path)
-    return scale_image(image, fit_size(image.shape, model.size))
+    return model.network_input(read_image(path))
 
 
 def _read_centre(path: Path, band_choice: "BandChoice") -> "Image":

@@ -38,13 +38,17 @@ def command(
     rounds. Only the network is measured, not reading photos or writing predictions.
     """
     from fullconv.export.benchmark.measure import measure
-    from fullconv.export.benchmark.runtimes import benchmark_image, runtimes_for
+    from fullconv.export.benchmark.runtimes import (
+        benchmark_image,
+        network_size,
+        runtimes_for,
+    )
     from fullconv.inference.cpu.optimize import set_threads
 
     sizes = [parse_size(text) or (0, 0) for text in size or ["500x500"]]
     results = []
     with _model_file(model, classes, padding, width, hidden) as (path, folder):
-        for images in [benchmark_image(photo, *pair) for pair in sizes]:
+        for images in [benchmark_image(photo, *network_size(path, pair)) for pair in sizes]:
             extent = images.shape[2], images.shape[3]
             left_out: list[str] = []
             scratch = folder if export else None

@@ -41,7 +41,7 @@ def command(
         batch=4,
         lr=4e-3,
         warmup=20,
-        scale=(0.9, 1.4),
+        zoom=(0.9, 1.4),
         balance="sqrt-inv",
         seed=seed,
         evaluate_every=4,

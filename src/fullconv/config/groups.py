@@ -19,7 +19,7 @@ from fullconv.config.network import (
 )
 
 Side = Annotated[int, Field(ge=1, le=65536)]
-Zoom = Annotated[float, Field(ge=0.05, le=20)]
+Factor = Annotated[float, Field(ge=0.05, le=20)]
 
 
 def check_device(name: str) -> str:
@@ -100,6 +100,12 @@ class DataSettings(Settings):
             "512x512 if images are typically larger than 640x640 and crop is not set, else none"
         ),
     )
+    input_scale: Factor | None = Field(
+        None,
+        description="Working scale: factor that images are scaled by, after size, in training and "
+        "prediction; scores are brought back to the image's own size.",
+        json_schema_extra=depends("1"),
+    )
     crop: Size | Literal["whole"] | None = Field(
         None,
         description="Size (height x width) of random training crops, or 'whole' for whole images.",
@@ -121,7 +127,7 @@ class AugmentationSettings(Settings):
     """Augmentation: random changes to training images."""
 
     flip: bool = Field(True, description="Flip images horizontally with probability 0.5.")
-    scale: Annotated[tuple[Zoom, Zoom], AfterValidator(_in_order)] = Field(
+    zoom: Annotated[tuple[Factor, Factor], AfterValidator(_in_order)] = Field(
         (0.75, 1.5), description="Range of the random zoom factor, log-uniform."
     )
     rotate: float = Field(

@@ -18,7 +18,6 @@ from fullconv.export.parity import check_parity, find_min_size
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing, staging
-from fullconv.io.images import fit_size, scale_image
 from fullconv.model import Model
 from fullconv.networks.fcn import FCN
 
@@ -35,8 +34,8 @@ def export(
         model: of a network from `create_model`.
         path: ends in .onnx, .pt2 or .xml; an existing file is replaced.
         photos: images to compare on, at three or more odd sizes.
-        size: the only (height, width) that the file will support, after downscaling to the model's
-            size; skips most of the work for a padding of 100. None for any size.
+        size: the only (height, width) that the file will support, after scaling as the model
+            does; skips most of the work for a padding of 100. None for any size.
 
     Returns:
         The metadata of the file.
@@ -67,7 +66,7 @@ def write_and_compare(
     exporter.write(network, path, size)
     run = runtime_for(path).open(path).run
     least = find_min_size(network, run) if size is None else (1, 1)
-    parity = check_parity(network, run, [fit_image(photo, model.size) for photo in photos], size)
+    parity = check_parity(network, run, [model.network_input(photo) for photo in photos], size)
     return describe(model, least=least, fixed=size, parity=parity)
 
 
@@ -78,6 +77,7 @@ def describe(model: Model, **facts: Any) -> Description:
         classes=model.classes,
         palette=model.palette,
         size=model.size,
+        input_scale=model.input_scale,
         tta_scales=model.tta_scales,
         band_choice=model.band_choice,
         protocol=model.protocol,
@@ -92,13 +92,6 @@ def cpu_network(model: Model) -> FCN:
     network = model.network.eval()
     on_device = next(network.parameters()).device.type != "cpu"
     return copy.deepcopy(network).cpu() if on_device else network
-
-
-def fit_image(
-    photo: UInt8[ndarray, "H W 3"], size: tuple[int, int] | None
-) -> UInt8[ndarray, "rows columns 3"]:
-    """Downscale an image to fit `size`, as the model's network gets it."""
-    return scale_image(photo, fit_size(photo.shape, size))
 
 
 @contextmanager

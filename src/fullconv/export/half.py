@@ -11,7 +11,7 @@ from jaxtyping import Float, UInt8
 from numpy import ndarray
 
 from fullconv.errors import ExportError
-from fullconv.export.export import cpu_network, fit_image
+from fullconv.export.export import cpu_network
 from fullconv.export.parity import check_parity, network_scores
 from fullconv.inference.runtimes.description import Parity
 from fullconv.model import Model
@@ -45,7 +45,7 @@ def export_half(model: Model, path: Path, photos: Sequence[UInt8[ndarray, "_ _ 3
     def run(images: Float[ndarray, "B 3 H W"]) -> Float[ndarray, "B K H W"]:
         return network_scores(rounded, images)
 
-    images = [fit_image(photo, model.size) for photo in photos]
+    images = [model.network_input(photo) for photo in photos]
     parity = check_parity(whole, run, images, tolerance=TOLERANCE)
     if parity.label_changes > MAX_LABEL_CHANGES:
         raise ExportError(

@@ -13,7 +13,6 @@ from fullconv.evaluation.metrics import Confusion, format_percent
 from fullconv.export.export import (
     cpu_network,
     describe,
-    fit_image,
     staged_output,
     write_and_compare,
 )
@@ -68,7 +67,7 @@ def export_int8(
     with staged_output(path, exporter) as temporary:
         exact = temporary.with_name(f"fp32{exporter.suffix}")
         proved = write_and_compare(model, network, exporter, exact, photos[:3], size)
-        shown = [fit_image(photo, model.size) for photo in photos]
+        shown = [model.network_input(photo) for photo in photos]
         images = [to_batch(crop_or_tile(photo, size or photo.shape[:2])) for photo in shown]
         exporter.quantize(exact, temporary, images)
         loss = measure_cost(model, temporary, data, size)

@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fullconv.config import Architecture, Normalization, Settings, Size
+from fullconv.config import Architecture, Factor, Normalization, Settings, Size
 from fullconv.errors import WeightsError
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
 from fullconv.inference.tta import SCALES
@@ -44,6 +44,7 @@ class Card(Settings):
     architecture: Architecture
     normalization: Normalization
     size: Size | None = None
+    input_scale: Factor = 1.0
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
     band_choice: BandChoice | None = None
     training: dict[str, Any] = Field(default_factory=dict)

@@ -143,6 +143,7 @@ def predict(
     palette: Palette | None = None,
     size: tuple[int, int] | None = None,
     *,
+    input_scale: float = 1.0,
     memory: int | str | None = None,
     scores: bool = False,
     held: int = 0,
@@ -157,7 +158,9 @@ def predict(
         classes: class names.
         palette: one RGB colour per class; None for the default palette.
         size: (height, width) that larger images are downscaled to fit; the scores are resized back
-            to the image's own size before the argmax. None for no limit.
+            to the image's own size (bilinear, corners not aligned) before the argmax. None for no
+            limit.
+        input_scale: factor that images are scaled by, after `size`; the scores likewise.
         memory: limit in bytes or as "2GiB" for the computation and its results, besides the network
             itself; None for half of the free memory.
         scores: keep the scores even if the image is processed in parts.
@@ -166,9 +169,10 @@ def predict(
     Raises:
         MemoryBudgetError: `memory` is too small.
     """
-    scaled = images.scale_image(image, images.fit_size(image.shape, size))
+    scaled = images.scale_image(image, images.fit_size(image.shape, size, input_scale))
     shape = (image.shape[0], image.shape[1])
-    planned = plan_prediction(network, shape, size, memory, scores=scores, held=held)
+    sizing = size, input_scale
+    planned = plan_prediction(network, shape, *sizing, memory, scores=scores, held=held)
     keep = scores or planned.kind == "whole"
     labels = np.empty(shape, np.uint8)
     score: Tensor | None = None
@@ -196,6 +200,7 @@ def plan_prediction(
     network: nn.Module,
     shape: tuple[int, int],
     size: tuple[int, int] | None = None,
+    input_scale: float = 1.0,
     memory: int | str | None = None,
     *,
     scores: bool = False,
@@ -206,7 +211,7 @@ def plan_prediction(
     Raises:
         MemoryBudgetError: `memory` is too small.
     """
-    input_size = images.fit_size(shape, size)
+    input_size = images.fit_size(shape, size, input_scale)
     held += prod(shape)  # the labels
     if input_size != shape:
         held += 7 * prod(input_size)  # Pillow's copy, and the array

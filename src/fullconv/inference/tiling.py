@@ -114,14 +114,13 @@ def _check_numbers(score: Tensor) -> None:
 
 def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
     image = image_tensor(read(Window(0, 0, *planned.size)), network)
-    subject = ScaledNetwork(network, planned.answer) if planned.answer else network
-    score = subject(image)[0, :, rows[0] : rows[1]].float().cpu()
+    score = planned.subject(network)(image)[0, :, rows[0] : rows[1]].float().cpu()
     yield Window(rows[0], 0, rows[1] - rows[0], score.shape[2]), score, (0, 0)
 
 
 def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
-    subject = ScaledNetwork(network, planned.answer) if planned.answer else network
-    executors = band_executors(record_ops(subject, planned.size, planned.bands), planned, rows)
+    ops = record_ops(planned.subject(network), planned.size, planned.bands)
+    executors = band_executors(ops, planned, rows)
     top = rows[0]
     for strip in run_side_by_side(executors, lambda region: read_tensor(read, region, network)):
         score = strip[0].float().cpu()

@@ -26,6 +26,7 @@ def predict_averaged(
     size: tuple[int, int] | None,
     scales: Sequence[float],
     *,
+    input_scale: float = 1.0,
     memory: int | str | None = None,
     held: int = 0,
 ) -> Prediction:
@@ -48,15 +49,15 @@ def predict_averaged(
         assert prediction.score is not None
         return prediction.score
 
-    return Prediction(
-        image, average_score(score, image, scales, size=size), tuple(classes), tuple(palette)
-    )
+    averaged = average_score(score, image, scales, size=size, input_scale=input_scale)
+    return Prediction(image, averaged, tuple(classes), tuple(palette))
 
 
 def averaging_bytes(
     network: nn.Module,
     shape: tuple[int, int],
     size: tuple[int, int] | None,
+    input_scale: float,
     scales: Sequence[float],
     classes: int,
     memory: int | str | None = None,
@@ -68,9 +69,10 @@ def averaging_bytes(
         MemoryBudgetError: `memory` is too small.
     """
     peaks = []
-    for view in (fit_size(shape, size, scale) for scale in scales):
+    for view in (fit_size(shape, size, input_scale * scale) for scale in scales):
         beside = held + _held_beside(shape, view, classes)
-        peaks.append(plan_prediction(network, view, None, memory, scores=True, held=beside).peak)
+        planned = plan_prediction(network, view, None, 1.0, memory, scores=True, held=beside)
+        peaks.append(planned.peak)
     return max(peaks)
 
 
@@ -86,6 +88,7 @@ def average_score(
     scales: Sequence[float] = SCALES,
     flip: bool = True,
     size: tuple[int, int] | None = None,
+    input_scale: float = 1.0,
 ) -> Float[Tensor, "K H W"]:
     """Return the logarithm of the mean softmax over all views of an image.
 
@@ -100,13 +103,14 @@ def average_score(
         scales: factors on height and width; 1 is the size of a plain prediction.
         flip: also score each view flipped horizontally.
         size: (height, width) that a plain prediction downscales images to fit; None for no limit.
+        input_scale: factor that it scales them by, after `size`.
 
     Raises:
         ConfigError: `check_scales` refuses the scales.
     """
     check_scales(scales)
     total: Tensor | None = None
-    for view, flipped in views(image, scales, flip, size):
+    for view, flipped in views(image, [input_scale * scale for scale in scales], flip, size):
         score = score_function(view)
         score = score.flip(-1) if flipped else score
         logarithm = _resized(score, image.shape[:2]).log_softmax(0)

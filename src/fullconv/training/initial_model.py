@@ -34,4 +34,5 @@ def start_model(config: TrainConfig, data: Data) -> tuple[Model, LoadReport | No
         _, backbone = parse_name(config.model)
         weights = imagenet_weights(backbone) if config.weights == IMAGENET else config.weights
         report = load_weights(network, weights, classes=data.classes)
-    return Model(network, data.classes, data.palette, config.size), report
+    scale = config.input_scale or 1.0
+    return Model(network, data.classes, data.palette, config.size, input_scale=scale), report

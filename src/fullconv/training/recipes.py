@@ -52,7 +52,7 @@ _HEAVY: dict[str, Any] = {
     "bias_lr_mult": 2.0,
     "schedule": "constant",
     "flip": False,
-    "scale": (1.0, 1.0),
+    "zoom": (1.0, 1.0),
     "jitter": 0.0,
     "ema": 0.0,
     "backbone_lr_mult": 1.0,

@@ -1,5 +1,6 @@
 """Rasters that are labelled in parts equal the prediction of the whole raster."""
 
+import copy
 import csv
 import json
 import os
@@ -37,7 +38,11 @@ def model(tmp_path_factory):
 def strips(monkeypatch):
     """Plan strips of 40 rows in bands of 100 columns, blocks of 32, as for a large raster."""
     planned = Plan("strips", True, (0, 0), 40, 100)
-    monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
+
+    def replanned(network, size, memory, answer):
+        return replace(planned, size=size, answer=None if answer == size else answer)
+
+    monkeypatch.setattr(labelling, "plan", replanned)
     monkeypatch.setattr(labelling, "BLOCK", 32)
 
 
@@ -66,6 +71,17 @@ def test_a_small_raster_is_labelled_in_one_part(model, tmp_path):
     values = random_bands(3)
     label(model, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
     assert (read(tmp_path / "o.tif") == predict_whole(model, values)).all()
+
+
+@pytest.mark.parametrize("scale", [0.5, 0.37, 1.5])
+def test_a_raster_is_scaled_as_a_photo_is(model, strips, tmp_path, scale):
+    scaled = copy.copy(model)
+    scaled.input_scale = scale
+    values = random_bands(3)
+    label(scaled, write(tmp_path / "a.tif", values), tmp_path / "o.tif")
+    expected = scaled.predict(np.ascontiguousarray(values.transpose(1, 2, 0)))
+    assert len(np.unique(expected.labels)) > 1
+    assert (read(tmp_path / "o.tif") == expected.labels).all()
 
 
 @pytest.mark.parametrize("kind", ["nodata", "mask", "alpha"])
@@ -361,7 +377,7 @@ def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
 
 def test_a_network_with_global_pooling_gets_blended_tiles_and_a_note(tmp_path, model, monkeypatch):
     planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
-    monkeypatch.setattr(labelling, "plan", lambda net, size, memory: replace(planned, size=size))
+    monkeypatch.setattr(labelling, "plan", lambda net, size, memory, answer: replace(planned, size=size))
     monkeypatch.setattr(labelling, "BLOCK", 32)
     source = write(tmp_path / "a.tif", random_bands(3))
     progress = label(model, source, tmp_path / "o.tif", rows=SIZE[0])

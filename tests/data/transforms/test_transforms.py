@@ -18,7 +18,7 @@ from fullconv.data.transforms import (
     Flip,
     Jitter,
     Rotate,
-    Scale,
+    Zoom,
     apply,
     augment,
     augmentation,
@@ -48,7 +48,7 @@ def test_image_and_labels_are_transformed_alike(step):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1)])
 @pytest.mark.parametrize(
-    "step", [Flip(), Scale(0.5, 2.0), Rotate(90), Crop((3, 3)), Crop((1, 1)), Jitter(0.2), Blur(2)]
+    "step", [Flip(), Zoom(0.5, 2.0), Rotate(90), Crop((3, 3)), Crop((1, 1)), Jitter(0.2), Blur(2)]
 )
 def test_images_one_pixel_wide_become_batches(step, size):
     for seed in range(4):
@@ -188,7 +188,7 @@ def test_scaling_adds_no_label():
     labels = np.random.default_rng(0).choice(np.array([0, 200, 255], np.uint8), (40, 60))
     before = Sample(np.zeros((40, 60, 3), np.uint8), labels, "one")
     for seed in range(6):
-        after = Scale(0.3, 3.0)(before, generator(seed))
+        after = Zoom(0.3, 3.0)(before, generator(seed))
         assert set(np.unique(after.labels)) <= {0, 200, 255}
         assert after.image.shape[:2] == after.labels.shape
 
@@ -215,7 +215,7 @@ def test_random_numbers_depend_on_the_key_alone():
     assert first.image.tobytes() == again.image.tobytes() != other.image.tobytes()
 
 
-FULL = TrainConfig(rotate=15, blur=1.5, class_crops=0.5, crop=(24, 24), scale=(0.5, 2.0))
+FULL = TrainConfig(rotate=15, blur=1.5, class_crops=0.5, crop=(24, 24), zoom=(0.5, 2.0))
 
 
 class Augmented(Dataset):
@@ -243,7 +243,7 @@ def test_workers_and_threads_draw_the_same(workers, request):
 def test_transforms_that_are_off_draw_no_number():
     """Adding a transform must not change trainings that do not use it."""
     plain = augmentation(TrainConfig(), (16, 16))
-    assert [type(step) for step in plain] == [Flip, Scale, Crop, Jitter]
+    assert [type(step) for step in plain] == [Flip, Zoom, Crop, Jitter]
     random, same = generator(4), generator(4)
     Crop((5, 6))(sample(), random)
     same.integers(20 - 5 + 1)
@@ -261,5 +261,5 @@ def test_all_transforms_together_keep_image_and_labels_aligned():
 
 
 def test_augmentation_can_be_switched_off():
-    off = TrainConfig(flip=False, scale=(1.0, 1.0), jitter=0)
+    off = TrainConfig(flip=False, zoom=(1.0, 1.0), jitter=0)
     assert augmentation(off, None) == ()

@@ -31,6 +31,7 @@ from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.planner import Plan, plan
 from fullconv.io.atomic import explained, remove_temporaries, replacing
+from fullconv.io.images import ScaledImage, fit_size
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import (
     BLOCK,
@@ -77,6 +78,9 @@ def label_raster(
     rows: int | None = None,
 ) -> Generator[RasterProgress, None, None]:
     """Label a raster by windows at its own size; an interrupted run is resumed.
+
+    The network gets the raster scaled by the model's `input_scale`, and its scores are brought back
+    to the raster's size.
 
     Pixels without data become void (255), and blocks without any data are not computed. The label
     file appears when the iterator is exhausted.
@@ -128,7 +132,7 @@ def label_raster(
 
 def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[RasterProgress]:
     """Compute all parts that are missing."""
-    network_plan = _network_plan(parts, raster)
+    network_plan = _network_plan(parts)
     spans = list(_spans(raster.size[0], parts.plan["rows"]))
     missing = [number for number in range(len(spans)) if not parts.has(number)]
     width, total = raster.size[1], _count_pixels(raster)
@@ -137,7 +141,8 @@ def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[Ras
     yield RasterProgress(done, total, _describe(model, raster, network_plan, counts))
     if not missing:
         return
-    labeller = RowLabeller(model.network, raster.read, network_plan, BLOCK)
+    read = ScaledImage(raster.read, raster.size, network_plan.size)
+    labeller = RowLabeller(model.network, read, network_plan, BLOCK)
     for number in missing:
         top, bottom = spans[number]
         labels, before, overlap = _void_where_no_data(raster, top, bottom), done, (0, 0)
@@ -156,7 +161,7 @@ def _write_outputs(
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
     compared, differing = np.sum([parts.counts(number) for number in range(count)], axis=0)
     seam = f"overlapping tiles disagree at {differing / compared:.2%}" if compared else ""
-    tags = label_tags(model, raster, job, _network_plan(parts, raster), seam)
+    tags = label_tags(model, raster, job, _network_plan(parts), seam)
     finished = parts.folder / "labels.tif"
     with explained(outputs.labels):
         rows = _read_rows(parts, count, raster.size[1])
@@ -196,18 +201,21 @@ def _divide(model: Model, raster: Raster, memory: int, rows: int | None) -> dict
     """Decide all that must stay the same when the run is resumed, as JSON."""
     height, width = raster.size
     label_memory = memory // 8
-    network_plan = plan(model.network, raster.size, max(1, memory - label_memory))
+    size = fit_size(raster.size, None, model.input_scale)
+    network_plan = plan(model.network, size, max(1, memory - label_memory), answer=raster.size)
     if network_plan.kind == "whole":
         rows = height
     if rows is None:
         wanted = CONTEXTS * context_rows(model.network, network_plan)
         rows = min(ceil(wanted / BLOCK), max(1, label_memory // width // BLOCK)) * BLOCK
-    network = {name: value for name, value in asdict(network_plan).items() if name != "size"}
-    return {"rows": max(1, rows), "threads": torch.get_num_threads(), "network": network}
+    threads = torch.get_num_threads()
+    return {"rows": max(1, rows), "threads": threads, "network": asdict(network_plan)}
 
 
-def _network_plan(parts: PartStore, raster: Raster) -> Plan:
-    return Plan(**{**parts.plan["network"], "size": raster.size})
+def _network_plan(parts: PartStore) -> Plan:
+    stored = dict(parts.plan["network"])
+    pairs = {name: tuple(stored[name]) for name in ("size", "answer") if stored[name]}
+    return Plan(**{**stored, **pairs})
 
 
 def _spans(height: int, rows: int) -> Iterator[tuple[int, int]]:
@@ -227,6 +235,8 @@ def _describe(model: Model, raster: Raster, network_plan: Plan, parts: tuple[int
             f"the model was trained on images scaled to fit {height} x {width}; a raster is "
             "predicted at its own size"
         )
+    if model.input_scale != 1:
+        sentences.append(f"computed at {model.input_scale:g} times its size, as in training")
     return "; ".join((*sentences, network_plan.note) if network_plan.note else sentences)
 
 

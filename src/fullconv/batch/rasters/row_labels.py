@@ -38,7 +38,7 @@ class RowLabeller:
 
     Args:
         network: in evaluation mode.
-        read: reads a window of the image.
+        read: reads a window of the image, scaled to the size of the plan.
         plan: how the network is computed.
         block: side of a block in pixels; blocks without data are not computed.
     """
@@ -47,7 +47,7 @@ class RowLabeller:
         self._network, self._read, self._plan, self._block = network, read, plan, block
         self._ops: OpGraph | None = None
         if plan.kind == "strips":
-            self._ops = record_ops(network, plan.size, plan.bands)
+            self._ops = record_ops(plan.subject(network), plan.size, plan.bands)
 
     @torch.inference_mode()
     def fill(self, labels: UInt8[np.ndarray, "rows W"], top: int) -> Iterator[RowProgress]:
@@ -62,7 +62,7 @@ class RowLabeller:
             yield from self._fill_tiled(labels, top) if found else ()
             return
         for rows, columns in found:
-            for band in _bands(columns, self._plan.columns):
+            for band in _bands(columns, self._plan.result_columns):
                 region = Region((rows[0] + top, rows[1] + top), band)
                 for window, classes in self._stream(self._ops, region):
                     _write(labels, window, top, classes)
@@ -84,14 +84,14 @@ class RowLabeller:
 
 
 def context_rows(network: nn.Module, plan: Plan) -> int:
-    """Count the image rows, beside its own, that a row of labels depends on."""
+    """Count the rows of labels whose image rows a row of labels depends on, beside its own."""
+    (height, width), factor = plan.result, plan.result[0] / plan.size[0]
     if plan.kind != "strips":
-        return plan.rows
-    ops = record_ops(network, plan.size, plan.bands, weights=False)
-    middle = plan.size[0] // 2
-    rows = (middle, min(plan.size[0], middle + 1))
-    first, end = ops.needed(Region(rows, (0, plan.size[1])))[0].rows
-    return end - first - 1
+        return ceil(plan.rows * factor)
+    ops = record_ops(plan.subject(network), plan.size, plan.bands, weights=False)
+    rows = (height // 2, min(height, height // 2 + 1))
+    first, end = ops.needed(Region(rows, (0, width)))[0].rows
+    return ceil((end - first - 1) * factor)
 
 
 def regions(valid: Bool[np.ndarray, "rows W"], block: int) -> list[Region]:

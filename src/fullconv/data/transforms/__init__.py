@@ -9,7 +9,7 @@ import numpy as np
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Sample
-from fullconv.data.transforms.geometric import FILL, Crop, Flip, Rotate, Scale, fit, rescale
+from fullconv.data.transforms.geometric import FILL, Crop, Flip, Rotate, Zoom, fit, rescale
 from fullconv.data.transforms.photometric import Blur, Jitter
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
     "Flip",
     "Jitter",
     "Rotate",
-    "Scale",
+    "Zoom",
     "apply",
     "augment",
     "augmentation",
@@ -44,8 +44,8 @@ def augmentation(config: TrainConfig, crop: tuple[int, int] | None) -> tuple[Tra
     transforms: list[Transform] = []
     if config.flip:
         transforms.append(Flip())
-    if config.scale != (1.0, 1.0):
-        transforms.append(Scale(*config.scale))
+    if config.zoom != (1.0, 1.0):
+        transforms.append(Zoom(*config.zoom))
     if config.rotate:
         transforms.append(Rotate(config.rotate))
     if crop:
@@ -65,7 +65,7 @@ def apply(transforms: Iterable[Transform], sample: Sample, random: np.random.Gen
 
 
 def augment(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Sample:
-    """Return a sample as training uses it in an epoch: downscaled, then augmented.
+    """Return a sample as training uses it in an epoch: scaled as for prediction, then augmented.
 
     Args:
         sample: the sample at its original size.
@@ -74,4 +74,5 @@ def augment(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Samp
         index: index of the sample in its data set.
     """
     random = generator(config.seed, AUGMENT, epoch, index)
-    return apply(augmentation(config, config.crop_size), fit(sample, config.size), random)
+    fitted = fit(sample, config.size, config.input_scale or 1.0)
+    return apply(augmentation(config, config.crop_size), fitted, random)

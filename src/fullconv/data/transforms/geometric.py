@@ -1,4 +1,4 @@
-"""Geometric augmentation: flip, scale, rotate, crop. Labels are never interpolated."""
+"""Geometric augmentation: flip, zoom, rotate, crop. Labels are never interpolated."""
 
 from dataclasses import dataclass, replace
 
@@ -136,7 +136,7 @@ def _sample_grid(
 
 
 @dataclass(frozen=True)
-class Scale:
+class Zoom:
     """Random zoom by a log-uniform factor between `low` and `high`."""
 
     low: float
@@ -147,14 +147,14 @@ class Scale:
         return rescale(sample, float(np.exp(random.uniform(np.log(self.low), np.log(self.high)))))
 
 
-def fit(sample: Sample, size: tuple[int, int] | None) -> Sample:
-    """Downscale a sample to fit `size`, keeping the aspect ratio; it is never enlarged."""
-    return _resized(sample, fit_size(sample.labels.shape, size))
+def fit(sample: Sample, size: tuple[int, int] | None, factor: float = 1.0) -> Sample:
+    """Downscale a sample to fit `size`, keeping the aspect ratio, then scale it by `factor`."""
+    return _resized(sample, fit_size(sample.labels.shape, size, factor))
 
 
 def rescale(sample: Sample, factor: float) -> Sample:
     """Scale by `factor`, to at least 1 x 1: images antialiased, labels by nearest neighbour."""
-    return _resized(sample, fit_size(sample.labels.shape, None, factor))
+    return fit(sample, None, factor)
 
 
 def _resized(sample: Sample, size: tuple[int, int]) -> Sample:

@@ -20,7 +20,7 @@ from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import model_file, read_card
 from fullconv.inference.runtimes import is_exported, runtime_for
 from fullconv.inference.runtimes.network import open_exported
-from fullconv.io.images import read_image
+from fullconv.io.images import fit_size, read_image
 from fullconv.model import load
 from fullconv.networks.fcn.summary import on_meta, summarize
 from fullconv.networks.layers import TransposedUpsample
@@ -181,6 +181,13 @@ def count_multiply_adds(network: nn.Module, images: Images) -> int:
     with FlopCounterMode(display=False, custom_mapping=ours) as counter:
         as_function(network)(images)
     return int(counter.get_total_flops()) // 2
+
+
+def network_size(model: Path, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (height, width) at which a model's network gets an image of `size`."""
+    exported = is_exported(model)
+    card = open_exported(model).description if exported else read_card(model_file(model))
+    return fit_size(size, card.size, card.input_scale)
 
 
 def benchmark_image(photo: Path | None, height: int, width: int) -> Images:

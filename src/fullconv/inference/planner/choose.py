@@ -18,7 +18,7 @@ from fullconv.inference.planner.memory_cost import (
     peak,
     tile_memory,
 )
-from fullconv.inference.planner.plan import Plan, ScaledNetwork
+from fullconv.inference.planner.plan import Plan
 from fullconv.inference.planner.self_check import streaming_error
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
@@ -116,8 +116,7 @@ def _whole_or_strips(
     network: nn.Module, start: Plan, budget: int, lenient: bool, kept: int
 ) -> Plan:
     """Plan the whole image if a simulation of its ops fits the budget, otherwise strips."""
-    subject = ScaledNetwork(network, start.answer) if start.answer else network
-    steps = record_ops(subject, start.size, start.bands, weights=False)
+    steps = record_ops(start.subject(network), start.size, start.bands, weights=False)
     taken = start.held + peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)

@@ -49,6 +49,15 @@ class Plan:
         """(height, width) of the scores."""
         return self.answer or self.size
 
+    @property
+    def result_columns(self) -> int:
+        """Columns of the scores per strip or tile."""
+        return max(1, self.columns * self.result[1] // self.size[1])
+
+    def subject(self, network: nn.Module) -> nn.Module:
+        """Return the network whose scores have the size of the result."""
+        return ScaledNetwork(network, self.answer) if self.answer else network
+
 
 class ScaledNetwork(nn.Module):
     """A network whose scores are resized.

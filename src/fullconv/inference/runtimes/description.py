@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fullconv.config import Architecture, Normalization, Settings, Size
+from fullconv.config import Architecture, Factor, Normalization, Settings, Size
 from fullconv.inference.tta import SCALES
 from fullconv.io.rasters import BandChoice
 
@@ -51,6 +51,7 @@ class Description(Settings):
     Attributes:
         fullconv: version that wrote the file.
         size: (height, width) that larger images are downscaled to fit.
+        input_scale: factor that images are then scaled by; the graph takes the scaled image.
         tta_scales: scales of test-time augmentation.
         band_choice: the bands and value range of rasters; None if the training had no choice.
         protocol: the evaluation protocol of metrics of this model.
@@ -66,6 +67,7 @@ class Description(Settings):
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
     size: Size | None = None
+    input_scale: Factor = 1.0
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
     band_choice: BandChoice | None = None
     protocol: str

@@ -21,6 +21,7 @@ from fullconv.io.images.photos import (
     scale_image,
     scale_labels,
 )
+from fullconv.io.images.resampling import ScaledImage
 from fullconv.io.images.unsupported import (
     count_unsupported,
     describe_unsupported,
@@ -40,6 +41,7 @@ __all__ = [
     "MAX_PIXELS",
     "SUFFIXES",
     "Header",
+    "ScaledImage",
     "StoredMask",
     "caption",
     "count_unsupported",

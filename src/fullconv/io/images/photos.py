@@ -219,11 +219,13 @@ def fit_size(
 def scale_image(
     image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """Resize an image to `size` (height, width), bilinear and antialiased."""
+    """Resize an image to `size` (height, width), bilinear and antialiased: the width first."""
     if image.shape[:2] == tuple(size):
         return image
-    resized = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BILINEAR)
-    return np.array(resized)
+    # One side after the other: Pillow's own order depends on the sizes and on its version, and
+    # windows of a raster are scaled alike (`ScaledImage`).
+    wide = Image.fromarray(image).resize((size[1], image.shape[0]), Image.Resampling.BILINEAR)
+    return np.array(wide.resize((size[1], size[0]), Image.Resampling.BILINEAR))
 
 
 def scale_labels(
