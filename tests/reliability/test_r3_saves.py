@@ -19,6 +19,7 @@ BYTES = 40  # points within the file's bytes
 CALLS = ("open", "fsync", "close", "chmod", "umask", "replace", "unlink")
 
 
+@pytest.mark.slow
 def test_a_kill_at_every_call_and_byte_of_a_save(tmp_path):
     found = result_of(__file__, tmp_path, "calls")
     assert found["points"] >= 50 and found["before"] and found["after"], found

@@ -25,6 +25,7 @@ def test_a_kill_at_any_call_leaves_no_unusable_folder(tmp_path):
     assert found["points"] >= 30 and found["unexpected"] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("explicit", [False, True])
 def test_a_resumed_run_removes_all_that_a_kill_at_any_call_left(tmp_path, explicit):
     """Whether the newest unfinished run is resumed or one that is named."""
