@@ -377,7 +377,9 @@ def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
 
 def test_a_network_with_global_pooling_gets_blended_tiles_and_a_note(tmp_path, model, monkeypatch):
     planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
-    monkeypatch.setattr(labelling, "plan", lambda net, size, memory, answer: replace(planned, size=size))
+    monkeypatch.setattr(
+        labelling, "plan", lambda net, size, memory, answer: replace(planned, size=size)
+    )
     monkeypatch.setattr(labelling, "BLOCK", 32)
     source = write(tmp_path / "a.tif", random_bands(3))
     progress = label(model, source, tmp_path / "o.tif", rows=SIZE[0])
