@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fullconv.batch.fingerprint import file_fingerprint
 from fullconv.batch.shared_model import open_model, unoptimized
 from fullconv.errors import ConfigError
 from fullconv.model import load
+from fullconv.weights.fingerprint import file_fingerprint
 from photos import write_model
 
 

@@ -47,7 +47,7 @@ def test_evaluation_with_tta_counts_averaged_predictions(data):
     assert (result.confusion.counts.sum(0)[: len(data.classes)] == expected).all()
     assert (result.confusion.counts != plain.confusion.counts).any()
     assert result.protocol == plain.protocol + "; averaged over scales 0.5, 1 and flips"
-    assert "0.75, 1, 1.25 and flips" in fc.evaluate(model, data, tta=True).protocol
+    assert "1, 1.5 and flips" in fc.evaluate(model, data, tta=True).protocol
 
 
 def test_labels_are_never_resized(data):

@@ -8,6 +8,8 @@ import pytest
 from fullconv.config import RunConfig
 from fullconv.data.sample import Data, Sample
 from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.image_counts import ImageCounts
+from fullconv.evaluation.image_table import ImageTable
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import choose_gallery, format_metrics
 from fullconv.training.initial_model import initial_model
@@ -20,7 +22,13 @@ SHARES = {"a": 0.5, "b": 0.9, "c": NAN, "d": 0.1, "e": 0.7}
 def evaluation(images=SHARES):
     """Return an evaluation: 6 of 8 sky and 1 of 2 road pixels are correct; car is absent."""
     counts = np.array([[6, 2, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0]])
-    return Evaluation(("sky", "road", "car"), Confusion(3, counts), images, "in full")
+    values = np.zeros((len(images), 3, 3), np.int64)
+    correct = np.rint([0 if np.isnan(share) else 10 * share for share in images.values()])
+    values[:, 0, 0], values[:, 0, 2] = correct, np.where(correct > 0, 10 - correct, 0)
+    unknown = np.full(len(images), NAN)
+    nothing = np.zeros(len(images), np.int64)
+    rows = ImageTable(ImageCounts(tuple(images), values), nothing, unknown, unknown, "0" * 16)
+    return Evaluation(("sky", "road", "car"), Confusion(3, counts), rows, "in full")
 
 
 def samples(names=tuple(SHARES)):
@@ -34,9 +42,12 @@ def samples(names=tuple(SHARES)):
 def test_absent_classes_are_null_in_json():
     found = json.loads(json.dumps(evaluation().to_dict(), allow_nan=False))
     assert found["pixel_accuracy"] == 0.7 and found["mean_accuracy"] == (6 / 8 + 1 / 2) / 2
-    assert found["per_class"]["sky"] == {"iou": 6 / 9, "accuracy": 6 / 8, "pixels": 8}
-    assert found["per_class"]["car"] == {"iou": None, "accuracy": None, "pixels": 0}
+    sky = {"iou": 6 / 9, "accuracy": 6 / 8, "precision": 6 / 7, "f1": 12 / 15, "pixels": 8}
+    assert sky.items() <= found["per_class"]["sky"].items()
+    car = found["per_class"]["car"]
+    assert [car[name] for name in ("iou", "interval", "accuracy", "precision", "f1")] == [None] * 5
     assert (found["images"], found["protocol"]) == (5, "in full")
+    assert (found["mean_iou_interval"], found["interval_unit"]) == (None, "4 images")
 
 
 def test_the_four_metrics_in_one_line():

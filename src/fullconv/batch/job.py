@@ -11,7 +11,7 @@ import torch
 from jaxtyping import UInt8
 
 from fullconv.batch.executors._memory import InputMemory
-from fullconv.batch.fingerprint import file_fingerprint, ids_fingerprint
+from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.inputs import Input
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription, PredictionRecord
@@ -29,6 +29,7 @@ from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, open_place
 from fullconv.model import Model
 from fullconv.units import parse_bytes
+from fullconv.weights.fingerprint import file_fingerprint
 
 Image = UInt8[np.ndarray, "H W 3"]
 

@@ -2,10 +2,10 @@
 
 from functools import lru_cache
 
-from fullconv.batch.fingerprint import file_fingerprint
 from fullconv.errors import ConfigError
 from fullconv.model import Model, load
 from fullconv.networks.tracing.copies import copy_modules
+from fullconv.weights.fingerprint import file_fingerprint
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,7 @@ Scales = Annotated[
     typer.Option(
         metavar="LIST",
         help="TTA scales, comma-separated.",
-        show_default="the model's, usually 0.75,1,1.25",
+        show_default="the model's, usually 1,1.5",
     ),
 ]
 VerifyTiles = Annotated[
@@ -155,7 +155,7 @@ def parse_scales(tta: bool, text: str | None, default: tuple[float, ...]) -> tup
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise ConfigError(f"--scales {text}: expected numbers such as 0.75,1,1.25") from error
+        raise ConfigError(f"--scales {text}: expected numbers such as 1,1.5") from error
 
 
 def parse_band_choice(bands: str | None, value_range: str | None) -> "BandChoice":

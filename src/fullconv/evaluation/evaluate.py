@@ -1,28 +1,52 @@
 """Evaluate a model, or prediction files, on a data set."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+from jaxtyping import UInt8
+
+from fullconv.data.discovery.resplit import sample_groups, without_groups
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
-from fullconv.evaluation.metrics import Confusion, Matrix, Metrics, merge_confusions
+from fullconv.evaluation.confidence_intervals import Resampled, choose_units, resample
+from fullconv.evaluation.image_counts import ImageCounts, class_counts, class_f1, class_precision
+from fullconv.evaluation.image_table import ImageTable, ImageTableBuilder
+from fullconv.evaluation.metrics import Confusion, Matrix, Metrics
 from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.tta import tta_protocol
 from fullconv.model import Model
+from fullconv.weights.fingerprint import model_fingerprint
+
+Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
+"""Passes items on while it shows progress: (items, their number, what is done) -> the items."""
+
+FILES_PROTOCOL = (
+    "{classes} classes; ignored pixels (255) excluded; absent classes excluded from "
+    "means; PNGs at the labels' own size, read as {rule}; one confusion matrix over all pixels"
+)
+WORST = 5  # percent of the images that `worst_images` and `worst_classes` average over
 
 
 @dataclass(frozen=True)
 class ScoredSample:
     """A sample, its prediction and its confusion matrix.
 
-    `prediction` is None for predictions that were read from files.
+    Attributes:
+        sample: image and labels.
+        labels: the predicted class of each pixel; 255 for none.
+        prediction: None for predictions that were read from files.
+        confusion: confusion matrix of this sample.
     """
 
     sample: Sample
+    labels: UInt8[np.ndarray, "H W"]
     prediction: Prediction | None
     confusion: Confusion
 
@@ -34,46 +58,114 @@ class Evaluation(Metrics):
     Attributes:
         classes: class names.
         confusion: confusion matrix over all pixels of all samples.
-        image_iou: sample name -> mean IoU of that image alone, to find the worst images; their
-            mean is not `mean_iou`.
+        images: counts and measurements of each image.
         protocol: how the metrics were computed, in one line.
+        groups: the group of each image, if a rule was given.
+        data: the data set as the user named it.
+        split: its split; "all" for all samples.
+        model: name of the model, if the caller gave one.
+        model_digest: fingerprint of the model's weights; "" for predictions from files.
     """
 
     classes: tuple[str, ...]
     confusion: Confusion
-    image_iou: dict[str, float] = field(repr=False)
+    images: ImageTable = field(repr=False)
     protocol: str = ""
+    groups: tuple[str, ...] | None = field(default=None, repr=False)
+    data: str = ""
+    split: str = ""
+    model: str = ""
+    model_digest: str = ""
 
     @property
     def _matrix(self) -> Matrix:
         return self.confusion.counts
 
+    @property
+    def counts(self) -> ImageCounts:
+        """True positives, false positives and false negatives of each image."""
+        return self.images.counts
+
+    @property
+    def image_iou(self) -> dict[str, float]:
+        """Sample name -> mean IoU of that image alone; their mean is not `mean_iou`."""
+        return dict(zip(self.counts.names, self.counts.image_iou.tolist(), strict=True))
+
+    @cached_property
+    def resampled(self) -> Resampled:
+        """Mean IoU and IoU in resamples of the images, with their confidence intervals."""
+        counts = self.counts
+        valid = np.flatnonzero(counts.present.any(1))
+        groups = [self.groups[index] for index in valid] if self.groups else None
+        kept = counts.take(valid.tolist())
+        return resample(kept, choose_units(kept.names, groups))
+
     def to_dict(self) -> dict[str, object]:
         """Return the metrics, overall and per class, as plain values for JSON; nan is None."""
-        columns = zip(self.classes, self.iou, self.accuracy, self.pixels, strict=True)
-        per_class = {
-            name: {
-                "iou": _nan_to_none(iou),
-                "accuracy": _nan_to_none(accuracy),
-                "pixels": int(count),
-            }
-            for name, iou, accuracy, count in columns
+        counts, resampled = self.counts, self.resampled
+        means = {
+            "mean_iou_images": counts.mean_iou_images(),
+            "mean_iou_classes": counts.mean_iou_classes(),
+            f"worst_{WORST}_percent_images": counts.mean_iou_images(WORST),
+            f"worst_{WORST}_percent_classes": counts.mean_iou_classes(WORST),
+            "share_without_prediction": self.share_without_prediction,
         }
         return {
             **{name: _nan_to_none(value) for name, value in self.paper_metrics().items()},
-            "share_without_prediction": _nan_to_none(self.share_without_prediction),
-            "per_class": per_class,
-            "images": len(self.image_iou),
+            **{name: _nan_to_none(value) for name, value in means.items()},
+            "mean_iou_interval": _as_list(resampled.interval),
+            "interval_unit": str(resampled.units),
+            "per_class": self._per_class(),
+            "images": len(counts.names),
             "protocol": self.protocol,
+            "data": self.data,
+            "split": self.split,
+            "labels_digest": self.images.digest,
+            **({"model": self.model} if self.model else {}),
+            **({"model_digest": self.model_digest} if self.model_digest else {}),
+        }
+
+    def _per_class(self) -> dict[str, object]:
+        total = class_counts(self.confusion)
+        columns: dict[str, Iterable[Any]] = {
+            "iou": map(_nan_to_none, self.iou),
+            "interval": map(_as_list, self.resampled.class_intervals),
+            "accuracy": map(_nan_to_none, self.accuracy),
+            "precision": map(_nan_to_none, class_precision(total)),
+            "f1": map(_nan_to_none, class_f1(total)),
+            "pixels": map(int, self.pixels),
+            "images": map(int, self.counts.present.sum(0)),
+            "invented_in_images": map(int, self.counts.invented),
+        }
+        rows = zip(*columns.values(), strict=True)
+        return {
+            name: dict(zip(columns, row, strict=True))
+            for name, row in zip(self.classes, rows, strict=True)
         }
 
 
 def evaluate(
-    model: Model, data: Data, *, tta: bool = False, scales: Sequence[float] | None = None
+    model: Model,
+    data: Data,
+    *,
+    tta: bool = False,
+    scales: Sequence[float] | None = None,
+    groups: str | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a model on a data set, at the full size of the labels.
 
     `tta` and `scales` are those of `Model.predict`.
+
+    Args:
+        model: the model.
+        data: the data set; it is read once, one sample at a time.
+        tta: test-time augmentation at the model's scales.
+        scales: scales for test-time augmentation instead; implies `tta`.
+        groups: rule by which images are grouped, such as "clip" or a regular expression; see
+            `open_data`. None for the rule of `data`, if it has one.
+        progress: passes the samples on and shows how many are done, e.g. with tqdm:
+            `lambda items, total, what: tqdm(items, what, total)`.
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
@@ -81,7 +173,29 @@ def evaluate(
     if scales is None and tta:
         scales = model.tta_scales
     protocol = model.protocol + tta_protocol(scales)
-    return summarize(score_samples(model, data, scales), data, protocol)
+    scored: Iterable[ScoredSample] = score_samples(model, data, scales)
+    if progress:
+        scored = progress(scored, len(data), "evaluating")
+    evaluation = summarize(scored, data, protocol, groups)
+    return replace(evaluation, model_digest=model_fingerprint(model))
+
+
+def evaluate_files(
+    folder: Path, data: Data, *, groups: str | None = None, progress: Progress | None = None
+) -> Evaluation:
+    """Evaluate the predictions of any software: one indexed PNG per sample, with its name.
+
+    `groups` and `progress` are those of `evaluate`.
+
+    Raises:
+        DataError: see `score_prediction_files`.
+    """
+    reader = open_predictions(folder, data)
+    protocol = FILES_PROTOCOL.format(classes=len(data.classes), rule=reader.table.rule)
+    scored: Iterable[ScoredSample] = score_prediction_files(reader, data)
+    if progress:
+        scored = progress(scored, len(data), "evaluating")
+    return summarize(scored, data, protocol, groups)
 
 
 def score_samples(
@@ -109,7 +223,7 @@ def score_samples(
         prediction = model.predict(sample.image, scales=scales)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)
-        yield ScoredSample(sample, prediction, confusion)
+        yield ScoredSample(sample, prediction.labels, prediction, confusion)
 
 
 def open_predictions(folder: Path, data: Data) -> PredictionReader:
@@ -135,15 +249,26 @@ def score_prediction_files(
         labels = read(path, sample.labels.shape)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, labels)
-        yield ScoredSample(sample, None, confusion)
+        yield ScoredSample(sample, labels, None, confusion)
 
 
-def summarize(scored: Iterable[ScoredSample], data: Data, protocol: str) -> Evaluation:
-    """Return the metrics over all scored samples."""
-    parts = {item.sample.name: item.confusion for item in scored}
-    image_iou = {name: confusion.mean_iou for name, confusion in parts.items()}
-    confusion = merge_confusions(parts.values(), len(data.classes))
-    return Evaluation(data.classes, confusion, image_iou, protocol)
+def summarize(
+    scored: Iterable[ScoredSample], data: Data, protocol: str, groups: str | None = None
+) -> Evaluation:
+    """Return the metrics over all scored samples; `groups` is that of `evaluate`."""
+    rule = groups or without_groups(data.source)[1]
+    grouped = tuple(map(sample_groups(rule), data.names)) if rule else None  # or fail before work
+    total, images = Confusion(len(data.classes)), ImageTableBuilder()
+    for item in scored:
+        total += item.confusion
+        score = item.prediction.score if item.prediction else None
+        images.add(item.sample.name, item.sample.labels, item.labels, item.confusion, score)
+    table, split = images.table(len(data.classes)), data.split or "all"
+    return Evaluation(data.classes, total, table, protocol, grouped, data.source, split)
+
+
+def _as_list(interval: tuple[float, float] | None) -> list[float] | None:
+    return None if interval is None else [*interval]
 
 
 def _nan_to_none(share: float) -> float | None:

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from fullconv.batch.fingerprint import model_fingerprint
 from fullconv.batch.rasters.outputs import (
     RasterOutputs,
     check_polygon_memory,
@@ -46,6 +45,7 @@ from fullconv.io.rasters import (
 from fullconv.io.window import Window
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
+from fullconv.weights.fingerprint import model_fingerprint
 
 MAX_MEMORY = 2 * 2**30  # bytes, by default; more makes parts larger, and a kill costs a part
 CONTEXTS = 16  # rows of a part, in rows of context: at most 1/16 of the work is done twice

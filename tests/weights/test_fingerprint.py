@@ -1,6 +1,6 @@
 """Fingerprints identify models."""
 
-from fullconv.batch.fingerprint import file_fingerprint
+from fullconv.weights.fingerprint import file_fingerprint
 from photos import write_model
 
 

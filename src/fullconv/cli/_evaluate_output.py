@@ -1,0 +1,63 @@
+"""What `fullconv evaluate` prints."""
+
+from typing import TYPE_CHECKING
+
+from fullconv.cli._console import format_class_table, format_table, say, say_lines
+from fullconv.units import count
+
+if TYPE_CHECKING:
+    from fullconv.evaluation.evaluate import Evaluation
+
+MAX_GROUPS = 20  # groups that are listed; the others are in groups.csv
+
+
+def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:
+    """Print the metrics; with `quiet`, only those of the whole data set."""
+    from fullconv.evaluation.metrics import format_percent
+    from fullconv.evaluation.summary import format_metrics
+
+    if not quiet:
+        say_lines(format_class_table(evaluation))
+        _print_groups(evaluation)
+        images = count(len(evaluation.counts.names), "image")
+        say(f"{evaluation.data}, split {evaluation.split}, {images}; {evaluation.protocol}")
+    if not evaluation.model_digest:
+        share = evaluation.share_without_prediction
+        say(f"pixels without a prediction: {format_percent(share)}, counted as wrong")
+    say(format_metrics(evaluation))
+    if not quiet:
+        say(_interval_sentence(evaluation))
+
+
+def _interval_sentence(evaluation: "Evaluation") -> str:
+    """Return the confidence interval of mean IoU with its unit, and the means over images."""
+    from fullconv.evaluation.evaluate import WORST
+    from fullconv.evaluation.metrics import format_percent
+
+    resampled, counts = evaluation.resampled, evaluation.counts
+    if resampled.interval is None:
+        interval = f"no confidence interval: {resampled.units}, which are too few"
+    else:
+        low, high = (100 * value for value in resampled.interval)
+        interval = f"95 % interval {low:.1f} to {high:.1f} % (resampling {resampled.units})"
+    means = {
+        "mean over images": counts.mean_iou_images(),
+        f"worst {WORST} % of the images": counts.mean_iou_images(WORST),
+    }
+    shown = "  ".join(f"{name} {format_percent(value)}" for name, value in means.items())
+    return f"mean IoU: {interval}  {shown}"
+
+
+def _print_groups(evaluation: "Evaluation") -> None:
+    from fullconv.evaluation.metrics import format_percent
+    from fullconv.evaluation.result_files import groups_of
+
+    groups = sorted(groups_of(evaluation), key=lambda item: (item[1].mean_iou, item[0]))
+    rows = [
+        (name or "-", str(len(counts.names)), format_percent(counts.mean_iou))
+        for name, counts in groups[:MAX_GROUPS]
+    ]
+    if rows:
+        say_lines(format_table(("group, worst first", "images", "mean IoU"), rows))
+        if more := len(groups) - len(rows):
+            say(f"and {count(more, 'group')} more in groups.csv")

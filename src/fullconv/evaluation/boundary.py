@@ -1,0 +1,168 @@
+"""How well boundaries are predicted: boundary IoU, boundary F1 (BF score) and the trimap curve.
+
+Pixels with the ignore label count nowhere: an edge to them is no boundary, and neither is the frame
+of the image, except in boundary IoU, as its authors define it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float64, Int64, UInt8
+from scipy.ndimage import distance_transform_edt, minimum_filter1d
+from scipy.spatial import KDTree
+
+from fullconv.evaluation.image_table import class_edges
+from fullconv.io.palettes import VOID
+
+BAND = 0.02  # width of the bands of boundary IoU, as a share of the image's diagonal
+TOLERANCE = 0.0075  # of the BF score, as a share of the image's diagonal
+RADII = (1, 2, 3, 5, 8, 12, 20)  # of the trimap curve, in pixels
+STRIP = 1 << 20  # pixels whose distances are computed at a time
+
+Labels = UInt8[np.ndarray, "H W"]
+Mask = Bool[np.ndarray, "H W"]
+
+
+def band_width(size: Sequence[int]) -> int:
+    """Return the width of boundary IoU's bands in an image of (height, width), in pixels."""
+    return max(1, round(BAND * math.hypot(*size)))
+
+
+def boundary_band(mask: Mask, width: int, ignored: Mask | None = None) -> Mask:
+    """Return the pixels of a mask within `width` pixels of its outside (Cheng et al., CVPR 2021).
+
+    The distance is the chessboard distance. The frame of the image counts as outside, `ignored`
+    pixels as inside.
+    """
+    inside = mask if ignored is None else mask | ignored
+    eroded = inside.astype(np.uint8)
+    for axis in (0, 1):
+        eroded = minimum_filter1d(eroded, 2 * width + 1, axis, mode="constant", cval=0)
+    return np.asarray(mask & (eroded == 0))
+
+
+def boundary_counts(
+    target: Labels, prediction: Labels, classes: int, width: int | None = None
+) -> Int64[np.ndarray, "K 2"]:
+    """Return the intersection and the union of each class's boundary bands, in pixels.
+
+    Args:
+        target: labels; 255 is ignored.
+        prediction: predicted classes, 255 where the labels are 255 or there is none.
+        classes: number of classes.
+        width: of the bands in pixels; None for 2 % of the diagonal.
+    """
+    counts = np.zeros((classes, 2), np.int64)
+    width = width or band_width(target.shape)
+    ignored = target == VOID
+    for label in present(target, prediction, classes):
+        crop = bounding_box((target == label) | (prediction == label), width)
+        one, other = target[crop] == label, prediction[crop] == label
+        first = boundary_band(one, width, ignored[crop])
+        second = boundary_band(other, width, ignored[crop])
+        counts[label] = (first & second).sum(), (first | second).sum()
+    return counts
+
+
+def boundary_f1(target: Labels, prediction: Labels, classes: int) -> float:
+    """Return the BF score of an image (Csurka et al., BMVC 2013), in [0, 1].
+
+    The mean over the classes with an edge in the labels or the prediction; nan without any. The
+    arguments are those of `boundary_counts`.
+    """
+    tolerance = TOLERANCE * math.hypot(*target.shape)
+    points, values = [], []
+    for labels in (target, prediction):
+        edges = class_edges(labels)
+        points.append(np.argwhere(edges))
+        values.append(labels[edges])
+    scores = []
+    for label in range(classes):
+        one, other = (at[value == label] for at, value in zip(points, values, strict=True))
+        if len(one) or len(other):
+            scores.append(match_f1(one, other, tolerance))
+    return float(np.mean(scores)) if scores else math.nan
+
+
+def match_f1(
+    target: Int64[np.ndarray, "N 2"], prediction: Int64[np.ndarray, "M 2"], tolerance: float
+) -> float:
+    """Return F1 of edge pixels: the harmonic mean of the shares with a partner in `tolerance`."""
+    if not (len(target) and len(prediction)):
+        return 0.0
+    precision = float(within(prediction, target, tolerance).mean())
+    recall = float(within(target, prediction, tolerance).mean())
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+def within(
+    points: Int64[np.ndarray, "N 2"], others: Int64[np.ndarray, "M 2"], radius: float
+) -> Bool[np.ndarray, " N"]:
+    """Return whether each point has one of the others within a Euclidean distance in pixels."""
+    if not (len(points) and len(others)):
+        return np.zeros(len(points), bool)
+    bound = math.nextafter(radius, math.inf) * (1 + 1e-12)  # the bound itself is excluded
+    distance, _ = KDTree(others).query(points, distance_upper_bound=bound)
+    return np.asarray(np.isfinite(distance))
+
+
+def edge_distance(labels: Labels, limit: int) -> Float64[np.ndarray, "H W"]:
+    """Return the Euclidean distance to the nearest edge between classes; beyond `limit`, inf."""
+    edges = class_edges(labels)
+    height, width = labels.shape
+    rows = max(2 * limit, STRIP // width)
+    distance = np.full(labels.shape, np.inf)
+    for top in range(0, height, rows):
+        first, last = max(0, top - limit), min(height, top + rows + limit)
+        strip = edges[first:last]
+        if strip.any():
+            found = distance_transform_edt(~strip)[top - first : top - first + rows]
+            distance[top : top + rows] = np.where(found <= limit, found, np.inf)
+    return distance
+
+
+@dataclass
+class TrimapCounts:
+    """Confusion matrices of the pixels near boundaries.
+
+    Attributes:
+        counts: of the pixels at a distance below each of `RADII`, but not below the one before;
+            the last matrix is of all other pixels.
+    """
+
+    counts: Int64[np.ndarray, "bands K predictions"]
+
+    @classmethod
+    def of(cls, classes: int) -> "TrimapCounts":
+        """Return counts of zero."""
+        return cls(np.zeros((len(RADII) + 1, classes, classes + 1), np.int64))
+
+    def add(self, target: Labels, prediction: Labels, distance: Float64[np.ndarray, "H W"]) -> None:
+        """Count the pixels of an image."""
+        shape = self.counts.shape
+        valid = target != VOID
+        band = np.searchsorted(RADII, distance[valid], side="right")
+        column = np.minimum(prediction[valid], shape[1])
+        codes = (band * shape[1] + target[valid]) * shape[2] + column
+        self.counts += np.bincount(codes, minlength=self.counts.size).reshape(shape)
+
+    def within(self) -> Int64[np.ndarray, "bands K predictions"]:
+        """Return the confusion matrix of the pixels below each radius; the last is of all."""
+        return np.asarray(self.counts.cumsum(0))
+
+
+def present(target: Labels, prediction: Labels, classes: int) -> list[int]:
+    """Return the classes that occur in the labels or the prediction of an image."""
+    counts = sum(np.bincount(part.ravel(), minlength=256) for part in (target, prediction))
+    return [int(label) for label in np.flatnonzero(np.asarray(counts)[:classes])]
+
+
+def bounding_box(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
+    """Return the bounding box of a mask that is not empty, with a margin within the image."""
+    box = []
+    for axis, size in enumerate(mask.shape):
+        along = np.flatnonzero(mask.any(1 - axis))
+        box.append(slice(max(0, along[0] - margin), min(size, along[-1] + 1 + margin)))
+    return box[0], box[1]

@@ -1,0 +1,73 @@
+"""`fullconv evaluate`: which data set it uses, and the files that it writes."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+import fullconv as fc
+from fullconv.cli import run
+from fullconv.data.synthetic.materials import CLASSES
+
+DATA = "scenes:20@24x32"
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    """Return a run folder whose model was trained on drawn scenes, as far as its files tell."""
+    folder = tmp_path_factory.mktemp("runs") / "scenes-001"
+    torch.manual_seed(0)
+    network = fc.create_model("fcn32s-vgg11", len(CLASSES), width=1 / 64, hidden=4)
+    fc.Model(network, CLASSES).save(folder / "best.safetensors")
+    (folder / "config.yaml").write_text(f"data: {DATA}\n")
+    return folder
+
+
+@pytest.fixture
+def evaluate(tmp_path, capsys):
+    """Run the command; return its result from metrics.json, and its output."""
+
+    def call(*arguments):
+        assert run(["evaluate", *map(str, arguments), "--out", str(tmp_path)]) == 0
+        folder = (tmp_path / "evaluate" / "latest").resolve()
+        return json.loads((folder / "metrics.json").read_text()), capsys.readouterr().out, folder
+
+    return call
+
+
+def test_the_data_set_of_the_run_is_the_default(run_folder, evaluate):
+    found, text, folder = evaluate(run_folder)
+    assert found["data"] == DATA and found["images"] == 4
+    assert found["model"] == str(run_folder) and folder.name == "scenes-001-001"
+    assert "95 % interval" in text or "no confidence interval" in text
+    again, _, _ = evaluate(run_folder / "best.safetensors")
+    assert again == found | {"model": str(run_folder / "best.safetensors")}
+
+
+def test_a_model_outside_a_run_needs_data(tmp_path, run_folder, capsys):
+    model = tmp_path / "model.safetensors"
+    model.write_bytes((run_folder / "best.safetensors").read_bytes())
+    assert run(["evaluate", str(model)]) == 2
+    assert "expected: fullconv evaluate MODEL DATA" in capsys.readouterr().err
+
+
+def test_groups_are_listed_worst_first_and_written(run_folder, evaluate):
+    found, text, folder = evaluate(run_folder, DATA, "--split", "all", "--groups", r"\d$")
+    assert "group, worst first  images  mean IoU" in text
+    assert found["interval_unit"] == "10 groups" and found["mean_iou_interval"]
+    with (folder / "groups.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["group"] for row in rows[:1]] == ["all"] and len(rows) == 11
+
+
+def test_tta_is_part_of_the_protocol(run_folder, evaluate):
+    found, _, _ = evaluate(run_folder, "scenes:5@24x32", "--tta")
+    assert found["protocol"].endswith("averaged over scales 1, 1.5 and flips")
+    found, _, _ = evaluate(run_folder, "scenes:5@24x32", "--tta", "--scales", "0.5,1")
+    assert found["protocol"].endswith("averaged over scales 0.5, 1 and flips")
+
+
+def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
+    assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
+    assert "no regular expression" in capsys.readouterr().err
