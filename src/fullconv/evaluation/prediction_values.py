@@ -128,8 +128,8 @@ class PredictionReader:
         value, label = next(pair for pair in zip(values, labels, strict=True) if pair[0] != pair[1])
         raise DataError(
             f"the predictions hold {', '.join(map(str, values[:12]))}, which are numbers of "
-            f"classes and values of the masks: {value} is the class {names[value]!r}, or {names[label]!r} "
-            "as in the masks",
+            f"classes and values of the masks: {value} is the class {names[value]!r}, or "
+            f"{names[label]!r} as in the masks",
             expected="numbers with one meaning",
             remedy="save the predictions in the colours of the classes",
             where=self._place,
