@@ -90,8 +90,9 @@ REFERENCE = {
     "| `epochs` | integer | 40 | [1, 100,000] | Number of epochs. |",
     "| `ema` | number | 0 | [0, 1) |",
     "| `optimizer` | `sgd` or `adamw` | adamw | |",
-    "| `crop` | [integer, integer] or `whole` | the typical image size | [1, 65,536] |",
-    "| `scale` | [number, number] | [0.75, 1.5] | [0.05, 20] |",
+    "| `crop` | [integer, integer] or `whole` | 224x224 to 448x448, by the sizes of objects; "
+    "the typical size of small images, and with size | [1, 65,536] |",
+    "| `zoom` | [number, number] | [0.75, 1.5] | [0.05, 20] |",
     "| `flip` | true or false | true | |",
     "| `clip` | number | no clipping | > 0 |",
     "| `evaluate_every` | integer | 1 | ≥ 1 |",

@@ -1,9 +1,9 @@
-"""Connected regions, against scipy."""
+"""Connected regions, against scipy, and thickness, against a loop."""
 
 import numpy as np
 from scipy import ndimage
 
-from fullconv.evaluation.regions import connected_regions
+from fullconv.evaluation.regions import connected_regions, thickness
 
 
 def blobs(seed, size):
@@ -41,3 +41,28 @@ def test_regions_equal_scipy():
             if (numbered == number).sum() >= 16
         ]
         assert sorted(found[label].tolist()) == sorted(large)
+
+
+def test_half_of_a_class_is_thinner_than_its_thickness():
+    labels = np.full((60, 80), 255, np.uint8)
+    labels[3:7] = 1  # a line of 4 x 80
+    labels[10:50, 20:23] = labels[10:50, 40:43] = 2  # posts of 3 x 40
+    labels[10:20, 60:70] = 2
+    labels[55, 1:9] = 3  # too few pixels
+    assert thickness(labels) == {1: 4.0, 2: 3.0}
+
+
+def test_thickness_equals_a_loop():
+    labels = blobs(3, (40, 56))
+    found: dict[int, list[int]] = {}
+    for row, column in np.ndindex(labels.shape):
+        label = int(labels[row, column])
+        lengths = []
+        for line, at in ((labels[row], column), (labels[:, column], row)):
+            other = np.flatnonzero(line != label)
+            before, after = other[other < at], other[other > at]
+            lengths.append(
+                (after[0] if after.size else line.size) - (before[-1] + 1 if before.size else 0)
+            )
+        found.setdefault(label, []).append(min(lengths))
+    assert thickness(labels) == {label: float(np.median(widths)) for label, widths in found.items()}

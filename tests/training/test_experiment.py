@@ -87,11 +87,13 @@ def test_its_config_reproduces_the_same_bytes(finished, tmp_path):
 def test_open_settings_are_decided_from_the_data():
     config = RunConfig(data="scenes:2@720x960")
     decided = resolve_settings(config, fc.open_data(config.data, "train"))
-    assert decided.size == (512, 512) and decided.crop == (384, 512) and decided.lr == 1e-3
+    assert decided.size is None and decided.input_scale == 1 and decided.lr == 1e-3
+    assert decided.crop == (448, 448) and decided.batch == 4
     small = resolve_settings(
         RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train")
     )
-    assert small.size is None and small.crop == (40, 50) and small.width == 0.25
+    assert small.size is None and small.input_scale == 1.5  # its poles are thin
+    assert small.crop == (60, 75) and small.width == 0.25
 
 
 def test_evaluate_every_skips_epochs(tmp_path):

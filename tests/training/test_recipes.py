@@ -20,7 +20,7 @@ def test_the_papers_recipes_share_their_solver(name):
     config = TrainConfig.checked(**with_recipe({"recipe": name}))
     assert (config.padding, config.batch, config.momentum, config.bias_lr_mult) == (100, 1, 0.99, 2)
     assert config.weight_decay == 5e-4 and config.schedule == "constant"
-    assert config.crop_size is None and not config.flip and config.scale == (1, 1)
+    assert config.crop_size is None and not config.flip and config.zoom == (1, 1)
 
 
 def test_the_learning_rate_falls_a_hundredfold_per_stage():

@@ -31,8 +31,8 @@ def test_facts_follow_from_settings_and_training(crop, text):
 def test_ema_and_logit_adjustment_are_stated():
     config = RunConfig(
         data="drawn", model="fcn32s-vgg11", width=1 / 64, hidden=4, ema=0.99, balance="enet"
-    ).model_copy(update={"logit_adjust": 0.5, "size": (480, 640)})
+    ).model_copy(update={"logit_adjust": 0.5, "size": (480, 640), "input_scale": 0.5})
     data = toy_data(4)
     facts = report_facts(config, Trainer(initial_model(config, data), data, config), 1, 1, [])
     assert facts["EMA decay"] == "0.99" and facts["logit adjustment"] == "0.5"
-    assert facts["image size"] == "downscaled to fit 480 x 640"
+    assert facts["image size"] == "downscaled to fit 480 x 640, scaled by 0.5"

@@ -35,6 +35,11 @@ def say_setup(experiment: "Experiment") -> None:
     if config.size:
         height, width = config.size
         say(f"note   images are downscaled to fit {height} x {width} (change with --size)")
+    if not config.size or experiment.scale.factor != 1:
+        crop = (
+            f"; crops of {config.crop_size[0]} x {config.crop_size[1]}" if config.crop_size else ""
+        )
+        say(f"note   {experiment.scale}{crop}")
     resumed = f", resumed from step {trainer.done}" if trainer.done else ""
     say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
 

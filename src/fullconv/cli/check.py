@@ -48,7 +48,7 @@ def command(
     seconds = perf_counter() - start
     diagnosis = full_diagnosis.ignore(ignore or ())
     bounds = _compute_bounds(diagnosis.survey, progress)
-    facts = summarize(diagnosis, seconds)
+    facts = summarize(diagnosis, seconds) | _training_size(diagnosis.survey)
     run = create_run(out, "check", Path(data.replace(":", "-")).name)
     page = write_check_page(run.folder / "report.html", diagnosis, bounds, facts)
     values = as_json(diagnosis, bounds, facts)
@@ -92,6 +92,18 @@ def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
     sample = [valid[index] for index in sample_indices([item.name for item in valid], pixels)]
     tracked = progress(sample, len(sample), "strides")
     return upper_bounds((read(item) for item in tracked), survey.classes)
+
+
+def _training_size(survey: "Survey") -> dict[str, str]:
+    """Describe the scale and the crops that a training would choose; {} without masks."""
+    from fullconv.config import RunConfig
+    from fullconv.training.resolve import resolve
+
+    if not len(data := survey.data("train")):
+        return {}
+    settings, scale = resolve(RunConfig.checked(data=survey.source), data)
+    height, width = settings.crop_size or (0, 0)
+    return {"training": f"{scale}; crops of {height} x {width}"}
 
 
 def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:

@@ -56,7 +56,7 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     from fullconv.training.stages import stages_of
 
     first = Experiment(next(stages_of(config, Path())).config, group=group)
-    decided = ("width", "size", "input_scale", "crop", "backbone_lr_mult")
+    decided = ("width", "size", "input_scale", "crop", "batch", "backbone_lr_mult")
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}
     return first, config.model_copy(update=changes | {"lr": config.learning_rate})
 

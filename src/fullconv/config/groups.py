@@ -96,23 +96,31 @@ class DataSettings(Settings):
         None,
         description="Size (height x width) that larger images are downscaled to fit, keeping their "
         "aspect ratio.",
-        json_schema_extra=depends(
-            "512x512 if images are typically larger than 640x640 and crop is not set, else none"
-        ),
+        json_schema_extra=depends("none"),
     )
     input_scale: Factor | None = Field(
         None,
         description="Working scale: factor that images are scaled by, after size, in training and "
         "prediction; scores are brought back to the image's own size.",
-        json_schema_extra=depends("1"),
+        json_schema_extra=depends(
+            "1 with size or whole images, else chosen from the objects' sizes, the network's "
+            "stride and receptive field, and the time"
+        ),
     )
     crop: Size | Literal["whole"] | None = Field(
         None,
         description="Size (height x width) of random training crops, or 'whole' for whole images.",
-        json_schema_extra=depends("the typical image size"),
+        json_schema_extra=depends(
+            "224x224 to 448x448, by the sizes of objects; the typical size of small images, and "
+            "with size"
+        ),
     )
-    batch: int = Field(
-        4, ge=1, le=4096, description="Batch size: images per step, over all processes."
+    batch: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Batch size: images per step, over all processes.",
+        json_schema_extra=depends("4, and up to 8 for small crops chosen for the data"),
     )
     workers: int = Field(
         0,

@@ -1,4 +1,4 @@
-"""Connected regions of label maps: the size of each object of a class."""
+"""The size of the objects of each class, and how thin they are."""
 
 import numpy as np
 from jaxtyping import Bool, Int64, UInt8
@@ -34,6 +34,25 @@ def connected_regions(labels: UInt8[np.ndarray, "H W"]) -> dict[int, Int64[np.nd
     kept = (pixels >= MIN_PIXELS) & (classes != VOID)
     table = np.stack([sides, pixels], 1)
     return {int(label): table[kept & (classes == label)] for label in np.unique(classes[kept])}
+
+
+def thickness(labels: UInt8[np.ndarray, "H W"]) -> dict[int, float]:
+    """Return how thin each class is, in pixels: half of its pixels are in thinner parts.
+
+    A pixel's part is as thin as the shorter of its row's and its column's run of the class. The
+    ignore label and classes of fewer than `MIN_PIXELS` pixels are left out.
+    """
+    shorter = np.minimum(_run_lengths(labels), _run_lengths(np.ascontiguousarray(labels.T)).T)
+    counts = np.bincount(labels.ravel(), minlength=256)
+    counts[VOID] = 0
+    present = np.flatnonzero(counts >= MIN_PIXELS).tolist()
+    return {label: float(np.median(shorter[labels == label])) for label in present}
+
+
+def _run_lengths(labels: UInt8[np.ndarray, "H W"]) -> Int64[np.ndarray, "H W"]:
+    """Return the length of each pixel's run within its row."""
+    _, start, stop, _ = _runs(labels)
+    return np.repeat(stop - start, stop - start).reshape(labels.shape)
 
 
 def _runs(

@@ -74,7 +74,7 @@ class UpperBounds:
 
     def sentences(self) -> list[str]:
         """Return the recommended stride and its reasons in words."""
-        return [*_stride_advice(self), *_size_advice(self)]
+        return _stride_advice(self)
 
 
 def sample_indices(names: Sequence[str], pixels: int) -> list[int]:
@@ -161,19 +161,3 @@ def _limits(bounds: UpperBounds, stride: int) -> str:
     left = len(low) - len(named)
     more = f"; {left} more classes stay below {format_percent(LOW_BOUND)}" if left else ""
     return f"FCN-{stride}s cannot exceed an IoU of {names}{more}"
-
-
-def _size_advice(bounds: UpperBounds) -> list[str]:
-    large = [
-        name
-        for label, name in enumerate(bounds.classes)
-        if bounds.area_median_size(label) > FC7_RECEPTIVE_FIELD
-        and name.strip("_").casefold() != "background"
-    ]
-    if not large:
-        return []
-    return [
-        f"Objects of {'class' if len(large) == 1 else 'the classes'} {', '.join(large)} are often "
-        f"larger than the receptive field of VGG's fc7 ({FC7_RECEPTIVE_FIELD} pixels). Use a "
-        "smaller --size for more context, at the cost of small objects"
-    ]

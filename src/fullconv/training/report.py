@@ -93,7 +93,7 @@ def report_facts(
         "initial weights": config.weights or "random",
         "data": f"{config.data}: {count(len(trainer.data), 'training image')}, "
         f"{evaluated:,} evaluated",
-        "image size": _size("downscaled to fit", config.size) if config.size else "original",
+        "image size": _image_size(config),
         "training crops": _size("", config.crop_size) if config.crop_size else "whole images",
         "loss": trainer.loss.describe(),
         "class weights": config.balance,
@@ -109,6 +109,13 @@ def report_facts(
         "seed": str(config.seed),
         "fullconv": __version__,
     }
+
+
+def _image_size(config: RunConfig) -> str:
+    parts = [_size("downscaled to fit", config.size)] if config.size else []
+    if config.input_scale not in (None, 1):
+        parts.append(f"scaled by {config.input_scale:g}")
+    return ", ".join(parts) or "original"
 
 
 def _size(prefix: str, size: tuple[int, int]) -> str:

@@ -1,29 +1,65 @@
 """Decide the settings that were left open, from the training data."""
 
-from fullconv.config import RunConfig
+from math import prod
+
+from fullconv.config import Architecture, Normalization, RunConfig
 from fullconv.data.sample import Data
 from fullconv.data.transforms import fit
+from fullconv.hardware import choose_device
+from fullconv.io.images import fit_size
+from fullconv.networks.fcn import parse_name
+from fullconv.networks.fcn.summary import on_meta
+from fullconv.training.working_scale import (
+    ObjectSizes,
+    WorkingScale,
+    choose_scale,
+    choose_window,
+    object_sizes,
+)
 
-LARGE = 640 * 640  # pixels of a typical image above which images are downscaled
-DOWNSCALED = (512, 512)  # the size that they are then fitted into
+BATCH = 4  # images per step, at least
+STEP_PIXELS = 8 * 224**2  # pixels per step, about, for windows that are smaller
 
 
 def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
     """Return the settings with every open one decided, so they reproduce the run."""
+    return resolve(config, data)[0]
+
+
+def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
+    """Return the settings with every open one decided, and the working scale with its reason."""
     changes: dict[str, object] = {
         "lr": config.learning_rate,
         "backbone_lr_mult": config.backbone_factor,
         "width": config.architecture_settings["width"],
     }
-    size, scale = config.size, config.input_scale or 1.0
-    changes["input_scale"] = scale
-    if size is None and config.crop is None:
-        height, width = typical_size(data)
-        size = DOWNSCALED if height * width > LARGE else None
-        changes["size"] = size
-    if config.crop is None:
-        changes["crop"] = typical_size(data, size, scale)
-    return config.model_copy(update=changes)
+    scale = WorkingScale(config.input_scale or 1.0)
+    crop = config.crop
+    batch = BATCH
+    if config.size is None and crop != "whole" and not (config.input_scale and crop):
+        sizes = object_sizes(data)
+        if config.input_scale is None:
+            scale = _choose_scale(config, data, sizes)
+        if crop is None:
+            crop = choose_window(sizes, scale.factor)
+            if crop != fit_size(sizes.photo, None, scale.factor):
+                batch = max(BATCH, round(STEP_PIXELS / prod(crop)))
+    elif crop is None:
+        crop = typical_size(data, config.size, scale.factor)
+    changes |= {"input_scale": scale.factor, "crop": crop}
+    changes["batch"] = config.batch or batch
+    return config.model_copy(update=changes), scale
+
+
+def _choose_scale(config: RunConfig, data: Data, sizes: ObjectSizes) -> WorkingScale:
+    def field() -> int:
+        facts = {"name": config.model, "classes": len(data.classes)}
+        plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
+        network = on_meta(Architecture.checked(**config.architecture_settings | facts), plain)
+        return network.feature_info()[network.top].field.size
+
+    stride, _ = parse_name(config.model)
+    return choose_scale(sizes, stride, field, choose_device(config.device).type)
 
 
 def typical_size(

@@ -25,6 +25,7 @@ from fullconv.training.initial_model import initial_model
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import make_loss
 from fullconv.training.optim import schedule
+from fullconv.training.resolve import BATCH
 from fullconv.training.sampler import batches
 from fullconv.training.train_step import TrainStep
 
@@ -90,7 +91,7 @@ class Trainer:
         self.config = config
         self.group = group
         self.device = choose_device(config.device)
-        self.batch = min(config.batch, len(data))
+        self.batch = min(config.batch or BATCH, len(data))
         if self.batch < group.size:
             raise ConfigError(
                 f"a batch of {self.batch} cannot be split over {group.size} processes; use "
