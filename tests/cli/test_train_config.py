@@ -5,7 +5,7 @@ import typer
 
 from fullconv.cli import run
 from fullconv.cli._train_config import absolute_data, new_settings, resumed_settings, run_name
-from fullconv.cli._train_options import OPTIONS, parse_settings, setting_options
+from fullconv.cli._train_options import FLAGS, OPTIONS, parse_settings, setting_options
 from fullconv.config import RunConfig, help_text
 from fullconv.errors import ConfigError
 from fullconv.training.run.folder import create_run
@@ -62,7 +62,7 @@ def test_every_option_of_a_setting_shows_its_description_and_default(capsys):
     assert run(["train", "--help"]) == 0
     text = " ".join(capsys.readouterr().out.split())
     for name in OPTIONS:
-        assert f"--{name.replace('_', '-')}" in text
+        assert FLAGS.get(name, f"--{name.replace('_', '-')}") in text
         assert " ".join(help_text(name).split()) in text.replace("- ", "-"), name
     assert "Number of epochs. [default: 40]" in text
     assert "[default: 0.25 without weights, 1 with]" in text
