@@ -68,6 +68,14 @@ def test_tta_is_part_of_the_protocol(run_folder, evaluate):
     assert found["protocol"].endswith("averaged over scales 0.5, 1 and flips")
 
 
+def test_explain_names_the_losses_and_writes_their_tables(run_folder, evaluate):
+    found, text, folder = evaluate(run_folder, "scenes:5@24x32", "--explain")
+    assert "points of mean IoU" in text and "mean boundary IoU" in text
+    tables = {f"{name}.csv" for name in ("boundary", "where", "repairs", "pairs", "calibration")}
+    assert tables <= {path.name for path in folder.iterdir()}
+    assert found["explanation"]["repairs"][-1]["after"] == 1
+
+
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
     assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
     assert "no regular expression" in capsys.readouterr().err

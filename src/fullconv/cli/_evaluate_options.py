@@ -32,6 +32,14 @@ Groups = Annotated[
         show_default="that of --group-by",
     ),
 ]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Also explain where mean IoU is lost: boundaries, kinds of errors, repairs in points "
+        "of mean IoU, calibration.",
+    ),
+]
 Report = Annotated[bool, typer.Option("--report", help="Also write an HTML report.")]
 
 

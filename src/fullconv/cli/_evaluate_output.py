@@ -13,6 +13,7 @@ MAX_GROUPS = 20  # groups that are listed; the others are in groups.csv
 
 def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:
     """Print the metrics; with `quiet`, only those of the whole data set."""
+    from fullconv.evaluation.explanation_files import explain_in_words
     from fullconv.evaluation.metrics import format_percent
     from fullconv.evaluation.summary import format_metrics
 
@@ -27,6 +28,8 @@ def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:
     say(format_metrics(evaluation))
     if not quiet:
         say(_interval_sentence(evaluation))
+        for sentence in explain_in_words(evaluation.explanation) if evaluation.explanation else ():
+            say(sentence)
 
 
 def _interval_sentence(evaluation: "Evaluation") -> str:

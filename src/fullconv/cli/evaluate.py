@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,7 @@ def command(
     predictions: options.Predictions = None,
     group_by: GroupBy = None,
     groups: options.Groups = None,
+    explain: options.Explain = False,
     tta: Tta = False,
     scales: Scales = None,
     device: Device = "auto",
@@ -49,14 +50,15 @@ def command(
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
     progress = partial(track, quiet=quiet or str(json) == "-")
+    given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
         folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
-        evaluation = evaluate_files(folder, samples, groups=groups, progress=progress)
+        evaluation = evaluate_files(folder, samples, **given)
         opened, name = None, folder.name
     else:
         opened, name = _open(model, samples, device), _name_of(model)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
-        evaluation = evaluate(opened, samples, scales=chosen, groups=groups, progress=progress)
+        evaluation = evaluate(opened, samples, scales=chosen, **given)
         evaluation = replace(evaluation, model=model)
     run = create_run(out, "evaluate", name)
     write_results(run.folder, evaluation)

@@ -47,9 +47,9 @@ class CalibrationBuilder:
     brier: float = 0.0
     tempered: Float64[np.ndarray, " T"] = field(default_factory=lambda: np.zeros(len(TEMPERATURES)))
     sampled: int = 0
-    histograms: list[Int64[np.ndarray, "2 bins"]] = field(default_factory=list)
+    histograms: list[Int64[np.ndarray, "2 thresholds"]] = field(default_factory=list)
     _image: Float64[np.ndarray, "bins 3"] = field(init=False)
-    _histogram: Int64[np.ndarray, "2 bins"] = field(init=False)
+    _histogram: Int64[np.ndarray, "2 thresholds"] = field(init=False)
 
     def __post_init__(self) -> None:
         self.sums = np.zeros((2, self.classes))
@@ -138,7 +138,7 @@ class Calibration:
     bins: Float64[np.ndarray, "bins 3"]
     temperature: float
     tempered_nll: float
-    histograms: Int64[np.ndarray, "N 2 bins"] | None
+    histograms: Int64[np.ndarray, "N 2 thresholds"] | None
 
     def to_dict(self) -> dict[str, object]:
         """Return the values for JSON; nan is None."""
@@ -161,16 +161,18 @@ class ThresholdCurve:
         interval: of `best`, by resampling; None with too few units.
     """
 
-    thresholds: Float64[np.ndarray, " bins"]
-    precision: Float64[np.ndarray, " bins"]
-    recall: Float64[np.ndarray, " bins"]
-    f1: Float64[np.ndarray, " bins"]
-    iou: Float64[np.ndarray, " bins"]
+    thresholds: Float64[np.ndarray, " thresholds"]
+    precision: Float64[np.ndarray, " thresholds"]
+    recall: Float64[np.ndarray, " thresholds"]
+    f1: Float64[np.ndarray, " thresholds"]
+    iou: Float64[np.ndarray, " thresholds"]
     best: float
     interval: Interval | None
 
 
-def threshold_curve(histograms: Int64[np.ndarray, "N 2 bins"], units: Units) -> ThresholdCurve:
+def threshold_curve(
+    histograms: Int64[np.ndarray, "N 2 thresholds"], units: Units
+) -> ThresholdCurve:
     """Return the curve over all images, and the interval of the best threshold."""
     correct, wrong, missed = _counts_above(histograms.sum(0))
     with np.errstate(invalid="ignore"):

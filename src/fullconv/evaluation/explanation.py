@@ -101,8 +101,8 @@ class Explanation:
                 }
                 for index, name in enumerate(self.classes)
             },
-            "repairs": [vars(repair) for repair in self.kinds],
-            "repairs_of_pairs": [vars(repair) for repair in self.pairs],
+            "repairs": [_repair(repair) for repair in self.kinds],
+            "repairs_of_pairs": [_repair(repair) for repair in self.pairs],
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "best_threshold": self.curve.best if self.curve else None,
             "best_threshold_interval": self.curve.interval if self.curve else None,
@@ -172,3 +172,8 @@ class ExplanationBuilder:
 
 def _known(value: float) -> float | None:
     return None if math.isnan(value) else float(value)
+
+
+def _repair(repair: Repair) -> dict[str, object]:
+    numbers = {"gain": _known(repair.gain), "after": _known(repair.after)}
+    return {"what": repair.what, "pixels": repair.pixels, **numbers}

@@ -8,6 +8,7 @@ import numpy as np
 
 from fullconv.evaluation.confidence_intervals import Interval, Units, resample
 from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.explanation_files import write_explanation
 from fullconv.evaluation.image_counts import (
     ImageCounts,
     class_iou,
@@ -17,7 +18,7 @@ from fullconv.evaluation.image_counts import (
 )
 from fullconv.evaluation.report.charts import UNLABELLED, draw_confusion
 from fullconv.io.atomic import write_bytes, write_text
-from fullconv.io.output_text import csv_text, json_bytes
+from fullconv.io.output_text import csv_text, json_bytes, number_cell
 
 METRICS = "metrics.json"
 PER_IMAGE = "per_image.csv"
@@ -28,7 +29,8 @@ Row = Sequence[object]
 def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
     """Write metrics.json, per_image.csv, groups.csv, confusion.csv and confusion.png.
 
-    Each file appears whole or not at all; metrics.json is the last.
+    With an explanation, also its tables; see `write_explanation`. Each file
+    appears whole or not at all; metrics.json is the last.
 
     Returns:
         The files.
@@ -45,8 +47,11 @@ def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
         write_text(folder / name, csv_text(rows))
     chart = draw_confusion(evaluation.confusion.counts, evaluation.classes)
     write_bytes(folder / "confusion.png", chart)
+    files = [folder / name for name in (*tables, "confusion.png", METRICS)]
+    if evaluation.explanation:
+        files += write_explanation(folder, evaluation.explanation)
     write_bytes(folder / METRICS, json_bytes(evaluation.to_dict(), indent=2))
-    return [folder / name for name in (METRICS, *tables, "confusion.png")]
+    return files
 
 
 def per_image_rows(evaluation: Evaluation) -> Iterator[Row]:
@@ -76,7 +81,7 @@ def per_image_rows(evaluation: Evaluation) -> Iterator[Row]:
     groups = evaluation.groups or [""] * len(table.names)
     for index, name in enumerate(table.names):
         pixels = [int(counts.pixels[index]), int(wrong[index])]
-        numbers = map(_cell, measured[index].tolist())
+        numbers = map(number_cell, measured[index].tolist())
         yield [name, groups[index], *pixels, *numbers, *counts.values[index].ravel().tolist()]
 
 
@@ -111,7 +116,9 @@ def confusion_rows(evaluation: Evaluation) -> Iterator[Row]:
     names = [*evaluation.classes, UNLABELLED]
     for (row, column), pixels in np.ndenumerate(matrix):
         if column < len(evaluation.classes) or pixels:
-            shares = [_cell(float(share[row, column])) for share in (of_target, of_prediction)]
+            shares = [
+                number_cell(float(share[row, column])) for share in (of_target, of_prediction)
+            ]
             yield [names[row], names[column], int(pixels), *shares]
 
 
@@ -126,9 +133,4 @@ def _group_row(group: str, counts: ImageCounts, interval: Interval | None) -> Ro
         counts.mean_iou_classes(),
         *class_iou(total).tolist(),
     ]
-    return [group, len(counts.names), int(counts.pixels.sum()), *map(_cell, values)]
-
-
-def _cell(value: float) -> float | str:
-    """Return a number with six digits; an empty cell for nan."""
-    return "" if math.isnan(value) else float(f"{value:.6g}")
+    return [group, len(counts.names), int(counts.pixels.sum()), *map(number_cell, values)]

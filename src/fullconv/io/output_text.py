@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterable, Sequence
 
@@ -40,3 +41,8 @@ def csv_cell(text: str) -> str:
     shown = text.encode("utf-8", "backslashreplace").decode()
     begins = text.startswith(_FORMULA) and not _NUMBER.fullmatch(text)
     return f"'{shown}" if begins else shown
+
+
+def number_cell(value: float) -> float | str:
+    """Return a number for a CSV file with six digits; an empty cell for nan."""
+    return "" if math.isnan(value) else float(f"{value:.6g}")
