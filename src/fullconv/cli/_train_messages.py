@@ -44,6 +44,12 @@ def say_setup(experiment: "Experiment") -> None:
     say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
 
 
+def say_left_out(experiment: "Experiment") -> None:
+    """Print what the data set leaves out, as `fullconv check` does."""
+    for warning in dict.fromkeys((*experiment.train.warnings, *experiment.val.warnings)):
+        say(f"warning: {warning}")
+
+
 def say_weights(experiment: "Experiment", quiet: bool) -> None:
     """Print what was taken from the file of initial weights, and what is probably not meant."""
     report = experiment.weights_report

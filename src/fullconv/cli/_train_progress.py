@@ -66,6 +66,8 @@ def train_stages(
             experiment = first
         else:
             experiment = Experiment(stage.config, stage.initial, group)
+        if number == 1 and group.is_main:
+            messages.say_left_out(experiment)
         experiment.attach(stage.run, run)
         evaluation = train_to_end(experiment, quiet, deadline)
     return evaluation

@@ -49,6 +49,8 @@ def command(
 
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
+    for warning in samples.warnings:
+        say(f"warning: {warning}")
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:

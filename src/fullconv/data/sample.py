@@ -43,6 +43,7 @@ class Data:
         band_choice: how rasters are read, if the user chose bands or a range.
         mask_values: value in masks -> label or 255; {} if masks are not image files.
         colors: declared colour -> label or 255; {} if no colours are declared.
+        warnings: what the folder holds and the data set leaves out: a sentence per kind, counted.
     """
 
     source: str
@@ -54,6 +55,7 @@ class Data:
     band_choice: BandChoice | None = None
     mask_values: Mapping[int, int] = field(default_factory=dict)
     colors: Mapping[Color, int] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)

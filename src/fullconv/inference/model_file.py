@@ -32,7 +32,7 @@ OTHER_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pdparams", ".caffemodel", ".
 
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
-_CHECKSUM = re.compile(r',"checksum":"([0-9a-f]{16})"\}$')
+_CHECKSUM = re.compile(r',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}$')
 
 
 class Card(Settings):

@@ -201,7 +201,8 @@ class Experiment:
         if self.checkpoint_note:
             yield from self._log_notes([self.checkpoint_note])
         loaded = self.weights_report.warnings if self.weights_report else ()
-        for warning in (*loaded, *(self.preflight.warnings if self.preflight else ())):
+        dry_run = self.preflight.warnings if self.preflight else ()
+        for warning in dict.fromkeys((*self.train.warnings, *self.val.warnings, *loaded, *dry_run)):
             self.logger.note(0, warning)  # printed already
 
     def _log_notes(self, texts: Sequence[str]) -> Iterator[Note]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.data.discovery.files import sample_name
+from fullconv.data.discovery.left_out import sentences, unlisted, unread_lists, unread_pictures
 from fullconv.data.discovery.list_files import WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
@@ -17,10 +18,9 @@ from fullconv.data.discovery.problems import (
     photo_missing,
     same_name,
     summary,
-    unread_pictures,
 )
 from fullconv.data.discovery.splits import grouped_split, hash_split
-from fullconv.data.labels.masks import MaskTable, create_data, read_raw
+from fullconv.data.labels.masks import MaskTable, PairwiseReader, create_data, read_raw
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
 from fullconv.io.palettes import Palette
@@ -29,18 +29,6 @@ from fullconv.io.rasters import BandChoice
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
 USUAL = ("train", "val", "test")
-
-
-@dataclass(frozen=True)
-class PairwiseReader:
-    """Index -> Sample, where a format reads image and labels itself."""
-
-    pairs: tuple[Pair, ...]
-    read: Callable[[Pair], Sample]
-
-    def __call__(self, index: int) -> Sample:
-        """Read the sample at `index`."""
-        return self.read(self.pairs[index])
 
 
 @dataclass
@@ -60,6 +48,7 @@ class Inventory:
         declared: how many classes the data set declares; None if it does not.
         splits: split -> pairs.
         pairs: all samples, where the splits leave some out; else empty.
+        candidates: the samples that lists divided, if they did.
         divided: whether the splits are on disk; else they follow from the hash of the names.
         files: whether `photo` of a pair is an image file.
         read: returns the sample of a pair; None if masks are image files.
@@ -75,6 +64,7 @@ class Inventory:
     declared: int | None = None
     splits: dict[str, list[Pair]] = field(default_factory=dict)
     pairs: list[Pair] = field(default_factory=list)
+    candidates: Sequence[Pair] = ()
     divided: bool = True
     files: bool = True
     read: Callable[[Pair], Sample] | None = None
@@ -100,10 +90,12 @@ class Inventory:
         classes, palette, table = self.resolve(masks, read_raw)
         if self.read is None:
             assert table is not None
-            return create_data(source, split, pairs, classes, palette, table)
-        names = tuple(pair.name for pair in pairs)
-        read = PairwiseReader(tuple(pairs), self.read)
-        return Data(source, split, classes, palette, names, read, self.band_choice)
+            data = create_data(source, split, pairs, classes, palette, table)
+        else:
+            names = tuple(pair.name for pair in pairs)
+            read = PairwiseReader(tuple(pairs), self.read)
+            data = Data(source, split, classes, palette, names, read, self.band_choice)
+        return replace(data, warnings=sentences(self.problems, name, self.folder))
 
     def everything(self) -> list[Pair]:
         """Return the samples of all splits, and those that are in no split."""
@@ -199,6 +191,7 @@ class Inventory:
             unmatched: images without a mask -> where it is expected; problems only if a list
                 names them.
         """
+        self.candidates = pairs
         lonely = [Pair(sample_name(path, self.folder), path, path) for path in unmatched or {}]
         for split, part in lists.items():
             found, errors = part.match([*pairs, *lonely], self.folder)
@@ -228,6 +221,11 @@ class Inventory:
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
         self.problems += unread_pictures(self.folder, self.everything())
+        if self.divided:
+            samples = self.candidates or self.pairs
+            self.problems += unlisted(self.folder, samples, self.splits, self._names())
+        elif not self.whole:
+            self.problems += unread_lists(self.folder, self.everything())
         faulty = {problem.split for problem in self.problems if problem.fatal}
         for split, pairs in self.splits.items():
             if not pairs and not faulty & {split, None}:

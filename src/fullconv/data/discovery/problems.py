@@ -1,14 +1,12 @@
 """Problems of a data set that are found by the names of its files, and their messages."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
 
-from fullconv.data.discovery.files import first_few, left_out
-from fullconv.data.sample import Pair
+from fullconv.data.discovery.files import first_few
 from fullconv.errors import DataError
-from fullconv.io.images import SUFFIXES, describe_unsupported
 
 UNION = "*"  # `Problem.split` of what only concerns all splits together
 _PLURAL = {"mask-missing": "photos without a mask", "photo-missing": "masks without a photo"}
@@ -19,7 +17,7 @@ class Problem:
     """A fault of a data set that is found without opening the files of a sample.
 
     The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
-    "empty-split", "labels-refused", "not-readable" and "not-read".
+    "empty-split", "labels-refused", "not-readable", "not-read", "unlisted" and "list-not-read".
 
     Attributes:
         error: what was found, what was expected, and the remedy.
@@ -55,27 +53,6 @@ def photo_missing(mask: Path, images: object, hint: str = "") -> DataError:
         remedy=f"add the photo, or remove the mask{hint}",
         where=mask,
         code="photo-missing",
-    )
-
-
-def unread_pictures(folder: Path, pairs: Iterable[Pair]) -> list[Problem]:
-    """Return a problem for each folder with pictures that are not read, beside those that are."""
-    places: dict[Path, list[Path]] = {}
-    for pair in pairs if folder.is_dir() else ():
-        for path in (pair.photo, pair.mask):
-            places.setdefault(path.parent, []).append(path)
-    counted = ((place, left_out(place, used)) for place, used in sorted(places.items()))
-    return [Problem(_unread(place, n), place, None, fatal=False) for place, n in counted if n]
-
-
-def _unread(folder: Path, counts: Mapping[str, int]) -> DataError:
-    found = ", ".join(f"{number} {suffix}" for suffix, number in counts.items())
-    return DataError(
-        f"{found} left out: files with this suffix are not read",
-        expected=f"one of {', '.join(SUFFIXES)}",
-        remedy=describe_unsupported(counts),
-        where=folder,
-        code="not-read",
     )
 
 

@@ -134,6 +134,18 @@ class PairReader:
         return read_pair(self.pairs[index], self.table, self.raw or own)
 
 
+@dataclass(frozen=True)
+class PairwiseReader:
+    """Reads samples by index, where a format reads image and labels itself."""
+
+    pairs: tuple[Pair, ...]
+    read: Callable[[Pair], Sample]
+
+    def __call__(self, index: int) -> Sample:
+        """Read the sample at `index`."""
+        return self.read(self.pairs[index])
+
+
 def create_data(
     source: str,
     split: str | None,

@@ -1,0 +1,139 @@
+"""What a data set holds that no split uses, so that nothing is left out silently.
+
+These problems are not fatal: `check` reports them as warnings, and `train` prints them.
+"""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+
+from fullconv.data.discovery.files import LIST_SUFFIXES, left_out
+from fullconv.data.discovery.list_files import LIST_FOLDERS, standard_split
+from fullconv.data.discovery.problems import Problem, summary
+from fullconv.data.sample import Pair
+from fullconv.errors import DataError
+from fullconv.io.images import SUFFIXES, describe_unsupported
+from fullconv.units import count
+
+_MAX_NAMES = 3  # in a message
+_LISTS = (
+    *LIST_SUFFIXES,
+    *(".json", ".yaml", ".yml", ".xml", ".tsv", ".mat", ".npy", ".npz", ".pkl", ".xlsx"),
+)
+_WORDS = ("split", "splits", "fold", "folds", "partition")
+_OTHERS = ("log", "logs", "loss", "metrics", "results", "history", "config", "settings", "report")
+
+
+def sentences(problems: Sequence[Problem], split: str | None, folder: Path) -> tuple[str, ...]:
+    """Return what is left out of a split, or of the whole data set: one sentence per kind."""
+    found = [
+        problem
+        for problem in problems
+        if not problem.fatal and (split is None or problem.split in (None, split))
+    ]
+    found.sort(key=lambda problem: problem.error.code)
+    kinds = groupby(found, key=lambda problem: problem.error.code)
+    return tuple(str(summary([*same], folder)) for _, same in kinds)
+
+
+def unread_pictures(folder: Path, pairs: Iterable[Pair]) -> list[Problem]:
+    """Return a problem for each folder with pictures that are not read, beside those that are."""
+    places: dict[Path, list[Path]] = {}
+    for pair in pairs if folder.is_dir() else ():
+        for path in (pair.photo, pair.mask):
+            places.setdefault(path.parent, []).append(path)
+    counted = ((place, left_out(place, used)) for place, used in sorted(places.items()))
+    return [Problem(_unread(place, n), place, None, fatal=False) for place, n in counted if n]
+
+
+def _unread(folder: Path, counts: Mapping[str, int]) -> DataError:
+    found = ", ".join(f"{number} {suffix}" for suffix, number in counts.items())
+    return DataError(
+        f"{found} left out: files with this suffix are not read",
+        expected=f"one of {', '.join(SUFFIXES)}",
+        remedy=describe_unsupported(counts),
+        where=folder,
+        code="not-read",
+    )
+
+
+def unlisted(
+    folder: Path,
+    pairs: Sequence[Pair],
+    splits: Mapping[str, Sequence[Pair]],
+    names: Collection[str],
+) -> list[Problem]:
+    """Return a problem if samples are in no split; not where a split cannot be opened.
+
+    Args:
+        folder: the data set.
+        pairs: all samples.
+        splits: split -> samples.
+        names: all splits, also those that cannot be opened.
+    """
+    if not splits or names - splits.keys():
+        return []
+    used = {pair.photo for part in splits.values() for pair in part}
+    rest = [pair.name for pair in pairs if pair.photo not in used]
+    if not rest:
+        return []
+    error = DataError(
+        f"{count(len(rest), 'sample')} left out, in no split: {_first(rest)}",
+        expected="every sample in a list",
+        remedy="add them to a list, or remove them if they are not to be used",
+        where=folder,
+        code="unlisted",
+    )
+    return [Problem(error, folder, None, fatal=False)]
+
+
+def unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
+    """Return a problem if files are called as lists of splits, but are not read as such.
+
+    Args:
+        folder: a data set that was divided by the hash of the names.
+        pairs: its samples.
+    """
+    stems = {path.stem for pair in pairs for path in (pair.photo, pair.mask)}
+    places = [folder / place for place in LIST_FOLDERS]
+    busy = {parent for pair in pairs for path in (pair.photo, pair.mask) for parent in path.parents}
+    places += [path for path in sorted(folder.glob("*/")) if path not in busy]
+    found = [
+        path.relative_to(folder).as_posix()
+        for place in dict.fromkeys(places)
+        for path in map(place.joinpath, _files(place))
+        if path.stem not in stems and _is_called_as_list(path) and path.is_file()
+    ]
+    if not found:
+        return []
+    error = DataError(
+        f"{count(len(found), 'file')} called as lists of splits, but not read: {_first(found)}; "
+        "train and val are divided by the hash of the names",
+        expected="train.txt and val.txt in the data set or in splits/, with one name per line",
+        remedy="write them so, or rename them",
+        where=folder,
+        code="list-not-read",
+    )
+    return [Problem(error, folder, None, fatal=False)]
+
+
+def _files(folder: Path) -> list[str]:
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:  # missing, or without permission
+        return []
+
+
+def _is_called_as_list(path: Path) -> bool:
+    if path.suffix.lower() not in _LISTS or path.name.startswith("."):
+        return False
+    words = re.split(r"[\W_]+|(?<=[a-z])(?=\d)", path.stem.casefold())
+    if any(word in _OTHERS for word in words):
+        return False
+    return any(word in _WORDS or standard_split(word) for word in words)
+
+
+def _first(names: Sequence[str]) -> str:
+    return ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")
