@@ -1,6 +1,5 @@
 """Predict rasters and videos, piece by piece, one input at a time."""
 
-import csv
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from fullconv.batch.worker import Worker
 from fullconv.errors import FullconvError, MissingExtraError, OutputError
 from fullconv.io.rasters import read_raster_header, read_tags
 from fullconv.io.storage import Folder
+from fullconv.io.text import parse_csv, read_utf8
 from fullconv.io.video import read_info
 
 
@@ -100,8 +100,9 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
 
 def _read_pixels(areas: Path, classes: Sequence[str]) -> dict[str, int]:
     """Read the pixels of each class from a raster's areas file; its last row is no data."""
-    rows = list(csv.DictReader(areas.read_text(encoding="utf-8").splitlines()))
-    return {classes[int(row["label"])]: int(row["pixels"]) for row in rows[:-1]}
+    titles, *rows = parse_csv(read_utf8(areas))
+    label, pixels = titles.index("label"), titles.index("pixels")
+    return {classes[int(row[label])]: int(row[pixels]) for row in rows[:-1]}
 
 
 def _predict_video(job: PredictionJob, item: Input) -> JobEvents:

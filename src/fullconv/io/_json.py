@@ -55,11 +55,19 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+
+
+def _depth(brackets: bytes) -> int:
+    signs = np.frombuffer(brackets, np.uint8)
+    opens = (signs == ord("[")) | (signs == ord("{"))
+    return int(np.where(opens, 1, -1).cumsum().max())
+
+
 def _check_plain_part(text: bytes) -> None:
     """Check the depth and the numbers of JSON without its strings."""
-    brackets = np.frombuffer(text.translate(None, _NO_BRACKETS), np.uint8)
-    opens = (brackets == ord("[")) | (brackets == ord("{"))
-    if len(opens) > MAX_DEPTH and np.where(opens, 1, -1).cumsum().max() > MAX_DEPTH:
+    brackets = text.translate(None, _NO_BRACKETS)
+    if len(brackets) > MAX_DEPTH and _depth(brackets) > MAX_DEPTH:
         raise too_deep()
     digits = text.translate(_DIGITS_TO_0, b"+")
     if b"0" * MAX_DIGITS not in digits and b"e000" not in digits:

@@ -6,6 +6,7 @@ All text that comes from outside is parsed here, so that no file takes minutes o
 import csv
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 from xml.etree import ElementTree
@@ -154,14 +155,35 @@ def parse_json(text: str | bytes, file_names: bool = False) -> Any:
     return _json.parse(decoded.removeprefix("\ufeff"), file_names)
 
 
-def parse_csv(text: str) -> list[list[str]]:
-    """Parse CSV into rows of cells.
+def parse_json_at(text: str, position: int) -> tuple[Any, int]:
+    """Parse the JSON value at a position of a text; return it, and the position after it.
+
+    For files of which only positions are kept: `parse_json` checks the bounds of a part when it
+    is used.
+
+    Raises:
+        ValueError: it is broken, or holds a key twice.
+        RecursionError: it is nested very deep.
+    """
+    return _json.DECODER.raw_decode(text, position)
+
+
+def parse_csv(
+    text: str | Iterable[str], delimiter: str = ",", strict: bool = False
+) -> list[list[str]]:
+    """Parse CSV into rows of cells; use it in place of csv.reader.
+
+    Args:
+        text: the table, or its lines.
+        delimiter: between cells.
+        strict: whether quotation marks inside cells are an error.
 
     Raises:
         ValueError: it is broken, or a cell is longer than 128 KiB.
     """
+    lines = text.splitlines() if isinstance(text, str) else text
     try:
-        return list(csv.reader(text.splitlines(), skipinitialspace=True))
+        return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True, strict=strict))
     except csv.Error as error:
         raise ValueError(f"not readable as CSV ({error})") from error
 

@@ -380,3 +380,17 @@ def test_pictures_that_are_not_read_are_counted(tmp_path):
 def test_a_source_that_cannot_be_a_path(source):
     with pytest.raises(DataError):
         open_data(source)
+
+
+def test_a_broken_table_of_roboflow_is_refused(tmp_path):
+    roboflow_masks(tmp_path, table=f'Pixel Value, Class\n0, "{"a" * 200_000}"\n')
+    with pytest.raises(DataError, match=r"_classes\.csv: not readable as CSV \(field larger"):
+        open_data(tmp_path)
+
+
+def test_a_key_twice_in_coco_is_refused(tmp_path):
+    roboflow_coco(tmp_path, [{"id": 0, "name": "a"}])
+    path = tmp_path / "train" / "_annotations.coco.json"
+    path.write_text(path.read_text().replace('"image_id": 1', '"image_id": 1, "image_id": 0'))
+    with pytest.raises(DataError, match=r"the key 'image_id' is given twice"):
+        open_data(tmp_path, "train")

@@ -1,6 +1,5 @@
 """Roboflow's "Semantic Segmentation Masks": NAME_mask.png beside NAME.jpg, and _classes.csv."""
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from fullconv.data.labels.encoding import resolve
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
-from fullconv.io.text import read_utf8
+from fullconv.io.text import parse_csv, read_utf8
 
 NAME = "_classes.csv"
 _MASK = "_mask"
@@ -94,9 +93,14 @@ def _same_classes(parts: Mapping[str, Path]) -> ClassList:
 
 
 def _classes(path: Path) -> ClassList:
-    rows = [row for row in csv.reader(read_utf8(path).splitlines()[1:]) if any(row)]
+    try:
+        rows = parse_csv(read_utf8(path))[1:]
+    except ValueError as error:
+        if isinstance(error, DataError):
+            raise
+        raise DataError(str(error), remedy="export again", where=path) from error
     entries = []
-    for row in rows:
+    for row in filter(any, rows):
         value, name = (cell.strip() for cell in row) if len(row) == 2 else ("", "")
         if not (name and value.isascii() and value.isdecimal() and len(value) < 6):
             raise DataError(

@@ -1,6 +1,5 @@
 """Parse class lists that are tables: a first line that names the columns, and a row per class."""
 
-import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color
+from fullconv.io.text import parse_csv
 
 EXAMPLE = 'write lines like "0 road #804080"'
 
@@ -133,8 +133,8 @@ def split_cells(lines: Iterable[str], delimiter: str, where: Path) -> list[list[
     if delimiter == " ":
         return [line.split() for line in lines]
     try:
-        return list(csv.reader(lines, delimiter=delimiter, skipinitialspace=True))
-    except csv.Error as error:
+        return parse_csv(lines, delimiter)
+    except ValueError as error:
         raise DataError(f"a broken table ({error})", remedy=EXAMPLE, where=where) from error
 
 

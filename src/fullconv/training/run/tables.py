@@ -1,6 +1,5 @@
 """The tables of a run: results.csv and per_class_history.csv, one row per epoch."""
 
-import csv
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 from fullconv.errors import ConfigError
 from fullconv.evaluation.metrics import EpochIoU
 from fullconv.io.output_text import csv_text
+from fullconv.io.text import parse_csv
 
 Row = Mapping[str, float]
 
@@ -87,8 +87,8 @@ def _read(path: Path) -> tuple[list[str], list[list[float]]]:
 def _lines(path: Path) -> list[list[str]]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return [*csv.reader(file, strict=True)]
-    except (csv.Error, UnicodeDecodeError) as error:
+            return parse_csv(file, strict=True)
+    except ValueError as error:  # a broken table, or not UTF-8
         raise _damaged(path, 1, f"no text of a table ({error})", "epoch, step, ...") from error
 
 

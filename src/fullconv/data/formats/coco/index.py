@@ -3,10 +3,9 @@
 All of train2017's outlines as Python numbers take five gigabytes; their positions take megabytes.
 """
 
-import json
 import re
 from array import array
-from collections.abc import Callable, Iterator, MutableSequence
+from collections.abc import Iterator, MutableSequence
 from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -17,7 +16,7 @@ from jaxtyping import Int64
 
 from fullconv.errors import DataError
 from fullconv.io.regular import open_regular
-from fullconv.io.text import get_entry, read_json, read_utf8
+from fullconv.io.text import get_entry, parse_json, parse_json_at, read_json, read_utf8
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _BOM = b"\xef\xbb\xbf".decode("latin-1")
@@ -52,8 +51,9 @@ class Positions:
                 found = [_record(stream, first, last) for first, last in self.spans.tolist()]
         except (OSError, ValueError) as error:
             raise DataError(
-                f"{self.path} has changed since it was opened ({error})",
-                remedy="start again",
+                f"an annotation of {self.path} cannot be used, or the file has changed since it "
+                f"was opened ({error})",
+                remedy="export it again, or start again",
             ) from error
         return found
 
@@ -138,7 +138,6 @@ def _bytes_as_text(path: Path) -> str:
 
 def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, int, int]]]]:
     """Yield the lists of the outer object by name, each as records with their positions."""
-    scan = json.JSONDecoder().raw_decode
     position = _after(text, start)
     if text[position] != "{":
         raise ValueError("not an object in braces")
@@ -146,17 +145,17 @@ def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, 
     while text[position] != "}":
         if text[position] != '"':
             raise ValueError(f"no name at {position}")
-        name, position = scan(text, position)
+        name, position = parse_json_at(text, position)
         position = _after(text, position)
         if text[position] != ":":
             raise ValueError(f"no colon at {position}")
         position = _after(text, position + 1)
         if name in _LISTS and text[position] == "[":
-            records = _Records(text, position, scan)
+            records = _Records(text, position)
             yield name, iter(records)
             position = records.end
         else:
-            position = scan(text, position)[1]
+            position = parse_json_at(text, position)[1]
         position = _after(text, position)
         if text[position] not in ",}":
             raise ValueError(f"no comma at {position}")
@@ -168,14 +167,14 @@ def _lists(text: str, start: int) -> Iterator[tuple[str, Iterator[tuple[object, 
 class _Records:
     """The elements of a JSON list, one at a time; `end` is known after the last."""
 
-    def __init__(self, text: str, start: int, scan: Callable[[str, int], tuple[Any, int]]) -> None:
-        self.text, self.start, self.scan = text, start, scan
+    def __init__(self, text: str, start: int) -> None:
+        self.text, self.start = text, start
         self.end = start
 
     def __iter__(self) -> Iterator[tuple[object, int, int]]:
         position = _after(self.text, self.start + 1)
         while self.text[position] != "]":
-            record, end = self.scan(self.text, position)
+            record, end = parse_json_at(self.text, position)
             yield record, position, end
             position = _after(self.text, end)
             if self.text[position] not in ",]":
@@ -215,7 +214,7 @@ def _take(
 def _plain(content: str, path: Path) -> object:
     """Parse a small record and keep only the keys that are needed."""
     try:
-        record = json.loads(content.encode("latin-1").decode("utf-8"))
+        record = parse_json(content.encode("latin-1").decode("utf-8"))
     except UnicodeDecodeError as error:
         read_utf8(path)  # raises an error with the position
         raise DataError(
@@ -229,7 +228,7 @@ def _plain(content: str, path: Path) -> object:
 
 def _record(stream: Any, first: int, last: int) -> dict[str, Any]:
     stream.seek(first)
-    record = json.loads(stream.read(last - first).decode("utf-8"))
+    record = parse_json(stream.read(last - first).decode("utf-8"))
     if not isinstance(record, dict):
         raise ValueError("not an annotation")
     return record
