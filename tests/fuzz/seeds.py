@@ -145,7 +145,7 @@ def predictions(root, model):
     (folder / "p").mkdir()
     for number in range(3):
         mask(number).save(folder / "p" / f"p{number}.png")
-    command = ("evaluate", "d", "--predictions", "p", "--json", "out/e.json")
+    command = ("evaluate", "d", "--predictions", "p", "--out", "out")
     return [Seed("predictions", folder, ("p/p0.png", "d/classes.txt"), command)]
 
 

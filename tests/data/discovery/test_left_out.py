@@ -87,5 +87,6 @@ def test_train_and_evaluate_print_what_is_left_out(tmp_path, capsys):
     assert printed.count("1 file called as lists of splits, but not read: train.json") == 1
     made = tmp_path / "runs" / "train" / "d-001"
     assert "train.json" in (made / "events.jsonl").read_text()
-    assert run(["evaluate", str(made), str(tmp_path / "d"), "--quiet"]) == 0
+    evaluate = ["evaluate", str(made), str(tmp_path / "d"), "--out", str(tmp_path / "runs")]
+    assert run([*evaluate, "--quiet"]) == 0
     assert "not read: train.json" in capsys.readouterr().out

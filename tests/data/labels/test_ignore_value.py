@@ -242,6 +242,7 @@ def test_how_predictions_are_read_is_told(tmp_path, capsys, declared, found, rul
     folder = folder_of(tmp_path / "data", [blocks(*numbers or (0, 1))], declared)
     folder_of(tmp_path / "found", [found])
     options = ["--predictions", str(tmp_path / "found" / "masks"), "--split", "all"]
+    options += ["--out", str(tmp_path / "runs")]
     assert run(["evaluate", str(folder), *options]) == 0
     assert f"read as {rule}" in capsys.readouterr().out
 
@@ -265,6 +266,7 @@ def test_the_share_without_a_prediction_is_always_told(tmp_path, capsys):
     assert result.share_without_prediction == 3 / 15
     assert result.to_dict()["share_without_prediction"] == 3 / 15
     options = ["--predictions", str(tmp_path / "found" / "masks"), "--split", "all"]
+    options += ["--out", str(tmp_path / "runs")]
     assert run(["evaluate", str(folder), *options]) == 0
     assert "pixels without a prediction: 20.0 %" in capsys.readouterr().out
     assert run(["evaluate", str(folder), *options, "--quiet"]) == 0
