@@ -12,12 +12,15 @@ from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch, Data, Sample, collate
-from fullconv.data.transforms import augment, generator
+from fullconv.data.transforms import fitted, generator, vary
+from fullconv.hardware import free_memory
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 
 # What a random stream is for; part of its key, so no two uses share a stream. 1 is
 # transforms.AUGMENT.
 _ORDER, _DROPOUT = 0, 2
+
+KEPT = 0.25  # share of the free memory for decoded samples
 
 Key = tuple[int, int]  # (epoch, index)
 
@@ -63,15 +66,31 @@ class ResumableBatchSampler:
 
 
 class AugmentedDataset(Dataset[Sample]):
-    """The training data: keys (epoch, index) -> augmented samples."""
+    """The training data: keys (epoch, index) -> augmented samples.
 
-    def __init__(self, data: Data, config: TrainConfig) -> None:
+    Decoded samples at their working scale are kept, as far as a share of the free memory allows: a
+    photo of 12 megapixels takes longer to decode than a crop of it to learn from.
+    """
+
+    def __init__(self, data: Data, config: TrainConfig, processes: int = 1) -> None:
         self.data = data
         self.config = config
+        self._kept: dict[int, Sample] = {}
+        self._room = int(KEPT * free_memory() / max(1, config.workers) / processes)
 
     def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
-        return augment(self.data[index], self.config, epoch, index)
+        return vary(self._fitted(index), self.config, epoch, index)
+
+    def _fitted(self, index: int) -> Sample:
+        if index in self._kept:
+            return self._kept[index]
+        sample = fitted(self.data[index], self.config)
+        size = sample.image.nbytes + sample.labels.nbytes
+        if size <= self._room:
+            self._room -= size
+            self._kept[index] = sample
+        return sample
 
 
 def batches(
@@ -84,7 +103,7 @@ def batches(
     """Yield the batches of these steps, or this process's part of each."""
     return iter(
         DataLoader(
-            AugmentedDataset(data, config),
+            AugmentedDataset(data, config, group.size),
             batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, group),
             num_workers=config.workers,
             collate_fn=collate,

@@ -19,6 +19,7 @@ from fullconv.data.transforms import (
     Jitter,
     Rotate,
     Zoom,
+    ZoomedCrop,
     apply,
     augment,
     augmentation,
@@ -243,7 +244,7 @@ def test_workers_and_threads_draw_the_same(workers, request):
 def test_transforms_that_are_off_draw_no_number():
     """Adding a transform must not change trainings that do not use it."""
     plain = augmentation(TrainConfig(), (16, 16))
-    assert [type(step) for step in plain] == [Flip, Zoom, Crop, Jitter]
+    assert [type(step) for step in plain] == [Flip, ZoomedCrop, Jitter]
     random, same = generator(4), generator(4)
     Crop((5, 6))(sample(), random)
     same.integers(20 - 5 + 1)
@@ -263,3 +264,21 @@ def test_all_transforms_together_keep_image_and_labels_aligned():
 def test_augmentation_can_be_switched_off():
     off = TrainConfig(flip=False, zoom=(1.0, 1.0), jitter=0)
     assert augmentation(off, None) == ()
+
+
+@pytest.mark.parametrize("rare", [0.0, 0.7])
+@pytest.mark.parametrize("size", [(9, 11), (5, 300), (64, 64)])
+def test_a_zoomed_crop_is_the_zoom_and_then_the_crop(size, rare):
+    zoom, crop = Zoom(0.3, 3.0), Crop(size, rare)
+    for seed in range(12):
+        one = noise(int(20 + 7 * seed), 90, seed)
+        expected = apply([zoom, crop], one, generator(seed))
+        found = ZoomedCrop(zoom, crop)(one, generator(seed))
+        assert np.array_equal(found.image, expected.image)
+        assert np.array_equal(found.labels, expected.labels)
+
+
+def noise(height, width, seed):
+    random = np.random.default_rng(seed)
+    image = random.integers(0, 256, (height, width, 3)).astype(np.uint8)
+    return Sample(image, random.integers(0, 4, (height, width)).astype(np.uint8), "noise")

@@ -9,7 +9,16 @@ import numpy as np
 
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Sample
-from fullconv.data.transforms.geometric import FILL, Crop, Flip, Rotate, Zoom, fit, rescale
+from fullconv.data.transforms.geometric import (
+    FILL,
+    Crop,
+    Flip,
+    Rotate,
+    Zoom,
+    ZoomedCrop,
+    fit,
+    rescale,
+)
 from fullconv.data.transforms.photometric import Blur, Jitter
 
 __all__ = [
@@ -20,12 +29,15 @@ __all__ = [
     "Jitter",
     "Rotate",
     "Zoom",
+    "ZoomedCrop",
     "apply",
     "augment",
     "augmentation",
     "fit",
+    "fitted",
     "generator",
     "rescale",
+    "vary",
 ]
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
@@ -42,14 +54,15 @@ def generator(*key: int) -> np.random.Generator:
 def augmentation(config: TrainConfig, crop: tuple[int, int] | None) -> tuple[Transform, ...]:
     """Return the transforms of a training sample, in order."""
     transforms: list[Transform] = []
+    zoom = Zoom(*config.zoom) if config.zoom != (1.0, 1.0) else None
+    cut = Crop(crop, config.class_crops) if crop else None
     if config.flip:
         transforms.append(Flip())
-    if config.zoom != (1.0, 1.0):
-        transforms.append(Zoom(*config.zoom))
-    if config.rotate:
-        transforms.append(Rotate(config.rotate))
-    if crop:
-        transforms.append(Crop(crop, config.class_crops))
+    if zoom and cut and not config.rotate:
+        transforms.append(ZoomedCrop(zoom, cut))
+    else:
+        turned = Rotate(config.rotate) if config.rotate else None
+        transforms += [transform for transform in (zoom, turned, cut) if transform]
     if config.jitter:
         transforms.append(Jitter(config.jitter))
     if config.blur:
@@ -73,6 +86,15 @@ def augment(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Samp
         epoch: number of the epoch, from 0.
         index: index of the sample in its data set.
     """
+    return vary(fitted(sample, config), config, epoch, index)
+
+
+def fitted(sample: Sample, config: TrainConfig) -> Sample:
+    """Return a sample at the size of training and prediction, before its augmentation."""
+    return fit(sample, config.size, config.input_scale or 1.0)
+
+
+def vary(sample: Sample, config: TrainConfig, epoch: int, index: int) -> Sample:
+    """Return a fitted sample as `augment` varies it."""
     random = generator(config.seed, AUGMENT, epoch, index)
-    fitted = fit(sample, config.size, config.input_scale or 1.0)
-    return apply(augmentation(config, config.crop_size), fitted, random)
+    return apply(augmentation(config, config.crop_size), sample, random)

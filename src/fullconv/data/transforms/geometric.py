@@ -1,6 +1,7 @@
 """Geometric augmentation: flip, zoom, rotate, crop. Labels are never interpolated."""
 
 from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
@@ -8,11 +9,15 @@ from jaxtyping import Float32, UInt8
 from torch.nn.functional import grid_sample
 
 from fullconv.data.sample import Sample
-from fullconv.io.images import fit_size, scale_image, scale_labels
+from fullconv.io.images import ScaledImage, fit_size, scale_image, scale_labels
 from fullconv.io.palettes import VOID
+from fullconv.io.window import Window
 
 FILL = (124, 116, 104)
 """ImageNet's mean colour (RGB): fills images where the labels are ignored."""
+
+LARGE = 6
+"""Times a crop's pixels, from which scaling the crop alone is faster than scaling all of it."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +35,28 @@ class Crop:
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
         """Return a crop of exactly `size`."""
+        region = self.place(sample.labels, random).slices
+        return self.filled(
+            replace(sample, image=sample.image[region], labels=sample.labels[region])
+        )
+
+    def place(self, labels: UInt8[np.ndarray, "H W"], random: np.random.Generator) -> Window:
+        """Draw where the crop is, as far as it is inside the image."""
         pixel = None
         if self.rare and random.random() < self.rare:
-            pixel = choose_rare_pixel(sample.labels, random)
+            pixel = choose_rare_pixel(labels, random)
         height, width = self.size
-        rows, columns = sample.labels.shape
+        rows, columns = labels.shape
         row, column = pixel or (None, None)
         top, left = _start(rows, height, row, random), _start(columns, width, column, random)
-        region = (slice(top, top + height), slice(left, left + width))
+        return Window(top, left, min(height, rows - top), min(width, columns - left))
+
+    def filled(self, sample: Sample) -> Sample:
+        """Return a sample enlarged to `size`."""
         return replace(
             sample,
-            image=_fill(sample.image[region], self.size, FILL),
-            labels=_fill(sample.labels[region], self.size, VOID),
+            image=_fill(sample.image, self.size, FILL),
+            labels=_fill(sample.labels, self.size, VOID),
         )
 
 
@@ -144,7 +159,34 @@ class Zoom:
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
         """Return the sample at another size."""
-        return rescale(sample, float(np.exp(random.uniform(np.log(self.low), np.log(self.high)))))
+        return rescale(sample, self.draw(random))
+
+    def draw(self, random: np.random.Generator) -> float:
+        """Draw a factor."""
+        return float(np.exp(random.uniform(np.log(self.low), np.log(self.high))))
+
+
+@dataclass(frozen=True)
+class ZoomedCrop:
+    """A zoom and a crop of it; of a large image, only the crop is scaled, with the same result."""
+
+    zoom: Zoom
+    crop: Crop
+
+    def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
+        """Return a crop of exactly the crop's size."""
+        source = sample.labels.shape
+        size = fit_size(source, None, self.zoom.draw(random))
+        labels = scale_labels(sample.labels, size)
+        window = self.crop.place(labels, random)
+        if prod(size) > LARGE * window.height * window.width:
+            scaled = ScaledImage(
+                lambda part: sample.image[part.slices], (source[0], source[1]), size
+            )
+            image = scaled(window)
+        else:
+            image = scale_image(sample.image, size)[window.slices]
+        return self.crop.filled(replace(sample, image=image, labels=labels[window.slices]))
 
 
 def fit(sample: Sample, size: tuple[int, int] | None, factor: float = 1.0) -> Sample:
