@@ -10,6 +10,7 @@ import torch
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["HF_HUB_OFFLINE"] = "1"  # no test downloads weights, also not in a process of its own
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
 

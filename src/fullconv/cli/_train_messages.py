@@ -40,6 +40,8 @@ def say_setup(experiment: "Experiment") -> None:
             f"; crops of {config.crop_size[0]} x {config.crop_size[1]}" if config.crop_size else ""
         )
         say(f"note   {experiment.scale}{crop}")
+    for decision in experiment.decisions if not trainer.done else ():
+        say(f"note   {decision}")
     resumed = f", resumed from step {trainer.done}" if trainer.done else ""
     say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
 

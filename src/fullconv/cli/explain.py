@@ -122,15 +122,17 @@ def _load_weights(network: "nn.Module", name: str, weights: str | None) -> Any:
     from fullconv.networks.fcn import IMAGENET_MEAN, IMAGENET_STD
     from fullconv.networks.layers import Normalize
     from fullconv.weights.imagenet import IMAGENET, imagenet_weights
-    from fullconv.weights.load import load_weights
+    from fullconv.weights.load import copy_weights
     from fullconv.weights.sources import read_weights
 
     if weights is None:
         say("note without --weights the classifier is random")
         return Normalize(IMAGENET_MEAN, IMAGENET_STD)
-    path = imagenet_weights(name) if weights == IMAGENET else Path(weights)
-    load_weights(network, path, strict=True)
-    source = read_weights(path)
+    if weights == IMAGENET:
+        source, path = imagenet_weights(name)
+    else:
+        source, path = read_weights(Path(weights)), Path(weights)
+    copy_weights(network, source, path, strict=True)
     mean, std = source.mean or IMAGENET_MEAN, source.std or IMAGENET_STD
     return Normalize(mean, std, source.order or "rgb")
 

@@ -52,11 +52,18 @@ def command(
 
 def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, RunConfig]":
     """Build the first stage; return it and the run's settings with all open ones decided."""
+    from fullconv.config import AUTO
     from fullconv.training.experiment import Experiment
+    from fullconv.training.resolve_network import planned_download
     from fullconv.training.stages import stages_of
 
-    first = Experiment(next(stages_of(config, Path())).config, group=group)
-    decided = ("width", "size", "input_scale", "crop", "batch", "backbone_lr_mult")
+    first_config = next(stages_of(config, Path())).config
+    if group.is_main and (download := planned_download(first_config)):
+        say(f"note   {download}")
+    first = Experiment(first_config, group=group)
+    decided = ["width", "size", "input_scale", "crop", "batch", "backbone_lr_mult", "weights"]
+    decided += ["upsampling", "context", "skip_context", "channels_last"]
+    decided += ["model"] if config.model == AUTO else []  # of a staged run each stage has its own
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}
     return first, config.model_copy(update=changes | {"lr": config.learning_rate})
 

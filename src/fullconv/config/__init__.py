@@ -2,11 +2,23 @@
 
 from fullconv.config.base import Settings, explain
 from fullconv.config.groups import Factor, Size, Stage
-from fullconv.config.network import Architecture, Fusing, Normalization, Upsampling
+from fullconv.config.model import AUTO, BACKBONE, NONE
+from fullconv.config.network import (
+    Architecture,
+    Fusing,
+    Normalization,
+    Top,
+    Upsampling,
+    default_contexts,
+    default_upsampling,
+)
 from fullconv.config.reference import default_of, help_text, settings_reference
 from fullconv.config.training import RunConfig, TrainConfig
 
 __all__ = [
+    "AUTO",
+    "BACKBONE",
+    "NONE",
     "Architecture",
     "Factor",
     "Fusing",
@@ -15,9 +27,12 @@ __all__ = [
     "Settings",
     "Size",
     "Stage",
+    "Top",
     "TrainConfig",
     "Upsampling",
+    "default_contexts",
     "default_of",
+    "default_upsampling",
     "explain",
     "help_text",
     "settings_reference",

@@ -6,17 +6,6 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from fullconv.config.base import Settings, depends
-from fullconv.config.network import (
-    Architecture,
-    ContextSetting,
-    FusingSetting,
-    HiddenSetting,
-    LearnUpsamplingSetting,
-    PaddingSetting,
-    SkipContextSetting,
-    SkipScalesSetting,
-    UpsamplingSetting,
-)
 
 Side = Annotated[int, Field(ge=1, le=65536)]
 Factor = Annotated[float, Field(ge=0.05, le=20)]
@@ -47,46 +36,6 @@ def _split_size(value: Any) -> Any:
 
 
 Size = Annotated[tuple[Side, Side], BeforeValidator(_split_size)]
-
-
-class ModelSettings(Settings):
-    """Model: the network, and the weights that it starts from."""
-
-    model: str = Field(
-        "fcn8s-vgg16_bn",
-        description="Network: fcn{32,16,8,4,2}s-BACKBONE, e.g. fcn8s-resnet50.",
-    )
-    weights: str | None = Field(
-        None,
-        description="Initial weights: a weights or model file, or 'imagenet' to download them.",
-        json_schema_extra=depends("random initialization"),
-    )
-    padding: PaddingSetting = "same"
-    width: float | None = Field(
-        None,
-        gt=0,
-        le=8,
-        description="Channel multiplier of VGG and AlexNet backbones; others have width 1.",
-        json_schema_extra=depends("0.25 without weights, 1 with"),
-    )
-    hidden: HiddenSetting = None
-    upsampling: UpsamplingSetting = "transposed"
-    learn_upsampling: LearnUpsamplingSetting = False
-    fusing: FusingSetting = "cascade"
-    skip_scales: SkipScalesSetting = None
-    context: ContextSetting = None
-    skip_context: SkipContextSetting = None
-
-    @property
-    def architecture_settings(self) -> dict[str, Any]:
-        """The settings that `create_model` takes."""
-        keys = Architecture.model_fields.keys() & type(self).model_fields.keys()
-        settings = {key: getattr(self, key) for key in keys}
-        # A quarter of VGG's width is what a CPU can train from scratch in minutes. Other libraries'
-        # networks come in one width.
-        scalable = re.match(r"fcn\d+s-(vgg|alexnet)", self.model)
-        default = 0.25 if scalable and not self.weights else 1.0
-        return settings | {"width": self.width if self.width is not None else default}
 
 
 class DataSettings(Settings):
@@ -303,7 +252,11 @@ class RunSettings(Settings):
         description="Mixed precision of the training: bf16 and fp16 compute convolutions in half "
         "precision and keep float32 weights.",
     )
-    channels_last: bool = Field(False, description="Use the channels-last memory format.")
+    channels_last: bool | None = Field(
+        None,
+        description="Use the channels-last memory format.",
+        json_schema_extra=depends("true for EfficientNet-Lite2, else false"),
+    )
     sync_bn: bool = Field(
         False, description="Synchronize batch norm statistics across processes (GPUs only)."
     )

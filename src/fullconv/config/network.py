@@ -7,6 +7,7 @@ from pydantic import Field
 from fullconv.config.base import Settings, depends
 
 Upsampling = Literal["transposed", "bilinear", "bilinear-corners", "unpooling"]
+Top = Literal["block", "head"]
 Fusing = Literal["cascade", "sum"]
 ByteMean = Annotated[float, Field(ge=0, le=255)]
 ByteStd = Annotated[float, Field(gt=0, le=255)]
@@ -28,14 +29,19 @@ HiddenSetting = Annotated[
         json_schema_extra=depends("4096 x width"),
     ),
 ]
-UpsamplingSetting = Annotated[
-    Upsampling,
+TopSetting = Annotated[
+    Top,
     Field(
-        description="Upsampling of the scores: 'transposed' convolutions initialized to bilinear "
-        "interpolation (paper), 'bilinear', 'bilinear-corners' (align_corners), or max "
-        "'unpooling' with the stored pooling indices (SegNet, DeconvNet)."
+        description="Feature that the coarsest scores are computed from: the backbone's last "
+        "'block', or the classifier's 'head': in MobileNet and EfficientNet a 1x1 convolution to "
+        "about four times as many channels."
     ),
 ]
+UPSAMPLING_TEXT = (
+    "Upsampling of the scores: 'bilinear' interpolation, 'transposed' convolutions initialized to "
+    "it (paper), whose scores fade at the image's edges, 'bilinear-corners' (align_corners), or "
+    "max 'unpooling' with the stored pooling indices (SegNet, DeconvNet)."
+)
 LearnUpsamplingSetting = Annotated[
     bool, Field(description="Train the transposed convolutions instead of freezing them.")
 ]
@@ -58,21 +64,21 @@ SkipScalesSetting = Annotated[
 ContextSetting = Annotated[
     int | None,
     Field(
-        ge=1,
+        ge=0,
         le=4096,
         description="Channels of an extra 3x3 convolution with batch norm and ReLU before "
-        "score_fr, for backbones without fc6.",
-        json_schema_extra=depends("no such layer"),
+        "score_fr, for backbones without fc6; 0 for no such layer.",
+        json_schema_extra=depends("160 for EfficientNet-Lite2, else no such layer"),
     ),
 ]
 SkipContextSetting = Annotated[
     int | None,
     Field(
-        ge=1,
+        ge=0,
         le=4096,
         description="Channels of an extra 3x3 convolution with batch norm and ReLU before each "
-        "skip's score layer.",
-        json_schema_extra=depends("no such layer"),
+        "skip's score layer; 0 for no such layer.",
+        json_schema_extra=depends("48 for EfficientNet-Lite2, else no such layer"),
     ),
 ]
 
@@ -85,7 +91,9 @@ class Architecture(Settings):
     padding: PaddingSetting = "same"
     width: float = Field(1.0, gt=0, le=8)
     hidden: HiddenSetting = None
-    upsampling: UpsamplingSetting = "transposed"
+    # These two are what files without the setting were made with.
+    top: Top = "head"
+    upsampling: Upsampling = "transposed"
     learn_upsampling: LearnUpsamplingSetting = False
     fusing: FusingSetting = "cascade"
     skip_scales: SkipScalesSetting = None
@@ -99,3 +107,18 @@ class Normalization(Settings):
     mean: tuple[ByteMean, ByteMean, ByteMean]
     std: tuple[ByteStd, ByteStd, ByteStd]
     order: Literal["rgb", "bgr"] = "rgb"
+
+
+def default_upsampling(padding: Literal["same"] | int, learned: bool) -> Upsampling:
+    """Return how scores are upsampled unless a setting says so.
+
+    Transposed convolutions add zeros around the scores. With the paper's padding they lie outside
+    of the image; with "same" the scores would fade at its edges, where interpolation repeats them.
+    """
+    return "bilinear" if padding == "same" and not learned else "transposed"
+
+
+def default_contexts(name: str) -> tuple[int, int]:
+    """Return context and skip_context of a network by its name, unless settings say so."""
+    # 160, not 192 as in models/camvid: with it the network has less than 5 million parameters.
+    return (160, 48) if name.endswith("-efficientnet_lite2") else (0, 0)

@@ -5,11 +5,11 @@ from pydantic import Field
 from fullconv.config.groups import (
     AugmentationSettings,
     DataSettings,
-    ModelSettings,
     OptimizationSettings,
     RunSettings,
     Size,
 )
+from fullconv.config.model import AUTO, NONE, ModelSettings
 
 
 # pydantic lists the fields of the last base class first.
@@ -31,7 +31,7 @@ class TrainConfig(
         """Learning-rate multiplier of the backbone; a pretrained one defaults to a quarter."""
         if self.backbone_lr_mult is not None:
             return self.backbone_lr_mult
-        return 0.25 if self.weights else 1.0
+        return 1.0 if self.weights in (AUTO, NONE) else 0.25
 
     @property
     def learning_rate(self) -> float:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fullconv.config import RunConfig, TrainConfig
+from fullconv.config import BACKBONE, RunConfig
 from fullconv.data.checks import Diagnosis
 from fullconv.data.checks._survey import Survey
 from fullconv.data.discovery.resplit import with_groups
@@ -58,8 +58,7 @@ def _data(diagnosis: Diagnosis) -> Setting:
 
 
 def _model(bounds: UpperBounds) -> Setting:
-    backbone = str(TrainConfig.model_fields["model"].default).partition("-")[2]
-    return Setting("model", f"fcn{bounds.stride}s-{backbone}", f"{bounds.sentences()[0]}.")
+    return Setting("model", f"fcn{bounds.stride}s-{BACKBONE}", f"{bounds.sentences()[0]}.")
 
 
 def _weights(survey: Survey) -> Iterator[Setting]:

@@ -4,7 +4,7 @@ A network of stride 32 predicts on a grid 32 times as coarse as the image, which
 smaller than a cell. The bound is the IoU of masks that are reduced to such a grid and enlarged.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,11 +18,13 @@ from fullconv.evaluation.metrics import Confusion, format_percent
 from fullconv.evaluation.regions import connected_regions
 from fullconv.io.palettes import VOID
 
-STRIDES = (32, 16, 8, 4)
+STRIDES = (32, 16, 8, 4, 2)
 MAX_MASKS = 200
 MAX_PIXELS = 20_000_000  # of all masks that are measured: a few seconds of work
 FC7_RECEPTIVE_FIELD = 404  # pixels, of VGG; `fullconv inspect` derives it
-GOOD_BOUND = 0.85  # mean IoU bound above which a finer stride gains little
+COARSE, *FINER = 8, 4, 2  # strides of the networks that are recommended
+WORTHWHILE = 0.03  # gain in the bound on mean IoU for which a finer stride is chosen
+WORTHWHILE_CLASS = 0.1  # gain in the bound on the IoU of one class, likewise
 LOW_BOUND = 0.6  # IoU bound of a class below which the stride counts as too coarse for it
 MAX_NAMES = 4  # classes that a sentence lists by name
 
@@ -65,29 +67,26 @@ class UpperBounds:
 
     @property
     def stride(self) -> int | None:
-        """The coarsest stride that suits every class; None without any labelled pixel."""
-        means = {stride: bound.mean_iou for stride, bound in self.bounds.items()}
-        if all(np.isnan(mean) for mean in means.values()):
-            return None
-        suitable = (s for s in STRIDES[:3] if means[s] > GOOD_BOUND and not _limits(self, s))
-        return next(suitable, 8)
+        """The recommended stride (see `worthwhile_stride`); None without any labelled pixel."""
+        return worthwhile_stride(self.bounds)
 
     def sentences(self) -> list[str]:
         """Return the recommended stride and its reasons in words."""
         return _stride_advice(self)
 
 
-def sample_indices(names: Sequence[str], pixels: int) -> list[int]:
+def sample_indices(names: Sequence[str], pixels: int, total: int = MAX_PIXELS) -> list[int]:
     """Return the indices of a fixed sample of masks: the first by the hash of their names.
 
     Args:
         names: names of the masks.
         pixels: typical number of pixels of a mask.
+        total: pixels of all masks of the sample.
 
     Returns:
-        At most `MAX_MASKS` indices, of about `MAX_PIXELS` pixels in total, ascending.
+        At most `MAX_MASKS` indices, of about `total` pixels together, ascending.
     """
-    count = max(1, min(MAX_MASKS, MAX_PIXELS // max(1, pixels)))
+    count = max(1, min(MAX_MASKS, total // max(1, pixels)))
     ranked = sorted(range(len(names)), key=lambda index: sha256(names[index].encode()).digest())
     return sorted(ranked[:count])
 
@@ -99,13 +98,35 @@ def upper_bounds(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[st
     count = 0
     for labels in masks:
         count += 1
-        for stride, prediction in coarsened(labels).items():
-            bounds[stride].add(labels, prediction)
+        add_bounds(bounds, labels)
         for label, regions in connected_regions(labels).items():
             objects[label].append(regions)
     tables = [np.concatenate(parts) for parts in objects]
     sizes, pixels = (tuple(table[:, column] for table in tables) for column in (0, 1))
     return UpperBounds(tuple(classes), count, bounds, sizes, pixels)
+
+
+def add_bounds(bounds: Mapping[int, Confusion], labels: UInt8[np.ndarray, "H W"]) -> None:
+    """Add a mask to the bounds, stride -> confusion matrix."""
+    for stride, prediction in coarsened(labels).items():
+        if stride in bounds:
+            bounds[stride].add(labels, prediction)
+
+
+def worthwhile_stride(bounds: Mapping[int, Confusion]) -> int | None:
+    """Return 8, or 4 or 2 if that raises the bound by 3 points of mean IoU or 10 of any class.
+
+    A finer stride costs time and memory. None if no pixel is labelled.
+    """
+    chosen = COARSE
+    if np.isnan(bounds[chosen].mean_iou):
+        return None
+    for finer in FINER:
+        gain = bounds[finer].mean_iou - bounds[chosen].mean_iou
+        class_gain = np.nanmax(bounds[finer].iou - bounds[chosen].iou)
+        if gain >= WORTHWHILE or class_gain >= WORTHWHILE_CLASS:
+            chosen = finer
+    return chosen
 
 
 def coarsened(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "H W"]]:

@@ -26,6 +26,7 @@ from fullconv.training.preflight import Preflight, preflight
 from fullconv.training.progress import RunProgress
 from fullconv.training.report import report_data
 from fullconv.training.resolve import resolve
+from fullconv.training.resolve_network import resolve_network
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
@@ -60,7 +61,8 @@ class Experiment:
         self.tracking = Tracking(config.track)
         self.train = open_data(config.data, "train")
         self.val, self.split_note = open_validation(config.data, self.train)
-        self.config, self.scale = resolve(config, self.train)
+        resolved, self.scale = resolve(config, self.train)
+        self.config, self.decisions = resolve_network(resolved, self.train)
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)

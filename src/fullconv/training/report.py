@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fullconv._version import __version__
-from fullconv.config import RunConfig
+from fullconv.config import NONE, RunConfig
 from fullconv.data.sample import Data
 from fullconv.evaluation.evaluate import Evaluation
 from fullconv.evaluation.report.page import ReportData
@@ -90,7 +90,7 @@ def report_facts(
     return {
         "model": f"{config.model}, padding {config.padding}",
         "parameters": f"{parameters:,}",
-        "initial weights": config.weights or "random",
+        "initial weights": "random" if config.weights == NONE else config.weights,
         "data": f"{config.data}: {count(len(trainer.data), 'training image')}, "
         f"{evaluated:,} evaluated",
         "image size": _image_size(config),

@@ -2,7 +2,7 @@
 
 from math import prod
 
-from fullconv.config import Architecture, Normalization, RunConfig
+from fullconv.config import AUTO, BACKBONE, Architecture, Normalization, RunConfig
 from fullconv.data.sample import Data
 from fullconv.data.transforms import fit
 from fullconv.hardware import choose_device
@@ -28,11 +28,7 @@ def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
 
 def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
     """Return the settings with every open one decided, and the working scale with its reason."""
-    changes: dict[str, object] = {
-        "lr": config.learning_rate,
-        "backbone_lr_mult": config.backbone_factor,
-        "width": config.architecture_settings["width"],
-    }
+    changes: dict[str, object] = {"lr": config.learning_rate}
     scale = WorkingScale(config.input_scale or 1.0)
     crop = config.crop
     batch = BATCH
@@ -52,6 +48,9 @@ def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
 
 
 def _choose_scale(config: RunConfig, data: Data, sizes: ObjectSizes) -> WorkingScale:
+    if config.model == AUTO:  # its stride is chosen later, at the scale; most masks need this one
+        config = config.model_copy(update={"model": f"fcn4s-{BACKBONE}"})
+
     def field() -> int:
         facts = {"name": config.model, "classes": len(data.classes)}
         plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fullconv.config import RunConfig
+from fullconv.config import AUTO, RunConfig
+from fullconv.errors import ConfigError
 from fullconv.networks.fcn import parse_name
 from fullconv.training.run.folder import Run
 
@@ -29,8 +30,13 @@ def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
 
     Those before it have subfolders, and each stage starts from the best weights of the one before
     (paper, section 4.2).
+
+    Raises:
+        ConfigError: a run of several stages does not name its network.
     """
-    _, backbone = parse_name(config.model)
+    if config.stages and config.model == AUTO:
+        raise ConfigError("stages need the name of a network; give --model, e.g. fcn8s-vgg16")
+    backbone = parse_name(config.model)[1] if config.stages else ""
     initial: Path | None = None
     for number, stage in enumerate(config.stages, 1):
         name = f"fcn{stage.stride}s-{backbone}"

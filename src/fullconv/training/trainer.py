@@ -21,7 +21,7 @@ from fullconv.model import Model
 from fullconv.training.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
-from fullconv.training.initial_model import initial_model
+from fullconv.training.initial_model import decide_network, initial_model
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import make_loss
 from fullconv.training.optim import schedule
@@ -57,13 +57,14 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
     """Train a model on a data set, yielding after every step: your own training loop.
 
     Args:
-        model: trained in place; a name such as "fcn8s-vgg16_bn" creates a new model.
+        model: trained in place; a name such as "fcn8s-vgg16_bn", or "auto", creates a new model.
         data: from `open_data`.
         config: the defaults suit a few hundred images.
     """
     config = config or TrainConfig()
     if isinstance(model, str):
-        model = initial_model(config.model_copy(update={"model": model}), data)
+        config = decide_network(config.model_copy(update={"model": model}), data)
+        model = initial_model(config, data)
     return Trainer(model, data, config).run()
 
 

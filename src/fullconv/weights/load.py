@@ -138,10 +138,20 @@ def copy_weights(
     notes += other_shapes(own, arrays, left_over)
     if bare(next(iter(network.state_dict()))) not in done.missing:
         notes += apply_normalization(network, weights.mean, weights.std, weights.order)
-    warnings = fit_warnings(own, arrays, done.missing, left_over)
+    # Layers of the classifier that the network leaves out on purpose are no sign of a misfit.
+    head = _dropped(network)
+    arrays = {name: array for name, array in arrays.items() if not bare(name).startswith(head)}
+    foreign = [name for name in left_over if name in arrays]
+    warnings = fit_warnings(own, arrays, done.missing, foreign)
     return LoadReport(
         weights.source, done.taken, done.reshaped, done.missing, left_over, tuple(notes), warnings
     )
+
+
+def _dropped(network: nn.Module) -> tuple[str, ...]:
+    """Return the beginnings of the names of the arrays that the network's backbone leaves out."""
+    dropped = getattr(getattr(network, "backbone", None), "dropped", ())
+    return tuple(f"{name}." for name in dropped)
 
 
 def _is_convolution(name: str, own: Mapping[str, tuple[int, ...]]) -> bool:

@@ -1,12 +1,10 @@
 """torchvision's and timm's classifiers as backbones: sizes, features and names."""
 
-import sys
-
 import pytest
 import torch
 from torch import nn
 
-from fullconv.errors import ConfigError, GeometryError, MissingExtraError, UnknownNameError
+from fullconv.errors import ConfigError, GeometryError, UnknownNameError
 from fullconv.model import Model, load
 from fullconv.networks.backbones import create_classifier, traced_backbone
 from fullconv.networks.backbones._traced import TracedBackbone
@@ -159,10 +157,3 @@ def test_a_width_is_refused_with_the_reason():
 def test_an_unknown_classifier_is_refused_with_a_near_name():
     with pytest.raises(UnknownNameError, match=r"vgg16.* or a name of .*mean resnet18\?"):
         create_classifier("resnet181")
-
-
-def test_without_timm_the_message_explains_how_to_install_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "timm", None)
-    with pytest.raises(MissingExtraError, match=r"fullconv\[timm\]"):
-        create_classifier("tf_efficientnet_lite0")
-    assert create_classifier("resnet18")

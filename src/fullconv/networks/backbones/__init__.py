@@ -5,7 +5,6 @@ A name is looked up among our own classifiers, then torchvision's, then timm's.
 """
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from difflib import get_close_matches
 from typing import Any, Literal, Protocol
 
@@ -13,7 +12,8 @@ import torch
 from torch import nn
 
 from fullconv._registry import Registry
-from fullconv.errors import ConfigError, MissingExtraError, UnknownNameError
+from fullconv.config import Top
+from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.backbones._traced import TracedBackbone
 
 Builder = Callable[..., nn.Module]
@@ -32,6 +32,9 @@ class Library(Protocol):
 backbones: Registry[Builder] = Registry("fullconv.networks.backbones", "classifier")
 libraries: Registry[Library] = Registry("fullconv.networks.backbones", "library of classifiers")
 LOOKUP_ORDER = ("torchvision", "timm")
+# TensorFlow's network, whose weights come with fullconv. timm's of this name pads its convolutions
+# and normalizes in another way, and has no weights; it is called timm_efficientnet_lite2 here.
+ALIASES = {"efficientnet_lite2": "timm_tf_efficientnet_lite2"}
 SIMILARITY = 0.7  # of difflib; below it a suggestion is hardly what was meant
 
 __all__ = [
@@ -57,7 +60,6 @@ def create_classifier(name: str, classes: int = 1000, **options: Any) -> nn.Modu
     Raises:
         UnknownNameError: there is no classifier of this name.
         ConfigError: an option that this classifier does not have.
-        MissingExtraError: neither we nor torchvision have this name, and timm is not installed.
     """
     if name in backbones:
         return backbones[name](classes, **options)
@@ -79,6 +81,7 @@ def traced_backbone(
     padding: Literal["same"] | int = "same",
     width: float = 1.0,
     hidden: int | None = None,
+    top: Top = "head",
 ) -> TracedBackbone:
     """Build the backbone of a torchvision or timm classifier.
 
@@ -88,6 +91,7 @@ def traced_backbone(
             up to a multiple of the coarsest stride.
         width: only 1 is available.
         hidden: only None is available.
+        top: see `TracedBackbone`.
 
     Raises:
         UnknownNameError: there is no classifier of this name.
@@ -97,21 +101,21 @@ def traced_backbone(
     options = {"width": width} if width != 1 else {}
     options |= {"hidden": hidden} if hidden is not None else {}
     classifier = create_classifier(name, 1, **options)
-    return TracedBackbone(classifier, name, 0 if padding == "same" else padding)
+    return TracedBackbone(classifier, name, 0 if padding == "same" else padding, top)
 
 
 def similar_name(name: str) -> str | None:
     """Return the known classifier whose name is most similar, or None if none is similar."""
     known = list(backbones)
     for library in LOOKUP_ORDER:
-        with suppress(MissingExtraError):
-            known += libraries[library].names()
+        known += libraries[library].names()
     close = get_close_matches(name, known, n=1, cutoff=SIMILARITY)
     return close[0] if close else None
 
 
 def _find(name: str) -> tuple[str, str]:
     """Return the library that has a classifier, and the classifier's name there."""
+    name = ALIASES.get(name, name)
     for library in LOOKUP_ORDER:
         library_name = name.removeprefix(f"{library}_")
         if any(name.startswith(f"{other}_") for other in LOOKUP_ORDER if other != library):

@@ -5,7 +5,7 @@ receptive field of each one's output, and where the classifier's head begins; th
 State-dict keys are the library's own.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from math import ceil
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fullconv.config import Top
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field
 from fullconv.networks.layers import FeatureInfo
@@ -32,20 +33,30 @@ class TracedBackbone(nn.Module):
         classifier: (B, 3, H, W) -> scores; its layers are used, not copied.
         name: for messages.
         padding: zeros around the normalized image; 0 is what the classifier was made for.
+        top: "block" drops the last layers if they only widen the features before them, pixel by
+            pixel, for the classifier's pooling (conv_head in timm's MobileNets and EfficientNets);
+            "head" keeps them.
+
+    Attributes:
+        dropped: the library's names of the layers that are dropped.
 
     Raises:
         GeometryError: the classifier attends between all positions, or its layers do not follow
             one another.
     """
 
-    def __init__(self, classifier: nn.Module, name: str, padding: int = 0) -> None:
+    def __init__(
+        self, classifier: nn.Module, name: str, padding: int = 0, top: Top = "head"
+    ) -> None:
         super().__init__()
         record = _trace(classifier, name)
+        calls = [(call, _checked_field(record, call, name)) for call in trunk(record, name)]
+        kept = _blocks(calls) if top == "block" else calls
+        self.dropped = tuple(call.name for call, _ in calls[len(kept) :])
         self.paths: dict[str, str] = {}  # feature -> path of the layer
         self._feature_info: dict[str, FeatureInfo] = {}
         sides: dict[str, int] = {}  # feature -> its rows on the traced image
-        for call in trunk(record, name):
-            field = _checked_field(record, call, name)
+        for call, field in kept:
             feature = call.name.replace(".", "_")
             self.paths[feature] = call.name
             self._feature_info[feature] = FeatureInfo(call.output.shape[1], field)
@@ -140,6 +151,15 @@ class TracedBackbone(nn.Module):
         if self.smallest > self.stride:  # checked first: max() would fix an export to one branch
             padded = max(padded, self.smallest)
         return padded + -padded % self.stride - self.before - side
+
+
+def _blocks(calls: Sequence[tuple[ModuleCall, Field]]) -> Sequence[tuple[ModuleCall, Field]]:
+    """Return the layers without the last ones, if these only widen the features at each pixel."""
+    end = len(calls)
+    while end > 1 and calls[end - 2][1] == calls[-1][1]:
+        end -= 1
+    widths = [call.output.shape[1] for call, _ in calls[end - 1 :]]
+    return calls[:end] if widths[-1] > widths[0] else calls
 
 
 def trunk(record: Trace, name: str) -> Iterator[ModuleCall]:

@@ -4,23 +4,18 @@ from collections.abc import Iterable
 
 from torch import nn
 
-from fullconv.errors import require
 from fullconv.networks.backbones import libraries
 
 
 @libraries.register("timm")
 class Timm:
-    """timm, an optional package with about a thousand image classifiers."""
+    """timm, with about a thousand image classifiers."""
 
     @staticmethod
     def names() -> Iterable[str]:
-        """Return the names of its classifiers.
+        """Return the names of its classifiers."""
+        import timm  # slow to import
 
-        Raises:
-            MissingExtraError: timm is not installed.
-        """
-        what = "a classifier that is neither fullconv's nor torchvision's"
-        timm = require("timm", extra="timm", what=what)
         names: list[str] = timm.list_models()
         return names
 

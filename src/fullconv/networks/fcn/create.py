@@ -4,7 +4,15 @@ import re
 from collections.abc import Sequence
 from typing import Any, Literal
 
-from fullconv.config import Architecture, Fusing, Normalization, Upsampling
+from fullconv.config import (
+    Architecture,
+    Fusing,
+    Normalization,
+    Top,
+    Upsampling,
+    default_contexts,
+    default_upsampling,
+)
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.backbones import (
     TracedBackbone,
@@ -33,7 +41,8 @@ def create_model(
     mean: Sequence[float] = IMAGENET_MEAN,
     std: Sequence[float] = IMAGENET_STD,
     order: Literal["rgb", "bgr"] = "rgb",
-    upsampling: Upsampling = "transposed",
+    top: Top = "block",
+    upsampling: Upsampling | None = None,
     learn_upsampling: bool = False,
     fusing: Fusing = "cascade",
     skip_scales: Sequence[float] | None = None,
@@ -51,22 +60,31 @@ def create_model(
         mean: of the training images, in [0, 255], RGB order.
         std: likewise.
         order: channel order of the first convolution's input.
-        upsampling: "transposed" convolution, initialized as bilinear; "bilinear" interpolation,
-            which repeats the edge; "bilinear-corners", the course's (see `CornerResize`); or
-            "unpooling" with mirrored convolutions (see `UnpoolingDecoder`).
+        top: what the coarsest scores are computed from: the last "block" of the backbone, or the
+            classifier's "head", in MobileNet and EfficientNet a 1x1 convolution that widens the
+            last block's output (see `TracedBackbone`).
+        upsampling: "bilinear" interpolation, which repeats the edge; "transposed" convolution,
+            initialized as bilinear, which adds zeros, so scores fade at the image's edges;
+            "bilinear-corners", the course's (see `CornerResize`); or "unpooling" with mirrored
+            convolutions (see `UnpoolingDecoder`). None is "transposed" if it is learned, or with
+            the paper's padding, whose zeros lie outside of the image; else "bilinear".
         learn_upsampling: train the transposed convolutions too, as the course does; the authors
             keep them fixed.
         fusing: "cascade" upsamples a score to the next skip and adds there (paper, figure 3);
             "sum" upsamples each score to the image and adds there, so an additional skip with zero
             scores changes nothing (see `staging`).
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
-        context: width of a `Context` layer before the coarsest scores; None as in the paper.
-        skip_context: width of such a layer before each skip's scores.
+        context: width of a `Context` layer before the coarsest scores; 0 for none, as in the
+            paper. None is 160 for EfficientNet-Lite2, and 0 for others.
+        skip_context: width of such a layer before each skip's scores; None is 48 and 0.
 
     Raises:
         UnknownNameError: there is no such network or backbone.
         ConfigError: a number is out of its range.
     """
+    contexts = default_contexts(name)
+    context = contexts[0] if context is None else context
+    skip_context = contexts[1] if skip_context is None else skip_context
     return build(
         Architecture.checked(
             name=name,
@@ -74,12 +92,13 @@ def create_model(
             padding=padding,
             width=width,
             hidden=hidden,
-            upsampling=upsampling,
+            top=top,
+            upsampling=upsampling or default_upsampling(padding, learn_upsampling),
             learn_upsampling=learn_upsampling,
             fusing=fusing,
             skip_scales=None if skip_scales is None else tuple(skip_scales),
-            context=context,
-            skip_context=skip_context,
+            context=context or None,
+            skip_context=skip_context or None,
         ),
         Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
     )
@@ -90,7 +109,7 @@ def build(architecture: Architecture, normalization: Normalization) -> FCN:
     stride, backbone_name = parse_name(architecture.name)
     same = architecture.padding == "same"
     settings = architecture.model_dump(include={"padding", "width", "hidden"})
-    backbone = _backbone(architecture.name, backbone_name, same, settings)
+    backbone = _backbone(architecture.name, backbone_name, same, settings, architecture.top)
     skips = _skips(backbone, stride, architecture.name)
     scales = architecture.skip_scales or ()
     if scales and len(scales) != len(skips):
@@ -136,14 +155,14 @@ def unknown_network(name: str) -> UnknownNameError:
 
 
 def _backbone(
-    name: str, backbone: str, same: bool, settings: dict[str, Any]
+    name: str, backbone: str, same: bool, settings: dict[str, Any], top: Top
 ) -> NamedSequential | TracedBackbone:
     if backbone in backbones:
         classifier = create_classifier(backbone, classes=1, **settings)
         assert isinstance(classifier, NamedSequential)
         return headless(convolutionalize(classifier, same))
     try:
-        return traced_backbone(backbone, **settings)
+        return traced_backbone(backbone, **settings, top=top)
     except UnknownNameError as error:
         raise unknown_network(name) from error
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fullconv.networks.vgg_names import head_names, paper_names
+from fullconv.weights.sources._efficientnet import timm_names
 from fullconv.weights.sources._nesting import EMA
 
 # Parts that training programs put before all names of a network.
@@ -96,9 +97,11 @@ def _without_wrappers(arrays: dict[str, np.ndarray], notes: list[str]) -> dict[s
 
 
 def _known_names(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Return the new names of Hugging Face's ResNets and of Keras' VGGs."""
+    """Return the new names of Hugging Face's ResNets, Keras' VGGs and other EfficientNets."""
     if any("embedder.embedder.convolution" in name for name in arrays):
         return {name: _torchvision_name(name) for name in arrays}
+    if efficientnet := timm_names({name: array.shape for name, array in arrays.items()}):
+        return efficientnet
     return {
         name: _KERAS.sub(r"conv\1_\2.", name) for name in arrays if name.startswith("block1_conv")
     } | {name: _KERAS.sub(r"conv\1_\2.", name) for name in arrays if _KERAS.match(name)}
