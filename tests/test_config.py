@@ -67,9 +67,36 @@ def test_the_default_learning_rate_depends_on_the_optimizer():
 
 
 def test_the_default_width_depends_on_the_weights():
-    assert TrainConfig().architecture_settings["width"] == 0.25
-    assert TrainConfig(weights="a.pth").architecture_settings["width"] == 1.0
-    assert TrainConfig(weights="a.pth", width=0.5).architecture_settings["width"] == 0.5
+    for settings, width in (
+        ({"weights": "none"}, 0.25),
+        ({"weights": None}, 0.25),  # as null in a settings file
+        ({"weights": "a.pth"}, 1.0),
+        ({"weights": "a.pth", "width": 0.5}, 0.5),
+    ):
+        config = TrainConfig(model="fcn8s-vgg16_bn", **settings)
+        assert config.architecture_settings["width"] == width
+
+
+def test_the_default_upsampling_repeats_the_edge_unless_it_is_learned_or_padded():
+    for settings, upsampling in (
+        ({}, "bilinear"),
+        ({"padding": 100}, "transposed"),
+        ({"learn_upsampling": True}, "transposed"),
+        ({"upsampling": "transposed"}, "transposed"),
+    ):
+        config = TrainConfig(model="fcn8s-vgg16_bn", **settings)
+        assert config.architecture_settings["upsampling"] == upsampling
+
+
+def test_the_default_network_has_context_layers_unless_they_are_switched_off():
+    lite2, off = (
+        TrainConfig(model="fcn4s-efficientnet_lite2", **settings).architecture_settings
+        for settings in ({}, {"context": 0, "skip_context": 0})
+    )
+    assert (lite2["context"], lite2["skip_context"]) == (160, 48)
+    assert (off["context"], off["skip_context"]) == (0, 0)
+    other = TrainConfig(model="fcn4s-resnet18").architecture_settings
+    assert (other["context"], other["skip_context"]) == (0, 0)
 
 
 def test_every_setting_is_in_one_group_and_has_a_description():

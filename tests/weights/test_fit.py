@@ -16,7 +16,7 @@ from fullconv.networks.backbones import create_classifier
 from fullconv.networks.fcn import create_model
 from fullconv.weights import convert_weights, load_weights, read_weights
 
-TINY = {"width": 1 / 16, "hidden": 8}
+TINY = {"upsampling": "transposed", "width": 1 / 16, "hidden": 8}
 
 
 def tiny(name="fcn8s-vgg11", classes=3, seed=0, **options):

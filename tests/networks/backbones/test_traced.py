@@ -157,3 +157,44 @@ def test_a_width_is_refused_with_the_reason():
 def test_an_unknown_classifier_is_refused_with_a_near_name():
     with pytest.raises(UnknownNameError, match=r"vgg16.* or a name of .*mean resnet18\?"):
         create_classifier("resnet181")
+
+
+@pytest.mark.parametrize(
+    ("name", "top", "dropped"),
+    [
+        ("efficientnet_lite2", "blocks_6", ("conv_head", "bn2")),
+        ("mobilenet_v2", "features_17", ("features.18",)),
+        ("resnet18", "layer4", ()),
+    ],
+)
+def test_layers_that_only_widen_the_last_block_are_dropped(name, top, dropped):
+    network = create_model(f"fcn8s-{name}", 2)
+    assert (network.top, network.backbone.dropped) == (top, dropped)
+    whole = create_model(f"fcn8s-{name}", 2, top="head")
+    assert not whole.backbone.dropped and whole.skips == network.skips
+
+
+@torch.no_grad()
+def test_the_features_are_the_same_without_the_dropped_layers():
+    torch.manual_seed(0)
+    whole = traced_backbone("mnasnet0_5").eval()
+    block = traced_backbone("mnasnet0_5", top="block").eval()
+    missing = block.load_state_dict(whole.state_dict(), strict=False)
+    assert not missing.missing_keys
+    assert all(key.startswith("layers.1") for key in missing.unexpected_keys)
+    image = torch.randn(1, 3, 40, 64)
+    assert torch.equal(block(image), whole.features(image, [block.top])[block.top])
+
+
+@pytest.mark.parametrize("stride", [8, 4, 2])
+def test_the_default_network_has_less_than_5_million_parameters(stride):
+    network = create_model(f"fcn{stride}s-efficientnet_lite2", 21)
+    assert sum(parameter.numel() for parameter in network.parameters()) < 5e6
+    assert len(network.skips) == {8: 2, 4: 3, 2: 4}[stride]
+    assert network.context_fr.conv.in_channels == 352
+
+
+def test_our_lite2_is_tensorflows_whose_padding_and_norms_differ_from_timms():
+    ours, timms = (create_classifier(f"{name}efficientnet_lite2") for name in ("", "timm_"))
+    assert (ours.bn1.eps, timms.bn1.eps) == (1e-3, 1e-5)
+    assert type(ours.conv_stem).__name__ == "Conv2dSame"

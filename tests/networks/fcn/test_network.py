@@ -38,11 +38,13 @@ def test_the_authors_crops_follow_from_the_layers(stride):
 
 
 def test_the_papers_layer_names():
-    names = {key.split(".")[0] for key in network("fcn8s-vgg16").state_dict()} - {"backbone"}
+    paper = {"upsampling": "transposed"}
+    arrays = network("fcn8s-vgg16", **paper).state_dict()
+    names = {key.split(".")[0] for key in arrays} - {"backbone"}
     scores = {"score_fr", "score_pool4", "score_pool3"}
     assert names == scores | {"upscore2", "upscore_pool4", "upscore8"}
-    assert "upscore.weight" in network("fcn32s-vgg16").state_dict()
-    assert "upscore16.weight" in network("fcn16s-vgg16").state_dict()
+    assert "upscore.weight" in network("fcn32s-vgg16", **paper).state_dict()
+    assert "upscore16.weight" in network("fcn16s-vgg16", **paper).state_dict()
 
 
 def test_sum_has_an_upsampling_layer_per_score():
@@ -83,7 +85,7 @@ def test_a_new_network_gives_every_class_the_same_probability():
 
 @pytest.mark.parametrize("learned", [False, True])
 def test_only_learned_upsampling_gets_gradients(learned):
-    made = network(learn_upsampling=learned)
+    made = network(upsampling="transposed", learn_upsampling=learned)
     made(photo()).square().mean().backward()
     layers = [layer for layer in made.modules() if isinstance(layer, TransposedUpsample)]
     assert len(layers) == 3

@@ -19,7 +19,8 @@ def test_they_equal_timms_up_to_the_rounding_of_its_copy(shared):
     assert (weights.mean, weights.std, weights.order) == (copy.mean, copy.std, copy.order)
     for name, array in copy.arrays.items():
         ours = weights.arrays[name]
-        assert np.array_equal(ours if array.ndim < 2 else ours.astype(np.float16), array), name
+        exact = array.ndim < 2 and "classifier" not in name
+        assert np.array_equal(ours if exact else ours.astype(np.float16), array), name
 
 
 def test_nothing_is_downloaded():
