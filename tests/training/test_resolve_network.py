@@ -57,7 +57,7 @@ def test_the_default_is_lite2_from_the_weights_that_come_with_fullconv():
     assert resolve_network(config, toy_data()) == (config, (notes[1],))
 
 
-@pytest.mark.parametrize(("width", "stride"), [(1, 2), (3, 4), (16, 8)])
+@pytest.mark.parametrize(("width", "stride"), [(3, 2), (6, 4)])
 def test_the_stride_follows_from_the_masks(width, stride):
     chosen, note = choose_stride(striped(width), None)
     assert chosen == stride and note.startswith(f"FCN-{stride}s: stride 8 could reach ")
@@ -65,7 +65,8 @@ def test_the_stride_follows_from_the_masks(width, stride):
 
 
 def test_the_stride_follows_from_the_masks_at_the_size_of_training():
-    assert choose_stride(striped(16), (24, 24))[0] < 8
+    assert choose_stride(striped(91), (24, 24))[0] < 8
+    assert choose_stride(striped(6), None, 4.0)[0] == 8
 
 
 def test_masks_without_labels_get_the_coarsest_of_the_strides():

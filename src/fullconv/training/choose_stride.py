@@ -19,17 +19,18 @@ from fullconv.evaluation.upper_bounds import (
 MAX_PIXELS = 8_000_000  # of the masks that are measured: a few seconds
 
 
-def choose_stride(data: Data, size: tuple[int, int] | None) -> tuple[int, str]:
+def choose_stride(data: Data, size: tuple[int, int] | None, scale: float = 1.0) -> tuple[int, str]:
     """Return 8, 4 or 2, and a sentence with the upper bounds on IoU that decided.
 
     Args:
         data: the training samples.
         size: larger images are downscaled to fit this (height, width), as in training.
+        scale: factor that images are scaled by then, likewise.
     """
     bounds = {stride: Confusion(len(data.classes)) for stride in (COARSE, *FINER)}
-    pixels = fit(data[0], size).labels.size if len(data) else 1
+    pixels = fit(data[0], size, scale).labels.size if len(data) else 1
     for index in sample_indices(data.names, pixels, MAX_PIXELS):
-        add_bounds(bounds, fit(data[index], size).labels)
+        add_bounds(bounds, fit(data[index], size, scale).labels)
     chosen = worthwhile_stride(bounds)
     if chosen is None:
         return COARSE, f"FCN-{COARSE}s: no pixel is labelled, so no stride can be preferred"

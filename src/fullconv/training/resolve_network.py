@@ -19,7 +19,8 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
     ImageNet weights that are not on this machine are downloaded; `planned_download` names them.
 
     Args:
-        config: with `size` decided, since the stride is chosen at the size of training.
+        config: with `size` and `input_scale` decided, since the stride is chosen at the size that
+            training uses.
         data: the training samples.
 
     Raises:
@@ -27,7 +28,7 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
     """
     notes = []
     if config.model == AUTO:
-        stride, note = choose_stride(data, config.size)
+        stride, note = choose_stride(data, config.size, config.input_scale or 1.0)
         config = config.model_copy(update={"model": f"fcn{stride}s-{BACKBONE}"})
         notes.append(note)
     if config.weights in (AUTO, IMAGENET):
