@@ -93,7 +93,7 @@ def test_open_settings_are_decided_from_the_data():
         RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train")
     )
     assert small.size is None and small.input_scale == 1.5  # its poles are thin
-    assert small.crop == (60, 75) and small.width == 0.25
+    assert small.crop == (60, 75)
 
 
 def test_evaluate_every_skips_epochs(tmp_path):
