@@ -120,9 +120,9 @@ class Model:
         moved or changed while it predicts.
 
         Args:
-            source: a path, an array (H, W, 3) of uint8 in RGB or (H, W) in grey, an 8-bit PIL
-                image, or a list of these. With a `band_choice`, TIFF, PNG and JPEG files are read
-                as rasters.
+            source: a path, a file open in binary mode, the bytes of a file, an array (H, W, 3) of
+                uint8 in RGB or (H, W) in grey, an 8-bit PIL image, or a list of these. With a
+                `band_choice`, TIFF, PNG and JPEG files are read as rasters.
             tta: test-time augmentation: average the probabilities at `tta_scales`, each with and
                 without horizontal flip. Slower, usually more accurate.
             scales: scales for test-time augmentation instead of `tta_scales`; implies `tta`. 1 is

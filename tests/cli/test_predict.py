@@ -57,14 +57,14 @@ def test_every_output_kind_is_in_the_help_and_can_be_written(folder):
 
 
 def test_what_is_left_out_of_a_folder_is_told_counted_and_recorded(folder, capsys):
-    for name in ("a.HEIC", "b.heic", "c.gif", "notes.txt"):
+    for name in ("a.JXL", "b.jxl", "c.gif", "notes.txt"):
         (folder / "photos" / name).write_bytes(b"x" * 100)
     assert predict("photos", "--out", "out", "--json", "-") == 0
     shown = capsys.readouterr()
     left_out = json.loads(shown.out)["left_out"]
-    assert left_out["pictures"] == {".gif": 1, ".heic": 2}
+    assert left_out["pictures"] == {".gif": 1, ".jxl": 2}
     assert json.loads((folder / "out/predict.json").read_text())["left_out"] == left_out
-    assert "not read: 2 .heic, 1 .gif" in shown.err
+    assert "not read: 2 .jxl, 1 .gif" in shown.err
 
 
 def test_an_unexpected_failure_of_one_photo_makes_the_exit_code_1(folder, capsys, monkeypatch):

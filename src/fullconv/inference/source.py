@@ -1,4 +1,4 @@
-"""Read what a user passes as an image: a path, an array or a PIL image."""
+"""Read what a user passes as an image: a path, a file, its bytes, an array or a PIL image."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from fullconv.errors import MemoryBudgetError
+from fullconv.errors import ImageError, MemoryBudgetError
 from fullconv.io import images
 from fullconv.io.rasters import BandChoice, read_raster, read_raster_header
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
@@ -31,10 +31,10 @@ class Source:
 def read_source(
     source: Any, band_choice: BandChoice | None = None, memory: int | str | None = None
 ) -> Source:
-    """Return an RGB image from a path, an RGB or grey array, or a PIL image.
+    """Return an RGB image from a path, a file, its bytes, an RGB or grey array, or a PIL image.
 
     Args:
-        source: one of these.
+        source: one of these; a file is open in binary mode, and read from its position to its end.
         band_choice: bands and value range with which files are read as rasters, if they can be.
         memory: limit for reading a file, in bytes or as "2GiB".
 
@@ -44,6 +44,14 @@ def read_source(
     """
     if isinstance(source, np.ndarray):
         return Source(images.rgb_from_array(source))
+    content = _content(source)
+    if content is not None:
+        where = Path(source.name if isinstance(getattr(source, "name", 0), str) else "the bytes")
+        if memory is not None:
+            found = images.peek_header(where, content)
+            _check_memory(where, found.size, images.decoding_bytes(found), memory)
+        image = images.decode_image(content, str(where))
+        return Source(image, bytes=image.nbytes)
     if not isinstance(source, str | Path):
         image = images.rgb_from_pil(source)
         return Source(image, bytes=image.nbytes)
@@ -58,6 +66,22 @@ def read_source(
         _check_memory(path, found.size, images.decoding_bytes(found), memory)
     image = images.read_image(path)
     return Source(image, bytes=image.nbytes)
+
+
+def _content(source: Any) -> bytes | None:
+    """Return the bytes of an encoded image, or of a file that is open; None for other sources."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        return bytes(source)
+    if not hasattr(source, "read") or isinstance(source, str | Path):
+        return None
+    content = source.read()
+    if not isinstance(content, bytes):
+        raise ImageError(
+            f"a file whose read() returns {type(content).__name__}",
+            expected="bytes",
+            remedy='open it in binary mode, open(path, "rb")',
+        )
+    return content
 
 
 def _check_memory(path: Path, size: tuple[int, int], need: int, memory: int | str | None) -> None:

@@ -308,8 +308,8 @@ def test_a_folder_that_is_missing_holds_nothing(tmp_path):
 
 
 MISSING = {
-    "images/a.HEIC images/b.heic masks/a.png": (
-        r"images/ holds 2 \.heic files, which are not read",
+    "images/a.JXL images/b.jxl masks/a.png": (
+        r"images/ holds 2 \.jxl files, which are not read",
         "save as PNG or JPEG",
     ),
     "images/a.jpg masks/a.npy": (
@@ -318,7 +318,7 @@ MISSING = {
     ),
     "images/a.jfif masks/a.png": (r"images/ holds 1 \.jfif file,", r"rename to \.jpg"),
     "images/a.gif masks/a.gif": (r"images/ holds 1 \.gif file,", "save as PNG"),
-    "a.HEIC b.HEIC": (r"it holds 2 \.heic files", "save as PNG or JPEG"),
+    "a.JXL b.JXL": (r"it holds 2 \.jxl files", "save as PNG or JPEG"),
     "images/a.jpg images/b.jpg": ("images/ holds 2 photos, but there are no masks", "masks/"),
     "masks/a.png": ("masks/ holds 1 mask, but there are no photos", "images/"),
     "a.jpg a_mask.png": (
@@ -366,10 +366,10 @@ def test_the_nearest_layouts_are_named(tmp_path):
 
 def test_pictures_that_are_not_read_are_counted(tmp_path):
     pairs(tmp_path, "abc")
-    for name in ("x.HEIC", "y.heic", "z.gif", "a.dng"):  # a.dng is the raw version of a.jpg
+    for name in ("x.JXL", "y.jxl", "z.gif", "a.dng"):  # a.dng is the raw version of a.jpg
         (tmp_path / "images" / name).write_bytes(b"x")
     (problem,) = with_code(inventory(tmp_path), "not-read")
-    assert problem.error.found.startswith("2 .heic, 1 .gif left out") and not problem.fatal
+    assert problem.error.found.startswith("2 .jxl, 1 .gif left out") and not problem.fatal
     assert len(open_data(tmp_path)) == 3
     warnings = examine(str(tmp_path), workers=1).of("warning")
     (finding,) = (warning for warning in warnings if warning.code == "not-read")

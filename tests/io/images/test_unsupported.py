@@ -9,15 +9,15 @@ from fullconv.io.images import (
     unsupported_suffix,
 )
 
-NAMES = ("IMG_1.HEIC", "IMG_2.heic", "b.jfif", "c.gif", "a.jpg", "notes.txt", "x.npy", ".heic")
+NAMES = ("IMG_1.JXL", "IMG_2.jxl", "b.jfif", "c.gif", "a.jpg", "notes.txt", "x.npy", ".jxl")
 
 
 def test_pictures_that_are_not_read_are_counted_by_suffix():
     counts = count_unsupported(NAMES[:-1])
-    assert counts == {".heic": 2, ".gif": 1, ".jfif": 1, ".npy": 1}
+    assert counts == {".jxl": 2, ".gif": 1, ".jfif": 1, ".npy": 1}
     text = describe_unsupported(counts)
     assert text.startswith(
-        "2 .heic, 1 .gif (save as PNG or JPEG); 1 .jfif (rename to .jpg); 1 .npy"
+        "2 .jxl, 1 .gif (save as PNG or JPEG); 1 .jfif (rename to .jpg); 1 .npy"
     )
     assert describe_unsupported({}) == ""
 

@@ -32,6 +32,8 @@ _SUFFIXES = {
     "WEBP": (".webp",),
     "BMP": (".bmp",),
     "TIFF": (".tif", ".tiff"),
+    "AVIF": (".avif",),
+    "HEIF": (".heic", ".heif", ".hif"),
 }
 _KINDS = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "CMYK"}
 

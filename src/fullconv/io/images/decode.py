@@ -13,17 +13,19 @@ from pathlib import Path
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fullconv.errors import ImageError
+from fullconv.io.images import heif
 
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF")
-"""The only decoders that are used: most of Pillow's security advisories are about other ones."""
+FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF")
+"""The only decoders that are used: most of Pillow's security advisories are about other ones.
+
+HEIC files are read too where pillow-heif is installed.
+"""
 
 MAX_PIXELS = 250_000_000
 """The largest image that is decoded whole."""
 
 _HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
 OTHERS = {
-    **{b"ftyp" + brand: "HEIC" for brand in (b"hei", b"hev", b"mif1", b"msf1")},
-    b"ftypavi": "AVIF",
     b"jP  ": "JPEG 2000",
     b"JXL ": "JPEG XL",
     b"GIF8": "GIF",
@@ -47,7 +49,8 @@ def open_image(path: Path, content: bytes | None = None) -> Image.Image:
         content: the bytes of the file; None reads them from `path`.
 
     Raises:
-        ImageError: the file is missing, not one of `FORMATS`, or larger than `MAX_PIXELS`.
+        ImageError: the file is missing, not one of `FORMATS`, or larger than `MAX_PIXELS`, or a
+            HEIC file without pillow-heif.
     """
     try:
         picture = _open(path, content)
@@ -62,7 +65,7 @@ def open_image(path: Path, content: bytes | None = None) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise _too_large(path) from error
     except _DAMAGED as error:
-        raise _not_an_image(path) from error
+        raise _not_an_image(path, _head(path, content)) from error
     except OSError as error:
         raise ImageError(
             f"cannot be opened ({error.strerror or error})",
@@ -129,11 +132,34 @@ def _open(path: Path, content: bytes | None) -> Image.Image:
     with warnings.catch_warnings():
         # Pillow warns at half of the limit already.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        return Image.open(path if content is None else io.BytesIO(content), formats=FORMATS)
+        head = _head(path, content)
+        formats: tuple[str, ...] = FORMATS
+        if heif.is_heif(head):
+            if not heif.IS_INSTALLED:
+                raise _needs_heif(path)
+            heif.register()
+            formats = (heif.FORMAT,)
+        return Image.open(path if content is None else io.BytesIO(content), formats=formats)
+
+
+def _head(path: Path, content: bytes | None) -> bytes:
+    """Return the first bytes of a file, which state its format."""
+    if content is not None:
+        return content[:12]
+    with path.open("rb") as file:
+        return file.read(12)
 
 
 def _flat(arguments: object) -> Sequence[object]:
     return arguments if isinstance(arguments, tuple) else (arguments,)
+
+
+def _needs_heif(path: Path) -> ImageError:
+    return ImageError(
+        "a HEIC file by its content, which pillow-heif reads and is not installed",
+        remedy='pip install "fullconv[heic]", or save it as JPEG',
+        where=path,
+    )
 
 
 def _too_large(path: Path) -> ImageError:
@@ -145,8 +171,14 @@ def _too_large(path: Path) -> ImageError:
     )
 
 
-def _not_an_image(path: Path) -> ImageError:
-    head = path.read_bytes()[:12] if path.is_file() else b""
+def _not_an_image(path: Path, head: bytes) -> ImageError:
+    if heif.is_heif(head):
+        return ImageError(
+            "a HEIC file that is damaged or cut short",
+            expected="a complete image",
+            remedy="copy it again from its source",
+            where=path,
+        )
     other = next((kind for mark, kind in OTHERS.items() if mark in head), None)
     what = f"a {other} file by its content" if other else "not a readable image"
     return ImageError(
@@ -157,7 +189,8 @@ def _not_an_image(path: Path) -> ImageError:
     )
 
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+SUFFIXES += heif.SUFFIXES if heif.IS_INSTALLED else ()
 ORIENTATION = 0x0112  # EXIF's tag
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 

@@ -19,6 +19,7 @@ from fullconv.io.images.decode import (
 )
 from fullconv.io.palettes import Color
 
+_LOSSY = ("AVIF", "HEIF")  # even where a file is lossless, its colours were converted
 _LOSSY_TIFF = ("jpeg", "tiff_jpeg", "webp")  # Pillow's names of compressions
 _MOST_CHUNKS = 64  # of a WebP file before its picture
 MASK_MODES = ("P", "L", "1", "I;16", "I;16B", "I")
@@ -113,10 +114,11 @@ def _refuse_transparent(mask: Image.Image, path: Path) -> None:
 
 
 def _refuse_lossy(picture: Image.Image, path: Path) -> None:
-    """Refuse a WebP or TIFF with lossy compression; who reads masks decides about JPEG."""
+    """Refuse a format or a compression that is lossy; who reads masks decides about JPEG."""
     kind = picture.format or ""
     packed = str(picture.info.get("compression", "")) if kind == "TIFF" else ""
-    if packed in _LOSSY_TIFF or (kind == "WEBP" and _is_lossy_webp(path)):
+    lossy = kind in _LOSSY or packed in _LOSSY_TIFF
+    if lossy or (kind == "WEBP" and _is_lossy_webp(path)):
         raise ImageError(
             f"a mask in {kind} with lossy compression{f' ({packed})' if packed else ''}, which "
             "alters labels at every edge",

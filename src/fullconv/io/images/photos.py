@@ -23,6 +23,9 @@ from fullconv.io.palettes import BLOCK_PIXELS
 # Pixel types that become 8-bit RGB without a choice of the user (which values are black and white).
 PHOTO_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
 _DECODING = 4 * 2**20  # bytes, beside those of the pixels
+# Bytes per pixel that a decoder holds, measured. Progressive JPEG is decoded from coefficients of
+# the whole photo.
+_DECODER_BYTES = {"PNG": 0, "BMP": 0, "JPEG": 6, "MPO": 6, "WEBP": 12, "AVIF": 6, "HEIF": 6}
 TOO_DEEP = " with more than 8 bits a channel"
 
 
@@ -59,7 +62,7 @@ def rgb_from_pil(picture: Any) -> UInt8[np.ndarray, "H W 3"]:
     if not isinstance(picture, Image.Image):
         raise ImageError(
             f"no image can be read from the type {type(picture).__name__}",
-            expected="a path, an array or a PIL image",
+            expected="a path, a file or its bytes, an array or a PIL image",
         )
     name = getattr(picture, "filename", "")
     where = Path(name if name and isinstance(name, str | Path) else "PIL image")
@@ -186,8 +189,7 @@ def decoding_bytes(header: Header) -> int:
     """Return the most bytes that reading a photo takes, besides those of its file."""
     pixel = 1 if header.mode in ("L", "P", "1") else 4  # as Pillow stores it
     turned = 2 if header.orientation != 1 else 1
-    # Progressive JPEG is decoded from coefficients of the whole photo; others hold it as well.
-    decoder = {"PNG": 0, "BMP": 0, "JPEG": 6, "MPO": 6}.get(header.format, pixel)
+    decoder = _DECODER_BYTES.get(header.format, pixel)
     after = pixel * turned + 3
     return prod(header.size) * max(pixel + decoder, after) + _DECODING
 

@@ -4,13 +4,17 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from fullconv.io.images import heif
+
+_HEIC = 'install the extra "fullconv[heic]", or save as PNG or JPEG'
 _CONVERT = "save as PNG or JPEG"
 _EXPORT = "export as PNG or JPEG"
 _MASKS = "save as PNG (masks: class numbers in 8-bit grey)"
 
 _REMEDIES = {
     **dict.fromkeys((".jfif", ".jpe", ".jif", ".pjpeg", ".pjp"), "rename to .jpg"),
-    **dict.fromkeys((".heic", ".heif", ".hif", ".avif", ".jxl", ".gif", ".apng"), _CONVERT),
+    **dict.fromkeys(() if heif.IS_INSTALLED else heif.SUFFIXES, _HEIC),
+    **dict.fromkeys((".jxl", ".gif", ".apng"), _CONVERT),
     **dict.fromkeys((".jp2", ".j2k", ".jpx", ".jpf", ".jxr", ".wdp", ".ico", ".tga"), _CONVERT),
     **dict.fromkeys((".ppm", ".pgm", ".pbm", ".pnm", ".pam", ".pcx", ".sgi", ".dib"), _CONVERT),
     **dict.fromkeys((".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf"), _EXPORT),
