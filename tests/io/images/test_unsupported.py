@@ -16,9 +16,7 @@ def test_pictures_that_are_not_read_are_counted_by_suffix():
     counts = count_unsupported(NAMES[:-1])
     assert counts == {".jxl": 2, ".gif": 1, ".jfif": 1, ".npy": 1}
     text = describe_unsupported(counts)
-    assert text.startswith(
-        "2 .jxl, 1 .gif (save as PNG or JPEG); 1 .jfif (rename to .jpg); 1 .npy"
-    )
+    assert text.startswith("2 .jxl, 1 .gif (save as PNG or JPEG); 1 .jfif (rename to .jpg); 1 .npy")
     assert describe_unsupported({}) == ""
 
 
