@@ -189,7 +189,7 @@ def _not_an_image(path: Path, head: bytes) -> ImageError:
     )
 
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
+SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 SUFFIXES += heif.SUFFIXES if heif.IS_INSTALLED else ()
 ORIENTATION = 0x0112  # EXIF's tag
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
