@@ -270,3 +270,9 @@ def test_a_raster_without_data_is_255_as_in_the_files_that_predict_writes(tmp_pa
     assert (found.labels == expected).all() and (found.labels[:10] == 255).all()
     assert sum(found.pixels) == 30 * 30 and sum(found.areas.values()) == pytest.approx(1)
     assert found.overlay().shape[0] >= 40 and "255" not in repr(found)
+
+
+def test_a_class_name_that_is_no_text_is_refused():
+    network = fc.create_model("fcn32s-vgg11", classes=2, width=1 / 16, hidden=4)
+    with pytest.raises(ConfigError, match=r"the class name '\\ud800' is not valid text"):
+        fc.Model(network, ["\ud800", "b"])

@@ -48,8 +48,8 @@ class Model:
             brought back to the image's own size.
 
     Raises:
-        ConfigError: the number of names or colours is not that of the scores, or a scale is
-            outside [0.1, 10].
+        ConfigError: the number of names or colours is not that of the scores, a name is no valid
+            text, or a scale is outside [0.1, 10].
     """
 
     def __init__(
@@ -73,6 +73,9 @@ class Model:
         for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
             if count != network.classes:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
+        for name in self.classes:
+            if any("\ud800" <= character <= "\udfff" for character in name):
+                raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")
         check_scales(self.tta_scales)
 
     def __repr__(self) -> str:

@@ -90,3 +90,16 @@ def test_train_and_evaluate_print_what_is_left_out(tmp_path, capsys):
     evaluate = ["evaluate", str(made), str(tmp_path / "d"), "--out", str(tmp_path / "runs")]
     assert run([*evaluate, "--quiet"]) == 0
     assert "not read: train.json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "name", ["classes.json", "class_names.yaml", "label-map.pkl", "Classes.txt"]
+)
+def test_lists_of_classes_that_are_not_read_are_named(tmp_path, name):
+    (pairs(tmp_path) / "classes.txt").unlink()
+    (tmp_path / name).write_text('["sky", "road"]')
+    (warning,) = open_data(tmp_path, "train").warnings
+    assert f"1 file called as lists of classes, but not read: {name};" in warning
+    (tmp_path / "classes.csv").write_text("name,r,g,b\nsky,0,0,0\nroad,1,1,1\n")
+    data = open_data(tmp_path, "train")
+    assert data.classes == ("sky", "road") and data.warnings == ()

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.left_out import sentences, unlisted, unread_lists, unread_pictures
+from fullconv.data.discovery.left_out import sentences, unlisted, unread
 from fullconv.data.discovery.list_files import WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
@@ -220,12 +220,11 @@ class Inventory:
                 self.divide(free)
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
-        self.problems += unread_pictures(self.folder, self.everything())
+        by_hash = not (self.divided or self.whole)
+        self.problems += unread(self.folder, self.everything(), by_hash, self.declared is None)
         if self.divided:
             samples = self.candidates or self.pairs
             self.problems += unlisted(self.folder, samples, self.splits, self._names())
-        elif not self.whole:
-            self.problems += unread_lists(self.folder, self.everything())
         faulty = {problem.split for problem in self.problems if problem.fatal}
         for split, pairs in self.splits.items():
             if not pairs and not faulty & {split, None}:

@@ -23,6 +23,10 @@ _LISTS = (
     *(".json", ".yaml", ".yml", ".xml", ".tsv", ".mat", ".npy", ".npz", ".pkl", ".xlsx"),
 )
 _WORDS = ("split", "splits", "fold", "folds", "partition")
+_CLASS_LISTS = (
+    *("classes", "classnames", "classlist", "classdict", "classmap", "labelmap", "labelnames"),
+    *("labelcolors", "colormap", "palette", "categories"),
+)
 _OTHERS = ("log", "logs", "loss", "metrics", "results", "history", "config", "settings", "report")
 
 
@@ -38,7 +42,21 @@ def sentences(problems: Sequence[Problem], split: str | None, folder: Path) -> t
     return tuple(str(summary([*same], folder)) for _, same in kinds)
 
 
-def unread_pictures(folder: Path, pairs: Iterable[Pair]) -> list[Problem]:
+def unread(folder: Path, pairs: Sequence[Pair], lists: bool, classes: bool) -> list[Problem]:
+    """Return the problems of files that are not read.
+
+    Args:
+        folder: the data set.
+        pairs: its samples.
+        lists: whether to look for lists of splits too, since none is read.
+        classes: whether to look for lists of classes too, since none are declared.
+    """
+    found = _unread_pictures(folder, pairs)
+    found += _unread_lists(folder, pairs) if lists else []
+    return found + (_unread_classes(folder) if classes else [])
+
+
+def _unread_pictures(folder: Path, pairs: Iterable[Pair]) -> list[Problem]:
     """Return a problem for each folder with pictures that are not read, beside those that are."""
     places: dict[Path, list[Path]] = {}
     for pair in pairs if folder.is_dir() else ():
@@ -89,7 +107,7 @@ def unlisted(
     return [Problem(error, folder, None, fatal=False)]
 
 
-def unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
+def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
     """Return a problem if files are called as lists of splits, but are not read as such.
 
     Args:
@@ -117,6 +135,27 @@ def unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
         code="list-not-read",
     )
     return [Problem(error, folder, None, fatal=False)]
+
+
+def _unread_classes(folder: Path) -> list[Problem]:
+    """Return a problem if files are called as lists of classes, in a form that is not read."""
+    found = [name for name in _files(folder) if _is_called_as_classes(Path(name))]
+    if not found:
+        return []
+    error = DataError(
+        f"{count(len(found), 'file')} called as lists of classes, but not read: {_first(found)}; "
+        "no classes are declared",
+        expected="classes.txt with one class per line",
+        remedy="write it, or rename the files",
+        where=folder,
+        code="classes-not-read",
+    )
+    return [Problem(error, folder, None, fatal=False)]
+
+
+def _is_called_as_classes(path: Path) -> bool:
+    stem = re.sub(r"[\W_]+", "", path.stem.casefold())
+    return path.suffix.lower() in _LISTS and stem in _CLASS_LISTS
 
 
 def _files(folder: Path) -> list[str]:

@@ -36,7 +36,7 @@ TEXT_FILES = ("classes.txt", "class_names.txt", "labels.txt", "obj.names", "labe
 LABELMAPS = ("labelmap.txt",)
 YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
 META_FILES = ("dataset_meta.json",)
-TABLE_FILES = ("labelmap.csv", "class_dict.csv")
+TABLE_FILES = ("classes.csv", "class_names.csv", "labelmap.csv", "class_dict.csv")
 
 # Keys with which other programs name the classes; only `names` is read.
 _OTHER_KEYS = (
