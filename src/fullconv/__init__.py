@@ -19,6 +19,7 @@ _NAMES = {
     "Prediction": "inference.predictor",
     "Sample": "data.sample",
     "TrainConfig": "config",
+    "compare": "evaluation.comparison",
     "convolutionalize": "networks.dense.convolutionalize",
     "create_classifier": "networks.backbones",
     "create_model": "networks.fcn",
@@ -58,6 +59,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "TrainConfig",
     "train",
     "evaluate",
+    "compare",
     "Confusion",
     "Prediction",
     "FullconvError",
@@ -69,6 +71,7 @@ if TYPE_CHECKING:
     from fullconv.data.formats import open_data
     from fullconv.data.sample import Data, Sample
     from fullconv.errors import FullconvError
+    from fullconv.evaluation.comparison import compare
     from fullconv.evaluation.evaluate import evaluate
     from fullconv.evaluation.metrics import Confusion
     from fullconv.inference.predictor import Prediction

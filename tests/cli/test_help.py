@@ -41,7 +41,7 @@ def test_every_command_has_a_complete_summary(columns, capsys):
 
 
 def test_commands_are_listed_as_a_user_meets_them():
-    assert COMMANDS[:5] == ["demo", "check", "train", "evaluate", "predict"]
+    assert COMMANDS[:6] == ["demo", "check", "train", "evaluate", "compare", "predict"]
     assert COMMANDS[-1] == "help"
 
 

@@ -8,7 +8,8 @@ import torch
 
 import fullconv as fc
 from fullconv.errors import DataError
-from fullconv.evaluation.evaluate import score_prediction_files, summarize
+from fullconv.evaluation.evaluate import summarize
+from fullconv.evaluation.scored_samples import score_prediction_files
 from fullconv.io.images import write_labels
 
 

@@ -1,11 +1,16 @@
-"""The options of `fullconv evaluate`, and how the data set is found."""
+"""The options of `fullconv evaluate` and `compare`, and how models and data sets are found."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fullconv.cli._options import DATA
+
+if TYPE_CHECKING:
+    from fullconv.data.sample import Data
+    from fullconv.model import Model
 
 Dataset = Annotated[
     str | None,
@@ -63,3 +68,58 @@ def choose_source(model: str, data: str | None, predictions: Path | None) -> str
             "fullconv evaluate MODEL DATA"
         )
     return trained_on
+
+
+def parse_compared(
+    sources: Sequence[str], data: str | None, split: str
+) -> "list[tuple[str, Data | None]]":
+    """Return each source of a comparison with its samples; None for stored results.
+
+    Raises:
+        ConfigError: there are fewer than two sources, or no data set for a model.
+        DataError: the data set cannot be opened.
+    """
+    from fullconv.data.formats import open_data
+    from fullconv.errors import ConfigError
+    from fullconv.evaluation.scores import holds_scores
+
+    if len(sources) < 2:
+        raise ConfigError("one source; expected two or more: fullconv compare A B --data DATA")
+    new = [source for source in sources if not holds_scores(Path(source))]
+    samples = None
+    if new:
+        models = [source for source in new if not holds_predictions(Path(source))]
+        if data is None and not models:
+            raise ConfigError("predictions need the data set that they are of; add --data DATA")
+        source = data or choose_source(models[0], None, None)
+        samples = open_data(source, None if split == "all" else split)
+    return [(source, samples if source in new else None) for source in sources]
+
+
+def holds_predictions(path: Path) -> bool:
+    """Return whether a folder holds predictions of images, and no model."""
+    return path.is_dir() and not any((path / name).is_file() for name in _OF_RUNS)
+
+
+def labels_folder(predictions: Path) -> Path:
+    """Return the folder of indexed PNGs in the output of `fullconv predict`, or the folder."""
+    return predictions / "labels" if (predictions / "labels").is_dir() else predictions
+
+
+def open_model(name: str, data: "Data", device: str) -> "Model":
+    """Load a model onto a device, and prepare it for many images.
+
+    Raises:
+        WeightsError: it cannot be loaded.
+        ConfigError: there is no such device.
+    """
+    from fullconv.hardware import choose_device
+    from fullconv.inference.cpu.optimize import MIN_IMAGES
+    from fullconv.model import load
+
+    model = load(name)
+    model.network.to(choose_device(device))
+    return model.optimize() if len(data) >= MIN_IMAGES else model
+
+
+_OF_RUNS = ("best.safetensors", "last.safetensors", "config.yaml")

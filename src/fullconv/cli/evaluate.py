@@ -54,11 +54,11 @@ def command(
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
-        folder = predictions / "labels" if (predictions / "labels").is_dir() else predictions
+        folder = options.labels_folder(predictions)
         evaluation = evaluate_files(folder, samples, **given)
         opened, name = None, folder.name
     else:
-        opened, name = _open(model, samples, device), _name_of(model)
+        opened, name = options.open_model(model, samples, device), _name_of(model)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
         evaluation = evaluate(opened, samples, scales=chosen, **given)
         evaluation = replace(evaluation, model=model)
@@ -70,16 +70,6 @@ def command(
     write_json(json, evaluation.to_dict())
     if report and opened:
         say(f"report  {_write_report(run, opened, samples, evaluation, model)}")
-
-
-def _open(name: str, data: "Data", device: str) -> "Model":
-    from fullconv.hardware import choose_device
-    from fullconv.inference.cpu.optimize import MIN_IMAGES
-    from fullconv.model import load
-
-    model = load(name)
-    model.network.to(choose_device(device))
-    return model.optimize() if len(data) >= MIN_IMAGES else model
 
 
 def _name_of(model: str) -> str:

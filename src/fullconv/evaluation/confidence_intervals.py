@@ -8,10 +8,10 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from jaxtyping import Float64, Int64
-from scipy.stats import norm, t
 
 from fullconv.data.discovery.resplit import sample_groups
 from fullconv.evaluation.image_counts import ImageCounts, class_iou, mean_known
@@ -137,8 +137,10 @@ def percentile_interval(values: Float64[np.ndarray, " B"], units: int) -> Interv
 
 def expanded_tail(units: int) -> float:
     """Return the share of the resamples beyond each end of an interval."""
-    quantile = t.ppf((1 + LEVEL) / 2, units - 1)
-    return float(norm.cdf(-math.sqrt(units / (units - 1)) * quantile))
+    from scipy.special import stdtrit  # slow to import, as all of scipy
+
+    quantile = float(stdtrit(units - 1, (1 + LEVEL) / 2))
+    return NormalDist().cdf(-math.sqrt(units / (units - 1)) * quantile)
 
 
 def block_length(frames: int) -> int:

@@ -1,29 +1,32 @@
 """Evaluate a model, or prediction files, on a data set."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import UInt8
 
 from fullconv.data.discovery.resplit import sample_groups, without_groups
-from fullconv.data.sample import Data, Sample
-from fullconv.errors import DataError
+from fullconv.data.sample import Data
 from fullconv.evaluation.confidence_intervals import Resampled, choose_units, resample
-from fullconv.evaluation.explanation import Explanation, ExplanationBuilder
 from fullconv.evaluation.image_counts import ImageCounts, class_counts, class_f1, class_precision
 from fullconv.evaluation.image_table import ImageTable, ImageTableBuilder
 from fullconv.evaluation.metrics import Confusion, Matrix, Metrics
-from fullconv.evaluation.prediction_files import find_prediction_files
-from fullconv.evaluation.prediction_values import PredictionReader
-from fullconv.inference.predictor import Prediction
+from fullconv.evaluation.scored_samples import (
+    ScoredSample,
+    open_predictions,
+    score_prediction_files,
+    score_samples,
+)
 from fullconv.inference.tta import tta_protocol
 from fullconv.model import Model
 from fullconv.weights.fingerprint import model_fingerprint
+
+if TYPE_CHECKING:
+    from fullconv.evaluation.explanation import Explanation, ExplanationBuilder
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Passes items on while it shows progress: (items, their number, what is done) -> the items."""
@@ -33,23 +36,6 @@ FILES_PROTOCOL = (
     "means; PNGs at the labels' own size, read as {rule}; one confusion matrix over all pixels"
 )
 WORST = 5  # percent of the images that `worst_images` and `worst_classes` average over
-
-
-@dataclass(frozen=True)
-class ScoredSample:
-    """A sample, its prediction and its confusion matrix.
-
-    Attributes:
-        sample: image and labels.
-        labels: the predicted class of each pixel; 255 for none.
-        prediction: None for predictions that were read from files.
-        confusion: confusion matrix of this sample.
-    """
-
-    sample: Sample
-    labels: UInt8[np.ndarray, "H W"]
-    prediction: Prediction | None
-    confusion: Confusion
 
 
 @dataclass(frozen=True)
@@ -78,7 +64,7 @@ class Evaluation(Metrics):
     split: str = ""
     model: str = ""
     model_digest: str = ""
-    explanation: Explanation | None = field(default=None, repr=False)
+    explanation: "Explanation | None" = field(default=None, repr=False)
 
     @property
     def _matrix(self) -> Matrix:
@@ -210,62 +196,6 @@ def evaluate_files(
     return summarize(scored, data, protocol, groups, explain)
 
 
-def score_samples(
-    model: Model, data: Data, scales: Sequence[float] | None = None, *, keep_scores: bool = False
-) -> Iterator[ScoredSample]:
-    """Predict and score the samples of a data set, one at a time; with TTA if `scales` are given.
-
-    `keep_scores` keeps the scores of images that are processed in parts, too.
-
-    Raises:
-        DataError: the data set has other classes than the model, or no samples.
-    """
-    if data.classes != model.classes:
-        raise DataError(
-            f"the classes {', '.join(data.classes)}",
-            expected=f"those of the model, {', '.join(model.classes)}",
-            remedy="evaluate it on data with its own classes",
-            where=data.source,
-        )
-    if not len(data):
-        raise DataError(
-            f"no samples to evaluate on in the split {data.split or 'all'}",
-            expected="at least one",
-            where=data.source,
-        )
-    for sample in data:
-        prediction = model.predict(sample.image, scales=scales, scores=keep_scores)
-        confusion = Confusion(len(data.classes))
-        confusion.add(sample.labels, prediction.labels)
-        yield ScoredSample(sample, prediction.labels, prediction, confusion)
-
-
-def open_predictions(folder: Path, data: Data) -> PredictionReader:
-    """Find the predictions of any software: one indexed PNG per sample, with the sample's name.
-
-    Raises:
-        DataError: a prediction is missing.
-    """
-    return PredictionReader(data, tuple(find_prediction_files(folder, data.names).values()))
-
-
-def score_prediction_files(
-    predictions: Path | PredictionReader, data: Data
-) -> Iterator[ScoredSample]:
-    """Score the predictions of any software, in a folder.
-
-    Raises:
-        DataError: a prediction is missing, differs in size from its labels, or has a value that is
-            not a class, or it is open what the values mean; see `PredictionReader`.
-    """
-    read = open_predictions(predictions, data) if isinstance(predictions, Path) else predictions
-    for sample, path in zip(data, read.files, strict=True):
-        labels = read(path, sample.labels.shape)
-        confusion = Confusion(len(data.classes))
-        confusion.add(sample.labels, labels)
-        yield ScoredSample(sample, labels, None, confusion)
-
-
 def summarize(
     scored: Iterable[ScoredSample],
     data: Data,
@@ -277,7 +207,7 @@ def summarize(
     rule = groups or without_groups(data.source)[1]
     grouped = tuple(map(sample_groups(rule), data.names)) if rule else None  # or fail before work
     total, images = Confusion(len(data.classes)), ImageTableBuilder()
-    explanation = ExplanationBuilder(data.classes) if explain else None
+    explanation = _explanation_builder(data.classes) if explain else None
     for item in scored:
         total += item.confusion
         score = item.prediction.score if item.prediction else None
@@ -290,6 +220,12 @@ def summarize(
         return evaluation
     units = choose_units(table.names, grouped)
     return replace(evaluation, explanation=explanation.result(total, units))
+
+
+def _explanation_builder(classes: tuple[str, ...]) -> "ExplanationBuilder":
+    from fullconv.evaluation.explanation import ExplanationBuilder  # scipy is slow to import
+
+    return ExplanationBuilder(classes)
 
 
 def _as_list(interval: tuple[float, float] | None) -> list[float] | None:

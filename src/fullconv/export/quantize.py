@@ -8,8 +8,8 @@ import numpy as np
 from fullconv.config import Size
 from fullconv.data.sample import Data
 from fullconv.errors import ConfigError, DataError, ExportError
-from fullconv.evaluation.evaluate import score_samples
 from fullconv.evaluation.metrics import Confusion, format_percent
+from fullconv.evaluation.scored_samples import score_samples
 from fullconv.export.export import (
     cpu_network,
     describe,

@@ -9,9 +9,10 @@ from fullconv._version import __version__
 from fullconv.config import RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.formats import open_data
-from fullconv.evaluation.evaluate import Evaluation, score_samples, summarize
+from fullconv.evaluation.evaluate import Evaluation, summarize
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.report.page import write_report
+from fullconv.evaluation.scored_samples import score_samples
 from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.inference.model_file import read_card
 from fullconv.io.atomic import explained

@@ -7,8 +7,8 @@ import torch
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import NoSplitError
-from fullconv.evaluation.evaluate import score_samples
 from fullconv.evaluation.metrics import Confusion
+from fullconv.evaluation.scored_samples import score_samples
 from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 

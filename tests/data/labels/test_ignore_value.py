@@ -11,7 +11,8 @@ from fullconv.data.checks import examine
 from fullconv.data.formats import open_data
 from fullconv.data.labels.ignore_value import OPEN, meaning_of_255
 from fullconv.errors import DataError, LabelError
-from fullconv.evaluation.evaluate import score_prediction_files, summarize
+from fullconv.evaluation.evaluate import summarize
+from fullconv.evaluation.scored_samples import score_prediction_files
 from fullconv.io.palettes import VOID
 
 TWO, THREE = ("a", "b"), ("a", "b", "c")

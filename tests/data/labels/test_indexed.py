@@ -8,7 +8,8 @@ import fullconv as fc
 from fullconv.data.checks import examine
 from fullconv.data.formats import open_data
 from fullconv.errors import DataError, LabelError
-from fullconv.evaluation.evaluate import score_prediction_files, summarize
+from fullconv.evaluation.evaluate import summarize
+from fullconv.evaluation.scored_samples import score_prediction_files
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
 
 COLORS = ((128, 64, 128), (128, 128, 0), (0, 0, 255))

@@ -1,0 +1,128 @@
+"""fullconv compare: say whether one model is better than another, or whether it may be chance."""
+
+import math
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fullconv.cli import _evaluate_options as options
+from fullconv.cli._console import format_table, say, say_lines, track, write_json
+from fullconv.cli._options import DATA, Device, Json, Out, Quiet
+from fullconv.cli._predict_options import Scales, Tta, parse_scales
+
+if TYPE_CHECKING:
+    from fullconv.data.sample import Data
+    from fullconv.evaluation.comparison import Comparison, Difference
+    from fullconv.evaluation.scores import Scores
+
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="A B [C...]",
+        help="Two or more of: models, run folders, exported files, folders of predictions, and "
+        "results of fullconv evaluate (their folders or metrics.json).",
+    ),
+]
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="DATA",
+        help=f"{DATA} Results need none.",
+        show_default="that of the first run",
+    ),
+]
+Anyway = Annotated[
+    bool,
+    typer.Option("--anyway", help="Compare although the protocols or the labels differ."),
+]
+
+
+def command(
+    sources: Sources,
+    data: Dataset = None,
+    split: options.Split = "val",
+    groups: options.Groups = None,
+    tta: Tta = False,
+    scales: Scales = None,
+    anyway: Anyway = False,
+    device: Device = "auto",
+    out: Out = Path("runs"),
+    json: Json = None,
+    quiet: Quiet = False,
+) -> None:
+    """Compare models on the same images.
+
+    Prints the difference of mean IoU to A with its confidence interval and p-value, for every
+    class, and how many images would be needed if the models cannot be told apart.
+    """
+    from fullconv.evaluation.comparison import compare_scores
+    from fullconv.evaluation.comparison_files import write_comparisons
+    from fullconv.training.run.folder import create_run
+
+    progress = partial(track, quiet=quiet or str(json) == "-")
+    given: Any = {"groups": groups, "progress": progress}
+    opened = options.parse_compared(sources, data, split)
+    compared = [
+        _scores(source, samples, given, (tta, scales), device) for source, samples in opened
+    ]
+    comparisons = [compare_scores(compared[0], other, anyway) for other in compared[1:]]
+    run = create_run(out, "compare", Path(sources[0]).stem)
+    write_comparisons(run.folder, comparisons)
+    if str(json) != "-":
+        for comparison in comparisons:
+            print_comparison(comparison, quiet)
+        say(f"results  {run.folder}")
+    write_json(json, [comparison.to_dict() for comparison in comparisons])
+
+
+def _scores(
+    source: str,
+    samples: "Data | None",
+    given: dict[str, Any],
+    averaging: tuple[bool, str | None],
+    device: str,
+) -> "Scores":
+    from fullconv.evaluation.evaluate import evaluate, evaluate_files
+    from fullconv.evaluation.scores import Scores, read_scores
+
+    if samples is None:
+        return read_scores(Path(source), source)
+    if options.holds_predictions(Path(source)):
+        folder = options.labels_folder(Path(source))
+        return Scores.of(evaluate_files(folder, samples, **given), source)
+    model = options.open_model(source, samples, device)
+    scales = parse_scales(*averaging, model.tta_scales) or None
+    return Scores.of(evaluate(model, samples, scales=scales, **given), source)
+
+
+def print_comparison(comparison: "Comparison", quiet: bool) -> None:
+    """Print the verdict; without `quiet` also the classes, images and groups."""
+    from fullconv.evaluation.metrics import format_percent
+
+    first, second = comparison.first, comparison.second
+    if comparison.warning:
+        say(f"warning: {comparison.warning}")
+    if not quiet:
+        say(f"A  mean IoU {format_percent(first.counts.mean_iou)}  {first.name}")
+        say(f"B  mean IoU {format_percent(second.counts.mean_iou)}  {second.name}")
+        rows = [(name, *_cells(value)) for name, value in comparison.classes.items()]
+        say_lines(format_table(("class", "B - A", "interval", "p (Holm)"), rows))
+        say(
+            f"images: B is better in {comparison.won}, A in {comparison.lost}; "
+            f"resampled: {comparison.units}"
+        )
+        for name, value in comparison.opposite_groups.items():
+            say(f"in the group {name} it is the other way round: {100 * value:+.2f} points")
+    say(comparison.sentence())
+
+
+def _cells(difference: "Difference") -> tuple[str, str, str]:
+    if math.isnan(difference.value):
+        return "-", "-", "-"
+    interval = "-"
+    if difference.interval:
+        interval = "{:+.2f} to {:+.2f}".format(*(100 * end for end in difference.interval))
+    return f"{100 * difference.value:+.2f}", interval, f"{difference.p:.3f}"

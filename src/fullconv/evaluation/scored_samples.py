@@ -1,0 +1,89 @@
+"""Predict samples, or read their predictions, and count their pixels: one sample at a time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fullconv.data.sample import Data, Sample
+from fullconv.errors import DataError
+from fullconv.evaluation.metrics import Confusion
+from fullconv.evaluation.prediction_files import find_prediction_files
+from fullconv.evaluation.prediction_values import PredictionReader
+from fullconv.inference.predictor import Prediction
+from fullconv.model import Model
+
+
+@dataclass(frozen=True)
+class ScoredSample:
+    """A sample, its prediction and its confusion matrix.
+
+    Attributes:
+        sample: image and labels.
+        labels: the predicted class of each pixel; 255 for none.
+        prediction: None for predictions that were read from files.
+        confusion: confusion matrix of this sample.
+    """
+
+    sample: Sample
+    labels: UInt8[np.ndarray, "H W"]
+    prediction: Prediction | None
+    confusion: Confusion
+
+
+def score_samples(
+    model: Model, data: Data, scales: Sequence[float] | None = None, *, keep_scores: bool = False
+) -> Iterator[ScoredSample]:
+    """Predict and score the samples of a data set, one at a time; with TTA if `scales` are given.
+
+    `keep_scores` keeps the scores of images that are processed in parts, too.
+
+    Raises:
+        DataError: the data set has other classes than the model, or no samples.
+    """
+    if data.classes != model.classes:
+        raise DataError(
+            f"the classes {', '.join(data.classes)}",
+            expected=f"those of the model, {', '.join(model.classes)}",
+            remedy="evaluate it on data with its own classes",
+            where=data.source,
+        )
+    if not len(data):
+        raise DataError(
+            f"no samples to evaluate on in the split {data.split or 'all'}",
+            expected="at least one",
+            where=data.source,
+        )
+    for sample in data:
+        prediction = model.predict(sample.image, scales=scales, scores=keep_scores)
+        confusion = Confusion(len(data.classes))
+        confusion.add(sample.labels, prediction.labels)
+        yield ScoredSample(sample, prediction.labels, prediction, confusion)
+
+
+def open_predictions(folder: Path, data: Data) -> PredictionReader:
+    """Find the predictions of any software: one indexed PNG per sample, with the sample's name.
+
+    Raises:
+        DataError: a prediction is missing.
+    """
+    return PredictionReader(data, tuple(find_prediction_files(folder, data.names).values()))
+
+
+def score_prediction_files(
+    predictions: Path | PredictionReader, data: Data
+) -> Iterator[ScoredSample]:
+    """Score the predictions of any software, in a folder.
+
+    Raises:
+        DataError: a prediction is missing, differs in size from its labels, or has a value that is
+            not a class, or it is open what the values mean; see `PredictionReader`.
+    """
+    read = open_predictions(predictions, data) if isinstance(predictions, Path) else predictions
+    for sample, path in zip(data, read.files, strict=True):
+        labels = read(path, sample.labels.shape)
+        confusion = Confusion(len(data.classes))
+        confusion.add(sample.labels, labels)
+        yield ScoredSample(sample, labels, None, confusion)
