@@ -194,7 +194,8 @@ def test_images_are_scaled_for_the_network_and_scores_back(tmp_path, input_scale
     plain = model.predict(image, scales=(1.0,)).probabilities
     mirrored = model.predict(image[:, ::-1].copy()).probabilities[..., ::-1]
     np.testing.assert_allclose(plain, (found.probabilities + mirrored) / 2, atol=1e-6)
-    assert f"30 x 60 scaled by {input_scale:g}" in model.protocol
+    assert f"30 x 60, scaled by {input_scale:g}" in model.protocol
+    assert f"input_scale={input_scale:g}" in repr(model)
 
 
 def test_the_memory_plan_counts_the_scaled_image():

@@ -82,6 +82,7 @@ class Model:
         architecture, file = self.network.architecture, self.exported and self.exported.path.name
         name = file or (architecture.name if architecture else type(self.network).__name__)
         fitted = f", size={self.size[0]}x{self.size[1]}" if self.size else ""
+        fitted += f", input_scale={self.input_scale:g}" if self.input_scale != 1 else ""
         names = ", ".join([*self.classes[:5], *(["..."] if len(self.classes) > 5 else [])])
         return f"Model({name}, {len(self.classes)} classes: {names}{fitted})"
 
@@ -221,7 +222,7 @@ class Model:
         """The evaluation protocol, which makes metrics of this model comparable."""
         scaled = f"photos fitted into {self.size[0]} x {self.size[1]}" if self.size else "full size"
         if self.input_scale != 1:
-            scaled += f" scaled by {self.input_scale:g}"
+            scaled += f", scaled by {self.input_scale:g}"
         precision = self.exported.description.precision if self.exported else "fp32"
         return (
             f"{len(self.classes)} classes; ignored pixels (255) excluded; absent classes excluded "

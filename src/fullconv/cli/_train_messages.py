@@ -74,7 +74,8 @@ def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) ->
     total = result.seconds * experiment.trainer.steps
     height, width = experiment.config.crop_size or (0, 0)
     hint = ""
-    if total > LONG_SECONDS and min(height, width) >= 2 * MIN_SIDE:
+    fits = experiment.config.size or experiment.config.crop == "whole"  # or a step is one of crops
+    if fits and total > LONG_SECONDS and min(height, width) >= 2 * MIN_SIDE:
         quarter = format_duration(total / 4, to_minutes=True)
         hint = f" ({quarter} with --size {height // 2}x{width // 2})"
     memory = "" if math.isnan(result.memory) else f", {format_bytes(result.memory)} memory"

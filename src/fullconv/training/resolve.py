@@ -1,5 +1,6 @@
 """Decide the settings that were left open, from the training data."""
 
+import sys
 from math import prod
 
 from fullconv.config import AUTO, BACKBONE, Architecture, Normalization, RunConfig
@@ -55,7 +56,8 @@ def _choose_scale(config: RunConfig, data: Data, sizes: ObjectSizes) -> WorkingS
         facts = {"name": config.model, "classes": len(data.classes)}
         plain = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
         network = on_meta(Architecture.checked(**config.architecture_settings | facts), plain)
-        return network.feature_info()[network.top].field.size
+        field = network.feature_info()[network.top].field
+        return field.size if field.bounded else sys.maxsize
 
     stride, _ = parse_name(config.model)
     return choose_scale(sizes, stride, field, choose_device(config.device).type)
