@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError
+from fullconv.inference.free_heap import free_heap
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.tiling import stream
 from fullconv.io import images, palettes
@@ -169,6 +170,7 @@ def predict(
     Raises:
         MemoryBudgetError: `memory` is too small.
     """
+    free_heap(image.shape)
     scaled = images.scale_image(image, images.fit_size(image.shape, size, input_scale))
     shape = (image.shape[0], image.shape[1])
     sizing = size, input_scale

@@ -117,7 +117,7 @@ def label_raster(
             return
 
         def divide() -> dict[str, Any]:
-            return _divide(model, raster, budget - cache, rows)
+            return _divide(model, raster, budget, cache, rows)
 
         with (
             open_parts(outputs.labels, job, divide, fresh) as parts,
@@ -197,12 +197,20 @@ def _read_rows(parts: PartStore, count: int, width: int) -> Iterator[UInt8[np.nd
         yield np.frombuffer(bytes(waiting), np.uint8).reshape(-1, width)
 
 
-def _divide(model: Model, raster: Raster, memory: int, rows: int | None) -> dict[str, Any]:
+def _divide(
+    model: Model, raster: Raster, memory: int, cache: int, rows: int | None
+) -> dict[str, Any]:
     """Decide all that must stay the same when the run is resumed, as JSON."""
     height, width = raster.size
-    label_memory = memory // 8
     size = fit_size(raster.size, None, model.input_scale)
-    network_plan = plan(model.network, size, max(1, memory - label_memory), answer=raster.size)
+    least = BLOCK * width  # bytes of the labels of the smallest part
+    label_memory = max(least, (memory - cache) // 8)
+    given = model.network, size, memory
+    try:
+        network_plan = plan(*given, answer=raster.size, held=cache + label_memory)
+    except MemoryBudgetError:
+        label_memory = least
+        network_plan = plan(*given, answer=raster.size, held=cache + label_memory)
     if network_plan.kind == "whole":
         rows = height
     if rows is None:

@@ -79,7 +79,8 @@ def _too_little(
 ) -> MemoryBudgetError:
     """Return the error for results that alone take more than the budget."""
     height, width = start.result
-    what = f"the labels and the scores of {facts.classes} classes" if scores else "the labels"
+    kept = f"the scores of {facts.classes} classes" if scores else "buffers"
+    what = f"the labels and {kept}"
     remedy = "ask for the labels only, or give more memory" if scores else "give it more"
     return MemoryBudgetError(
         f"{what} at {height} x {width} pixels take {format_bytes_up(need)}; the memory given is "

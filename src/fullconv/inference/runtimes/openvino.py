@@ -11,6 +11,10 @@ from jaxtyping import Float
 from fullconv.errors import WeightsError, require
 from fullconv.inference.runtimes import KEY, Opened, Runtime, check_finite, first_line, runtimes
 
+# Layers of each kind, at one map size each, whose code is kept. OpenVINO's own 5,000 take hundreds
+# of megabytes if photos have many sizes; the largest networks have 300 layers.
+SIZES = "512"
+
 
 def open_openvino(path: Path) -> Opened:
     """Open an .xml file and its .bin with OpenVINO on the CPU, with PyTorch's number of threads.
@@ -27,6 +31,7 @@ def open_openvino(path: Path) -> Opened:
         "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO may otherwise compute in 16 bits
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
         "PERFORMANCE_HINT": "LATENCY",
+        "CPU_RUNTIME_CACHE_CAPACITY": SIZES,
     }
     try:
         model = core().read_model(path)
