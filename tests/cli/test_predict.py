@@ -132,6 +132,10 @@ def test_a_list_and_a_manifest(folder):
 
 
 MISTAKES = {
+    "shard of many digits": (
+        ["photos", "--out", "o", "--shard", f"1/{'9' * 5000}"],
+        "expected I/N",
+    ),
     "shard without out": (["photos", "--shard", "0/2"], "--shard needs --out"),
     "shard from one": (["photos", "--shard", "2/2", "--out", "o"], "counted from 0"),
     "shard in words": (["photos", "--shard", "all", "--out", "o"], "expected I/N"),

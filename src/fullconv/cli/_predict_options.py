@@ -1,5 +1,6 @@
 """The options of `fullconv predict`, and how their texts are parsed."""
 
+import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -129,7 +130,8 @@ def parse_shard(text: str | None, out: str | None) -> tuple[int, int]:
     if text is None:
         return 0, 1
     index, _, count = text.partition("/")
-    if not (index.isdecimal() and count.isdecimal() and int(index) < int(count)):
+    numbers = all(re.fullmatch("[0-9]{1,9}", part) for part in (index, count))
+    if not (numbers and int(index) < int(count)):
         raise ConfigError(
             f"--shard {text}: expected I/N, counted from 0: the shards of 4 are 0/4 to 3/4"
         )

@@ -167,7 +167,8 @@ def is_square(number: int) -> bool:
 def _natural(name: str) -> list[tuple[int, str]]:
     """Return a sort key that puts layer 2 before layer 10."""
     return [
-        (int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", name)
+        (len(part.lstrip("0")), part.lstrip("0")) if part.isdecimal() else (-1, part)
+        for part in re.split(r"(\d+)", name)
     ]
 
 

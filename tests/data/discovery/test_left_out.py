@@ -70,10 +70,10 @@ def test_samples_in_no_list_are_counted(tmp_path, layout):
 
 def test_pictures_that_are_not_read_are_counted(tmp_path):
     pairs(tmp_path)
-    for name in ("x.heic", "y.heic"):
+    for name in ("x.gif", "y.gif"):
         (tmp_path / "images" / name).write_bytes(b"x")
     (warning,) = open_data(tmp_path, "val").warnings
-    assert "images: 2 .heic left out" in warning
+    assert "images: 2 .gif left out" in warning
 
 
 def test_train_and_evaluate_print_what_is_left_out(tmp_path, capsys):

@@ -90,3 +90,12 @@ def test_names_of_the_authors_are_59(shared, context):
     (context / "labels.txt").write_text("\n".join(every))
     data = open_data(f"pascal_context60:{context}")
     assert list(data.classes) == [line.partition(": ")[2] for line in names]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "70000", "\u00b2", "-1", "1_0", ""])
+@pytest.mark.parametrize("file", ["labels.txt", "59_labels.txt"])
+def test_a_number_that_is_no_value_of_a_mask_is_refused(context, file, number):
+    path = context / file
+    path.write_text(f"{number}: x\n{path.read_text()}", "utf-8")
+    with pytest.raises(DataError, match=rf'{file}: .*expected "12: name"'):
+        open_data(context)

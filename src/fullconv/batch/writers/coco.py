@@ -6,6 +6,7 @@ one file that COCO's tools expect.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
@@ -70,7 +71,7 @@ def collect(
 
 def _is_number(text: str) -> bool:
     """Return whether a text is a whole number in its only spelling: not 007 for 7."""
-    return text.isascii() and text.isdecimal() and str(int(text)) == text
+    return text == "0" or re.fullmatch("[1-9][0-9]{0,17}", text) is not None
 
 
 def _categories(classes: Sequence[str]) -> list[Entry]:

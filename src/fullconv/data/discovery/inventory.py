@@ -221,7 +221,8 @@ class Inventory:
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
         by_hash = not (self.divided or self.whole)
-        self.problems += unread(self.folder, self.everything(), by_hash, self.declared is None)
+        undeclared = self.layout == "folders" and self.declared is None
+        self.problems += unread(self.folder, self.everything(), by_hash, undeclared)
         if self.divided:
             samples = self.candidates or self.pairs
             self.problems += unlisted(self.folder, samples, self.splits, self._names())

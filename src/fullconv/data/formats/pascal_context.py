@@ -5,6 +5,7 @@ other pixels are void in one (pascal_context), and a class "background" in the o
 (pascal_context60), which the FCN authors trained and evaluated.
 """
 
+import re
 from functools import partial
 from pathlib import Path
 
@@ -98,7 +99,7 @@ def _names(path: Path) -> dict[int, str]:
     names = {}
     for line in read_utf8(path).splitlines():
         number, colon, name = line.partition(":")
-        if line.strip() and not (colon and number.strip().isdigit()):
+        if line.strip() and not (colon and re.fullmatch(r"\s*[0-9]{1,4}\s*", number)):
             raise DataError(
                 f"{line!r}",
                 expected='"12: name"',
