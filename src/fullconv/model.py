@@ -10,14 +10,13 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
-from fullconv.errors import ConfigError, FullconvError, WeightsError
+from fullconv.errors import ConfigError
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import (
     OPTIMIZER,
     Card,
     model_file,
     read_card,
-    read_tensors,
     write_file,
 )
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
@@ -25,12 +24,12 @@ from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
+from fullconv.inference.stored_network import read_network
 from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
 from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
-from fullconv.networks.fcn import FCN, build
-from fullconv.networks.fcn.uninitialized import SkipInitialization
+from fullconv.networks.fcn import FCN
 
 
 class Model:
@@ -247,34 +246,7 @@ def load(path: str | Path) -> Model:
     if is_exported(file):
         return exported_model(open_exported(file))
     card = read_card(file)
-    weights = read_tensors(file)
-    network = _build(card, file)
-    expected = {name: value.shape for name, value in network.state_dict().items()}
-    if {name: value.shape for name, value in weights.items()} != expected:
-        raise WeightsError(f"{file}: its tensors are not those of {card.architecture.name}")
-    network.load_state_dict(weights, assign=True)
-    for name, parameter in network.named_parameters():
-        fixed = name.startswith("upscore") and not card.architecture.learn_upsampling
-        parameter.requires_grad_(not fixed)
-    return _described(network.eval(), card)
-
-
-def _build(card: Card, file: Path) -> FCN:
-    """Build the network that a file describes, without initial weights.
-
-    Raises:
-        WeightsError: the description is of no network, or of one too large for this machine.
-    """
-    try:
-        with SkipInitialization():
-            return build(card.architecture, card.normalization)
-    except (FullconvError, ArithmeticError) as error:
-        raise WeightsError(f"{file}: its description cannot be used: {error}") from error
-    except (MemoryError, RuntimeError) as error:  # PyTorch's allocator raises RuntimeError
-        raise WeightsError(
-            f"{file}: its description is of a network that does not fit into memory "
-            f"({card.architecture.name}, width {card.architecture.width:g})"
-        ) from error
+    return _described(read_network(card, file), card)
 
 
 def exported_model(network: ExportedNetwork) -> Model:
