@@ -76,6 +76,18 @@ def test_explain_names_the_losses_and_writes_their_tables(run_folder, evaluate):
     assert found["explanation"]["repairs"][-1]["after"] == 1
 
 
+def test_suspects_are_written_and_accepted_into_copies(run_folder, evaluate, tmp_path, capsys):
+    _, text, folder = evaluate(run_folder, "scenes:5@60x80", "--split", "all", "--suspects", "3")
+    assert "review" in text and "the suspects show only what it did not learn" in text
+    reviewed = folder / "suspects.labelme"
+    assert len((folder / "suspects.csv").read_text().splitlines()) == 4
+    accept = ["check", "scenes:5@60x80", "--accept", str(reviewed), "--out", str(tmp_path)]
+    assert run(accept) == 0
+    assert "5 masks written" in capsys.readouterr().out
+    masks = sorted((tmp_path / "check").glob("*/masks/*.png"))
+    assert len({path.name for path in masks}) == 5
+
+
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
     assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
     assert "no regular expression" in capsys.readouterr().err

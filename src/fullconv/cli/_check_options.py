@@ -36,3 +36,12 @@ Config = Annotated[
         show_default="those of fullconv train",
     ),
 ]
+Accept = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        help="Write corrected copies of the masks instead: DIR is the suspects.labelme of fullconv "
+        "evaluate --suspects, after review; the shapes left in it are accepted.",
+        show_default="none",
+    ),
+]

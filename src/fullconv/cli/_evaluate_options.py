@@ -45,6 +45,14 @@ Explain = Annotated[
         "of mean IoU, calibration.",
     ),
 ]
+Suspects = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=0,
+        help="Also write the N most suspicious labels: a table, pictures, LabelMe and COCO files.",
+    ),
+]
 Report = Annotated[bool, typer.Option("--report", help="Also write an HTML report.")]
 
 

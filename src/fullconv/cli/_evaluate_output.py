@@ -1,5 +1,6 @@
 """What `fullconv evaluate` prints."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.cli._console import format_class_table, format_table, say, say_lines
@@ -64,3 +65,25 @@ def _print_groups(evaluation: "Evaluation") -> None:
         say_lines(format_table(("group, worst first", "images", "mean IoU"), rows))
         if more := len(groups) - len(rows):
             say(f"and {count(more, 'group')} more in groups.csv")
+
+
+def print_suspects(evaluation: "Evaluation", folder: Path) -> None:
+    """Print the first suspected label errors, and where all of them are."""
+    from fullconv.evaluation.suspect_files import LABELME
+    from fullconv.evaluation.suspects import trained_on
+
+    found = evaluation.suspects
+    if not found:
+        say("no label is suspected")
+        return
+    rows = [
+        (s.name, evaluation.classes[s.given], evaluation.classes[s.expected], f"{s.area:,}")
+        for s in found[:MAX_SUSPECTS]
+    ]
+    say_lines(format_table(("suspected label", "given", "expected", "pixels"), rows, left=3))
+    say(f"{count(len(found), 'suspect')}: review {folder / LABELME} with LabelMe")
+    if note := trained_on(evaluation.split):
+        say(f"note   {note}")
+
+
+MAX_SUSPECTS = 10  # that are listed

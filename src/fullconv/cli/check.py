@@ -11,6 +11,7 @@ from fullconv.cli import _check_options as options
 from fullconv.cli._check_output import as_json, print_diagnosis, summarize
 from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import DATA, Json, Out, Quiet
+from fullconv.units import count
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
@@ -24,6 +25,7 @@ def command(
     write_config: options.WriteConfig = None,
     augment: options.Augment = 0,
     config: options.Config = None,
+    accept: options.Accept = None,
     out: Out = Path("runs"),
     json: Json = None,
     quiet: Quiet = False,
@@ -38,6 +40,9 @@ def command(
     from fullconv.training.run.folder import create_run
 
     json_only = str(json) == "-"
+    if accept:
+        _accept(data, accept, out, json)
+        return
 
     def progress(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
         return track(items, total, what, quiet or json_only)
@@ -145,3 +150,21 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet:
     if not quiet:
         images = "1 image" if len(indices) == 1 else f"{len(indices)} images"
         say(f"augmentation  {path}: {images}, each as in three epochs")
+
+
+def _accept(source: str, reviewed: Path, out: Path, json: Path | None) -> None:
+    """Write corrected copies of the masks into a new folder."""
+    from fullconv.data.formats import open_data
+    from fullconv.evaluation.accepted_labels import accept_labels, reviewed_split
+    from fullconv.training.run.folder import create_run
+
+    data = open_data(source, reviewed_split(reviewed))
+    run = create_run(out, "check", Path(source.replace(":", "-")).name)
+    found = accept_labels(data, reviewed, run.folder)
+    pixels = sum(found.changed.values())
+    if str(json) != "-":
+        say(
+            f"{count(found.masks, 'mask')} written to {found.folder}, {len(found.changed)} of them "
+            f"changed ({pixels:,} pixels). The data set was not changed."
+        )
+    write_json(json, {"masks": str(found.folder), "changed": found.changed})

@@ -27,6 +27,7 @@ def command(
     group_by: GroupBy = None,
     groups: options.Groups = None,
     explain: options.Explain = False,
+    suspects: options.Suspects = 0,
     tta: Tta = False,
     scales: Scales = None,
     device: Device = "auto",
@@ -41,10 +42,11 @@ def command(
     every class. Writes all metrics, those of each image and group, and the confusion matrix to
     OUT/evaluate/NAME-001.
     """
-    from fullconv.cli._evaluate_output import print_evaluation
+    from fullconv.cli._evaluate_output import print_evaluation, print_suspects
     from fullconv.data.formats import open_data
     from fullconv.evaluation.evaluate import evaluate, evaluate_files
     from fullconv.evaluation.result_files import write_results
+    from fullconv.evaluation.suspect_files import write_suspects
     from fullconv.training.run.folder import create_run
 
     source = options.choose_source(model, data, predictions)
@@ -60,12 +62,16 @@ def command(
     else:
         opened, name = options.open_model(model, samples, device), _name_of(model)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
-        evaluation = evaluate(opened, samples, scales=chosen, **given)
+        evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
         evaluation = replace(evaluation, model=model)
     run = create_run(out, "evaluate", name)
     write_results(run.folder, evaluation)
+    if suspects and opened:
+        write_suspects(run.folder, evaluation.suspects, samples)
     if str(json) != "-":
         print_evaluation(evaluation, quiet)
+        if suspects:
+            print_suspects(evaluation, run.folder)
         say(f"results  {run.folder}")
     write_json(json, evaluation.to_dict())
     if report and opened:

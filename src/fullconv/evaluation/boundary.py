@@ -164,5 +164,6 @@ def bounding_box(mask: Mask, margin: int = 0) -> tuple[slice, slice]:
     box = []
     for axis, size in enumerate(mask.shape):
         along = np.flatnonzero(mask.any(1 - axis))
-        box.append(slice(max(0, along[0] - margin), min(size, along[-1] + 1 + margin)))
+        first, last = int(along[0]), int(along[-1])
+        box.append(slice(max(0, first - margin), min(size, last + 1 + margin)))
     return box[0], box[1]

@@ -27,6 +27,7 @@ from fullconv.weights.fingerprint import model_fingerprint
 
 if TYPE_CHECKING:
     from fullconv.evaluation.explanation import Explanation, ExplanationBuilder
+    from fullconv.evaluation.suspects import Suspect, SuspectFinder
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Passes items on while it shows progress: (items, their number, what is done) -> the items."""
@@ -53,6 +54,7 @@ class Evaluation(Metrics):
         model: name of the model, if the caller gave one.
         model_digest: fingerprint of the model's weights; "" for predictions from files.
         explanation: where mean IoU is lost; None unless it was asked for.
+        suspects: suspected label errors, the most suspicious first; () unless asked for.
     """
 
     classes: tuple[str, ...]
@@ -65,6 +67,7 @@ class Evaluation(Metrics):
     model: str = ""
     model_digest: str = ""
     explanation: "Explanation | None" = field(default=None, repr=False)
+    suspects: "tuple[Suspect, ...]" = field(default=(), repr=False)
 
     @property
     def _matrix(self) -> Matrix:
@@ -142,6 +145,7 @@ def evaluate(
     scales: Sequence[float] | None = None,
     groups: str | None = None,
     explain: bool = False,
+    suspects: int = 0,
     progress: Progress | None = None,
 ) -> Evaluation:
     """Evaluate a model on a data set, at the full size of the labels.
@@ -157,6 +161,7 @@ def evaluate(
             `open_data`. None for the rule of `data`, if it has one.
         explain: also measure boundaries, kinds of errors and calibration; see
             `Evaluation.explanation`. Takes about a third of a second for 480 x 360 pixels.
+        suspects: how many suspected label errors to look for; see `Evaluation.suspects`.
         progress: passes the samples on and shows how many are done, e.g. with tqdm:
             `lambda items, total, what: tqdm(items, what, total)`.
 
@@ -166,10 +171,11 @@ def evaluate(
     if scales is None and tta:
         scales = model.tta_scales
     protocol = model.protocol + tta_protocol(scales)
-    scored: Iterable[ScoredSample] = score_samples(model, data, scales, keep_scores=explain)
+    keep = explain or suspects > 0
+    scored: Iterable[ScoredSample] = score_samples(model, data, scales, keep_scores=keep)
     if progress:
         scored = progress(scored, len(data), "evaluating")
-    evaluation = summarize(scored, data, protocol, groups, explain)
+    evaluation = summarize(scored, data, protocol, groups, explain, suspects)
     return replace(evaluation, model_digest=model_fingerprint(model))
 
 
@@ -202,30 +208,41 @@ def summarize(
     protocol: str,
     groups: str | None = None,
     explain: bool = False,
+    suspects: int = 0,
 ) -> Evaluation:
-    """Return the metrics over all scored samples; `groups`, `explain` are those of `evaluate`."""
+    """Return the metrics over all scored samples; the other arguments are those of `evaluate`."""
     rule = groups or without_groups(data.source)[1]
     grouped = tuple(map(sample_groups(rule), data.names)) if rule else None  # or fail before work
     total, images = Confusion(len(data.classes)), ImageTableBuilder()
     explanation = _explanation_builder(data.classes) if explain else None
+    finder = _suspect_finder(suspects) if suspects else None
     for item in scored:
         total += item.confusion
         score = item.prediction.score if item.prediction else None
         images.add(item.sample.name, item.sample.labels, item.labels, item.confusion, score)
         if explanation:
             explanation.add(item.sample.labels, item.labels, score)
+        if finder and score is not None:
+            finder.add(item.sample.name, item.sample.labels, item.labels, score)
     table, split = images.table(len(data.classes)), data.split or "all"
     evaluation = Evaluation(data.classes, total, table, protocol, grouped, data.source, split)
+    found = tuple(finder.found) if finder else ()
     if explanation is None:
-        return evaluation
+        return replace(evaluation, suspects=found)
     units = choose_units(table.names, grouped)
-    return replace(evaluation, explanation=explanation.result(total, units))
+    return replace(evaluation, suspects=found, explanation=explanation.result(total, units))
 
 
 def _explanation_builder(classes: tuple[str, ...]) -> "ExplanationBuilder":
     from fullconv.evaluation.explanation import ExplanationBuilder  # scipy is slow to import
 
     return ExplanationBuilder(classes)
+
+
+def _suspect_finder(limit: int) -> "SuspectFinder":
+    from fullconv.evaluation.suspects import SuspectFinder
+
+    return SuspectFinder(limit)
 
 
 def _as_list(interval: tuple[float, float] | None) -> list[float] | None:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.batch.writers._polygonize import Polygon, Ring, polygonize
+from fullconv.data.labels.polygonize import Polygon, Ring, polygonize
 from fullconv.inference.predictor import Prediction
 from fullconv.io.palettes import Palette
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fullconv.batch.writers._polygonize import polygonize
+from fullconv.data.labels.polygonize import polygonize
 
 features = pytest.importorskip("rasterio.features", reason="rasterio rasterizes the polygons")
 
