@@ -75,9 +75,9 @@ def die_at_call(number, names):
 def train(out, *more, begin=None, command=TRAIN):
     """Run the training command without its report; return the exit code. For child processes."""
     from fullconv.cli import run
-    from fullconv.training import experiment
+    from fullconv.training import conclusion
 
-    experiment.write_report = lambda folder, report: None
+    conclusion.write_report = lambda folder, report: None
     if begin:
         begin()
     return run([*command, *map(str, more), "--out", str(out)])

@@ -36,7 +36,7 @@ _NAMES = {
     "load": "model",
     "load_weights": "weights.load",
     "open_data": "data.formats",
-    "train": "training.trainer",
+    "train": "training.train",
 }
 # Public module -> where it is in this package.
 _MODULES = {
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from fullconv.networks.dense.convolutionalize import convolutionalize
     from fullconv.networks.fcn import FCN, create_model
     from fullconv.networks.fcn.staging import grow
-    from fullconv.training.trainer import train
+    from fullconv.training.train import train
     from fullconv.weights.load import load_weights
 
 

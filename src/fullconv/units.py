@@ -73,3 +73,10 @@ def format_duration(seconds: float, to_minutes: bool = False) -> str:
     if hours:
         return f"{hours} h {minutes:02d} min"
     return f"{minutes} min" if to_minutes else f"{whole // 60} min {whole % 60:02d} s"
+
+
+def format_clock(seconds: float) -> str:
+    """Format an elapsed time as a clock does: "0:41", "3:52" or "1:02:05"."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

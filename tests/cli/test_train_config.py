@@ -6,7 +6,7 @@ import typer
 from fullconv.cli import run
 from fullconv.cli._train_config import absolute_data, new_settings, resumed_settings, run_name
 from fullconv.cli._train_options import FLAGS, OPTIONS, parse_settings, setting_options
-from fullconv.config import RunConfig, help_text
+from fullconv.config import Part, RunConfig, help_text
 from fullconv.errors import ConfigError
 from fullconv.training.run.folder import create_run
 
@@ -64,7 +64,7 @@ def test_every_option_of_a_setting_shows_its_description_and_default(capsys):
     for name in OPTIONS:
         assert FLAGS.get(name, f"--{name.replace('_', '-')}") in text
         assert " ".join(help_text(name).split()) in text.replace("- ", "-"), name
-    assert "Number of epochs. [default: 40]" in text
+    assert "instead of minutes. [default: what the minutes allow]" in text
     assert "[default: 0.25 without weights, 1 with]" in text
 
 
@@ -83,11 +83,33 @@ def test_options_override_the_file_and_the_file_the_recipe(tmp_path):
 def test_a_resumed_run_keeps_its_settings_but_may_change_workers(tmp_path):
     saved = RunConfig(data="scenes:9", epochs=3)
     started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
-    assert resumed_settings(started, {"workers": 2, "epochs": 3}) == saved.model_copy(
-        update={"workers": 2}
-    )
-    with pytest.raises(ConfigError, match=r"one-001 was started with epochs 3, not 4; omit"):
-        resumed_settings(started, {"epochs": 4})
+    expected = saved.model_copy(update={"workers": 2})
+    assert resumed_settings(started, {"workers": 2, "epochs": 3}) == (expected, None)
+    with pytest.raises(ConfigError, match=r"one-001 was started with batch 4, not 5; omit"):
+        resumed_settings(started, {"batch": 5})
+
+
+def test_one_duration_is_given_and_it_replaces_that_of_the_file(tmp_path):
+    file = tmp_path / "more.yaml"
+    file.write_text("epochs: 7\nplan:\n- {end: 9, asked: epochs=7}\n")
+    found = new_settings({"data": "scenes:9", "steps": 5}, file, None)
+    assert (found.duration, found.plan) == (("steps", 5), ())
+    assert new_settings({"data": "scenes:9"}, file, None).plan[0].end == 9
+    with pytest.raises(ConfigError, match=r"epochs and steps are given.*; expected one of"):
+        new_settings({"data": "scenes:9", "steps": 5, "epochs": 2}, None, None)
+
+
+def test_another_duration_trains_a_run_further_and_the_same_resumes_it(tmp_path):
+    saved = RunConfig(data="scenes:9", minutes=15)
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    assert resumed_settings(run, {"minutes": 15.0}) == (saved, None)
+    assert resumed_settings(run, {"minutes": 10.0}) == (saved, ("minutes", 10))
+    run.write_summary({})
+    assert resumed_settings(run, {"minutes": 15.0}) == (saved, ("minutes", 15)), "it is finished"
+    parts = [{"end": 5, "asked": "minutes=15"}, {"start": 5, "end": 9, "asked": "epochs=2"}]
+    extended = saved.model_copy(update={"plan": tuple(Part(**part) for part in parts)})
+    run = create_run(tmp_path, "train", "two", extended.model_dump(mode="json"))
+    assert resumed_settings(run, {"epochs": 2}) == (extended, None)
 
 
 def test_a_resumed_run_keeps_its_data(tmp_path, monkeypatch):
@@ -96,6 +118,6 @@ def test_a_resumed_run_keeps_its_data(tmp_path, monkeypatch):
     saved = RunConfig(data=f"{tmp_path / 'photos'}?group-by=clip")
     started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     for same in ("photos", str(tmp_path / "photos"), "photos?group-by=clip"):
-        assert resumed_settings(started, {"data": same}) == saved
+        assert resumed_settings(started, {"data": same}) == (saved, None)
     with pytest.raises(ConfigError, match=r"was started on .*photos.*, not on scenes:3; omit DATA"):
         resumed_settings(started, {"data": "scenes:3"})

@@ -126,9 +126,9 @@ def limited(folder):
 
 def report(folder):
     """Fill the disk after the training, when the report is written."""
-    from fullconv.training import experiment
+    from fullconv.training import conclusion
 
-    write_report = experiment.write_report
+    write_report = conclusion.write_report
     with disk(folder / "small", 8 * MIB) as out:
         output, copy, run = folder / "output", folder / "before", out / "train" / "run-001"
 
@@ -141,7 +141,7 @@ def report(folder):
             from children import TRAIN
             from fullconv.cli import run as command
 
-            experiment.write_report = function
+            conclusion.write_report = function
             return command([*TRAIN, "--out", str(out)])
 
         code = code_of(fork(lambda: started(fill_first), output))

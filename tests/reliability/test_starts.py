@@ -14,7 +14,7 @@ from children import code_of, die_at_call, fork, print_result, result_of
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_on_signal
 from fullconv.errors import OutputError
 from fullconv.io.atomic import write_bytes
-from fullconv.training.run.folder import create_run, find_unfinished
+from fullconv.training.run.folder import create_run, find_newest
 
 CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink", "rmdir")
 SETTINGS = {"data": "scenes:10@24x32", "model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 8}
@@ -64,9 +64,9 @@ def test_an_unfinished_run_is_found_by_its_name(tmp_path):
     street = create_run(tmp_path, "train", "street", {"data": "d"})
     other = create_run(tmp_path, "train", "street-2", {"data": "d"})
     os.utime(other.config, (2e9, 2e9))
-    assert find_unfinished(tmp_path) == other
-    assert find_unfinished(tmp_path, name="street") == street
-    assert find_unfinished(tmp_path, name="unknown") is None
+    assert find_newest(tmp_path) == other
+    assert find_newest(tmp_path, name="street") == street
+    assert find_newest(tmp_path, name="unknown") is None
 
 
 def test_a_full_disk_is_reported_before_the_training(tmp_path, monkeypatch):
@@ -144,7 +144,7 @@ def resumed(folder, explicit=""):
     while code_of(fork(partial(start, "auto", number))) == -signal.SIGKILL:
         left = [path.relative_to(folder / "train") for path in folder.glob("train/**/.*")]
         orphans |= {str(path.parent).strip(".") for path in left}
-        run = find_unfinished(folder)
+        run = find_newest(folder)
         resume = str(run.folder) if explicit and run else "auto"
         code = code_of(fork(partial(start, resume), folder / "output"))
         found = [str(path) for path in folder.glob("train/**/.*")]

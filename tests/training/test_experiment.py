@@ -13,7 +13,7 @@ import fullconv as fc
 from fullconv.config import RunConfig
 from fullconv.errors import DataError
 from fullconv.io.images import write_image, write_labels
-from fullconv.training.events import Epoch
+from fullconv.training.events import Round
 from fullconv.training.experiment import Experiment
 from fullconv.training.resolve import resolve_settings
 from fullconv.training.run.folder import create_run
@@ -64,7 +64,7 @@ def test_there_is_one_row_per_epoch(finished):
     experiment, events, _ = finished
     rows = list(csv.DictReader(experiment.run.results.read_text().splitlines()))
     assert [int(row["epoch"]) for row in rows] == [1, 2]
-    assert sum(isinstance(event, Epoch) for event in events) == 2
+    assert sum(isinstance(event, Round) for event in events) == 2
     assert int(rows[-1]["step"]) == experiment.trainer.steps == 4
 
 
@@ -99,7 +99,7 @@ def test_open_settings_are_decided_from_the_data():
 def test_evaluate_every_skips_epochs(tmp_path):
     config = RunConfig(**TINY | {"epochs": 3, "evaluate_every": 2})
     experiment = started(tmp_path, config)
-    rows = [event.row for event in experiment.events() if isinstance(event, Epoch)]
+    rows = [event.row for event in experiment.events() if isinstance(event, Round)]
     assert [row["mean_iou"] == row["mean_iou"] for row in rows] == [False, True, True]
 
 

@@ -5,8 +5,18 @@ import pytest
 import torch
 
 from fullconv.data.sample import Data, Sample
-from fullconv.training.preflight import preflight
+from fullconv.training import preflight as dry_run
 from toy_training import CONFIG, equal, make_trainer, state, toy_data
+
+
+def preflight(trainer, val=None):
+    """Return the result of a dry run."""
+    steps = dry_run.preflight(trainer, val)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def relabelled(change):
@@ -33,7 +43,7 @@ def test_valid_data_gives_no_warning():
     found = preflight(make_trainer())
     assert found.warnings == () and found.losses[-1] < found.losses[0]
     assert found.losses[0] == pytest.approx(np.log(2), rel=1e-4)
-    assert found.seconds > 0 and found.memory > 2**20
+    assert found.timing.step > 0 and found.memory > 2**20
 
 
 def test_a_learning_rate_that_is_too_high():

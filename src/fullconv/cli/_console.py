@@ -3,6 +3,7 @@
 import math
 import os
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from io import TextIOWrapper
@@ -82,6 +83,15 @@ def keep_stdout_for_json(target: Path | None) -> Path | None:
 def say(text: str) -> None:
     """Print one line: all messages are printed here, and nothing in them moves the cursor."""
     console.print(printable(text), markup=False)
+
+
+def say_wrapped(text: str) -> None:
+    """Print one line, which a terminal that is narrower shows as several, indented ones."""
+    if console.is_terminal:
+        lines = textwrap.TextWrapper(console.width, subsequent_indent=7 * " ")
+        lines.break_long_words = lines.break_on_hyphens = False  # a path has to stay as it is
+        text = lines.fill(text)
+    say_lines(text)
 
 
 def say_lines(text: str) -> None:

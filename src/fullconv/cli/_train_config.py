@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from fullconv.config import RunConfig
     from fullconv.training.run.folder import Run
 
+Duration = tuple[str, float] | None  # e.g. "minutes", 15
+
 CHANGEABLE = {"workers", "device", "track"}  # on resuming: they do not change the result
 
 
@@ -22,12 +24,16 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
         ConfigError: no data set is given, or a value is invalid.
     """
     from fullconv.config import RunConfig
+    from fullconv.config.duration import DURATIONS
     from fullconv.data.discovery.resplit import with_groups
     from fullconv.errors import ConfigError
     from fullconv.io.settings_file import read_settings
     from fullconv.training.recipes import with_recipe
 
-    settings = with_recipe((read_settings(config) if config else {}) | given)
+    saved = read_settings(config) if config else {}
+    if duration_of(given):  # it replaces that of the file
+        saved = {name: v for name, v in saved.items() if name not in (*DURATIONS, "plan")}
+    settings = with_recipe(saved | given)
     if "data" not in settings:
         raise ConfigError(
             "no data set is given; expected: fullconv train DATA, where DATA is a folder with "
@@ -39,13 +45,33 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     return RunConfig.checked(**settings)
 
 
-def resumed_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
+def duration_of(given: dict[str, Any]) -> tuple[str, float] | None:
+    """Return which of minutes, epochs and steps was given, and how many; None if none was.
+
+    Raises:
+        ConfigError: several were given.
+    """
+    from fullconv.config import TrainConfig
+    from fullconv.config.duration import DURATIONS
+
+    return TrainConfig.checked(
+        **{name: given[name] for name in DURATIONS if name in given}
+    ).duration
+
+
+def resumed_settings(run: "Run", given: dict[str, Any]) -> tuple["RunConfig", Duration]:
     """Return the settings that a run was started with, except for given `CHANGEABLE` ones.
+
+    Returns:
+        The settings; and a duration for which the run is to be trained further, if one is given
+        and the run is finished, or was last planned for another: the command that a run was
+        started with also resumes it.
 
     Raises:
         ConfigError: another setting or data set is given.
     """
     from fullconv.config import RunConfig
+    from fullconv.config.duration import DURATIONS
     from fullconv.errors import ConfigError
 
     stored = run.read_config()
@@ -55,6 +81,10 @@ def resumed_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
         raise ConfigError(
             f"{run.config}: {error}; restore the file, or start a new run without --resume"
         ) from error
+    further = duration_of(given)
+    if further and not run.finished and _asked(saved) == further:
+        further = None
+    given = {name: value for name, value in given.items() if name not in DURATIONS}
     wanted = RunConfig.checked(**saved.model_dump() | given)
     for key in given.keys() - CHANGEABLE - {"data"}:
         if getattr(saved, key) != getattr(wanted, key):
@@ -67,7 +97,24 @@ def resumed_settings(run: "Run", given: dict[str, Any]) -> "RunConfig":
             f"{run.folder} was started on {saved.data}, not on {given['data']}; omit DATA to "
             "resume it, or start a new run without --resume"
         )
-    return saved.model_copy(update={key: given[key] for key in given.keys() & CHANGEABLE})
+    changes = {key: given[key] for key in given.keys() & CHANGEABLE}
+    return saved.model_copy(update=changes), further
+
+
+def with_duration(config: "RunConfig", duration: tuple[str, float]) -> "RunConfig":
+    """Return the settings of a run that has not begun, with another duration."""
+    from fullconv.config.duration import DURATIONS
+
+    none: dict[str, Any] = dict.fromkeys(DURATIONS)
+    return config.model_copy(update=none | {"plan": (), duration[0]: duration[1]})
+
+
+def _asked(config: "RunConfig") -> Duration:
+    """Return the duration that a run was last planned for."""
+    if not config.plan or not config.plan[-1].asked:
+        return config.duration
+    name, _, value = config.plan[-1].asked.partition("=")
+    return name, float(value)
 
 
 def absolute_data(data: str) -> str:

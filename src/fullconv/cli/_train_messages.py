@@ -1,16 +1,19 @@
-"""What `fullconv train` prints: the setup, the dry run, every epoch, warnings and the result."""
+"""What `fullconv train` prints: the setup, the plan, every round, warnings and the result."""
 
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, say, say_lines
-from fullconv.units import count, format_bytes, format_duration
+from fullconv.cli._console import format_class_table, say, say_lines, say_wrapped
+from fullconv.cli._train_line import format_left
+from fullconv.units import count, format_bytes, format_clock, format_duration
 
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
-    from fullconv.training.events import Epoch, Note
+    from fullconv.training.events import EvalProgress, Note, Round
     from fullconv.training.experiment import Experiment
+    from fullconv.training.plan import TrainingPlan
     from fullconv.training.preflight import Preflight
+    from fullconv.training.trainer import Step, Trainer
 
 
 LONG_SECONDS = 1800  # a longer training gets a hint how to shorten it
@@ -25,23 +28,22 @@ def say_setup(experiment: "Experiment") -> None:
         f"model  {config.model} ({parameters / 1e6:.1f} M parameters), "
         f"{count(len(experiment.model.classes), 'class')}"
     )
-    say(
+    say_wrapped(
         f"data   {count(len(experiment.train), 'training image')}, "
-        f"{len(experiment.val)} to evaluate; "
-        f"{count(trainer.steps, 'step')} with batch size {trainer.batch} on {trainer.device}"
+        f"{len(experiment.val)} to evaluate; batch size {trainer.batch} on {trainer.device}"
     )
     if experiment.split_note:
-        say(f"note   {experiment.split_note.strip('; ')}")
+        say_wrapped(f"note   {experiment.split_note.strip('; ')}")
     if config.size:
         height, width = config.size
-        say(f"note   images are downscaled to fit {height} x {width} (change with --size)")
+        say_wrapped(f"note   images are downscaled to fit {height} x {width} (change with --size)")
     if not config.size or experiment.scale.factor != 1:
         crop = (
             f"; crops of {config.crop_size[0]} x {config.crop_size[1]}" if config.crop_size else ""
         )
-        say(f"note   {experiment.scale}{crop}")
+        say_wrapped(f"note   {experiment.scale}{crop}")
     for decision in experiment.decisions if not trainer.done else ():
-        say(f"note   {decision}")
+        say_wrapped(f"note   {decision}")
     resumed = f", resumed from step {trainer.done}" if trainer.done else ""
     say(f"run    {experiment.run.folder}{resumed}   (all settings: config.yaml)")
 
@@ -60,60 +62,163 @@ def say_weights(experiment: "Experiment", quiet: bool) -> None:
     if not quiet:
         say(f"weights  {report.summary()}")
         for note in report.notes:
-            say(f"note   {note}")
+            say_wrapped(f"note   {note}")
     for warning in report.warnings:
-        say(f"warning: {warning}")
+        say_wrapped(f"warning: {warning}")
 
 
-def say_preflight(experiment: "Experiment", result: "Preflight", quiet: bool) -> None:
-    """Print the warnings of the dry run, its time and memory, and the expected duration."""
-    for warning in result.warnings:
-        say(f"warning: {warning}")
+def say_plan(experiment: "Experiment", quiet: bool) -> None:
+    """Print the warnings of the dry run, the steps and evaluations, and their duration."""
+    result = experiment.preflight
+    for warning in result.warnings if result else ():
+        say_wrapped(f"warning: {warning}")
     if quiet:
         return
-    total = result.seconds * experiment.trainer.steps
+    trainer, plan = experiment.trainer, experiment.trainer.plan
+    last = plan.parts[-1]
+    name, _, value = last.asked.partition("=")
+    if experiment.further:
+        lr = plan.learning_rate(trainer.done)
+        decays = "stays" if plan.config.schedule == "constant" else "decays to 0"
+        say_wrapped(
+            f"plan   {count(plan.steps - trainer.done, 'more step')} ({value} {name}); the "
+            f"learning rate starts at {lr:.1e} and {decays}"
+        )
+    elif name == "minutes":
+        seconds = last.step_seconds or 0.0
+        duration = "1 minute" if value == "1" else f"{value} minutes"
+        say_wrapped(
+            f"plan   {count(plan.steps, 'step')} in {duration}, {format_duration(seconds)} each"
+            f"{_memory(result)}"
+        )
+    else:
+        say_wrapped(f"plan   {count(plan.steps, 'step')} ({count(plan.epochs, 'epoch')})")
+    if name == "minutes":
+        say_wrapped(f"       {_evaluations(plan, len(experiment.val), trainer.done)}")
+        _say_few(plan, trainer.done, float(value))
+    elif result:
+        _say_dry_run(experiment, result)
+
+
+def _evaluations(plan: "TrainingPlan", samples: int, done: int) -> str:
+    images, final = len(plan.images(samples)), len(plan.final_images(samples))
+    some = f"{images} of {samples} photos" if images < samples else count(samples, "photo")
+    last = "all" if final == samples else f"{final:,}"
+    total = count(plan.evaluations_after(done), "evaluation")
+    if final == images == samples:
+        return f"{total} on {some} (a tenth of the time at most)"
+    return f"{total} on {some}, the final one on {last} (a tenth of the time at most)"
+
+
+def _say_few(plan: "TrainingPlan", done: int, minutes: float) -> None:
+    """Print how to train longer, if the time is short for a network to be trained to its end."""
+    from fullconv.training.budget import ENOUGH_STEPS
+
+    if plan.steps < ENOUGH_STEPS:
+        wanted = math.ceil(minutes * ENOUGH_STEPS / max(1, plan.steps - done))
+        say_wrapped(
+            f"note   {ENOUGH_STEPS:,} steps or more usually give a better model: --minutes "
+            f"{wanted}, or a smaller --crop"
+        )
+
+
+def _say_dry_run(experiment: "Experiment", result: "Preflight") -> None:
+    total = seconds_left(experiment)
     height, width = experiment.config.crop_size or (0, 0)
     hint = ""
     fits = experiment.config.size or experiment.config.crop == "whole"  # or a step is one of crops
     if fits and total > LONG_SECONDS and min(height, width) >= 2 * MIN_SIDE:
         quarter = format_duration(total / 4, to_minutes=True)
         hint = f" ({quarter} with --size {height // 2}x{width // 2})"
-    memory = "" if math.isnan(result.memory) else f", {format_bytes(result.memory)} memory"
-    say(
-        f"dry run: {format_duration(result.seconds)}/step{memory} -> about "
+    say_wrapped(
+        f"dry run: {format_duration(result.timing.step)}/step{_memory(result)} -> about "
         f"{format_duration(total, to_minutes=True)} of training on this "
         f"{experiment.trainer.device.type}{hint}"
     )
 
 
+def _memory(result: "Preflight | None") -> str:
+    if result is None or math.isnan(result.memory):
+        return ""
+    return f", {format_bytes(result.memory)} memory"
+
+
+def progress_text(
+    trainer: "Trainer", step: "Step | None", evaluation: "EvalProgress | None"
+) -> str:
+    """Return what the progress line shows of a training."""
+    text = f"epoch {trainer.epoch}  step {trainer.done:,}/{trainer.steps:,}"
+    if evaluation:
+        return f"{text}  evaluating {evaluation.done}/{evaluation.samples}"
+    return f"{text}  loss {step.loss:.3f}" if step else text
+
+
+def seconds_left(experiment: "Experiment") -> float:
+    """Return the estimated seconds to the end of the training, evaluations included."""
+    return experiment.time_left.seconds() if experiment.time_left else 0.0
+
+
 def say_note(note: "Note") -> None:
     """Print a warning about the training."""
-    say(f"warning: step {note.step}: {note.text}")
+    say_wrapped(f"warning: step {note.step}: {note.text}")
 
 
-def say_epoch(epoch: "Epoch") -> None:
-    """Print an epoch's line."""
-    row = epoch.row
-    best, best_epoch = epoch.best
+def say_round(finished: "Round", experiment: "Experiment", elapsed: float) -> None:
+    """Print the line of an epoch, or of the steps between two evaluations."""
+    row, plan = finished.row, experiment.trainer.plan
+    best, best_epoch = finished.best
+    planned = plan.parts[-1].evaluate_steps is not None
+    where = (
+        f"step {int(row['step']):{len(f'{plan.steps:,}')},}/{plan.steps:,}"
+        if planned
+        else f"epoch {finished.epoch:{len(str(plan.epochs))}}/{plan.epochs}"
+    )
     metrics = ""
     if not math.isnan(row["mean_iou"]):
-        is_best = best_epoch == epoch.number
-        metrics = (
-            f"pixel acc {100 * row['pixel_accuracy']:5.1f}  mean IoU {100 * row['mean_iou']:5.1f} "
-            f"{'best' if is_best else f'(best {100 * best:.1f} @{best_epoch})'}  "
-        )
-    left = f", {format_duration(epoch.left, to_minutes=True)} left" if epoch.left else ""
-    say(
-        f"epoch {epoch.number:3d}/{epoch.epochs}  loss {row['loss']:.3f}  {metrics}"
-        f"lr {row['lr']:.1e}  {format_duration(epoch.seconds)}/epoch{left}"
-    )
+        at = "" if planned else f" @{best_epoch}"
+        mark = "best" if finished.is_best else f"(best {100 * best:.1f}{at})"
+        metrics = f"  mean IoU {100 * row['mean_iou']:.1f} {mark}"
+    left = "" if experiment.trainer.done == plan.steps else format_left(seconds_left(experiment))
+    text = f"{where}  loss {row['loss']:.3f}{metrics}"
+    say(f"{text:55}  {format_clock(elapsed)}{f', {left}' if left else ''}")
 
 
 def say_stopped(experiment: "Experiment") -> None:
-    """Print where the training was stopped, and how to resume it."""
+    """Print where the training was stopped."""
     trainer = experiment.trainer
     say(f"Stopped after step {trainer.done} of {trainer.steps}; the checkpoint is saved.")
-    say(f"Resume with:  fullconv train --resume {experiment.run.folder}")
+
+
+def say_usable(experiment: "Experiment", evaluation: "Evaluation | None") -> None:
+    """Print what a stopped run leaves that can be used, and how to resume it.
+
+    Args:
+        experiment: of the run.
+        evaluation: that of its report; None if no report was written.
+    """
+    folder, progress = experiment.run.folder, experiment.progress
+    if progress.best_epoch and experiment.run.best.is_file():
+        say(
+            f"usable  fullconv predict {folder} NEW_PHOTOS   (the best model so far: step "
+            f"{progress.best_step:,}, mean IoU {100 * progress.best_score:.1f})"
+        )
+    else:
+        say("usable  no model yet: none has been evaluated")
+    if evaluation:
+        photos = count(len(evaluation.image_iou), "photo")
+        say(f"report  {folder / 'report.html'}   (so far, on {photos})")
+    say(
+        f"resume  fullconv train --resume {folder}   ({format_left(seconds_left(experiment))}; "
+        "sooner: --minutes 2)"
+    )
+
+
+def say_unreported(experiment: "Experiment") -> None:
+    """Print that only the final evaluation and the report are missing."""
+    folder = experiment.run.folder
+    say("Stopped; the training is done, only the final evaluation and the report are missing.")
+    say(f"usable  fullconv predict {folder} NEW_PHOTOS")
+    say(f"resume  fullconv train --resume {folder}")
 
 
 def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) -> None:
@@ -122,6 +227,11 @@ def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool
 
     if not quiet:
         say_lines(format_class_table(evaluation))
-    say(f"best epoch {experiment.progress.best_epoch}:  {format_metrics(evaluation)}")
+    progress, samples = experiment.progress, len(experiment.val)
+    used = len(evaluation.image_iou)
+    some = f", on {used} of {samples} photos" if used < samples else ""
+    say(f"best model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
+    say(format_metrics(evaluation))
     say(f"report  {experiment.run.folder / 'report.html'}")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
+    say(f"longer  fullconv train --resume {experiment.run.folder} --minutes 10")

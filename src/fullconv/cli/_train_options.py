@@ -16,19 +16,9 @@ from fullconv.errors import ConfigError
 
 # The settings that have an option of their own; `--set` takes the others.
 OPTIONS = (
-    *("recipe", "model", "weights", "padding", "width", "hidden", "epochs", "steps", "size"),
-    *(
-        "input_scale",
-        "crop",
-        "batch",
-        "lr",
-        "optimizer",
-        "schedule",
-        "warmup",
-        "upsampling",
-        "fusing",
-        "loss",
-    ),
+    *("recipe", "model", "weights", "padding", "width", "hidden", "minutes", "epochs"),
+    *("steps", "size", "input_scale", "crop", "batch", "lr", "optimizer", "schedule", "warmup"),
+    *("upsampling", "fusing", "loss"),
     *("balance", "learn_upsampling", "seed", "workers", "device"),
 )
 
@@ -74,7 +64,8 @@ Resume = Annotated[
     str | None,
     typer.Option(
         metavar="[RUN]",
-        help="Resume this run; without RUN (or with 'auto') the newest unfinished one. "
+        help="Resume this run; without RUN (or with 'auto') the newest unfinished one. With "
+        "--minutes, --epochs or --steps, train it for so much longer, also if it is finished. "
         "[default: start a new run]",
     ),
 ]

@@ -1,26 +1,26 @@
 """Run a training to its end, stage by stage, or until it is asked to stop."""
 
 import math
+import signal
 import time
+from collections.abc import Generator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import typer
 
 from fullconv.cli import _train_messages as messages
-from fullconv.cli._console import progress_bar, say
+from fullconv.cli._console import say
 from fullconv.cli._signals import EXIT_CODES, collect_signals
+from fullconv.cli._train_line import ProgressLine, activity
 
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
-
     from fullconv.config import RunConfig
     from fullconv.evaluation.evaluate import Evaluation
     from fullconv.training.distributed import ProcessGroup
-    from fullconv.training.events import Epoch, EvalProgress
+    from fullconv.training.events import Activity, EvalProgress
     from fullconv.training.experiment import Experiment
     from fullconv.training.run.folder import Run
-    from fullconv.training.trainer import Step
 
 
 REQUEUE = 75  # exit code: stopped on request, to be started again with --resume
@@ -33,6 +33,7 @@ def train_stages(
     group: "ProcessGroup",
     quiet: bool = False,
     max_seconds: float | None = None,
+    further: tuple[str, float] | None = None,
 ) -> "Evaluation | None":
     """Run every unfinished stage and print its progress.
 
@@ -43,6 +44,7 @@ def train_stages(
         group: the processes that train together; the main one prints.
         quiet: print only results and warnings.
         max_seconds: time limit, after which a checkpoint is saved; None is no limit.
+        further: duration for which the last stage is trained after its checkpoint.
 
     Returns:
         The evaluation of the last stage; None in all processes but the main one.
@@ -65,10 +67,13 @@ def train_stages(
         if first and number == 1:
             experiment = first
         else:
-            experiment = Experiment(stage.config, stage.initial, group)
+            with activity("reading the data set", quiet or not group.is_main):
+                experiment = Experiment(stage.config, stage.initial, group)
         if number == 1 and group.is_main:
             messages.say_left_out(experiment)
-        experiment.attach(stage.run, run)
+        with activity("checking photos and masks", quiet or not group.is_main):
+            experiment.attach(stage.run, run)
+        experiment.further = further if number == len(stages) else None
         evaluation = train_to_end(experiment, quiet, deadline)
     return evaluation
 
@@ -83,39 +88,54 @@ def train_to_end(
         messages.say_setup(experiment)
     if is_main:
         messages.say_weights(experiment, quiet)
-    result = experiment.run_preflight()
-    if result is not None and is_main:
-        messages.say_preflight(experiment, result, quiet)
-    code = _run(experiment, quiet, deadline)
-    if code:
-        if is_main:
-            messages.say_stopped(experiment)
-        raise typer.Exit(code)
-    if not is_main:
-        return None
-    evaluation = experiment.finish()
+    with ProgressLine(quiet, experiment.began) as line:
+        for doing in experiment.prepare():
+            line.activity(doing.text)
+    if is_main:
+        messages.say_plan(experiment, quiet)
+    with collect_signals() as received, ProgressLine(quiet, experiment.began) as line:
+        code = _run(experiment, line, quiet, deadline, received)
+        if code:
+            _stop(experiment, line, code)
+        if not is_main:
+            return None
+        evaluation = _conclude(experiment.finishing(), line, received)
+    if evaluation is None:
+        messages.say_unreported(experiment)
+        raise typer.Exit(EXIT_CODES[received[0]])
     messages.say_finished(experiment, evaluation, quiet)
     return evaluation
 
 
-def _run(experiment: "Experiment", quiet: bool, deadline: float) -> int:
+def _run(
+    experiment: "Experiment",
+    line: ProgressLine,
+    quiet: bool,
+    deadline: float,
+    received: list[signal.Signals],
+) -> int:
     """Train and print progress; return the exit code of a request to stop, or 0."""
-    from fullconv.training.events import Note
+    from fullconv.training.events import EvalProgress, Note, Round
+    from fullconv.training.trainer import Step
 
     trainer, group = experiment.trainer, experiment.group
     code = 0
-    with (
-        collect_signals() as received,
-        progress_bar(quiet) as bar,
-        closing(experiment.events()) as events,
-    ):
-        task = bar.add_task("training", total=trainer.steps, completed=trainer.done)
+    step: Step | None = None
+    with closing(experiment.events()) as events:
         for event in events:
             if isinstance(event, Note):  # processes may have different notes: do not synchronize
                 if group.is_main:
                     messages.say_note(event)
                 continue
-            _show(event, bar, task, quiet)
+            if isinstance(event, Step):
+                step = event
+            if isinstance(event, Round) and not quiet:
+                messages.say_round(event, experiment, line.elapsed)
+            if isinstance(event, Step | EvalProgress):
+                progress = event if isinstance(event, EvalProgress) else None
+                text = messages.progress_text(trainer, step, progress)
+                share = trainer.done / trainer.steps
+                line.progress(text, share, messages.seconds_left(experiment))
             late = REQUEUE if time.monotonic() > deadline else 0
             code = group.all_reduce_max(
                 EXIT_CODES[received[0]] if received else late, trainer.device
@@ -125,20 +145,49 @@ def _run(experiment: "Experiment", quiet: bool, deadline: float) -> int:
         if code:
             events.close()  # during an evaluation the network holds other weights
             experiment.stop(f"exit code {code}")
-            # Wait for each other: a process that exits earlier may end the main one with it.
-            group.all_reduce_max(0, trainer.device)
     return code
 
 
-def _show(
-    event: "Step | EvalProgress | Epoch", bar: "Progress", task: "TaskID", quiet: bool
-) -> None:
-    from fullconv.training.events import Epoch, EvalProgress
-    from fullconv.training.trainer import Step
+def _stop(experiment: "Experiment", line: ProgressLine, code: int) -> None:
+    """Say what a stopped run leaves, and exit; after Ctrl-C, write a report first.
 
-    if isinstance(event, Epoch) and not quiet:
-        messages.say_epoch(event)
-    if isinstance(event, Step):
-        bar.update(task, completed=event.number, description=f"loss {event.loss:.3f}")
-    if isinstance(event, EvalProgress):
-        bar.update(task, description=f"evaluating {event.done} of {event.samples}")
+    A scheduler that sends another signal may not wait for a report.
+    """
+    from fullconv.errors import FullconvError
+
+    evaluation = None
+    if experiment.group.is_main:
+        messages.say_stopped(experiment)
+        if code == EXIT_CODES[signal.SIGINT]:
+            try:
+                evaluation = _conclude(experiment.report_so_far(), line)
+            except (FullconvError, OSError) as error:  # the checkpoint is saved all the same
+                say(f"warning: no report was written: {error}")
+        messages.say_usable(experiment, evaluation)
+    # Wait for each other: a process that exits earlier may end the main one with it.
+    experiment.group.all_reduce_max(0, experiment.trainer.device)
+    raise typer.Exit(code)
+
+
+def _conclude(
+    steps: "Generator[EvalProgress | Activity, None, Evaluation | None]",
+    line: ProgressLine,
+    received: list[signal.Signals] | None = None,
+) -> "Evaluation | None":
+    """Evaluate the kept model and write the report; return None if asked to stop."""
+    from fullconv.training.events import EvalProgress
+
+    while True:
+        try:
+            event = next(steps)
+        except StopIteration as end:
+            result: Evaluation | None = end.value
+            return result
+        if received:
+            steps.close()
+            return None
+        if isinstance(event, EvalProgress):
+            text = f"evaluating the best model on photo {event.done} of {event.samples}"
+            line.progress(text, event.done / event.samples)
+        else:
+            line.activity(event.text)

@@ -8,7 +8,15 @@ from fullconv.cli import _train_options as options
 from fullconv.cli._console import say, write_json
 from fullconv.cli._options import GroupBy, Json, Out, Quiet
 from fullconv.cli._signals import exit_on_signal
-from fullconv.cli._train_config import new_settings, resumed_settings, run_name
+from fullconv.cli._train_config import (
+    Duration,
+    duration_of,
+    new_settings,
+    resumed_settings,
+    run_name,
+    with_duration,
+)
+from fullconv.cli._train_line import activity
 from fullconv.cli._train_progress import train_stages
 
 if TYPE_CHECKING:
@@ -38,14 +46,20 @@ def command(
     with init_distributed(given.get("device", "auto")) as group:
         given |= options.parse_settings(settings or ())
         data = _data_of(given, config)
-        run = None if resume is None else _find_run(resume, out, name, group, data)
+        further = duration_of(given)
+        run = None if resume is None else _find_run(resume, out, name, group, data, further)
         if run:
-            first, run_config = None, resumed_settings(run, given)
+            first = None
+            run_config, further = resumed_settings(run, given)
+            if further and not run.last.is_file():
+                run_config, further = _planned_anew(run, run_config, further), None
         else:
-            first, run_config = prepare(new_settings(given, config, group_by), group)
+            new, further = new_settings(given, config, group_by), None
+            with activity("reading the data set", quiet or not group.is_main):
+                first, run_config = prepare(new, group)
             # The folder is created only now that all settings proved to be valid.
             run = _create_run(out, name or run_name(run_config.data), run_config, group)
-        evaluation = train_stages(run_config, run, first, group, quiet, max_seconds)
+        evaluation = train_stages(run_config, run, first, group, quiet, max_seconds, further)
     if evaluation:
         write_json(json, {"run": str(run.folder), **evaluation.to_dict()})
 
@@ -54,9 +68,11 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     """Build the first stage; return it and the run's settings with all open ones decided."""
     from fullconv.config import AUTO
     from fullconv.training.experiment import Experiment
+    from fullconv.training.plan import resolve_duration
     from fullconv.training.resolve_network import planned_download
     from fullconv.training.stages import stages_of
 
+    config = resolve_duration(config)
     first_config = next(stages_of(config, Path())).config
     if group.is_main and (download := planned_download(first_config)):
         say(f"note   {download}")
@@ -76,23 +92,32 @@ def _data_of(given: dict[str, Any], config: Path | None) -> str | None:
 
 
 def _find_run(
-    resume: str, out: Path, name: str | None, group: "ProcessGroup", data: str | None = None
+    resume: str,
+    out: Path,
+    name: str | None,
+    group: "ProcessGroup",
+    data: str | None = None,
+    further: Duration = None,
 ) -> "Run | None":
     """Return the run to resume, or None if the newest is asked for and none is unfinished.
+
+    With a duration and without data, it is the newest run, finished or not.
 
     Raises:
         ConfigError: the run is finished, or no run is unfinished and no data is given.
     """
-    from fullconv.training.run.folder import Run, find_unfinished, open_run
+    from fullconv.training.run.folder import Run, find_newest, open_run
 
     if resume not in (NEWEST, "auto"):
         run = open_run(Path(resume))
-        _check_unfinished(run)
+        if not further:
+            _check_unfinished(run)
         if group.is_main and run.folder.resolve().parent.name == "train":
             run.point_latest()  # a kill may have come before that
         return run
     # Only the main process looks for it: on other machines it may appear later.
-    found = find_unfinished(out, name=name) if group.is_main else None
+    finished = bool(further) and data is None
+    found = find_newest(out, name=name, finished=finished) if group.is_main else None
     if found:
         found.point_latest()
     folder = group.broadcast_text(str(found.folder) if found else "")
@@ -107,10 +132,28 @@ def _check_unfinished(run: "Run") -> None:
 
     if run.finished:
         raise ConfigError(
-            f"{run.folder} is finished, so there is nothing to resume; look at "
-            f"{run.folder / 'report.html'}, or train on from its weights in a new run: fullconv "
-            f"train DATA --weights {run.best}"
+            f"{run.folder} is finished, so there is nothing to resume; train it further with "
+            f"--resume {run.folder} --minutes 10 (or --epochs, --steps), or start a new run from "
+            f"its weights: fullconv train DATA --weights {run.best}"
         )
+
+
+def _planned_anew(run: "Run", config: "RunConfig", duration: tuple[str, float]) -> "RunConfig":
+    """Return the settings of a run without a checkpoint, with another duration.
+
+    Raises:
+        ConfigError: one of its stages has begun.
+    """
+    from fullconv.errors import ConfigError
+
+    if any(run.folder.glob("stage-*/*.safetensors")):
+        raise ConfigError(
+            f"{run.folder} has not reached its last stage, and only that one can get another "
+            f"duration; resume it without --{duration[0]} first"
+        )
+    config = with_duration(config, duration)
+    run.write_config(config.model_dump(mode="json"))
+    return config
 
 
 def _say_nothing_unfinished(

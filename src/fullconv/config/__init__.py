@@ -1,7 +1,8 @@
 """All settings, validated: what a network is built from, and how it is trained."""
 
 from fullconv.config.base import Settings, explain
-from fullconv.config.groups import Factor, Size, Stage
+from fullconv.config.duration import Part, Stage
+from fullconv.config.groups import Factor, Size
 from fullconv.config.model import AUTO, BACKBONE, NONE
 from fullconv.config.network import (
     Architecture,
@@ -23,6 +24,7 @@ __all__ = [
     "Factor",
     "Fusing",
     "Normalization",
+    "Part",
     "RunConfig",
     "Settings",
     "Size",

@@ -50,7 +50,8 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
         else:
             reason = problem["msg"].removeprefix("Value error, ")
             value = reprlib.repr(problem["input"])
-            sentences.append(f"{name} is {value}: {reason[0].lower()}{reason[1:]}")
+            found = f"{name} is {value}: " if name else ""  # a rule of several settings has no name
+            sentences.append(f"{found}{reason[0].lower()}{reason[1:]}")
     return "; ".join(dict.fromkeys(sentences))
 
 
@@ -59,6 +60,7 @@ _OTHER_NAMES = {
     "learning_rate": "lr",
     "batch_size": "batch",
     "num_epochs": "epochs",
+    "time": "minutes",
     "max_epochs": "epochs",
     "max_steps": "steps",
     "num_workers": "workers",

@@ -111,43 +111,9 @@ class AugmentationSettings(Settings):
     )
 
 
-class Stage(Settings):
-    """A coarser network that is trained first, and that the next stage starts from."""
-
-    stride: Literal[32, 16, 8, 4] = Field(description="Stride of its network: 32 is FCN-32s.")
-    lr: float | None = Field(
-        None,
-        gt=0,
-        le=100,
-        description="Learning rate of the stage.",
-        json_schema_extra=depends("lr of the run"),
-    )
-    epochs: int | None = Field(
-        None,
-        ge=1,
-        le=100_000,
-        description="Number of epochs of the stage.",
-        json_schema_extra=depends("epochs or steps of the run"),
-    )
-
-
 class OptimizationSettings(Settings):
-    """Optimization: duration, optimizer, learning rates, loss and averaging of the weights."""
+    """Optimization: optimizer, learning rates, loss and averaging of the weights."""
 
-    stages: tuple[Stage, ...] = Field(
-        (),
-        max_length=5,
-        description="Coarser networks to train first, each starting from the one before (paper, "
-        "section 4.2): a list of {stride, lr, epochs}.",
-    )
-    epochs: int = Field(40, ge=1, le=100_000, description="Number of epochs.")
-    steps: int | None = Field(
-        None,
-        ge=1,
-        le=100_000_000,
-        description="Number of optimization steps, instead of epochs.",
-        json_schema_extra=depends("epochs x steps per epoch"),
-    )
     optimizer: Literal["sgd", "adamw"] = Field(
         "adamw", description="Optimizer: sgd (with momentum) or adamw."
     )
@@ -221,7 +187,7 @@ class OptimizationSettings(Settings):
 
 
 class RunSettings(Settings):
-    """Run: evaluation, precision, devices and bookkeeping."""
+    """Run: precision, devices and bookkeeping."""
 
     recipe: str | None = Field(
         None,
@@ -234,9 +200,6 @@ class RunSettings(Settings):
         ge=0,
         le=2**31 - 1,
         description="Random seed of the initial weights, the sample order and the augmentation.",
-    )
-    evaluate_every: int = Field(
-        1, ge=1, description="Epochs between evaluations; the last epoch is always evaluated."
     )
     keep: Literal["best", "last"] = Field(
         "best",
@@ -264,7 +227,7 @@ class RunSettings(Settings):
     preflight: bool = Field(
         True,
         description="Check the setup with a dry run of a few steps, which is rolled back, if the "
-        "training has at least 50 steps.",
+        "training has at least 50 steps or is planned in minutes.",
     )
     track: tuple[str, ...] = Field(
         (),

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from fullconv.config.duration import DurationSettings
 from fullconv.config.groups import (
     AugmentationSettings,
     DataSettings,
@@ -14,7 +15,12 @@ from fullconv.config.model import AUTO, NONE, ModelSettings
 
 # pydantic lists the fields of the last base class first.
 class TrainConfig(
-    RunSettings, OptimizationSettings, AugmentationSettings, DataSettings, ModelSettings
+    RunSettings,
+    OptimizationSettings,
+    DurationSettings,
+    AugmentationSettings,
+    DataSettings,
+    ModelSettings,
 ):
     """The settings of one training, in groups but with one flat set of names.
 
@@ -48,4 +54,11 @@ class RunConfig(TrainConfig):
     )
 
 
-GROUPS = (ModelSettings, DataSettings, AugmentationSettings, OptimizationSettings, RunSettings)
+GROUPS = (
+    ModelSettings,
+    DataSettings,
+    AugmentationSettings,
+    DurationSettings,
+    OptimizationSettings,
+    RunSettings,
+)

@@ -1,4 +1,4 @@
-"""What a run yields besides its steps: evaluation progress, finished epochs and warnings."""
+"""What a run yields besides its steps: evaluation progress, finished rounds and warnings."""
 
 from dataclasses import dataclass, field
 
@@ -6,25 +6,30 @@ from fullconv.evaluation.metrics import Confusion
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """A finished epoch.
+class Activity:
+    """What is being done now, e.g. "reading 60 masks"."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Round:
+    """A finished round: an epoch, or the steps between two evaluations of a planned training.
 
     Attributes:
-        number: from 1.
-        epochs: number of epochs of the training.
+        epoch: the epoch of its last step, from 1.
         row: its row of results.csv.
         best: the highest mean IoU so far, and its epoch.
-        seconds: time of this epoch, evaluation included.
-        left: estimated seconds to the end of the training.
+        is_best: whether this round has it.
+        seconds: time of this round, evaluation included.
         confusion: of its evaluation; None if it was not evaluated.
     """
 
-    number: int
-    epochs: int
+    epoch: int
     row: dict[str, float]
     best: tuple[float, int]
+    is_best: bool
     seconds: float
-    left: float
     confusion: Confusion | None = field(default=None, repr=False)
 
 

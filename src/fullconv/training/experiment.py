@@ -1,4 +1,4 @@
-"""A whole run: train, evaluate after each epoch, keep the best model, write the report."""
+"""A whole run: train, evaluate after each round, keep the best model, write the report."""
 
 import math
 import time
@@ -6,36 +6,44 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from fullconv._version import __version__
-from fullconv.config import RunConfig
+from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.formats import open_data
-from fullconv.evaluation.evaluate import Evaluation, summarize
+from fullconv.evaluation.evaluate import Evaluation
 from fullconv.evaluation.metrics import Confusion
-from fullconv.evaluation.report.page import write_report
-from fullconv.evaluation.scored_samples import score_samples
 from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.inference.model_file import read_card
 from fullconv.io.atomic import explained
-from fullconv.model import Model, load
+from fullconv.model import Model
 from fullconv.training.checkpoint import choose_checkpoint, remove_previous
+from fullconv.training.conclusion import conclude
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
-from fullconv.training.events import Epoch, EvalProgress, Note
+from fullconv.training.events import Activity, EvalProgress, Note, Round
 from fullconv.training.fingerprint import check_unchanged, fingerprint
 from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
-from fullconv.training.preflight import Preflight, preflight
+from fullconv.training.plan import resolve_duration
+from fullconv.training.planning import (
+    check_plan,
+    plan_further,
+    plan_minutes,
+    shared_plan,
+    stored_plan,
+)
+from fullconv.training.preflight import Preflight, measure, preflight
 from fullconv.training.progress import RunProgress
-from fullconv.training.report import report_data
 from fullconv.training.resolve import resolve
 from fullconv.training.resolve_network import resolve_network
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
+from fullconv.training.time_left import TimeLeft
 from fullconv.training.trainer import Step, Trainer
-from fullconv.training.validation import confusions, open_validation, sum_confusions
+from fullconv.training.validation import evaluate_in_parts, open_validation
 
-SAVE_SECONDS = 300.0  # between checkpoints within an epoch: a kill loses at most this much work
+SAVE_SECONDS = 300.0  # between checkpoints within a round: a kill loses at most this much work
 PREFLIGHT_STEPS = 50  # steps from which a training is worth a dry run
+PARTIAL_SECONDS = 3.0  # for evaluating a model for the report of a stopped run
 
 
 class Experiment:
@@ -45,10 +53,16 @@ class Experiment:
         config: all settings; open ones are decided from the data.
         initial: a model file to start from, instead of the settings' weights.
         group: the processes that train together; the main one writes the files.
+
+    Attributes:
+        further: "minutes", "epochs" or "steps" and how many more of them to train after the
+            checkpoint; None trains to the end that is planned.
     """
 
     run: Run
     logger: RunLogger
+    monitor: TrainingMonitor
+    time_left: TimeLeft | None = None
     checkpoint_note = ""
     data_digest = ""
 
@@ -58,18 +72,19 @@ class Experiment:
         initial: Path | None = None,
         group: ProcessGroup = SINGLE_PROCESS,
     ) -> None:
+        self.began = time.monotonic()
         self.group = group
         self.tracking = Tracking(config.track)
         self.train = open_data(config.data, "train")
         self.val, self.split_note = open_validation(config.data, self.train)
-        resolved, self.scale = resolve(config, self.train)
+        resolved, self.scale = resolve(resolve_duration(config), self.train)
         self.config, self.decisions = resolve_network(resolved, self.train)
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)
         self.progress = RunProgress()
         self.preflight: Preflight | None = None
-        self.monitor = TrainingMonitor(self.train.classes, self.config, self.trainer.steps)
+        self.further: tuple[str, float] | None = None
 
     @property
     def model(self) -> Model:
@@ -96,8 +111,11 @@ class Experiment:
                 run.hold()
                 run.clean()
         checkpoint = self._choose_checkpoint(whole or run)
+        self._use_plan(stored_plan(run) if self.group.is_main else ())
         if checkpoint:
-            self.progress = RunProgress.from_notes(self.trainer.restore(checkpoint))
+            notes = self.trainer.restore(checkpoint)
+            check_plan(self.trainer.plan, notes, run.config)
+            self.progress = RunProgress.from_notes(notes)
         elif self.group.is_main:
             run.write_config(self.config.model_dump(mode="json"))
             if self.val is not self.train:
@@ -105,20 +123,16 @@ class Experiment:
         self.logger = RunLogger(
             run, self.train.classes, self.tracking, self.trainer.done, self.group.is_main
         )
-        if self.group.is_main:
-            epochs = self._finished_epochs()
-            every = self.config.evaluate_every
-            last = self.trainer.done == self.trainer.steps
-            self.logger.check_complete(epochs, epochs if last else epochs // every * every)
-        if self.logger.rows:
-            self.monitor.resume(self.logger.rows[0].get("loss", math.nan))
+        if self.group.is_main and self.trainer.done:
+            logged = self.trainer.done - bool(self.progress.loss_count)
+            plan = self.trainer.plan
+            self.logger.check_complete(plan.last_round(logged), plan.last_round(logged, True))
 
-    def _finished_epochs(self) -> int:
-        """Return the epochs that were logged before the checkpoint."""
-        trainer = self.trainer
-        if trainer.done == trainer.steps and not self.progress.loss_count:
-            return trainer.epochs
-        return max(0, trainer.done - bool(self.progress.loss_count)) // trainer.epoch_steps
+    def _use_plan(self, parts: tuple[Part, ...]) -> None:
+        """Use the main process's plan, if it has one."""
+        if parts := shared_plan(parts, self.group):
+            self.config = self.config.model_copy(update={"plan": parts})
+            self.trainer.use_plan(parts)
 
     def _choose_checkpoint(self, whole: Run) -> Path | None:
         """Return the checkpoint to resume from, once the data proved to be the run's."""
@@ -133,59 +147,111 @@ class Experiment:
         name = self.group.broadcast_text(name)
         return self.run.folder / name if name else None
 
-    def run_preflight(self) -> Preflight | None:
-        """Make a dry run if the training is new and long enough; return its result."""
-        enabled = self.config.preflight and self.trainer.steps >= PREFLIGHT_STEPS
-        if enabled and not self.trainer.done:
-            self.preflight = preflight(self.trainer)
-        return self.preflight
+    def prepare(self) -> Generator[Activity, None, None]:
+        """Make a dry run if the training is new, and plan what is not planned yet.
 
-    def events(self) -> Generator[Step | EvalProgress | Epoch | Note, None, None]:
-        """Train to the end, yielding every step, evaluation progress, finished epoch and warning.
+        The plan is stored in config.yaml before the first step, so that a training that is killed
+        and resumed has the same.
+        """
+        trainer = self.trainer
+        is_open = not trainer.steps
+        long_enough = is_open or trainer.steps >= PREFLIGHT_STEPS
+        if not trainer.done and long_enough and (self.config.preflight or is_open):
+            self.preflight = yield from preflight(trainer, self.val)
+        timing = self.preflight.timing if self.preflight else None
+        parts: tuple[Part, ...] = ()
+        if self.further:
+            yield Activity("timing a step")
+            timing = measure(trainer, self.val)
+            parts = plan_further(trainer.plan, trainer.done, self.further, timing, len(self.val))
+        elif is_open and timing:
+            spent = time.monotonic() - self.began
+            parts = plan_minutes(self.config, timing, len(self.val), spent)
+        if parts:
+            self._use_plan(parts)
+            if self.group.is_main:
+                self.run.write_config(self.config.model_dump(mode="json"))
+                self.run.reopen()
+        self.time_left = TimeLeft(trainer.plan, timing, len(self.val), trainer.done)
+        self.monitor = TrainingMonitor(self.train.classes, self.config, trainer.steps)
+        if self.logger.rows:
+            self.monitor.resume(self.logger.rows[0].get("loss", math.nan))
+
+    def events(self) -> Generator[Step | EvalProgress | Round | Note, None, None]:
+        """Train to the end, yielding every step, evaluation progress, finished round and warning.
 
         To stop early, close this generator before `save`: during an evaluation the network holds
         other weights (EMA, adjusted logits).
         """
+        if self.time_left is None:
+            for _ in self.prepare():
+                pass
         yield from self._start_log()
         trainer, progress = self.trainer, self.progress
         began = saved = time.monotonic()
-        if progress.loss_count and trainer.ends_epoch:  # stopped during an evaluation
-            yield from self._end_epoch(began)
+        if progress.loss_count and trainer.plan.ends_round(trainer.done):
+            yield from self._end_round(began)  # it was stopped during the evaluation
             began = saved = time.monotonic()
         for step in trainer.run():
             progress.add_loss(step.loss)
             self.logger.step(step.seconds)
             yield step
             yield from self._log_notes(self.monitor.step(step.number, step.loss))
+            yield from self._watch_time(step)
             if time.monotonic() - saved > SAVE_SECONDS:
                 self.save()
                 saved = time.monotonic()
-            if step.ends_epoch:
-                yield from self._end_epoch(began)
+            if trainer.plan.ends_round(step.number):
+                yield from self._end_round(began)
                 began = saved = time.monotonic()
 
     def save(self) -> None:
         """Write the checkpoint that `--resume` uses."""
         if self.group.is_main:
             facts = {"seed": self.config.seed, "data": self.data_digest}
-            notes = self.progress.notes() | facts
+            notes = self.progress.notes() | facts | {"steps": self.trainer.steps}
             self.trainer.save(self.run.last, **notes)
 
     def finish(self) -> Evaluation:
         """Evaluate the kept model and write the report and the summary, which ends the run."""
-        best = load(self.run.best)
-        protocol = best.protocol + self.split_note
-        evaluation = summarize(score_samples(best, self.val), self.val, protocol)
-        best_epoch = self.progress.best_epoch
-        report = report_data(
-            self.config, self.trainer, self.val, best, best_epoch, evaluation, self.logger
-        )
-        write_report(self.run.folder, report)
-        result = evaluation.to_dict() | {"best_epoch": best_epoch}
+        steps = self.finishing()
+        while True:
+            try:
+                next(steps)
+            except StopIteration as end:
+                result: Evaluation = end.value
+                return result
+
+    def finishing(self) -> Generator[EvalProgress | Activity, None, Evaluation]:
+        """Do what `finish` does, yielding the progress."""
+        evaluation = yield from self._conclude(self.trainer.plan.final_images(len(self.val)))
+        result = evaluation.to_dict() | {"best_epoch": self.progress.best_epoch}
         self.logger.end("finish", self.trainer.done, **result)
         remove_previous(self.run.last)  # nothing will be resumed
         self.run.write_summary(result)
         return evaluation
+
+    def report_so_far(self) -> Generator[EvalProgress | Activity, None, Evaluation | None]:
+        """Write a report of the best model so far, from a few seconds of evaluation.
+
+        Returns:
+            Its evaluation; None if no model has been evaluated yet.
+        """
+        if not self.progress.best_epoch or not self.run.best.is_file():
+            return None
+        chosen = self.trainer.plan.images(len(self.val))
+        return (yield from self._conclude(chosen, PARTIAL_SECONDS))
+
+    def _conclude(
+        self, chosen: Sequence[int], seconds: float = math.inf
+    ) -> Generator[EvalProgress | Activity, None, Evaluation]:
+        """Evaluate the kept model on some of the samples, and write the report."""
+        some = f"; on {len(chosen)} of {len(self.val)} photos, evenly spaced"
+        notes = (some if len(chosen) < len(self.val) else "", self.split_note)
+        val, best = self.val.take(chosen), self.progress.best_epoch
+        return (
+            yield from conclude(self.config, self.trainer, val, self.logger, best, notes, seconds)
+        )
 
     def stop(self, reason: str) -> None:
         """Save a checkpoint and log why the run stops before its end."""
@@ -213,26 +279,30 @@ class Experiment:
             self.logger.note(self.trainer.done, text)
             yield Note(self.trainer.done, text)
 
-    def _end_epoch(self, began: float) -> Iterator[EvalProgress | Epoch | Note]:
-        """Evaluate if it is due, log the epoch and save a checkpoint."""
+    def _watch_time(self, step: Step) -> Iterator[Note]:
+        if self.time_left:
+            self.time_left.add_step(step.number, step.seconds)
+            late = self.time_left.lateness()
+            yield from self._log_notes([late] if late else [])
+
+    def _end_round(self, began: float) -> Iterator[EvalProgress | Round | Note]:
+        """Evaluate if it is due, log the round and save a checkpoint."""
         trainer = self.trainer
         trainer.check_weights()
-        done, epoch, epochs = trainer.done, trainer.epoch, trainer.epochs
-        due = epoch % self.config.evaluate_every == 0 or done == trainer.steps
-        confusion = (yield from self._validate()) if due else None
+        done, epoch = trainer.done, trainer.epoch
+        confusion = (yield from self._validate()) if trainer.plan.evaluates(done) else None
         seconds = time.monotonic() - began
         row = self._row(confusion or Confusion(len(self.model.classes)), seconds)
-        self.progress.end_epoch()
+        self.progress.end_round()
         tracker_notes = self.logger.epoch(row, confusion)  # before the checkpoint, see RunLogger
         self.save()
         yield from (Note(done, text) for text in tracker_notes)
-        yield Epoch(
-            number=epoch,
-            epochs=epochs,
+        yield Round(
+            epoch=epoch,
             row=row,
             best=(self.progress.best_score, self.progress.best_epoch),
+            is_best=self.progress.best_step == done,
             seconds=seconds,
-            left=seconds * (epochs - epoch),
             confusion=confusion,
         )
         if confusion:
@@ -240,23 +310,20 @@ class Experiment:
 
     def _validate(self) -> Generator[EvalProgress, None, Confusion]:
         """Evaluate with the weights of the final model, and save it if it is the best so far."""
-        with self.trainer.inference_weights():
-            confusion = yield from self._evaluate()
+        trainer = self.trainer
+        began = time.monotonic()
+        data = self.val.take(trainer.plan.images(len(self.val)))
+        with trainer.inference_weights():
+            trainer.broadcast_weights()
+            confusion = yield from evaluate_in_parts(self.model, data, self.group)
             score = nan_to_lowest(confusion.mean_iou)
             if self.config.keep == "last" or score > self.progress.best_score:
-                self.progress.best_score, self.progress.best_epoch = score, self.trainer.epoch
+                self.progress.keep(score, trainer.epoch, trainer.done)
                 if self.group.is_main:
                     self.model.save(self.run.best)
+        if self.time_left:
+            self.time_left.add_evaluation(time.monotonic() - began)
         return confusion
-
-    def _evaluate(self) -> Generator[EvalProgress, None, Confusion]:
-        self.trainer.broadcast_weights()
-        confusion = Confusion(len(self.model.classes))
-        samples = math.ceil(len(self.val) / self.group.size)
-        for number, part in enumerate(confusions(self.model, self.val, self.group), 1):
-            confusion += part
-            yield EvalProgress(number, samples)
-        return sum_confusions(confusion, self.model, self.group)
 
     def _row(self, confusion: Confusion, seconds: float) -> dict[str, float]:
         """Return the epoch's row of results.csv."""

@@ -33,11 +33,15 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
     return torch.optim.AdamW(settings, config.learning_rate)
 
 
-def schedule(config: TrainConfig, step: int, steps: int) -> float:
-    """Return the learning rate at `step` (from 0) of `steps`, as a share of the peak."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    share = (step - config.warmup) / max(1, steps - config.warmup)
+def schedule(config: TrainConfig, step: int, steps: int, warmup: int | None = None) -> float:
+    """Return the learning rate at `step` (from 0) of `steps`, as a share of the peak.
+
+    `warmup` replaces that of the settings.
+    """
+    warmup = config.warmup if warmup is None else warmup
+    if step < warmup:
+        return (step + 1) / warmup
+    share = (step - warmup) / max(1, steps - warmup)
     curves: dict[str, Callable[[float], float]] = {
         "poly": lambda share: (1 - share) ** 0.9,
         "cosine": lambda share: 0.5 * (1 + math.cos(math.pi * share)),

@@ -6,18 +6,30 @@ The steps are rolled back, so a training with a dry run ends in the same bytes a
 import math
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from fullconv.data.labels.class_weights import Counts, count_labels
-from fullconv.data.sample import Batch
+from torch import Tensor
+
+from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
+from fullconv.data.sample import Batch, Data
+from fullconv.evaluation.scored_samples import score_samples
 from fullconv.hardware import peak_memory
+from fullconv.training.budget import Timing
+from fullconv.training.events import Activity
+from fullconv.training.plan import spread
 from fullconv.training.sampler import batches
 from fullconv.training.trainer import Trainer
+from fullconv.units import count
 
 MIN_STEPS, MAX_STEPS = 3, 10
 STEPS_SHARE = 100  # at most one dry-run step per so many training steps
+MAX_TIMED = 50  # steps that are timed for a plan in minutes,
+MINUTES_SHARE = 0.01  # which may take this share of the minutes
+MIN_SECONDS = 1.0  # or so long
+LONG = 10.0  # seconds after which the steps, or the images, that are timed are enough
+IMAGES = 3  # that are evaluated to time it
 LOSS_TOLERANCE = 0.05  # relative difference of the first loss from ln K
 
 
@@ -27,26 +39,35 @@ class Preflight:
 
     Attributes:
         losses: of one batch, step by step.
-        seconds: per step, loading included.
+        timing: of a step, loading included, and of the evaluation of an image.
         memory: peak bytes of the process, or of the GPU; nan if unknown.
         warnings: what will go wrong.
     """
 
     losses: tuple[float, ...]
-    seconds: float
+    timing: Timing
     memory: float
     warnings: tuple[str, ...]
 
 
-def preflight(trainer: Trainer) -> Preflight:
-    """Make a dry run of a training that has not started; its state is unchanged afterwards."""
-    began = time.perf_counter()
-    batch = _first_batch(trainer)
-    loading = time.perf_counter() - began
+def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, None, Preflight]:
+    """Make a dry run of a training that has not started; its state is unchanged afterwards.
+
+    Args:
+        trainer: the training.
+        val: the samples to evaluate on, to time it.
+
+    Returns:
+        The result, once everything that is yielded was done.
+    """
+    yield Activity("timing a step")
     with _rolled_back(trainer):
-        losses, seconds = _overfit(trainer, batch)
+        losses, step = _time_steps(trainer)
         gradient_warnings = tuple(_check_gradients(trainer))
-    workers = trainer.config.workers
+    if val is not None:
+        yield Activity("timing the evaluation of a photo")
+    image = _time_image(trainer, val)
+    yield Activity(f"reading {count(min(len(trainer.data), MAX_SAMPLES), 'mask')}")
     warnings = [
         *_check_losses(trainer, losses),
         *gradient_warnings,
@@ -54,45 +75,105 @@ def preflight(trainer: Trainer) -> Preflight:
     ]
     return Preflight(
         losses=tuple(losses),
-        seconds=max(loading, seconds) if workers else loading + seconds,
+        timing=Timing(step, image),
         memory=peak_memory(trainer.device),
         warnings=tuple(warnings),
     )
 
 
-def _first_batch(trainer: Trainer) -> Batch:
+def measure(trainer: Trainer, val: Data | None = None) -> Timing:
+    """Time the next steps of a training, and an evaluation; its state is unchanged afterwards."""
+    with _rolled_back(trainer):
+        _, step = _time_steps(trainer)
+    return Timing(step, _time_image(trainer, val))
+
+
+def _time_steps(trainer: Trainer) -> tuple[list[float], float]:
+    """Train on one batch; return the losses and the seconds of a step, loading included."""
+    batch, loading = _first_batch(trainer)
+    losses, seconds = _overfit(trainer, batch)
+    return losses, max(loading, seconds) if trainer.config.workers else loading + seconds
+
+
+def _first_batch(trainer: Trainer) -> tuple[Batch, float]:
+    """Return the batch of the first step, and the seconds to load that of the second."""
     config = trainer.config.model_copy(update={"workers": 0})
-    return next(batches(trainer.data, config, trainer.batch, range(1), trainer.group))
+    loaded = batches(trainer.data, config, trainer.batch, range(2), trainer.group)
+    batch = next(loaded)
+    began = time.perf_counter()
+    next(loaded)
+    return batch, time.perf_counter() - began
+
+
+def _time_image(trainer: Trainer, val: Data | None) -> float:
+    """Return the seconds that evaluating an image takes a process, over their number."""
+    if val is None:
+        return 0.0
+    times = []
+    began = before = time.perf_counter()
+    with trainer.inference_weights():
+        for _ in score_samples(trainer.model, val.take(spread(len(val), IMAGES))):
+            now = time.perf_counter()
+            times.append(now - before)
+            before = now
+            if now - began > LONG:
+                break
+    # The first one may prepare what the others use.
+    return statistics.fmean(times[1:] or times) / trainer.group.size
 
 
 @contextmanager
 def _rolled_back(trainer: Trainer) -> Iterator[None]:
-    """Train at the peak learning rate inside; restore the initial state on exit."""
-    network = trainer.model.network
+    """Train at the peak learning rate inside; restore the state on exit."""
+    network, optimizer = trainer.model.network, trainer.optimizer
     kept = {name: value.clone() for name, value in network.state_dict().items()}
+    states = {
+        parameter: {k: v.clone() if isinstance(v, Tensor) else v for k, v in state.items()}
+        for parameter, state in optimizer.state.items()
+    }
+    averaged = {k: v.clone() for k, v in trainer.ema.values.items()} if trainer.ema else {}
     scaler = trainer.scaler.state_dict()
     mode = network.training
-    for parameters in trainer.optimizer.param_groups:
+    for parameters in optimizer.param_groups:
         parameters["lr"] = trainer.config.learning_rate * parameters["factor"]
     try:
         yield
     finally:
         network.load_state_dict(kept)
         network.train(mode)
-        trainer.optimizer.state.clear()
-        trainer.optimizer.zero_grad(set_to_none=True)
+        optimizer.state.clear()
+        optimizer.state.update(states)
+        optimizer.zero_grad(set_to_none=True)
+        if trainer.ema:
+            trainer.ema.restore(averaged)
         trainer.scaler.load_state_dict(scaler)
 
 
 def _overfit(trainer: Trainer, batch: Batch) -> tuple[list[float], float]:
     """Train on one batch; return the losses and the median seconds per step."""
     trainer.model.network.train()
-    losses, times = [], []
-    for _ in range(min(MAX_STEPS, max(MIN_STEPS, trainer.steps // STEPS_SHARE))):
+    losses: list[float] = []
+    times: list[float] = []
+    while _wants_more(trainer, len(losses), sum(times)):
         began = time.perf_counter()
         losses.append(trainer.train_step(batch))
+        if trainer.ema:
+            trainer.ema.update(trainer.done)
         times.append(time.perf_counter() - began)
-    return losses, statistics.median(times)
+    return losses, statistics.median(times[1:])
+
+
+def _wants_more(trainer: Trainer, done: int, seconds: float) -> bool:
+    """Whether a dry run takes another step; a plan in minutes is worth a hundredth of them."""
+    if trainer.group.size > 1:  # all processes have to take as many
+        return done < (MAX_STEPS if not trainer.steps else MIN_STEPS)
+    minutes = trainer.config.minutes
+    if minutes and not trainer.steps:
+        most, limit = MAX_TIMED, max(MIN_SECONDS, MINUTES_SHARE * 60 * minutes)
+    else:
+        wanted = trainer.steps // STEPS_SHARE if trainer.steps else MAX_STEPS
+        most, limit = min(MAX_STEPS, max(MIN_STEPS, wanted)), LONG
+    return done < MIN_STEPS or (done < most and seconds < limit)
 
 
 def _check_losses(trainer: Trainer, losses: list[float]) -> Iterator[str]:

@@ -40,9 +40,10 @@ def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
     initial: Path | None = None
     for number, stage in enumerate(config.stages, 1):
         name = f"fcn{stage.stride}s-{backbone}"
-        changes: dict[str, object] = {"model": name, "stages": (), "skip_scales": None}
+        changes: dict[str, object] = {"model": name, "stages": (), "skip_scales": None, "plan": ()}
+        changes |= {"minutes": config.own_minutes}
         changes |= {"lr": stage.lr} if stage.lr else {}
-        changes |= {"epochs": stage.epochs, "steps": None} if stage.epochs else {}
+        changes |= {"epochs": stage.epochs, "steps": None, "minutes": None} if stage.epochs else {}
         run = Run(folder / f"stage-{number}-{name}")
         yield RunStage(run, config.model_copy(update=changes), initial)
         initial = run.best

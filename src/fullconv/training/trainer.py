@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from typing import Any
 
-from fullconv.config import TrainConfig
+from fullconv.config import Part, TrainConfig
 from fullconv.data.labels.class_weights import class_weights
 from fullconv.data.sample import Batch, Data
 from fullconv.errors import ConfigError, DataError, DivergedError
@@ -21,10 +20,9 @@ from fullconv.model import Model
 from fullconv.training.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
-from fullconv.training.initial_model import decide_network, initial_model
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import make_loss
-from fullconv.training.optim import schedule
+from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
 from fullconv.training.sampler import batches
 from fullconv.training.train_step import TrainStep
@@ -51,21 +49,6 @@ class Step:
     names: tuple[str, ...]
     seconds: float
     ends_epoch: bool
-
-
-def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> Iterator[Step]:
-    """Train a model on a data set, yielding after every step: your own training loop.
-
-    Args:
-        model: trained in place; a name such as "fcn8s-vgg16_bn", or "auto", creates a new model.
-        data: from `open_data`.
-        config: the defaults suit a few hundred images.
-    """
-    config = config or TrainConfig()
-    if isinstance(model, str):
-        config = decide_network(config.model_copy(update={"model": model}), data)
-        model = initial_model(config, data)
-    return Trainer(model, data, config).run()
 
 
 class Trainer:
@@ -99,7 +82,7 @@ class Trainer:
                 f"--batch {group.size} or more, or start fewer processes"
             )
         self.epoch_steps = len(data) // self.batch
-        self.steps = config.steps or config.epochs * self.epoch_steps
+        self.plan = TrainingPlan.of(config, self.epoch_steps)
         self.done = 0
         weights = class_weights(data, config.balance, self.device)
         check_logit_adjust(config)
@@ -115,9 +98,19 @@ class Trainer:
         return (self.done - 1) // self.epoch_steps + 1
 
     @property
+    def steps(self) -> int:
+        """Number of steps; 0 if they have not been planned yet."""
+        return self.plan.steps
+
+    @property
     def epochs(self) -> int:
-        """Number of epochs; `steps` may cut the last one short."""
-        return ceil(self.steps / self.epoch_steps)
+        """Number of epochs; the last one may be cut short."""
+        return self.plan.epochs
+
+    def use_plan(self, parts: tuple[Part, ...]) -> None:
+        """Train by these parts."""
+        self.config = self.config.model_copy(update={"plan": parts})
+        self.plan = TrainingPlan.of(self.config, self.epoch_steps)
 
     @property
     def ends_epoch(self) -> bool:
@@ -153,7 +146,7 @@ class Trainer:
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, from 0."""
-        return self.config.learning_rate * schedule(self.config, step, self.steps)
+        return self.plan.learning_rate(step)
 
     @contextmanager
     def inference_weights(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """Evaluation during training, shared by all processes."""
 
-from collections.abc import Iterator
+import math
+from collections.abc import Generator, Iterator
 
 import torch
 
@@ -11,6 +12,7 @@ from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
+from fullconv.training.events import EvalProgress
 
 NO_SPLIT = "no val split, so metrics are computed on the training images"
 
@@ -26,6 +28,18 @@ def open_validation(source: str, train: Data) -> tuple[Data, str]:
     except NoSplitError as error:
         return train, f"; {NO_SPLIT} ({error})"
     return (val, "") if len(val) else (train, f"; {NO_SPLIT}")
+
+
+def evaluate_in_parts(
+    model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS
+) -> Generator[EvalProgress, None, Confusion]:
+    """Evaluate a model, yielding the progress; return the confusion matrix of all processes."""
+    confusion = Confusion(len(model.classes))
+    samples = math.ceil(len(data) / group.size)
+    for number, part in enumerate(confusions(model, data, group), 1):
+        confusion += part
+        yield EvalProgress(number, samples)
+    return sum_confusions(confusion, model, group)
 
 
 def confusions(

@@ -2,7 +2,7 @@ import pytest
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import EpochIoU
-from fullconv.training.run.folder import Run, create_run, find_unfinished, open_run
+from fullconv.training.run.folder import Run, create_run, find_newest, open_run
 
 
 def test_folders_are_numbered_and_never_reused(tmp_path):
@@ -31,12 +31,12 @@ def started(tmp_path, name):
 
 
 def test_the_newest_unfinished_run_is_found(tmp_path):
-    assert find_unfinished(tmp_path) is None
+    assert find_newest(tmp_path) is None
     first, second, third = (started(tmp_path, name) for name in ("a", "b", "c"))
     third.write_summary({"mean_iou": 1})
-    assert find_unfinished(tmp_path) == second
+    assert find_newest(tmp_path) == second
     second.write_summary({})
-    assert find_unfinished(tmp_path) == first
+    assert find_newest(tmp_path) == first
 
 
 def test_a_folder_without_config_is_not_a_run(tmp_path):

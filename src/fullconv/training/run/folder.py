@@ -112,6 +112,10 @@ class Run:
         """Write the final metrics, which marks the run as finished."""
         write_text(self.summary, json.dumps(dict(numbers), indent=2, ensure_ascii=False) + "\n")
 
+    def reopen(self) -> None:
+        """Remove the final metrics of a finished run, which is trained further."""
+        self.summary.unlink(missing_ok=True)
+
     def hold(self) -> None:
         """Lock the folder until this process ends.
 
@@ -194,13 +198,18 @@ def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
     raise AssertionError("unreachable: there is always a next number")
 
 
-def find_unfinished(out: Path, verb: str = "train", name: str | None = None) -> Run | None:
-    """Return the newest unfinished run under OUT/VERB (of this name), or None."""
+def find_newest(
+    out: Path, verb: str = "train", name: str | None = None, finished: bool = False
+) -> Run | None:
+    """Return the newest unfinished run under OUT/VERB (of this name), or None.
+
+    With `finished`, it may be a finished one.
+    """
     runs = [Run(path.parent) for path in (out / verb).glob("*/config.yaml")]
     runs = [
         run for run in runs if not name or _numbered(_folder_name(name)).fullmatch(run.folder.name)
     ]
-    runs = [run for run in runs if not run.finished and not run.folder.is_symlink()]
+    runs = [run for run in runs if not run.folder.is_symlink() and (finished or not run.finished)]
     return max(runs, key=lambda run: run.config.stat().st_mtime_ns, default=None)
 
 

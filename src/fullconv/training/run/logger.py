@@ -119,14 +119,14 @@ class RunLogger:
         return self._log_notes(step, self.tracking.end(finished=kind == "finish"))
 
     def check_complete(self, results: int, evaluation: int) -> None:
-        """Check that the tables are complete up to these epochs; see `tables.check_complete`.
+        """Check that the tables are complete up to these steps; see `tables.check_complete`.
 
         Raises:
             ConfigError: rows are missing, so the file is damaged.
         """
-        check_complete(self.run.results, [row["epoch"] for row in self.rows], results)
-        path, epochs = self.run.per_class_history, [row.epoch for row in self.class_rows]
-        check_complete(path, epochs, evaluation)
+        check_complete(self.run.results, [row["step"] for row in self.rows], results)
+        path, steps = self.run.per_class_history, [row.step for row in self.class_rows]
+        check_complete(path, steps, evaluation)
 
     @property
     def notes(self) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""The tables of a run: results.csv and per_class_history.csv, one row per epoch."""
+"""The tables of a run: results.csv and per_class_history.csv, one row per round."""
 
 import math
 import re
@@ -12,7 +12,7 @@ from fullconv.io.text import parse_csv
 
 Row = Mapping[str, float]
 
-_KEYS = ("epoch", "step")  # the first columns: whole numbers, which rise from row to row
+_KEYS = ("epoch", "step")  # the first columns: whole numbers; steps rise from row to row
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -49,20 +49,20 @@ def read_class_history(path: Path) -> list[EpochIoU]:
     return [EpochIoU(int(epoch), int(step), tuple(iou)) for epoch, step, *iou in _read(path)[1]]
 
 
-def check_complete(path: Path, epochs: Sequence[float], last: int) -> None:
-    """Check that a table, if it exists, has the row of the last epoch before the checkpoint.
+def check_complete(path: Path, steps: Sequence[float], last: int) -> None:
+    """Check that a table, if it exists, has the last row before the checkpoint.
 
     Args:
         path: of the table.
-        epochs: of its rows up to the checkpoint.
-        last: the epoch that it should end with; 0 for none.
+        steps: of its rows up to the checkpoint.
+        last: the step that it should end with; 0 for none.
 
     Raises:
         ConfigError: the row is missing.
     """
-    if last and path.is_file() and (not epochs or epochs[-1] < last):
-        found = f"rows up to epoch {int(epochs[-1])}" if epochs else "no rows"
-        raise _damaged(path, len(epochs) + 1, found, f"rows up to epoch {last}")
+    if last and path.is_file() and (not steps or steps[-1] < last):
+        found = f"rows up to step {int(steps[-1])}" if steps else "no rows"
+        raise _damaged(path, len(steps) + 1, found, f"rows up to step {last}")
 
 
 def _read(path: Path) -> tuple[list[str], list[list[float]]]:
@@ -79,7 +79,7 @@ def _read(path: Path) -> tuple[list[str], list[list[float]]]:
         if len(row) != len(names):
             raise _damaged(path, number, f"{','.join(cells)[:80]!r}", f"{len(names)} numbers")
         if not _follows(row, rows[-1] if rows else (0, 0)):
-            raise _damaged(path, number, f"epoch {cells[0]}, step {cells[1]}", "a later epoch")
+            raise _damaged(path, number, f"epoch {cells[0]}, step {cells[1]}", "a later step")
         rows.append(row)
     return names, rows
 
@@ -102,9 +102,9 @@ def _numbers(cells: Iterable[str]) -> Iterable[float]:
 
 
 def _follows(row: Sequence[float], before: Sequence[float]) -> bool:
-    """Whether a row has an epoch and a step, after those of the row before."""
+    """Whether a row has an epoch and a step, which is after that of the row before."""
     whole = all(math.isfinite(number) and number == int(number) for number in row[:2])
-    return whole and row[0] > before[0] and row[1] > before[1]
+    return whole and row[0] >= max(1, before[0]) and row[1] > before[1]
 
 
 def _damaged(path: Path, line: int, found: str, expected: str) -> ConfigError:

@@ -1,0 +1,33 @@
+"""`fullconv.train`: your own training loop, as an iterator of steps."""
+
+from collections.abc import Iterator
+
+from fullconv.config import TrainConfig
+from fullconv.data.sample import Data
+from fullconv.model import Model
+from fullconv.training.initial_model import decide_network, initial_model
+from fullconv.training.plan import resolve_duration
+from fullconv.training.planning import plan_minutes
+from fullconv.training.preflight import measure
+from fullconv.training.trainer import Step, Trainer
+
+
+def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> Iterator[Step]:
+    """Train a model on a data set, yielding after every step: your own training loop.
+
+    A duration in minutes, the default, is turned into a number of steps by a few steps that are
+    timed and rolled back; evaluations of your own are not part of it.
+
+    Args:
+        model: trained in place; a name such as "fcn8s-vgg16_bn", or "auto", creates a new model.
+        data: from `open_data`.
+        config: the defaults suit a few dozen to a few hundred images.
+    """
+    config = resolve_duration(config or TrainConfig())
+    if isinstance(model, str):
+        config = decide_network(config.model_copy(update={"model": model}), data)
+        model = initial_model(config, data)
+    trainer = Trainer(model, data, config)
+    if not trainer.steps:
+        trainer.use_plan(plan_minutes(config, measure(trainer), 0))
+    return trainer.run()
