@@ -1,6 +1,8 @@
 """Recipes, stages and settings on the command line."""
 
 import json
+import os
+import signal
 
 import pytest
 
@@ -10,6 +12,7 @@ from fullconv.config import RunConfig
 from fullconv.training.experiment import Experiment
 from fullconv.training.run.folder import open_run
 from fullconv.training.stages import stages_of
+from fullconv.training.trainer import Trainer
 
 SMALL = ["--model", "fcn8s-vgg11_bn", "--width", "0.0625", "--hidden", "8", "--batch", "4"]
 DATA = "scenes:10@32x40"
@@ -99,8 +102,45 @@ def test_a_finished_run_is_not_resumed(three_stages, capsys):
     assert run(["train", "--resume", str(three_stages)]) == 2
     message = capsys.readouterr().err
     assert "is finished, so there is nothing to resume" in message and "--weights" in message
+    assert "--minutes 10" in message
     assert message.count("\n") == 1
     assert sorted(path.name for path in three_stages.iterdir()) == before
+
+
+def test_a_finished_run_is_trained_further(tmp_path, capsys):
+    command = ["train", DATA, *SMALL, "--out", str(tmp_path)]
+    assert run([*command, "--steps", "3"]) == 0
+    folder = tmp_path / "train" / "scenes-001"
+    said = capsys.readouterr().out
+    assert "3 steps (2 epochs)" in said and f"--resume {folder} --minutes 10" in said
+    assert run(["train", "--out", str(tmp_path), "--resume", "--steps", "2"]) == 0
+    said = capsys.readouterr().out
+    assert "2 more steps; the learning rate starts at 5.0e-04 and decays to 0" in said
+    assert [int(row["step"]) for row in open_run(folder).read_results()] == [2, 3, 4, 5]
+    assert (folder / "summary.json").is_file()
+    assert run(["train", "--resume", str(folder), "--steps", "2", "--epochs", "1"]) == 2
+    assert "epochs and steps are given" in capsys.readouterr().err
+
+
+def test_minutes_are_planned_and_interrupting_leaves_a_report(tmp_path, capsys, monkeypatch):
+    train_step = Trainer.train_step
+
+    def interrupted(self, batch):
+        if self.plan.steps and self.done == 2 and self.optimizer.state:
+            os.kill(os.getpid(), signal.SIGINT)
+        return train_step(self, batch)
+
+    monkeypatch.setattr(Trainer, "train_step", interrupted)
+    plan = "[{end: 9, asked: minutes=1, evaluate_steps: 2}]"
+    options = ["--set", "minutes=1", "--set", f"plan={plan}"]
+    assert run(["train", DATA, *SMALL, "--out", str(tmp_path), *options]) == 130
+    folder = tmp_path / "train" / "scenes-001"
+    lines = capsys.readouterr().out.splitlines()
+    assert "Stopped after step 3 of 9; the checkpoint is saved." in lines
+    for start in ("step 2/9  loss ", "best    step 2", "usable  ", "report  ", "resume  "):
+        assert [line for line in lines if line.startswith(start)], start
+    assert all(len(line) <= 80 for line in lines if line.startswith("step "))
+    assert (folder / "report.html").is_file() and not (folder / "summary.json").exists()
 
 
 @pytest.mark.parametrize("resume", [["--resume"], ["--resume", "auto"]])

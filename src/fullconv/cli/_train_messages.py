@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 
 LONG_SECONDS = 1800  # a longer training gets a hint how to shorten it
+LONG_LEFT = 300  # with more left, a stopped run gets a hint how to end it sooner
 MIN_SIDE = 96  # pixels: crops that the hint suggests are not smaller
 
 
@@ -77,14 +78,16 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
     trainer, plan = experiment.trainer, experiment.trainer.plan
     last = plan.parts[-1]
     name, _, value = last.asked.partition("=")
+    timed = name == "minutes"
     if experiment.further:
         lr = plan.learning_rate(trainer.done)
         decays = "stays" if plan.config.schedule == "constant" else "decays to 0"
+        within = f" in {value} minutes" if timed else ""
         say_wrapped(
-            f"plan   {count(plan.steps - trainer.done, 'more step')} ({value} {name}); the "
-            f"learning rate starts at {lr:.1e} and {decays}"
+            f"plan   {count(plan.steps - trainer.done, 'more step')}{within}; "
+            f"the learning rate starts at {lr:.1e} and {decays}"
         )
-    elif name == "minutes":
+    elif timed:
         seconds = last.step_seconds or 0.0
         duration = "1 minute" if value == "1" else f"{value} minutes"
         say_wrapped(
@@ -92,8 +95,8 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
             f"{_memory(result)}"
         )
     else:
-        say_wrapped(f"plan   {count(plan.steps, 'step')} ({count(plan.epochs, 'epoch')})")
-    if name == "minutes":
+        say_wrapped(f"plan   {count(plan.steps, 'step')} ({count(plan.epochs, 'epoch', 'epochs')})")
+    if timed:
         say_wrapped(f"       {_evaluations(plan, len(experiment.val), trainer.done)}")
         _say_few(plan, trainer.done, float(value))
     elif result:
@@ -198,19 +201,17 @@ def say_usable(experiment: "Experiment", evaluation: "Evaluation | None") -> Non
     """
     folder, progress = experiment.run.folder, experiment.progress
     if progress.best_epoch and experiment.run.best.is_file():
-        say(
-            f"usable  fullconv predict {folder} NEW_PHOTOS   (the best model so far: step "
-            f"{progress.best_step:,}, mean IoU {100 * progress.best_score:.1f})"
-        )
+        say(f"best    step {progress.best_step:,}, mean IoU {100 * progress.best_score:.1f} so far")
+        say(f"usable  fullconv predict {folder} NEW_PHOTOS --out predictions")
     else:
         say("usable  no model yet: none has been evaluated")
     if evaluation:
         photos = count(len(evaluation.image_iou), "photo")
         say(f"report  {folder / 'report.html'}   (so far, on {photos})")
-    say(
-        f"resume  fullconv train --resume {folder}   ({format_left(seconds_left(experiment))}; "
-        "sooner: --minutes 2)"
-    )
+    left = seconds_left(experiment)
+    say(f"resume  fullconv train --resume {folder}   ({format_left(left)})")
+    if left > LONG_LEFT:
+        say(f"sooner  fullconv train --resume {folder} --minutes {max(1, round(left / 180))}")
 
 
 def say_unreported(experiment: "Experiment") -> None:

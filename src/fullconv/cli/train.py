@@ -52,7 +52,7 @@ def command(
             first = None
             run_config, further = resumed_settings(run, given)
             if further and not run.last.is_file():
-                run_config, further = _planned_anew(run, run_config, further), None
+                run_config, further = _planned_anew(run, run_config, further, group), None
         else:
             new, further = new_settings(given, config, group_by), None
             with activity("reading the data set", quiet or not group.is_main):
@@ -138,7 +138,9 @@ def _check_unfinished(run: "Run") -> None:
         )
 
 
-def _planned_anew(run: "Run", config: "RunConfig", duration: tuple[str, float]) -> "RunConfig":
+def _planned_anew(
+    run: "Run", config: "RunConfig", duration: tuple[str, float], group: "ProcessGroup"
+) -> "RunConfig":
     """Return the settings of a run without a checkpoint, with another duration.
 
     Raises:
@@ -152,7 +154,8 @@ def _planned_anew(run: "Run", config: "RunConfig", duration: tuple[str, float]) 
             f"duration; resume it without --{duration[0]} first"
         )
     config = with_duration(config, duration)
-    run.write_config(config.model_dump(mode="json"))
+    if group.is_main:
+        run.write_config(config.model_dump(mode="json"))
     return config
 
 

@@ -104,6 +104,7 @@ def report_facts(
         f"{config.schedule} schedule",
         "steps": f"{trainer.done:,} with batch size {trainer.batch} "
         f"({count(trainer.epochs, 'epoch', 'epochs')})",
+        "duration": ", then ".join(part.asked for part in trainer.plan.parts),
         "best epoch": str(best_epoch),
         "time": format_duration(sum(row["seconds"] for row in history)),
         "seed": str(config.seed),
