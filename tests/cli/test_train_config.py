@@ -81,7 +81,7 @@ def test_options_override_the_file_and_the_file_the_recipe(tmp_path):
 
 
 def test_a_resumed_run_keeps_its_settings_but_may_change_workers(tmp_path):
-    saved = RunConfig(data="scenes:9", epochs=3)
+    saved = RunConfig(data="scenes:9", epochs=3, batch=4)
     started = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
     expected = saved.model_copy(update={"workers": 2})
     assert resumed_settings(started, {"workers": 2, "epochs": 3}) == (expected, None)

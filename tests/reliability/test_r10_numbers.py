@@ -114,7 +114,7 @@ def test_a_batch_of_ignored_pixels_has_no_loss(name, balance):
 
 
 def test_data_with_ignored_pixels_only_can_be_trained_on():
-    trainer = built(steps=2)
+    trainer = built(epochs=None, steps=2)
     data = trainer.data
     void = [np.full_like(sample.labels, 255) for sample in data]
     read = data.read
@@ -128,7 +128,7 @@ def test_data_with_ignored_pixels_only_can_be_trained_on():
 
 
 def test_batch_size_one_with_batch_norm():
-    trainer = built(batch=1, steps=3)
+    trainer = built(batch=1, epochs=None, steps=3)
     assert all(np.isfinite(step.loss) for step in trainer.run())
 
 
@@ -136,7 +136,7 @@ def test_batch_norm_rejects_a_single_value():
     """The coarsest feature map of a 16 x 16 crop is a single cell, which has no variance."""
     with pytest.raises(ConfigError, match=r"1 image of 16 x 16.*--batch or --crop"):
         list(built(batch=1, crop=(16, 16)).run())
-    assert len(list(built(batch=2, crop=(16, 16), steps=2).run())) == 2
+    assert len(list(built(batch=2, crop=(16, 16), epochs=None, steps=2).run())) == 2
     with pytest.raises(ConfigError, match=r"accumulate"):
         list(built(batch=2, crop=(16, 16), accumulate=2).run())
 
