@@ -3,7 +3,7 @@
 import math
 import signal
 import time
-from collections.abc import Generator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -16,9 +16,9 @@ from fullconv.cli._train_line import ProgressLine, activity
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluate import Evaluation, Progress
+    from fullconv.evaluation.scored_samples import ScoredSample
     from fullconv.training.distributed import ProcessGroup
-    from fullconv.training.events import Activity, EvalProgress
     from fullconv.training.experiment import Experiment
     from fullconv.training.run.folder import Run
 
@@ -99,10 +99,11 @@ def train_to_end(
             _stop(experiment, line, code)
         if not is_main:
             return None
-        evaluation = _conclude(experiment.finishing(), line, received)
-    if evaluation is None:
-        messages.say_unreported(experiment)
-        raise typer.Exit(EXIT_CODES[received[0]])
+        try:
+            evaluation = experiment.finish(_progress(line, received))
+        except _StoppedError:
+            messages.say_unreported(experiment)
+            raise typer.Exit(EXIT_CODES[received[0]]) from None
     messages.say_finished(experiment, evaluation, quiet)
     return evaluation
 
@@ -160,7 +161,7 @@ def _stop(experiment: "Experiment", line: ProgressLine, code: int) -> None:
         messages.say_stopped(experiment)
         if code == EXIT_CODES[signal.SIGINT]:
             try:
-                evaluation = _conclude(experiment.report_so_far(), line)
+                evaluation = experiment.report_so_far(_progress(line, []))
             except (FullconvError, OSError) as error:  # the checkpoint is saved all the same
                 say(f"warning: no report was written: {error}")
         messages.say_usable(experiment, evaluation)
@@ -169,25 +170,21 @@ def _stop(experiment: "Experiment", line: ProgressLine, code: int) -> None:
     raise typer.Exit(code)
 
 
-def _conclude(
-    steps: "Generator[EvalProgress | Activity, None, Evaluation | None]",
-    line: ProgressLine,
-    received: list[signal.Signals] | None = None,
-) -> "Evaluation | None":
-    """Evaluate the kept model and write the report; return None if asked to stop."""
-    from fullconv.training.events import EvalProgress
+class _StoppedError(Exception):
+    """The final evaluation was asked to stop."""
 
-    while True:
-        try:
-            event = next(steps)
-        except StopIteration as end:
-            result: Evaluation | None = end.value
-            return result
-        if received:
-            steps.close()
-            return None
-        if isinstance(event, EvalProgress):
-            text = f"evaluating the best model on photo {event.done} of {event.samples}"
-            line.progress(text, event.done / event.samples)
-        else:
-            line.activity(event.text)
+
+def _progress(line: ProgressLine, received: list[signal.Signals]) -> "Progress":
+    """Return what shows the progress of an evaluation, and stops it if asked to."""
+
+    def watched(
+        scored: "Iterable[ScoredSample]", total: int, what: str
+    ) -> "Iterator[ScoredSample]":
+        for number, sample in enumerate(scored, 1):
+            if received:
+                raise _StoppedError
+            line.progress(f"{what} on photo {number} of {total}", number / total)
+            yield sample
+        line.activity("writing the report")
+
+    return watched

@@ -9,7 +9,7 @@ from fullconv._version import __version__
 from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.formats import open_data
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluate import Evaluation, Progress
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.inference.model_file import read_card
@@ -22,7 +22,7 @@ from fullconv.training.events import Activity, EvalProgress, Note, Round
 from fullconv.training.fingerprint import check_unchanged, fingerprint
 from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
-from fullconv.training.plan import resolve_duration
+from fullconv.training.plan import resolve_duration, spread
 from fullconv.training.planning import (
     check_plan,
     plan_further,
@@ -212,26 +212,19 @@ class Experiment:
             notes = self.progress.notes() | facts | {"steps": self.trainer.steps}
             self.trainer.save(self.run.last, **notes)
 
-    def finish(self) -> Evaluation:
-        """Evaluate the kept model and write the report and the summary, which ends the run."""
-        steps = self.finishing()
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                result: Evaluation = end.value
-                return result
+    def finish(self, progress: Progress | None = None) -> Evaluation:
+        """Evaluate the kept model and write the report and the summary, which ends the run.
 
-    def finishing(self) -> Generator[EvalProgress | Activity, None, Evaluation]:
-        """Do what `finish` does, yielding the progress."""
-        evaluation = yield from self._conclude(self.trainer.plan.final_images(len(self.val)))
+        `progress` is that of `evaluate`.
+        """
+        evaluation = self._conclude(self.trainer.plan.final_images(len(self.val)), progress)
         result = evaluation.to_dict() | {"best_epoch": self.progress.best_epoch}
         self.logger.end("finish", self.trainer.done, **result)
         remove_previous(self.run.last)  # nothing will be resumed
         self.run.write_summary(result)
         return evaluation
 
-    def report_so_far(self) -> Generator[EvalProgress | Activity, None, Evaluation | None]:
+    def report_so_far(self, progress: Progress | None = None) -> Evaluation | None:
         """Write a report of the best model so far, from a few seconds of evaluation.
 
         Returns:
@@ -239,19 +232,16 @@ class Experiment:
         """
         if not self.progress.best_epoch or not self.run.best.is_file():
             return None
-        chosen = self.trainer.plan.images(len(self.val))
-        return (yield from self._conclude(chosen, PARTIAL_SECONDS))
+        image = self.time_left.image_seconds if self.time_left else 0.0
+        affordable = int(PARTIAL_SECONDS / image) if image else 1
+        return self._conclude(spread(len(self.val), max(1, affordable)), progress)
 
-    def _conclude(
-        self, chosen: Sequence[int], seconds: float = math.inf
-    ) -> Generator[EvalProgress | Activity, None, Evaluation]:
+    def _conclude(self, chosen: Sequence[int], progress: Progress | None) -> Evaluation:
         """Evaluate the kept model on some of the samples, and write the report."""
         some = f"; on {len(chosen)} of {len(self.val)} photos, evenly spaced"
         notes = (some if len(chosen) < len(self.val) else "", self.split_note)
         val, best = self.val.take(chosen), self.progress.best_epoch
-        return (
-            yield from conclude(self.config, self.trainer, val, self.logger, best, notes, seconds)
-        )
+        return conclude(self.config, self.trainer, val, self.logger, best, notes, progress)
 
     def stop(self, reason: str) -> None:
         """Save a checkpoint and log why the run stops before its end."""

@@ -48,6 +48,11 @@ class TimeLeft:
         """Count an evaluation between steps."""
         self._image = seconds / self._images
 
+    @property
+    def image_seconds(self) -> float:
+        """Seconds to evaluate an image; 0 if unknown."""
+        return self._image
+
     def seconds(self) -> float:
         """Return the estimated seconds to the end, the final evaluation and report included."""
         evaluations = self.plan.evaluations_after(self.done)
