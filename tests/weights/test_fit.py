@@ -332,3 +332,10 @@ def test_a_small_view_of_a_large_storage(path):
     np.testing.assert_array_equal(
         read_weights(path).arrays["a.weight"], large[7:13].view(2, 3).t().numpy()
     )
+
+
+def test_layers_of_the_segmentation_head_are_not_missed_in_a_classifiers_file(path):
+    classifier = create_classifier("mnasnet0_5", 10)
+    torch.save(classifier.state_dict(), path)
+    report = load_weights(create_model("fcn8s-mnasnet0_5", 3, context=8, skip_context=4), path)
+    assert not report.warnings  # nor is the head that the network leaves out a sign of a misfit

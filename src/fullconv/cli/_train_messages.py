@@ -57,10 +57,12 @@ def say_left_out(experiment: "Experiment") -> None:
 
 def say_weights(experiment: "Experiment", quiet: bool) -> None:
     """Print what was taken from the file of initial weights, and what is probably not meant."""
+    from fullconv.weights.imagenet import IMAGENET
+
     report = experiment.weights_report
     if report is None or experiment.trainer.done:
         return
-    if not quiet:
+    if not quiet and experiment.config.weights != IMAGENET:  # said among the decisions
         say(f"weights  {report.summary()}")
         for note in report.notes:
             say_wrapped(f"note   {note}")

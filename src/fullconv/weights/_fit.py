@@ -16,11 +16,7 @@ _OWN_LAYERS = ("score", "upscore", "scale", "context", "mirror", "fc8")
 
 def convolutions(shapes: Shapes) -> list[str]:
     """Return the names of the backbone's convolutions."""
-    return [
-        name
-        for name, shape in shapes.items()
-        if len(shape) == 4 and not bare(name).startswith(_OWN_LAYERS)
-    ]
+    return [name for name, shape in shapes.items() if len(shape) == 4 and not _is_own(name)]
 
 
 def fit_warnings(
@@ -55,7 +51,7 @@ def fit_warnings(
         )
     norms = {name.rpartition(".")[0] for name in arrays if name.endswith("running_var")}
     ours = {name.rpartition(".")[0] for name in own if name.endswith("running_var")}
-    without = [name for name in missing if name.rpartition(".")[0] in ours]
+    without = [name for name in missing if name.rpartition(".")[0] in ours and not _is_own(name)]
     if without:
         partly = [n for n in without if any(bare(a).startswith(_stem(n)) for a in arrays)]
         what = "parts of batch norms" if partly else "batch norms"
@@ -67,6 +63,10 @@ def fit_warnings(
             f"{', '.join(lost[:4])}{', ...' * (len(lost) > 4)}; choose a backbone with batch norms"
         )
     return tuple(warnings)
+
+
+def _is_own(name: str) -> bool:
+    return bare(name).startswith(_OWN_LAYERS)
 
 
 def _stem(name: str) -> str:

@@ -3,8 +3,10 @@
 from fractions import Fraction
 
 import pytest
+import torch
 
 from fullconv.errors import GeometryError
+from fullconv.networks.fcn import create_model
 from fullconv.networks.fcn.upsampling import IMAGE, plan_upsampling, upsampler
 from fullconv.networks.geometry import CoordMap, Field
 from fullconv.networks.layers import BilinearUpsample, CornerResize, FeatureInfo, TransposedUpsample
@@ -54,3 +56,22 @@ def test_a_plan_names_the_layers_and_crops(fusing, names, offsets):
     plan = plan_upsampling("transposed", fusing, 2, False, TAPS, "top", ("skip", "fine"))
     assert list(plan.layers) == names and plan.final == "upscore8" and plan.offset == 4
     assert [(f.score_offset, f.skip_offset) for f in plan.fusions] == offsets
+
+
+@pytest.mark.parametrize("name", ["fcn8s-vgg11", "fcn2s-mnasnet0_5"])
+@torch.no_grad()
+def test_scores_do_not_fade_at_the_edges_by_default(name):
+    settings = {"width": 1 / 32, "hidden": 8} if "vgg" in name else {}
+    image = torch.zeros(1, 3, 45, 70)
+    for upsampling, fades in ((None, False), ("transposed", True)):
+        network = create_model(name, 2, upsampling=upsampling, **settings).eval()
+        network.score_fr.bias.fill_(3.0)  # the same score everywhere
+        score = network(image)
+        assert torch.allclose(score, torch.tensor(3.0)) != fades
+
+
+def test_the_papers_padding_keeps_transposed_convolutions():
+    settings = {"width": 1 / 32, "hidden": 8}
+    for options in ({"padding": 100}, {"learn_upsampling": True}):
+        network = create_model("fcn8s-vgg11", 2, **settings, **options)
+        assert network.architecture.upsampling == "transposed"
