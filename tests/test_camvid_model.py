@@ -20,6 +20,7 @@ def test_the_file_is_small_and_has_the_settings_of_its_card():
     assert architecture.name == settings["model"]
     assert architecture.context == settings["context"]
     assert architecture.skip_context == settings["skip_context"]
+    assert (architecture.top, architecture.upsampling) == (settings["top"], settings["upsampling"])
 
 
 def test_its_metrics_are_those_of_its_card(shared):
