@@ -19,6 +19,7 @@ _FOREIGN = {
     "quotation marks": r"([\"'`]).*\1|[\u201c\u201e].*[\u201c\u201d]|\u00ab.*\u00bb|\u2018.*\u2019",
     "a character that is not visible": ".*[\u200b\u2060\ufeff].*",
 }
+_MAX_NAME = 500  # characters: the expressions above take time in the square of them
 _COLOR_WORD = re.compile(r"(?:.*[\s:,;=(])?(?:rgba?|bgra?|hsv|hsl)", re.IGNORECASE | re.DOTALL)
 
 
@@ -29,6 +30,8 @@ def foreign_part(name: str, colored: bool) -> str:
         name: the name that was read from a line.
         colored: whether three numbers followed it.
     """
+    if len(name) > _MAX_NAME:
+        return f"more than {_MAX_NAME} characters"
     if not name[:1].isascii() and name[:1].isdigit():
         return "a number in other digits than 0 to 9"
     if colored and _COLOR_WORD.fullmatch(name):
