@@ -74,7 +74,7 @@ def _model_file(
     model: str, classes: int, padding: str, width: float, hidden: int | None
 ) -> Iterator[tuple[Path, Path]]:
     """Yield the model's path and a temporary folder; saves a random model of a network's name."""
-    from fullconv.config import Architecture
+    from fullconv.config import new_architecture
     from fullconv.inference.model_file import is_path
     from fullconv.io.atomic import scratch
 
@@ -84,9 +84,9 @@ def _model_file(
             yield path, folder
             return
         file = folder / "model.safetensors"
-        architecture = Architecture.checked(
-            name=model,
-            classes=classes,
+        architecture = new_architecture(
+            model,
+            classes,
             padding=parse_padding(padding),
             width=width,
             hidden=hidden,

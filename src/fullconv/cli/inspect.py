@@ -41,7 +41,10 @@ def command(
     hidden: Annotated[
         int | None, typer.Option(metavar="N", help=HIDDEN, show_default="4096 times the width")
     ] = None,
-    upsampling: Annotated[str, typer.Option(metavar="KIND", help=UPSAMPLING)] = "transposed",
+    upsampling: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help=UPSAMPLING, show_default="bilinear with padding same"),
+    ] = None,
     fusing: Annotated[str, typer.Option(metavar="KIND", help=FUSING)] = "cascade",
     size: Annotated[str, typer.Option(metavar="HxW", help="Image size.")] = "500x500",
     json: Json = None,
@@ -51,7 +54,7 @@ def command(
     Lists output shape, parameters, multiply-adds, stride and receptive field of every layer, and
     derives the crop offsets.
     """
-    from fullconv.config import Architecture, Normalization
+    from fullconv.config import Normalization, new_architecture
     from fullconv.inference.model_file import is_path, model_file, read_card
     from fullconv.networks.fcn.summary import derive_crops, on_meta, summarize
 
@@ -60,9 +63,9 @@ def command(
     architecture = (
         card.architecture
         if card
-        else Architecture.checked(
-            name=model,
-            classes=classes,
+        else new_architecture(
+            model,
+            classes,
             padding=parse_padding(padding),
             width=width,
             hidden=hidden,

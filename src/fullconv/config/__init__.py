@@ -12,6 +12,7 @@ from fullconv.config.network import (
     Upsampling,
     default_contexts,
     default_upsampling,
+    new_architecture,
 )
 from fullconv.config.reference import default_of, help_text, settings_reference
 from fullconv.config.training import RunConfig, TrainConfig
@@ -37,5 +38,6 @@ __all__ = [
     "default_upsampling",
     "explain",
     "help_text",
+    "new_architecture",
     "settings_reference",
 ]

@@ -1,6 +1,6 @@
 """What a network is built from: its architecture and its input normalization."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -122,3 +122,31 @@ def default_contexts(name: str) -> tuple[int, int]:
     """Return context and skip_context of a network by its name, unless settings say so."""
     # 160, not 192 as in models/camvid: with it the network has less than 5 million parameters.
     return (160, 48) if name.endswith("-efficientnet_lite2") else (0, 0)
+
+
+def new_architecture(name: str, classes: int, **settings: Any) -> Architecture:
+    """Describe a network that is to be built, with the defaults of new ones.
+
+    `Architecture` itself has the defaults of model files that lack a setting.
+
+    Args:
+        name: see `create_model`, as for the settings.
+        classes: scores per pixel.
+        settings: those that are None, or not given, get their default.
+
+    Raises:
+        ConfigError: a setting is unknown or out of its range.
+    """
+    given = {key: value for key, value in settings.items() if value is not None}
+    padding, learned = given.get("padding", "same"), given.get("learn_upsampling", False)
+    context, skip_context = default_contexts(name)
+    values: dict[str, Any] = {
+        "top": "block",
+        "upsampling": default_upsampling(padding, learned),
+        "context": context,
+        "skip_context": skip_context,
+        **given,
+    }
+    for key in ("context", "skip_context"):
+        values[key] = values[key] or None  # 0: no such layer
+    return Architecture.checked(name=name, classes=classes, **values)

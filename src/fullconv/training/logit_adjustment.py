@@ -22,7 +22,7 @@ def logit_adjusted(network: FCN, weights: Tensor, factor: float) -> Iterator[Non
     """Lower the network's scores by `factor * log(weights)`; restore its biases on exit.
 
     The biases of the finest score layer are changed. Every pixel receives them in full, except
-    within half the finest stride of the border, where bilinear upsampling fades into zeros.
+    within half the finest stride of the border, where transposed convolutions fade into zeros.
 
     Args:
         network: its upsampling must not mix classes (see `check_logit_adjust`).

@@ -10,8 +10,7 @@ from fullconv.config import (
     Normalization,
     Top,
     Upsampling,
-    default_contexts,
-    default_upsampling,
+    new_architecture,
 )
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.backbones import (
@@ -82,23 +81,20 @@ def create_model(
         UnknownNameError: there is no such network or backbone.
         ConfigError: a number is out of its range.
     """
-    contexts = default_contexts(name)
-    context = contexts[0] if context is None else context
-    skip_context = contexts[1] if skip_context is None else skip_context
     return build(
-        Architecture.checked(
-            name=name,
-            classes=classes,
+        new_architecture(
+            name,
+            classes,
             padding=padding,
             width=width,
             hidden=hidden,
             top=top,
-            upsampling=upsampling or default_upsampling(padding, learn_upsampling),
+            upsampling=upsampling,
             learn_upsampling=learn_upsampling,
             fusing=fusing,
             skip_scales=None if skip_scales is None else tuple(skip_scales),
-            context=context or None,
-            skip_context=skip_context or None,
+            context=context,
+            skip_context=skip_context,
         ),
         Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
     )
