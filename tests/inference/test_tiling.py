@@ -110,7 +110,7 @@ def test_scores_are_upsampled_in_strips_as_in_the_whole_image():
         forward(network, image)[None], (201, 150), mode="bilinear"
     )[0]
     for kind, rows, overlap in [("whole", 64, 0), ("strips", 16, 0), ("tiles", 64, 32)]:
-        planned = Plan(kind, True, (64, 48), rows, 48, answer=(201, 150), overlap=overlap)
+        planned = Plan(kind, True, (64, 48), rows, 48, resized=(201, 150), overlap=overlap)
         labels, score, _ = assemble(network, image, planned)
         assert (score - expected).abs().max() <= 1e-5 * expected.abs().max()
         assert (labels == expected.argmax(0).numpy()).all()

@@ -217,7 +217,7 @@ def plan_prediction(
     held += prod(shape)  # the labels
     if input_size != shape:
         held += 7 * prod(input_size)  # Pillow's copy, and the array
-    return plan(network, input_size, memory, answer=shape, held=held, scores=scores)
+    return plan(network, input_size, memory, resized=shape, held=held, scores=scores)
 
 
 def _compute_with_one_thread() -> None:

@@ -129,7 +129,7 @@ def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]
 
 
 def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
-    if planned.answer:
+    if planned.resized:
         yield from _scaled_tiles(network, read, planned, rows)
         return
     (height, width), overlap = planned.size, planned.overlap
@@ -153,15 +153,15 @@ def _scaled_tiles(
     network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]
 ) -> ScoredWindows:
     """Compute all tiles at the smaller size, and upsample the scores strip by strip."""
-    assert planned.answer
+    assert planned.resized
     height, width = planned.size
     whole, seam = torch.empty(0, 0, 0), (0, 0)
-    small = replace(planned, answer=None)
+    small = replace(planned, resized=None)
     for window, score, seam in _tiles(network, read, small, (0, height)):  # noqa: B007
         whole = whole if len(whole) else score.new_empty(len(score), height, width)
         whole[:, *window.slices] = score
-    steps = record_ops(ScaledNetwork(nn.Identity(), planned.answer), planned.size, len(whole))
-    flow = StreamExecutor(steps, Region(rows, (0, planned.answer[1])), 1)
+    steps = record_ops(ScaledNetwork(nn.Identity(), planned.resized), planned.size, len(whole))
+    flow = StreamExecutor(steps, Region(rows, (0, planned.resized[1])), 1)
     top = rows[0]
     for piece in flow.run(lambda region: whole[None, :, slice(*region.rows)]):
         yield Window(top, 0, piece.shape[2], piece.shape[3]), piece[0], seam

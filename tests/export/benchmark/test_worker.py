@@ -15,19 +15,19 @@ IMAGES = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
 
 def test_an_engine_runs_in_its_own_process(capfd):
     runner = WorkerProcess(Engine("report", report_process, (), {"HINT": "1"}), threads=3)
-    process, threads, hint = runner.answer(IMAGES)
+    process, threads, hint = runner.scores(IMAGES)
     assert process != os.getpid() and (threads, hint) == (3, 1)
     assert "HINT" not in os.environ, "the variable is set in the other process only"
     assert runner.precision == "int8" and runner.work(IMAGES) == 12
     turn = runner.turn(IMAGES, 5)
     assert 0 < turn.wall < 1 and turn.cpu >= 0
     before = runner.peak()
-    runner.answer(np.zeros((1, 3, 3, 2), np.float32))
+    runner.scores(np.zeros((1, 3, 3, 2), np.float32))
     assert 60 << 20 < runner.peak() - before < 70 << 20
     with pytest.raises(EngineError, match="report: its process ended with code 7; it may"):
-        runner.answer(IMAGES[:, :, :1])
+        runner.scores(IMAGES[:, :, :1])
     with pytest.raises(EngineError, match="report: its process "):
-        runner.answer(IMAGES)
+        runner.scores(IMAGES)
     runner.close()
     captured = capfd.readouterr()
     assert not captured.out and "a library that prints" in captured.err
@@ -36,16 +36,16 @@ def test_an_engine_runs_in_its_own_process(capfd):
 def test_ctrl_c_does_not_stop_the_worker():
     before = signal.getsignal(signal.SIGINT)
     runner = WorkerProcess(Engine("report", report_process), threads=1)
-    process = int(runner.answer(IMAGES)[0])
+    process = int(runner.scores(IMAGES)[0])
     os.kill(process, signal.SIGINT)
-    assert int(runner.answer(IMAGES)[0]) == process
+    assert int(runner.scores(IMAGES)[0]) == process
     assert signal.getsignal(signal.SIGINT) is before
     runner.close()
 
 
 def test_a_closed_engine_leaves_no_process():
     runner = WorkerProcess(Engine("report", report_process), threads=1)
-    process = int(runner.answer(IMAGES)[0])
+    process = int(runner.scores(IMAGES)[0])
     runner.close()
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)

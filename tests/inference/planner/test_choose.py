@@ -64,10 +64,10 @@ def test_with_little_free_memory_strips_are_used(network, monkeypatch):
 
 def test_the_memory_of_upsampled_scores_is_counted(network):
     small = plan(network, (300, 400), "600MiB")
-    large = plan(network, (300, 400), "600MiB", answer=(6000, 8000))
+    large = plan(network, (300, 400), "600MiB", resized=(6000, 8000))
     assert small.kind == "whole" and large.kind == "strips"
-    assert large.answer == (6000, 8000) and large.result == (6000, 8000)
-    assert plan(network, (300, 400), "600MiB", answer=(300, 400)).answer is None
+    assert large.resized == (6000, 8000) and large.result == (6000, 8000)
+    assert plan(network, (300, 400), "600MiB", resized=(300, 400)).resized is None
 
 
 def test_a_network_with_global_pooling_gets_blended_tiles():

@@ -207,10 +207,10 @@ def _divide(
     label_memory = max(least, (memory - cache) // 8)
     given = model.network, size, memory
     try:
-        network_plan = plan(*given, answer=raster.size, held=cache + label_memory)
+        network_plan = plan(*given, resized=raster.size, held=cache + label_memory)
     except MemoryBudgetError:
         label_memory = least
-        network_plan = plan(*given, answer=raster.size, held=cache + label_memory)
+        network_plan = plan(*given, resized=raster.size, held=cache + label_memory)
     if network_plan.kind == "whole":
         rows = height
     if rows is None:
@@ -222,7 +222,7 @@ def _divide(
 
 def _network_plan(parts: PartStore) -> Plan:
     stored = dict(parts.plan["network"])
-    pairs = {name: tuple(stored[name]) for name in ("size", "answer") if stored[name]}
+    pairs = {name: tuple(stored[name]) for name in ("size", "resized") if stored[name]}
     return Plan(**{**stored, **pairs})
 
 

@@ -113,7 +113,7 @@ def start_runners(
             try:
                 runner = WorkerProcess(engine, threads)
                 open_processes.callback(runner.close)
-                runner.answer(images)
+                runner.scores(images)
                 largest = max(largest, runner.peak())
             except EngineError as error:
                 if not runners:

@@ -83,7 +83,7 @@ class Measurements:
 
     def __init__(self, runners: Runners, products: Runners, images: Images) -> None:
         self.runners, self.first = runners, next(iter(runners))
-        self.scores = {name: runner.answer(images) for name, runner in runners.items()}
+        self.scores = {name: runner.scores(images) for name, runner in runners.items()}
         # Before operations are counted, which takes memory too.
         self.memory = {name: runner.peak() for name, runner in runners.items()}
         self.work = {name: runner.work(images) for name, runner in (runners | products).items()}

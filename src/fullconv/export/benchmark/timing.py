@@ -65,7 +65,7 @@ class EngineRunner(Protocol):
 
     precision: str
 
-    def answer(self, images: Images) -> np.ndarray:
+    def scores(self, images: Images) -> np.ndarray:
         """Return the scores of images."""
 
     def turn(self, images: Images, calls: int) -> Timing:

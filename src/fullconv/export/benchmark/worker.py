@@ -40,9 +40,9 @@ class WorkerProcess:
         theirs.close()  # so the end of the process is noticed here
         self.precision: str = self._reply()
 
-    def answer(self, images: Images) -> np.ndarray:
+    def scores(self, images: Images) -> np.ndarray:
         """Return the scores of images."""
-        scores: np.ndarray = self._ask("answer", images)
+        scores: np.ndarray = self._ask("scores", images)
         return scores
 
     def turn(self, images: Images, calls: int) -> Timing:
@@ -113,7 +113,7 @@ class InProcess:
         self._started, self._wall, self._cpu = started, wall, cpu
         self.precision = started.precision
 
-    def answer(self, images: Images) -> np.ndarray:
+    def scores(self, images: Images) -> np.ndarray:
         """Return the scores of images."""
         return self._started.run(images)
 

@@ -31,7 +31,7 @@ def plan(
     size: tuple[int, int],
     memory: int | str | None = None,
     *,
-    answer: tuple[int, int] | None = None,
+    resized: tuple[int, int] | None = None,
     bands: int = 3,
     held: int = 0,
     scores: bool = False,
@@ -46,7 +46,7 @@ def plan(
         memory: limit in bytes or as "2GiB" for the computation and what is held meanwhile, besides
             the network itself; None for half of the free memory, or more if the smallest strips
             need it.
-        answer: (height, width) that the scores are resized to; None for the image's.
+        resized: (height, width) that the scores are resized to; None for the image's.
         bands: channels of the image.
         held: bytes that are held during the computation, such as the labels.
         scores: whether the scores of all parts are kept.
@@ -55,8 +55,8 @@ def plan(
         MemoryBudgetError: `memory` is too small for the smallest strips or tiles.
     """
     budget = parse_bytes(memory) if memory is not None else int(SHARE * free_device_memory(network))
-    answer = None if answer == size else answer
-    start = Plan("whole", True, size, *size, answer=answer, bands=bands, held=held)
+    resized = None if resized == size else resized
+    start = Plan("whole", True, size, *size, resized=resized, bands=bands, held=held)
     bound = held + _upper_bound(start)
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)
@@ -109,7 +109,7 @@ def _upper_bound(start: Plan) -> int:
 def _estimate(start: Plan, facts: NetworkCost) -> int:
     """Estimate the bytes for the whole image from the bytes per pixel."""
     height, width = start.result
-    scaled = 8 * facts.classes * height * width if start.answer else 0
+    scaled = 8 * facts.classes * height * width if start.resized else 0
     return int(facts.per_pixel * max(1024, start.size[0] * start.size[1]) + scaled)
 
 

@@ -26,7 +26,7 @@ class Plan:
         columns: likewise; less than the width if a strip of full width needs too much memory.
         peak: estimated peak memory in bytes, with `held`, besides the network itself.
         note: a sentence for the user; "" if there is nothing to say.
-        answer: (height, width) that the scores are resized to; None for the image's.
+        resized: (height, width) that the scores are resized to; None for the image's.
         bands: channels of the image.
         overlap: pixels that neighbouring tiles share.
         held: bytes of `peak` that are held during the whole computation.
@@ -39,7 +39,7 @@ class Plan:
     columns: int
     peak: int = 0
     note: str = ""
-    answer: tuple[int, int] | None = None
+    resized: tuple[int, int] | None = None
     bands: int = 3
     overlap: int = 0
     held: int = 0
@@ -47,7 +47,7 @@ class Plan:
     @property
     def result(self) -> tuple[int, int]:
         """(height, width) of the scores."""
-        return self.answer or self.size
+        return self.resized or self.size
 
     @property
     def result_columns(self) -> int:
@@ -56,7 +56,7 @@ class Plan:
 
     def subject(self, network: nn.Module) -> nn.Module:
         """Return the network whose scores have the size of the result."""
-        return ScaledNetwork(network, self.answer) if self.answer else network
+        return ScaledNetwork(network, self.resized) if self.resized else network
 
 
 class ScaledNetwork(nn.Module):
