@@ -28,6 +28,8 @@ def exit_on_signal() -> Iterator[None]:
     def leave(number: int, frame: FrameType | None) -> NoReturn:
         with suppress(OSError, RuntimeError):  # the signal may have interrupted a write
             sys.stdout.flush()
+            if console.is_terminal:  # the shell's prompt gets a line of its own
+                os.write(sys.stderr.fileno(), b"\n")
         _exit(signal.Signals(number))
 
     with _handlers(leave):

@@ -15,6 +15,7 @@ from fullconv.units import format_clock, format_duration
 
 LONGEST_BAR = 40  # characters
 SHORTEST_BAR = 6
+MARGIN = 3  # columns that stay free for the ^C that a terminal shows: a wrapped line would stay
 SILENT_SECONDS = 10.0  # without a terminal, an activity that takes longer is printed
 
 
@@ -85,11 +86,12 @@ class ProgressLine:
         """Return the line for a terminal of this width."""
         parts = [self._text, format_clock(self.elapsed), self._left]
         text = "  ".join(filter(None, parts))
-        room = min(LONGEST_BAR, width - 1 - len(text) - 2)
+        width = max(1, width - MARGIN)
+        room = min(LONGEST_BAR, width - len(text) - 2)
         if self._share is not None and room >= SHORTEST_BAR:
             done = round(self._share * room)
             parts.insert(1, "━" * done + "─" * (room - done))
-        return printable("  ".join(filter(None, parts)))[: max(1, width - 1)]
+        return printable("  ".join(filter(None, parts)))[:width]
 
     def __rich__(self) -> Text:
         return Text(self.line(console.width), no_wrap=True, overflow="crop")

@@ -63,7 +63,7 @@ def say_weights(experiment: "Experiment", quiet: bool) -> None:
     if report is None or experiment.trainer.done:
         return
     if not quiet and experiment.config.weights != IMAGENET:  # said among the decisions
-        say(f"weights  {report.summary()}")
+        say_wrapped(f"weights  {report.summary()}")
         for note in report.notes:
             say_wrapped(f"note   {note}")
     for warning in report.warnings:
