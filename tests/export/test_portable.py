@@ -50,7 +50,7 @@ def test_zero_padded_interpolation_equals_the_transposed_convolution(factor, siz
 
 
 def test_learned_upsampling_stays_a_transposed_convolution():
-    net = export_models.network()
+    net = export_models.network(upsampling="transposed")
     with torch.no_grad():
         net.upscore8.weight[0, 1, 0, 0] += 1e-3
     assert make_portable(net).upscore8 is net.upscore8

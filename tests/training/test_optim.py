@@ -9,8 +9,9 @@ from toy_training import CONFIG, toy_data
 
 
 def test_biases_and_norms_do_not_decay_and_the_backbone_has_its_own_multiplier():
-    network = initial_model(CONFIG, toy_data()).network
-    optimizer = make_optimizer(network, CONFIG.model_copy(update={"backbone_lr_mult": 0.1}))
+    config = CONFIG.model_copy(update={"backbone_lr_mult": 0.1, "upsampling": "transposed"})
+    network = initial_model(config, toy_data()).network
+    optimizer = make_optimizer(network, config)
     kinds = {id(p): g for g in optimizer.param_groups for p in g["params"]}
     assert kinds[id(network.backbone.conv1_1.weight)]["weight_decay"] == CONFIG.weight_decay
     assert kinds[id(network.backbone.conv1_1.weight)]["factor"] == 0.1

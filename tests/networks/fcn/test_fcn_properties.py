@@ -216,7 +216,8 @@ def test_a_skip_scale_equals_scaled_score_weights(name, data):
 @few
 @given(strides, st.booleans(), st.sampled_from(["cascade", "sum"]))
 def test_upsampling_is_trained_only_if_learned(stride, learned, fusing):
-    made = network(f"fcn{stride}s-vgg11", learn_upsampling=learned, fusing=fusing)
+    options = {"upsampling": "transposed", "learn_upsampling": learned, "fusing": fusing}
+    made = network(f"fcn{stride}s-vgg11", **options)
     made(photo(33, 40)).square().mean().backward()
     weights = [one for name, one in made.named_parameters() if name.startswith("upscore")]
     assert len(weights) == len(made.skips) + 1
