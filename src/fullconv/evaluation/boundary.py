@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
-from scipy.ndimage import distance_transform_edt, minimum_filter1d
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial import KDTree
 
 from fullconv.evaluation.image_table import class_edges
@@ -37,10 +37,18 @@ def boundary_band(mask: Mask, width: int, ignored: Mask | None = None) -> Mask:
     pixels as inside.
     """
     inside = mask if ignored is None else mask | ignored
-    eroded = inside.astype(np.uint8)
-    for axis in (0, 1):
-        eroded = minimum_filter1d(eroded, 2 * width + 1, axis, mode="constant", cval=0)
-    return np.asarray(mask & (eroded == 0))
+    return np.asarray(mask & ~_eroded(_eroded(inside, width).T, width).T)
+
+
+def _eroded(mask: Mask, width: int) -> Mask:
+    """Return the pixels whose column has only pixels of the mask up to `width` pixels away."""
+    result = np.pad(mask, ((width, width), (0, 0)))
+    length, reached = 2 * width + 1, 1
+    while reached < length:  # windows of twice the length, up to the last, which overlap
+        step = min(reached, length - reached)
+        result = result[:-step] & result[step:]
+        reached += step
+    return result
 
 
 def boundary_counts(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8
-from scipy.ndimage import binary_dilation, label
+from scipy.ndimage import label
 
 from fullconv.evaluation.boundary import bounding_box, present, within
 from fullconv.evaluation.image_counts import class_counts, class_iou, mean_known
@@ -108,8 +108,8 @@ def boundary_errors(target: Mask, prediction: Mask, width: int) -> tuple[Mask, M
     true negatives within `width` pixels, and if its region of such errors touches both.
     """
     positive, negative = target & prediction, ~(target | prediction)
-    touching = [binary_dilation(mask, EIGHT) for mask in (positive, negative)]
-    borders = [np.argwhere(mask & binary_dilation(~mask)) for mask in (positive, negative)]
+    touching = [neighbourhood(mask) for mask in (positive, negative)]
+    borders = [np.argwhere(mask & neighbourhood(~mask)) for mask in (positive, negative)]
     radius = math.sqrt(width**2 + width)  # their kernel rounds distances to whole pixels
     false_positive, false_negative = (
         _boundary_region(errors, borders, touching, radius)
@@ -129,15 +129,27 @@ def _boundary_region(
         return found
     inside = between.copy()
     inside[~between] = within(points[~between], points[between], radius)
-    found[tuple(points[inside].T)] = True
+    at = tuple(points[inside].T)
+    found[at] = True
     index, count = label(found, EIGHT)
-    keep = np.ones(count + 1, bool)
+    region, keep = index[at], np.ones(count + 1, bool)
     for mask in touching:
         touched = np.zeros(count + 1, bool)
-        touched[index[mask]] = True
+        touched[region[mask[at]]] = True
         keep &= touched
-    keep[0] = False
-    return np.asarray(keep[index])
+    found[at] = keep[region]
+    return found
+
+
+def neighbourhood(mask: Mask) -> Mask:
+    """Return the pixels of a mask and their 8 neighbours."""
+    wide = mask.copy()
+    wide[:, 1:] |= mask[:, :-1]
+    wide[:, :-1] |= mask[:, 1:]
+    result = wide.copy()
+    result[1:] |= wide[:-1]
+    result[:-1] |= wide[1:]
+    return result
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from jaxtyping import Bool, Float, UInt8
 from scipy.ndimage import find_objects, label
 from torch import Tensor
 
-from fullconv.evaluation.boundary import bounding_box
 from fullconv.evaluation.image_table import near_boundary
 
 MIN_PIXELS = 50
@@ -87,22 +86,29 @@ def suspects_in(
     classes = len(score)
     wrong = (target != predicted) & (target < classes) & (predicted < classes)
     wrong &= ~near_boundary(target, MARGIN)
-    if not wrong.any():
-        return
-    pairs = np.where(wrong, target.astype(np.int32) * classes + predicted, -1)
-    for pair in np.unique(pairs[wrong]).tolist():
-        outer = bounding_box(pairs == pair)
-        index, count = label(pairs[outer] == pair, EIGHT)
-        sizes = np.bincount(index.ravel(), minlength=count + 1)
-        for number, box in enumerate(find_objects(index), 1):
-            if sizes[number] < MIN_PIXELS:
-                continue
-            mask = index[box] == number
-            top, left = (part.start + o.start for part, o in zip(outer, box, strict=True))
+    for outer, wrong_here in _components(wrong):
+        pairs = np.where(
+            wrong_here, target[outer].astype(np.int32) * classes + predicted[outer], -1
+        )
+        values, counts = np.unique(pairs[wrong_here], return_counts=True)
+        for pair in values[counts >= MIN_PIXELS].tolist():
             given, expected = divmod(pair, classes)
-            crop = score[:, top : top + mask.shape[0], left : left + mask.shape[1]]
-            value = math.sqrt(mask.sum()) * _log_ratio(crop[:, mask], given, expected)
-            yield Suspect(name, given, expected, value, top, left, mask)
+            for box, mask in _components(pairs == pair):
+                top, left = (part.start + o.start for part, o in zip(outer, box, strict=True))
+                crop = score[:, top : top + mask.shape[0], left : left + mask.shape[1]]
+                value = math.sqrt(mask.sum()) * _log_ratio(crop[:, mask], given, expected)
+                yield Suspect(name, given, expected, value, top, left, mask)
+
+
+def _components(
+    mask: Bool[np.ndarray, "H W"],
+) -> Iterator[tuple[tuple[slice, slice], Bool[np.ndarray, "h w"]]]:
+    """Yield the bounding box and the pixels of the 8-connected regions of `MIN_PIXELS` or more."""
+    index, count = label(mask, EIGHT)
+    sizes = np.bincount(index.ravel(), minlength=count + 1)
+    for number, box in enumerate(find_objects(index), 1):
+        if sizes[number] >= MIN_PIXELS:
+            yield box, index[box] == number
 
 
 def _log_ratio(score: Float[Tensor, "K P"], given: int, expected: int) -> float:
