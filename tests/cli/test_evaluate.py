@@ -88,6 +88,12 @@ def test_suspects_are_written_and_accepted_into_copies(run_folder, evaluate, tmp
     assert len({path.name for path in masks}) == 5
 
 
+@pytest.mark.parametrize("option", [["--suspects", "3"], ["--tta"]])
+def test_files_of_predictions_have_neither_suspects_nor_tta(option, tmp_path, capsys):
+    assert run(["evaluate", DATA, "--predictions", str(tmp_path), *option]) == 2
+    assert f"{option[0]} needs a model" in capsys.readouterr().err
+
+
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
     assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
     assert "no regular expression" in capsys.readouterr().err

@@ -122,8 +122,11 @@ def test_holm_adjusts_p_values_for_their_number():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"protocol": PROTOCOL + "; averaged over scales 1, 1.5 and flips"}, "only b is 'averaged"),
-        ({"protocol": PROTOCOL.replace("full size", "fitted")}, "only a is 'full size'"),
+        (
+            {"protocol": PROTOCOL + "; averaged over scales 1, 1.5 and flips"},
+            "only b has 'averaged",
+        ),
+        ({"protocol": PROTOCOL.replace("full size", "fitted")}, "only a has 'full size'"),
         ({"digest": "1" * 16}, "the labels differ"),
     ],
 )

@@ -56,6 +56,22 @@ Suspects = Annotated[
 Report = Annotated[bool, typer.Option("--report", help="Also write an HTML report.")]
 
 
+def check_options(predictions: Path | None, suspects: int, tta: bool) -> None:
+    """Refuse options that have no meaning for predictions in files.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    from fullconv.errors import ConfigError
+
+    if predictions and (suspects or tta):
+        option = "--suspects" if suspects else "--tta"
+        raise ConfigError(
+            f"{option} needs a model; the predictions of --predictions are finished and have no "
+            f"probabilities: omit {option}, or evaluate the model"
+        )
+
+
 def choose_source(model: str, data: str | None, predictions: Path | None) -> str:
     """Return the data set: DATA, else that of the run; with --predictions, MODEL names it.
 

@@ -49,6 +49,7 @@ def command(
     from fullconv.evaluation.suspect_files import write_suspects
     from fullconv.training.run.folder import create_run
 
+    options.check_options(predictions, suspects, tta)
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
     for warning in samples.warnings:

@@ -110,4 +110,4 @@ def _protocol_differences(first: Scores, second: Scores) -> Iterator[str]:
         for clause in scores.protocol.split("; "):
             # Precision may differ, since comparing it is a purpose.
             if clause not in others.protocol.split("; ") and not clause.startswith("computed in"):
-                yield f"only {scores.name} is {clause!r}"
+                yield f"only {scores.name} has {clause!r}"
