@@ -14,10 +14,10 @@ class FakeRunner:
     """A runner with given results."""
 
     def __init__(self, scores=SCORES, work=None, precision="fp32"):
-        self.scores, self.operations, self.precision = scores, work, precision
+        self.result, self.operations, self.precision = scores, work, precision
 
     def scores(self, images):
-        return self.scores
+        return self.result
 
     def turn(self, images, calls):
         raise NotImplementedError

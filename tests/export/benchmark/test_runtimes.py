@@ -16,7 +16,7 @@ SIZE = (33, 47)
 @pytest.fixture(scope="module", params=["same", 100])
 def model(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / "net.safetensors"
-    export_models.model("fcn32s-vgg11", padding=request.param).save(path)
+    export_models.model("fcn32s-vgg11", padding=request.param, upsampling="transposed").save(path)
     return path
 
 
