@@ -166,3 +166,11 @@ def test_damaged_results_are_named(tmp_path):
     (tmp_path / "metrics.json").write_text("{}")
     with pytest.raises(DataError, match="the files are damaged"):
         read_scores(tmp_path / "metrics.json")
+    metrics = {"per_class": {"sky": {}}, "protocol": "", "labels_digest": ""}
+    (tmp_path / "metrics.json").write_text(json.dumps(metrics))
+    for row in ("a,,1", "a,,1,2,x", f"a,,1,2,{2**70}", f"a,,1,2,{'3' * 200_000}"):
+        (tmp_path / "per_image.csv").write_text(f"header\n{row}\n")
+        with pytest.raises(DataError, match="the files are damaged"):
+            read_scores(tmp_path)
+    (tmp_path / "per_image.csv").write_text("header\na,,1,2,3\n")
+    assert read_scores(tmp_path).counts.values.tolist() == [[[1, 2, 3]]]

@@ -1,5 +1,6 @@
 """Metrics at the labels' own size; evaluating written PNGs gives exactly the same metrics."""
 
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 import fullconv as fc
 from fullconv.errors import DataError
 from fullconv.evaluation.evaluate import summarize
-from fullconv.evaluation.scored_samples import score_prediction_files
+from fullconv.evaluation.scored_samples import score_prediction_files, score_samples
 from fullconv.io.images import write_labels
 
 
@@ -83,3 +84,19 @@ def test_other_classes_are_refused(data):
         fc.evaluate(model_for(data), replace(data, classes=tuple("abcdefg")))
     with pytest.raises(DataError, match="no samples"):
         fc.evaluate(model_for(data), replace(data, names=()))
+
+
+def test_an_evaluation_keeps_neither_images_nor_scores(data):
+    alive = []
+
+    def scored():
+        for item in score_samples(model_for(data), data, keep_scores=True):
+            alive.append((weakref.ref(item.sample.image), weakref.ref(item.prediction.score)))
+            if len(alive) > 2:  # the item before this one is still in use
+                assert [reference() for reference in alive[-3]] == [None, None]
+            yield item
+            del item
+
+    result = summarize(scored(), data, "", None, True, 5)
+    assert result.explanation and len(alive) == 3
+    assert [reference() for pair in alive for reference in pair] == [None] * 6

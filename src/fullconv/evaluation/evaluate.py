@@ -116,6 +116,11 @@ class Evaluation(Metrics):
             **({"model": self.model} if self.model else {}),
             **({"model_digest": self.model_digest} if self.model_digest else {}),
             **({"explanation": self.explanation.to_dict()} if self.explanation else {}),
+            **(
+                {"suspects": [s.to_dict(self.classes) for s in self.suspects]}
+                if self.suspects
+                else {}
+            ),
         }
 
     def _per_class(self) -> dict[str, object]:

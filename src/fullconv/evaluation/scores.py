@@ -71,7 +71,7 @@ def read_scores(path: Path, name: str = "") -> Scores:
             str(metrics["protocol"]),
             str(metrics["labels_digest"]),
         )
-    except (ValueError, LookupError, TypeError) as error:
+    except (ValueError, LookupError, TypeError, OverflowError, csv.Error) as error:
         raise DataError("the files are damaged", expected=_EXPECTED, where=folder) from error
 
 

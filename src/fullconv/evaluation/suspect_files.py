@@ -85,9 +85,7 @@ def _rows(suspects: Sequence[Suspect], classes: Sequence[str]) -> Iterator[Row]:
     yield ["rank", "image", "given", "expected", "area", "score", "x", "y", "width", "height"]
     for rank, suspect in enumerate(suspects, 1):
         names = [classes[suspect.given], classes[suspect.expected]]
-        height, width = suspect.mask.shape
-        box = [suspect.left, suspect.top, width, height]
-        yield [rank, suspect.name, *names, suspect.area, number_cell(suspect.score), *box]
+        yield [rank, suspect.name, *names, suspect.area, number_cell(suspect.score), *suspect.box]
 
 
 def _labelme(sample: Sample, suspects: Sequence[Suspect], data: Data) -> dict[str, object]:
@@ -140,14 +138,13 @@ def _coco_annotation(
     flat = whole.ravel(order="F")
     ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size)
     counts = np.diff(ends, prepend=0).tolist()
-    height, width = suspect.mask.shape
     return {
         "id": rank,
         "image_id": image,
         "category_id": suspect.expected,
         "segmentation": {"size": [*size], "counts": ([0] if flat[0] else []) + counts},
         "area": suspect.area,
-        "bbox": [suspect.left, suspect.top, width, height],
+        "bbox": suspect.box,
         "iscrowd": 1,
         "score": suspect.score,
         "given_category_id": suspect.given,

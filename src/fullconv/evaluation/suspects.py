@@ -52,6 +52,23 @@ class Suspect:
         """Its size in pixels."""
         return int(self.mask.sum())
 
+    def to_dict(self, classes: tuple[str, ...]) -> dict[str, object]:
+        """Return the suspect as plain values for JSON."""
+        return {
+            "image": self.name,
+            "given": classes[self.given],
+            "expected": classes[self.expected],
+            "area": self.area,
+            "score": self.score,
+            "box": self.box,
+        }
+
+    @property
+    def box(self) -> list[int]:
+        """Its bounding box: x, y, width and height in pixels."""
+        height, width = self.mask.shape
+        return [self.left, self.top, width, height]
+
     @property
     def crop(self) -> tuple[slice, slice]:
         """Its bounding box in the image."""
