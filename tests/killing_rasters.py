@@ -34,7 +34,7 @@ def start(folder, name):
     model = load(folder / "model.safetensors")
     target = RasterOutputs(folder / f"{name}.tif", folder / f"{name}.csv")
     planned = Plan("strips", True, SIZE, 40, 70)
-    labelling.plan = lambda network, size, memory: replace(planned, size=size)
+    labelling.plan = lambda network, size, *memory, **more: replace(planned, size=size)
     for _ in label_raster(model, folder / "big.tif", target, rows=ROWS, memory="1GiB"):
         pass
     os._exit(0)

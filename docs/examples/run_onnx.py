@@ -4,8 +4,8 @@
     python run_onnx.py model.onnx photo.jpg labels.png
 
 The file holds what is needed to interpret its scores: class names, colours, the size that photos
-are downscaled to fit. The network takes RGB in [0, 255] and normalizes it. The labels are the same
-as those of `fullconv predict`.
+are downscaled to fit, and the factor that they are then scaled by. The network takes RGB in
+[0, 255] and normalizes it. The labels are the same as those of `fullconv predict`.
 """
 
 import json
@@ -29,6 +29,7 @@ class Runner:
         self.classes: list[str] = self.description["classes"]
         self.palette: list[tuple[int, int, int]] = self.description["palette"]
         self.size: tuple[int, int] | None = self.description["size"]
+        self.input_scale: float = self.description.get("input_scale", 1.0)
         self.least: tuple[int, int] = self.description["least"]
 
     def score(self, image: np.ndarray) -> np.ndarray:
@@ -38,8 +39,9 @@ class Runner:
         if working[0] < self.least[0] or working[1] < self.least[1]:
             raise ValueError(f"{height} x {width} pixels; this file takes at least {self.least}")
         if working != (height, width):
-            picture = Image.fromarray(image).resize(working[::-1], Image.Resampling.BILINEAR)
-            image = np.asarray(picture)
+            # The width first: Pillow's own order depends on the sizes.
+            picture = Image.fromarray(image).resize((working[1], height), Image.Resampling.BILINEAR)
+            image = np.asarray(picture.resize(working[::-1], Image.Resampling.BILINEAR))
         batch = np.ascontiguousarray(image.transpose(2, 0, 1)[None], dtype=np.float32)
         score = self.session.run(["score"], {"image": batch})[0][0]
         return enlarge(score, height, width)
@@ -49,10 +51,9 @@ class Runner:
         return self.score(image).argmax(0).astype(np.uint8)
 
     def working_size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size that the image is downscaled to, to fit the training size."""
-        if self.size is None:
-            return height, width
-        factor = min(1.0, self.size[0] / height, self.size[1] / width)
+        """Return the size that the network gets the image at."""
+        fit = min(1.0, self.size[0] / height, self.size[1] / width) if self.size else 1.0
+        factor = fit * self.input_scale
         return max(1, round(height * factor)), max(1, round(width * factor))
 
 

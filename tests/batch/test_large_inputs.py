@@ -166,7 +166,7 @@ def test_a_raster_with_a_missing_file_is_predicted_again(data, plan, tmp_path):
 
 def test_fresh_removes_everything_of_another_model(data, plan, tmp_path):
     list(run_job(plan(out=tmp_path / "uninterrupted")))
-    other = write_model(tmp_path / "other.safetensors", seed=1)
+    other = write_model(tmp_path / "other.safetensors", seed=2)
     list(run_job(plan(model=other)))
     list(run_job(plan(fresh=True)))
     assert differing(tmp_path) == set()

@@ -142,7 +142,7 @@ def test_another_model_or_other_options_are_refused(data, plan, tmp_path):
         plan(scales=(0.5, 1.0))
     with pytest.raises(ConfigError, match="of all inputs"):
         plan(shard=(0, 2))
-    other = write_model(tmp_path / "other.safetensors", seed=1)
+    other = write_model(tmp_path / "other.safetensors", seed=2)
     with pytest.raises(ConfigError, match="another model"):
         plan(model=other)
     list(run_job(plan(model=other, fresh=True, kinds=("labels",))))

@@ -74,7 +74,7 @@ def test_json_has_all_findings(photos, capsys):
         values["findings"][0]
     )
     assert [entry["name"] for entry in values["classes"]] == ["background", "road", "tree", "car"]
-    assert set(values["advice"]["bounds"]) == {"fcn32s", "fcn16s", "fcn8s", "fcn4s"}
+    assert set(values["advice"]["bounds"]) == {*("fcn32s", "fcn16s", "fcn8s", "fcn4s", "fcn2s")}
 
 
 def test_a_single_split_is_checked(photos, capsys):
@@ -127,7 +127,7 @@ def test_written_settings_are_valid_and_explained(photos, tmp_path, capsys):
     assert f"fullconv train --config {target}" in capsys.readouterr().out
     config = RunConfig.checked(**read_settings(target))
     assert config.data == str(photos.folder)
-    assert config.model.startswith("fcn8s-") and config.balance == "none"
+    assert config.model.startswith("fcn4s-") and config.balance == "none"
     lines = target.read_text().splitlines()
     reasons = [before for before, line in pairwise(lines) if re.match(r"\w+:", line)]
     assert len(reasons) == 2 and all(reason.startswith("# ") for reason in reasons)

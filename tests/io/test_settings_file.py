@@ -18,7 +18,7 @@ def read(tmp_path):
 
 
 def test_settings_are_written_and_read_back(read):
-    config = RunConfig(data="photos", size=(480, 640), scale=(0.5, 2.0), skip_scales=(0.01, 0.0001))
+    config = RunConfig(data="photos", size=(480, 640), zoom=(0.5, 2.0), skip_scales=(0.01, 0.0001))
     assert RunConfig.checked(**read(to_yaml(config.model_dump(mode="json")))) == config
 
 

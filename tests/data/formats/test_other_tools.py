@@ -210,7 +210,7 @@ def test_roboflows_masks_without_splits(tmp_path):
     roboflow_masks(tmp_path, "abcdef")
     assert len(open_data(tmp_path, "train")) + len(open_data(tmp_path, "val")) == 6
     roboflow_masks(tmp_path, table="Pixel Value, Class\n0, a\nx, b\n")
-    with pytest.raises(DataError, match=r"_classes\.csv: the line 'x, b'; expected a value"):
+    with pytest.raises(DataError, match=r"_classes\.csv: the line 'x,b'; expected a value"):
         open_data(tmp_path, "train")
     roboflow_masks(tmp_path, table="filename, cat, dog\na.jpg, 0, 1\n")  # of image classes
     with pytest.raises(DataError, match="not a known layout"):

@@ -77,7 +77,7 @@ def test_the_features_equal_torchvisions():
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "tf_efficientnet_lite0"])
 def test_published_weights_load_by_name(name):
-    network = create_model(f"fcn32s-{name}", 2)
+    network = create_model(f"fcn32s-{name}", 2, top="head")
     done = transplant(network, create_classifier(name).state_dict())
     assert done.taken and not done.reshaped
     assert all(missing.startswith(("score_", "upscore")) for missing in done.missing)

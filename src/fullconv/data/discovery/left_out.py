@@ -12,6 +12,7 @@ from pathlib import Path
 from fullconv.data.discovery.files import LIST_SUFFIXES, left_out
 from fullconv.data.discovery.list_files import LIST_FOLDERS, standard_split
 from fullconv.data.discovery.problems import Problem, summary
+from fullconv.data.labels.classes import DECLARATIONS
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, describe_unsupported
@@ -139,7 +140,8 @@ def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
 
 def _unread_classes(folder: Path) -> list[Problem]:
     """Return a problem if files are called as lists of classes, in a form that is not read."""
-    found = [name for name in _files(folder) if _is_called_as_classes(Path(name))]
+    others = set(_files(folder)) - {*DECLARATIONS}  # those are read, or refused
+    found = [name for name in sorted(others) if _is_called_as_classes(Path(name))]
     if not found:
         return []
     error = DataError(

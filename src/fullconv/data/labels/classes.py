@@ -37,6 +37,7 @@ LABELMAPS = ("labelmap.txt",)
 YAML_FILES = ("dataset.yaml", "dataset.yml", "data.yaml", "data.yml")
 META_FILES = ("dataset_meta.json",)
 TABLE_FILES = ("classes.csv", "class_names.csv", "labelmap.csv", "class_dict.csv")
+DECLARATIONS = (*TEXT_FILES, *LABELMAPS, *YAML_FILES, *META_FILES, *TABLE_FILES)
 
 # Keys with which other programs name the classes; only `names` is read.
 _OTHER_KEYS = (
