@@ -11,14 +11,14 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo       install, train on synthetic street scenes, write a report (about 3 minutes after the install)"
+	@echo "make demo       install, train on photos that come along, show the result (3 minutes after the install)"
 	@echo "make setup      create .venv and install fullconv with everything that its tests need"
 	@echo "make test       make check, then the tests (about 15 minutes)"
 	@echo "make test-slow  the slow tests: interrupted jobs, clusters, very large images"
 	@echo "make check      ruff (format and lint) and mypy in strict mode"
 	@echo "make format     format and fix the code with ruff"
 	@echo "make docs       write the reference pages of docs/ from the code"
-	@echo "make pictures   draw the pictures of the README (about 15 minutes; a screenshot needs Chromium)"
+	@echo "make pictures   draw the pictures of the README (about 3 minutes; a screenshot needs Chromium)"
 	@echo "make clean      remove .venv, runs and caches"
 	@echo
 	@echo "make ... PYTHON=python3.12 uses another interpreter (default: python3.11, or else python3)"

@@ -1,94 +1,55 @@
-"""Draw the pictures of the README, from data in this repository: docs/pictures/*.webp.
+"""Draw the pictures of the README: docs/pictures/*.webp.
 
-    python scripts/pictures.py [--runs FOLDER]      # `make pictures` does so; about 15 minutes
+    python scripts/pictures.py [--runs FOLDER]      # `make pictures` does so; about 3 minutes
 
-Trains two small models (drawn street scenes; the microscopy images in docs/examples/nuclei), unless
-FOLDER has them already, draws photo, ground truth and prediction side by side, and takes a
-screenshot of the report (this needs Chromium, and is omitted without it).
+Runs `fullconv demo`, unless FOLDER has its run already, draws photo, ground truth and prediction of
+held-out photos, and takes a screenshot of the report (this needs Chromium, and is omitted without
+it).
 """
 
 import argparse
+import math
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image, ImageDraw, ImageFont, ImageOps
+from PIL import Image, ImageOps
 
 import fullconv as fc
+from fullconv.evaluation.report.gallery import GallerySample, draw_comparison
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / "docs" / "pictures"
-NUCLEI = "docs/examples/nuclei"
-SETTINGS = """--model=fcn4s-vgg13_bn --width=0.25 --hidden=64 --epochs=150 --crop=192x192
-    --batch=4 --lr=0.004 --warmup=20 --set=rotate=180 --set=evaluate_every=15 --set=ema=0.99
-    --set=jitter=0.3"""
-COLUMNS = ("photo", "ground truth", "prediction")
-WIDTH, GAP, CAPTION = 320, 8, 28
-GREY = (128, 128, 128, 255)  # readable on white and on black
+NAMES = ("243443ae303c", "337b6eed0726", "5ef4442e5b8b")  # of held-out photos
+GREY = (128, 128, 128)  # a frame that is seen on white and on black
 MAX_BYTES = 150_000
 
 
 def main() -> None:
-    """Train what is missing, then draw every picture."""
+    """Run the demo if it is missing, then draw every picture."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--runs", type=Path, default=ROOT / "runs" / "pictures")
     runs = parser.parse_args().runs.resolve()
-    demo = trained(runs, "demo", ["demo"])
-    nuclei = trained(runs, "nuclei", ["train", NUCLEI, "--name=nuclei", *SETTINGS.split()])
-    PICTURES.mkdir(exist_ok=True)
-    rows = [
-        *examples(demo, "scenes:200", "test", ["scene-1000003"]),
-        *examples(nuclei, str(ROOT / NUCLEI), "val", ["442c4eb01856"]),
-    ]
-    save(strip(rows), PICTURES / "predictions.webp")
-    screenshot(demo / "report.html", PICTURES / "report.webp")
-
-
-def trained(runs: Path, name: str, command: list[str]) -> Path:
-    """Return the run folder of a model, training it first if there is none."""
-    folder = runs / "train" / f"{name}-001"
+    folder = runs / "train" / "demo-001"
     if not (folder / "summary.json").exists():
-        fullconv = [sys.executable, "-m", "fullconv"]
-        resume = ["--resume=auto"] if command[0] == "train" else []
-        subprocess.run([*fullconv, *command, *resume, f"--out={runs}"], check=True, cwd=ROOT)
-    return folder
+        command = [sys.executable, "-m", "fullconv", "demo", f"--out={runs}"]
+        subprocess.run(command, check=True, cwd=ROOT)
+    PICTURES.mkdir(exist_ok=True)
+    save(examples(folder), PICTURES / "predictions.webp")
+    screenshot(folder / "report.html", PICTURES / "report.webp")
 
 
-def examples(run: Path, source: str, split: str, names: list[str]) -> Iterator[list[np.ndarray]]:
-    """Yield photo, ground truth and prediction of some images as RGB arrays."""
+def examples(run: Path) -> Image.Image:
+    """Draw photo, ground truth and prediction of some held-out photos."""
     model = fc.load(run)
-    data = fc.open_data(source, split=split)
-    palette = np.array([*data.palette, *[(0, 0, 0)] * (256 - len(data.palette))], np.uint8)
-    for name in names:
-        sample = data[data.names.index(name)]
-        predicted = model.predict(sample.image).labels
-        yield [sample.image, palette[sample.labels], palette[predicted]]
-
-
-def strip(rows: list[list[np.ndarray]]) -> Image.Image:
-    """Return the rows below each other, under the columns' names, on a transparent ground."""
-    scaled = [[enlarge(image) for image in row] for row in rows]
-    height = CAPTION + sum(row[0].height for row in scaled) + GAP * (len(rows) - 1)
-    picture = Image.new("RGBA", (3 * WIDTH + 2 * GAP, height))
-    draw = ImageDraw.Draw(picture)
-    for column, title in enumerate(COLUMNS):
-        draw.text((column * (WIDTH + GAP), 0), title, GREY, ImageFont.load_default(20))
-    top = CAPTION
-    for row in scaled:
-        for column, image in enumerate(row):
-            picture.paste(image, (column * (WIDTH + GAP), top))
-        top += row[0].height + GAP
-    return picture
-
-
-def enlarge(array: np.ndarray) -> Image.Image:
-    """Return an RGB array as a picture of the columns' width, its pixels kept sharp."""
-    height = round(array.shape[0] * WIDTH / array.shape[1])
-    return Image.fromarray(array).resize((WIDTH, height), Image.Resampling.NEAREST)
+    data = fc.open_data("samples:nuclei", split="val")
+    rows = []
+    for sample in data.take([data.names.index(name) for name in NAMES]):
+        labels = model.predict(sample.image).labels
+        rows.append(GallerySample(sample.name, sample.image, sample.labels, labels, math.nan))
+    return Image.fromarray(draw_comparison(rows, model.classes, model.palette))
 
 
 def screenshot(page: Path, path: Path) -> None:
@@ -107,7 +68,7 @@ def screenshot(page: Path, path: Path) -> None:
             capture_output=True,
         )
         with Image.open(file) as picture:
-            framed = ImageOps.expand(picture.convert("RGB"), 2, GREY[:3])
+            framed = ImageOps.expand(picture.convert("RGB"), 2, GREY)
             save(framed, path)
 
 

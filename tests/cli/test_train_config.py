@@ -17,6 +17,8 @@ def test_data_gets_an_absolute_path(tmp_path, monkeypatch):
     assert absolute_data("photos") == str(tmp_path / "photos")
     assert absolute_data("coco:photos?kind=stuff") == f"coco:{tmp_path}/photos?kind=stuff"
     assert absolute_data("scenes:200") == "scenes:200" and absolute_data("nowhere") == "nowhere"
+    (tmp_path / "nuclei").mkdir()
+    assert absolute_data("samples:nuclei") == "samples:nuclei", "a name is not a path"
 
 
 @pytest.mark.parametrize(

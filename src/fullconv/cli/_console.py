@@ -19,8 +19,10 @@ from rich.progress import (
     Task,
     TimeRemainingColumn,
 )
+from rich.style import Style
 from rich.text import Text
 
+from fullconv.cli._links import file_uri, shows_links
 from fullconv.errors import ConfigError, OutputError, printable
 from fullconv.io.atomic import explained, is_special, write_bytes
 from fullconv.io.output_text import json_bytes
@@ -81,8 +83,16 @@ def keep_stdout_for_json(target: Path | None) -> Path | None:
 
 
 def say(text: str) -> None:
-    """Print one line: all messages are printed here, and nothing in them moves the cursor."""
+    """Print one line; nothing in a message moves the cursor."""
     console.print(printable(text), markup=False)
+
+
+def say_path(path: Path, before: str = "", after: str = "") -> None:
+    """Print the path of a file between two texts, as a link if the terminal shows links."""
+    is_link = console.is_terminal and shows_links(os.environ)
+    text = Text(printable(before))
+    text.append(printable(str(path)), Style(link=file_uri(path)) if is_link else None)
+    console.print(text.append(printable(after)))
 
 
 def say_wrapped(text: str) -> None:

@@ -8,7 +8,10 @@ import typer
 from fullconv.cli._console import keep_stdout_for_json
 from fullconv.errors import ConfigError
 
-DATA = "Data set: a folder of images and masks, FORMAT:PATH, or scenes:N (N drawn scenes)."
+DATA = (
+    "Data set: a folder of images and masks, FORMAT:PATH, samples:nuclei (included photos) or "
+    "scenes:N (drawn scenes)."
+)
 MODEL = "Model: a run folder (its best checkpoint), a .safetensors file or an exported file."
 UPSAMPLING = "Upsampling: transposed, bilinear, bilinear-corners or unpooling."
 FUSING = "How skip scores are combined: cascade (paper) or sum."

@@ -120,11 +120,13 @@ def _asked(config: "RunConfig") -> Duration:
 def absolute_data(data: str) -> str:
     """Return DATA with its folder as an absolute path, so a run can be resumed from anywhere."""
     from fullconv.data.discovery.resplit import with_groups, without_groups
+    from fullconv.data.formats import formats
 
     text, rule = without_groups(data)
     kind, colon, path = text.rpartition(":")
     folder, question, options = path.partition("?")
-    if not folder or not Path(folder).exists():
+    is_path = kind not in formats or formats[kind].located
+    if not (is_path and folder and Path(folder).exists()):
         return data
     absolute = f"{kind}{colon}{Path(folder).resolve()}{question}{options}"
     return with_groups(absolute, rule) if rule else absolute

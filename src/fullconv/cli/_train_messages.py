@@ -3,7 +3,7 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, say, say_lines, say_wrapped
+from fullconv.cli._console import format_class_table, say, say_lines, say_path, say_wrapped
 from fullconv.cli._train_line import format_left
 from fullconv.units import count, format_bytes, format_clock, format_duration
 
@@ -209,7 +209,7 @@ def say_usable(experiment: "Experiment", evaluation: "Evaluation | None") -> Non
         say("usable  no model yet: none has been evaluated")
     if evaluation:
         photos = count(len(evaluation.image_iou), "photo")
-        say(f"report  {folder / 'report.html'}   (so far, on {photos})")
+        say_path(folder / "report.html", "report  ", f"   (so far, on {photos})")
     left = seconds_left(experiment)
     say(f"resume  fullconv train --resume {folder}   ({format_left(left)})")
     if left > LONG_LEFT:
@@ -235,6 +235,6 @@ def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool
     some = f", on {used} of {samples} photos" if used < samples else ""
     say(f"best model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
     say(format_metrics(evaluation))
-    say(f"report  {experiment.run.folder / 'report.html'}")
+    say_path(experiment.run.folder / "report.html", "report  ")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
     say(f"longer  fullconv train --resume {experiment.run.folder} --minutes 10")

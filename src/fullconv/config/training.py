@@ -49,8 +49,8 @@ class RunConfig(TrainConfig):
     """The settings of a run: the data set, and how it is trained on. Stored in config.yaml."""
 
     data: str = Field(
-        description="Data set: a folder of images and masks, FORMAT:PATH, or scenes:N "
-        "(N synthetic street scenes)."
+        description="Data set: a folder of images and masks, FORMAT:PATH, samples:nuclei "
+        "(included photos), or scenes:N (N synthetic street scenes)."
     )
 
 

@@ -5,7 +5,10 @@ import pytest
 from PIL import Image
 
 from fullconv.evaluation.report.gallery import (
+    COLUMN,
+    GAP,
     GallerySample,
+    draw_comparison,
     draw_sample,
     encode_panels,
     legend_entries,
@@ -111,3 +114,20 @@ def test_greys_of_correct_pixels_differ_from_errors_and_ignored():
     wrong = np.array(Image.open(io.BytesIO(encode_panels(shown, PALETTE)["errors"])))
     assert wrong.max() < 254
     assert (np.diff(wrong.astype(int), axis=1) >= 0).all() and np.ptp(wrong) > 100
+
+
+def test_a_comparison_has_a_row_of_three_panels_for_each_sample():
+    wide, tall = sample(100, 140, 1, 2), sample(300, 150, 0, 1)
+    drawn = draw_comparison([wide, tall], CLASSES, PALETTE)
+    assert drawn.shape[1] == 3 * COLUMN + 2 * GAP
+    heights, top = (200, 560), 20  # 280 wide; the titles are 20 high
+    for shown, height in zip((wide, tall), heights, strict=True):
+        row = drawn[top : top + height]
+        starts = range(0, 3 * COLUMN, COLUMN + GAP)
+        photo, target, prediction = (row[:, start : start + COLUMN] for start in starts)
+        assert (photo == (200, 100, 50)).all()
+        assert (target == PALETTE[shown.target[0, 0]]).all()
+        assert (prediction == PALETTE[shown.prediction[0, 0]]).all()
+        assert (drawn[top + height : top + height + GAP] == 255).all()
+        top += height + GAP
+    assert len(drawn) > top, "a legend is below"

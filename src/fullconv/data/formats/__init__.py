@@ -31,6 +31,7 @@ class Format:
         lists: whether `scan` reads the lists in splits/ itself.
         open: (what follows "name:", split or None) -> Data, for formats whose samples are too many
             to list; None: `scan` lists them.
+        located: whether what follows "name:" is a path of the user's.
     """
 
     summary: str
@@ -39,6 +40,7 @@ class Format:
     fallback: bool = False
     lists: bool = False
     open: Callable[[str, str | None], Data] | None = None
+    located: bool = True
 
 
 formats: Registry[Format] = Registry("fullconv.data.formats", "data format")
@@ -110,7 +112,8 @@ def _scan(name: str, rest: str, rule: str | None) -> Inventory:
     if rule:
         found.regroup(rule, sample_groups(rule))
         return found
-    if not formats[name].lists and (lists := own_lists(_folder_of(rest))):
+    form = formats[name]
+    if form.located and not form.lists and (lists := own_lists(_folder_of(rest))):
         found.relist(lists)
     found.complete()
     return found

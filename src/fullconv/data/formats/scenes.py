@@ -72,6 +72,7 @@ formats.register("scenes")(
         scan=scan,
         recognises=lambda folder: False,
         open=open_scenes,
+        located=False,
     )
 )
 

@@ -1,4 +1,4 @@
-"""Draw samples of the gallery: photo, ground truth, prediction and errors."""
+"""Draw samples: photo, ground truth, prediction and errors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,10 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.io.images import encode_jpeg, encode_labels, legend, scale_image, scale_labels
+from fullconv.io.images import (
+    caption,
+    encode_jpeg,
+    encode_labels,
+    legend,
+    scale_image,
+    scale_labels,
+)
 from fullconv.io.palettes import VOID_COLOR, Color, Palette, colorize, find_errors
 
 PANEL = 640  # pixels; larger photos are downscaled to this longer side
+COLUMN = 280  # pixels; width of every panel of a comparison
+GAP = 6  # pixels between panels
 MIN_WIDTH = 160  # pixels; narrower photos are enlarged by an integer factor
 ERROR_COLOR: Color = (255, 45, 45)
 
@@ -47,10 +56,29 @@ def draw_sample(
         colorize(sized.prediction, palette),
         colorize(draw_errors(sized), ERROR_PALETTE),
     ]
-    gap = np.full((sized.image.shape[0], 6, 3), 255, np.uint8)
-    row = np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
+    row = _side_by_side(panels)
     names, colors = zip(*legend_entries([sample], classes, palette), strict=True)
     return np.concatenate([row, legend(names, colors, row.shape[1])])
+
+
+def draw_comparison(
+    samples: Sequence[GallerySample], classes: Sequence[str], palette: Palette
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Draw photo, ground truth and prediction of each sample in a row, above a legend.
+
+    All panels are `COLUMN` pixels wide; the columns are titled.
+    """
+    titles = [caption(title, COLUMN) for title in ("photo", "ground truth", "prediction")]
+    rows = [_side_by_side(titles)]
+    for sample in samples:
+        height, width = sample.target.shape
+        size = (max(1, round(height * COLUMN / width)), COLUMN)
+        labels = [scale_labels(each, size) for each in (sample.target, sample.prediction)]
+        panels = [scale_image(sample.image, size), *(colorize(each, palette) for each in labels)]
+        rows += [_side_by_side(panels), np.full((GAP, rows[0].shape[1], 3), 255, np.uint8)]
+    *entries, _ = legend_entries(samples, classes, palette)  # the last is for errors
+    names, colors = zip(*entries, strict=True)
+    return np.concatenate([*rows, legend(names, colors, rows[0].shape[1])])
 
 
 def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
@@ -87,6 +115,11 @@ def legend_entries(
     occurring = [entry for label, entry in entries if label in present]
     ignored = [("ignored", VOID_COLOR)] * (255 in present)
     return [*occurring, *ignored, ("error", ERROR_COLOR)]
+
+
+def _side_by_side(panels: Sequence[UInt8[np.ndarray, "h _ 3"]]) -> UInt8[np.ndarray, "h w 3"]:
+    gap = np.full((panels[0].shape[0], GAP, 3), 255, np.uint8)
+    return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
 
 
 def _resized(sample: GallerySample) -> GallerySample:
