@@ -9,6 +9,22 @@ Split = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Check only train, val or test.", show_default="all splits"),
 ]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        metavar="HxW",
+        help="Advise for fullconv train --size HxW.",
+        show_default="the scale that training chooses",
+    ),
+]
+WriteClasses = Annotated[
+    bool,
+    typer.Option(
+        "--write-classes",
+        help="Write the values or colours of the masks to classes.txt in the data set, with names "
+        "to be edited. An existing list of classes is never changed.",
+    ),
+]
 Ignore = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from fullconv.cli._console import format_table, nan_to_none, say, say_lines
@@ -27,7 +28,7 @@ def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     extremes = [f"{height} x {width}" for height, width in (sizes[:1] + sizes[-1:])]
     masks = ", ".join(f"{kind} ({number})" for kind, number in encodings(survey).items())
     splits = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
-    number = len(survey.items)
+    number, ignored = len(survey.items), survey.ignored_share
     images = "1 image with its mask" if number == 1 else f"{number} images with masks"
     return {
         "format": survey.layout,
@@ -37,6 +38,7 @@ def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
         "255 in masks": describe_255(survey),
+        "ignored pixels": "-" if isnan(ignored) else f"{100 * ignored:.1f} %",
         "speed": f"{images} in {seconds:.1f} s: {number / max(seconds, 1e-9):.0f}/s",
     }
 

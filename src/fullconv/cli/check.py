@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from fullconv.cli import _check_options as options
+from fullconv.cli._check_advice import compute_bounds, training_size
 from fullconv.cli._check_output import as_json, print_diagnosis, summarize
 from fullconv.cli._console import say, track, write_json
-from fullconv.cli._options import DATA, Json, Out, Quiet
+from fullconv.cli._options import DATA, Json, Out, Quiet, parse_size
 from fullconv.units import count
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
-    from fullconv.evaluation.upper_bounds import UpperBounds
+    from fullconv.evaluation.recommendations import Setting
 
 
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     split: options.Split = None,
+    size: options.Size = None,
     ignore: options.Ignore = None,
     write_config: options.WriteConfig = None,
     augment: options.Augment = 0,
@@ -36,6 +38,7 @@ def command(
     IoU that each network stride allows. Writes a report; changes nothing in the data set.
     """
     from fullconv.data.checks import examine
+    from fullconv.evaluation.recommendations import recommend_settings
     from fullconv.evaluation.report.data_page import write_check_page
     from fullconv.training.run.folder import create_run
 
@@ -47,23 +50,25 @@ def command(
     def progress(items: Iterable[Any], total: int, what: str) -> Iterable[Any]:
         return track(items, total, what, quiet or json_only)
 
+    fitted = parse_size(size)
     _check_options(write_config, config)
     start = perf_counter()
     full_diagnosis = examine(data, split, progress)
     seconds = perf_counter() - start
     diagnosis = full_diagnosis.ignore(ignore or ())
-    bounds = _compute_bounds(diagnosis.survey, progress)
-    facts = summarize(diagnosis, seconds) | _training_size(diagnosis.survey)
+    used = training_size(diagnosis.survey, fitted)
+    bounds = compute_bounds(diagnosis.survey, used, progress)
+    facts = summarize(diagnosis, seconds) | (used.facts if used else {})
     run = create_run(out, "check", Path(data.replace(":", "-")).name)
     page = write_check_page(run.folder / "report.html", diagnosis, bounds, facts)
-    values = as_json(diagnosis, bounds, facts)
+    values = as_json(diagnosis, bounds, facts) | {"training": used.values if used else None}
     write_json(run.folder / "check.json", values)
     write_json(json, values)
     if not json_only:
         print_diagnosis(diagnosis, bounds, facts, quiet)
         _print_unused(full_diagnosis, ignore or ())
     if write_config:
-        _write_config(write_config, diagnosis, bounds, json_only)
+        _write_config(write_config, recommend_settings(diagnosis, bounds, fitted), diagnosis, json_only)
     if augment:
         _draw(run.folder / "augmentation.png", diagnosis.survey, augment, config, json_only)
     if not json_only:
@@ -86,31 +91,6 @@ def _check_options(write_config: Path | None, config: Path | None) -> None:
         TrainConfig.checked(**{k: v for k, v in read_settings(config).items() if k != "data"})
 
 
-def _compute_bounds(survey: "Survey", progress: Any) -> "UpperBounds | None":
-    from fullconv.evaluation.upper_bounds import sample_indices, upper_bounds
-
-    read = survey.read_labels
-    valid = [item for item in survey.of("train") or survey.items if item.is_valid]
-    if read is None or not valid:
-        return None
-    pixels = sum(sum(item.labels.values()) for item in valid) // len(valid)
-    sample = [valid[index] for index in sample_indices([item.name for item in valid], pixels)]
-    tracked = progress(sample, len(sample), "strides")
-    return upper_bounds((read(item) for item in tracked), survey.classes)
-
-
-def _training_size(survey: "Survey") -> dict[str, str]:
-    """Describe the scale and the crops that a training would choose; {} without masks."""
-    from fullconv.config import RunConfig
-    from fullconv.training.resolve import resolve
-
-    if not len(data := survey.data("train")):
-        return {}
-    settings, scale = resolve(RunConfig.checked(data=survey.source), data)
-    height, width = settings.crop_size or (0, 0)
-    return {"training": f"{scale}; crops of {height} x {width}"}
-
-
 def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:
     from fullconv.data.checks import matches
 
@@ -120,12 +100,12 @@ def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:
 
 
 def _write_config(
-    path: Path, diagnosis: "Diagnosis", bounds: "UpperBounds | None", quiet: bool
+    path: Path, settings: "list[Setting]", diagnosis: "Diagnosis", quiet: bool
 ) -> None:
-    from fullconv.evaluation.recommendations import as_yaml, recommend_settings
+    from fullconv.evaluation.recommendations import as_yaml
     from fullconv.io.atomic import write_text
 
-    write_text(path, as_yaml(diagnosis, recommend_settings(diagnosis, bounds)))
+    write_text(path, as_yaml(diagnosis, settings))
     if not quiet:
         say(f"settings  {path}   (fullconv train --config {path})")
 

@@ -29,9 +29,19 @@ class Setting:
     reason: str
 
 
-def recommend_settings(diagnosis: Diagnosis, bounds: UpperBounds | None) -> list[Setting]:
-    """Return the data and the settings that should differ from the defaults."""
+def recommend_settings(
+    diagnosis: Diagnosis, bounds: UpperBounds | None, size: tuple[int, int] | None = None
+) -> list[Setting]:
+    """Return the data and the settings that should differ from the defaults.
+
+    Args:
+        diagnosis: findings and statistics of the data set.
+        bounds: upper bounds on IoU by stride; None if no labels can be read.
+        size: (height, width) that images are downscaled to fit, if the user chose it.
+    """
     recommended = [_data(diagnosis)]
+    if size:
+        recommended.append(Setting("size", [*size], "Chosen with --size."))
     if bounds and bounds.stride:
         recommended.append(_model(bounds))
     recommended += _weights(diagnosis.survey)

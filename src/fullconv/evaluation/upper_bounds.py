@@ -39,6 +39,7 @@ class UpperBounds:
         bounds: stride -> confusion matrix of the coarsened masks against the masks.
         sizes: of each class, the longer sides of its objects' bounding boxes, in pixels.
         pixels: of each class, the pixels of its objects, in the order of `sizes`.
+        at: the size at which masks were measured, as words that follow "mean IoU"; "" for their own.
     """
 
     classes: tuple[str, ...]
@@ -46,6 +47,7 @@ class UpperBounds:
     bounds: dict[int, Confusion]
     sizes: tuple[Int64[np.ndarray, " _"], ...]
     pixels: tuple[Int64[np.ndarray, " _"], ...]
+    at: str = ""
 
     def size(self, label: int, share: float) -> float:
         """Return the quantile `share` of the class's object sizes, in pixels; nan without any."""
@@ -91,8 +93,16 @@ def sample_indices(names: Sequence[str], pixels: int, total: int = MAX_PIXELS) -
     return sorted(ranked[:count])
 
 
-def upper_bounds(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str]) -> UpperBounds:
-    """Measure the IoU that each stride can reach on these labels; 255 is ignored."""
+def upper_bounds(
+    masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[str], at: str = ""
+) -> UpperBounds:
+    """Measure the IoU that each stride can reach on these labels; 255 is ignored.
+
+    Args:
+        masks: labels, at the size that bounds are wanted for.
+        classes: class names.
+        at: that size in words, e.g. " at 1.5 times the photos' size".
+    """
     bounds = {stride: Confusion(len(classes)) for stride in STRIDES}
     objects: list[list[np.ndarray]] = [[np.zeros((0, 2), np.int64)] for _ in classes]
     count = 0
@@ -103,7 +113,7 @@ def upper_bounds(masks: Iterable[UInt8[np.ndarray, "H W"]], classes: Sequence[st
             objects[label].append(regions)
     tables = [np.concatenate(parts) for parts in objects]
     sizes, pixels = (tuple(table[:, column] for table in tables) for column in (0, 1))
-    return UpperBounds(tuple(classes), count, bounds, sizes, pixels)
+    return UpperBounds(tuple(classes), count, bounds, sizes, pixels, at)
 
 
 def add_bounds(bounds: Mapping[int, Confusion], labels: UInt8[np.ndarray, "H W"]) -> None:
@@ -166,7 +176,7 @@ def _stride_advice(bounds: UpperBounds) -> list[str]:
         f"FCN-{stride}s {format_percent(bound.mean_iou)}" for stride, bound in bounds.bounds.items()
     )
     return [
-        f"Upper bound on mean IoU: {means}; choose FCN-{bounds.stride}s",
+        f"Upper bound on mean IoU{bounds.at}: {means}; choose FCN-{bounds.stride}s",
         *(line for line in limits if line),
     ]
 

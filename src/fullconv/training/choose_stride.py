@@ -28,13 +28,18 @@ def choose_stride(data: Data, size: tuple[int, int] | None, scale: float = 1.0) 
         scale: factor that images are scaled by then, likewise.
     """
     bounds = {stride: Confusion(len(data.classes)) for stride in (COARSE, *FINER)}
-    pixels = fit(data[0], size, scale).labels.size if len(data) else 1
-    for index in sample_indices(data.names, pixels, MAX_PIXELS):
+    for index in measured_indices(data, size, scale):
         add_bounds(bounds, fit(data[index], size, scale).labels)
     chosen = worthwhile_stride(bounds)
     if chosen is None:
         return COARSE, f"FCN-{COARSE}s: no pixel is labelled, so no stride can be preferred"
     return chosen, f"FCN-{chosen}s: {_reason(bounds, chosen, data.classes)}"
+
+
+def measured_indices(data: Data, size: tuple[int, int] | None, scale: float) -> list[int]:
+    """Return the indices of the samples that decide; see `choose_stride` for the arguments."""
+    pixels = fit(data[0], size, scale).labels.size if len(data) else 1
+    return sample_indices(data.names, pixels, MAX_PIXELS)
 
 
 def _reason(bounds: Mapping[int, Confusion], chosen: int, classes: tuple[str, ...]) -> str:

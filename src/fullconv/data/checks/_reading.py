@@ -10,7 +10,6 @@ import numpy as np
 
 from fullconv.data.checks._parallel import parallel_map
 from fullconv.data.checks._scan import (
-    MAX_FRINGE,
     Fault,
     MaskFacts,
     PhotoFacts,
@@ -126,10 +125,9 @@ def _apply(survey: Survey, table: MaskTable) -> None:
         for value in item.mask.counts:
             if value not in labels:
                 labels[value] = _label(table, value)
-        if (
-            not is_jpeg(item.mask.header) and item.mask.fringe <= MAX_FRINGE
-        ):  # else not exact labels
-            survey.items[index] = replace(item, labels=_counted(item.mask, labels, table))
+        counted = _counted(item.mask, labels, table)
+        if not (is_jpeg(item.mask.header) or item.mask.is_interpolated(None not in counted)):
+            survey.items[index] = replace(item, labels=counted)
     survey.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
     survey.read_labels = lambda item: _labels(item, table)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
+from fullconv.data.checks._edges import MAX_FRINGE, fringe, outlined_fringe
 from fullconv.data.labels.indexed import shown_colors, used_values
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
@@ -25,8 +26,6 @@ from fullconv.io.palettes import Color
 Value = int | Color
 SMALL = (64, 72)  # (height, width) of the grey thumbnail: 8 x 9 blocks give a hash of 64 bits
 MAX_VALUES = 1024  # kept per mask: so many values are not classes
-MAX_FRINGE = 0.3  # `fringe` above which a mask was interpolated; CamVid's stay below 0.06
-_FRINGE_ROWS = 4  # every fourth row is as informative as all
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,7 @@ class MaskFacts:
         header: image header; None if it cannot be read.
         counts: pixels of each raw value or colour.
         fringe: share of the edges that pass through intermediate values; see `fringe`.
+        outlined: the same without thin outlines of other classes; see `_edges.outlined_fringe`.
         fault: why the file cannot be read.
         shown: colour of each value in the file's palette; {} without a palette.
     """
@@ -77,6 +77,7 @@ class MaskFacts:
     header: Header | None = None
     counts: Mapping[Value, int] = field(default_factory=dict)
     fringe: float = 0.0
+    outlined: float = 0.0
     fault: Fault | None = None
     shown: Mapping[int, Color | None] = field(default_factory=dict)
 
@@ -94,6 +95,14 @@ class MaskFacts:
             shown = self.shown.get(value) if isinstance(value, int) else None
             counts[shown or value] = counts.get(shown or value, 0) + number
         return replace(self, counts=counts)
+
+    def is_interpolated(self, known: bool) -> bool:
+        """Return whether the edges show that the mask was resampled with interpolation.
+
+        Args:
+            known: whether every value is a class: then thin outlines are taken for classes.
+        """
+        return (self.outlined if known else self.fringe) > MAX_FRINGE and not self.colored
 
     @property
     def colored(self) -> bool:
@@ -131,8 +140,9 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
     raw = stored.values
     grey = raw if raw.ndim == 2 else raw[..., 0] if (raw == raw[..., :1]).all() else None
     soft = 0.0 if grey is None else fringe(grey)
+    outlined = soft if grey is None or soft <= MAX_FRINGE else outlined_fringe(grey)
     shown = shown_colors(used_values(raw), stored.palette) if stored.palette else {}
-    return MaskFacts(path, header, count_values(raw), soft, shown=shown)
+    return MaskFacts(path, header, count_values(raw), soft, outlined, shown=shown)
 
 
 def is_jpeg(header: Header | None) -> bool:
@@ -170,22 +180,6 @@ def count_values(raw: Integer[np.ndarray, "H W *channels"]) -> dict[Value, int]:
     if raw.ndim == 2:
         return {int(value): int(number) for value, number in pairs}
     return {(v >> 16, v >> 8 & 255, v & 255): int(number) for v, number in pairs}
-
-
-def fringe(raw: Integer[np.ndarray, "H W"]) -> float:
-    """Return the share of edges that pass through intermediate values, in [0, 1].
-
-    Interpolation affects nearly every edge; in an exact mask such edges are a coincidence.
-    """
-    rows = raw[::_FRINGE_ROWS].astype(np.int32)
-    if rows.shape[1] < 4:
-        return 0.0
-    left, middle, right = rows[:, :-2], rows[:, 1:-1], rows[:, 2:]
-    between = (np.minimum(left, right) < middle) & (middle < np.maximum(left, right))
-    sharp = np.abs(left - middle) > 1
-    sharp &= middle == right
-    soft, hard = int(between.sum()), int(sharp.sum())
-    return soft / (soft + hard) if soft + hard >= 20 else 0.0
 
 
 def _header(path: Path) -> Header | None:

@@ -15,7 +15,7 @@ from fullconv.data.labels.class_weights import Counts
 from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError
-from fullconv.io.palettes import Palette
+from fullconv.io.palettes import VOID, Palette
 
 SPLITS = ("train", "val", "test")
 
@@ -150,6 +150,20 @@ class Survey:
         items = self.items if split is None else self.of(split)
         rows = [[label in item.labels for label in range(len(self.classes))] for item in items]
         return np.asarray(np.array(rows, np.int64).reshape(len(items), len(self.classes)).sum(0))
+
+    @property
+    def withheld(self) -> bool:
+        """Whether the test split has dummy masks of ignored pixels only, like Cityscapes'."""
+        items = self.of("test")
+        return len(items) > 1 and all(set(item.labels) == {VOID} for item in items)
+
+    @property
+    def ignored_share(self) -> float:
+        """Share of the pixels that are ignored, in [0, 1]; nan without labels."""
+        items = [i for i in self.items if not (self.withheld and i.split == "test")]
+        total = sum(sum(item.labels.values()) for item in items)
+        ignored = sum(item.labels.get(VOID, 0) for item in items)
+        return ignored / total if total else float("nan")
 
     @cached_property
     def counts(self) -> Counts:

@@ -8,13 +8,14 @@ from fullconv.data.checks._scan import is_jpeg
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.io.palettes import VOID
 
+MANY_IGNORED = 0.1  # share of the pixels from which ignored ones are a warning
 _BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")
 
 
 @checks.register("masks")
 def masks(survey: Survey) -> Iterator[Finding]:
     """Yield findings on the storage format and on empty masks."""
-    withheld = _is_withheld(survey)
+    withheld = survey.withheld
     if withheld:
         yield survey.note(
             "all-void",
@@ -23,12 +24,46 @@ def masks(survey: Survey) -> Iterator[Finding]:
             "labelled pixels",
             "none needed if the labels are withheld; no metrics can be computed on this split",
         )
+    yield from _many_ignored(survey)
     for item in survey.items:
         if not item.mask.fault:
             if survey.masks_are_files:
                 yield from _format(survey, item)
             if not (withheld and item.split == "test"):
                 yield from _empty(survey, item)
+
+
+def _many_ignored(survey: Survey) -> Iterator[Finding]:
+    """Warn of many ignored pixels in masks that have others, too; `_empty` names the rest.
+
+    Pixels of a value other than 255 that is declared as ignored are meant to be.
+    """
+    table = survey.table
+    meant = {v for v, label in table.indices.mapping.items() if label == VOID} if table else set()
+    total = ignored = 0
+    for item in survey.items:
+        if {*item.labels} != {VOID}:
+            total += sum(item.labels.values())
+            ignored += item.labels.get(VOID, 0)
+            ignored -= sum(item.mask.counts.get(value, 0) for value in meant - {VOID})
+    if ignored > MANY_IGNORED * total:
+        yield survey.warning(
+            "many-ignored",
+            survey.source,
+            f"{100 * ignored / total:.1f} % of the pixels are ignored (255)",
+            f"at most {100 * MANY_IGNORED:.0f} %: nothing is learned or measured there",
+            _remedy_for_ignored(survey),
+        )
+
+
+def _remedy_for_ignored(survey: Survey) -> str:
+    table = survey.table
+    if table and survey.masks_are_files and VOID in table.indices.mapping and not table.colors:
+        return (
+            'none needed if it is intended; if 255 is a class, number the lines of classes.txt and '
+            'add "255 NAME"'
+        )
+    return "none needed if it is intended; otherwise label these pixels, or declare their class"
 
 
 def _format(survey: Survey, item: Item) -> Iterator[Finding]:
@@ -88,12 +123,6 @@ def _empty(survey: Survey, item: Item) -> Iterator[Finding]:
                 "labelled objects",
                 "none needed if this is intended; otherwise label it, or remove the pair",
             )
-
-
-def _is_withheld(survey: Survey) -> bool:
-    """Return whether the test split has dummy masks, like that of Cityscapes."""
-    items = survey.of("test")
-    return len(items) > 1 and all(set(item.labels) == {VOID} for item in items)
 
 
 def _is_binary(survey: Survey, item: Item) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from fullconv.data.checks import checks
 from fullconv.data.checks._encoding import format_value
 from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._scan import MAX_FRINGE, Value, is_jpeg
+from fullconv.data.checks._scan import Value, is_jpeg
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.labels.ignore_value import OPEN
 from fullconv.io.palettes import VOID
@@ -23,6 +23,7 @@ def values(survey: Survey) -> Iterator[Finding]:
     """Yield findings on all masks together, then on each mask."""
     explained = [*_open(survey)] or ([*_common(survey)] if survey.masks_are_files else [])
     yield from explained
+    yield from _in_order(survey)
     readable = [item for item in survey.items if survey.masks_are_files and not item.mask.fault]
     colored = [item for item in readable if _lacks_colors(survey, item)]
     lines = _lines(colored)
@@ -31,7 +32,8 @@ def values(survey: Survey) -> Iterator[Finding]:
             yield _colored(survey, item, lines, 2 * len(colored) > len(readable))
         else:
             yield from _values(survey, item, bool(explained))
-    if survey.refusal and survey.items and not (explained or colored):
+    unread = all(item.mask.fault or is_jpeg(item.mask.header) for item in survey.items)
+    if survey.refusal and survey.items and not (explained or colored or unread):
         yield survey.error(
             "classes-unknown",
             _mask_folder(survey),
@@ -49,7 +51,27 @@ def _open(survey: Survey) -> Iterator[Finding]:
     refusal = survey.refusal
     if refusal and refusal.code == OPEN:
         folder = _mask_folder(survey)
-        yield survey.error("binary-mask", folder, refusal.found, refusal.expected, refusal.remedy)
+        found = f"{refusal.found}; {_share_of_255(survey)}"
+        yield survey.error("binary-mask", folder, found, refusal.expected, refusal.remedy)
+
+
+def _share_of_255(survey: Survey) -> str:
+    masks = [item.mask for item in survey.items if not item.mask.colored]
+    total = sum(sum(mask.counts.values()) for mask in masks)
+    share = 100 * sum(mask.counts.get(VOID, 0) for mask in masks) / max(1, total)
+    return f"255 covers {share:.1f} % of the pixels"
+
+
+def _in_order(survey: Survey) -> Iterator[Finding]:
+    if survey.table and survey.table.note:
+        yield survey.note(
+            "values-in-order",
+            _mask_folder(survey),
+            survey.table.note,
+            "a number before each name in classes.txt",
+            "none needed if this is the order; otherwise number the lines, e.g. "
+            f'"{min(survey.table.indices.mapping)} {survey.classes[0]}"',
+        )
 
 
 def _common(survey: Survey) -> Iterator[Finding]:
@@ -149,7 +171,7 @@ def _values(survey: Survey, item: Item, explained: bool) -> Iterator[Finding]:
         return
     unknown = _unknown(survey, item)
     noise = len(unknown) >= (NOISE_COLORS if item.mask.colored else NOISE_VALUES)
-    if noise or (item.mask.fringe > MAX_FRINGE and not item.mask.colored):
+    if noise or item.mask.is_interpolated(not unknown):
         yield survey.error(
             "interpolated-mask",
             item.mask.path,

@@ -95,7 +95,8 @@ class Inventory:
             names = tuple(pair.name for pair in pairs)
             read = PairwiseReader(tuple(pairs), self.read)
             data = Data(source, split, classes, palette, names, read, self.band_choice)
-        return replace(data, warnings=sentences(self.problems, name, self.folder))
+        notes = (table.note,) if table and table.note else ()
+        return replace(data, warnings=(*sentences(self.problems, name, self.folder), *notes))
 
     def everything(self) -> list[Pair]:
         """Return the samples of all splits, and those that are in no split."""

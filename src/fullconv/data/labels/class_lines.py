@@ -149,7 +149,7 @@ def _numbered(lines: Sequence[_Line], where: Path) -> list[Entry]:
     _refuse_glued(lines, where)
     start = -1 if entries and entries[0][0] == IGNORE else 0
     numbers = [VOID if number < 0 else number for number in range(start, start + len(lines))]
-    return [Entry(number, *entry) for number, entry in zip(numbers, entries, strict=True)]
+    return [Entry(number, *entry, True) for number, entry in zip(numbers, entries, strict=True)]
 
 
 def _entry(line: _Line, where: Path) -> tuple[str, Color | None]:

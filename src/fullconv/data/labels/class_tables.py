@@ -24,11 +24,19 @@ _ALPHA = ("a", "alpha")
 
 @dataclass(frozen=True)
 class Entry:
-    """A declared class: its value in masks, its name, and its colour if it has one."""
+    """A declared class.
+
+    Attributes:
+        value: its value in masks.
+        name: its name.
+        color: its colour, if it has one.
+        counted: whether the value is only the place of the line, since no line has a number.
+    """
 
     value: int
     name: str
     color: Color | None = None
+    counted: bool = False
 
 
 def parse_table(rows: Sequence[Sequence[str]], where: Path) -> list[Entry]:

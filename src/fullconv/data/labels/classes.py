@@ -57,6 +57,7 @@ class ClassList:
         mapping: mask value -> label or 255.
         colors: mask colour -> label or 255; empty if no colours are declared.
         says_255: whether the declaration contains the value 255.
+        counted: whether only names are declared, so that the values are the places of the lines.
     """
 
     where: str
@@ -64,6 +65,7 @@ class ClassList:
     mapping: Mapping[int, int]
     colors: Mapping[Color, int]
     says_255: bool = False
+    counted: bool = False
 
     @property
     def palette(self) -> Palette:
@@ -114,7 +116,8 @@ def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
     colors = {entry.color: label.get(entry, VOID) for entry in entries if entry.color is not None}
     classes = tuple(entry.name for entry in kept)
     says_255 = VOID in mapping
-    return ClassList(str(where), classes, {VOID: VOID} | mapping, colors, says_255)
+    counted = len(kept) == len(entries) and not colors and all(entry.counted for entry in entries)
+    return ClassList(str(where), classes, {VOID: VOID} | mapping, colors, says_255, counted)
 
 
 def read_text(path: Path) -> ClassList:

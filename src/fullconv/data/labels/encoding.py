@@ -1,14 +1,14 @@
 """Detect how the masks of a data set encode its classes."""
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from fullconv.data.labels.classes import ClassList, Entry, declare
-from fullconv.data.labels.ignore_value import Meaning, greys_are_colors, meaning_of_255
+from fullconv.data.labels.ignore_value import Meaning, greys_are_colors, meaning_of_255, open_255
 from fullconv.data.labels.masks import MaskTable, one_channel, read_raw
 from fullconv.data.labels.tables import ColorTable, LabelTable
 from fullconv.errors import DataError
@@ -44,6 +44,8 @@ def resolve(
         observed = [*values.values()]
     else:
         observed = sample(declared, masks, read)
+        if values := _values_in_order(declared, observed, masks, read):
+            return _matched(declared, values)
     colors = _colors(declared)
     numbers = dict(declared.mapping)
     if not declared.says_255:
@@ -57,6 +59,49 @@ def resolve(
     meaning = _meaning(declared, numbers, observed)
     indices = LabelTable(declared.classes, meaning.numbers, _remedy(declared, meaning))
     return declared, MaskTable(indices, table, bool(declared.colors), rule=meaning.rule)
+
+
+def _values_in_order(
+    declared: ClassList, observed: Sequence[Set[int]], masks: Iterable[Path], read: Read
+) -> list[int]:
+    """Return the values of all masks, ascending, if they are matched with the names in order.
+
+    They are if only names are declared, the masks hold as many values, and no value but 0 could be
+    the place of a name: 0, 128 and 255, or 10 and 20, for as many names. [] if not.
+
+    Raises:
+        DataError: there is one value more than there are names, and it is 255.
+    """
+    places = {*range(1, len(declared.classes))}
+    found = set().union(*observed)
+    if not declared.counted or found <= {0, VOID} or found & places:
+        return []
+    try:
+        found = set().union(*observe(masks, read).values())
+    except DataError:  # a damaged or coloured mask is an error of its own
+        return []
+    if found & places:
+        return []
+    if VOID in found and len(found) == len(declared.classes) + 1:
+        raise open_255(found, len(declared.classes), declared.where)
+    return sorted(found) if len(found) == len(declared.classes) else []
+
+
+def _matched(declared: ClassList, values: Sequence[int]) -> tuple[ClassList, MaskTable]:
+    """Return the classes with these values, in order, and the table of the masks."""
+    named = [*zip(values, declared.classes, strict=True)]
+    entries = [Entry(value, name) for value, name in named]
+    matched = declare(entries, declared.where)
+    shown = ", ".join(f"{value} {name}" for value, name in named[:12])
+    note = (
+        f"the {len(named)} names are matched in order with the {len(named)} values of the masks: "
+        f"{shown}{', ...' if len(named) > 12 else ''}"
+    )
+    indices = LabelTable(matched.classes, dict(zip(values, range(len(values)), strict=True)))
+    rule = "not in the masks, and not declared"
+    if VOID in values:
+        rule = f"the class {named[-1][1]!r}: names and values are matched in order"
+    return matched, MaskTable(indices, rule=rule, note=note)
 
 
 def observe(masks: Iterable[Path], read: Read = read_raw) -> dict[Path, set[int]]:

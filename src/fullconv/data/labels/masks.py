@@ -37,6 +37,7 @@ class MaskTable:
             to agree with them, or decides.
         grey_colors: whether the values of grey masks are colours, such as 255 for #ffffff.
         rule: what 255 means in the masks and why, for users; "" if the format defines it.
+        note: how values were matched with names where the declaration leaves it open, or "".
     """
 
     indices: LabelTable
@@ -44,6 +45,7 @@ class MaskTable:
     by_palette: bool = False
     grey_colors: bool = False
     rule: str = ""
+    note: str = ""
 
     def __call__(
         self, raw: Integer[np.ndarray, "H W *channels"], where: str
