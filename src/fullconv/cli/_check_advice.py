@@ -66,7 +66,9 @@ def training_size(survey: "Survey", size: tuple[int, int] | None) -> TrainingSiz
     return TrainingSize(settings, words)
 
 
-def compute_bounds(survey: "Survey", at: TrainingSize | None, progress: Any) -> "UpperBounds | None":
+def compute_bounds(
+    survey: "Survey", at: TrainingSize | None, progress: Any
+) -> "UpperBounds | None":
     """Compute what each stride can reach on the masks that decide, at the size of training."""
     from fullconv.data.transforms import fit
     from fullconv.evaluation.upper_bounds import upper_bounds

@@ -1,6 +1,6 @@
 """What fullconv check prints, and writes as JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isnan
 from typing import TYPE_CHECKING, Any
@@ -9,10 +9,12 @@ from fullconv.cli._console import format_table, nan_to_none, say, say_lines
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
+    from fullconv.data.checks._finding import Finding
     from fullconv.evaluation.upper_bounds import UpperBounds
 
 
-MAX_SHOWN = 5  # findings of one kind that are printed
+MAX_SHOWN = 3  # files of one cause that are printed
+MAX_CAUSES = 5  # causes of one kind that are printed
 RARE = 0.01  # share of pixels below which a class is called rare
 _SEVERITIES = {"error": "ERROR", "warning": "WARN ", "note": "note "}
 
@@ -73,16 +75,40 @@ def print_diagnosis(
         titles = ("class", "pixels", *(f"in {split}" for split in splits), "")
         if rows:
             say_lines(f"\n{format_table(titles, rows)}\n")
-    for findings in diagnosis.groups.values():
-        for finding in findings[:MAX_SHOWN]:
-            say(f"{_SEVERITIES[finding.severity]}  {finding.file}: {finding.found}")
-        if len(findings) > MAX_SHOWN:
-            say(f"       and {len(findings) - MAX_SHOWN} more of this kind")
-        say(f"         expected {findings[0].expected}")
-        say(f"         -> {findings[0].remedy}")
+    _print_causes(diagnosis)
     if bounds and not quiet:
         for sentence in bounds.sentences():
             say(f"advice {sentence}")
+
+
+def _print_causes(diagnosis: "Diagnosis") -> None:
+    shown: dict[str, int] = {}
+    for findings in diagnosis.causes:
+        code = findings[0].code
+        shown[code] = shown.get(code, 0) + 1
+        if shown[code] <= MAX_CAUSES:
+            _print_cause(findings)
+    for code, number in shown.items():
+        if number > MAX_CAUSES:
+            say(f"       and {number - MAX_CAUSES} more causes of {code}, in the report")
+
+
+def _print_cause(findings: "Sequence[Finding]") -> None:
+    """Print one cause: what was found in the first files, and how many more there are."""
+    from fullconv.evaluation.report.data_page import TITLES
+
+    first = findings[0]
+    severity = _SEVERITIES[first.severity]
+    if len(findings) == 1:
+        say(f"{severity}  {first.file}: {first.found}")
+    else:
+        say(f"{severity}  {TITLES.get(first.code, first.code)} ({len(findings)})")
+        for finding in findings[:MAX_SHOWN]:
+            say(f"         {finding.file}: {finding.found}")
+        if len(findings) > MAX_SHOWN:
+            say(f"         and {len(findings) - MAX_SHOWN} more, in the report")
+    say(f"         expected {first.expected}")
+    say(f"         -> {first.remedy}")
 
 
 def _remark(row: Any) -> str:

@@ -9,6 +9,7 @@ import typer
 
 from fullconv.cli import _check_options as options
 from fullconv.cli._check_advice import compute_bounds, training_size
+from fullconv.cli._check_classes import class_file, write_class_list
 from fullconv.cli._check_output import as_json, print_diagnosis, summarize
 from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import DATA, Json, Out, Quiet, parse_size
@@ -25,6 +26,7 @@ def command(
     size: options.Size = None,
     ignore: options.Ignore = None,
     write_config: options.WriteConfig = None,
+    write_classes: options.WriteClasses = False,
     augment: options.Augment = 0,
     config: options.Config = None,
     accept: options.Accept = None,
@@ -52,6 +54,7 @@ def command(
 
     fitted = parse_size(size)
     _check_options(write_config, config)
+    classes = class_file(data) if write_classes else None
     start = perf_counter()
     full_diagnosis = examine(data, split, progress)
     seconds = perf_counter() - start
@@ -68,11 +71,18 @@ def command(
         print_diagnosis(diagnosis, bounds, facts, quiet)
         _print_unused(full_diagnosis, ignore or ())
     if write_config:
-        _write_config(write_config, recommend_settings(diagnosis, bounds, fitted), diagnosis, json_only)
+        _write_config(
+            write_config, recommend_settings(diagnosis, bounds, fitted), diagnosis, json_only
+        )
     if augment:
         _draw(run.folder / "augmentation.png", diagnosis.survey, augment, config, json_only)
+    if classes:
+        written = write_class_list(classes, diagnosis.survey)
+        if not json_only:
+            say(written)
     if not json_only:
-        say(f"{diagnosis.verdict} Nothing was changed. Report: {page}")
+        changed = "Nothing else" if classes else "Nothing"
+        say(f"{diagnosis.verdict} {changed} was changed. Report: {page}")
     if diagnosis.of("error"):
         raise typer.Exit(4)
 

@@ -39,7 +39,7 @@ class UpperBounds:
         bounds: stride -> confusion matrix of the coarsened masks against the masks.
         sizes: of each class, the longer sides of its objects' bounding boxes, in pixels.
         pixels: of each class, the pixels of its objects, in the order of `sizes`.
-        at: the size at which masks were measured, as words that follow "mean IoU"; "" for their own.
+        at: the size at which masks were measured, in words; "" for their own.
     """
 
     classes: tuple[str, ...]

@@ -53,21 +53,28 @@ class Diagnosis:
 
     @property
     def verdict(self) -> str:
-        """The number of findings of each severity, as a sentence."""
-        counts = [(len(self.of(severity)), severity) for severity in SEVERITIES]
-        parts = [f"{number} {name}{'s' * (number != 1)}" for number, name in counts if number]
+        """The number of causes of each severity, and of all findings, as a sentence."""
+        parts = [part for part in map(self._count, SEVERITIES) if part]
         ignored = f" {len(self.ignored)} ignored." if self.ignored else ""
         if parts:
             return f"{', '.join(parts)}.{ignored}"
         return f"No other findings.{ignored}" if ignored else "No problems found."
 
+    def _count(self, severity: str) -> str:
+        """Return the number of causes of one severity, and of their findings; "" without any."""
+        findings = self.of(severity)
+        number = sum(cause[0].severity == severity for cause in self.causes)
+        files = f" ({len(findings)} findings)" if len(findings) > number else ""
+        return f"{number} {severity}{'s' * (number != 1)}{files}" if number else ""
+
     @property
-    def groups(self) -> dict[str, list[Finding]]:
-        """The findings by code, in order."""
-        groups: dict[str, list[Finding]] = {}
+    def causes(self) -> list[list[Finding]]:
+        """The findings with one code and one remedy, in order: one cause in several files."""
+        causes: dict[tuple[str, str, str], list[Finding]] = {}
         for finding in self.findings:
-            groups.setdefault(finding.code, []).append(finding)
-        return groups
+            key = finding.code, finding.severity, finding.remedy
+            causes.setdefault(key, []).append(finding)
+        return [*causes.values()]
 
 
 def matches(finding: Finding, pattern: str) -> bool:

@@ -49,13 +49,15 @@ def outlined_fringe(raw: Integer[np.ndarray, "H W"]) -> float:
 def _between(rows: Integer[np.ndarray, "h W"]) -> Bool[np.ndarray, "h w"]:
     left, middle, right = rows[:, :-2], rows[:, 1:-1], rows[:, 2:]
     found: Bool[np.ndarray, "h w"] = np.minimum(left, right) < middle
-    return found & (middle < np.maximum(left, right))
+    found &= middle < np.maximum(left, right)
+    return found
 
 
 def _sharp(rows: Integer[np.ndarray, "h W"]) -> Bool[np.ndarray, "h w"]:
     left, middle, right = rows[:, :-2], rows[:, 1:-1], rows[:, 2:]
     found: Bool[np.ndarray, "h w"] = np.abs(left - middle) > 1
-    return found & (middle == right)
+    found &= middle == right
+    return found
 
 
 def _share(soft: int, hard: int) -> float:

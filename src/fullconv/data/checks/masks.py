@@ -4,12 +4,12 @@ from collections.abc import Iterator
 
 from fullconv.data.checks import checks
 from fullconv.data.checks._finding import Finding
+from fullconv.data.checks._overlays import BACKGROUNDS
 from fullconv.data.checks._scan import is_jpeg
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.io.palettes import VOID
 
 MANY_IGNORED = 0.1  # share of the pixels from which ignored ones are a warning
-_BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")
 
 
 @checks.register("masks")
@@ -60,7 +60,7 @@ def _remedy_for_ignored(survey: Survey) -> str:
     table = survey.table
     if table and survey.masks_are_files and VOID in table.indices.mapping and not table.colors:
         return (
-            'none needed if it is intended; if 255 is a class, number the lines of classes.txt and '
+            "none needed if it is intended; if 255 is a class, number the lines of classes.txt and "
             'add "255 NAME"'
         )
     return "none needed if it is intended; otherwise label these pixels, or declare their class"
@@ -133,7 +133,7 @@ def _is_binary(survey: Survey, item: Item) -> bool:
 
 def _is_background(survey: Survey) -> bool:
     # A photo that is entirely road is as suspicious if no other photo has a single class.
-    if survey.classes[0].casefold() in _BACKGROUNDS:
+    if survey.classes[0].casefold() in BACKGROUNDS:
         return True
     single = sum(set(item.labels) - {VOID} == {0} for item in survey.items)
     return single <= max(1, len(survey.items) // 20)

@@ -37,7 +37,7 @@ def values(survey: Survey) -> Iterator[Finding]:
         yield survey.error(
             "classes-unknown",
             _mask_folder(survey),
-            survey.refusal.problem,
+            survey.refusal.problem + (f"; {_share_of_255(survey)}" if _has_255(survey) else ""),
             survey.refusal.expected or "declared classes, or mask values 0, 1, 2, ...",
             survey.refusal.remedy or "write classes.txt with one class per line",
         )
@@ -53,6 +53,10 @@ def _open(survey: Survey) -> Iterator[Finding]:
         folder = _mask_folder(survey)
         found = f"{refusal.found}; {_share_of_255(survey)}"
         yield survey.error("binary-mask", folder, found, refusal.expected, refusal.remedy)
+
+
+def _has_255(survey: Survey) -> bool:
+    return survey.masks_are_files and any(VOID in item.mask.counts for item in survey.items)
 
 
 def _share_of_255(survey: Survey) -> str:

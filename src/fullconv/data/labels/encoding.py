@@ -231,5 +231,6 @@ def _not_contiguous(values: Sequence[int], first: dict[int, Path]) -> DataError:
     return DataError(
         f"no classes are declared, and the masks hold {number}: {shown} (the last in {where})",
         expected="0, 1, 2, ... without a gap",
-        remedy=f"write classes.txt with one line per value, e.g. {lines}",
+        remedy=f"write classes.txt with one line per value, e.g. {lines}; fullconv check DATA "
+        "--write-classes writes it, with names to be edited",
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv.data.checks import Diagnosis
+from fullconv.data.checks._overlays import draw_overlays
 from fullconv.data.checks._survey import Survey
 from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.labels.class_weights import RULES
@@ -18,7 +19,8 @@ from fullconv.evaluation.upper_bounds import (
 from fullconv.io.atomic import write_text
 from fullconv.io.palettes import full_palette
 
-MAX_FILES = 50  # listed per kind of finding; --json lists all
+MAX_FILES = 1000  # listed per cause; --json lists all
+OPEN_FILES = 5  # of them outside of the fold
 
 TITLES: Mapping[str, str] = {
     "16-bit": "Photos with more than 8 bits per channel",
@@ -43,6 +45,7 @@ TITLES: Mapping[str, str] = {
     "labels-refused": "Labels that cannot be read",
     "label-ids": "Cityscapes labelIds instead of classes",
     "list-line": "Invalid lines and entries of lists and annotations",
+    "many-ignored": "Many ignored pixels",
     "mask-alpha": "Masks with an alpha channel",
     "mask-missing": "Photos without a mask",
     "missing": "Missing files",
@@ -57,6 +60,7 @@ TITLES: Mapping[str, str] = {
     "tiny": "Very small photos",
     "too-large": "Very large photos",
     "unreadable": "Files without read permission",
+    "values-in-order": "Names matched with mask values in order",
     "void-class": "Classes named void",
     "value-outside": "Mask values that are not a class",
     "wrong-suffix": "Files whose suffix does not match their format",
@@ -117,8 +121,8 @@ def write_check_page(
     """
     survey = diagnosis.survey
     groups = [
-        (TITLES.get(code, code), findings, thumbnails(survey, findings))
-        for code, findings in diagnosis.groups.items()
+        (TITLES.get(findings[0].code, findings[0].code), findings, thumbnails(survey, findings))
+        for findings in diagnosis.causes
     ]
     page = render(
         "check.html.j2",
@@ -133,6 +137,8 @@ def write_check_page(
         low_bound=LOW_BOUND,
         field=FC7_RECEPTIVE_FIELD,
         max_files=MAX_FILES,
+        open_files=OPEN_FILES,
+        overlays=[*draw_overlays(survey)],
     )
     write_text(path, page)
     return path
