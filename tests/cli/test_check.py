@@ -11,7 +11,9 @@ from PIL import Image
 from faulty_datasets import build, clip, rewrite, swapped
 from fullconv.cli import run
 from fullconv.config import RunConfig
+from fullconv.data.formats import open_data
 from fullconv.io.settings_file import read_settings
+from fullconv.training.choose_stride import choose_stride
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def test_an_error_exits_with_4_and_names_the_file(photos, capsys):
     assert 'add "9 NAME"' in text
     assert "1 error." in text
     page = (photos.folder.parent / "runs/check/photos-001/report.html").read_text()
-    assert page.count("data:image/jpeg;base64,") == 2  # the image and the mask
+    assert pictures(page) == (2, 12)  # the image and the mask
 
 
 def test_rasterized_labels_are_shown_next_to_their_image(tmp_path):
@@ -52,16 +54,69 @@ def test_rasterized_labels_are_shown_next_to_their_image(tmp_path):
     assert check(data) == 0
     page = (tmp_path / "runs/check/shapes-001/report.html").read_text()
     assert "every pixel is" in page
-    assert page.count("data:image/jpeg;base64,") == 2
+    assert pictures(page) == (2, 12)
 
 
-def test_findings_of_one_kind_are_abbreviated(photos, capsys):
+def pictures(page):
+    """Count the pictures of the findings, and the overlays."""
+    findings, _, samples = page.partition("<h2>Samples</h2>")
+    return tuple(part.count("data:image/jpeg;base64,") for part in (findings, samples))
+
+
+def test_one_cause_is_one_error_with_its_first_files(photos, capsys):
     for index in range(8):
         rewrite(photos.mask("train", index), swapped(2, 9))
+    rewrite(photos.mask("train", 8), swapped(2, 11))
     assert check(photos) == 4
     text = capsys.readouterr().out
-    assert text.count("ERROR") == 5
-    assert "and 3 more of this kind" in text
+    assert "ERROR  Mask values that are not a class (8)\n" in text
+    assert text.count("ERROR") == 2 and text.count("the value 9") == 3
+    assert "and 5 more, in the report" in text
+    assert text.count('add "9 NAME"') == text.count('add "11 NAME"') == 1
+    assert "2 errors (9 findings). Nothing was changed." in text
+    page = (photos.folder.parent / "runs/check/photos-001/report.html").read_text()
+    assert page.count("the value 9") == 8 and page.count("<details>") == 1
+
+
+def test_many_causes_of_one_kind_are_counted(photos, capsys):
+    for index in range(8):
+        rewrite(photos.mask("train", index), swapped(2, 20 + index))
+    assert check(photos) == 4
+    text = capsys.readouterr().out
+    assert text.count("ERROR") == 5 and "and 3 more causes of value-outside, in the report" in text
+    assert "8 errors." in text
+
+
+def test_the_best_stride_is_that_of_training_at_its_size(tmp_path, capsys):
+    data = build("folders", tmp_path / "thin")
+    data.masks(thin)
+    for options, shown in (
+        ([], " at 1.5 times the photos' size"),
+        (["--size", "24x32"], "24 x 32"),
+    ):
+        assert check(data, *options, "--json", str(tmp_path / "found.json")) == 0
+        values = json.loads((tmp_path / "found.json").read_text())
+        used = values["training"]
+        stride, reason = choose_stride(
+            open_data(data.folder, "train"), used["size"] and tuple(used["size"]), used["scale"]
+        )
+        bound = 100 * values["advice"]["bounds"][f"fcn{stride}s"]["mean_iou"]
+        sentence = values["advice"]["sentences"][0]
+        assert sentence.endswith(f"choose FCN-{stride}s") and shown in sentence
+        assert f"{bound:.1f} %" in sentence and f"{bound:.1f} %" in reason
+    assert "larger photos are downscaled to fit 24 x 32 (--size)" in capsys.readouterr().out
+    target = tmp_path / "settings.yaml"
+    assert check(data, "--size", "24x32", "--write-config", str(target)) == 0
+    assert RunConfig.checked(**read_settings(target)).size == (24, 32)
+    assert check(data, "--size", "24") == 2
+
+
+def thin(raw):
+    raw[:] = 0
+    raw[:, ::12] = raw[:, 1::12] = 1
+    raw[20:40, 30:60] = 2
+    raw[2:9, 30:60] = 3
+    return raw
 
 
 def test_json_has_all_findings(photos, capsys):
@@ -185,3 +240,30 @@ def test_the_split_rule_is_printed(tmp_path, capsys):
         path.rename(path.with_name(path.name.replace("clip", "way")))
     assert run(["check", f"{data.folder}?group-by=clip", "--out", str(tmp_path / "runs")]) == 0
     assert "train 14, val 6 (by groups: clip)" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rows", "severities"), [(0, []), (4, []), (9, ["many-ignored"])])
+def test_the_share_of_ignored_pixels_is_printed(photos, tmp_path, capsys, rows, severities):
+    def ignore(raw):
+        raw = np.where(raw == 255, 0, raw).astype(np.uint8)
+        raw[:rows] = 255
+        return raw
+
+    photos.masks(ignore)
+    assert check(photos, "--json", str(tmp_path / "found.json")) == 0
+    share = f"{100 * rows / 48:.1f} %"
+    text = capsys.readouterr().out
+    assert re.search(rf"^ignored pixels +{share}$", text, re.M)
+    values = json.loads((tmp_path / "found.json").read_text())
+    assert [f["code"] for f in values["findings"]] == severities
+    assert (f"{share} of the pixels are ignored (255)" in text) is bool(severities)
+
+
+def test_jpeg_masks_are_one_error_although_the_classes_are_unknown(photos, capsys):
+    (photos.folder / "classes.txt").unlink()
+    for split, index in photos.every():
+        path = photos.mask(split, index)
+        content = Image.open(path).convert("L")
+        content.save(path, "JPEG")
+    assert check(photos) == 4
+    assert capsys.readouterr().out.count("ERROR") == 1

@@ -21,8 +21,8 @@ from faulty_datasets import (
     swapped,
 )
 from fullconv.data.checks import checks, examine
-from fullconv.data.checks._encoding import encodings
 from fullconv.data.checks._edges import fringe
+from fullconv.data.checks._encoding import encodings
 from fullconv.data.checks._scan import scan_sample
 from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.formats import open_data

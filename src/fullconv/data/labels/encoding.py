@@ -44,8 +44,8 @@ def resolve(
         observed = [*values.values()]
     else:
         observed = sample(declared, masks, read)
-        if values := _values_in_order(declared, observed, masks, read):
-            return _matched(declared, values)
+        if ordered := _values_in_order(declared, observed, masks, read):
+            return _matched(declared, ordered)
     colors = _colors(declared)
     numbers = dict(declared.mapping)
     if not declared.says_255:
