@@ -1,4 +1,4 @@
-# On a fresh machine: `make demo` or `make test`. Both create .venv first.
+# On a fresh machine: `make demo` or `make test`. Both create .venv first; the demo needs less in it.
 PYTHON ?= python3.11
 ifeq ($(shell command -v $(PYTHON) 2>/dev/null),)
 PYTHON := python3
@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE ?= 1
 
 help:
 	@echo "make demo       install, train on photos that come along, show the result (3 minutes after the install)"
-	@echo "make setup      create .venv and install fullconv with everything that its tests need"
+	@echo "make setup      create .venv and install fullconv, its optional features and what its tests need"
 	@echo "make test       make check, then the tests (about 15 minutes)"
 	@echo "make test-slow  the slow tests: interrupted jobs, clusters, very large images"
 	@echo "make check      ruff (format and lint) and mypy in strict mode"
@@ -24,16 +24,20 @@ help:
 	@echo "make ... PYTHON=python3.12 uses another interpreter (default: python3.11, or else python3)"
 	@echo "After make setup: source .venv/bin/activate"
 
-# The marker is newer than its dependencies once everything is installed.
-$(VENV)/.ready: pyproject.toml constraints.txt constraints-cuda.txt
+# Each marker is newer than its dependencies once everything is installed.
+$(VENV)/.installed: pyproject.toml constraints.txt constraints-cuda.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fullconv needs Python 3.11 or newer; $(PYTHON) is older. Name another interpreter: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 2; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python scripts/install.py
 	@touch $@
 
+$(VENV)/.ready: $(VENV)/.installed constraints-dev.txt
+	$(BIN)/python scripts/install.py --dev
+	@touch $@
+
 setup: $(VENV)/.ready
 
-demo: setup
+demo: $(VENV)/.installed
 	$(BIN)/fullconv demo
 
 check: setup
