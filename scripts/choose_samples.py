@@ -4,14 +4,14 @@
 
 NUCLEI is a folder with images/, masks/ and train.txt, made from stage 1 of the 2018 Data Science
 Bowl. Only photos of train.txt are taken, the first of each size in the order of their names, which
-are hashes: photos of one size are of the same microscope and stain. Every third is for val.
+are hashes; the size tells the kind of photo. Every third of a kind is for val.
 """
 
 import argparse
 import shutil
 from pathlib import Path
 
-from PIL import Image, ImageChops
+from PIL import Image
 
 TARGET = Path(__file__).parents[1] / "src" / "fullconv" / "data" / "samples" / "nuclei"
 CLASSES = {"background": "#202020", "nucleus": "#f0b020"}
@@ -51,12 +51,9 @@ def sort_by_size(source: Path) -> dict[tuple[int, int], list[str]]:
 
 
 def write_smaller(source: Path, target: Path) -> None:
-    """Write a PNG photo without loss: with one channel if it is grey."""
+    """Write a PNG photo as RGB, without loss."""
     with Image.open(source) as photo:
-        rgb = photo.convert("RGB")
-    grey = rgb.getchannel("R")
-    is_grey = not any(ImageChops.difference(grey, rgb.getchannel(band)).getbbox() for band in "GB")
-    (grey if is_grey else rgb).save(target, optimize=True)
+        photo.convert("RGB").save(target, optimize=True)
 
 
 def recolor(source: Path, target: Path) -> None:

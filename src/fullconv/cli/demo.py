@@ -32,12 +32,12 @@ SETTINGS: dict[str, Any] = {
 def command(
     minutes: Annotated[
         float, typer.Option(help="Time for training, evaluations and the report.")
-    ] = 2.5,
+    ] = 2.0,
     out: Out = Path("runs"),
     seed: Annotated[int, typer.Option(help=RunConfig.model_fields["seed"].description)] = 0,
     quiet: Quiet = False,
 ) -> None:
-    """Train on 18 included microscopy photos, and show the result on 6 others."""
+    """Train on included photos, and show the result."""
     import time
 
     from fullconv.training.distributed import SINGLE_PROCESS
