@@ -119,8 +119,8 @@ def choose_scale(
     if needed > 1:
         wanted = min(needed, SCALES[-1])
         reason = (
-            f"{sizes.thin_class} is about {sizes.thin:.0f} pixels wide, and the network's "
-            f"stride is {stride}"
+            f"{sizes.thin_class} is about {sizes.thin:.0f} pixels wide, which is thin for a "
+            f"stride of {stride}"
         )
     elif sizes.extent > LARGEST_MASK // 8 and sizes.extent > (seen := field()):
         wanted = max(seen / sizes.extent, needed, sqrt(LEAST_PIXELS / pixels))

@@ -1,11 +1,21 @@
 """Interpolated masks against exact ones with thin outlines."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from fullconv.data.checks._edges import MAX_FRINGE, fringe, outlined_fringe
-from fullconv.data.checks._scan import MaskFacts
+from fullconv.data.checks import examine
+from fullconv.data.checks._edges import (
+    MAX_FRINGE,
+    count_steps,
+    fringe,
+    is_inner,
+    outlined_fringe,
+    thin_values,
+)
+from mask_folders import folder_of
 
 
 def discs(seed, *widths, size=(160, 200)):
@@ -22,12 +32,34 @@ def discs(seed, *widths, size=(160, 200)):
     return labels
 
 
-@pytest.mark.parametrize("widths", [(1,), (1.5,), (2,), (3,), (1, 4), (3, 1), (2, 1), (2, 2, 2)])
-@pytest.mark.parametrize("seed", range(3))
+def outlined(labels, *others):
+    """Return the outlined fringe of a mask whose data set holds `others`, too."""
+    pixels, inner = Counter(), Counter()
+    for mask in (labels, *others):
+        pixels.update(mask.ravel().tolist())
+        inner.update(mask[1:-1, 1:-1][is_inner(mask)].tolist())
+    return outlined_fringe(count_steps(labels), thin_values(pixels, inner))
+
+
+WIDTHS = [(1,), (1.5,), (2,), (1, 4), (2, 1), (1, 1), (1, 1, 1), (2, 2, 2)]
+
+
+@pytest.mark.parametrize("widths", WIDTHS)
+@pytest.mark.parametrize("seed", range(2))
 def test_thin_outlines_of_nested_classes_are_exact(widths, seed):
     labels = discs(seed, *widths)
-    assert outlined_fringe(labels) < MAX_FRINGE / 2
-    assert outlined_fringe(labels) <= fringe(labels)
+    assert outlined(labels) < MAX_FRINGE / 2
+    assert outlined(labels) <= fringe(labels)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inner_pixels_are_those_of_a_literal_reference(seed):
+    labels = np.random.default_rng(seed).integers(0, 2, (9, 11)).repeat(3, 0).repeat(3, 1)
+    expected = [
+        [len({*labels[y - 1 : y + 2, x - 1 : x + 2].ravel()}) == 1 for x in range(1, 32)]
+        for y in range(1, 26)
+    ]
+    assert (is_inner(labels) == expected).all()
 
 
 def blobs(seed, *values):
@@ -41,17 +73,22 @@ def test_interpolation_between_classes_is_still_found(values, factor):
     exact = blobs(1, *values)
     size = (round(exact.shape[1] * factor), round(exact.shape[0] * factor))
     soft = np.asarray(Image.fromarray(exact).resize(size, Image.Resampling.BILINEAR))
-    assert outlined_fringe(exact) == fringe(exact) == 0
-    assert outlined_fringe(soft) > MAX_FRINGE
+    assert outlined(exact) == fringe(exact) == 0
+    assert outlined_fringe(count_steps(soft), frozenset()) == fringe(soft)
+    solid = np.arange(256, dtype=np.uint8).reshape(16, 16).repeat(40, 0).repeat(40, 1)
+    assert outlined(soft, solid, solid) > MAX_FRINGE
 
 
-def test_outlines_count_only_where_all_values_are_classes():
-    facts = MaskFacts.__new__(MaskFacts)
-    for name, value in {"fringe": 0.9, "outlined": 0.0, "counts": {0: 1}}.items():
-        object.__setattr__(facts, name, value)
-    assert facts.is_interpolated(known=False) and not facts.is_interpolated(known=True)
+def test_nested_classes_are_no_finding_and_other_values_are(tmp_path):
+    folder = folder_of(tmp_path / "set", [discs(seed, 1, 1) for seed in range(3)])
+    (folder / "classes.txt").write_text("background\nwall\nrim\ncell\n")
+    found = examine(str(folder), workers=1)
+    assert found.findings == () and all(item.is_valid for item in found.survey.items)
+    (folder / "classes.txt").write_text("0 background\n1 wall\n3 cell\n")
+    errors = [f for f in examine(str(folder), workers=1).findings if f.severity == "error"]
+    assert len(errors) == 3
 
 
 def test_small_masks_have_no_edges():
     for shape in ((1, 1), (3, 4), (40, 4), (2, 300)):
-        assert outlined_fringe(np.zeros(shape, np.uint8)) == 0
+        assert outlined(np.zeros(shape, np.uint8)) == 0

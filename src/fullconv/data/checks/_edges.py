@@ -1,13 +1,29 @@
 """Tell masks that were resampled with interpolation from exact ones, by their edges."""
 
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+
 import numpy as np
 from jaxtyping import Bool, Integer
 
 MAX_FRINGE = 0.3  # `fringe` above which a mask was interpolated; CamVid's stay below 0.06
 _FRINGE_ROWS = 4  # every fourth row is as informative as all
 _MIN_EDGES = 20  # in those rows; fewer say nothing
-_INSIDE = 0.1  # share of a class's pixels within itself up to which it is a thin outline
+_INSIDE = 0.1  # share of inner pixels up to which a class is a thin outline
 _USUAL = 0.9  # share of the steps between two values that pass through one and the same value
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The edges along the rows of a mask.
+
+    Attributes:
+        between: (lower, higher value at the ends) -> value of the one pixel between -> edges.
+        sharp: the edges without an intermediate value.
+    """
+
+    between: Mapping[tuple[int, int], Mapping[int, int]]
+    sharp: int
 
 
 def fringe(raw: Integer[np.ndarray, "H W"]) -> float:
@@ -20,30 +36,51 @@ def fringe(raw: Integer[np.ndarray, "H W"]) -> float:
     return _share(int(_between(rows).sum()), int(_sharp(rows).sum())) if rows.shape[1] >= 4 else 0.0
 
 
-def outlined_fringe(raw: Integer[np.ndarray, "H W"]) -> float:
+def count_steps(raw: Integer[np.ndarray, "H W"]) -> Steps:
+    """Count the edges of a mask by the values before, within and after each."""
+    rows = raw[::_FRINGE_ROWS].astype(np.int32)
+    if rows.shape[1] < 4:
+        return Steps({}, 0)
+    soft = _between(rows)
+    ends = np.sort(np.stack([rows[:, :-2][soft], rows[:, 2:][soft]]), 0)
+    steps, counts = np.unique(np.stack([*ends, rows[:, 1:-1][soft]]), axis=1, return_counts=True)
+    between: dict[tuple[int, int], dict[int, int]] = {}
+    for (low, high, middle), number in zip(steps.T.tolist(), counts.tolist(), strict=True):
+        between.setdefault((low, high), {})[middle] = number
+    return Steps(between, int(_sharp(rows).sum()))
+
+
+def outlined_fringe(steps: Steps, thin: Set[int]) -> float:
     """Return `fringe` without the edges of nested classes with a thin outline, such as a cell wall.
 
-    Such an edge is a step of a single pixel between two plateaus. Its value is the same between
-    these two classes everywhere, and of a class that is thin wherever it occurs. Interpolation of
-    values that are classes too takes several steps, or steps of a class with an interior elsewhere.
+    Such an edge passes through the same value between these two classes everywhere, and that is a
+    class which is thin in all masks. Interpolation passes through classes with an interior too.
+
+    Args:
+        steps: of the mask.
+        thin: values that are thin wherever they occur; see `thin_values`.
     """
-    rows = raw[::_FRINGE_ROWS].astype(np.int32)
-    if rows.shape[1] < 5:
-        return 0.0
-    soft, single = _between(rows), np.zeros_like(_between(rows))
-    single[:, 1:-1] = (rows[:, :-4] == rows[:, 1:-3]) & (rows[:, 3:-1] == rows[:, 4:])
-    single &= soft
-    ends = np.sort(np.stack([rows[:, :-2][soft], rows[:, 2:][soft]]), 0)
-    pairs, pair = np.unique(ends, axis=1, return_inverse=True)
-    middle, alone = rows[:, 1:-1][soft], single[soft]
-    left = len(middle)
-    for number in range(pairs.shape[1]):
-        chosen = pair == number
-        values, counts = np.unique(middle[chosen], return_counts=True)
-        usual = int(values[counts.argmax()])
-        if counts.max() >= _USUAL * counts.sum() and _is_thin(raw == usual):
-            left -= int((alone & chosen & (middle == usual)).sum())
-    return _share(left, int(_sharp(rows).sum()) + len(middle) - left)
+    soft = outlines = 0
+    for middles in steps.between.values():
+        total, usual = sum(middles.values()), max(middles, key=lambda value: middles[value])
+        soft += total
+        if usual in thin and middles[usual] >= _USUAL * total:
+            outlines += middles[usual]
+    return _share(soft - outlines, steps.sharp + outlines)
+
+
+def is_inner(raw: Integer[np.ndarray, "H W"]) -> Bool[np.ndarray, "h w"]:
+    """Return which pixels, but for those at the mask's border, have eight neighbours like them."""
+    rows = (raw[1:-1] == raw[:-2]) & (raw[1:-1] == raw[2:])
+    columns = (raw[:, 1:-1] == raw[:, :-2]) & (raw[:, 1:-1] == raw[:, 2:])
+    found: Bool[np.ndarray, "h w"] = rows[:, 1:-1] & rows[:, :-2] & rows[:, 2:]
+    found &= columns[1:-1]
+    return found
+
+
+def thin_values(pixels: Mapping[int, int], inner: Mapping[int, int]) -> frozenset[int]:
+    """Return the values that hardly occur among the inner pixels: value -> pixels, of all masks."""
+    return frozenset(v for v, number in pixels.items() if inner.get(v, 0) <= _INSIDE * number)
 
 
 def _between(rows: Integer[np.ndarray, "h W"]) -> Bool[np.ndarray, "h w"]:
@@ -62,10 +99,3 @@ def _sharp(rows: Integer[np.ndarray, "h W"]) -> Bool[np.ndarray, "h w"]:
 
 def _share(soft: int, hard: int) -> float:
     return float(soft / (soft + hard)) if soft + hard >= _MIN_EDGES else 0.0
-
-
-def _is_thin(pixels: Bool[np.ndarray, "H W"]) -> bool:
-    """Return whether hardly any pixel has eight neighbours of its class."""
-    inner = pixels[1:-1] & pixels[:-2] & pixels[2:]
-    inner = inner[:, 1:-1] & inner[:, :-2] & inner[:, 2:]
-    return bool(inner.sum() <= _INSIDE * pixels.sum())

@@ -126,7 +126,8 @@ def _apply(survey: Survey, table: MaskTable) -> None:
             if value not in labels:
                 labels[value] = _label(table, value)
         counted = _counted(item.mask, labels, table)
-        if not (is_jpeg(item.mask.header) or item.mask.is_interpolated(None not in counted)):
+        thin = survey.thin if None not in counted else frozenset[int]()
+        if not (is_jpeg(item.mask.header) or item.mask.is_interpolated(thin)):
             survey.items[index] = replace(item, labels=counted)
     survey.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
     survey.read_labels = lambda item: _labels(item, table)

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -10,7 +10,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.checks._edges import MAX_FRINGE, fringe, outlined_fringe
+from fullconv.data.checks._edges import (
+    MAX_FRINGE,
+    Steps,
+    count_steps,
+    fringe,
+    is_inner,
+    outlined_fringe,
+)
 from fullconv.data.labels.indexed import shown_colors, used_values
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
@@ -68,7 +75,8 @@ class MaskFacts:
         header: image header; None if it cannot be read.
         counts: pixels of each raw value or colour.
         fringe: share of the edges that pass through intermediate values; see `fringe`.
-        outlined: the same without thin outlines of other classes; see `_edges.outlined_fringe`.
+        steps: its edges, if they look like interpolation; else None.
+        inner: pixels of each raw value whose eight neighbours have it too; {} for colours.
         fault: why the file cannot be read.
         shown: colour of each value in the file's palette; {} without a palette.
     """
@@ -77,7 +85,8 @@ class MaskFacts:
     header: Header | None = None
     counts: Mapping[Value, int] = field(default_factory=dict)
     fringe: float = 0.0
-    outlined: float = 0.0
+    steps: Steps | None = None
+    inner: Mapping[Value, int] = field(default_factory=dict)
     fault: Fault | None = None
     shown: Mapping[int, Color | None] = field(default_factory=dict)
 
@@ -96,13 +105,15 @@ class MaskFacts:
             counts[shown or value] = counts.get(shown or value, 0) + number
         return replace(self, counts=counts)
 
-    def is_interpolated(self, known: bool) -> bool:
+    def is_interpolated(self, thin: Set[int]) -> bool:
         """Return whether the edges show that the mask was resampled with interpolation.
 
         Args:
-            known: whether every value is a class: then thin outlines are taken for classes.
+            thin: values of classes that are thin in all masks, so that they may be outlines.
         """
-        return (self.outlined if known else self.fringe) > MAX_FRINGE and not self.colored
+        if self.steps is None or self.colored:
+            return False
+        return outlined_fringe(self.steps, thin) > MAX_FRINGE
 
     @property
     def colored(self) -> bool:
@@ -140,9 +151,10 @@ def scan_mask(path: Path, photo: Header | None) -> MaskFacts:
     raw = stored.values
     grey = raw if raw.ndim == 2 else raw[..., 0] if (raw == raw[..., :1]).all() else None
     soft = 0.0 if grey is None else fringe(grey)
-    outlined = soft if grey is None or soft <= MAX_FRINGE else outlined_fringe(grey)
+    steps = None if grey is None or soft <= MAX_FRINGE else count_steps(grey)
+    inner = {} if grey is None else count_values(grey[1:-1, 1:-1][is_inner(grey)][None])
     shown = shown_colors(used_values(raw), stored.palette) if stored.palette else {}
-    return MaskFacts(path, header, count_values(raw), soft, outlined, shown=shown)
+    return MaskFacts(path, header, count_values(raw), soft, steps, inner, shown=shown)
 
 
 def is_jpeg(header: Header | None) -> bool:

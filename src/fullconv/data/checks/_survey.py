@@ -1,5 +1,6 @@
 """The survey of a data set: the content of every file, and the class of each value."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from fullconv.data.checks._edges import thin_values
 from fullconv.data.checks._finding import Finding
 from fullconv.data.checks._scan import MaskFacts, PhotoFacts, is_jpeg
 from fullconv.data.discovery.inventory import Inventory
@@ -164,6 +166,16 @@ class Survey:
         total = sum(sum(item.labels.values()) for item in items)
         ignored = sum(item.labels.get(VOID, 0) for item in items)
         return ignored / total if total else float("nan")
+
+    @cached_property
+    def thin(self) -> frozenset[int]:
+        """The values that are thin wherever masks hold them as numbers."""
+        pixels: Counter[int] = Counter()
+        inner: Counter[int] = Counter()
+        for item in self.items:
+            for total, counts in ((pixels, item.mask.counts), (inner, item.mask.inner)):
+                total.update({v: n for v, n in counts.items() if isinstance(v, int)})
+        return thin_values(pixels, inner)
 
     @cached_property
     def counts(self) -> Counts:

@@ -175,7 +175,7 @@ def _values(survey: Survey, item: Item, explained: bool) -> Iterator[Finding]:
         return
     unknown = _unknown(survey, item)
     noise = len(unknown) >= (NOISE_COLORS if item.mask.colored else NOISE_VALUES)
-    if noise or item.mask.is_interpolated(not unknown):
+    if noise or item.mask.is_interpolated(frozenset() if unknown else survey.thin):
         yield survey.error(
             "interpolated-mask",
             item.mask.path,
