@@ -1,5 +1,7 @@
 """check --write-classes: a list of what the masks hold, where none is declared."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -41,12 +43,13 @@ def test_the_values_are_written_and_read_alike(tmp_path, capsys, values, shares,
         assert (np.array(values)[sample.labels[~ignored]] == mask[~ignored]).all()
 
 
-def test_colours_are_written_and_read_alike(tmp_path):
+def test_colours_are_written_and_read_alike(tmp_path, capsys):
     masks = drawn(COLORS, (0.7, 0.2, 0.1))
     folder = folder_of(tmp_path / "set", masks)
     (folder / "train.txt").write_text("0\n1\n2\n")
     (folder / "val.txt").write_text("3\n")
     assert write(folder) == 4  # no colours are declared yet
+    assert "check DATA --write-classes writes it" in capsys.readouterr().out
     found = open_data(folder)
     for sample, mask in zip(found, masks, strict=True):
         assert (np.array(COLORS)[sample.labels] == mask).all()
@@ -81,6 +84,7 @@ def test_an_undecided_255_is_asked_about(tmp_path, capsys):
         text = capsys.readouterr().out
         assert text.count("ERROR") == 1 and '"255 void"' in text
         assert "255 covers 30" in text or "255 covers 29" in text
+        assert re.search("^255 in masks +open: a class, or ignored$", text, re.M)
         assert run(["train", str(folder), "--out", str(tmp_path / "runs")]) == 2
         with pytest.raises(DataError, match='"255 void"'):
             open_data(folder)

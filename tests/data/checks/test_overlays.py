@@ -37,7 +37,7 @@ def patch(raw, side):
     return raw
 
 
-def test_background_stays_as_it_is_in_the_photo(photos):
+def test_a_black_class_stays_as_it_is_in_the_photo(photos):
     rewrite(photos.mask("train", 0), lambda raw: half(raw))
     survey = examine(str(photos.folder), workers=1).survey
     drawn = {name: (classes, jpeg) for name, classes, jpeg in draw_overlays(survey, 20)}

@@ -33,7 +33,8 @@ def _encoding(survey: Survey, item: Item) -> str:
 
 def describe_255(survey: Survey) -> str:
     """Return what 255 means in the masks, and why."""
-    if survey.refusal and survey.refusal.code == OPEN:
+    undeclared = survey.table is None and any(VOID in item.mask.counts for item in survey.items)
+    if survey.refusal and (survey.refusal.code == OPEN or undeclared):
         return "open: a class, or ignored"
     if not survey.masks_are_files or survey.table is None:
         return "-"

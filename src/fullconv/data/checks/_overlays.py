@@ -12,7 +12,6 @@ from fullconv.io.images import encode_jpeg, scale_image, scale_labels
 from fullconv.io.palettes import VOID, overlay
 
 OVERLAYS = 12
-BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")  # class names
 _MAX_PIXELS = 50_000_000  # of a photo that is drawn
 _SIZE = (240, 480)  # height, largest width in pixels
 
@@ -55,8 +54,9 @@ def _draw(sample: Sample, survey: Survey) -> UInt8[np.ndarray, "h w 3"]:
     size = (_SIZE[0], min(_SIZE[1], max(1, round(width * _SIZE[0] / height))))
     image, labels = scale_image(sample.image, size), scale_labels(sample.labels, size)
     drawn = overlay(image, labels, survey.palette)
-    if survey.classes[0].casefold() in BACKGROUNDS:  # stays as it is in the photo
-        drawn[labels == 0] = image[labels == 0]
+    black = [label for label, color in enumerate(survey.palette) if not any(color)]
+    plain = np.isin(labels, black)  # black would only darken the photo
+    drawn[plain] = image[plain]
     return drawn
 
 

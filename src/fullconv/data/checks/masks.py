@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from fullconv.data.checks import checks
 from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._overlays import BACKGROUNDS
 from fullconv.data.checks._scan import is_jpeg
 from fullconv.data.checks._survey import Item, Survey
 from fullconv.io.palettes import VOID
 
+_BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")
 MANY_IGNORED = 0.1  # share of the pixels from which ignored ones are a warning
 
 
@@ -133,7 +133,7 @@ def _is_binary(survey: Survey, item: Item) -> bool:
 
 def _is_background(survey: Survey) -> bool:
     # A photo that is entirely road is as suspicious if no other photo has a single class.
-    if survey.classes[0].casefold() in BACKGROUNDS:
+    if survey.classes[0].casefold() in _BACKGROUNDS:
         return True
     single = sum(set(item.labels) - {VOID} == {0} for item in survey.items)
     return single <= max(1, len(survey.items) // 20)

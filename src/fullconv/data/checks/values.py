@@ -160,6 +160,8 @@ def _lacks_colors(survey: Survey, item: Item) -> bool:
 def _colored(survey: Survey, item: Item, lines: str, usual: bool) -> Finding:
     number = len(item.mask.counts)
     declare = f"list each class with its colour in classes.txt, one per line: {lines}"
+    if survey.layout == "folders" and not (survey.inventory and survey.inventory.declared):
+        declare += "; fullconv check DATA --write-classes writes it, with names to be edited"
     export = "export it with class indices, like the other masks"
     return survey.error(
         "rgb-mask",
