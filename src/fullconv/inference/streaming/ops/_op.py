@@ -84,6 +84,7 @@ class PartialOp:
         per_output: multiply-adds per number of the output.
         per_input: multiply-adds per number of the first input.
         weights: bytes of weights, which oneDNN reorders at each call.
+        copies: maps of the output's size that the op holds besides it.
     """
 
     reads: tuple[AxisRules, ...]
@@ -92,13 +93,15 @@ class PartialOp:
     per_output: int = 0
     per_input: int = 0
     weights: int = 0
+    copies: int = 0
 
     def workspace(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> int:
-        """Return the bytes needed for maps and weights in oneDNN's own layouts."""
+        """Return the bytes of the op's own copies, and of maps and weights in oneDNN's layouts."""
+        own = self.copies * sum(storage_bytes(x) for x in outputs)
         if not self.weights:
-            return 0
+            return own
         copies = 2 if self.per_input else 1  # measured: a transposed convolution makes two
-        return self.weights + copies * max(_blocked_bytes(x) for x in (*inputs, *outputs))
+        return own + self.weights + copies * max(_blocked_bytes(x) for x in (*inputs, *outputs))
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,8 @@ def interpolation(call: RecordedCall) -> PartialOp:
             x = _resize(x, dim, resize, wanted, first)
         return x
 
-    return PartialOp(((rows, columns),), run)
+    # One axis after the other: the result of the first, and both neighbours of each row.
+    return PartialOp(((rows, columns),), run, copies=2)
 
 
 @rules.register(OpKind.UNPOOLING)
@@ -147,4 +148,4 @@ def _resize(x: Tensor, dim: int, resize: LinearResize, wanted: Span, first: int)
     low = x.index_select(dim, torch.from_numpy(lower - first).to(x.device))
     high = x.index_select(dim, torch.from_numpy(upper - first).to(x.device))
     shape = (-1, 1) if dim == 2 else (-1,)
-    return torch.lerp(low, high, torch.from_numpy(weight).to(x).view(shape))
+    return low.lerp_(high, torch.from_numpy(weight).to(x).view(shape))
