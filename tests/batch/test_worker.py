@@ -21,7 +21,7 @@ def test_a_pickled_worker_refuses_another_model(path, tmp_path):
     copy = write_model(tmp_path / "m.safetensors")
     worker = Worker(create_job(load(copy), copy, [Input("a", "a.png")], out="out"))
     assert pickle.loads(pickle.dumps(worker)) == worker  # noqa: S301
-    write_model(copy, 1)
+    write_model(copy, seed=2)
     with pytest.raises(ConfigError, match="not the model that the job was created with"):
         worker.prepare()
 
