@@ -9,4 +9,6 @@ def test_equal_bytes_give_equal_fingerprints(tmp_path):
     copy = tmp_path / "copy.safetensors"
     copy.write_bytes(path.read_bytes())
     assert file_fingerprint(copy) == file_fingerprint(path)
-    assert file_fingerprint(write_model(tmp_path / "m.safetensors", seed=2)) != file_fingerprint(path)
+    assert file_fingerprint(write_model(tmp_path / "m.safetensors", seed=2)) != file_fingerprint(
+        path
+    )
