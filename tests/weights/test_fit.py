@@ -15,6 +15,7 @@ from fullconv.model import Model
 from fullconv.networks.backbones import create_classifier
 from fullconv.networks.fcn import create_model
 from fullconv.weights import convert_weights, load_weights, read_weights
+from fullconv.weights.sources import _torch_file
 
 TINY = {"upsampling": "transposed", "width": 1 / 16, "hidden": 8}
 
@@ -102,6 +103,11 @@ def test_bookkeeping_of_other_programs_is_skipped(path):
     torch.save({"state_dict": state(trained), **extras}, path)
     load_weights(network, path)
     assert equal(network, trained)
+
+
+@pytest.mark.parametrize("name", ["pathlib.PosixPath", "pathlib._local.WindowsPath"])
+def test_paths_of_any_python_are_bookkeeping(name):
+    assert _torch_file._BOOKKEEPING.fullmatch(name)  # Python 3.13 writes pathlib._local
 
 
 @torch.no_grad()

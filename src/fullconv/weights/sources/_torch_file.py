@@ -33,7 +33,7 @@ _DTYPES = {
 # Bookkeeping of trainings that stands beside the weights; it is skipped, not created.
 _BOOKKEEPING = re.compile(
     r"argparse\.Namespace|types\.SimpleNamespace|typing\.Any"
-    r"|pathlib\.(Pure)?(Posix|Windows)?Path|datetime\.(datetime|date|timedelta|timezone)"
+    r"|pathlib\.(_local\.)?(Pure)?(Posix|Windows)?Path|datetime\.(datetime|date|timedelta|timezone)"
     r"|collections\.(defaultdict|deque)|(__builtin__|builtins)\.(set|frozenset|list|dict|slice)"
     r"|numpy\.(dtype|ndarray|(float|int|uint)\d+|bool_?|dtypes\.\w+)"
     r"|numpy\.(_core|core)\.multiarray\.(scalar|_reconstruct)|_codecs\.encode"
