@@ -56,7 +56,7 @@ def pip(*arguments: str, progress: "Progress | None" = None) -> None:
 
 
 class Progress:
-    """A line that tells what pip is doing and for how long.
+    """A line that shows what pip is doing and for how long.
 
     On a terminal it is drawn anew every half second; elsewhere, a line is printed at the beginning
     and one for each download of 100 MB or more.

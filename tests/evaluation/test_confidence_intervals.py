@@ -1,4 +1,4 @@
-"""Confidence intervals hold the truth as often as they promise, and equal scipy's bootstrap."""
+"""Confidence intervals hold the true value as often as they promise; they equal scipy's."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def independent(names):
 
 
 def coverage(draw, truth, units):
-    """Return the share of 500 simulated data sets whose interval holds the truth."""
+    """Return the share of 500 simulated data sets whose interval holds the true value."""
     weights = resample_weights(len(units))[:1000]
     held = 0
     for seed in range(500):

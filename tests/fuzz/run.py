@@ -58,7 +58,7 @@ def environment():
 
 
 def run_batch(root, seed, first, last, parser):
-    """Run mutants in a process; where it dies or gets stuck, that mutant failed: go on after it."""
+    """Run mutants in a process; one at which it dies or gets stuck has failed, the next follows."""
     records = []
     work, verdicts = root / f"work-{first}", root / f"verdicts-{first}.jsonl"
     printed = root / f"printed-{first}.txt"  # a file never fills up, as a pipe would

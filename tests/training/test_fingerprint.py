@@ -1,4 +1,4 @@
-"""A run goes on only with the data that it was started on."""
+"""A run resumes only with the data that it was started on."""
 
 import shutil
 import time

@@ -34,11 +34,11 @@ def data_of(*masks):
     return Data("drawn", "train", ("ground", "cell"), colors, names, samples.__getitem__)
 
 
-def unasked():
+def not_needed():
     raise AssertionError("the receptive field is not needed")
 
 
-def scale_of(photo=(500, 500), thin=40.0, extent=50.0, stride=8, field=unasked, device="cpu"):
+def scale_of(photo=(500, 500), thin=40.0, extent=50.0, stride=8, field=not_needed, device="cpu"):
     return choose_scale(ObjectSizes(photo, thin, "crack", extent), stride, field, device)
 
 
@@ -65,7 +65,7 @@ def test_only_some_samples_are_read_and_their_centres_measured(monkeypatch):
 
 def test_photos_without_labels_keep_their_size():
     found = object_sizes(data_of(np.full((30, 40), 255, np.uint8)))
-    assert choose_scale(found, 8, unasked) == WorkingScale(1.0)
+    assert choose_scale(found, 8, not_needed) == WorkingScale(1.0)
     assert choose_window(found, 1.0) == (30, 40)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 LONG_SECONDS = 1800  # a longer training gets a hint how to shorten it
-LONG_LEFT = 300  # with more left, a stopped run gets a hint how to end it sooner
+LONG_LEFT = 300  # with more left, a stopped run gets a hint how to end it earlier
 MIN_SIDE = 96  # pixels: crops that the hint suggests are not smaller
 
 

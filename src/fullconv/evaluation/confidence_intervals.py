@@ -125,7 +125,7 @@ def percentile_interval(values: Float64[np.ndarray, " B"], units: int) -> Interv
     """Return the percentile interval of resampled values; None without any.
 
     The percentiles are expanded as Hesterberg (The American Statistician, 2015) recommends for few
-    units: plain percentiles miss the truth too often by the ratio of Student's t to the normal
+    units: plain percentiles miss the true value too often by the ratio of Student's t to the normal
     distribution and by the square root of n / (n - 1).
     """
     known = values[~np.isnan(values)]

@@ -11,7 +11,7 @@ from fullconv.training.optim import schedule
 
 Config = TypeVar("Config", bound=TrainConfig)
 
-RESTART = 0.5  # share of the peak learning rate at which a finished training goes on
+RESTART = 0.5  # share of the peak learning rate at which a finished training continues
 
 
 @dataclass(frozen=True)
@@ -142,7 +142,7 @@ def spread(count: int, wanted: int | None) -> list[int]:
 
 
 def further_rate(plan: TrainingPlan, done: int) -> float:
-    """Return the learning rate at which a training goes on with a new part after `done` steps.
+    """Return the learning rate at which a training continues with a new part after `done` steps.
 
     It is the rate that the training had reached, but at least half of the peak: a finished
     training has decayed to none.

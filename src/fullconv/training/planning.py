@@ -30,7 +30,7 @@ def plan_minutes(
 def plan_further(
     plan: TrainingPlan, done: int, duration: tuple[str, float], timing: Timing, samples: int
 ) -> tuple[Part, ...]:
-    """Return the plan of a training that goes on after `done` steps.
+    """Return the plan of a training that continues after `done` steps.
 
     Args:
         plan: so far.
