@@ -101,7 +101,7 @@ class DurationSettings(Settings):
         given = [name for name in DURATIONS if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(
-                f"{' and '.join(given)} are given, which say the same thing; expected one of "
+                f"{' and '.join(given)} are given together; expected only one of "
                 "minutes, epochs and steps"
             )
         starts = [part.start for part in self.plan]
