@@ -97,7 +97,9 @@ def test_one_duration_is_given_and_it_replaces_that_of_the_file(tmp_path):
     found = new_settings({"data": "scenes:9", "steps": 5}, file, None)
     assert (found.duration, found.plan) == (("steps", 5), ())
     assert new_settings({"data": "scenes:9"}, file, None).plan[0].end == 9
-    with pytest.raises(ConfigError, match=r"epochs and steps are given.*; expected one of"):
+    with pytest.raises(
+        ConfigError, match=r"epochs and steps are given together; expected only one of"
+    ):
         new_settings({"data": "scenes:9", "steps": 5, "epochs": 2}, None, None)
 
 

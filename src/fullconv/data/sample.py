@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float, Int64, UInt8
 from torch import Tensor
 
+from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
@@ -74,6 +75,20 @@ class Data:
         taken = tuple(indices)
         names = tuple(self.names[index] for index in taken)
         return replace(self, names=names, read=lambda index: read(taken[index]))
+
+    def check_classes(self, classes: Sequence[str], remedy: str) -> None:
+        """Check that the classes are those of a model, in its order.
+
+        Raises:
+            DataError: they are not; `remedy` says what to do.
+        """
+        if self.classes != tuple(classes):
+            raise DataError(
+                f"the classes {', '.join(self.classes)}",
+                expected=f"those of the model, {', '.join(classes)}",
+                remedy=remedy,
+                where=self.source,
+            )
 
 
 @dataclass(frozen=True)

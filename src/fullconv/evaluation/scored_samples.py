@@ -43,13 +43,7 @@ def score_samples(
     Raises:
         DataError: the data set has other classes than the model, or no samples.
     """
-    if data.classes != model.classes:
-        raise DataError(
-            f"the classes {', '.join(data.classes)}",
-            expected=f"those of the model, {', '.join(model.classes)}",
-            remedy="evaluate it on data with its own classes",
-            where=data.source,
-        )
+    data.check_classes(model.classes, "evaluate it on data with its own classes")
     if not len(data):
         raise DataError(
             f"no samples to evaluate on in the split {data.split or 'all'}",

@@ -207,10 +207,4 @@ def _check_classes(model: Model, data: Data) -> None:
             expected="one photo with its mask at least",
             where=data.source,
         )
-    if data.classes != model.classes:
-        raise DataError(
-            f"the classes {', '.join(data.classes)}",
-            expected=f"those of the model, {', '.join(model.classes)}",
-            remedy="use a model with the classes of the data set",
-            where=data.source,
-        )
+    data.check_classes(model.classes, "use a model with the classes of the data set")
