@@ -33,7 +33,8 @@ def test_every_frame_is_predicted_and_written(source, tmp_path):
     assert all(np.unique(event.prediction.labels).tolist() == [0, 1] for event in events)
     moments, images = zip(*read_frames(tmp_path / "out.mp4"), strict=True)
     assert [float(moment) for moment in moments] == pytest.approx(TIMES)
-    halves = [(128, 0, 0), (128, 255, 128), (0, 0, 128), (192, 192, 192)]
+    # Class 0 is black, which is not drawn; class 1 is white.
+    halves = [(255, 0, 0), (128, 255, 128), (0, 0, 255), (192, 192, 192)]
     for image in images:
         assert alike(corners(image[:128]), halves, within=14)
         assert image.shape[1] == 160 and image.shape[0] > 128, "the legend is below"

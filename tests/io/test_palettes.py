@@ -26,7 +26,15 @@ def test_an_overlay_blends_photo_and_colours():
     palette = ((0, 0, 0), (200, 200, 200))
     assert (colors.overlay(image, labels, palette, 0.0) == image).all()
     assert (colors.overlay(image, labels, palette, 1.0)[0, 1] == 200).all()
-    assert (colors.overlay(image, labels, palette)[0, 0] == 50).all()
+    assert (colors.overlay(image, labels, palette)[0, 1] == 150).all()
+
+
+@pytest.mark.parametrize(("color", "found"), [((0, 0, 0), 100), ((63, 9, 0), 100), ((64,) * 3, 82)])
+def test_colours_that_would_only_darken_an_image_leave_it_as_it_is(color, found):
+    image = np.full((1, 1, 3), 100, np.uint8)
+    for strength in (0.0, 0.5):
+        drawn = colors.overlay(image, np.zeros((1, 1), np.uint8), (color,), strength)
+        assert (drawn == (found if strength else 100)).all()
 
 
 def test_ignored_pixels_are_never_errors():

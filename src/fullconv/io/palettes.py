@@ -15,6 +15,7 @@ BLOCK_PIXELS = 2**18
 VOID = 255
 """The ignore label: such pixels count neither in the loss nor in any metric."""
 
+DARK = 64  # a colour none of whose channels reaches this hides an image without marking it
 VOID_COLOR: Color = (224, 224, 192)  # the cream of VOC's border pixels: entry 255 of its palette
 
 # Okabe and Ito (2008): eight colours that colour-blind people can distinguish.
@@ -64,11 +65,16 @@ def overlay(
     palette: Palette,
     strength: float = 0.5,
 ) -> UInt8[np.ndarray, "H W 3"]:
-    """Blend the colours of labels over an image; `strength` from 0 (image) to 1 (colours)."""
+    """Blend the colours of labels over an image; `strength` from 0 (image) to 1 (colours).
+
+    Classes in black or nearly black, usually the background, are left as in the image, which their
+    colour would only darken.
+    """
     blended = np.empty_like(image)
     for pixels, given, result in zip(*map(row_blocks, (labels, image, blended)), strict=True):
-        colors = strength * colorize(pixels, palette).astype(np.float32)
-        result[:] = ((1 - strength) * given + colors).round()
+        colors = colorize(pixels, palette).astype(np.float32)
+        opacity = strength * (colors.max(2, keepdims=True) >= DARK)
+        result[:] = ((1 - opacity) * given + opacity * colors).round()
     return blended
 
 

@@ -53,11 +53,7 @@ def _draw(sample: Sample, survey: Survey) -> UInt8[np.ndarray, "h w 3"]:
     height, width = sample.labels.shape
     size = (_SIZE[0], min(_SIZE[1], max(1, round(width * _SIZE[0] / height))))
     image, labels = scale_image(sample.image, size), scale_labels(sample.labels, size)
-    drawn = overlay(image, labels, survey.palette)
-    black = [label for label, color in enumerate(survey.palette) if not any(color)]
-    plain = np.isin(labels, black)  # black would only darken the photo
-    drawn[plain] = image[plain]
-    return drawn
+    return overlay(image, labels, survey.palette)
 
 
 def _is_small(item: Item) -> bool:
