@@ -51,3 +51,20 @@ def pytest_runtest_setup():
     random.seed(0)
     np.random.seed(0)
     torch.manual_seed(0)
+
+
+@pytest.fixture(scope="module")
+def browser_process():
+    """Chromium, started once for the tests of a file; use `browser`."""
+    from browser import open_browser
+
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture
+def browser(browser_process):
+    """A browser whose records of errors and requests are empty; see `tests/browser.py`."""
+    browser_process.errors.clear()
+    browser_process.requests.clear()
+    return browser_process

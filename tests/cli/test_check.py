@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import check_page
 from faulty_datasets import build, clip, rewrite, swapped
 from fullconv.cli import run
 from fullconv.config import RunConfig
@@ -267,3 +268,10 @@ def test_jpeg_masks_are_one_error_although_the_classes_are_unknown(photos, capsy
         content.save(path, "JPEG")
     assert check(photos) == 4
     assert capsys.readouterr().out.count("ERROR") == 1
+
+
+@pytest.mark.slow
+def test_the_report_reads_well_in_a_browser(photos, browser):
+    rewrite(photos.mask("val", 1), swapped(2, 9))
+    assert check(photos, "--quiet") == 4
+    check_page(browser, photos.folder.parent / "runs/check/photos-001/report.html")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from browser import check_page
 from fullconv.errors import OutputError
 from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.evaluation.report.gallery import GallerySample
@@ -62,6 +63,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
+        self.path = path
         self.tags = []
         self.text = ""
         self.open = []
@@ -359,3 +361,8 @@ def test_worst_classes_are_the_lowest_third_without_perfect_and_absent_ones():
     assert [w.name for w in worst_classes(confusion(counts), names)] == ["class 0", "class 1"]
     counts[:, -1] = 0
     assert worst_classes(confusion(counts), names) == []
+
+
+@pytest.mark.slow
+def test_the_page_reads_well_in_a_browser(full_page, browser):
+    check_page(browser, full_page.path)
