@@ -24,6 +24,7 @@ from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
+from fullconv.inference.stopping import Stop, never
 from fullconv.inference.stored_network import read_network
 from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
 from fullconv.io.images import fit_size, scale_image
@@ -94,6 +95,7 @@ class Model:
         scales: Sequence[float] | None = None,
         memory: int | str | None = None,
         scores: bool = False,
+        stop: Stop = never,
     ) -> list[Prediction]: ...
 
     @overload
@@ -105,6 +107,7 @@ class Model:
         scales: Sequence[float] | None = None,
         memory: int | str | None = None,
         scores: bool = False,
+        stop: Stop = never,
     ) -> Prediction: ...
 
     def predict(
@@ -115,6 +118,7 @@ class Model:
         scales: Sequence[float] | None = None,
         memory: int | str | None = None,
         scores: bool = False,
+        stop: Stop = never,
     ) -> Prediction | list[Prediction]:
         """Segment an image, or each image of a list.
 
@@ -134,26 +138,34 @@ class Model:
                 of a file, besides the network itself; None for half of the free memory. Larger
                 images are processed in parts, with the same result.
             scores: keep the scores even if the image is processed in parts.
+            stop: asked before each image, and before each part of one that is processed in parts.
 
         Raises:
             ImageError: `source` is not an image.
             ConfigError: scales outside [0.1, 10].
             MemoryBudgetError: `memory` is too small.
             WeightsError: the network's scores are not numbers (NaN).
+            StoppedError: `stop` returned True.
         """
         if scales is None and tta:
             scales = self.tta_scales
         if isinstance(source, list | tuple):
-            return [self._predict(image, scales, memory, scores) for image in source]
-        return self._predict(source, scales, memory, scores)
+            return [self._predict(image, scales, memory, scores, stop) for image in source]
+        return self._predict(source, scales, memory, scores, stop)
 
     def _predict(
-        self, source: Any, scales: Sequence[float] | None, memory: int | str | None, scores: bool
+        self,
+        source: Any,
+        scales: Sequence[float] | None,
+        memory: int | str | None,
+        scores: bool,
+        stop: Stop,
     ) -> Prediction:
         self.network.eval()
         read = read_source(source, self.band_choice, memory)
         given = self.network, read.image, self.classes, self.palette, self.size
         limits: Any = {"input_scale": self.input_scale, "memory": memory, "held": read.bytes}
+        limits["stop"] = stop
         if scales is None:
             found = predict(*given, scores=scores, **limits)
         else:

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from fullconv.batch.photo_memory import plan_photo
+from fullconv.batch.writers import writers
 from fullconv.errors import MemoryBudgetError
 from fullconv.io.images import Header, decoding_bytes, peek_header, read_image
 from fullconv.model import load
@@ -27,7 +28,8 @@ def header(height=600, width=800, mode="RGB", kind="PNG", orientation=1):
 
 
 def planned(model, total, at_once, kinds=("labels",), scales=None, strict=True, size=(600, 800)):
-    return plan_photo(model, header(*size), kinds, scales, total, at_once, strict)
+    outputs = [writers[kind] for kind in kinds]
+    return plan_photo(model, header(*size), outputs, scales, total, at_once, strict)
 
 
 def test_fewer_at_a_time_where_a_share_is_too_small(model):

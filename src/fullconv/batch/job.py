@@ -10,15 +10,15 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
-from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.inputs import Input
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription, PredictionRecord
-from fullconv.batch.photo_memory import plan_photo
+from fullconv.batch.memory_gate import InputMemory
+from fullconv.batch.photo_memory import plan_photo, predict_photo
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.shared_model import open_model, unoptimized
-from fullconv.batch.writers import writers
+from fullconv.batch.writers import Writer, writers
 from fullconv.errors import ConfigError, ImageError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
@@ -105,7 +105,7 @@ class PredictionJob:
         Raises:
             MemoryBudgetError: it takes more than the budget.
         """
-        given = self.open(), header, self.kinds, self.scales or None
+        given = self.open(), header, self._outputs, self.scales or None
         return plan_photo(*given, self.share * at_once, at_once, self.budget is not None)
 
     def predict(self, image: Image, memory: int | None) -> Prediction:
@@ -115,10 +115,11 @@ class PredictionJob:
             image: RGB in [0, 255].
             memory: bytes; None for half of the free memory.
         """
-        scores = any(writers[kind].scores for kind in self.kinds)
-        scales = self.scales or None
-        found = self.open().predict(image, scales=scales, memory=memory, scores=scores)
-        return found if scores else found.without_scores()
+        return predict_photo(self.open(), image, self._outputs, self.scales or None, memory)
+
+    @property
+    def _outputs(self) -> list[Writer]:
+        return [writers[kind] for kind in self.kinds]
 
     @property
     def share(self) -> int:

@@ -1,4 +1,4 @@
-"""How much memory each photo of a job takes, and how many photos fit at a time.
+"""Predict a photo within its memory: what it takes, and how many photos fit at a time.
 
 What a photo takes follows from its header, the model and the output kinds, never from the other
 photos, so its prediction does not depend on them.
@@ -7,9 +7,14 @@ photos, so its prediction does not depend on them.
 from collections.abc import Sequence
 from math import prod
 
-from fullconv.batch.executors._memory import InputMemory
-from fullconv.batch.writers import writers
+import numpy as np
+from jaxtyping import UInt8
+
+from fullconv.batch.memory_gate import InputMemory
+from fullconv.batch.writers import Writer
 from fullconv.errors import MemoryBudgetError
+from fullconv.inference.predictor import Prediction
+from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import Header, decoding_bytes
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
@@ -20,7 +25,7 @@ PIXEL = 3  # bytes of an RGB image
 def plan_photo(
     model: Model,
     header: Header,
-    kinds: Sequence[str],
+    outputs: Sequence[Writer],
     scales: Sequence[float] | None,
     total: int,
     at_once: int,
@@ -31,7 +36,7 @@ def plan_photo(
     Args:
         model: predicts it.
         header: of its file.
-        kinds: output kinds.
+        outputs: what is encoded of it.
         scales: of test-time augmentation.
         total: bytes for all photos at a time.
         at_once: photos that share them; fewer if a photo needs more than its share.
@@ -40,8 +45,8 @@ def plan_photo(
     Raises:
         MemoryBudgetError: the photo takes more than `total`, if that is strict.
     """
-    image, scores = PIXEL * prod(header.size), any(writers[kind].scores for kind in kinds)
-    held = max(decoding_bytes(header), image + _result_bytes(header, kinds, len(model.classes)))
+    image, scores = PIXEL * prod(header.size), need_scores(outputs)
+    held = max(decoding_bytes(header), image + _result_bytes(header, outputs, len(model.classes)))
     reason: MemoryBudgetError | None = None
     while at_once and held <= total // at_once:
         share = total // at_once
@@ -63,9 +68,36 @@ def plan_photo(
     )
 
 
-def _result_bytes(header: Header, kinds: Sequence[str], classes: int) -> int:
+def predict_photo(
+    model: Model,
+    image: UInt8[np.ndarray, "H W 3"],
+    outputs: Sequence[Writer],
+    scales: Sequence[float] | None,
+    memory: int | None,
+    stop: Stop = never,
+) -> Prediction:
+    """Predict a photo; its scores are kept only if `outputs` need them.
+
+    Args:
+        model: predicts it.
+        image: RGB in [0, 255].
+        outputs: what is encoded of it.
+        scales: of test-time augmentation; None turns it off.
+        memory: bytes; None for half of the free memory.
+        stop: as for `Model.predict`.
+    """
+    scores = need_scores(outputs)
+    found = model.predict(image, scales=scales, memory=memory, scores=scores, stop=stop)
+    return found if scores else found.without_scores()
+
+
+def need_scores(outputs: Sequence[Writer]) -> bool:
+    """Return whether any output needs the scores of all classes."""
+    return any(writer.scores for writer in outputs)
+
+
+def _result_bytes(header: Header, outputs: Sequence[Writer], classes: int) -> int:
     """Return the bytes of labels and kept scores, and of the largest file that is encoded."""
-    found = [writers[kind] for kind in kinds]
-    kept = 4 * classes if any(writer.scores for writer in found) else 0
-    encoding = max((w.pixel_bytes + w.score_bytes * classes for w in found), default=0)
+    kept = 4 * classes if need_scores(outputs) else 0
+    encoding = max((w.pixel_bytes + w.score_bytes * classes for w in outputs), default=0)
     return (1 + kept + encoding) * prod(header.size)

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv.batch.class_areas import count_pixels
-from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.fingerprint import content_digest, file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import Image, PredictionJob
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
+from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
 from fullconv.batch.writers import writers
 from fullconv.errors import EngineError, FullconvError, explain_os_error

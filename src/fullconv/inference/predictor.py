@@ -16,9 +16,11 @@ from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError
 from fullconv.inference.free_heap import free_heap
 from fullconv.inference.planner import Plan, plan
+from fullconv.inference.stopping import Stop, check_stop, never
 from fullconv.inference.tiling import stream
 from fullconv.io import images, palettes
 from fullconv.io.palettes import VOID, Palette, row_blocks
+from fullconv.io.window import Window
 
 
 @dataclass(frozen=True, repr=False)
@@ -148,6 +150,7 @@ def predict(
     memory: int | str | None = None,
     scores: bool = False,
     held: int = 0,
+    stop: Stop = never,
 ) -> Prediction:
     """Predict one image; `Model.predict` is the same with a model's settings.
 
@@ -166,9 +169,11 @@ def predict(
             itself; None for half of the free memory.
         scores: keep the scores even if the image is processed in parts.
         held: bytes within `memory` that the caller holds meanwhile.
+        stop: asked before each part.
 
     Raises:
         MemoryBudgetError: `memory` is too small.
+        StoppedError: `stop` returned True.
     """
     free_heap(image.shape)
     scaled = images.scale_image(image, images.fit_size(image.shape, size, input_scale))
@@ -179,7 +184,12 @@ def predict(
     labels = np.empty(shape, np.uint8)
     score: Tensor | None = None
     seam = (0, 0)
-    for part in stream(network, lambda window: scaled[window.slices], planned, scores=keep):
+
+    def read(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
+        check_stop(stop)
+        return scaled[window.slices]
+
+    for part in stream(network, read, planned, scores=keep):
         labels[part.window.slices] = part.labels
         seam = part.seam
         if part.score is not None and part.score.shape[1:] == shape:

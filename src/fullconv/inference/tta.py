@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
+from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import Palette
 
@@ -32,6 +33,7 @@ def predict_averaged(
     input_scale: float = 1.0,
     memory: int | str | None = None,
     held: int = 0,
+    stop: Stop = never,
 ) -> Prediction:
     """Predict an image with test-time augmentation.
 
@@ -47,7 +49,7 @@ def predict_averaged(
         # The view has its final size; fitting it into `size` would make all scales equal.
         beside = held + _held_beside(image.shape, view.shape, len(classes))
         prediction = predict(
-            network, view, classes, palette, memory=memory, scores=True, held=beside
+            network, view, classes, palette, memory=memory, scores=True, held=beside, stop=stop
         )
         assert prediction.score is not None
         return prediction.score

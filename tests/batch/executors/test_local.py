@@ -7,10 +7,10 @@ from types import SimpleNamespace
 import pytest
 
 from fullconv.batch.executors import engines
-from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.executors.local import AHEAD, run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
+from fullconv.batch.memory_gate import InputMemory
 from fullconv.errors import ImageError, OutputError
 
 

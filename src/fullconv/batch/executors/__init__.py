@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol, runtime_checkable
 
 from fullconv._registry import Registry
-from fullconv.batch.executors._memory import InputMemory
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
+from fullconv.batch.memory_gate import InputMemory
 
 
 @runtime_checkable

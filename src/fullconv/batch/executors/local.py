@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from threading import Semaphore
 
 from fullconv.batch.executors import InputWorker, engines
-from fullconv.batch.executors._memory import MemoryGate
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
+from fullconv.batch.memory_gate import MemoryGate
 from fullconv.errors import OutputError
 from fullconv.io.storage import local_path
 
@@ -37,7 +36,7 @@ def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -
         OutputError: predictions cannot be written.
     """
     worker.prepare()
-    computing, gate = Semaphore(at_once), MemoryGate(worker.memory * at_once)
+    gate = MemoryGate(worker.memory * at_once, at_once)
     pool = ThreadPoolExecutor(at_once + AHEAD_OF_STORES, "fullconv")
     waiting: deque[Future[Record]] = deque()
     try:
@@ -45,21 +44,19 @@ def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -
             ahead = AHEAD if local_path(item.where) else AHEAD_OF_STORES
             while len(waiting) >= at_once + ahead:
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(_process, worker, item, at_once, computing, gate))
+            waiting.append(pool.submit(_process, worker, item, at_once, gate))
         while waiting:
             yield waiting.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
 
 
-def _process(
-    worker: InputWorker, item: Input, at_once: int, computing: Semaphore, gate: MemoryGate
-) -> Record:
+def _process(worker: InputWorker, item: Input, at_once: int, gate: MemoryGate) -> Record:
     try:
         opened = worker.open(item, at_once)
         with gate.admit(opened.memory):
             loaded = worker.read(item, opened)
-            with computing, gate.compute(opened.memory):
+            with gate.compute(opened.memory):
                 prediction = worker.compute(loaded, opened)
             return worker.write(item, loaded, prediction)
     except OutputError:

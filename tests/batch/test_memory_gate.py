@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from fullconv.batch.executors._memory import InputMemory, MemoryGate
+from fullconv.batch.memory_gate import InputMemory, MemoryGate
 
 
 def run(inputs, total, threads=8, pause=0.001):
