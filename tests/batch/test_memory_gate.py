@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from fullconv.batch.memory_gate import InputMemory, MemoryGate
+from fullconv.inference.stopping import StoppedError
 
 
 def run(inputs, total, threads=8, pause=0.001):
@@ -65,3 +66,49 @@ def test_a_failure_gives_its_memory_back():
     for _ in range(3):
         with pytest.raises(ValueError), gate.admit(memory), gate.compute(memory):
             raise ValueError
+
+
+def test_the_number_of_computations_and_of_inputs_ahead_is_limited():
+    gate, memory = MemoryGate(1000, at_once=2, ahead=1), InputMemory(1, 1, None)
+    computing = inside = most_computing = most_inside = 0
+    lock = threading.Lock()
+
+    def process(number):
+        nonlocal computing, inside, most_computing, most_inside
+        with gate.admit(memory):
+            with lock:
+                inside += 1
+                most_inside = max(most_inside, inside)
+            with gate.compute(memory):
+                with lock:
+                    computing += 1
+                    most_computing = max(most_computing, computing)
+                time.sleep(0.002)
+                with lock:
+                    computing -= 1
+            with lock:
+                inside -= 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(process, range(40)))
+    assert (most_computing, most_inside) == (2, 3)
+    assert gate.computing == 0 and gate.planned == 0
+
+
+def test_inputs_that_wait_can_give_up():
+    gate, memory, stopped = MemoryGate(1, at_once=1), InputMemory(1, 1, None), threading.Event()
+
+    def wait(enter):
+        with pytest.raises(StoppedError), enter(memory, stopped.is_set):
+            pass
+        return True
+
+    with ThreadPoolExecutor(2) as pool, gate.admit(memory), gate.compute(memory):
+        waiting = [pool.submit(wait, gate.admit), pool.submit(wait, gate.compute)]
+        time.sleep(0.02)
+        assert not any(task.done() for task in waiting)
+        stopped.set()
+        gate.wake()
+        assert all(task.result(timeout=5) for task in waiting)
+    with gate.admit(memory), gate.compute(memory):  # nothing is left of those that gave up
+        assert gate.planned == 2

@@ -30,7 +30,7 @@ def exit_on_signal() -> Iterator[None]:
             sys.stdout.flush()
             if console.is_terminal:  # the shell's prompt gets a line of its own
                 os.write(sys.stderr.fileno(), b"\n")
-        _exit(signal.Signals(number))
+        exit_now(signal.Signals(number))
 
     with _handlers(leave):
         yield
@@ -61,7 +61,8 @@ def _handlers(handler: Callable[[int, FrameType | None], None]) -> Iterator[None
             signal.signal(number, old)
 
 
-def _exit(number: signal.Signals) -> NoReturn:
+def exit_now(number: signal.Signals) -> NoReturn:
+    """Exit with a signal's exit code, without waiting for threads that compute."""
     console.show_cursor(True)
     for child in multiprocessing.active_children():
         child.kill()
@@ -97,7 +98,7 @@ def _listen(reader: int) -> None:
     asked = False
     while number := os.read(reader, 1)[0]:
         if asked and number == signal.SIGINT:
-            _exit(signal.SIGINT)
+            exit_now(signal.SIGINT)
         asked = asked or number in EXIT_CODES
 
 

@@ -7,7 +7,7 @@ imports rasterio, the extra [geo].
 from fullconv.io.rasters.bands import OWN_BANDS, BandChoice, parse_bands, parse_options
 from fullconv.io.rasters.cog import BLOCK, LabelStyle, read_tags, write_cog
 from fullconv.io.rasters.dataset import block_cache
-from fullconv.io.rasters.header import RasterHeader, read_raster_header
+from fullconv.io.rasters.header import RasterHeader, parse_raster_header, read_raster_header
 from fullconv.io.rasters.masks import (
     check_alignment,
     nodata_value,
@@ -29,6 +29,7 @@ __all__ = [
     "open_raster",
     "parse_bands",
     "parse_options",
+    "parse_raster_header",
     "raster_palette",
     "read_raster",
     "read_raster_header",

@@ -40,12 +40,20 @@ def read_raster_header(path: Path) -> RasterHeader | None:
         return None
     try:
         with path.open("rb") as file:
-            header = _read(file, file.read(24))
-    except (OSError, ValueError, OverflowError, struct.error):  # an offset of 64 bits overflows
+            header = parse_raster_header(file)
+    except OSError:
         return None
     if header is None or header.georeferenced:
         return header
     return RasterHeader(header.height, header.width, os.path.isfile(_world_file(path)))
+
+
+def parse_raster_header(file: BinaryIO) -> RasterHeader | None:
+    """Read the header of an open TIFF, PNG or JPEG; None if it is none of them, or damaged."""
+    try:
+        return _read(file, file.read(24))
+    except (OSError, ValueError, OverflowError, struct.error):  # an offset of 64 bits overflows
+        return None
 
 
 def _read(file: BinaryIO, head: bytes) -> RasterHeader | None:

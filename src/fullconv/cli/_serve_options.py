@@ -1,0 +1,189 @@
+"""The options of `fullconv serve`, and how their texts are parsed."""
+
+import ipaddress
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fullconv.errors import ConfigError, explain_os_error
+from fullconv.hardware import MAX_THREADS
+
+KEY_VARIABLE = "FULLCONV_KEY"
+LEAST_KEY = 16  # characters
+
+MODELS = (
+    "Run folders (their best checkpoints), .safetensors files or exported files, each with a name "
+    "or without: street=model.onnx. The first one predicts at /predict."
+)
+
+Models = Annotated[list[str], typer.Argument(metavar="MODEL", help=MODELS)]
+Host = Annotated[
+    str, typer.Option(metavar="NAME", help="Address to listen at; 0.0.0.0 is every network.")
+]
+Port = Annotated[int, typer.Option(metavar="N", help="Port; 0 is any free one.", min=0, max=65535)]
+Uds = Annotated[
+    Path | None,
+    typer.Option(metavar="PATH", help="Listen at a Unix socket instead.", show_default="none"),
+]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="File with the key that requests must have (Authorization: Bearer KEY), of at least "
+        f"{LEAST_KEY} characters; or the variable {KEY_VARIABLE}.",
+        show_default="no key",
+    ),
+]
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME",
+        help="Another name of this server that requests may use; repeat it for several.",
+        show_default="names of this machine, and --host",
+    ),
+]
+Origin = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URL",
+        help="Origin whose pages may use the server, e.g. https://labels.example; repeat it for "
+        "several.",
+        show_default="its own pages only",
+    ),
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Listen at other networks without a key.")
+]
+OpenMetrics = Annotated[bool, typer.Option("--open-metrics", help="Show /metrics without the key.")]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Memory for all photos in progress, e.g. 2GiB.",
+        show_default="half of the free memory",
+    ),
+]
+Threads = Annotated[
+    int,
+    typer.Option(metavar="N", help="CPU threads per photo.", min=1, max=MAX_THREADS),
+]
+AtOnce = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="Photos computed at the same time.",
+        show_default="cores / --threads, on a GPU 1",
+        min=1,
+        max=MAX_THREADS,
+    ),
+]
+Queue = Annotated[
+    int,
+    typer.Option(
+        metavar="N", help="Requests that wait; more are refused with 503.", min=0, max=10_000
+    ),
+]
+MaxBody = Annotated[str, typer.Option(metavar="SIZE", help="Largest body of a request.")]
+MaxPixels = Annotated[str, typer.Option(metavar="N", help="Most pixels of a photo, e.g. 12M.")]
+Timeout = Annotated[
+    float, typer.Option(metavar="SECONDS", help="Longest time of a prediction.", min=0.1)
+]
+Grace = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", help="Time to finish the work in progress after a signal.", min=0
+    ),
+]
+RootPath = Annotated[
+    str,
+    typer.Option(
+        metavar="PATH",
+        help="Where a proxy has the server, e.g. /segment.",
+        show_default="at the root",
+    ),
+]
+Log = Annotated[str, typer.Option(metavar="FORM", help="Log lines: text or json.")]
+
+
+def check_exposure(host: str, key: str | None, insecure: bool) -> None:
+    """Check that a server that other computers reach has a key.
+
+    Raises:
+        ConfigError: it has none.
+    """
+    if key is None and not insecure and not is_loopback(host):
+        raise ConfigError(
+            f"--host {host} lets other computers use the server; give it a key with --key-file, or "
+            "allow everyone with --insecure"
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches an address."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def host_header(host: str) -> str:
+    """Return an address as it stands in a Host header: "::1" is "[::1]"."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()
+
+
+def parse_origin(text: str) -> str:
+    """Return an origin as browsers send it.
+
+    Raises:
+        ConfigError: it is no origin.
+    """
+    scheme, sign, rest = text.rstrip("/").partition("://")
+    if scheme.lower() not in ("http", "https") or not sign or not rest or "/" in rest:
+        raise ConfigError(
+            f"--origin {text[:100]}: expected an origin such as https://labels.example"
+        )
+    if "*" in rest:
+        raise ConfigError("--origin allows one origin each; a pattern would allow any page")
+    return f"{scheme}://{rest}".lower()
+
+
+def read_key(path: Path | None) -> str | None:
+    """Read the key from a file, or from the variable; None if there is none.
+
+    Raises:
+        ConfigError: it cannot be read, or is short or not plain text.
+    """
+    try:
+        text = os.environ.get(KEY_VARIABLE) if path is None else path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"--key-file {path} is no text") from error
+    except OSError as error:
+        raise ConfigError(f"--key-file: {explain_os_error(error)}") from error
+    if text is None:
+        return None
+    key, where = text.strip(), KEY_VARIABLE if path is None else f"--key-file {path}"
+    if len(key) < LEAST_KEY or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(
+            f"{where} holds {len(key)} characters; expected one line of at least {LEAST_KEY} "
+            "letters and digits, e.g. from: openssl rand -hex 32"
+        )
+    return key
+
+
+def parse_count(text: str, option: str) -> int:
+    """Parse a number of pixels: "250M" is 250,000,000.
+
+    Raises:
+        ConfigError: it is no number.
+    """
+    factors = {"K": 10**3, "M": 10**6, "G": 10**9}
+    number, factor = text.strip().upper(), 1
+    if number and number[-1] in factors:
+        number, factor = number[:-1], factors[number[-1]]
+    if not number.isdecimal() or not 0 < len(number) < 10 or not int(number):
+        raise ConfigError(f"{option} {text[:40]}: expected a number of pixels such as 12M")
+    return int(number) * factor

@@ -1,0 +1,156 @@
+"""fullconv serve: predict photos over HTTP."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from fullconv.cli import _serve_options as options
+from fullconv.cli._console import say, say_error
+from fullconv.cli._options import Device, Quiet
+from fullconv.cli._serve_log import check_form, logging_to_stderr
+from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_now
+
+if TYPE_CHECKING:
+    from socket import socket
+
+    from fullconv.serving import Access, Limits
+
+
+def command(
+    models: options.Models,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8000,
+    uds: options.Uds = None,
+    key_file: options.KeyFile = None,
+    allow_host: options.AllowHost = None,
+    origin: options.Origin = None,
+    insecure: options.Insecure = False,
+    open_metrics: options.OpenMetrics = False,
+    memory: options.Memory = None,
+    threads: options.Threads = 1,
+    at_once: options.AtOnce = None,
+    queue: options.Queue = 32,
+    max_body: options.MaxBody = "64MiB",
+    max_pixels: options.MaxPixels = "250M",
+    timeout: options.Timeout = 60,
+    grace: options.Grace = 30,
+    root_path: options.RootPath = "",
+    log: options.Log = "text",
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Predict photos over HTTP.
+
+    POST /predict takes a photo and returns the file that `fullconv predict` writes, for example:
+    curl --data-binary @photo.jpg http://127.0.0.1:8000/predict -o labels.png
+    """
+    from fullconv.errors import require
+    from fullconv.hardware import choose_device
+
+    for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
+        require(package, extra="serve", what="fullconv serve")
+
+    from fullconv.serving import Service, open_models
+    from fullconv.serving._application import application
+    from fullconv.serving._server import serve
+
+    check_form(log)
+    access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
+    chosen = str(choose_device(device))
+    limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
+    with _listening(uds, host, port) as bound:
+        service = Service(open_models(models, chosen), limits, access)
+        if not quiet:
+            say(_address(uds, host, bound.getsockname()))
+            sys.stdout.flush()
+        if access.key is None and uds is None and not options.is_loopback(host):
+            say_error("warning: every computer that reaches this address can use the server")
+        with collect_signals() as received, logging_to_stderr(log, quiet):
+            serve(
+                application(service),
+                service,
+                bound,
+                grace=grace,
+                root_path=root_path.rstrip("/"),
+                signals=received,
+            )
+            if received and (len(received) > 1 or service.gate.computing):
+                exit_now(received[0])  # not after computations that nobody waits for
+    if received:
+        raise typer.Exit(EXIT_CODES[received[0]])
+
+
+@contextmanager
+def _listening(uds: Path | None, host: str, port: int) -> Iterator["socket"]:
+    """Yield the server's socket; it is bound before the models are loaded, which takes longer."""
+    from fullconv.serving._server import bind, bind_path
+
+    if uds is None:
+        with bind(host, port) as bound:
+            yield bound
+        return
+    with bind_path(uds) as bound:
+        try:
+            yield bound
+        finally:
+            uds.unlink(missing_ok=True)
+
+
+def _access(
+    host: str,
+    key_file: Path | None,
+    allow_host: list[str] | None,
+    origin: list[str] | None,
+    insecure: bool,
+    open_metrics: bool,
+    is_local: bool,
+) -> "Access":
+    from fullconv.serving import Access
+    from fullconv.serving._limits import LOOPBACK
+
+    key = options.read_key(key_file)
+    if not is_local:
+        options.check_exposure(host, key, insecure)
+    hosts = LOOPBACK | {options.host_header(name) for name in (host, *(allow_host or ()))}
+    origins = frozenset(map(options.parse_origin, origin or ()))
+    return Access(key, hosts, origins, open_metrics)
+
+
+def _limits(
+    device: str,
+    memory: str | None,
+    threads: int,
+    at_once: int | None,
+    queue: int,
+    max_body: str,
+    max_pixels: str,
+    timeout: float,
+) -> "Limits":
+    import torch
+
+    from fullconv.hardware import SHARE, free_memory, usable_cores
+    from fullconv.serving import Limits
+    from fullconv.units import parse_bytes
+
+    torch.set_num_threads(threads)
+    usual = max(1, usable_cores() // threads) if device == "cpu" else 1
+    return Limits(
+        memory=int(SHARE * free_memory()) if memory is None else parse_bytes(memory),
+        at_once=at_once or usual,
+        threads=threads,
+        queue=queue,
+        max_body=parse_bytes(max_body),
+        max_pixels=options.parse_count(max_pixels, "--max-pixels"),
+        seconds=timeout,
+    )
+
+
+def _address(uds: Path | None, host: str, name: tuple[str, int]) -> str:
+    if uds is not None:
+        return f"serving at the socket {uds}"
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else options.host_header(host)
+    return f"serving at http://{shown}:{name[1]}"

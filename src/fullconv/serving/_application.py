@@ -1,0 +1,72 @@
+"""The ASGI application."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from starlette.routing import Router
+from starlette.types import ASGIApp
+
+from fullconv.serving._guard import Guard, Protect
+from fullconv.serving._limits import Access, Limits, Settings
+from fullconv.serving._members import members
+from fullconv.serving._models import ServedModel
+from fullconv.serving._requests import Requests
+from fullconv.serving._service import Service
+from fullconv.serving._warm_up import warm_up
+
+logger = logging.getLogger("fullconv.serving")
+
+
+def app(
+    models: Mapping[str, ServedModel],
+    limits: Limits,
+    access: Access | None = None,
+    settings: Settings | None = None,
+) -> ASGIApp:
+    """Return the ASGI application that serves models.
+
+    Args:
+        models: by name, from `open_models`; the first is the default.
+        limits: what the server takes on.
+        access: who may use it; by default programs and pages of this machine, without a key.
+        settings: its optional parts.
+    """
+    return application(Service(dict(models), limits, access or Access(), settings or Settings()))
+
+
+def application(service: Service) -> ASGIApp:
+    """Return the ASGI application of a service."""
+    parts = [members[name] for name in members]
+    open_paths = {path for part in parts for path in part.open}
+    if service.access.open_metrics:
+        open_paths.add("/metrics")
+
+    @asynccontextmanager
+    async def lifespan(router: Router) -> AsyncIterator[None]:
+        task = asyncio.create_task(_get_ready(service))
+        try:
+            yield
+        finally:
+            task.cancel()
+            service.close()
+
+    # A router alone: Starlette's application would answer errors itself, before `Requests` does.
+    router = Router(
+        [route for part in parts for route in part.routes(service)],
+        redirect_slashes=False,
+        lifespan=lifespan,
+    )
+    guarded = Guard(router, service.access, open_paths)
+    return Protect(Requests(guarded, service), service.access)
+
+
+async def _get_ready(service: Service) -> None:
+    """Compute one prediction with each model; the server is ready if that succeeds."""
+    try:
+        await asyncio.to_thread(warm_up, service)
+    except Exception:
+        logger.exception("the warm-up failed, so the server does not become ready")
+        return
+    service.ready = True

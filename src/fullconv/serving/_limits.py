@@ -1,0 +1,72 @@
+"""What a server allows: sizes, times and numbers of requests, and who may send them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullconv.io.images import MAX_PIXELS
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
+"""Host names of this machine as a browser or curl sends them."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a server takes on.
+
+    Attributes:
+        memory: bytes for all photos that are decoded, computed and encoded at a time.
+        at_once: photos computed at the same time.
+        threads: CPU threads per photo; the caller has set them, and they are part of an ETag.
+        queue: requests that wait beside those that are computed.
+        max_body: bytes of a request's body.
+        max_pixels: pixels of a photo.
+        seconds: for a request, from its first byte to its response.
+        body_pause: seconds without a byte of a body.
+        body_seconds: seconds for a whole body.
+        header_bytes: of a request's line and headers.
+        header_seconds: until a request's headers are complete.
+        connections: open at a time.
+    """
+
+    memory: int
+    at_once: int = 1
+    threads: int = 1
+    queue: int = 32
+    max_body: int = 64 * 2**20
+    max_pixels: int = MAX_PIXELS
+    seconds: float = 60
+    body_pause: float = 10
+    body_seconds: float = 60
+    header_bytes: int = 16 * 2**10
+    header_seconds: float = 10
+    connections: int = 64
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may use a server.
+
+    Attributes:
+        key: that `Authorization: Bearer KEY` must hold; None asks for none.
+        hosts: allowed in the header Host, without port.
+        origins: other origins whose pages may send requests, e.g. "https://labels.example".
+        open_metrics: whether /metrics needs no key.
+    """
+
+    key: str | None = None
+    hosts: frozenset[str] = LOOPBACK
+    origins: frozenset[str] = frozenset()
+    open_metrics: bool = False
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Optional parts of a server.
+
+    Attributes:
+        page: whether it has a web page.
+        corrections: the folder that corrected masks are saved in; None for none.
+    """
+
+    page: bool = True
+    corrections: Path | None = None

@@ -1,0 +1,119 @@
+"""The models of a server, by name."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fullconv.errors import ConfigError
+from fullconv.inference.model_file import model_file
+from fullconv.model import Model, load
+from fullconv.weights.fingerprint import file_fingerprint
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A model that a server predicts with.
+
+    Attributes:
+        name: in URLs.
+        model: predicts; any number of threads may use it.
+        fingerprint: of its file.
+    """
+
+    name: str
+    model: Model
+    fingerprint: str
+
+    @property
+    def engine(self) -> str:
+        """What computes it: torch, onnx, openvino, ..., the suffix of an exported file."""
+        exported = self.model.exported
+        return exported.path.suffix[1:] if exported else "torch"
+
+    @property
+    def precision(self) -> str:
+        """The precision of its weights: fp32 or int8."""
+        exported = self.model.exported
+        return exported.description.precision if exported else "fp32"
+
+    def describe(self) -> dict[str, Any]:
+        """Return what clients are told of the model, for JSON."""
+        model, exported = self.model, self.model.exported
+        parity = exported.description.parity if exported else None
+        return {
+            "name": self.name,
+            "fingerprint": self.fingerprint,
+            "classes": list(model.classes),
+            "palette": [list(color) for color in model.palette],
+            "size": list(model.size) if model.size else None,
+            "input_scale": model.input_scale,
+            "tta_scales": list(model.tta_scales),
+            "engine": self.engine,
+            "precision": self.precision,
+            # Of an exported file: how far its scores are from its network's.
+            "parity": parity.model_dump(mode="json") if parity else None,
+            "protocol": model.protocol,
+        }
+
+
+def open_models(sources: Sequence[str], device: str = "cpu") -> dict[str, ServedModel]:
+    """Load models and prepare them for many predictions.
+
+    Args:
+        sources: run folders or model files, each with a name or without: "street=model.onnx".
+        device: "cpu", "cuda", ...
+
+    Returns:
+        The models by name, in order: the name of the file or folder where none is given.
+
+    Raises:
+        ConfigError: no source, a name that cannot stand in a URL, one that two models have, or a
+            model of rasters' bands.
+        WeightsError: a file cannot be read.
+    """
+    if not sources:
+        raise ConfigError("no model to serve; expected a run folder or a model file")
+    served: dict[str, ServedModel] = {}
+    for source in sources:
+        name, path = _split(source)
+        if name in served:
+            raise ConfigError(f"two models are called {name!r}; name one of them: NAME={path}")
+        served[name] = open_served_model(name, path, device)
+    return served
+
+
+def open_served_model(name: str, path: str, device: str = "cpu") -> ServedModel:
+    """Load one model and prepare it for many predictions.
+
+    Raises:
+        ConfigError: it reads rasters' bands.
+        WeightsError: its file cannot be read.
+    """
+    fingerprint = file_fingerprint(path)
+    model = load(path)
+    if model.band_choice and model.band_choice.is_explicit:
+        raise ConfigError(
+            f"{path} reads bands of rasters ({model.band_choice}), which the server does not; use "
+            "`fullconv predict`"
+        )
+    model.network.to(device).eval()
+    return ServedModel(name, model.optimize(), fingerprint)
+
+
+def _split(source: str) -> tuple[str, str]:
+    """Return name and path of a source; a path that exists is no NAME=PATH."""
+    given, sign, path = source.partition("=")
+    if sign and not Path(source).exists():
+        if not NAME.fullmatch(given):
+            raise ConfigError(
+                f"the model name {given!r} cannot stand in a URL; expected up to 64 letters, "
+                "digits, dots, hyphens and underscores"
+            )
+        return given, path
+    where = Path(source)
+    stem = where.resolve().name if where.is_dir() else model_file(where).stem
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "model", source

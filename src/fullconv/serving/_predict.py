@@ -1,0 +1,135 @@
+"""Compute the prediction of one request."""
+
+import hashlib
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+
+from fullconv._version import __version__
+from fullconv.batch.photo_memory import plan_photo, predict_photo
+from fullconv.batch.writers import Writer
+from fullconv.errors import ImageError
+from fullconv.inference.stopping import Stop, check_stop
+from fullconv.io.images import Header, decode_image, peek_header, read_image
+from fullconv.io.rasters import parse_raster_header
+from fullconv.serving._body import Body
+from fullconv.serving._models import ServedModel
+from fullconv.serving._service import Service
+from fullconv.serving._stages import Stages, waiting
+
+
+@dataclass(frozen=True)
+class Result:
+    """An encoded prediction.
+
+    Attributes:
+        content: the bytes of the output.
+        size: (height, width) of the photo.
+        note: how it was predicted, if a user should know; else "".
+    """
+
+    content: bytes
+    size: tuple[int, int]
+    note: str
+
+
+async def predict_body(
+    service: Service,
+    request: Request,
+    served: ServedModel,
+    body: Body,
+    output: Writer,
+    scales: Sequence[float] | None,
+    stages: Stages,
+) -> Result:
+    """Predict the photo of a request and encode the prediction.
+
+    Args:
+        service: whose limits count.
+        request: whose client may leave.
+        served: predicts.
+        body: the photo; it is read in the thread that predicts it.
+        output: encodes.
+        scales: of test-time augmentation; None turns it off.
+        stages: gets the times.
+
+    Raises:
+        ImageError: the body is no photo that is predicted.
+        MemoryBudgetError: it takes more memory than the server has.
+        ClientLeftError: the client closed the connection.
+    """
+
+    def work(stop: Stop) -> Result:
+        check_stop(stop)
+        header = body.open(peek_header)
+        _check_photo(header, body, service.limits.max_pixels)
+        limits = service.limits
+        shared = limits.memory, limits.at_once
+        memory = plan_photo(served.model, header, [output], scales, *shared)
+        with waiting(service.gate.admit(memory, stop), stages):
+            with stages.measure("decode"):
+                image = body.open(_decode)
+                body.close()
+            with (
+                waiting(service.gate.compute(memory, stop), stages),
+                stages.measure("compute"),
+            ):
+                found = predict_photo(served.model, image, [output], scales, memory.limit, stop)
+            check_stop(stop)
+            with stages.measure("encode"):
+                content = output.encode(found)
+        return Result(content, header.size, found.note)
+
+    return await service.run(request, work)
+
+
+def result_key(service: Service, served: ServedModel, digest: str, options: dict[str, Any]) -> str:
+    """Return the hash of everything that a response depends on.
+
+    Args:
+        service: whose number of threads and limits count.
+        served: predicts.
+        digest: of the request's photo.
+        options: of the request.
+    """
+    limits = [service.limits.threads, service.limits.memory // service.limits.at_once]
+    parts = json.dumps([digest, served.fingerprint, options, limits, __version__], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def _check_photo(header: Header, body: Body, max_pixels: int) -> None:
+    """Refuse what is no photo for the server, by its header.
+
+    Raises:
+        ImageError: it is too large, or georeferenced: `fullconv predict` treats it as a raster.
+    """
+    height, width = header.size
+    if height * width > max_pixels:
+        raise ImageError(
+            f"{height} x {width} pixels",
+            f"at most {max_pixels:,}, the limit of this server",
+            where=body.name,
+            code="too-large",
+        )
+    if header.format == "TIFF" and body.open(_is_georeferenced):
+        raise ImageError(
+            "a georeferenced TIFF",
+            "a photo",
+            "`fullconv predict` writes GeoTIFFs of such files",
+            where=body.name,
+        )
+
+
+def _is_georeferenced(path: Path, content: bytes | None) -> bool:
+    with path.open("rb") if content is None else io.BytesIO(content) as file:
+        header = parse_raster_header(file)
+    return header is not None and header.georeferenced
+
+
+def _decode(path: Path, content: bytes | None) -> Any:
+    return read_image(path) if content is None else decode_image(content, str(path))

@@ -1,0 +1,155 @@
+"""What the parts of the server share: its models, its limits, and the work in progress."""
+
+import asyncio
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from starlette.requests import Request
+
+from fullconv.batch.memory_gate import MemoryGate
+from fullconv.errors import UnknownNameError
+from fullconv.inference.stopping import Stop
+from fullconv.serving._limits import Access, Limits, Settings
+from fullconv.serving._models import ServedModel
+from fullconv.serving._problems import ClientLeftError, Problem
+
+Result = TypeVar("Result")
+
+AHEAD = 2
+"""Photos that are decoded or encoded while others are computed."""
+
+FIRST_GUESS = 1.0  # seconds of a request, before any has been measured
+
+
+@dataclass
+class Service:
+    """A server's models, and its work in progress.
+
+    Attributes:
+        models: by name; the first is the default.
+        limits: what it takes on.
+        access: who may use it.
+        settings: its optional parts.
+        gate: lets photos in as the memory allows.
+        ready: whether a warm-up has ended well.
+        draining: whether it takes no new work.
+        in_progress: requests for predictions that have a place.
+    """
+
+    models: dict[str, ServedModel]
+    limits: Limits
+    access: Access = field(default_factory=Access)
+    settings: Settings = field(default_factory=Settings)
+    ready: bool = False
+    draining: bool = False
+    in_progress: int = 0
+    open_requests: int = 0
+
+    def __post_init__(self) -> None:
+        limits = self.limits
+        self.gate = MemoryGate(limits.memory, limits.at_once, AHEAD)
+        self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
+        self._usual = FIRST_GUESS  # seconds of a request, a moving average
+
+    @property
+    def waiting(self) -> int:
+        """Requests that have a place and are not being computed."""
+        return max(0, self.in_progress - self.gate.computing)
+
+    def model(self, name: str | None = None) -> ServedModel:
+        """Return a model by name, or the default one.
+
+        Raises:
+            Problem: there is no such model.
+        """
+        if name is None:
+            return next(iter(self.models.values()))
+        if name not in self.models:
+            raise Problem(404, str(UnknownNameError("model", name[:100], self.models)))
+        return self.models[name]
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place for a request, from before its body is read until its response is made.
+
+        Raises:
+            Problem: all places are taken, or the server is about to end.
+        """
+        if self.draining:
+            raise Problem(
+                503,
+                "the server is about to end and takes no new work; try again",
+                reason="draining",
+                headers={"Retry-After": "1", "Connection": "close"},
+            )
+        if self.in_progress >= self.limits.queue + self.limits.at_once:
+            raise Problem(
+                503,
+                f"{self.in_progress} requests are in progress, which is the limit; try again",
+                reason="queue",
+                headers={"Retry-After": str(self._retry_after())},
+            )
+        self.in_progress += 1
+        start = time.monotonic()
+        try:
+            yield
+            self._usual += 0.1 * (time.monotonic() - start - self._usual)
+        finally:
+            self.in_progress -= 1
+
+    async def run(self, request: Request, work: Callable[[Stop], Result]) -> Result:
+        """Run blocking work in a thread; it is asked to stop if nobody waits for it any more.
+
+        Args:
+            request: whose body has been read.
+            work: gets a function that says whether to stop.
+
+        Raises:
+            ClientLeftError: the client closed the connection.
+            Problem: it took longer than `limits.seconds`.
+        """
+        stopped = threading.Event()
+        future = asyncio.get_running_loop().run_in_executor(self._pool, work, stopped.is_set)
+        future.add_done_callback(_retrieve)
+        leaving = asyncio.create_task(_wait_for_leaving(request))
+        both: set[asyncio.Future[Any]] = {future, leaving}
+        try:
+            done, _ = await asyncio.wait(
+                both, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            leaving.cancel()
+            if not future.done():
+                stopped.set()
+                future.cancel()  # if it has not begun
+                self.gate.wake()
+        if future in done:
+            return future.result()
+        if leaving in done:
+            raise ClientLeftError
+        raise Problem(504, f"no result within {self.limits.seconds:g} seconds, which is the limit")
+
+    def close(self) -> None:
+        """End the threads once their work has ended."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _retry_after(self) -> int:
+        """Return the seconds after which half of the requests in progress have usually ended."""
+        return min(60, max(1, math.ceil(self._usual / 2)))
+
+
+async def _wait_for_leaving(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _retrieve(future: "asyncio.Future[Any]") -> None:
+    """Retrieve the error of work that nobody waits for, or asyncio would report it."""
+    with suppress(asyncio.CancelledError):
+        future.exception()

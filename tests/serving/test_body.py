@@ -1,0 +1,179 @@
+"""Bodies are read within limits of size and time."""
+
+import asyncio
+import base64
+import hashlib
+import json
+
+import pytest
+from starlette.requests import Request
+
+from fullconv.serving import Limits, Problem
+from fullconv.serving._body import Body, file_name, read_photo
+from fullconv.serving._problems import ClientLeftError
+from serving_models import run_async
+
+LIMITS = Limits(2**30, max_body=1000, body_pause=0.05, body_seconds=0.2)
+
+
+def read(chunks, kind="application/octet-stream", limits=LIMITS, length=None, end=True):
+    """Read a body of chunks; a number among them is a pause in seconds, None a client that left."""
+    headers = [(b"content-type", kind.encode())] if kind is not None else []
+    if length is not None:
+        headers.append((b"content-length", str(length).encode()))
+    pending = list(chunks)
+    consumed = []
+
+    async def receive():
+        while pending and isinstance(pending[0], float):
+            await asyncio.sleep(pending.pop(0))
+        if not pending:
+            if not end:
+                await asyncio.sleep(60)
+            return {"type": "http.request", "body": b"", "more_body": False}
+        chunk = pending.pop(0)
+        if chunk is None:
+            return {"type": "http.disconnect"}
+        consumed.append(chunk)
+        return {"type": "http.request", "body": chunk, "more_body": True}
+
+    read.consumed = consumed
+    scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
+    return run_async(read_photo(Request(scope, receive), limits))
+
+
+def refused(status, *args, **kwargs):
+    with pytest.raises(Problem) as caught:
+        read(*args, **kwargs)
+    assert caught.value.status == status
+    return caught.value
+
+
+def content(body):
+    return body.open(lambda path, data: path.read_bytes() if data is None else data)
+
+
+def test_chunks_are_joined():
+    body = read([b"abc", b"", b"def"])
+    assert content(body) == b"abcdef" and body.size == 6
+    assert body.digest == hashlib.sha256(b"abcdef").hexdigest()
+
+
+def test_a_long_body_is_refused_by_its_header_before_it_is_read():
+    problem = refused(413, [b"x"], length=1001)
+    assert problem.detail == "the body is longer than 1000 B, which is the limit"
+    assert not read.consumed
+
+
+def test_a_long_body_is_refused_as_it_is_counted():
+    refused(413, [b"x" * 400] * 100, length=5)
+    assert len(read.consumed) == 3
+    refused(413, [b"x" * 400] * 100)
+
+
+def test_a_pause_ends_a_body():
+    problem = refused(408, [b"a", 0.2, b"b"])
+    assert problem.headers["Connection"] == "close"
+
+
+def test_a_drop_at_a_time_does_not_take_for_ever():
+    refused(408, [b"a", 0.03] * 30)
+
+
+def test_a_client_that_leaves():
+    with pytest.raises(ClientLeftError):
+        read([b"a", None])
+
+
+def test_an_empty_body_is_refused():
+    assert refused(400, []).detail == "an empty body; expected a photo"
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/xml", "video/mp4", "image"])
+def test_other_types_are_refused(kind):
+    assert f"a body of type {kind}" in refused(415, [b"x"], kind).detail
+
+
+@pytest.mark.parametrize("kind", ["", "image/jpeg", "IMAGE/PNG; a=b", "application/octet-stream"])
+def test_types_of_photos(kind):
+    assert content(read([b"x"], kind)) == b"x"
+
+
+def test_base64_in_json():
+    text = json.dumps({"image": base64.b64encode(b"abc").decode()}).encode()
+    assert content(read([text], "application/json")) == b"abc"
+    for wrong, sentence in {
+        b"{": "the body is not JSON",
+        b"\xff": "the body is not JSON",
+        b"[1]": "the JSON is a list; expected an object",
+        b'{"image": 1}': '"image" is not a text',
+        b'{"image": "*"}': '"image" is not base64',
+        b'{"image": "", "image": ""}': "the body is not JSON",
+        b'{"url": "http://a/b.png"}': 'JSON with the fields url; expected "image" alone',
+        b"[" * 900: "the body is not JSON",
+    }.items():
+        assert refused(400, [wrong], "application/json").detail.startswith(sentence), wrong
+
+
+def form(*parts, boundary="xx"):
+    lines = []
+    for name, file, data, *headers in parts:
+        extra = f'; filename="{file}"' if file is not None else ""
+        head = [f'Content-Disposition: form-data; name="{name}"{extra}', *headers]
+        lines.append(f"--{boundary}\r\n" + "\r\n".join(head) + "\r\n\r\n" + data + "\r\n")
+    return ("".join(lines) + f"--{boundary}--\r\n").encode()
+
+
+FORM = "multipart/form-data; boundary=xx"
+
+
+def test_a_form_with_one_file():
+    body = read([form(("note", None, "hello"), ("file", "a/b.png", "abc"))], FORM)
+    assert content(body) == b"abc" and body.name == "b.png"
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [("note", None, "hello")],
+        [("a", "a.png", "x"), ("b", "b.png", "y")],
+        [(f"f{i}", None, "x") for i in range(9)] + [("a", "a.png", "x")],
+        [("f", None, "x" * 1025), ("a", "a.png", "x")],
+        [("a", "a.png", "x", *(f"X-{i}: y" for i in range(17)))],
+        [("a", "a.png", "x", "X: " + "y" * 5000)],
+    ],
+    ids=["empty", "no file", "two files", "nine fields", "long field", "many headers", "long line"],
+)
+def test_forms_with_too_much_or_too_little(parts):
+    limits = Limits(2**30, max_body=10_000)
+    refused(400, [form(*parts)], FORM, limits)
+
+
+def test_broken_forms():
+    limits = Limits(2**30, max_body=100_000)
+    whole = form(("a", "a.png", "x"))
+    refused(400, [whole], "multipart/form-data")
+    refused(400, [whole], "multipart/form-data; boundary=" + "x" * 300)
+    refused(400, [b"no form"], FORM, limits)
+    refused(400, [form(*[(f"f{i}", None, "x") for i in range(1000)])], FORM, limits)
+
+
+def test_file_names_are_names_in_one_line():
+    assert file_name("../../etc/passwd") == "passwd"
+    assert file_name("C:\\photos\\a.png") == "a.png"
+    assert file_name("a\nb\x1b.png") == "a\\nb\\x1b.png"
+    assert file_name("") == file_name(None) == file_name("..") == "photo"
+    assert len(file_name("x" * 5000)) == 200
+
+
+def test_large_bodies_are_kept_on_the_disk(monkeypatch):
+    monkeypatch.setattr("fullconv.serving._body.IN_MEMORY", 8)
+    body = Body("a.png")
+    for chunk in (b"12345", b"67890", b"x"):
+        body.append(chunk)
+    paths = []
+    body.open(lambda path, data: paths.append(path) or data)
+    assert content(body) == b"1234567890x" and paths[0].exists()
+    body.close()
+    assert not paths[0].exists()

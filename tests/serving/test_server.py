@@ -1,0 +1,228 @@
+"""A real server: connections, clients that leave, overload and its end."""
+
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fullconv.errors import ConfigError, OutputError
+from fullconv.io.images import encode_png
+from fullconv.serving._server import bind, bind_path
+from serving_models import SlowModel, make_service, running, wait_for
+
+PHOTO = encode_png(np.zeros((20, 24, 3), np.uint8))
+
+CHUNKED = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.fixture
+def slow(models):
+    return SlowModel(models["street"].model)
+
+
+def slow_service(models, slow, **limits):
+    slow.release.set()  # for the warm-up
+    return make_service({"street": replace(models["street"], model=slow)}, **limits)
+
+
+def post(address, body=PHOTO):
+    return (
+        f"POST /predict HTTP/1.1\r\nHost: {address}\r\nContent-Length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", server.port), timeout=10)
+
+
+def answer(connection):
+    """Return everything that the server sends until it closes the connection."""
+    parts = []
+    while part := connection.recv(65536):
+        parts.append(part)
+    return b"".join(parts)
+
+
+def test_predictions_over_a_socket(models):
+    with running(make_service(models)) as server, server.client() as http:
+        response = http.post("/predict", content=PHOTO)
+        assert response.status_code == 200
+        assert response.content.startswith(b"\x89PNG")
+        chunks = http.post("/predict", content=iter([PHOTO[:40], PHOTO[40:]]))
+        assert chunks.content == response.content
+
+
+def test_a_client_that_leaves_gives_its_place_back(models, slow):
+    with running(slow_service(models, slow, at_once=1)) as server:
+        slow.release.clear()
+        before = slow.started
+        with connect(server) as running_one, connect(server) as waiting_one:
+            running_one.sendall(post("127.0.0.1"))
+            wait_for(lambda: slow.started == before + 1)
+            waiting_one.sendall(post("127.0.0.1"))
+            wait_for(lambda: server.service.in_progress == 2)
+            waiting_one.close()
+            wait_for(lambda: server.service.in_progress == 1, 0.5)
+            running_one.close()
+            wait_for(lambda: server.service.in_progress == 0, 0.5)
+            wait_for(lambda: server.service.gate.computing == 0, 0.5)
+        assert slow.started == before + 1  # the one that waited never began
+        with connect(server) as in_its_body:
+            in_its_body.sendall(post("127.0.0.1")[:-10])
+            wait_for(lambda: server.service.in_progress == 1)
+            in_its_body.close()
+            wait_for(lambda: server.service.in_progress == 0, 0.5)
+        slow.release.set()
+
+
+def test_more_requests_than_places_are_refused_at_once(models, slow):
+    with running(slow_service(models, slow, at_once=1, queue=2)) as server:
+        slow.release.clear()
+
+        def ask(number):
+            with server.client() as http:
+                return http.post("/predict", content=PHOTO)
+
+        with ThreadPoolExecutor(9) as pool:
+            asked = [pool.submit(ask, number) for number in range(3)]
+            wait_for(lambda: server.service.in_progress == 3)
+            for response in pool.map(ask, range(6)):
+                assert response.status_code == 503
+                assert 1 <= int(response.headers["retry-after"]) <= 60
+                assert response.headers["content-type"] == "application/problem+json"
+            slow.release.set()
+            assert [task.result().status_code for task in asked] == [200] * 3
+
+
+def test_the_end_waits_for_work_in_progress(models, slow):
+    with running(slow_service(models, slow, at_once=1)) as server:
+        slow.release.clear()
+        with ThreadPoolExecutor(4) as pool, server.client() as http:
+            asked = [pool.submit(_ask, server) for _ in range(4)]
+            wait_for(lambda: server.service.in_progress == 4)
+            server.signals.append(15)
+            wait_for(lambda: server.service.draining)
+            refused = http.post("/predict", content=PHOTO)
+            assert refused.status_code == 503 and "about to end" in refused.json()["detail"]
+            assert http.get("/readyz").status_code == 503
+            assert server.thread.is_alive()
+            slow.release.set()
+            assert [task.result().status_code for task in asked] == [200] * 4
+        server.thread.join(5)
+        assert not server.thread.is_alive()
+
+
+def _ask(server):
+    with server.client() as http:
+        return http.post("/predict", content=PHOTO)
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_the_end_comes_after_the_grace_or_a_second_signal(models, slow, signals):
+    with running(slow_service(models, slow), grace=0.1 if signals == 1 else 60) as server:
+        slow.release.clear()
+        with connect(server) as connection:
+            connection.sendall(post("127.0.0.1"))
+            wait_for(lambda: server.service.in_progress == 1)
+            server.signals.extend([15] * signals)
+            server.thread.join(8)
+            assert not server.thread.is_alive()
+        wait_for(lambda: server.service.gate.computing == 0)  # it was asked to stop
+        slow.release.set()
+
+
+def test_connections_are_limited(models):
+    with running(make_service(models, connections=2)) as server:
+        with connect(server), connect(server):
+            time.sleep(0.05)
+            with connect(server) as third:
+                assert answer(third).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+        wait_for(lambda: _works(server))
+
+
+def _works(server):
+    try:
+        with server.client() as http:
+            return http.get("/livez").status_code == 200
+    except Exception:
+        return False
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: "], ids=["none", "some"]
+)
+def test_slow_headers_end_a_connection(models, beginning):
+    with running(make_service(models, header_seconds=0.2)) as server, connect(server) as one:
+        one.sendall(beginning)
+        start = time.monotonic()
+        stop = threading.Event()
+
+        def drip():
+            while not stop.wait(0.05):
+                try:
+                    one.sendall(b"x" if beginning else b"")
+                except OSError:
+                    return
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        try:
+            assert answer(one) == b""
+        except ConnectionError:
+            pass
+        finally:
+            stop.set()
+            dripping.join()
+        assert time.monotonic() - start < 3
+
+
+def test_slow_bodies_end_a_request(models):
+    with running(make_service(models, body_pause=0.1)) as server, connect(server) as one:
+        one.sendall(post("127.0.0.1")[:-10])
+        found = answer(one)
+        assert found.startswith(b"HTTP/1.1 408 Request Timeout")
+        assert b"the body is too slow" in found
+        assert server.service.in_progress == 0
+
+
+def test_the_rest_of_a_refused_body_is_bounded(models):
+    limits = {"max_body": 1000, "header_seconds": 0.2}
+    with running(make_service(models, **limits)) as server, connect(server) as one:
+        one.sendall(CHUNKED)
+        start = time.monotonic()
+        with pytest.raises(OSError):
+            while time.monotonic() - start < 5:
+                one.sendall(b"100\r\n" + b"x" * 256 + b"\r\n")
+                time.sleep(0.001)
+        assert time.monotonic() - start < 5
+
+
+def test_long_headers_are_refused(models):
+    with running(make_service(models)) as server, connect(server) as one:
+        one.sendall(b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nX-A: " + b"x" * 20_000)
+        found = answer(one)
+        assert found.startswith(b"HTTP/1.1 400 Bad Request")
+        assert b"application/problem+json" in found
+
+
+def test_ports_and_sockets(tmp_path):
+    with bind("127.0.0.1", 0) as bound:
+        bound.listen()
+        port = bound.getsockname()[1]
+        with pytest.raises(OutputError, match=f"cannot serve at 127.0.0.1 port {port}"):
+            bind("127.0.0.1", port)
+    with pytest.raises(OutputError, match="choose another --port or --host"):
+        bind("192.0.2.1", 0)
+    path = tmp_path / "socket"
+    bind_path(path).close()
+    bind_path(path).close()  # a socket of before is replaced
+    assert path.stat().st_mode & 0o777 == 0o660
+    path.unlink()
+    path.write_text("a file")
+    with pytest.raises(ConfigError, match="is a file; expected the path of a new socket"):
+        bind_path(path)
+    assert path.read_text() == "a file"
