@@ -133,8 +133,13 @@ def overflow(page) -> int:
 def check_page(browser, address, **context):
     """Check what every page has to do, on a phone and a desktop, in light and dark colours.
 
-    No text without contrast, no scrolling sideways, no request, no error, and a strict policy.
+    No text without contrast, no scrolling sideways, no request and no error; and for a file a
+    policy that admits nothing from outside and no other style or script than those of the page.
     """
+    if isinstance(address, Path):
+        directives = policy(address.read_text())
+        assert directives["default-src"] == "'none'" and directives["img-src"] == "data:"
+        assert "unsafe" not in str(directives)
     for width in (PHONE, DESKTOP):
         for dark in (False, True):
             page = browser.open(address, width=width, dark=dark, **context)

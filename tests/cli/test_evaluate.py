@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 import torch
@@ -74,6 +75,28 @@ def test_explain_names_the_losses_and_writes_their_tables(run_folder, evaluate):
     tables = {f"{name}.csv" for name in ("boundary", "where", "repairs", "pairs", "calibration")}
     assert tables <= {path.name for path in folder.iterdir()}
     assert found["explanation"]["repairs"][-1]["after"] == 1
+    assert "confidence" in (folder / "report.html").read_text()
+
+
+def test_the_report_shows_averaged_predictions_and_those_of_files(run_folder, evaluate, tmp_path):
+    data = "scenes:5@24x32"
+    model = fc.load(run_folder / "best.safetensors")
+    (tmp_path / "files").mkdir()
+    for sample in fc.open_data(data):
+        prediction = model.predict(sample.image, tta=True)
+        prediction.save(tmp_path / "files" / f"{sample.name}.png")
+    options = ["--split", "all", "--report"]
+    _, text, folder = evaluate(run_folder, data, *options, "--tta")
+    _, _, files = evaluate(data, "--predictions", tmp_path / "files", *options)
+    assert f"report  {folder / 'report.html'}" in text
+    shown, by_files = (panels((path / "report.html").read_text()) for path in (folder, files))
+    assert len(shown) == 5 * 5
+    assert [panel for panel in shown if panel[0] != "confidence"] == by_files
+
+
+def panels(page):
+    """Return title and content of each panel of a report."""
+    return [(title, uri) for uri, title in re.findall(r'<img src="(\S+)" alt="\S+: ([^"]+)"', page)]
 
 
 def test_suspects_are_written_and_accepted_into_copies(run_folder, evaluate, tmp_path, capsys):

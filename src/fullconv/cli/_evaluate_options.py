@@ -42,7 +42,7 @@ Explain = Annotated[
     typer.Option(
         "--explain",
         help="Also explain where mean IoU is lost: boundaries, kinds of errors, repairs in points "
-        "of mean IoU, calibration.",
+        "of mean IoU, calibration; and write an HTML report with pictures.",
     ),
 ]
 Suspects = Annotated[
@@ -53,7 +53,9 @@ Suspects = Annotated[
         help="Also write the N most suspicious labels: a table, pictures, LabelMe and COCO files.",
     ),
 ]
-Report = Annotated[bool, typer.Option("--report", help="Also write an HTML report.")]
+Report = Annotated[
+    bool, typer.Option("--report", help="Also write the HTML report without --explain.")
+]
 
 
 def check_options(predictions: Path | None, suspects: int, tta: bool) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -11,12 +11,6 @@ from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import MODEL, Device, GroupBy, Json, Out, Quiet
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
-
-if TYPE_CHECKING:
-    from fullconv.data.sample import Data
-    from fullconv.evaluation.evaluate import Evaluation
-    from fullconv.model import Model
-    from fullconv.training.run.folder import Run
 
 
 def command(
@@ -45,7 +39,13 @@ def command(
     from fullconv.cli._evaluate_output import print_evaluation, print_suspects
     from fullconv.data.formats import open_data
     from fullconv.evaluation.evaluate import evaluate, evaluate_files
+    from fullconv.evaluation.report.evaluation_page import write_evaluation_page
     from fullconv.evaluation.result_files import write_results
+    from fullconv.evaluation.scored_samples import (
+        open_predictions,
+        score_prediction_files,
+        score_samples,
+    )
     from fullconv.evaluation.suspect_files import write_suspects
     from fullconv.training.run.folder import create_run
 
@@ -59,49 +59,33 @@ def command(
     if predictions:
         folder = options.labels_folder(predictions)
         evaluation = evaluate_files(folder, samples, **given)
-        opened, name = None, folder.name
+        name = folder.name
+        files = open_predictions(folder, samples)
+        read = partial(score_prediction_files, files, samples)
     else:
         opened, name = options.open_model(model, samples, device), _name_of(model)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
         evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
         evaluation = replace(evaluation, model=model)
+        read = partial(score_samples, opened, samples, scales=chosen, keep_scores=True)
     run = create_run(out, "evaluate", name)
     write_results(run.folder, evaluation)
-    if suspects and opened:
+    if suspects:
         write_suspects(run.folder, evaluation.suspects, samples)
+    page = None
+    if explain or report:
+        page = write_evaluation_page(run.folder, evaluation, samples.palette, read, progress)
     if str(json) != "-":
         print_evaluation(evaluation, quiet)
         if suspects:
             print_suspects(evaluation, run.folder)
         say(f"results  {run.folder}")
+        if page:
+            say(f"report  {page}")
     write_json(json, evaluation.to_dict())
-    if report and opened:
-        say(f"report  {_write_report(run, opened, samples, evaluation, model)}")
 
 
 def _name_of(model: str) -> str:
     """Return the name of a run folder, also behind a link, or of a file without its suffix."""
     path = Path(model)
     return path.resolve().name if path.is_dir() else path.stem
-
-
-def _write_report(
-    run: "Run", model: "Model", data: "Data", evaluation: "Evaluation", name: str
-) -> Path:
-    from fullconv.evaluation.report.page import ReportData, write_report
-    from fullconv.evaluation.summary import choose_gallery
-
-    split = data.split or "all"
-    report = ReportData(
-        title=run.folder.name,
-        summary=f"{name}, evaluated on {len(data)} images of {data.source} ({split})",
-        facts={"model": name, "data": data.source, "split": split},
-        classes=model.classes,
-        palette=model.palette,
-        history=[],
-        confusion=evaluation.confusion,
-        gallery=choose_gallery(model, data, evaluation),
-        protocol=evaluation.protocol,
-        commands=[f"fullconv predict {name} NEW_PHOTOS --out predictions"],
-    )
-    return write_report(run.folder, report)

@@ -82,12 +82,8 @@ def analyse_errors(target: Labels, prediction: Labels, classes: int, near: Mask)
         near: pixels near a boundary between classes of the labels.
     """
     right = (target == prediction) & (target != VOID)
-    wrong = (target != VOID) & ~right
     hit, met = Regions.of(target).touched(right), Regions.of(prediction).touched(right)
-    kind = np.full(target.shape, -1, np.int8)
-    kind[wrong] = np.select(
-        [near[wrong], ~hit[wrong], ~met[wrong] & (prediction[wrong] != VOID)], [0, 1, 2], 3
-    )
+    kind = _pixel_kinds(target, prediction, near, hit, met)
     by_class = np.zeros((classes, 2, 3), np.int64)
     width = round(WIDTH * math.hypot(*target.shape))
     for value in present(target, prediction, classes):
@@ -99,6 +95,28 @@ def analyse_errors(target: Labels, prediction: Labels, classes: int, near: Mask)
             extent = int((rest & whole[crop]).sum())
             by_class[value, side] = edge[side].sum(), extent, rest.sum() - extent
     return ImageErrors(by_class, kind)
+
+
+def pixel_kinds(target: Labels, prediction: Labels, near: Mask) -> Integer[np.ndarray, "H W"]:
+    """Return the position in `PIXEL_KINDS` of each wrong pixel; -1 for the others.
+
+    The arguments are those of `analyse_errors`.
+    """
+    right = (target == prediction) & (target != VOID)
+    touched = (Regions.of(labels).touched(right) for labels in (target, prediction))
+    return _pixel_kinds(target, prediction, near, *touched)
+
+
+def _pixel_kinds(
+    target: Labels, prediction: Labels, near: Mask, hit: Mask, met: Mask
+) -> Integer[np.ndarray, "H W"]:
+    """Return the kinds; `hit` and `met` are the regions of both with a correct pixel."""
+    wrong = (target != VOID) & (target != prediction)
+    kind = np.full(target.shape, -1, np.int8)
+    kind[wrong] = np.select(
+        [near[wrong], ~hit[wrong], ~met[wrong] & (prediction[wrong] != VOID)], [0, 1, 2], 3
+    )
+    return kind
 
 
 def boundary_errors(target: Mask, prediction: Mask, width: int) -> tuple[Mask, Mask]:

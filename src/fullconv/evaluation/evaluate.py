@@ -177,7 +177,7 @@ def evaluate(
         scales = model.tta_scales
     protocol = model.protocol + tta_protocol(scales)
     keep = explain or suspects > 0
-    scored: Iterable[ScoredSample] = score_samples(model, data, scales, keep_scores=keep)
+    scored: Iterable[ScoredSample] = score_samples(model, data, scales=scales, keep_scores=keep)
     if progress:
         scored = progress(scored, len(data), "evaluating")
     evaluation = summarize(scored, data, protocol, groups, explain, suspects)

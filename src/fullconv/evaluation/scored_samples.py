@@ -34,11 +34,21 @@ class ScoredSample:
 
 
 def score_samples(
-    model: Model, data: Data, scales: Sequence[float] | None = None, *, keep_scores: bool = False
+    model: Model,
+    data: Data,
+    indices: Sequence[int] | None = None,
+    *,
+    scales: Sequence[float] | None = None,
+    keep_scores: bool = False,
 ) -> Iterator[ScoredSample]:
     """Predict and score the samples of a data set, one at a time; with TTA if `scales` are given.
 
-    `keep_scores` keeps the scores of images that are processed in parts, too.
+    Args:
+        model: the model.
+        data: the data set.
+        indices: of the samples; None for all.
+        scales: see `Model.predict`.
+        keep_scores: keep the scores of images that are processed in parts, too.
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
@@ -50,7 +60,7 @@ def score_samples(
             expected="at least one",
             where=data.source,
         )
-    for sample in data:
+    for sample in data if indices is None else data.take(indices):
         prediction = model.predict(sample.image, scales=scales, scores=keep_scores)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)
@@ -67,17 +77,18 @@ def open_predictions(folder: Path, data: Data) -> PredictionReader:
 
 
 def score_prediction_files(
-    predictions: Path | PredictionReader, data: Data
+    predictions: Path | PredictionReader, data: Data, indices: Sequence[int] | None = None
 ) -> Iterator[ScoredSample]:
-    """Score the predictions of any software, in a folder.
+    """Score the predictions of any software, in a folder; those of `indices`, or all.
 
     Raises:
         DataError: a prediction is missing, differs in size from its labels, or has a value that is
             not a class, or it is open what the values mean; see `PredictionReader`.
     """
     read = open_predictions(predictions, data) if isinstance(predictions, Path) else predictions
-    for sample, path in zip(data, read.files, strict=True):
-        labels = read(path, sample.labels.shape)
+    for index in range(len(data)) if indices is None else indices:
+        sample = data[index]
+        labels = read(read.files[index], sample.labels.shape)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, labels)
         yield ScoredSample(sample, labels, None, confusion)

@@ -64,7 +64,7 @@ def draw_curves(
     else:
         loss, metrics, rate = figure.subplots(1, 3, width_ratios=(4, 4, 2))
     for axes, title in ((loss, "Loss"), (metrics, "Validation"), (rate, "Learning rate")):
-        _style_axes(axes, title, theme)
+        style_axes(axes, title, theme)
     lowest, highest = _plot(loss, history, "loss", theme.lines[0])
     if highest > 30 * lowest > 0:
         loss.set_yscale("log")
@@ -79,7 +79,7 @@ def draw_curves(
         text.set_color(theme.ink)
     _plot(rate, history, "lr", theme.ink)
     rate.set_ylim(bottom=0)
-    return _png(figure)
+    return encode_figure(figure)
 
 
 @dataclass(frozen=True)
@@ -154,17 +154,19 @@ def draw_confusion(
     bar.ax.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=" %"))
     bar.ax.tick_params(labelsize=8, labelcolor=theme.ink, length=0)
     bar.ax.spines[:].set_visible(False)
-    return _png(figure)
+    return encode_figure(figure)
 
 
-def _style_axes(axes: Axes, title: str, theme: Theme) -> None:
+def style_axes(axes: Axes, title: str, theme: Theme, along: str = "epoch") -> None:
+    """Give axes the colours of a theme, a title and the name of what is drawn along x."""
     axes.set_facecolor(theme.paper)
     axes.spines[:].set_visible(False)
     axes.grid(axis="y", color=theme.faint, linewidth=0.6)
     axes.tick_params(which="both", length=0, labelsize=8, labelcolor=theme.ink)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
+    if along == "epoch":
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axes.set_xlabel("epoch", fontsize=8, color=theme.ink)
+    axes.set_xlabel(along, fontsize=8, color=theme.ink)
     axes.set_title(title, loc="left", fontsize=10, fontweight="bold", color=theme.ink)
 
 
@@ -207,7 +209,8 @@ def _short(name: str) -> str:
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"
 
 
-def _png(figure: Figure) -> bytes:
+def encode_figure(figure: Figure) -> bytes:
+    """Return a figure as a PNG."""
     stream = io.BytesIO()
     with warnings.catch_warnings():
         # The font lacks some scripts and draws boxes; the page next to the chart has the names.

@@ -126,6 +126,7 @@ def write_check_page(
     ]
     page = render(
         "check.html.j2",
+        styles=["check.css"],
         survey=survey,
         verdict=diagnosis.verdict,
         groups=groups,

@@ -49,7 +49,7 @@ def draw_sample(
     sample: GallerySample, classes: Sequence[str], palette: Palette
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draw photo, ground truth, prediction and errors side by side, above a legend."""
-    sized = _resized(sample)
+    sized = resized(sample)
     panels = [
         sized.image,
         colorize(sized.target, palette),
@@ -83,7 +83,7 @@ def draw_comparison(
 
 def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
     """Encode the four panels by their titles: the photo as JPEG, the others as indexed PNGs."""
-    sized = _resized(sample)
+    sized = resized(sample)
     return {
         "photo": encode_jpeg(sized.image),
         "ground truth": encode_labels(sized.target, palette),
@@ -94,11 +94,16 @@ def encode_panels(sample: GallerySample, palette: Palette) -> dict[str, bytes]:
 
 def draw_errors(sample: GallerySample) -> UInt8[np.ndarray, "H W"]:
     """Return the photo in dark greys as indices into `ERROR_PALETTE`; errors 254, ignored 255."""
-    grey = 40 + 0.55 * (sample.image @ np.array([0.299, 0.587, 0.114]))
-    panel: UInt8[np.ndarray, "H W"] = grey.astype(np.uint8) & 0xFC  # fewer greys, smaller files
+    panel = dark_greys(sample.image) & 0xFC  # fewer greys, smaller files
     panel[find_errors(sample.target, sample.prediction)] = 254
     panel[sample.target == 255] = 255
     return panel
+
+
+def dark_greys(image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "H W"]:
+    """Return a photo in greys from 40 to 180, on which bright colours stand out."""
+    grey = 40 + 0.55 * (image @ np.array([0.299, 0.587, 0.114]))
+    return np.asarray(grey.astype(np.uint8))
 
 
 def legend_entries(
@@ -122,8 +127,10 @@ def _side_by_side(panels: Sequence[UInt8[np.ndarray, "h _ 3"]]) -> UInt8[np.ndar
     return np.concatenate([part for panel in panels for part in (panel, gap)][:-1], axis=1)
 
 
-def _resized(sample: GallerySample) -> GallerySample:
-    size = _panel_size(*sample.target.shape)
+def resized(sample: GallerySample, longer: int = PANEL) -> GallerySample:
+    """Return a sample whose longer side is at most `longer` pixels."""
+    height, width = sample.target.shape
+    size = panel_size(height, width, longer)
     return GallerySample(
         sample.name,
         scale_image(sample.image, size),
@@ -133,8 +140,9 @@ def _resized(sample: GallerySample) -> GallerySample:
     )
 
 
-def _panel_size(height: int, width: int) -> tuple[int, int]:
+def panel_size(height: int, width: int, limit: int = PANEL) -> tuple[int, int]:
+    """Return height and width of a panel: its longer side is at most `limit` pixels."""
     longer = max(height, width)
-    enlargement = max(1, min(MIN_WIDTH // width, PANEL // longer))
-    scale = PANEL / longer if longer > PANEL else enlargement
+    enlargement = max(1, min(MIN_WIDTH // width, limit // longer))
+    scale = limit / longer if longer > limit else enlargement
     return max(1, round(height * scale)), max(1, round(width * scale))

@@ -182,6 +182,7 @@ def _render(
     evaluated = [row for row in report.history if math.isfinite(row.get("mean_iou", math.nan))]
     return render(
         "report.html.j2",
+        styles=["report.css"],
         report=report,
         curves=curves,
         matrix=matrix,
