@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fullconv.batch.job import PredictionJob
+from fullconv.batch.manifest import FailureRecord
 from fullconv.batch.photo_memory import plan_photo
+from fullconv.batch.predict import predict_many
 from fullconv.batch.writers import writers
 from fullconv.errors import MemoryBudgetError
+from fullconv.inference.predictor import Prediction
 from fullconv.io.images import Header, decoding_bytes, peek_header, read_image
 from fullconv.model import load
 from photos import write_model
@@ -59,6 +63,39 @@ def test_outputs_and_averaging_count(model):
     averaged = planned(model, 2**30, 1, scales=(1.0,))
     assert averaged.held + averaged.compute > plain.held + plain.compute
     assert planned(model, 2**32, 1, size=(3000, 4000)).held > 10 * plain.held
+
+
+def test_polygons_get_a_whole_share_of_given_memory(model):
+    image = 3 * 600 * 800
+    for total, at_once, share in ((2**30, 4, 2**28), (120 * MIB, 4, 60 * MIB)):
+        found = planned(model, total, at_once, ("labels", "geojson"))
+        assert (found.held, found.compute, found.limit) == (share, 0, share - image)
+    assert planned(model, 2**30, 4, ("geojson",), strict=False).held < 2**28
+
+
+@pytest.mark.parametrize("kind", ["geojson", "coco"])
+def test_predictions_of_too_many_regions_are_refused_alone(tmp_path, monkeypatch, kind):
+    path = write_model(tmp_path / "model.safetensors")
+    noise = np.random.default_rng(0).integers(0, 2, (400, 400)).astype(np.uint8)
+    for name, colour in (("calm", "black"), ("noisy", "white"), ("other", "black")):
+        Image.new("RGB", (400, 400), colour).save(tmp_path / f"{name}.png")
+
+    def predict(job, image, memory):
+        labels = noise if image.any() else np.zeros_like(noise)
+        return Prediction(image, None, load(path).classes, load(path).palette, labels)
+
+    monkeypatch.setattr(PredictionJob, "predict", predict)
+    out, memory = tmp_path / "out", {"geojson": "60MiB", "coco": "12MiB"}[kind]
+    monkeypatch.setattr("fullconv.model.Model.plan_memory", lambda *given, **options: 2**20)
+    found = predict_many(
+        path, sorted(tmp_path.glob("*.png")), out, save=("labels", kind), memory=memory, threads=1
+    )
+    calm, noisy, other = found
+    assert isinstance(noisy, FailureRecord) and not noisy.unexpected
+    assert f"so many that their file ({writers[kind].summary}) takes about" in noisy.error
+    assert "give it more, or choose other outputs" in noisy.error
+    assert set(calm.files) == set(other.files) == {"labels", kind}
+    assert sorted(file.stem for file in (out / "labels").iterdir()) == ["calm", "other"]
 
 
 def test_decoding_counts_what_pillow_stores():

@@ -105,7 +105,7 @@ class PredictionJob:
         Raises:
             MemoryBudgetError: it takes more than the budget.
         """
-        given = self.open(), header, self._outputs, self.scales or None
+        given = self.open(), header, self.outputs, self.scales or None
         return plan_photo(*given, self.share * at_once, at_once, self.budget is not None)
 
     def predict(self, image: Image, memory: int | None) -> Prediction:
@@ -115,10 +115,11 @@ class PredictionJob:
             image: RGB in [0, 255].
             memory: bytes; None for half of the free memory.
         """
-        return predict_photo(self.open(), image, self._outputs, self.scales or None, memory)
+        return predict_photo(self.open(), image, self.outputs, self.scales or None, memory)
 
     @property
-    def _outputs(self) -> list[Writer]:
+    def outputs(self) -> list[Writer]:
+        """What is encoded of each photo."""
         return [writers[kind] for kind in self.kinds]
 
     @property

@@ -1,7 +1,8 @@
 """Predict a photo within its memory: what it takes, and how many photos fit at a time.
 
 What a photo takes follows from its header, the model and the output kinds, never from the other
-photos, so its prediction does not depend on them.
+photos, so its prediction does not depend on them. What polygons take depends on the labels: such a
+photo gets all of its share, and is refused if its files would take more.
 """
 
 from collections.abc import Sequence
@@ -48,13 +49,17 @@ def plan_photo(
     image, scores = PIXEL * prod(header.size), need_scores(outputs)
     held = max(decoding_bytes(header), image + _result_bytes(header, outputs, len(model.classes)))
     reason: MemoryBudgetError | None = None
-    while at_once and held <= total // at_once:
+    while at_once and held > total // at_once:
+        at_once //= 2
+    while at_once:
         share = total // at_once
         try:
             peak = model.plan_memory(
                 header.size, memory=share, scales=scales, scores=scores, held=image
             )
-            return InputMemory(held, max(0, peak - held), share - image)
+            whole = strict and any(writer.encoding_bytes for writer in outputs)
+            taken = share if whole else held
+            return InputMemory(taken, max(0, peak - taken), share - image)
         except MemoryBudgetError as error:
             reason, at_once = error, at_once // 2
     if not strict:
@@ -89,6 +94,30 @@ def predict_photo(
     scores = need_scores(outputs)
     found = model.predict(image, scales=scales, memory=memory, scores=scores, stop=stop)
     return found if scores else found.without_scores()
+
+
+def check_results(prediction: Prediction, outputs: Sequence[Writer], memory: InputMemory) -> None:
+    """Check that a prediction can be encoded in its share of the memory.
+
+    Args:
+        prediction: computed in `memory`.
+        outputs: what is encoded of it.
+        memory: from `plan_photo`.
+
+    Raises:
+        MemoryBudgetError: it cannot.
+    """
+    image, score = prediction.image.nbytes, prediction.score
+    share = memory.compute if memory.limit is None else memory.limit + image
+    kept = image + prediction.labels.nbytes + (score.nbytes if score is not None else 0)
+    for writer in outputs:
+        need = kept + writer.encoding_bytes(prediction) if writer.encoding_bytes else 0
+        if need > share:
+            raise MemoryBudgetError(
+                f"the predicted regions are so many that their file ({writer.summary}) takes "
+                f"about {format_bytes_up(need)} of memory; the memory given is "
+                f"{format_bytes(share)}: give it more, or choose other outputs"
+            )
 
 
 def need_scores(outputs: Sequence[Writer]) -> bool:

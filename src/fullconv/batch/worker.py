@@ -10,6 +10,7 @@ from fullconv.batch.job import Image, PredictionJob
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
+from fullconv.batch.photo_memory import check_results
 from fullconv.batch.writers import writers
 from fullconv.errors import EngineError, FullconvError, explain_os_error
 from fullconv.inference.predictor import Prediction
@@ -88,8 +89,10 @@ class Worker:
         return LoadedPhoto(read_image(path), state.bytes, state.modified, digest)
 
     def compute(self, photo: LoadedPhoto, opened: OpenedPhoto) -> Prediction:
-        """Predict a photo."""
-        return self.job.predict(photo.image, opened.memory.limit)
+        """Predict a photo, and check that its files can be encoded."""
+        prediction = self.job.predict(photo.image, opened.memory.limit)
+        check_results(prediction, self.job.outputs, opened.memory)
+        return prediction
 
     def write(self, item: Input, photo: LoadedPhoto, prediction: Prediction) -> PredictionRecord:
         """Write the output files, then return the manifest entry that makes them count."""

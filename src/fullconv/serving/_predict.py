@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 
 from fullconv._version import __version__
-from fullconv.batch.photo_memory import plan_photo, predict_photo
+from fullconv.batch.photo_memory import check_results, plan_photo, predict_photo
 from fullconv.batch.writers import Writer
 from fullconv.errors import ImageError
 from fullconv.inference.stopping import Stop, check_stop
@@ -80,6 +80,7 @@ async def predict_body(
                 stages.measure("compute"),
             ):
                 found = predict_photo(served.model, image, [output], scales, memory.limit, stop)
+                check_results(found, [output], memory)
             check_stop(stop)
             with stages.measure("encode"):
                 content = output.encode(found)

@@ -14,7 +14,7 @@ import torch
 from fullconv.batch.rasters import label as labelling
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
-from fullconv.errors import ConfigError, DataError, ImageError, OutputError
+from fullconv.errors import ConfigError, DataError, ImageError, MemoryBudgetError, OutputError
 from fullconv.inference.planner import Plan
 from fullconv.io.rasters import BandChoice, Raster
 from fullconv.model import load
@@ -276,6 +276,20 @@ def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, m
     with pytest.raises(ConfigError, match=r"polygons of 150 x 190 pixels take about 222.7 KiB"):
         list(label_raster(model, source, target, memory="0.1MiB"))
     assert os.listdir(tmp_path) == ["a.tif"]
+
+
+def test_polygons_of_too_many_regions_are_refused_and_the_labels_kept(model, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", random_bands(3))
+    target = RasterOutputs(tmp_path / "o.tif", polygons=tmp_path / "o.geojson")
+    with monkeypatch.context() as patch:
+        patch.setattr("fullconv.data.labels.polygonize.EDGE_BYTES", 2**40)
+        with pytest.raises(MemoryBudgetError, match="regions are so many that their polygons take"):
+            list(label_raster(model, source, target, memory="1GiB"))
+    assert not target.labels.exists() and not target.polygons.exists()
+    first = next(label_raster(model, source, target, memory="1GiB"))
+    assert first.done == first.pixels  # the parts are complete
+    label(model, source, target)
+    assert target.labels.exists() and target.polygons.exists()
 
 
 def test_an_interrupted_raster_is_resumed_to_the_same_bytes(model, strips, tmp_path):

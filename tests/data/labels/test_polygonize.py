@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fullconv.data.labels.polygonize import polygonize
+from fullconv.data.labels.polygonize import count_edges, polygonize
 
 features = pytest.importorskip("rasterio.features", reason="rasterio rasterizes the polygons")
 
@@ -120,3 +120,19 @@ def test_large_noise_is_restored():
 
 def closed(polygon):
     return [[(c, r) for r, c in [*ring.tolist(), ring[0].tolist()]] for ring in polygon.rings]
+
+
+@settings(max_examples=100, deadline=None)
+@given(SMALL)
+def test_edges_are_the_sides_between_different_labels(labels):
+    def at(row, column):
+        inside = 0 <= row < labels.shape[0] and 0 <= column < labels.shape[1]
+        return labels[row, column] if inside else 255
+
+    sides = [(-1, 0), (1, 0), (0, -1), (0, 1)]
+    expected = sum(
+        label != 255 and at(row + down, column + right) != label
+        for (row, column), label in np.ndenumerate(labels)
+        for down, right in sides
+    )
+    assert count_edges(labels) == expected

@@ -111,7 +111,7 @@ def label_raster(
         check_polygon_memory(raster, outputs, budget)
         if is_finished(raster, outputs, job, fresh):
             remove_parts(outputs.labels)
-            write_derived(raster, outputs, model)
+            write_derived(raster, outputs, model, budget)
             pixels = _count_pixels(raster)
             yield RasterProgress(pixels, pixels, f"{outputs.labels} is already complete")
             return
@@ -127,7 +127,7 @@ def label_raster(
                 remove_temporaries(path)
             _check_memory(parts.plan, memory, budget, outputs.labels)
             yield from _label_parts(model, raster, parts)
-            yield from _write_outputs(model, raster, outputs, parts, job)
+            yield from _write_outputs(model, raster, outputs, parts, job, budget)
 
 
 def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[RasterProgress]:
@@ -155,7 +155,12 @@ def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[Ras
 
 
 def _write_outputs(
-    model: Model, raster: Raster, outputs: RasterOutputs, parts: PartStore, job: dict[str, Any]
+    model: Model,
+    raster: Raster,
+    outputs: RasterOutputs,
+    parts: PartStore,
+    job: dict[str, Any],
+    budget: int,
 ) -> Iterator[RasterProgress]:
     """Write the files; the labels appear last, as the sign that all are complete."""
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
@@ -166,7 +171,7 @@ def _write_outputs(
     with explained(outputs.labels):
         rows = _read_rows(parts, count, raster.size[1])
         write_cog(finished, parts.folder, raster, LabelStyle(model.palette, tags), rows)
-    write_derived(raster, outputs, model, finished, overwrite=True)
+    write_derived(raster, outputs, model, budget, finished, overwrite=True)
     with replacing(outputs.labels) as temporary:
         os.replace(finished, temporary)
     parts.clear()

@@ -13,6 +13,7 @@ from fullconv._version import __version__
 from fullconv.batch.fingerprint import content_digest
 from fullconv.batch.rasters.parts import has_parts
 from fullconv.batch.writers.geojson import PIXELS, geojson_lines
+from fullconv.data.labels.polygonize import PIXEL_BYTES, tracing_bytes
 from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
 from fullconv.io.atomic import replacing, write_text
@@ -21,8 +22,6 @@ from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BLOCK, BandChoice, Raster, open_raster, read_tags
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
-
-POLYGON_BYTES = 8  # of memory that tracing polygons takes, per pixel
 
 
 @dataclass(frozen=True)
@@ -84,12 +83,12 @@ def is_finished(
 
 
 def check_polygon_memory(raster: Raster, outputs: RasterOutputs, budget: int) -> None:
-    """Check, before any work is done, that the polygons fit into the memory.
+    """Check, before any work is done, that polygons of few regions fit into the memory.
 
     Raises:
         MemoryBudgetError: they are wanted and do not fit.
     """
-    need = POLYGON_BYTES * raster.size[0] * raster.size[1]
+    need = PIXEL_BYTES * raster.size[0] * raster.size[1]
     if outputs.polygons and need > budget:
         raise MemoryBudgetError(
             f"polygons of {raster.size[0]} x {raster.size[1]} pixels take about "
@@ -127,6 +126,7 @@ def write_derived(
     raster: Raster,
     outputs: RasterOutputs,
     model: Model,
+    budget: int,
     labels: Path | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -136,10 +136,12 @@ def write_derived(
         raster: the source.
         outputs: the paths to write to.
         model: has the names and colours of the classes.
+        budget: bytes that tracing the polygons may take.
         labels: the label file to derive them from; None is `outputs.labels`.
         overwrite: write them even if they exist.
 
     Raises:
+        MemoryBudgetError: the regions are so many that their polygons take more than the budget.
         OutputError: they cannot be written.
     """
     with open_raster(labels or outputs.labels, BandChoice((1,))) as found:
@@ -147,10 +149,14 @@ def write_derived(
             text = areas_csv(_count_labels(found), model.classes, raster.pixel_area)
             write_text(outputs.areas, text)
         if outputs.polygons and (overwrite or not outputs.polygons.exists()):
-            transform = raster.transform or PIXELS
-            lines = geojson_lines(
-                found.dataset.read(1), model.classes, model.palette, transform, raster.crs_name
-            )
+            transform, pixels = raster.transform or PIXELS, found.dataset.read(1)
+            if (need := tracing_bytes(pixels)) > budget:
+                raise MemoryBudgetError(
+                    f"the predicted regions are so many that their polygons take about "
+                    f"{format_bytes_up(need)}; --memory allows {format_bytes(budget)}: raise it, "
+                    "which continues from the finished labels, or leave geojson out of --save"
+                )
+            lines = geojson_lines(pixels, model.classes, model.palette, transform, raster.crs_name)
             with replacing(outputs.polygons) as temporary, temporary.open("wb") as file:
                 file.writelines(lines)
 

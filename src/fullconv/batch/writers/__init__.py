@@ -41,8 +41,11 @@ class Writer:
         summary: one line about the file, for messages and docs.
         scores: whether it needs the scores of all classes, which predictions in parts keep only on
             request: `model.predict(photo, scores=True)`.
-        pixel_bytes: memory that `encode` takes for each pixel, the file included.
+        pixel_bytes: memory that `encode` takes for each pixel, the file included; with
+            `encoding_bytes`, for usual labels.
         score_bytes: likewise for each pixel and class.
+        encoding_bytes: returns the memory that `encode` takes for a prediction, the file included,
+            if that depends on its labels.
         collector: makes files from those of all predictions, if there are any.
     """
 
@@ -52,6 +55,7 @@ class Writer:
     scores: bool = False
     pixel_bytes: int = 16
     score_bytes: int = 0
+    encoding_bytes: Callable[[Prediction], int] | None = None
     collector: Collector | None = None
 
 

@@ -18,6 +18,9 @@ from fullconv.io.palettes import VOID, Palette
 
 Entry = Mapping[str, object]
 
+RUN_BYTES = 64  # of memory for a run of equal labels
+PIXEL_BYTES = 8
+
 
 def encode(prediction: Prediction) -> bytes:
     """Return a COCO file of one photo with an empty file name; `merge_coco` sets it."""
@@ -29,6 +32,13 @@ def encode(prediction: Prediction) -> bytes:
             "categories": _categories(prediction.classes),
         }
     )
+
+
+def encoding_bytes(prediction: Prediction) -> int:
+    """Return the memory that `encode` takes, which depends on the runs of equal labels."""
+    labels = prediction.labels
+    runs: int = labels.shape[1] + np.count_nonzero(labels[1:] != labels[:-1])
+    return int(PIXEL_BYTES * labels.size + RUN_BYTES * runs)
 
 
 def merge_coco(parts: Iterable[tuple[str, bytes]]) -> bytes:
@@ -160,6 +170,7 @@ writers.register("coco")(
         ".json",
         encode,
         "COCO annotations: each class that occurs, as compressed run-length encoding",
+        encoding_bytes=encoding_bytes,
         collector=Collector("coco.json", collect),
     )
 )

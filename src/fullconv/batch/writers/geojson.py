@@ -12,18 +12,36 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.data.labels.polygonize import Polygon, Ring, polygonize
+from fullconv.data.labels.polygonize import (
+    Polygon,
+    Ring,
+    count_edges,
+    polygonize,
+    tracing_bytes,
+)
 from fullconv.inference.predictor import Prediction
 from fullconv.io.palettes import Palette
 
 PIXELS = (1, 0, 0, 0, 1, 0)
 """The affine transform of image coordinates: x is the column, y the row."""
 
+FEATURE = 160  # bytes of a region without its corners and its class name
+
 
 def encode(prediction: Prediction) -> bytes:
     """Return a GeoJSON file of all regions, in image coordinates."""
     lines = geojson_lines(prediction.labels, prediction.classes, prediction.palette)
     return b"".join(lines)
+
+
+def encoding_bytes(prediction: Prediction) -> int:
+    """Return the memory that `encode` takes: for the polygons, and for the file, at most twice."""
+    labels = prediction.labels
+    names = (len(_to_json(name).encode()) for name in prediction.classes)
+    corner = 2 * len(f"{max(labels.shape)}.0,") + len("[],")
+    # A region has at least four edges, and its ring repeats the first corner.
+    file = count_edges(labels) * (FEATURE + max(names) + 5 * corner) // 4
+    return max(tracing_bytes(labels) + file, 2 * file)
 
 
 def geojson_lines(
@@ -98,6 +116,7 @@ writers.register("geojson")(
         ".geojson",
         encode,
         "one polygon with holes per region, along the pixels' edges",
-        pixel_bytes=64,  # of usual labels; twice as many regions take twice as much
+        pixel_bytes=64,
+        encoding_bytes=encoding_bytes,
     )
 )
