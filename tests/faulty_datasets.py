@@ -336,7 +336,8 @@ SEEDS = {
     ),
     "16-bit photo": (
         lambda m: Image.fromarray(np.zeros(SIZE, np.uint16)).save(m.photo("train", 2), "PNG"),
-        "16-bit",
+        # Files that are no PNG by their name do not give a value range.
+        {None: "16-bit", "camvid": "mixed-depth", "cityscapes": "mixed-depth"},
     ),
     "16-bit mask": (
         lambda m: Image.fromarray(np.array(Image.open(m.mask("train", 2))).astype(np.uint16)).save(

@@ -52,7 +52,7 @@ class PredictionJob:
         budget: memory for all photos computed at once, as the user wrote it.
         scales: TTA scales, each also mirrored; () turns TTA off.
         optimize: whether the job is large enough to optimize the network for this CPU first.
-        band_choice: how rasters are read.
+        band_choice: how rasters are read, and photos with more than 8 bits scaled.
     """
 
     model: str

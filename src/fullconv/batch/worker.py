@@ -16,6 +16,7 @@ from fullconv.errors import EngineError, FullconvError, explain_os_error
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import decode_image, peek_header, read_image
 from fullconv.io.storage import fetch, local_path
+from fullconv.io.value_range import ValueRange
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,11 @@ class Worker:
         """Photos that one machine computes at the same time."""
         return self.job.at_once
 
+    @property
+    def value_range(self) -> ValueRange | None:
+        """The values that become black and white in photos with more than 8 bits."""
+        return self.job.band_choice.value_range
+
     def prepare(self) -> None:
         """Load the model and the writers into this process; repeated calls cost nothing."""
         self.job.prepare()
@@ -81,12 +87,13 @@ class Worker:
     def read(self, item: Input, opened: OpenedPhoto) -> LoadedPhoto:
         """Decode a photo."""
         if opened.content is not None:
-            image = decode_image(opened.content, item.where)
+            image = decode_image(opened.content, item.where, self.value_range)
             return LoadedPhoto(image, len(opened.content))
         path = self.job.input_path(item)
         # Before the photo is read: if it changes meanwhile, it will be predicted again.
         state, digest = file_state(path), content_digest(path)
-        return LoadedPhoto(read_image(path), state.bytes, state.modified, digest)
+        image = read_image(path, self.value_range)
+        return LoadedPhoto(image, state.bytes, state.modified, digest)
 
     def compute(self, photo: LoadedPhoto, opened: OpenedPhoto) -> Prediction:
         """Predict a photo, and check that its files can be encoded."""

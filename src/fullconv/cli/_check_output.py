@@ -32,11 +32,13 @@ def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     splits = ", ".join(f"{split} {len(survey.of(split))}" for split in survey.splits)
     number, ignored = len(survey.items), survey.ignored_share
     images = "1 image with its mask" if number == 1 else f"{number} images with masks"
+    value_range = survey.inventory.photo_range.summary if survey.inventory else ""
     return {
         "format": survey.layout,
         "images": str(number),
         "splits": splits + _describe_split(survey),
         "sizes (height x width)": " to ".join(dict.fromkeys(extremes)) or "-",
+        **({"value range": value_range} if value_range else {}),
         "classes": str(len(survey.classes) or "-"),
         "masks": masks or "-",
         "255 in masks": describe_255(survey),

@@ -38,6 +38,8 @@ def say_setup(experiment: "Experiment") -> None:
     if config.size:
         height, width = config.size
         say_wrapped(f"note   images are downscaled to fit {height} x {width} (change with --size)")
+    if experiment.train.band_choice:
+        say_wrapped(f"note   values of photos: {experiment.train.band_choice}")
     if not config.size or experiment.scale.factor != 1:
         crop = (
             f"; crops of {config.crop_size[0]} x {config.crop_size[1]}" if config.crop_size else ""

@@ -37,16 +37,18 @@ def verify_tiled(
     if not first:
         raise ConfigError("--verify-tiles needs a photo or a raster that is a local file")
     for medium, path in first.items():
-        is_raster = medium == "raster"
-        image = _read_centre(path, band_choice) if is_raster else _read_photo(path, model)
+        if medium == "raster":
+            image = _read_centre(path, band_choice)
+        else:
+            image = _read_photo(path, model, band_choice)
         say(f"{path}: {verify(model.network, image, memory)}")
 
 
-def _read_photo(path: Path, model: "Model") -> "Image":
+def _read_photo(path: Path, model: "Model", band_choice: "BandChoice") -> "Image":
     """Read a photo as the network gets it."""
     from fullconv.io.images import read_image
 
-    return model.network_input(read_image(path))
+    return model.network_input(read_image(path, band_choice.value_range))
 
 
 def _read_centre(path: Path, band_choice: "BandChoice") -> "Image":

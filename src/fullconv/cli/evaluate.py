@@ -64,6 +64,7 @@ def command(
         read = partial(score_prediction_files, files, samples)
     else:
         opened, name = options.open_model(model, samples, device), _name_of(model)
+        samples = samples.scaled_for(opened.band_choice)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
         evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
         evaluation = replace(evaluation, model=model)

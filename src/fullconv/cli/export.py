@@ -11,6 +11,7 @@ from fullconv.units import format_bytes
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
     from fullconv.inference.runtimes.description import Description, Parity, QuantizationCost
+    from fullconv.io.rasters import BandChoice
 
 
 MAX_COMPARED = 6  # images, even if the data set or the folder has more
@@ -48,7 +49,7 @@ def command(
     if int8:
         _print_result(_quantize(opened, file, source, tolerance, fixed), file, json, quiet)
         return
-    images, images_name = _read_images(source, photos)
+    images, images_name = _read_images(source, photos, opened.band_choice)
     if not quiet:
         say(f"comparing on {images_name}")
     if is_half:
@@ -115,7 +116,9 @@ def _find_training_data(model: Path) -> str | None:
     return source
 
 
-def _read_images(source: str | None, photos: list[str] | None) -> tuple[list[Any], str]:
+def _read_images(
+    source: str | None, photos: list[str] | None, band_choice: "BandChoice | None"
+) -> tuple[list[Any], str]:
     """Return the images to compare predictions on, and their name for messages."""
     from fullconv.batch.inputs import resolve_inputs
     from fullconv.data.formats import open_data
@@ -125,9 +128,11 @@ def _read_images(source: str | None, photos: list[str] | None) -> tuple[list[Any
     if photos:
         paths = [item.where for item in resolve_inputs(photos)]
         chosen = [paths[index] for index in evenly_spaced(len(paths), MAX_COMPARED)]
-        return [read_image(Path(path)) for path in chosen], f"{len(chosen)} photos"
+        value_range = band_choice.value_range if band_choice else None
+        images = [read_image(Path(path), value_range) for path in chosen]
+        return images, f"{len(chosen)} photos"
     data: Data = open_data(source or DRAWN_SCENES)
-    samples = data.take(evenly_spaced(len(data), MAX_COMPARED))
+    samples = data.scaled_for(band_choice).take(evenly_spaced(len(data), MAX_COMPARED))
     hint = "" if source else " (drawn scenes; use --data or --photos for your own)"
     return [sample.image for sample in samples], f"{len(samples)} images of {data.source}{hint}"
 

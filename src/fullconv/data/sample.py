@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
 from fullconv.errors import DataError
+from fullconv.io.images import scale_photo
 from fullconv.io.palettes import VOID, Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
@@ -20,12 +21,12 @@ class Sample:
     """An image and its labels.
 
     Attributes:
-        image: RGB in [0, 255].
+        image: RGB in [0, 255]; from `Data.read`, the own values of a photo with more than 8 bits.
         labels: class of each pixel; `VOID` (255) is the ignore label.
         name: unique name in the data set; output files are named after it.
     """
 
-    image: UInt8[np.ndarray, "H W 3"]
+    image: Shaped[np.ndarray, "H W 3"]
     labels: UInt8[np.ndarray, "H W"]
     name: str
 
@@ -40,8 +41,9 @@ class Data:
         classes: class names.
         palette: one colour per class.
         names: unique names of the samples, in a fixed order.
-        read: reads the sample of an index.
-        band_choice: how rasters are read, if the user chose bands or a range.
+        read: reads the sample of an index, before its image is scaled to [0, 255].
+        band_choice: how rasters are read, if the user chose bands or a range; how photos with more
+            than 8 bits are scaled.
         mask_values: value in masks -> label or 255; {} if masks are not image files.
         colors: declared colour -> label or 255; {} if no colours are declared.
         warnings: what the folder holds and the data set leaves out: a sentence per kind, counted.
@@ -64,10 +66,14 @@ class Data:
     def __getitem__(self, index: int) -> Sample:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
-        return self.read(index % len(self))
+        return scale_sample(self.read(index % len(self)), self.band_choice, self.source)
 
     def __iter__(self) -> Iterator[Sample]:
-        return (self.read(index) for index in range(len(self)))
+        return (self[index] for index in range(len(self)))
+
+    def scaled_for(self, model_choice: BandChoice | None) -> "Data":
+        """Return the data set with photos of more than 8 bits scaled as in a model's training."""
+        return replace(self, band_choice=model_choice)
 
     def take(self, indices: Sequence[int]) -> "Data":
         """Return the data set of these samples, in this order."""
@@ -89,6 +95,19 @@ class Data:
                 remedy=remedy,
                 where=self.source,
             )
+
+
+def scale_sample(sample: Sample, choice: BandChoice | None, source: str) -> Sample:
+    """Return a sample with its image in [0, 255], by the range of the data set `source`.
+
+    Raises:
+        ImageError: the photo has more than 8 bits, and there is no range.
+    """
+    if sample.image.dtype == np.uint8:
+        return sample
+    value_range = choice.value_range if choice else None
+    image = scale_photo(sample.image, value_range, f"{source}, {sample.name}")
+    return replace(sample, image=image)
 
 
 @dataclass(frozen=True)

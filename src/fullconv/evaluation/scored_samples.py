@@ -60,7 +60,8 @@ def score_samples(
             expected="at least one",
             where=data.source,
         )
-    for sample in data if indices is None else data.take(indices):
+    scaled = data.scaled_for(model.band_choice)
+    for sample in scaled if indices is None else scaled.take(indices):
         prediction = model.predict(sample.image, scales=scales, scores=keep_scores)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)

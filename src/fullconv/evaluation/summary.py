@@ -32,7 +32,7 @@ def choose_gallery(
     best = ranked[: count - count // 2]
     worst = ranked[max(len(best), len(ranked) - count // 2) :]
     samples = []
-    for sample in data.take([*best, *worst]):
+    for sample in data.scaled_for(model.band_choice).take([*best, *worst]):
         labels = model.predict(sample.image).labels
         samples.append(
             GallerySample(sample.name, sample.image, sample.labels, labels, image_iou[sample.name])

@@ -58,9 +58,8 @@ def export_int8(
     if exporter.quantize is None:
         can = [exporters[name].suffix for name in exporters if exporters[name].quantize]
         raise ConfigError(f"{path}: {exporter.suffix} has no int8; {' and '.join(can)} have")
-    photos = [
-        sample.image for sample in calibration.take(evenly_spaced(len(calibration), CALIBRATION))
-    ]
+    scaled = calibration.scaled_for(model.band_choice)
+    photos = [sample.image for sample in scaled.take(evenly_spaced(len(calibration), CALIBRATION))]
     if not photos:
         raise DataError(f"{calibration.source} has no images to calibrate int8 with")
     network = cpu_network(model)

@@ -35,28 +35,30 @@ def read_source(
 
     Args:
         source: one of these; a file is open in binary mode, and read from its position to its end.
-        band_choice: bands and value range with which files are read as rasters, if they can be.
+        band_choice: bands and value range: files are read as rasters with them, if they can be; a
+            range of photos scales files and arrays with more than 8 bits.
         memory: limit for reading a file, in bytes or as "2GiB".
 
     Raises:
         ImageError: the source has another type, or cannot be read.
         MemoryBudgetError: reading a file takes more than `memory`.
     """
+    value_range = band_choice.value_range if band_choice else None
     if isinstance(source, np.ndarray):
-        return Source(images.rgb_from_array(source))
+        return Source(images.rgb_from_array(source, value_range))
     content = _content(source)
     if content is not None:
         where = Path(source.name if isinstance(getattr(source, "name", 0), str) else "the bytes")
         if memory is not None:
             found = images.peek_header(where, content)
             _check_memory(where, found.size, images.decoding_bytes(found), memory)
-        image = images.decode_image(content, str(where))
+        image = images.decode_image(content, str(where), value_range)
         return Source(image, bytes=image.nbytes)
     if not isinstance(source, str | Path):
-        image = images.rgb_from_pil(source)
+        image = images.rgb_from_pil(source, value_range)
         return Source(image, bytes=image.nbytes)
     path = Path(source)
-    if band_choice and (header := read_raster_header(path)):
+    if band_choice and band_choice.is_explicit and (header := read_raster_header(path)):
         size = header.height, header.width
         _check_memory(path, size, 4 * size[0] * size[1], memory)
         image, valid = read_raster(path, band_choice)
@@ -64,7 +66,7 @@ def read_source(
     if memory is not None:
         found = images.peek_header(path)
         _check_memory(path, found.size, images.decoding_bytes(found), memory)
-    image = images.read_image(path)
+    image = images.read_image(path, value_range)
     return Source(image, bytes=image.nbytes)
 
 

@@ -21,7 +21,7 @@ def choose_samples(survey: Survey, number: int = OVERLAYS) -> list[Item]:
 
     The classes take turns, from the one with the fewest pixels on.
     """
-    rest = [item for item in survey.items if item.is_valid and _is_small(item)]
+    rest = [item for item in survey.items if survey.can_read(item) and _is_small(item)]
     pixels = survey.pixels()
     classes = [label for label in np.argsort(pixels, stable=True).tolist() if pixels[label]]
     chosen: list[Item] = []

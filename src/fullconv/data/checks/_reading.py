@@ -23,7 +23,7 @@ from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.resplit import without_groups
 from fullconv.data.formats import detect_format, inventory
 from fullconv.data.labels.masks import MaskTable, read_raw
-from fullconv.data.sample import Pair, Sample
+from fullconv.data.sample import Pair, Sample, scale_sample
 from fullconv.errors import DataError, LabelError
 from fullconv.io.images import read_image
 from fullconv.io.palettes import VOID
@@ -112,7 +112,7 @@ def _take_labels(survey: Survey, read: Callable[[Pair], Sample]) -> None:
         counts = item.mask.counts.items()
         labels: dict[int | None, int] = {v: n for v, n in counts if isinstance(v, int)}
         survey.items[index] = replace(item, labels=labels)
-    survey.read = lambda item: read(item.pair)
+    survey.read = lambda item: scale_sample(read(item.pair), survey.band_choice, survey.source)
     survey.read_labels = lambda item: read(item.pair).labels
 
 
@@ -129,7 +129,9 @@ def _apply(survey: Survey, table: MaskTable) -> None:
         thin = survey.thin if None not in counted else frozenset[int]()
         if not (is_jpeg(item.mask.header) or item.mask.is_interpolated(thin)):
             survey.items[index] = replace(item, labels=counted)
-    survey.read = lambda item: Sample(read_image(item.photo.path), _labels(item, table), item.name)
+    survey.read = lambda item: Sample(
+        read_image(item.photo.path, survey.value_range), _labels(item, table), item.name
+    )
     survey.read_labels = lambda item: _labels(item, table)
 
 

@@ -251,7 +251,7 @@ def _refused(
 
 def _of_file(path: Path, sample: Sample) -> PhotoFacts:
     header = read_header(path)
-    if header.orientation > 1 or header.mode not in ("RGB", "L"):
+    if header.orientation > 1 or header.mode not in ("RGB", "L") or header.deep:
         return scan_photo(
             path
         )  # thumbnails are not rotated, and the photo may have an alpha channel

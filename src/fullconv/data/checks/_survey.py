@@ -18,6 +18,8 @@ from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Palette
+from fullconv.io.rasters.bands import BandChoice
+from fullconv.io.value_range import ValueRange
 
 SPLITS = ("train", "val", "test")
 
@@ -52,8 +54,7 @@ class Item:
         if self.photo.fault or self.mask.fault or not (photo and mask and self.labels):
             return False
         same_size = mask.size == photo.size or (photo.orientation > 4 and mask.size == photo.stored)
-        eight_bits = not photo.mode.startswith(("I", "F"))
-        return same_size and eight_bits and None not in self.labels and not is_jpeg(mask)
+        return same_size and None not in self.labels and not is_jpeg(mask)
 
 
 @dataclass
@@ -96,7 +97,7 @@ class Survey:
 
     def data(self, split: str) -> Data:
         """Return the valid samples of a split, or of the whole data set if the split has none."""
-        valid = [item for item in self.of(split) or self.items if item.is_valid]
+        valid = [item for item in self.of(split) or self.items if self.can_read(item)]
         read = self.read
         names = tuple(item.name for item in valid if read)
         return Data(
@@ -107,6 +108,21 @@ class Survey:
             names,
             lambda index: read(valid[index]),  # type: ignore[misc]  # without names if None
         )
+
+    def can_read(self, item: Item) -> bool:
+        """Return whether an item is valid, and a photo with more than 8 bits has a value range."""
+        header = item.photo.header
+        return item.is_valid and not (header and header.deep and self.value_range is None)
+
+    @property
+    def band_choice(self) -> BandChoice | None:
+        """The value range of photos with more than 8 bits; None without such photos in train."""
+        return self.inventory.photo_range.choice if self.inventory else None
+
+    @property
+    def value_range(self) -> ValueRange | None:
+        """The values of `band_choice` that become black and white."""
+        return self.band_choice.value_range if self.band_choice else None
 
     def of(self, split: str) -> list[Item]:
         """Return the items of a split."""

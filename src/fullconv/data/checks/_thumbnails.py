@@ -50,7 +50,7 @@ def _pair(survey: Survey, item: Item) -> Iterator[bytes]:
 def _photo(survey: Survey, item: Item) -> Drawn:
     read = survey.read
     if survey.photos_are_files or read is None:
-        return lambda: read_image(item.photo.path)
+        return lambda: read_image(item.photo.path, survey.value_range)
     return lambda: read(item).image
 
 

@@ -24,6 +24,7 @@ _EXPECTED = {
     "palette": ("a palette in the declared colours", "save the mask in the declared colours"),
     "transparent-mask": ("an opaque mask", "save it without transparency"),
     "lossy-mask": ("PNG", "export the masks again as PNG"),
+    "16-bit": ("8 or 16 bits", "save the photo as 16-bit grey or RGB"),
     "too-large": ("at most 250 million pixels", "cut it into tiles"),
 }
 _SUFFIXES = {
@@ -35,7 +36,8 @@ _SUFFIXES = {
     "AVIF": (".avif",),
     "HEIF": (".heic", ".heif", ".hif"),
 }
-_KINDS = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "CMYK"}
+_KINDS = {"1": "grey", "L": "grey", "LA": "grey", "CMYK": "CMYK", "I": "grey", "F": "grey"}
+_KINDS |= {"I;16": "grey", "I;16B": "grey"}
 
 
 @checks.register("files")
@@ -57,6 +59,7 @@ def files(survey: Survey) -> Iterator[Finding]:
         if item.photo.header and survey.photos_are_files:
             yield from _kind(survey, item.photo, item.photo.header)
     yield from _mixed(survey)
+    yield from _mixed_depth(survey)
 
 
 def _sizes(
@@ -99,12 +102,13 @@ def _sizes(
 
 
 def _kind(survey: Survey, photo: PhotoFacts, header: Header) -> Iterator[Finding]:
-    if header.mode.startswith(("I", "F")):
+    if header.deep and survey.value_range is None:
         yield survey.error(
             "16-bit",
             photo.path,
-            f"pixel type {header.mode!r}: more than 8 bits per channel",
-            "8-bit grey or colour",
+            f"pixel type {header.mode!r}: more than 8 bits per channel, but no value range is "
+            "known, since the photos of train have 8",
+            "8 bits, or photos with as many bits in train (PNG and TIFF with their own suffix)",
             "convert it to 8 bits with a value range of your choice, or open it as rasters:FOLDER",
         )
     if header.mode in ("RGBA", "PA", "LA"):
@@ -142,6 +146,26 @@ def _mixed(survey: Survey) -> Iterator[Finding]:
                 f"{kind} ({header.mode})",
                 f"{usual}, as {number} of {len(headers)} photos are",
                 "it is converted to RGB; export it like the others if colours matter",
+            )
+
+
+def _mixed_depth(survey: Survey) -> Iterator[Finding]:
+    """Yield a finding for each photo with 8 bits among deeper ones, or the reverse."""
+    if survey.value_range is None:
+        return
+    headers = [(item.photo, item.photo.header) for item in survey.items if item.photo.header]
+    deep = sum(header.deep for _, header in headers)
+    few, many = ("more than 8", "8") if 2 * deep < len(headers) else ("8", "more than 8")
+    number = max(deep, len(headers) - deep)
+    for photo, header in headers if 0 < deep < len(headers) else ():
+        if header.deep == (few != "8"):
+            yield survey.warning(
+                "mixed-depth",
+                photo.path,
+                f"{few} bits a channel",
+                f"{many}, as {number} of {len(headers)} photos have",
+                "8-bit photos are used as they are and others scaled, so both have to look alike; "
+                "export it like the others",
             )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from fullconv.data.discovery.problems import (
 )
 from fullconv.data.discovery.splits import grouped_split, hash_split
 from fullconv.data.labels.masks import MaskTable, PairwiseReader, create_data, read_raw
+from fullconv.data.photo_range import PhotoRange, measure_range
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
 from fullconv.io.palettes import Palette
@@ -56,6 +58,7 @@ class Inventory:
         note: added to the message about an unknown split.
         whole: the list of all samples that was divided; "" if none was.
         band_choice: the bands and the range of rasters; None if they follow from the files.
+        train: the photos of train, from which the range of photos follows; None: those of `splits`.
     """
 
     folder: Path
@@ -72,6 +75,17 @@ class Inventory:
     note: str = ""
     whole: str = ""
     band_choice: BandChoice | None = None
+    train: Sequence[Path] | None = None
+
+    @cached_property
+    def photo_range(self) -> PhotoRange:
+        """The value range of photos with more than 8 bits, by those of train, or else by all."""
+        if not self.files:
+            return PhotoRange((), 0)
+        return measure_range(self.train or self._train_photos())
+
+    def _train_photos(self) -> list[Path]:
+        return [pair.photo for pair in self.splits.get("train", ()) or self.everything()]
 
     def open(self, source: str, split: str | None) -> Data:
         """Return the samples of one split; None is all of them.
@@ -94,9 +108,14 @@ class Inventory:
         else:
             names = tuple(pair.name for pair in pairs)
             read = PairwiseReader(tuple(pairs), self.read)
-            data = Data(source, split, classes, palette, names, read, self.band_choice)
-        notes = (table.note,) if table and table.note else ()
-        return replace(data, warnings=(*sentences(self.problems, name, self.folder), *notes))
+            data = Data(source, split, classes, palette, names, read)
+        found = self.photo_range
+        notes = filter(None, (table.note if table else "", found.warning))
+        return replace(
+            data,
+            band_choice=self.band_choice or found.choice,
+            warnings=(*sentences(self.problems, name, self.folder), *notes),
+        )
 
     def everything(self) -> list[Pair]:
         """Return the samples of all splits, and those that are in no split."""
@@ -111,7 +130,7 @@ class Inventory:
         Raises:
             NoSplitError: there is no such split.
         """
-        self.pairs = self.everything()
+        self.pairs, self.train = self.everything(), self._train_photos()
         known = self._names()
         if split is None:
             chosen = {name for name in known if name in USUAL} or known

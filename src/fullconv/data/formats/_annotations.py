@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.labels.classes import comparable
@@ -16,7 +16,7 @@ from fullconv.data.labels.rasterize import Layer, Rasterized, paint
 from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
-from fullconv.io.images import decode_image, read_header, read_image
+from fullconv.io.images import decode_image, read_header, read_photo
 from fullconv.io.palettes import VOID, Palette
 
 IGNORE = "__ignore__"  # LabelMe's name of the ignore label
@@ -148,13 +148,13 @@ def locate_errors(where: str, remedy: str = "redraw or delete it") -> Iterator[N
         raise error.at(where, remedy) from error
 
 
-def _read(drawing: Drawing, ground: int) -> tuple[UInt8[np.ndarray, "H W 3"], Rasterized]:
+def _read(drawing: Drawing, ground: int) -> tuple[Shaped[np.ndarray, "H W 3"], Rasterized]:
     if isinstance(drawing.photo, bytes):
         image, orientation = decode_image(drawing.photo, drawing.where), 1
         stored = image.shape[:2]
     else:
         header = read_header(drawing.photo)
-        image, orientation, stored = read_image(drawing.photo), header.orientation, header.stored
+        image, orientation, stored = read_photo(drawing.photo), header.orientation, header.stored
     shown = (image.shape[0], image.shape[1])
     size = drawing.size or shown
     if size not in (shown, stored):

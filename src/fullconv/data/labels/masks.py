@@ -19,7 +19,7 @@ from fullconv.data.labels.indexed import (
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, LabelError
-from fullconv.io.images import Header, read_header, read_image, read_mask, read_stored_mask
+from fullconv.io.images import Header, read_header, read_mask, read_photo, read_stored_mask
 from fullconv.io.palettes import Color, Palette
 
 Table = Callable[[np.ndarray, str], np.ndarray]
@@ -184,7 +184,7 @@ def read_pair(pair: Pair, table: Table, raw: Raw) -> Sample:
             where=pair.photo,
         )
     values = raw(pair.mask, header)
-    image = read_image(pair.photo)
+    image = read_photo(pair.photo)
     if values.shape[:2] != image.shape[:2]:
         raise DataError(
             f"{_size(values)} pixels (height x width), but its photo {pair.photo} has "

@@ -23,7 +23,7 @@ MAX_FILES = 1000  # listed per cause; --json lists all
 OPEN_FILES = 5  # of them outside of the fold
 
 TITLES: Mapping[str, str] = {
-    "16-bit": "Photos with more than 8 bits per channel",
+    "16-bit": "Photos with more than 8 bits per channel and no value range",
     "16-bit-mask": "16-bit masks",
     "all-background": "Masks with background only",
     "all-void": "Masks with ignored pixels only",
@@ -49,6 +49,7 @@ TITLES: Mapping[str, str] = {
     "mask-alpha": "Masks with an alpha channel",
     "mask-missing": "Photos without a mask",
     "missing": "Missing files",
+    "mixed-depth": "Photos with 8 bits and with more mixed",
     "mixed-channels": "Grey, colour and CMYK photos mixed",
     "near-duplicate": "Near-duplicate photos across splits",
     "neighbouring-frames": "Neighbouring video frames across splits",

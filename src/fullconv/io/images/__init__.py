@@ -1,11 +1,13 @@
 """Read and write images and masks; only this package imports Pillow and its (width, height)."""
 
+from fullconv.io.images.arrays import rgb_from_array
 from fullconv.io.images.captions import caption, legend
 from fullconv.io.images.decode import (
     FORMATS,
     MAX_PIXELS,
     SUFFIXES,
     Header,
+    is_deep_file,
     peek_header,
     read_header,
 )
@@ -13,15 +15,14 @@ from fullconv.io.images.masks import StoredMask, decode_mask, read_mask, read_st
 from fullconv.io.images.photos import (
     decode_image,
     decoding_bytes,
-    fit_size,
     read_image,
+    read_photo,
     read_thumbnail,
-    rgb_from_array,
     rgb_from_pil,
-    scale_image,
-    scale_labels,
+    scale_photo,
 )
 from fullconv.io.images.resampling import ScaledImage
+from fullconv.io.images.resizing import fit_size, scale_image, scale_labels
 from fullconv.io.images.unsupported import (
     count_unsupported,
     describe_unsupported,
@@ -54,17 +55,20 @@ __all__ = [
     "encode_labels",
     "encode_png",
     "fit_size",
+    "is_deep_file",
     "legend",
     "peek_header",
     "read_header",
     "read_image",
     "read_mask",
+    "read_photo",
     "read_stored_mask",
     "read_thumbnail",
     "rgb_from_array",
     "rgb_from_pil",
     "scale_image",
     "scale_labels",
+    "scale_photo",
     "unsupported_suffix",
     "write_image",
     "write_labels",

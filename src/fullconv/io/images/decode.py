@@ -1,12 +1,10 @@
 """Open and decode image files within limits, and read their headers."""
 
 import io
-import re
 import stat
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fullconv.errors import ImageError
 from fullconv.io.images import heif
+from fullconv.io.images.depth import is_deep
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF")
 """The only decoders that are used: most of Pillow's security advisories are about other ones.
@@ -24,7 +23,6 @@ HEIC files are read too where pillow-heif is installed.
 MAX_PIXELS = 250_000_000
 """The largest image that is decoded whole."""
 
-_HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
 OTHERS = {
     b"jP  ": "JPEG 2000",
     b"JXL ": "JPEG XL",
@@ -113,15 +111,6 @@ def check_single_frame(
         )
 
 
-def exceeds_8_bits(picture: Image.Image) -> bool:
-    """Whether the colours have 16 bits, of which Pillow would silently drop the lower 8.
-
-    Has to be called first, since reading EXIF may decode the image.
-    """
-    raw = [str(part) for tile in getattr(picture, "tile", ()) for part in _flat(tile[3])]
-    return not picture.mode.startswith(("I", "F")) and any(_HIGH_DEPTH.search(part) for part in raw)
-
-
 def _open(path: Path, content: bytes | None) -> Image.Image:
     if content is None and not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
         raise ImageError(
@@ -150,10 +139,6 @@ def _head(path: Path, content: bytes | None) -> bytes:
         return file.read(12)
 
 
-def _flat(arguments: object) -> Sequence[object]:
-    return arguments if isinstance(arguments, tuple) else (arguments,)
-
-
 def _needs_heif(path: Path) -> ImageError:
     return ImageError(
         "a HEIC file by its content, which pillow-heif reads and is not installed",
@@ -177,6 +162,14 @@ def _not_an_image(path: Path, head: bytes) -> ImageError:
             "a HEIC file that is damaged or cut short",
             expected="a complete image",
             remedy="copy it again from its source",
+            where=path,
+        )
+    if head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        return ImageError(
+            "a TIFF that is damaged, or of a pixel type that is not read, such as several channels "
+            "of floating-point numbers",
+            expected="8-bit or 16-bit grey or colour, or one channel of 32-bit numbers",
+            remedy="save it as one of these, or read it as rasters:FOLDER?range=0,1",
             where=path,
         )
     other = next((kind for mark, kind in OTHERS.items() if mark in head), None)
@@ -206,6 +199,7 @@ class Header:
         format: "PNG", "JPEG", ...; an MPO, a JPEG with pictures appended (phones), is a "JPEG".
         orientation: EXIF orientation, 1 (as stored) to 8.
         frames: number of images in the file; 1 for an MPO, of which only the photo is read.
+        deep: whether it has more than 8 bits a channel.
     """
 
     size: tuple[int, int]
@@ -214,6 +208,7 @@ class Header:
     format: str
     orientation: int
     frames: int
+    deep: bool = False
 
 
 def read_header(path: Path) -> Header:
@@ -224,6 +219,25 @@ def read_header(path: Path) -> Header:
     """
     with open_image(path) as picture:
         return header_of(picture)
+
+
+def is_deep_file(path: Path) -> bool:
+    """Return whether a PNG or TIFF, by its name, has more than 8 bits a channel.
+
+    Of a PNG, only the first bytes are read. False if it cannot be opened.
+    """
+    suffix = path.suffix.lower()
+    try:
+        if suffix == ".png" and stat.S_ISREG(path.stat().st_mode):
+            with path.open("rb") as file:
+                head = file.read(25)
+            return head[:8] == b"\x89PNG\r\n\x1a\n" and head[24:] == b"\x10"
+        if suffix not in (".tif", ".tiff"):
+            return False
+        with open_image(path) as picture:
+            return is_deep(picture)
+    except (OSError, ImageError):
+        return False
 
 
 def peek_header(path: Path, content: bytes | None = None) -> Header:
@@ -246,7 +260,7 @@ def peek_header(path: Path, content: bytes | None = None) -> Header:
 
 def header_of(picture: Image.Image, orientation: int | None = None) -> Header:
     """Return the header of an opened image; an `orientation` that is given is not read."""
-    stored = (picture.height, picture.width)
+    stored, deep = (picture.height, picture.width), is_deep(picture)  # before EXIF is read
     try:
         orientation = picture.getexif().get(ORIENTATION, 1) if orientation is None else orientation
         orientation = int(orientation)
@@ -256,7 +270,7 @@ def header_of(picture: Image.Image, orientation: int | None = None) -> Header:
     is_mpo = picture.format == "MPO"
     frames = 1 if is_mpo else getattr(picture, "n_frames", 1)
     kind = "JPEG" if is_mpo else picture.format or ""
-    return Header(size, stored, picture.mode, kind, orientation, frames)
+    return Header(size, stored, picture.mode, kind, orientation, frames, deep)
 
 
 def rotate_like(picture: Image.Image, orientation: int) -> Image.Image:

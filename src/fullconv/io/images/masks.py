@@ -11,12 +11,12 @@ from fullconv.errors import ImageError
 from fullconv.io.images.decode import (
     Header,
     check_single_frame,
-    exceeds_8_bits,
     header_of,
     load_pixels,
     open_image,
     rotate_like,
 )
+from fullconv.io.images.depth import exceeds_8_bits
 from fullconv.io.palettes import Color
 
 _LOSSY = ("AVIF", "HEIF")  # even where a file is lossless, its colours were converted

@@ -1,11 +1,12 @@
-"""Read photos as 8-bit RGB, and resize images and labels."""
+"""Read photos as 8-bit RGB, also those with more bits."""
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped, UInt8
 from PIL import Image, ImageOps
 
 from fullconv.errors import ImageError
@@ -13,12 +14,13 @@ from fullconv.io.images.decode import (
     ORIENTATION,
     Header,
     check_single_frame,
-    exceeds_8_bits,
     header_of,
     load_pixels,
     open_image,
 )
+from fullconv.io.images.depth import Opened, has_all_bits, is_deep, read_deep
 from fullconv.io.palettes import BLOCK_PIXELS
+from fullconv.io.value_range import ValueRange, scale_values
 
 # Pixel types that become 8-bit RGB without a choice of the user (which values are black and white).
 PHOTO_MODES = ("RGB", "RGBA", "RGBX", "L", "LA", "P", "PA", "1", "CMYK", "YCbCr")
@@ -29,35 +31,83 @@ _DECODER_BYTES = {"PNG": 0, "BMP": 0, "JPEG": 6, "MPO": 6, "WEBP": 12, "AVIF": 6
 TOO_DEEP = " with more than 8 bits a channel"
 
 
-def read_image(path: Path) -> UInt8[np.ndarray, "H W 3"]:
+def read_image(path: Path, value_range: ValueRange | None = None) -> UInt8[np.ndarray, "H W 3"]:
     """Read a photo as RGB in [0, 255], rotated by its EXIF orientation.
 
+    Args:
+        path: the file.
+        value_range: the values that become 0 and 255 in a photo with more than 8 bits a channel;
+            None refuses such photos.
+
     Raises:
-        ImageError: the file cannot be read, or has more than 8 bits a channel.
+        ImageError: the file cannot be read, or has more than 8 bits a channel and no range.
+    """
+    return scale_photo(read_photo(path), value_range, path)
+
+
+def read_photo(path: Path) -> Shaped[np.ndarray, "H W 3"]:
+    """Read a photo as `read_image` does; one with more than 8 bits keeps its own values.
+
+    Returns:
+        RGB in [0, 255] of uint8, or uint16, int32, uint32 or float32; a view if it is grey.
+
+    Raises:
+        ImageError: the file cannot be read.
     """
     with open_image(path) as picture:
-        return _read_rgb(picture, path)
+        return _read_values(picture, path, lambda: open_image(path))
 
 
-def decode_image(content: bytes, where: str) -> UInt8[np.ndarray, "H W 3"]:
+def decode_image(
+    content: bytes, where: str, value_range: ValueRange | None = None
+) -> UInt8[np.ndarray, "H W 3"]:
     """Decode a photo from the bytes of a file, as `read_image` does.
 
     Args:
         content: the bytes, e.g. of a PNG or a JPEG.
         where: a name for messages.
+        value_range: as for `read_image`.
 
     Raises:
         ImageError: the bytes cannot be read.
     """
-    with open_image(Path(where), content) as picture:
-        return _read_rgb(picture, Path(where))
+    path = Path(where)
+    with open_image(path, content) as picture:
+        values = _read_values(picture, path, lambda: open_image(path, content))
+    return scale_photo(values, value_range, path)
 
 
-def rgb_from_pil(picture: Any) -> UInt8[np.ndarray, "H W 3"]:
+def scale_photo(
+    values: Shaped[np.ndarray, "H W 3"], value_range: ValueRange | None, where: Path | str
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Scale the values of a photo to RGB in [0, 255]; 8-bit values are returned as they are.
+
+    Raises:
+        ImageError: it has more than 8 bits, and there is no range.
+    """
+    if values.dtype == np.uint8:
+        return values
+    if value_range is None:
+        finite = values[np.isfinite(values)]
+        extremes = f" ({finite.min():g} to {finite.max():g})" if finite.size else ""
+        raise ImageError(
+            f"a photo{TOO_DEEP}{extremes}, and no value range is known for it",
+            expected="8-bit grey or colour, or such photos in the training set, by whose values it "
+            "is chosen",
+            remedy="convert it, and choose which values become black and white",
+            where=where,
+        )
+    if values.strides[2] == 0:  # grey: one channel, three times
+        return np.repeat(scale_values(values[..., :1], value_range), 3, 2)
+    return scale_values(values, value_range)
+
+
+def rgb_from_pil(picture: Any, value_range: ValueRange | None = None) -> UInt8[np.ndarray, "H W 3"]:
     """Convert a PIL image to an RGB array, by the same rules as a photo in a file.
 
     Raises:
-        ImageError: it has several frames, more than 8 bits a channel, or cannot be decoded.
+        ImageError: it has several frames, cannot be decoded, or has more than 8 bits a channel and
+            there is no range, or it is in colours, of which Pillow drops the lower bits.
     """
     if not isinstance(picture, Image.Image):
         raise ImageError(
@@ -69,60 +119,7 @@ def rgb_from_pil(picture: Any) -> UInt8[np.ndarray, "H W 3"]:
     check_single_frame(picture, where, "pass the right one, picture.copy() after picture.seek(N)")
     if not picture.width or not picture.height:
         raise ImageError(f"{picture.height} x {picture.width} pixels", where=where)
-    return _read_rgb(picture, where)
-
-
-def rgb_from_array(array: np.ndarray) -> UInt8[np.ndarray, "H W 3"]:
-    """Return an array as an RGB image, by the same rules as a photo in a file.
-
-    Args:
-        array: uint8, RGB (H, W, 3), or grey (H, W) or (H, W, 1).
-
-    Raises:
-        ImageError: any other shape or type, or masked values.
-    """
-    shaped = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (1, 3))
-    if not shaped or array.dtype != np.uint8 or not array.size or np.ma.is_masked(array):
-        raise ImageError(
-            f"an array of shape {array.shape} and type {array.dtype}{_range(array)}",
-            expected="an image (height, width, 3) in RGB or (height, width) in grey, of type uint8",
-            remedy=_array_remedy(array),
-        )
-    image = np.asarray(array)
-    if image.ndim == 2 or image.shape[2] == 1:
-        return np.repeat(image.reshape(*image.shape[:2], 1), 3, 2)
-    # PyTorch takes no negative strides, which NumPy calls contiguous where a side is 1 pixel.
-    plain = image.flags.c_contiguous and image.flags.writeable and min(image.strides) >= 0
-    return image if plain else image.copy()
-
-
-def _range(array: np.ndarray) -> str:
-    """Return the range of an array's values as text, with NaN and infinity; "" for uint8."""
-    if array.dtype == np.uint8 or array.dtype.kind not in "iuf" or not array.size:
-        return ""
-    finite = array[np.isfinite(array)]
-    if not finite.size:
-        return " without a finite value"
-    strange = ", some of them not finite" if finite.size < array.size else ""
-    return f" with values from {finite.min():g} to {finite.max():g}{strange}"
-
-
-def _array_remedy(array: np.ndarray) -> str:
-    if np.ma.is_masked(array):
-        return "fill the masked values"
-    if not array.size:
-        return ""
-    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
-        return "channels come last: array.transpose(1, 2, 0)"
-    if array.ndim == 3 and array.shape[2] == 4:
-        return "pass red, green and blue only, e.g. array[..., :3] of RGBA"
-    if array.ndim == 4:
-        return "pass the images one by one, or as a list"
-    if array.dtype.kind == "b":
-        return "convert it, e.g. array.astype(np.uint8) * 255"
-    if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:  # not with NaN
-        return "convert it, e.g. (array * 255).round().astype(np.uint8)"
-    return "convert it, and choose which values become black (0) and white (255)"
+    return scale_photo(_read_values(picture, where, None), value_range, where)
 
 
 def read_thumbnail(
@@ -144,33 +141,72 @@ def read_thumbnail(
     """
     with open_image(path) as picture:
         check_single_frame(picture, path)
-        if exceeds_8_bits(picture):
-            raise ImageError(
-                f"a photo of type {picture.mode!r}{TOO_DEEP}",
-                expected="8 bits",
-                where=path,
-            )
         header = header_of(picture)
-        picture.draft("L", (2 * size[1], 2 * size[0]))
-        picture = load_pixels(picture, path)
-        if picture.mode.startswith(("I", "F")):
-            values = np.asarray(picture, np.float32)
-            spread = float(np.ptp(values)) or 1.0
-            picture = Image.fromarray(((values - values.min()) / spread * 255).astype(np.uint8))
+        if header.deep:
+            _refuse_partial(picture, path)
+            values = read_deep(picture, _loader(path), lambda: open_image(path), turn=False)
+            picture = Image.fromarray(scale_values(values, value_extremes(values)))
+        else:
+            picture.draft("L", (2 * size[1], 2 * size[0]))
+            picture = load_pixels(picture, path)
         small = picture.convert("L").resize(size[::-1], Image.Resampling.BOX)
         return header, np.array(small), _opaque_share(picture)
 
 
-def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    check_single_frame(picture, path)
-    deep = exceeds_8_bits(picture) or picture.mode.startswith(("I", "F"))
-    if deep or picture.mode not in PHOTO_MODES:
+def value_extremes(values: Shaped[np.ndarray, "..."]) -> ValueRange:
+    """Return the smallest and the largest finite value, or two that differ if all are equal."""
+    finite = values[np.isfinite(values)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return low, high if high > low else low + 1
+
+
+def _loader(path: Path) -> Callable[[Image.Image], Image.Image]:
+    return lambda picture: load_pixels(picture, path)
+
+
+def _refuse_partial(picture: Image.Image, path: Path) -> None:
+    """Refuse a deep image of which only a part of the channels or bits would be read."""
+    if not has_all_bits(picture):
         raise ImageError(
-            f"a photo of type {picture.mode!r}{(TOO_DEEP if deep else '')}",
+            f"a photo of type {picture.mode!r}{TOO_DEEP}, as grey and alpha, CMYK, four bands or "
+            "planes",
+            expected="16-bit grey, RGB or RGBA, or one channel of 32-bit numbers",
+            remedy="save it so, or read it as rasters:FOLDER?bands=1,2,3&range=0,65535",
+            where=path,
+            code="16-bit",
+        )
+
+
+def _read_values(
+    picture: Image.Image, path: Path, again: Opened | None
+) -> Shaped[np.ndarray, "H W 3"]:
+    """Decode a photo; `again` opens it once more, None if only its decoded image exists."""
+    check_single_frame(picture, path)
+    deep = is_deep(picture)
+    if not deep and picture.mode not in PHOTO_MODES:
+        raise ImageError(
+            f"a photo of type {picture.mode!r}",
             expected="8-bit grey or colour",
             remedy="convert it, and choose which values become black and white",
             where=path,
         )
+    if not deep:
+        return _read_rgb(picture, path)
+    if again is None and not picture.mode.startswith(("I", "F")):
+        raise ImageError(
+            f"a PIL image of type {picture.mode!r}{TOO_DEEP}, of which Pillow drops the lower bits",
+            expected="its file",
+            remedy="pass the path or the bytes of the file",
+            where=path,
+        )
+    _refuse_partial(picture, path)
+    values: np.ndarray = read_deep(picture, _loader(path), again or (lambda: picture))
+    if values.ndim == 2:
+        values = np.broadcast_to(values[..., None], (*values.shape, 3))
+    return values
+
+
+def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
     turned = load_pixels(picture, path)
     if turned.getexif().get(ORIENTATION, 1) != 1:  # else Pillow would copy it
         turned = ImageOps.exif_transpose(turned)
@@ -191,50 +227,12 @@ def decoding_bytes(header: Header) -> int:
     turned = 2 if header.orientation != 1 else 1
     decoder = _DECODER_BYTES.get(header.format, pixel)
     after = pixel * turned + 3
-    return prod(header.size) * max(pixel + decoder, after) + _DECODING
+    # The numbers of a photo with more than 8 bits, and half of the colours before.
+    values = 0 if not header.deep else 4 if header.mode.startswith(("I", "F")) else 12
+    return prod(header.size) * (max(pixel + decoder, after) + values) + _DECODING
 
 
 def _opaque_share(picture: Image.Image) -> float:
     if picture.mode not in ("RGBA", "LA", "PA"):
         return 1.0
     return float((np.asarray(picture.getchannel("A")) == 255).mean())
-
-
-def fit_size(
-    size: tuple[int, ...], limit: tuple[int, int] | None, factor: float = 1.0
-) -> tuple[int, int]:
-    """Return the (height, width) of an image downscaled to fit `limit`, then scaled by `factor`.
-
-    Training, prediction and test-time augmentation all resize to this size. The aspect ratio is
-    kept up to rounding; no side is less than 1. An image is never enlarged to reach `limit`.
-
-    Args:
-        size: (height, width, ...) of the image, for example its shape.
-        limit: maximum (height, width); None for no limit.
-        factor: additional scale, for example of augmentation or test-time augmentation.
-    """
-    height, width = size[:2]
-    shrink = min(1.0, limit[0] / height, limit[1] / width) if limit else 1.0
-    return max(1, round(height * shrink * factor)), max(1, round(width * shrink * factor))
-
-
-def scale_image(
-    image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Resize an image to `size` (height, width), bilinear and antialiased: the width first."""
-    if image.shape[:2] == tuple(size):
-        return image
-    # One side after the other: Pillow's own order depends on the sizes and on its version, and
-    # windows of a raster are scaled alike (`ScaledImage`).
-    wide = Image.fromarray(image).resize((size[1], image.shape[0]), Image.Resampling.BILINEAR)
-    return np.array(wide.resize((size[1], size[0]), Image.Resampling.BILINEAR))
-
-
-def scale_labels(
-    labels: UInt8[np.ndarray, "H W"], size: tuple[int, int]
-) -> UInt8[np.ndarray, "h w"]:
-    """Resize labels to `size` (height, width), nearest neighbour."""
-    if labels.shape == tuple(size):
-        return labels
-    resized = Image.fromarray(labels).resize((size[1], size[0]), Image.Resampling.NEAREST)
-    return np.array(resized)

@@ -12,26 +12,30 @@ import numpy as np
 from jaxtyping import Bool, Shaped, UInt8
 
 from fullconv.errors import ConfigError, DataError
+from fullconv.io.value_range import ValueRange, scale_values
 
 COLORS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
 class BandChoice:
-    """Which bands of a raster a network sees, and how their values are scaled.
+    """Which bands of a raster a network sees, and how its values, or those of a photo, are scaled.
 
     Attributes:
         bands: numbers, from 1, of red, green and blue, or of a single grey band; None: the file's
             own, if it has one band or three.
         value_range: the values that become 0 and 255; None: 8-bit values as they are, others by the
             number of bits that the metadata states.
+        keep_8_bit: whether the range is for values of more than 8 bits only, and 8-bit values stay
+            as they are: the range of photos.
 
     Raises:
         ConfigError: not one or three bands from 1, or not two finite values, the smaller one first.
     """
 
     bands: tuple[int, ...] | None = None
-    value_range: tuple[float, float] | None = None
+    value_range: ValueRange | None = None
+    keep_8_bit: bool = False
 
     def __post_init__(self) -> None:
         if self.bands is not None and (len(self.bands) not in (1, 3) or min(self.bands) < 1):
@@ -47,14 +51,16 @@ class BandChoice:
 
     @property
     def is_explicit(self) -> bool:
-        """Whether it differs from what a file's own metadata would choose."""
-        return self.bands is not None or self.value_range is not None
+        """Whether the user chose bands or a range: every TIFF, PNG and JPEG is then a raster."""
+        return self.bands is not None or not (self.value_range is None or self.keep_8_bit)
 
     def or_else(self, default: "BandChoice | None") -> "BandChoice":
         """Return this choice, with what it leaves open taken from `default`."""
         if default is None:
             return self
-        return BandChoice(self.bands or default.bands, self.value_range or default.value_range)
+        ranged = self if self.value_range else default
+        bands = self.bands or default.bands
+        return BandChoice(bands, ranged.value_range, ranged.keep_8_bit)
 
     def __str__(self) -> str:
         """Describe the choice, e.g. "bands 4, 1, 2 as red, green, blue; 0 is black, 3000 white"."""
@@ -64,6 +70,8 @@ class BandChoice:
             parts.append(f"bands {', '.join(map(str, self.bands))} as {names}")
         if self.value_range:
             parts.append(f"{self.value_range[0]:g} is black, {self.value_range[1]:g} white")
+        if self.keep_8_bit:
+            parts.append("8-bit values as they are")
         return "; ".join(parts)
 
 
@@ -120,16 +128,19 @@ def resolve(dataset: Any, name: str, choice: BandChoice) -> BandChoice:
     bands = choice.bands or _own_bands(dataset, name)
     if max(bands) > dataset.count:
         raise DataError(f"there is no band {max(bands)}; it has {_describe(dataset)}", where=name)
+    kinds = {dataset.dtypes[band - 1] for band in bands}
+    if choice.keep_8_bit and kinds == {"uint8"}:
+        return BandChoice(bands)
     return BandChoice(bands, choice.value_range or _own_range(dataset, bands, name))
 
 
 def to_rgb(
     values: Shaped[np.ndarray, "bands H W"],
     valid: Bool[np.ndarray, "H W"] | None,
-    value_range: tuple[float, float] | None,
+    value_range: ValueRange | None,
 ) -> UInt8[np.ndarray, "H W 3"]:
     """Scale the chosen bands to RGB in [0, 255]; 0 where there is no data."""
-    scaled = values if value_range is None else _scaled(values, value_range)
+    scaled = values if value_range is None else scale_values(values, value_range)
     if valid is not None:
         scaled = np.where(valid, scaled, 0)
     if len(scaled) == 1:
@@ -162,7 +173,7 @@ def _own_bands(dataset: Any, name: str) -> tuple[int, ...]:
     )
 
 
-def _own_range(dataset: Any, bands: Sequence[int], name: str) -> tuple[float, float] | None:
+def _own_range(dataset: Any, bands: Sequence[int], name: str) -> ValueRange | None:
     kinds = {dataset.dtypes[band - 1] for band in bands}
     if kinds == {"uint8"}:
         return None
@@ -175,26 +186,6 @@ def _own_range(dataset: Any, bands: Sequence[int], name: str) -> tuple[float, fl
         "(prediction, as in training)",
         where=name,
     )
-
-
-def _scaled(
-    values: Shaped[np.ndarray, "bands H W"], value_range: tuple[float, float]
-) -> UInt8[np.ndarray, "bands H W"]:
-    if values.dtype.kind in "iu" and values.dtype.itemsize <= 2:
-        # At most 65,536 different values: scale each of them once and look the pixels up.
-        span = np.iinfo(values.dtype)
-        table = _stretched(np.arange(span.min, span.max + 1), value_range)
-        # A negative value counts from the table's end, so 0 has to be its first entry.
-        scaled: np.ndarray = np.roll(table, int(span.min))[values]
-        return scaled
-    return np.stack([_stretched(band, value_range) for band in values])
-
-
-def _stretched(values: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
-    low, high = value_range
-    share = (np.nan_to_num(values.astype(np.float64), nan=low) - low) / (high - low)
-    stretched: np.ndarray = (share.clip(0, 1) * 255).round().astype(np.uint8)
-    return stretched
 
 
 def _describe(dataset: Any) -> str:
