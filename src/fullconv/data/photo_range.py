@@ -52,7 +52,7 @@ class PhotoRange:
             return ""
         low, high = self.choice.value_range
         return (
-            f"photos with more than 8 bits: {low:g} becomes black and {high:g} white (0.1 % and "
+            f"{low:g} becomes black and {high:g} white, in photos with more than 8 bits (0.1 % and "
             "99.9 % of the values in train)"
         )
 
@@ -62,10 +62,9 @@ class PhotoRange:
         if not self.deep or len(self.deep) == self.count or self.choice is None:
             return ""
         eight = self.count - len(self.deep)
-        have = "photo of train has" if eight == 1 else "photos of train have"
         return (
-            f"{eight} of {self.count} {have} 8 bits a channel and {len(self.deep)} more; those of "
-            "8 bits are used as they are, so both have to look alike after scaling"
+            f"{eight} of {self.count} photos of train with 8 bits a channel are used as they are, "
+            f"and {len(self.deep)} with more are scaled; both have to look alike"
         )
 
 

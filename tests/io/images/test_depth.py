@@ -82,13 +82,13 @@ def test_planes_and_four_bands_are_refused_and_not_misread(tmp_path, channels):
     options = {"interleave": "band"} if channels == 3 else {"photometric": "RGB", "alpha": "NO"}
     for compress in ("none", "lzw"):
         path = write(tmp_path / "a.tif", values(channels), compress=compress, **options)
-        with pytest.raises(ImageError, match="four bands or planes.*rasters:FOLDER"):
+        with pytest.raises(ImageError, match=r"four bands or planes.*rasters:FOLDER"):
             images.read_image(path, RANGE)
 
 
 def test_floating_point_colours_are_refused_with_what_is_read(tmp_path):
     path = write(tmp_path / "a.tif", values(3, np.float32))
-    with pytest.raises(ImageError, match="several channels of floating.*rasters:FOLDER"):
+    with pytest.raises(ImageError, match=r"several channels of floating.*rasters:FOLDER"):
         images.read_image(path, RANGE)
 
 
@@ -104,9 +104,10 @@ def test_deep_photos_are_rotated_by_exif(tmp_path, orientation):
     assert header.size == upright.shape and grey.shape == (8, 8)
 
 
-def test_a_thumbnail_shows_all_of_the_range(tmp_path):
+@pytest.mark.parametrize("name", ["a.tif", "a.png"])
+def test_a_thumbnail_shows_all_of_the_range(tmp_path, name):
     raw = (np.indices(SIZE).sum(0) + 300).astype(np.uint16)  # in 8 bits, all of it would be 1
-    path = write(tmp_path / "a.tif", np.stack([raw] * 3))
+    path = write(tmp_path / name, np.stack([raw] * 3))
     _, grey, opaque = images.read_thumbnail(path, SIZE)
     expected = np.rint((raw - 300.0) / (raw.max() - 300) * 255)
     assert np.abs(grey.astype(float) - expected).max() <= 1 and opaque == 1

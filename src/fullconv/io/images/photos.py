@@ -17,6 +17,7 @@ from fullconv.io.images.decode import (
     header_of,
     load_pixels,
     open_image,
+    read_header,
 )
 from fullconv.io.images.depth import Opened, has_all_bits, is_deep, read_deep
 from fullconv.io.palettes import BLOCK_PIXELS
@@ -141,12 +142,13 @@ def read_thumbnail(
     """
     with open_image(path) as picture:
         check_single_frame(picture, path)
-        header = header_of(picture)
-        if header.deep:
+        if is_deep(picture):
+            header = read_header(path)  # of another object, since it may decode the image
             _refuse_partial(picture, path)
             values = read_deep(picture, _loader(path), lambda: open_image(path), turn=False)
             picture = Image.fromarray(scale_values(values, value_extremes(values)))
         else:
+            header = header_of(picture)
             picture.draft("L", (2 * size[1], 2 * size[0]))
             picture = load_pixels(picture, path)
         small = picture.convert("L").resize(size[::-1], Image.Resampling.BOX)
