@@ -6,8 +6,10 @@ import pytest
 import torch
 
 import fullconv as fc
+from browser import check_page
 from fullconv.cli import run
 from fullconv.data.synthetic.materials import CLASSES
+from html_page import Page
 
 DATA = "scenes:20@24x32"
 
@@ -68,3 +70,42 @@ def test_two_sources_and_a_data_set_are_needed(models, tmp_path, capsys):
     assert "expected two or more" in capsys.readouterr().err
     assert run(["compare", *models]) == 2
     assert "no data set is given" in capsys.readouterr().err
+
+
+def test_pictures_show_where_each_is_better(models, tmp_path, capsys):
+    out = ["--out", str(tmp_path), "--split", "all", "--groups", r"\d$"]
+    assert run(["compare", *models, models[0], "--data", DATA, *out]) == 0
+    folder = (tmp_path / "compare" / "latest").resolve()
+    assert f"report  {folder / 'report.html'}" in capsys.readouterr().out
+    page, same = (folder / name for name in ("report.html", "report-2.html"))
+    (found, none) = json.loads((folder / "comparison.json").read_text())
+    parsed = Page(page)
+    shown = [name for side in ("second", "first") for name in found[f"{side}_better_in"]]
+    titles = [tag["alt"] for tag in parsed.all("img")]
+    panels = ("photo", "ground truth", "A", "B")
+    assert titles == [f"{name}: {panel}" for name in shown for panel in panels]
+    assert not parsed.open and found["verdict"] in parsed.text
+    assert none["images_won"] == none["images_lost"] == 0 and not Page(same).all("img")
+
+
+def test_stored_results_have_a_report_without_pictures(models, tmp_path, capsys):
+    for model in models:
+        assert run(["evaluate", model, "scenes:5@24x32", "--out", str(tmp_path), "--quiet"]) == 0
+    stored = [str(tmp_path / "evaluate" / f"{name}-001") for name in ("a", "b")]
+    assert run(["compare", *stored, "--out", str(tmp_path), "--quiet"]) == 0
+    page = Page((tmp_path / "compare" / "latest" / "report.html").resolve())
+    assert "There are no pictures" in page.text and not page.all("img")
+
+
+@pytest.mark.slow
+def test_the_report_reads_well_and_is_sorted_in_a_browser(models, tmp_path, browser):
+    assert run(["compare", *models, "--data", DATA, "--split", "all", "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "compare" / "latest" / "report.html").resolve()
+    check_page(browser, page)
+    opened = browser.open(page)
+    opened.get_by_role("button", name="B - A").click()
+    values = opened.locator("#images tbody td:nth-of-type(1)").all_inner_texts()
+    assert [*map(float, values)] == sorted(map(float, values)) and len(values) == 20
+    opened.get_by_label("Filter").fill("19")
+    assert opened.locator("output").inner_text() == "1 of 20 images"
+    assert not browser.errors

@@ -1,6 +1,7 @@
 """fullconv compare: say whether one model is better than another, or whether it may be chance."""
 
-import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,7 +15,9 @@ from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.evaluation.comparison import Comparison, Difference
+    from fullconv.evaluation.comparison import Comparison
+    from fullconv.evaluation.evaluate import Progress
+    from fullconv.evaluation.scored_samples import ScoredSample
     from fullconv.evaluation.scores import Scores
 
 Sources = Annotated[
@@ -56,7 +59,8 @@ def command(
     """Compare models on the same images.
 
     Prints the difference of mean IoU to A with its confidence interval and p-value, for every
-    class, and how many images would be needed if the models cannot be told apart.
+    class, and how many images would be needed if the models cannot be told apart. Writes tables and
+    an HTML report, with pictures where each is better, to OUT/compare/NAME-001.
     """
     from fullconv.evaluation.comparison import compare_scores
     from fullconv.evaluation.comparison_files import write_comparisons
@@ -65,17 +69,34 @@ def command(
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "progress": progress}
     opened = options.parse_compared(sources, data, split)
-    compared = [
+    first, *others = (
         _scores(source, samples, given, (tta, scales), device) for source, samples in opened
-    ]
-    comparisons = [compare_scores(compared[0], other, anyway) for other in compared[1:]]
+    )
+    comparisons = [compare_scores(first.scores, other.scores, anyway) for other in others]
     run = create_run(out, "compare", Path(sources[0]).stem)
     write_comparisons(run.folder, comparisons)
+    data_set = next((samples for _, samples in opened if samples), None)
+    pages = [*_write_pages(run.folder, comparisons, data_set, (first, *others), progress)]
     if str(json) != "-":
         for comparison in comparisons:
             print_comparison(comparison, quiet)
         say(f"results  {run.folder}")
+        for page in pages:
+            say(f"report  {page}")
     write_json(json, [comparison.to_dict() for comparison in comparisons])
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A source of a comparison.
+
+    Attributes:
+        scores: its scores.
+        read: yields the samples of these indices with its predictions; None for stored results.
+    """
+
+    scores: "Scores"
+    read: "Callable[[list[int]], Iterable[ScoredSample]] | None" = None
 
 
 def _scores(
@@ -84,18 +105,45 @@ def _scores(
     given: dict[str, Any],
     averaging: tuple[bool, str | None],
     device: str,
-) -> "Scores":
+) -> _Source:
     from fullconv.evaluation.evaluate import evaluate, evaluate_files
+    from fullconv.evaluation.scored_samples import (
+        open_predictions,
+        score_prediction_files,
+        score_samples,
+    )
     from fullconv.evaluation.scores import Scores, read_scores
 
     if samples is None:
-        return read_scores(Path(source), source)
+        return _Source(read_scores(Path(source), source))
     if options.holds_predictions(Path(source)):
         folder = options.labels_folder(Path(source))
-        return Scores.of(evaluate_files(folder, samples, **given), source)
+        scores = Scores.of(evaluate_files(folder, samples, **given), source)
+        files = open_predictions(folder, samples)
+        return _Source(scores, partial(score_prediction_files, files, samples))
     model = options.open_model(source, samples, device)
     scales = parse_scales(*averaging, model.tta_scales) or None
-    return Scores.of(evaluate(model, samples, scales=scales, **given), source)
+    scores = Scores.of(evaluate(model, samples, scales=scales, **given), source)
+    return _Source(scores, partial(score_samples, model, samples, scales=scales))
+
+
+def _write_pages(
+    folder: Path,
+    comparisons: "Sequence[Comparison]",
+    data: "Data | None",
+    sources: Sequence[_Source],
+    progress: "Progress",
+) -> Iterator[Path]:
+    """Write report.html, of the third model report-2.html, and so on; yield their paths."""
+    from fullconv.evaluation.report.comparison_page import ComparedSamples, write_comparison_page
+
+    first, *others = sources
+    for number, (comparison, other) in enumerate(zip(comparisons, others, strict=True), 1):
+        samples = None
+        if data and first.read and other.read:
+            samples = ComparedSamples(data, first.read, other.read)
+        name = "report.html" if number == 1 else f"report-{number}.html"
+        yield write_comparison_page(folder / name, comparison, samples, progress)
 
 
 def print_comparison(comparison: "Comparison", quiet: bool) -> None:
@@ -108,7 +156,7 @@ def print_comparison(comparison: "Comparison", quiet: bool) -> None:
     if not quiet:
         say(f"A  mean IoU {format_percent(first.counts.mean_iou)}  {first.name}")
         say(f"B  mean IoU {format_percent(second.counts.mean_iou)}  {second.name}")
-        rows = [(name, *_cells(value)) for name, value in comparison.classes.items()]
+        rows = [(name, *value.cells()) for name, value in comparison.classes.items()]
         say_lines(format_table(("class", "B - A", "interval", "p (Holm)"), rows))
         say(
             f"images: B is better in {comparison.won}, A in {comparison.lost}; "
@@ -117,12 +165,3 @@ def print_comparison(comparison: "Comparison", quiet: bool) -> None:
         for name, value in comparison.opposite_groups.items():
             say(f"in the group {name} it is the other way round: {100 * value:+.2f} points")
     say(comparison.sentence())
-
-
-def _cells(difference: "Difference") -> tuple[str, str, str]:
-    if math.isnan(difference.value):
-        return "-", "-", "-"
-    interval = "-"
-    if difference.interval:
-        interval = "{:+.2f} to {:+.2f}".format(*(100 * end for end in difference.interval))
-    return f"{100 * difference.value:+.2f}", interval, f"{difference.p:.3f}"

@@ -53,6 +53,13 @@ class Difference:
             return False
         return self.interval[0] > 0 or self.interval[1] < 0
 
+    def cells(self) -> tuple[str, str, str]:
+        """Return the difference in points, its interval and p as text; "-" if unknown."""
+        if math.isnan(self.value):
+            return "-", "-", "-"
+        interval = " to ".join(map(_signed, self.interval)) if self.interval else "-"
+        return _signed(self.value), interval, f"{self.p:.3f}"
+
     def to_dict(self) -> dict[str, object]:
         """Return the values for JSON; nan is None."""
         value, p = (None if math.isnan(v) else v for v in (self.value, self.p))
@@ -72,6 +79,7 @@ class Comparison:
         classes: class name -> difference of its IoU.
         images: difference of each image's mean IoU; nan without target pixels.
         groups: group -> difference of its mean IoU (D).
+        image_groups: the group of each image; () without a rule for groups.
         warning: how the protocols differ, if they were to be compared anyway; else "".
     """
 
@@ -83,6 +91,7 @@ class Comparison:
     classes: dict[str, Difference]
     images: Float64[np.ndarray, " N"] = field(repr=False)
     groups: dict[str, float]
+    image_groups: tuple[str, ...] = field(default=(), repr=False)
     warning: str = ""
 
     @property
@@ -226,6 +235,7 @@ def compare_scores(first: Scores, second: Scores, anyway: bool = False) -> Compa
         },
         images,
         _group_differences(one, other, groups),
+        tuple(groups or ()),
         warning,
     )
 

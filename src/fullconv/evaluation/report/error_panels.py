@@ -1,5 +1,8 @@
 """Draw what an evaluation explains of an image: its errors by kind, and how sure the model was."""
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -41,19 +44,46 @@ def explained_panels(item: ScoredSample, palette: Palette) -> dict[str, bytes]:
     prediction = np.where(target == VOID, np.uint8(VOID), item.labels)
     kinds = pixel_kinds(target, prediction, near_boundary(target, NEAR))
     shown = np.where(kinds < 0, 0, kinds.astype(np.uint8) + FIRST_KIND).astype(np.uint8)
+    return _small_enough(lambda side: _encode(item, shown, palette, side))
+
+
+def compared_panels(
+    first: ScoredSample, second: ScoredSample, palette: Palette
+) -> dict[str, bytes]:
+    """Encode photo, ground truth, and the predictions of two models, as `explained_panels` does."""
+
+    def encode(side: int) -> dict[str, bytes]:
+        one, other = (_sized(item, side) for item in (first, second))
+        return {
+            "photo": encode_jpeg(one.image, JPEG_QUALITY),
+            "ground truth": encode_labels(one.target, palette),
+            "A": encode_labels(one.prediction, palette),
+            "B": encode_labels(other.prediction, palette),
+        }
+
+    return _small_enough(encode)
+
+
+def _small_enough(encode: Callable[[int], dict[str, bytes]]) -> dict[str, bytes]:
+    """Return the panels of the largest of `SIDES` that have at most `MAX_BYTES`."""
     panels: dict[str, bytes] = {}
     for side in SIDES:
-        panels = _encode(item, shown, palette, side)
+        panels = encode(side)
         if sum(map(len, panels.values())) <= MAX_BYTES:
             break
     return panels
 
 
+def _sized(item: ScoredSample, side: int) -> GallerySample:
+    sample = item.sample
+    whole = GallerySample(sample.name, sample.image, sample.labels, item.labels, math.nan)
+    return resized(whole, side)
+
+
 def _encode(
     item: ScoredSample, kinds: UInt8[np.ndarray, "H W"], palette: Palette, side: int
 ) -> dict[str, bytes]:
-    sample = item.sample
-    sized = resized(GallerySample(sample.name, sample.image, sample.labels, item.labels, 0.0), side)
+    sized = _sized(item, side)
     size = sized.target.shape
     errors, wrong = dark_greys(sized.image) & 0xF0, scale_labels(kinds, size)
     errors[wrong > 0] = wrong[wrong > 0]

@@ -89,7 +89,10 @@ def write_evaluation_page(
     ]
     explanation = evaluation.explanation
     rows = {row.index: row for row in image_rows(evaluation, [*worst, *best])}
-    shown = [(rows[index], panels) for index, panels in zip(rows, pictures, strict=True)]
+    shown = [
+        (row, f"{row.cells[1].text} mean IoU, cost {row.cells[0].text}", panels)
+        for row, panels in zip(rows.values(), pictures, strict=True)
+    ]
     page = render(
         "evaluation.html.j2",
         styles=["report.css", "evaluation.css"],

@@ -34,7 +34,7 @@ class ImageRow:
         index: position in the data set.
         name: name of the image.
         group: its group, or "".
-        cells: numbers, in the order of `COLUMNS`.
+        cells: numbers, in the order of the table's columns.
         iou: "LABEL:PERCENT" of each class in the image, separated by blanks.
     """
 
@@ -42,7 +42,7 @@ class ImageRow:
     name: str
     group: str
     cells: tuple[Cell, ...]
-    iou: str
+    iou: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,18 @@ def image_rows(evaluation: Evaluation, indices: list[int]) -> list[ImageRow]:
             index,
             table.names[index],
             evaluation.groups[index] if evaluation.groups else "",
-            (_points(cost[index]), *(_percent(column[index]) for column in shares)),
+            (points_cell(cost[index]), *(percent_cell(column[index]) for column in shares)),
             " ".join(f"{c}:{100 * iou[index, c]:.1f}" for c in np.flatnonzero(iou[index] >= 0)),
         )
         for index in indices
     ]
 
 
-def _points(value: float) -> Cell:
-    """Return a difference of mean IoU in points."""
+def points_cell(value: float) -> Cell:
+    """Return a difference of IoU in points."""
     return Cell("-", "") if math.isnan(value) else Cell(f"{100 * value:+.2f}", f"{value:.6f}")
 
 
-def _percent(value: float) -> Cell:
+def percent_cell(value: float) -> Cell:
+    """Return a share in percent."""
     return Cell(format_percent(value), "" if math.isnan(value) else f"{value:.6f}")

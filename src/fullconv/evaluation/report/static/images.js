@@ -52,7 +52,7 @@ function showClass(label) {
 
 function filter() {
   const words = form.elements.text.value.toLowerCase().split(/\s+/);
-  const label = form.elements.label.value;
+  const label = form.elements.label?.value;
   const kept = new Set();
   for (const row of rows) {
     const text = [...row.cells].filter((_, i) => headers[i].dataset.sort === "text")
@@ -76,7 +76,7 @@ for (const header of headers) {
   header.append(button);
 }
 form.elements.text.addEventListener("input", filter);
-form.elements.label.addEventListener("change", (event) => {
+form.elements.label?.addEventListener("change", (event) => {
   showClass(event.target.value);
   filter();
 });
