@@ -1,6 +1,7 @@
 """Boundary IoU, BF score and trimaps, against stored results of other software.
 
-Bands: bowenc0221/boundary-iou-api (OpenCV). Edge matching: davis2017-evaluation's f_measure.
+Bands: bowenc0221/boundary-iou-api (OpenCV). Edge matching: davis2017-evaluation's f_measure,
+DeepMind's surface-distance.
 """
 
 import hashlib
@@ -13,13 +14,14 @@ from scipy.ndimage import distance_transform_edt
 from drawn_labels import labels_and_prediction
 from fullconv.evaluation.boundary import (
     RADII,
+    EdgeMatch,
     TrimapCounts,
     band_width,
     boundary_band,
     boundary_counts,
-    boundary_f1,
+    boundary_matches,
     edge_distance,
-    match_f1,
+    match_edges,
     within,
 )
 from fullconv.evaluation.image_table import class_edges
@@ -102,7 +104,44 @@ def davis_edges(mask):
 def test_matched_edges_equal_davis_f_measure(seed, expected):
     target, prediction = labels_and_prediction(seed)
     one, other = davis_edges(target == 1), davis_edges(prediction == 1)
-    assert match_f1(one, other, 3) == pytest.approx(expected, abs=1e-9)
+    assert match_edges(one, other, 3).f1 == pytest.approx(expected, abs=1e-9)
+
+
+def contour(mask):
+    """Corners of pixels at which DeepMind's surface-distance puts contours, and their lengths."""
+    padded = np.pad(mask, 1).astype(int)
+    corners = padded[:-1, :-1] + padded[:-1, 1:] + padded[1:, :-1] + padded[1:, 1:]
+    opposite = padded[:-1, :-1] + padded[1:, 1:]
+    diagonal = np.isin(opposite, (0, 2)) & (corners == 2)
+    lengths = np.select([diagonal, corners == 2], [math.sqrt(2), 1], math.sqrt(0.5))
+    at = np.argwhere((corners > 0) & (corners < 4))
+    return at, lengths[tuple(at.T)]
+
+
+@pytest.mark.parametrize(
+    ("seed", "tolerance", "expected"),
+    [
+        (0, 1, 0.655881566383575),
+        (0, 3, 0.8769217005998491),
+        (1, 1, 0.5785488279674555),
+        (1, 3, 0.806925729824645),
+        (2, 1, 0.7288022733797669),
+        (2, 3, 0.9191649564368299),
+        (3, 1, 0.6743782131824075),
+        (3, 3, 0.8921888873031871),
+    ],
+)
+def test_the_surface_dice_equals_that_of_deepminds_package(seed, tolerance, expected):
+    target, prediction = labels_and_prediction(seed)
+    (one, first), (other, second) = contour(target == 1), contour(prediction == 1)
+    found = match_edges(one, other, tolerance, (first, second))
+    assert found.surface_dice == pytest.approx(expected, abs=1e-9)
+
+
+def test_edges_without_a_partner_class_have_no_overlap():
+    match = match_edges(np.array([[1, 1], [1, 2]]), np.zeros((0, 2), np.int64), 3)
+    assert match.f1 == 0 and match.surface_dice == 0
+    assert math.isnan(EdgeMatch((0, 0), (0, 0)).surface_dice)
 
 
 def test_within_includes_the_radius_itself():
@@ -113,14 +152,16 @@ def test_within_includes_the_radius_itself():
     assert within(points, origin[:0], 5).tolist() == [False] * 4
 
 
-def test_the_bf_score_of_equal_labels_is_1_and_needs_edges():
+def test_the_edges_of_equal_labels_match_and_flat_labels_have_none():
     target, prediction = labels_and_prediction(2)
-    assert boundary_f1(target, target, 4) == 1
+    equal = boundary_matches(target, target, 4)
+    assert [(match.f1, match.surface_dice) for match in equal] == [(1, 1)] * 4
     flat = np.zeros((9, 9), np.uint8)
-    assert math.isnan(boundary_f1(flat, flat, 4))
-    assert boundary_f1(target, np.where(target == VOID, VOID, 0).astype(np.uint8), 4) == 0
+    assert boundary_matches(flat, flat, 4) == []
+    missing = boundary_matches(target, np.where(target == VOID, VOID, 0).astype(np.uint8), 4)
+    assert {match.f1 for match in missing} == {0}
     prediction[target == VOID] = VOID
-    assert 0 < boundary_f1(target, prediction, 4) < 1
+    assert all(0 < match.f1 < 1 for match in boundary_matches(target, prediction, 4))
 
 
 def test_distances_in_strips_equal_those_of_the_whole(monkeypatch):

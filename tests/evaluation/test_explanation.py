@@ -65,7 +65,10 @@ def test_predictions_without_scores_have_no_calibration():
 
 def test_a_perfect_prediction_has_nothing_to_repair():
     found, _ = explained((8,), lambda target, _: np.where(target == VOID, np.uint8(0), target))
-    assert found.mean_boundary_iou == found.boundary_f1 == 1 and found.pairs == []
+    assert (
+        found.mean_boundary_iou == found.boundary_f1 == found.surface_dice == 1
+        and found.pairs == []
+    )
     assert [repair.gain for repair in found.kinds] == [0, 0, 0, 0]
 
 

@@ -1,4 +1,4 @@
-"""How well boundaries are predicted: boundary IoU, boundary F1 (BF score) and the trimap curve.
+"""How well boundaries are predicted: boundary IoU, BF score, surface Dice, trimap curve.
 
 Pixels with the ignore label count nowhere: an edge to them is no boundary, and neither is the frame
 of the image, except in boundary IoU, as its authors define it.
@@ -17,7 +17,7 @@ from fullconv.evaluation.image_table import class_edges
 from fullconv.io.palettes import VOID
 
 BAND = 0.02  # width of the bands of boundary IoU, as a share of the image's diagonal
-TOLERANCE = 0.0075  # of the BF score, as a share of the image's diagonal
+TOLERANCE = 0.0075  # of the BF score and surface Dice, as a share of the image's diagonal
 RADII = (1, 2, 3, 5, 8, 12, 20)  # of the trimap curve, in pixels
 STRIP = 1 << 20  # pixels whose distances are computed at a time
 
@@ -74,11 +74,37 @@ def boundary_counts(
     return counts
 
 
-def boundary_f1(target: Labels, prediction: Labels, classes: int) -> float:
-    """Return the BF score of an image (Csurka et al., BMVC 2013), in [0, 1].
+@dataclass(frozen=True)
+class EdgeMatch:
+    """How many edge pixels of a class have a partner on the other side.
 
-    The mean over the classes with an edge in the labels or the prediction; nan without any. The
-    arguments are those of `boundary_counts`.
+    Attributes:
+        target: edge pixels of the labels: those with a partner, and all.
+        prediction: the same of the prediction.
+    """
+
+    target: tuple[float, float]
+    prediction: tuple[float, float]
+
+    @property
+    def f1(self) -> float:
+        """The harmonic mean of the shares with a partner (Csurka et al., BMVC 2013)."""
+        recall, precision = (
+            matched / whole if whole else 0.0 for matched, whole in (self.target, self.prediction)
+        )
+        return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+    @property
+    def surface_dice(self) -> float:
+        """The share with a partner of the edge pixels of both sides (Nikolov et al., 2018); NSD."""
+        matched, whole = (sum(pair) for pair in zip(self.target, self.prediction, strict=True))
+        return matched / whole if whole else math.nan
+
+
+def boundary_matches(target: Labels, prediction: Labels, classes: int) -> list[EdgeMatch]:
+    """Match the edges of an image's labels and prediction, at 0.75 % of the diagonal.
+
+    Of each class with an edge in either. The arguments are those of `boundary_counts`.
     """
     tolerance = TOLERANCE * math.hypot(*target.shape)
     points, values = [], []
@@ -86,23 +112,34 @@ def boundary_f1(target: Labels, prediction: Labels, classes: int) -> float:
         edges = class_edges(labels)
         points.append(np.argwhere(edges))
         values.append(labels[edges])
-    scores = []
-    for label in range(classes):
-        one, other = (at[value == label] for at, value in zip(points, values, strict=True))
-        if len(one) or len(other):
-            scores.append(match_f1(one, other, tolerance))
-    return float(np.mean(scores)) if scores else math.nan
+    pairs = (
+        [at[value == label] for at, value in zip(points, values, strict=True)]
+        for label in range(classes)
+    )
+    return [match_edges(one, other, tolerance) for one, other in pairs if len(one) or len(other)]
 
 
-def match_f1(
-    target: Int64[np.ndarray, "N 2"], prediction: Int64[np.ndarray, "M 2"], tolerance: float
-) -> float:
-    """Return F1 of edge pixels: the harmonic mean of the shares with a partner in `tolerance`."""
-    if not (len(target) and len(prediction)):
-        return 0.0
-    precision = float(within(prediction, target, tolerance).mean())
-    recall = float(within(target, prediction, tolerance).mean())
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+def match_edges(
+    target: Int64[np.ndarray, "N 2"],
+    prediction: Int64[np.ndarray, "M 2"],
+    tolerance: float,
+    lengths: tuple[Float64[np.ndarray, " N"], Float64[np.ndarray, " M"]] | None = None,
+) -> EdgeMatch:
+    """Match edge pixels within a Euclidean distance.
+
+    Args:
+        target: (row, column) of the edge pixels of the labels.
+        prediction: those of the prediction.
+        tolerance: the distance in pixels.
+        lengths: of the contour at each pixel of both; None for 1.
+    """
+    near = within(target, prediction, tolerance), within(prediction, target, tolerance)
+    weights = lengths or tuple(np.ones(len(mask)) for mask in near)
+    one, other = (
+        (float(weight[mask].sum()), float(weight.sum()))
+        for weight, mask in zip(weights, near, strict=True)
+    )
+    return EdgeMatch(one, other)
 
 
 def within(

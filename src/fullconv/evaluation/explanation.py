@@ -12,7 +12,7 @@ from fullconv.evaluation.boundary import (
     RADII,
     TrimapCounts,
     boundary_counts,
-    boundary_f1,
+    boundary_matches,
     edge_distance,
 )
 from fullconv.evaluation.calibration import (
@@ -48,6 +48,7 @@ class Explanation:
         classes: class names.
         boundary_iou: of each class, in [0, 1]; nan for a class without boundary bands.
         boundary_f1: BF score: the mean over the images.
+        surface_dice: normalized surface distance (NSD, surface Dice): the mean over the images.
         trimap: radius in pixels -> mean IoU of the pixels nearer to a boundary than that.
         wrong_within: radius in pixels -> share of the wrong pixels nearer to a boundary than that.
         errors: pixels of each class's false positives and false negatives, by `CLASS_KINDS`.
@@ -61,6 +62,7 @@ class Explanation:
     classes: tuple[str, ...]
     boundary_iou: Float64[np.ndarray, " K"]
     boundary_f1: float
+    surface_dice: float
     trimap: dict[int, float]
     wrong_within: dict[int, float]
     errors: Int64[np.ndarray, "K 2 3"] = field(repr=False)
@@ -88,6 +90,7 @@ class Explanation:
         return {
             "mean_boundary_iou": _known(self.mean_boundary_iou),
             "boundary_f1": _known(self.boundary_f1),
+            "surface_dice": _known(self.surface_dice),
             "boundary_iou": dict(zip(self.classes, map(_known, self.boundary_iou), strict=True)),
             "trimap_mean_iou": {str(radius): _known(iou) for radius, iou in self.trimap.items()},
             "wrong_pixels_within": {
@@ -116,7 +119,7 @@ class ExplanationBuilder:
         count = len(classes)
         self.classes = classes
         self.boundaries = np.zeros((count, 2), np.int64)
-        self.scores: list[float] = []
+        self.scores: list[Float64[np.ndarray, " 2"]] = []  # BF score and surface Dice
         self.trimap = TrimapCounts.of(count)
         self.errors = np.zeros((count, 2, 3), np.int64)
         self.kinds = np.zeros((len(PIXEL_KINDS), count, count + 1), np.int64)
@@ -128,7 +131,9 @@ class ExplanationBuilder:
         prediction = np.where(target == VOID, np.uint8(VOID), predicted)
         distance = edge_distance(target, max(RADII))
         self.boundaries += boundary_counts(target, prediction, count)
-        self.scores.append(boundary_f1(target, prediction, count))
+        if matches := boundary_matches(target, prediction, count):
+            scores = [(match.f1, match.surface_dice) for match in matches]
+            self.scores.append(np.mean(scores, 0))
         self.trimap.add(target, prediction, distance)
         found = analyse_errors(target, prediction, count, distance <= NEAR)
         self.errors += found.by_class
@@ -149,7 +154,7 @@ class ExplanationBuilder:
         wrong = [int(matrix.sum() - np.trace(matrix)) for matrix in matrices]
         with np.errstate(invalid="ignore"):
             boundary_iou = self.boundaries[:, 0] / self.boundaries[:, 1]
-        scores = [score for score in self.scores if not math.isnan(score)]
+        f1, dice = np.mean(self.scores, 0).tolist() if self.scores else (math.nan, math.nan)
         calibration = self.calibration.result() if self.calibration.image_errors else None
         histograms = calibration.histograms if calibration else None
         curve = None
@@ -158,7 +163,8 @@ class ExplanationBuilder:
         return Explanation(
             self.classes,
             boundary_iou,
-            float(np.mean(scores)) if scores else math.nan,
+            f1,
+            dice,
             dict(zip(RADII, map(mean_iou, near), strict=True)),
             dict(zip(RADII, (w / max(1, wrong[-1]) for w in wrong[:-1]), strict=True)),
             self.errors,

@@ -49,7 +49,8 @@ def explain_in_words(explanation: Explanation) -> list[str]:
         f"edges within {NEAR} px cost {_points(near)} points of mean IoU; {others} "
         "(each alone; they do not add up)",
         f"mean boundary IoU {format_percent(explanation.mean_boundary_iou)}, "
-        f"BF score {format_percent(explanation.boundary_f1)}",
+        f"BF score {format_percent(explanation.boundary_f1)}, "
+        f"surface Dice {format_percent(explanation.surface_dice)}",
     ]
     if pairs:
         named = "; ".join(f"{repair.what} {_points(repair)}" for repair in pairs)
@@ -86,6 +87,7 @@ def _boundary_rows(explanation: Explanation) -> Iterator[Row]:
         yield ["boundary_iou", name, number_cell(float(iou))]
     yield ["boundary_iou", "mean", number_cell(explanation.mean_boundary_iou)]
     yield ["boundary_f1", "mean over images", number_cell(explanation.boundary_f1)]
+    yield ["surface_dice", "mean over images", number_cell(explanation.surface_dice)]
     for radius, iou in explanation.trimap.items():
         yield ["mean_iou_within", f"{radius} px", number_cell(iou)]
     for radius, share in explanation.wrong_within.items():
