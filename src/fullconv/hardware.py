@@ -3,7 +3,9 @@
 import math
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import TYPE_CHECKING
 
 from fullconv.config.groups import check_device
@@ -51,6 +53,26 @@ def usable_cores() -> int:
     except (OSError, ValueError):
         return cores
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
+
+
+def computing_threads() -> int:
+    """Count the threads that PyTorch computes with on a CPU, within a container's limit."""
+    import torch
+
+    return min(torch.get_num_threads(), usable_cores())
+
+
+def thread_pool(count: int) -> ThreadPoolExecutor:
+    """Create threads that compute side by side, each on its share of PyTorch's threads."""
+    import torch
+
+    before = torch.get_num_threads()
+    share = max(1, computing_threads() // count)
+    pool = ThreadPoolExecutor(count, "fullconv", torch.set_num_threads, (share,))
+    started = Barrier(count)
+    list(pool.map(lambda _: started.wait(), range(count)))
+    torch.set_num_threads(before)  # threads that are created later begin with the last number set
+    return pool
 
 
 def peak_memory(device: "torch.device | None" = None) -> float:

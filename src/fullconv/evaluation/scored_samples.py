@@ -1,6 +1,8 @@
 """Predict samples, or read their predictions, and count their pixels: one sample at a time."""
 
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from fullconv.errors import DataError
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
+from fullconv.hardware import SHARE, computing_threads, free_memory, thread_pool
 from fullconv.inference.predictor import Prediction
 from fullconv.model import Model
 
@@ -61,11 +64,40 @@ def score_samples(
             where=data.source,
         )
     scaled = data.scaled_for(model.band_choice)
-    for sample in scaled if indices is None else scaled.take(indices):
-        prediction = model.predict(sample.image, scales=scales, scores=keep_scores)
+    chosen = scaled if indices is None else scaled.take(indices)
+    at_once = min(len(chosen), _most_at_once(model))
+    memory = int(SHARE * free_memory() / at_once) if at_once > 1 else None
+
+    def score(sample: Sample) -> ScoredSample:
+        prediction = model.predict(sample.image, scales=scales, memory=memory, scores=keep_scores)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)
-        yield ScoredSample(sample, prediction.labels, prediction, confusion)
+        return ScoredSample(sample, prediction.labels, prediction, confusion)
+
+    yield from map(score, chosen) if at_once <= 1 else _map_ahead(score, chosen, at_once)
+
+
+def _most_at_once(model: Model) -> int:
+    """Return how many images are predicted at once; GPUs and exported files share one by layers."""
+    parameter = next(model.network.parameters(), None)
+    on_cpu = parameter is not None and parameter.device.type == "cpu"
+    return computing_threads() if on_cpu else 1
+
+
+def _map_ahead(
+    score: Callable[[Sample], ScoredSample], samples: Iterable[Sample], at_once: int
+) -> Iterator[ScoredSample]:
+    """Score samples on one core each; samples are read here, since not all formats take threads."""
+    pool, waiting = thread_pool(at_once), deque[Future[ScoredSample]]()
+    try:
+        for sample in samples:
+            waiting.append(pool.submit(score, sample))
+            if len(waiting) > at_once:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def open_predictions(folder: Path, data: Data) -> PredictionReader:

@@ -109,9 +109,12 @@ def load_checkpoint(
     for name, parameter in model.network.named_parameters():
         state = _with_prefix(stored, f"{OPTIMIZER}{name}/")
         if state:
-            # A scalar, such as Adam's step count, stays on the CPU, as the optimizer keeps it.
-            moved = {k: v.to(parameter.device) if v.ndim else v for k, v in state.items()}
-            optimizer.state[parameter] = moved
+            # A scalar, such as Adam's step count, stays on the CPU, as the optimizer keeps it; the
+            # others need the weight's memory layout, which a fused optimizer does not check.
+            optimizer.state[parameter] = {
+                key: torch.empty_like(parameter).copy_(value) if value.ndim else value
+                for key, value in state.items()
+            }
     return training, _with_prefix(stored, f"{OPTIMIZER}{EMA_PREFIX}")
 
 

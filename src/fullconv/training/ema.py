@@ -26,8 +26,10 @@ class EMA:
     def update(self, step: int) -> None:
         """Update the average with the weights after `step` steps."""
         decay = min(self.decay, (1 + step) / (RAMP + step))
-        for name, value in self._network_tensors().items():
-            self.values[name].lerp_(value, 1 - decay)
+        tensors = self._network_tensors()
+        torch._foreach_lerp_(
+            [self.values[name] for name in tensors], [*tensors.values()], 1 - decay
+        )
 
     @contextmanager
     def apply(self) -> Iterator[None]:

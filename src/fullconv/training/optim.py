@@ -28,9 +28,12 @@ def make_optimizer(network: nn.Module, config: TrainConfig) -> torch.optim.Optim
         {"params": parameters, "factor": factor, "weight_decay": decay}
         for (factor, decay), parameters in sorted(groups.items())
     ]
+    # Fused: one call for all parameters, where most are small, instead of ten for each.
+    fused = all(p.device.type == "cpu" for p in network.parameters())
     if config.optimizer == "sgd":
-        return torch.optim.SGD(settings, config.learning_rate, momentum=config.momentum)
-    return torch.optim.AdamW(settings, config.learning_rate)
+        lr, momentum = config.learning_rate, config.momentum
+        return torch.optim.SGD(settings, lr, momentum=momentum, fused=fused)
+    return torch.optim.AdamW(settings, config.learning_rate, fused=fused)
 
 
 def schedule(config: TrainConfig, step: int, steps: int, warmup: int | None = None) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor
 from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
 from fullconv.data.sample import Batch, Data
 from fullconv.evaluation.scored_samples import score_samples
-from fullconv.hardware import peak_memory
+from fullconv.hardware import computing_threads, peak_memory
 from fullconv.training.budget import Timing
 from fullconv.training.events import Activity
 from fullconv.training.plan import spread
@@ -29,7 +29,6 @@ MAX_TIMED = 50  # steps that are timed for a plan in minutes,
 MINUTES_SHARE = 0.01  # which may take this share of the minutes
 MIN_SECONDS = 1.0  # or so long
 LONG = 10.0  # seconds after which the steps, or the images, that are timed are enough
-IMAGES = 3  # that are evaluated to time it
 LOSS_TOLERANCE = 0.05  # relative difference of the first loss from ln K
 
 
@@ -109,17 +108,16 @@ def _time_image(trainer: Trainer, val: Data | None) -> float:
     """Return the seconds that evaluating an image takes a process, over their number."""
     if val is None:
         return 0.0
-    times = []
-    began = before = time.perf_counter()
+    ends = [time.perf_counter()]
+    wanted = 1 + 2 * computing_threads()  # as many may be predicted at the same time
     with trainer.inference_weights():
-        for _ in score_samples(trainer.model, val.take(spread(len(val), IMAGES))):
-            now = time.perf_counter()
-            times.append(now - before)
-            before = now
-            if now - began > LONG:
+        for _ in score_samples(trainer.model, val.take(spread(len(val), wanted))):
+            ends.append(time.perf_counter())
+            if ends[-1] - ends[0] > LONG:
                 break
     # The first one may prepare what the others use.
-    return statistics.fmean(times[1:] or times) / trainer.group.size
+    began, *rest = ends[1:] if len(ends) > 2 else ends
+    return (rest[-1] - began) / len(rest) / trainer.group.size
 
 
 @contextmanager

@@ -1,0 +1,149 @@
+"""Compute the parts of a batch at the same time, each on its share of the cores.
+
+Cores that compute a layer together wait for each other several times in it, which takes long while
+other programs use them. Parts of a batch wait once, at the end of a step. Their number does not
+change with the load of the machine, so a training repeats to the bit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from fullconv.config import TrainConfig
+from fullconv.errors import ConfigError
+from fullconv.hardware import computing_threads, thread_pool
+from fullconv.training.distributed import ProcessGroup
+
+PART_IMAGES = 2  # per part, at least: batch norm sees each part separately
+MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
+PROBE = (2, 3, 64, 64)  # a small batch of images
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+class ParallelParts:
+    """Copies of a network that share its weights and compute parts of a batch at the same time.
+
+    With one part, the network itself runs in the calling thread.
+
+    Args:
+        network: in training, its frozen weights marked.
+        count: number of parts.
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        self.network = network
+        self.networks = (network, *(_copy(network) for _ in range(count - 1)))
+        self._pool = thread_pool(count) if count > 1 else None
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def map(
+        self, function: Callable[[nn.Module, Part], Result], parts: Sequence[Part]
+    ) -> Iterator[Result]:
+        """Call a function with a network and a part for each part; yield the results in order."""
+        if not self._pool:
+            return (function(self.network, part) for part in parts)
+        self._share_state()
+        return self._pool.map(function, self.networks, parts)
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Add the copies' gradients to the network's, and average the norm statistics."""
+        for copy in self.networks[1:]:
+            sums: list[Tensor] = []
+            added: list[Tensor] = []
+            for own, other in zip(self.network.parameters(), copy.parameters(), strict=True):
+                if other.grad is None:
+                    continue
+                if own.grad is None:
+                    own.grad = torch.zeros_like(own)
+                sums.append(own.grad)
+                added.append(other.grad)
+                other.grad = None
+            if sums:
+                torch._foreach_add_(sums, added)
+        if len(self) > 1:
+            for layers in zip(*map(_norm_layers, self.networks), strict=True):
+                for name in ("running_mean", "running_var"):
+                    values = [getattr(layer, name) for layer in layers]
+                    values[0].copy_(torch.stack(values).mean(0))
+
+    @torch.no_grad()
+    def _share_state(self) -> None:
+        """Give the copies the network's weights, statistics and modes."""
+        for copy in self.networks[1:]:
+            for own, other in zip(self.network.parameters(), copy.parameters(), strict=True):
+                other.data = own.data
+            for value, copied in zip(self.network.buffers(), copy.buffers(), strict=True):
+                copied.copy_(value)
+            for one, another in zip(self.network.modules(), copy.modules(), strict=True):
+                another.training = one.training
+
+
+def count_parts(
+    config: TrainConfig,
+    network: nn.Module,
+    batch: int,
+    device: torch.device,
+    group: ProcessGroup,
+) -> int:
+    """Return how many parts of a batch are computed at the same time.
+
+    Args:
+        config: of the training; an open `parallel_parts` is decided by the other arguments.
+        network: one that draws random numbers (dropout) or has many weights is not copied.
+        batch: number of images.
+        device: of the training.
+        group: the processes that share each batch.
+
+    Raises:
+        ConfigError: `parallel_parts` is set for a GPU, several processes, or a network that is
+            compiled or draws random numbers, whose order would depend on chance.
+    """
+    wanted, most = config.parallel_parts, batch // config.accumulate
+    elsewhere = device.type != "cpu" or group.size > 1 or config.compile
+    if wanted is None:
+        parts = 1 if elsewhere else min(computing_threads(), most // PART_IMAGES)
+        return 1 if parts < 2 or _is_large(network) or draws_numbers(network) else parts
+    if wanted > 1 and (elsewhere or draws_numbers(network)):
+        raise ConfigError(
+            f"parallel_parts is {wanted}, but parts of a batch are computed at the same time only "
+            "in one process on a CPU, without compile and without dropout; leave parallel_parts "
+            "out, or set it to 1"
+        )
+    return max(1, min(wanted, most))
+
+
+def draws_numbers(network: nn.Module) -> bool:
+    """Whether a network draws random numbers in training, as dropout does."""
+    copy = _copy(network).train()
+    parameter = next(network.parameters())
+    image = torch.zeros(PROBE, dtype=parameter.dtype, device=parameter.device)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        before = torch.get_rng_state()
+        copy(image)
+        return not torch.equal(torch.get_rng_state(), before)
+
+
+def _is_large(network: nn.Module) -> bool:
+    return sum(p.numel() for p in network.parameters()) > MOST_WEIGHTS
+
+
+def _copy(network: nn.Module) -> nn.Module:
+    """Copy a network; its weights share the memory of the original's, and have own gradients."""
+    shared = {
+        id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad) for p in network.parameters()
+    }
+    return deepcopy(network, shared)
+
+
+def _norm_layers(network: nn.Module) -> Iterator[nn.Module]:
+    for layer in network.modules():
+        if isinstance(layer, nn.modules.batchnorm._NormBase) and layer.running_mean is not None:
+            yield layer

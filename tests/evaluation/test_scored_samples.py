@@ -1,0 +1,67 @@
+"""Samples that are predicted side by side: the same results in the same order as one by one."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+import fullconv as fc
+from fullconv.data.sample import Data, Sample
+from fullconv.evaluation.scored_samples import score_samples
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    network = fc.create_model("fcn8s-vgg11_bn", 2, width=1 / 16, hidden=16)
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight)
+    return fc.Model(network, ("a", "b"))
+
+
+def samples(count=7, fails=None):
+    def read(index):
+        if index == fails:
+            raise ValueError("cannot be read")
+        image = np.random.default_rng(index).integers(0, 256, (32 + index, 40, 3), np.uint8)
+        return Sample(image, np.zeros(image.shape[:2], np.uint8), f"n{index}")
+
+    names = tuple(f"n{i}" for i in range(count))
+    return Data("noise", None, ("a", "b"), ((0, 0, 0), (1, 1, 1)), names, read)
+
+
+@pytest.fixture
+def threads():
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+def test_samples_that_are_predicted_side_by_side_keep_their_order_and_labels(model, threads):
+    threads(1)
+    alone = list(score_samples(model, samples()))
+    threads(2)
+    together = list(score_samples(model, samples()))
+    assert [one.sample.name for one in together] == [f"n{i}" for i in range(7)]
+    for one, other in zip(alone, together, strict=True):
+        assert np.array_equal(one.labels, other.labels)
+        assert np.array_equal(one.confusion.counts, other.confusion.counts)
+
+
+def test_a_sample_that_cannot_be_read_ends_the_evaluation_and_its_threads(model, threads):
+    threads(2)
+    before = threading.active_count()
+    found = []
+    with pytest.raises(ValueError, match="cannot be read"):
+        found.extend(score_samples(model, samples(fails=4)))
+    assert threading.active_count() == before
+
+
+def test_an_evaluation_that_is_not_finished_leaves_no_thread(model, threads):
+    threads(2)
+    before = threading.active_count()
+    scored = score_samples(model, samples())
+    next(scored)
+    scored.close()
+    assert threading.active_count() == before
