@@ -69,3 +69,41 @@ def test_peak_memory_is_nan_where_the_system_does_not_report_it(tmp_path, monkey
     monkeypatch.setattr(hardware, "STATUS", tmp_path / "none")
     monkeypatch.setitem(__import__("sys").modules, "resource", None)
     assert math.isnan(peak_memory(CPU))
+
+
+def _times(monkeypatch, *snapshots):
+    """Let the CPU times be these, one after the other: (busy, idle, own, wall) in seconds."""
+    taken = iter([hardware._CpuSeconds(*values) for values in snapshots])
+    monkeypatch.setattr(hardware, "_cpu_seconds", lambda: next(taken))
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+
+
+@pytest.mark.parametrize(
+    ("later", "cores"),
+    [
+        ((40.0, 0.0, 20.0, 10.0), "2.0"),  # this process has half of the time of four cores
+        ((39.0, 1.0, 0.5, 10.0), "3.9"),
+        ((40.0, 0.0, 39.0, 10.0), ""),  # it has nearly everything
+        ((20.0, 20.0, 5.0, 10.0), ""),  # two cores are free
+        ((4.0, 0.0, 1.0, 1.0), ""),  # too soon to tell
+    ],
+)
+def test_other_programs_are_told_where_they_leave_no_core_free(monkeypatch, later, cores):
+    _times(monkeypatch, (0.0, 0.0, 0.0, 0.0), later)
+    told = hardware.OtherPrograms().describe()
+    expected = f"the machine is busy: other programs took {cores} of its 4 cores" if cores else ""
+    assert told == expected
+
+
+def test_other_programs_are_unknown_without_linux(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware, "CPU_TIMES", tmp_path / "missing")
+    assert hardware.OtherPrograms().describe() == ""
+
+
+@pytest.mark.skipif(not hardware.CPU_TIMES.is_file(), reason="needs Linux's /proc/stat")
+def test_cpu_times_of_this_machine_grow_with_the_work():
+    before = hardware._cpu_seconds()
+    while hardware._cpu_seconds().own < before.own + 0.1:
+        pass
+    after = hardware._cpu_seconds()
+    assert after.busy - before.busy >= 0.05 and after.wall > before.wall

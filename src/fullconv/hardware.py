@@ -3,7 +3,9 @@
 import math
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -18,6 +20,10 @@ SHARE = 0.5  # of the free memory; the rest is for other programs
 MAX_THREADS = 1024  # that anyone asks for; PyTorch's limit depends on the system
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 STATUS = Path("/proc/self/status")
+CPU_TIMES = Path("/proc/stat")  # Linux's times of all cores, by kind, in ticks
+BUSY = 0.25  # share of the cores from which other programs slow this one down
+IDLE = 0.1  # share of the cores that is free even where programs compete
+SOON = 2.0  # seconds within which the times, in steps of 10 ms, say nothing
 
 
 def choose_device(name: str) -> "torch.device":
@@ -60,6 +66,53 @@ def computing_threads() -> int:
     import torch
 
     return min(torch.get_num_threads(), usable_cores())
+
+
+class OtherPrograms:
+    """What other programs take of the processor, from the creation of this object.
+
+    Processes that this one started count as others until they have ended.
+    """
+
+    def __init__(self) -> None:
+        self._began = _cpu_seconds()
+
+    def describe(self) -> str:
+        """Return what they took if they slow this process down, else ""; only Linux tells it."""
+        now, began = _cpu_seconds(), self._began
+        if now is None or began is None or now.wall - began.wall < SOON:
+            return ""
+        seconds, cores = now.wall - began.wall, os.cpu_count() or 1
+        idle = (now.idle - began.idle) / seconds
+        others = (now.busy - began.busy - (now.own - began.own)) / seconds
+        if idle > IDLE * cores or others < BUSY * cores:
+            return ""
+        took = f"{min(others, cores):.1f} of its {cores} cores"
+        return f"the machine is busy: other programs took {took}"
+
+
+@dataclass(frozen=True)
+class _CpuSeconds:
+    """Seconds of CPU time: of all cores when busy and when idle, of this process, and the time."""
+
+    busy: float
+    idle: float
+    own: float
+    wall: float
+
+
+def _cpu_seconds() -> _CpuSeconds | None:
+    try:
+        kinds = [
+            int(text) for text in CPU_TIMES.read_text(encoding="ascii").split("\n")[0].split()[1:9]
+        ]
+        tick = 1 / os.sysconf("SC_CLK_TCK")
+    except (OSError, ValueError, AttributeError):  # another system
+        return None
+    idle = sum(kinds[3:5])  # without and with pending input or output
+    times = os.times()
+    own = times.user + times.system + times.children_user + times.children_system
+    return _CpuSeconds((sum(kinds) - idle) * tick, idle * tick, own, time.monotonic())
 
 
 def thread_pool(count: int) -> ThreadPoolExecutor:

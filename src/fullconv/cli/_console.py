@@ -24,6 +24,7 @@ from rich.text import Text
 
 from fullconv.cli._links import file_uri, shows_links
 from fullconv.errors import ConfigError, OutputError, printable
+from fullconv.hardware import OtherPrograms
 from fullconv.io.atomic import explained, is_special, write_bytes
 from fullconv.io.output_text import json_bytes
 
@@ -45,6 +46,19 @@ class _Console(Console):
 
 console = _Console(highlight=False, soft_wrap=True, emoji=False)
 _json_stream: list[TextIO] = []  # standard output, while `--json -` keeps it for JSON
+
+
+@contextmanager
+def saying_if_busy(where: bool = True) -> Iterator[None]:
+    """Say at the end whether other programs took the processor from what is inside.
+
+    `where` is false if this process starts others that compute.
+    """
+    others = OtherPrograms()
+    yield
+    busy = others.describe() if where else ""
+    if busy:
+        say(f"note   {busy}, so this took longer than it does alone")
 
 
 @contextmanager

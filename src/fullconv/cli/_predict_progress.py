@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.progress import Progress, TaskID
 
-from fullconv.cli._console import progress_bar, say
+from fullconv.cli._console import progress_bar, say, saying_if_busy
 from fullconv.cli._signals import EXIT_CODES, collect_signals
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def show_progress(pending: "PendingWork", quiet: bool = False) -> "dict[str, Rec
 
     records, start = dict(pending.records), monotonic()
     _print_before(pending)
-    with collect_signals() as stop_requests, progress_bar(quiet) as bar:
+    busy = saying_if_busy(pending.engine == "local")
+    with busy, collect_signals() as stop_requests, progress_bar(quiet) as bar:
         display = _Display(pending, bar, quiet)
         for event in run_with_progress(pending, stop_requests):
             if isinstance(event, InputProgress):

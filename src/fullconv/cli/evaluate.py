@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from fullconv.cli import _evaluate_options as options
-from fullconv.cli._console import say, track, write_json
+from fullconv.cli._console import say, saying_if_busy, track, write_json
 from fullconv.cli._options import MODEL, Device, GroupBy, Json, Out, Quiet
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
@@ -66,7 +66,8 @@ def command(
         opened, name = options.open_model(model, samples, device), _name_of(model)
         samples = samples.scaled_for(opened.band_choice)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
-        evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
+        with saying_if_busy():
+            evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
         evaluation = replace(evaluation, model=model)
         read = partial(score_samples, opened, samples, scales=chosen, keep_scores=True)
     run = create_run(out, "evaluate", name)

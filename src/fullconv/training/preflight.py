@@ -15,7 +15,7 @@ from torch import Tensor
 from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
 from fullconv.data.sample import Batch, Data
 from fullconv.evaluation.scored_samples import score_samples
-from fullconv.hardware import computing_threads, peak_memory
+from fullconv.hardware import OtherPrograms, computing_threads, peak_memory
 from fullconv.training.budget import Timing
 from fullconv.training.events import Activity
 from fullconv.training.plan import spread
@@ -60,14 +60,17 @@ def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, 
         The result, once everything that is yielded was done.
     """
     yield Activity("timing a step")
+    others = OtherPrograms()
     with _rolled_back(trainer):
         losses, step = _time_steps(trainer)
         gradient_warnings = tuple(_check_gradients(trainer))
     if val is not None:
         yield Activity("timing the evaluation of a photo")
     image = _time_image(trainer, val)
+    busy = others.describe()
     yield Activity(f"reading {count(min(len(trainer.data), MAX_SAMPLES), 'mask')}")
     warnings = [
+        *([f"{busy}; a step takes longer than it does alone"] if busy else []),
         *_check_losses(trainer, losses),
         *gradient_warnings,
         *_check_labels(trainer),
