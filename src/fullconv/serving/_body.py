@@ -84,6 +84,10 @@ class Body:
             error.where = self.name
             raise
 
+    def content(self) -> bytes:
+        """Return the bytes."""
+        return self.open(lambda path, content: path.read_bytes() if content is None else content)
+
     def close(self) -> None:
         """Forget the bytes."""
         self._content = bytearray()
@@ -116,6 +120,17 @@ async def read_photo(request: Request, limits: Limits) -> Body:
             )
         if not body.size:
             raise Problem(400, "an empty body; expected a photo")
+    except BaseException:
+        body.close()
+        raise
+    return body
+
+
+async def read_raw(request: Request, limits: Limits) -> Body:
+    """Read a body as it is; see `stream_body`."""
+    body = Body()
+    try:
+        await _read_into(body, request, limits)
     except BaseException:
         body.close()
         raise

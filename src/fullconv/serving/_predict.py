@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from starlette.requests import Request
 
@@ -63,11 +64,14 @@ async def predict_body(
         MemoryBudgetError: it takes more memory than the server has.
         ClientLeftError: the client closed the connection.
     """
+    request.scope["fullconv.model"] = served.name
 
     def work(stop: Stop) -> Result:
         check_stop(stop)
         header = body.open(peek_header)
-        _check_photo(header, body, service.limits.max_pixels)
+        check_photo(header, body.name, service.limits.max_pixels)
+        with body.open(_open) as file:
+            check_not_georeferenced(header, body.name, file)
         limits = service.limits
         shared = limits.memory, limits.at_once
         memory = plan_photo(served.model, header, [output], scales, *shared)
@@ -84,6 +88,7 @@ async def predict_body(
             check_stop(stop)
             with stages.measure("encode"):
                 content = output.encode(found)
+        service.metrics.pixels.inc(prod(header.size))
         return Result(content, header.size, found.note)
 
     return await service.run(request, work)
@@ -103,33 +108,40 @@ def result_key(service: Service, served: ServedModel, digest: str, options: dict
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
-def _check_photo(header: Header, body: Body, max_pixels: int) -> None:
-    """Refuse what is no photo for the server, by its header.
+def check_photo(header: Header, name: str, max_pixels: int) -> None:
+    """Refuse a photo by its header.
 
     Raises:
-        ImageError: it is too large, or georeferenced: `fullconv predict` treats it as a raster.
+        ImageError: it is too large.
     """
     height, width = header.size
     if height * width > max_pixels:
         raise ImageError(
             f"{height} x {width} pixels",
             f"at most {max_pixels:,}, the limit of this server",
-            where=body.name,
+            where=name,
             code="too-large",
         )
-    if header.format == "TIFF" and body.open(_is_georeferenced):
+
+
+def check_not_georeferenced(header: Header, name: str, file: BinaryIO) -> None:
+    """Refuse a georeferenced TIFF, which `fullconv predict` treats as a raster.
+
+    Raises:
+        ImageError: it is one.
+    """
+    found = parse_raster_header(file) if header.format == "TIFF" else None
+    if found is not None and found.georeferenced:
         raise ImageError(
             "a georeferenced TIFF",
             "a photo",
             "`fullconv predict` writes GeoTIFFs of such files",
-            where=body.name,
+            where=name,
         )
 
 
-def _is_georeferenced(path: Path, content: bytes | None) -> bool:
-    with path.open("rb") if content is None else io.BytesIO(content) as file:
-        header = parse_raster_header(file)
-    return header is not None and header.georeferenced
+def _open(path: Path, content: bytes | None) -> BinaryIO:
+    return path.open("rb") if content is None else io.BytesIO(content)
 
 
 def _decode(path: Path, content: bytes | None) -> Any:

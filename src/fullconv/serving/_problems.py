@@ -48,6 +48,7 @@ def problem_response(
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": printable(detail),
+        "error": printable(detail),  # for clients of the Open Inference Protocol
     }
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 

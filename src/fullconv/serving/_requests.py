@@ -20,11 +20,13 @@ from fullconv.serving._problems import (
     routing_problem,
 )
 from fullconv.serving._service import Service
+from fullconv.serving._stages import Stages
 
 logger = logging.getLogger("fullconv.serving")
 
 RETRY = {"Retry-After": "1"}
 LEFT = 499  # in the log only: the client closed the connection before its response
+REFUSALS = (401, 403, 408, 413, 415, 503)
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -48,7 +50,8 @@ class Requests:
             await send({"type": "websocket.close", "code": 1008})
             return
         request_id = _request_id(Headers(scope=scope))
-        scope["fullconv.id"] = request_id
+        stages = Stages()
+        scope["fullconv.id"], scope["fullconv.stages"] = request_id, stages
         start, sent = time.monotonic(), {"status": 0}
 
         async def send_with_id(message: Message) -> None:
@@ -66,7 +69,9 @@ class Requests:
             status = await self._handle(scope, receive, send_with_id)
         finally:
             self.service.open_requests -= 1
-            _log(scope, status or sent["status"] or LEFT, time.monotonic() - start)
+            status = status or sent["status"] or LEFT
+            self.service.metrics.count_request(*_place(scope), status, stages)
+            _log(scope, status, time.monotonic() - start)
 
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Handle a request; return its status if that is not the one that was sent."""
@@ -92,9 +97,18 @@ class Requests:
                     "an unexpected error, which is a bug of fullconv; the server's log has the "
                     f"details under the request {scope['fullconv.id']}",
                 )
+        if problem.status in REFUSALS:
+            self.service.metrics.count_refusal(problem.reason)
         response = problem_response(problem.status, problem.detail, problem.headers)
         await response(scope, receive, send)
         return 0
+
+
+def _place(scope: Scope) -> tuple[str, str]:
+    """Return the model and the route of a request, of which there is a bounded number."""
+    route = getattr(scope.get("route"), "path", "")
+    model = scope.get("fullconv.model", "")
+    return model, route
 
 
 def _request_id(headers: Headers) -> str:

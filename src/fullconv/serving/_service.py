@@ -16,6 +16,7 @@ from fullconv.batch.memory_gate import MemoryGate
 from fullconv.errors import UnknownNameError
 from fullconv.inference.stopping import Stop
 from fullconv.serving._limits import Access, Limits, Settings
+from fullconv.serving._metrics import Metrics
 from fullconv.serving._models import ServedModel
 from fullconv.serving._problems import ClientLeftError, Problem
 
@@ -55,12 +56,34 @@ class Service:
         limits = self.limits
         self.gate = MemoryGate(limits.memory, limits.at_once, AHEAD)
         self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
+        self.metrics = Metrics(self)
+        self.metrics.show_models(self.models)
         self._usual = FIRST_GUESS  # seconds of a request, a moving average
 
     @property
     def waiting(self) -> int:
         """Requests that have a place and are not being computed."""
         return max(0, self.in_progress - self.gate.computing)
+
+    @property
+    def running(self) -> int:
+        """Predictions that are being computed."""
+        return self.gate.computing
+
+    @property
+    def planned_bytes(self) -> int:
+        """Bytes planned for the photos in progress."""
+        return self.gate.planned
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that may be planned."""
+        return self.limits.memory
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it takes work."""
+        return self.ready and not self.draining
 
     def model(self, name: str | None = None) -> ServedModel:
         """Return a model by name, or the default one.

@@ -1,6 +1,7 @@
 """POST /predict: a photo in, the bytes that `fullconv predict` writes out; and the models' list."""
 
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -9,12 +10,27 @@ from starlette.routing import Route
 
 from fullconv.errors import printable
 from fullconv.serving._body import read_photo
-from fullconv.serving._members import Member, members
-from fullconv.serving._outputs import choose_output, find_output, media_type, output_names
+from fullconv.serving._members import Member, Paths, members
+from fullconv.serving._openapi import (
+    BASE64,
+    BINARY,
+    NAMED,
+    PREDICTING,
+    json_content,
+    operation,
+    path_parameter,
+    query_parameter,
+)
+from fullconv.serving._outputs import (
+    MEDIA_TYPES,
+    choose_output,
+    find_output,
+    media_type,
+    output_names,
+)
 from fullconv.serving._predict import predict_body, result_key
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
-from fullconv.serving._stages import Stages
 
 SWITCH = {"1": True, "true": True, "0": False, "false": False}
 PLAIN = " ,;:()./+-"  # characters of a note that a header holds as they are
@@ -44,7 +60,7 @@ async def _predict(service: Service, request: Request) -> Response:
     served = service.model(request.path_params.get("name"))
     kind, tta = _parse_query(request)
     scales = served.model.tta_scales if tta else None
-    stages = Stages()
+    stages = request.scope["fullconv.stages"]
     with service.place():
         with stages.measure("body"):
             body = await read_photo(request, service.limits)
@@ -98,4 +114,61 @@ def _matches(header: str, etag: str) -> bool:
     return etag in known
 
 
-members.register("photos")(Member(routes))
+def paths(service: Service) -> Paths:
+    """Return what openapi.json says of the routes."""
+    names = [path_parameter("name", list(service.models))]
+    model = {"$ref": "#/components/schemas/Model"}
+    known = {"304": {"description": "If-None-Match names the response's ETag"}}
+
+    def predict(problems: Sequence[int], parameters: Sequence[Any]) -> dict[str, Any]:
+        content: dict[str, Any] = {kind: {"schema": {}} for kind in sorted({*MEDIA_TYPES.values()})}
+        return operation(
+            "Predict a photo", content, problems, parameters=parameters, body=_BODY, others=known
+        )
+
+    listed = json_content({"type": "array", "items": model})
+    return {
+        "/predict": {"post": predict(PREDICTING, _QUERY)},
+        "/models": {"get": operation("The models", listed)},
+        "/models/{name}": {
+            "get": operation("A model", json_content(model), NAMED, parameters=names)
+        },
+        "/models/{name}/predict": {"post": predict((*PREDICTING, 404), [*names, *_QUERY])},
+    }
+
+
+_QUERY = [
+    query_parameter(
+        "format",
+        {"type": "string", "enum": output_names()},
+        "What is returned: a file that `fullconv predict` writes, areas as CSV, or JSON.",
+    ),
+    query_parameter("tta", {"type": "string", "enum": list(SWITCH)}, "Test-time augmentation."),
+]
+_IMAGE = {"type": "object", "required": ["image"], "properties": {"image": BASE64}}
+_FORM = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+_BODY = {
+    "application/octet-stream": {"schema": BINARY},
+    "multipart/form-data": {"schema": _FORM | {"additionalProperties": False}},
+    "application/json": {"schema": _IMAGE | {"additionalProperties": False}},
+}
+_MODEL = {
+    "type": "object",
+    "required": ["name", "fingerprint", "classes", "palette", "formats"],
+    "properties": {
+        "name": {"type": "string"},
+        "fingerprint": {"type": "string"},
+        "classes": {"type": "array", "items": {"type": "string"}},
+        "palette": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
+        "size": {"type": ["array", "null"], "items": {"type": "integer"}},
+        "input_scale": {"type": "number"},
+        "tta_scales": {"type": "array", "items": {"type": "number"}},
+        "engine": {"type": "string"},
+        "precision": {"type": "string"},
+        "parity": {"type": ["object", "null"]},
+        "protocol": {"type": "string"},
+        "formats": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+members.register("photos")(Member(routes, paths=paths, schemas={"Model": _MODEL}))
