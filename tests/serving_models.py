@@ -82,11 +82,11 @@ def running(service, grace=10.0):
         yield server
     finally:
         signals += [15, 15][len(signals) :]
-        thread.join(20)
+        thread.join(60)
         assert not thread.is_alive()
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=60.0):
     """Wait until a condition holds; fail if it does not within some seconds."""
     deadline = time.monotonic() + seconds
     while not condition():
