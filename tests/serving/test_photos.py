@@ -1,9 +1,11 @@
 """POST /predict returns the bytes that `fullconv predict` writes."""
 
 import base64
+import copy
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from urllib.parse import unquote
 
 import numpy as np
@@ -15,6 +17,7 @@ from fullconv.batch.predict import predict_many
 from fullconv.batch.writers import writers
 from fullconv.inference.predictor import Prediction, plan_prediction
 from fullconv.io.images import decode_image, decode_mask
+from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from georeferenced import random_bands, write
 from serving_models import client, make_service
@@ -269,6 +272,22 @@ def test_georeferenced_photos_are_for_the_command(http, tmp_path):
         "photo: a georeferenced TIFF; expected a photo: `fullconv predict` writes GeoTIFFs of such "
         "files"
     )
+
+
+def test_photos_with_more_bits_are_scaled_as_in_training(models):
+    street = models["street"]
+    choice = BandChoice(value_range=(0, 4000), keep_8_bit=True)
+    model = copy.copy(street.model)
+    model.band_choice = choice
+    http = client(make_service({"street": replace(street, model=model)}))
+    photo = io.BytesIO()
+    values = np.random.default_rng(5).integers(0, 4000, (20, 30)).astype(np.uint16)
+    Image.fromarray(values).save(photo, "PNG")
+    found = http.post("/predict?format=confidence", content=photo.getvalue())
+    expected = model.predict(photo.getvalue(), scores=True)
+    assert found.content == writers["confidence"].encode(expected)
+    refused = client(make_service(models)).post("/predict", content=photo.getvalue())
+    assert refused.status_code == 422 and "more than 8 bits" in refused.json()["detail"]
 
 
 def test_a_plain_tiff_is_a_photo(http):

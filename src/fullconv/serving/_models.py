@@ -8,6 +8,7 @@ from typing import Any
 
 from fullconv.errors import ConfigError
 from fullconv.inference.model_file import model_file
+from fullconv.io.value_range import ValueRange
 from fullconv.model import Model, load
 from fullconv.weights.fingerprint import file_fingerprint
 
@@ -39,6 +40,12 @@ class ServedModel:
         """The precision of its weights: fp32 or int8."""
         exported = self.model.exported
         return exported.description.precision if exported else "fp32"
+
+    @property
+    def value_range(self) -> ValueRange | None:
+        """The values that become black and white in photos with more than 8 bits."""
+        choice = self.model.band_choice
+        return choice.value_range if choice else None
 
     def describe(self) -> dict[str, Any]:
         """Return what clients are told of the model, for JSON."""

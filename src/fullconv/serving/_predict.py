@@ -5,6 +5,7 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,7 @@ from fullconv.errors import ImageError
 from fullconv.inference.stopping import Stop, check_stop
 from fullconv.io.images import Header, decode_image, peek_header, read_image
 from fullconv.io.rasters import parse_raster_header
+from fullconv.io.value_range import ValueRange
 from fullconv.serving._body import Body
 from fullconv.serving._models import ServedModel
 from fullconv.serving._service import Service
@@ -77,7 +79,7 @@ async def predict_body(
         memory = plan_photo(served.model, header, [output], scales, *shared)
         with waiting(service.gate.admit(memory, stop), stages):
             with stages.measure("decode"):
-                image = body.open(_decode)
+                image = body.open(partial(_decode, served.value_range))
                 body.close()
             with (
                 waiting(service.gate.compute(memory, stop), stages),
@@ -144,5 +146,7 @@ def _open(path: Path, content: bytes | None) -> BinaryIO:
     return path.open("rb") if content is None else io.BytesIO(content)
 
 
-def _decode(path: Path, content: bytes | None) -> Any:
-    return read_image(path) if content is None else decode_image(content, str(path))
+def _decode(value_range: ValueRange | None, path: Path, content: bytes | None) -> Any:
+    if content is None:
+        return read_image(path, value_range)
+    return decode_image(content, str(path), value_range)

@@ -130,7 +130,7 @@ def _predict(
         for image in wanted.images:
             check_stop(stop)
             with stages.measure("decode"):
-                pixels = decode_image(image, DEFAULT_NAME) if isinstance(image, bytes) else image
+                pixels = _decode(served, image) if isinstance(image, bytes) else image
                 pixels = np.ascontiguousarray(pixels)
             with waiting(service.gate.compute(memory, stop), stages), stages.measure("compute"):
                 found = predict_photo(served.model, pixels, [output], None, memory.limit, stop)
@@ -139,6 +139,10 @@ def _predict(
                 scores.append(found.score.numpy())
     service.metrics.pixels.inc(count * prod(first.size))
     return {"labels": np.stack(labels)} | ({"score": np.stack(scores)} if scores else {})
+
+
+def _decode(served: ServedModel, photo: bytes) -> np.ndarray:
+    return decode_image(photo, DEFAULT_NAME, served.value_range)
 
 
 def _output(scores: bool, count: int) -> Writer:
