@@ -54,3 +54,8 @@ def test_there_is_always_a_step():
 def test_nothing_to_evaluate_leaves_all_time_for_steps():
     part = plan_part(60, Timing(0.1, 0.0), 0)
     assert part.end * 0.1 > 50 and part.evaluate_steps == part.end
+
+
+def test_reading_the_photos_for_the_first_time_is_planned_once():
+    plain, slow = (plan_part(100, Timing(0.1, 0.0, reading), 0) for reading in (0.0, 20.0))
+    assert plain.end - slow.end == 200

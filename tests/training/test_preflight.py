@@ -1,5 +1,8 @@
 """The dry run finds problems and is rolled back."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -78,3 +81,15 @@ def test_a_backbone_without_gradient():
         for layer in trainer.model.network.score_layers():
             layer.weight.register_hook(lambda gradient: gradient * 0)
     assert any("backbone" in warning for warning in preflight(trainer).warnings)
+
+
+def test_samples_that_are_slow_to_read_are_timed_apart_from_a_step():
+    data = toy_data()
+
+    def read(index):
+        time.sleep(0.05)
+        return data[index]
+
+    slow = replace(data, read=read)
+    assert preflight(make_trainer(data=slow)).timing.reading > 0.15  # 4 samples of 0.05 s
+    assert preflight(make_trainer(data=data)).timing.reading < 0.15

@@ -22,10 +22,12 @@ class Timing:
     Attributes:
         step: of one optimization step, loading included.
         image: of evaluating one image, divided by the number of processes.
+        reading: of reading all training images once, if they are kept afterwards.
     """
 
     step: float
     image: float
+    reading: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ def plan_part(
         images: images of each evaluation between steps; None is as many as the time allows.
         spent: seconds that have passed; at least half of the time is planned for the training.
     """
-    left = max(seconds / 2, (1 - RESERVE) * seconds - spent - REPORT_SECONDS)
+    once = spent + timing.reading + REPORT_SECONDS
+    left = max(seconds / 2, (1 - RESERVE) * seconds - once)
     evaluations = plan_evaluations(EVALUATION_SHARE * seconds, seconds, timing, samples, images)
     steps = max(1, int((left - evaluations.seconds(timing)) / timing.step))
     interval = ceil(steps / min(steps, evaluations.count))

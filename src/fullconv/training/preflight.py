@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
-from fullconv.data.sample import Batch, Data
+from fullconv.data.sample import Batch, Data, collate
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.hardware import OtherPrograms, computing_threads, peak_memory
 from fullconv.training.budget import Timing
 from fullconv.training.events import Activity
 from fullconv.training.plan import spread
-from fullconv.training.sampler import batches
+from fullconv.training.sampler import AugmentedDataset, ResumableBatchSampler
 from fullconv.training.trainer import Trainer
 from fullconv.units import count
 
@@ -27,7 +27,7 @@ MIN_STEPS, MAX_STEPS = 3, 10
 STEPS_SHARE = 100  # at most one dry-run step per so many training steps
 MAX_TIMED = 50  # steps that are timed for a plan in minutes,
 MINUTES_SHARE = 0.01  # which may take this share of the minutes
-MIN_SECONDS = 1.0  # or so long
+MIN_SECONDS = 2.5  # or so long
 LONG = 10.0  # seconds after which the steps, or the images, that are timed are enough
 LOSS_TOLERANCE = 0.05  # relative difference of the first loss from ln K
 
@@ -62,7 +62,7 @@ def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, 
     yield Activity("timing a step")
     others = OtherPrograms()
     with _rolled_back(trainer):
-        losses, step = _time_steps(trainer)
+        losses, step, reading = _time_steps(trainer)
         gradient_warnings = tuple(_check_gradients(trainer))
     if val is not None:
         yield Activity("timing the evaluation of a photo")
@@ -77,7 +77,7 @@ def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, 
     ]
     return Preflight(
         losses=tuple(losses),
-        timing=Timing(step, image),
+        timing=Timing(step, image, reading),
         memory=peak_memory(trainer.device),
         warnings=tuple(warnings),
     )
@@ -86,25 +86,38 @@ def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, 
 def measure(trainer: Trainer, val: Data | None = None) -> Timing:
     """Time the next steps of a training, and an evaluation; its state is unchanged afterwards."""
     with _rolled_back(trainer):
-        _, step = _time_steps(trainer)
-    return Timing(step, _time_image(trainer, val))
+        _, step, reading = _time_steps(trainer)
+    return Timing(step, _time_image(trainer, val), reading)
 
 
-def _time_steps(trainer: Trainer) -> tuple[list[float], float]:
-    """Train on one batch; return the losses and the seconds of a step, loading included."""
-    batch, loading = _first_batch(trainer)
+def _time_steps(trainer: Trainer) -> tuple[list[float], float, float]:
+    """Train on one batch.
+
+    Returns:
+        The losses, the seconds of a step, loading included, and those of reading all samples once.
+    """
+    batch, loading, reading = _load(trainer)
     losses, seconds = _overfit(trainer, batch)
-    return losses, max(loading, seconds) if trainer.config.workers else loading + seconds
+    step = max(loading, seconds) if trainer.config.workers else loading + seconds
+    return losses, step, reading
 
 
-def _first_batch(trainer: Trainer) -> tuple[Batch, float]:
-    """Return the batch of the first step, and the seconds to load that of the second."""
-    config = trainer.config.model_copy(update={"workers": 0})
-    loaded = batches(trainer.data, config, trainer.batch, range(2), trainer.group)
-    batch = next(loaded)
-    began = time.perf_counter()
-    next(loaded)
-    return batch, time.perf_counter() - began
+def _load(trainer: Trainer) -> tuple[Batch, float, float]:
+    """Return the batch of the first step, and the seconds to load a batch and to read all samples.
+
+    The second batch is loaded twice: the samples of the first time may have been kept.
+    """
+    dataset = AugmentedDataset(trainer.data, trainer.config, trainer.group.size)
+    given = len(trainer.data), trainer.batch, trainer.config.seed
+    keys = list(ResumableBatchSampler(*given, range(min(2, trainer.epoch_steps)), trainer.group))
+    batch = collate([dataset[key] for key in keys[0]])
+    times = [time.perf_counter()]
+    for _ in range(2):
+        collate([dataset[key] for key in keys[-1]])
+        times.append(time.perf_counter())
+    began, read, end = times
+    loading = end - read
+    return batch, loading, max(0.0, read - began - loading) * trainer.epoch_steps
 
 
 def _time_image(trainer: Trainer, val: Data | None) -> float:
