@@ -7,8 +7,10 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from children import at_step, code_of, files, fork, print_result, result_of, train
@@ -34,6 +36,17 @@ def test_a_full_disk(tmp_path, stage):
         "then": 0,
         "same": True,
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["evaluate", "heat_map"])
+def test_earlier_results_survive_a_full_disk(tmp_path, stage):
+    found = result_of(__file__, tmp_path, stage)
+    if found == "no disk":
+        pytest.skip("only root may mount a small disk here")
+    assert found == [{"code": 74, "lines": 1, "reported": True, "intact": True, "then": 0}] * len(
+        found
+    )
 
 
 @pytest.mark.slow
@@ -185,6 +198,66 @@ def predict(folder):
         "left": left,
         "then": then,
         "same": same,
+    }
+
+
+def evaluate(folder):
+    """Fill the disk before an evaluation writes its files, with room for none or a few of them."""
+    import fullconv as fc
+    from fullconv.data.synthetic.materials import CLASSES
+
+    network = fc.create_model("fcn32s-vgg11", len(CLASSES), width=1 / 64, hidden=4)
+    fc.Model(network, CLASSES).save(folder / "model.safetensors")
+    command = ["evaluate", str(folder / "model.safetensors"), "scenes:8@24x32", "--split", "all"]
+    again = [[*command, "--quiet"], [*command, "--quiet", "--explain"]]
+    return survivals(folder, again, free=(0, 3 * 4096))
+
+
+def heat_map(folder):
+    """Fill the disk before `fullconv explain` writes its picture."""
+    from fullconv.io.images import write_image
+
+    write_image(folder / "photo.png", np.zeros((230, 230, 3), np.uint8))
+    command = ["explain", "vgg11", str(folder / "photo.png"), "--classes", "3"]
+    return survivals(folder, [command], free=(0, 4096), name="heat.png")
+
+
+def survivals(folder, commands, free, name=""):
+    """Run each command on a good disk, and again on a full one; summarize what it did there."""
+    return [
+        survival(folder, number, command, room, name)
+        for number, (command, room) in enumerate(product(commands, free))
+    ]
+
+
+def survival(folder, number, command, room, name):
+    from fullconv.cli import run
+
+    with disk(folder / f"small{number}", 4 * MIB) as out:
+        output, whole = folder / "output", [*command, "--out", str(out / name)]
+        assert code_of(fork(lambda: run(whole))) == 0
+        before = content(out)
+        fill(out, room)
+        code = code_of(fork(lambda: run(whole), output))
+        (out / "ballast").unlink()
+        said = [line for line in output.read_text().splitlines() if "could not be" in line]
+        return {
+            "code": code,
+            "lines": len(said),
+            "reported": all(MESSAGE.search(line) for line in said),
+            "intact": content(out) == before,
+            "then": code_of(fork(lambda: run(whole))),
+        }
+
+
+def content(folder):
+    """Map each file to its bytes, and each link to its target."""
+    return {
+        str(path.relative_to(folder)): str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_symlink() or path.is_file()
     }
 
 

@@ -42,7 +42,7 @@ def command(
     from fullconv.data.checks import examine
     from fullconv.evaluation.recommendations import recommend_settings
     from fullconv.evaluation.report.data_page import write_check_page
-    from fullconv.training.run.folder import create_run
+    from fullconv.training.run.folder import new_results
 
     json_only = str(json) == "-"
     if accept:
@@ -62,10 +62,10 @@ def command(
     used = training_size(diagnosis.survey, fitted)
     bounds = compute_bounds(diagnosis.survey, used, progress)
     facts = summarize(diagnosis, seconds) | (used.facts if used else {})
-    run = create_run(out, "check", Path(data.replace(":", "-")).name)
-    page = write_check_page(run.folder / "report.html", diagnosis, bounds, facts)
     values = as_json(diagnosis, bounds, facts) | {"training": used.values if used else None}
-    write_json(run.folder / "check.json", values)
+    with new_results(out, "check", Path(data.replace(":", "-")).name) as folder:
+        page = write_check_page(folder / "report.html", diagnosis, bounds, facts)
+        write_json(folder / "check.json", values)
     write_json(json, values)
     if not json_only:
         print_diagnosis(diagnosis, bounds, facts, quiet)
@@ -75,7 +75,7 @@ def command(
             write_config, recommend_settings(diagnosis, bounds, fitted), diagnosis, json_only
         )
     if augment:
-        _draw(run.folder / "augmentation.png", diagnosis.survey, augment, config, json_only)
+        _draw(folder / "augmentation.png", diagnosis.survey, augment, config, json_only)
     if classes:
         written = write_class_list(classes, diagnosis.survey)
         if not json_only:
@@ -146,11 +146,11 @@ def _accept(source: str, reviewed: Path, out: Path, json: Path | None) -> None:
     """Write corrected copies of the masks into a new folder."""
     from fullconv.data.formats import open_data
     from fullconv.evaluation.accepted_labels import accept_labels, reviewed_split
-    from fullconv.training.run.folder import create_run
+    from fullconv.training.run.folder import new_results
 
     data = open_data(source, reviewed_split(reviewed))
-    run = create_run(out, "check", Path(source.replace(":", "-")).name)
-    found = accept_labels(data, reviewed, run.folder)
+    with new_results(out, "check", Path(source.replace(":", "-")).name) as folder:
+        found = accept_labels(data, reviewed, folder)
     pixels = sum(found.changed.values())
     if str(json) != "-":
         say(

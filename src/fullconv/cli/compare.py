@@ -64,7 +64,7 @@ def command(
     """
     from fullconv.evaluation.comparison import compare_scores
     from fullconv.evaluation.comparison_files import write_comparisons
-    from fullconv.training.run.folder import create_run
+    from fullconv.training.run.folder import new_results
 
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "progress": progress}
@@ -73,14 +73,14 @@ def command(
         _scores(source, samples, given, (tta, scales), device) for source, samples in opened
     )
     comparisons = [compare_scores(first.scores, other.scores, anyway) for other in others]
-    run = create_run(out, "compare", Path(sources[0]).stem)
-    write_comparisons(run.folder, comparisons)
+    with new_results(out, "compare", Path(sources[0]).stem) as folder:
+        write_comparisons(folder, comparisons)
     data_set = next((samples for _, samples in opened if samples), None)
-    pages = [*_write_pages(run.folder, comparisons, data_set, (first, *others), progress)]
+    pages = [*_write_pages(folder, comparisons, data_set, (first, *others), progress)]
     if str(json) != "-":
         for comparison in comparisons:
             print_comparison(comparison, quiet)
-        say(f"results  {run.folder}")
+        say(f"results  {folder}")
         for page in pages:
             say(f"report  {page}")
     write_json(json, [comparison.to_dict() for comparison in comparisons])

@@ -47,7 +47,7 @@ def command(
         score_samples,
     )
     from fullconv.evaluation.suspect_files import write_suspects
-    from fullconv.training.run.folder import create_run
+    from fullconv.training.run.folder import new_results
 
     options.check_options(predictions, suspects, tta)
     source = options.choose_source(model, data, predictions)
@@ -70,18 +70,18 @@ def command(
             evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
         evaluation = replace(evaluation, model=model)
         read = partial(score_samples, opened, samples, scales=chosen, keep_scores=True)
-    run = create_run(out, "evaluate", name)
-    write_results(run.folder, evaluation)
+    with new_results(out, "evaluate", name) as folder:
+        write_results(folder, evaluation)
     if suspects:
-        write_suspects(run.folder, evaluation.suspects, samples)
+        write_suspects(folder, evaluation.suspects, samples)
     page = None
     if explain or report:
-        page = write_evaluation_page(run.folder, evaluation, samples.palette, read, progress)
+        page = write_evaluation_page(folder, evaluation, samples.palette, read, progress)
     if str(json) != "-":
         print_evaluation(evaluation, quiet)
         if suspects:
-            print_suspects(evaluation, run.folder)
-        say(f"results  {run.folder}")
+            print_suspects(evaluation, folder)
+        say(f"results  {folder}")
         if page:
             say(f"report  {page}")
     write_json(json, evaluation.to_dict())

@@ -2,7 +2,7 @@ import pytest
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import EpochIoU
-from fullconv.training.run.folder import Run, create_run, find_newest, open_run
+from fullconv.training.run.folder import Run, create_run, find_newest, new_results, open_run
 
 
 def test_folders_are_numbered_and_never_reused(tmp_path):
@@ -22,6 +22,19 @@ def test_a_folder_that_cannot_be_created(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="choose another with --out"):
         create_run(tmp_path / "file", "train", "a")
+
+
+def test_latest_points_to_results_once_they_are_written(tmp_path):
+    latest = tmp_path / "evaluate" / "latest"
+    with new_results(tmp_path, "evaluate", "a") as first:
+        assert not latest.exists()
+        (first / "metrics.json").write_text("1")
+    assert latest.resolve() == first
+    with pytest.raises(OutputError), new_results(tmp_path, "evaluate", "a") as second:
+        (second / "half").write_text("1")
+        raise OutputError("the disk is full")
+    assert not second.exists() and latest.resolve() == first
+    assert (first / "metrics.json").read_text() == "1"
 
 
 def started(tmp_path, name):

@@ -3,8 +3,9 @@
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -151,6 +152,12 @@ def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | No
     Raises:
         OutputError: the folder cannot be created.
     """
+    run = _new_run(out, verb, name, settings)
+    run.point_latest()
+    return run
+
+
+def _new_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | None) -> Run:
     parent = out / verb
     safe = _folder_name(name)
     try:
@@ -160,7 +167,6 @@ def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | No
             folder = _next_folder(parent, safe, reuse=alone and settings is not None)
             if settings is not None:
                 Run(folder).write_config(settings)
-            _link(parent / "latest", folder.name)
     except OutputError:
         raise
     except OSError as error:
@@ -168,6 +174,24 @@ def create_run(out: Path, verb: str, name: str, settings: Mapping[str, Any] | No
             f"cannot create a run folder in {parent}: {error.strerror}; choose another with --out"
         ) from error
     return Run(folder)
+
+
+@contextmanager
+def new_results(out: Path, verb: str, name: str) -> Iterator[Path]:
+    """Yield a new folder OUT/VERB/NAME-001 for results; `latest` points to it once they are there.
+
+    If they cannot be written, the folder is removed and `latest` stays as it was.
+
+    Raises:
+        OutputError: the folder cannot be created.
+    """
+    run = _new_run(out, verb, name, None)
+    try:
+        yield run.folder
+    except BaseException:
+        shutil.rmtree(run.folder, ignore_errors=True)
+        raise
+    run.point_latest()
 
 
 def _sweep_newest(parent: Path, name: str) -> None:
