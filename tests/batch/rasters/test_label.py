@@ -4,6 +4,7 @@ import copy
 import csv
 import json
 import os
+import re
 import shutil
 from dataclasses import replace
 
@@ -268,6 +269,17 @@ def test_rasterized_polygons_equal_the_labels(model, tmp_path):
         drawn = rasterize(shapes, file.shape, 255, transform=file.transform, dtype="uint8")
         assert (drawn == file.read(1)).all()
     assert found["crs"]["properties"]["name"] == "EPSG:32633"
+
+
+def test_too_little_memory_is_named_as_it_was_given_with_what_suffices(model, tmp_path):
+    source = write(tmp_path / "a.tif", random_bands(3))
+    with pytest.raises(MemoryBudgetError) as error:
+        list(label_raster(model, source, tmp_path / "o.tif", memory="3MiB"))
+    assert "the memory given is 3.0 MiB: give it more" in str(error.value)
+    need = re.search(r"at least ([\d.,]+ [KMG]iB)", str(error.value))[1]
+    assert os.listdir(tmp_path) == ["a.tif"]
+    list(label_raster(model, source, tmp_path / "o.tif", memory=need.replace(" ", "")))
+    assert (tmp_path / "o.tif").exists()
 
 
 def test_polygons_that_do_not_fit_are_refused_before_any_work(model, tmp_path, monkeypatch):

@@ -8,11 +8,12 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fullconv.errors import ImageError
 from fullconv.io.images import heif
 from fullconv.io.images.depth import is_deep
+from fullconv.io.images.orientation import SIDEWAYS, orientation_of
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF")
 """The only decoders that are used: most of Pillow's security advisories are about other ones.
@@ -84,12 +85,7 @@ def load_pixels(picture: Image.Image, path: Path) -> Image.Image:
     try:
         picture.load()
     except _UNREADABLE as error:
-        raise ImageError(
-            f"the file is damaged or cut short ({error})",
-            expected="a complete image",
-            remedy="copy it again from its source",
-            where=path,
-        ) from error
+        raise _damaged(path, error) from error
     return picture
 
 
@@ -99,9 +95,9 @@ def check_single_frame(
     """Check that a file holds a single image; an MPO counts as the photo that it begins with.
 
     Raises:
-        ImageError: it holds several.
+        ImageError: it holds several, or is damaged.
     """
-    frames = 1 if picture.format == "MPO" else getattr(picture, "n_frames", 1)
+    frames = _count_frames(picture, path)
     if frames != 1:
         raise ImageError(
             f"{frames} images in one file",
@@ -109,6 +105,14 @@ def check_single_frame(
             remedy=remedy,
             where=path,
         )
+
+
+def _count_frames(picture: Image.Image, path: Path) -> int:
+    """Count the images in a file, for which Pillow may read further headers."""
+    try:
+        return 1 if picture.format == "MPO" else int(getattr(picture, "n_frames", 1))
+    except _UNREADABLE as error:
+        raise _damaged(path, error) from error
 
 
 def _open(path: Path, content: bytes | None) -> Image.Image:
@@ -121,6 +125,7 @@ def _open(path: Path, content: bytes | None) -> Image.Image:
     with warnings.catch_warnings():
         # Pillow warns at half of the limit already.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF blocks, which are left out
         head = _head(path, content)
         formats: tuple[str, ...] = FORMATS
         if heif.is_heif(head):
@@ -156,6 +161,15 @@ def _too_large(path: Path) -> ImageError:
     )
 
 
+def _damaged(path: Path, error: Exception) -> ImageError:
+    return ImageError(
+        f"the file is damaged or cut short ({error})",
+        expected="a complete image",
+        remedy="copy it again from its source",
+        where=path,
+    )
+
+
 def _not_an_image(path: Path, head: bytes) -> ImageError:
     if heif.is_heif(head):
         return ImageError(
@@ -184,8 +198,6 @@ def _not_an_image(path: Path, head: bytes) -> ImageError:
 
 SUFFIXES: tuple[str, ...] = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".avif")
 SUFFIXES += heif.SUFFIXES if heif.IS_INSTALLED else ()
-ORIENTATION = 0x0112  # EXIF's tag
-SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
 
 
 @dataclass(frozen=True)
@@ -218,7 +230,7 @@ def read_header(path: Path) -> Header:
         ImageError: the file is not an image, or larger than `MAX_PIXELS`.
     """
     with open_image(path) as picture:
-        return header_of(picture)
+        return header_of(picture, path)
 
 
 def is_deep_file(path: Path) -> bool:
@@ -255,28 +267,18 @@ def peek_header(path: Path, content: bytes | None = None) -> Header:
     """
     with open_image(path, content) as picture:
         unknown = picture.format == "PNG" and "exif" not in picture.info  # Pillow would decode it
-        return header_of(picture, 0 if unknown else None)
+        return header_of(picture, path, 0 if unknown else None)
 
 
-def header_of(picture: Image.Image, orientation: int | None = None) -> Header:
-    """Return the header of an opened image; an `orientation` that is given is not read."""
+def header_of(picture: Image.Image, path: Path, orientation: int | None = None) -> Header:
+    """Return the header of an opened image; an `orientation` that is given is not read.
+
+    Raises:
+        ImageError: the file is damaged.
+    """
     stored, deep = (picture.height, picture.width), is_deep(picture)  # before EXIF is read
-    try:
-        orientation = picture.getexif().get(ORIENTATION, 1) if orientation is None else orientation
-        orientation = int(orientation)
-    except Exception:  # a damaged EXIF block does not make the pixels unreadable
-        orientation = 1
+    orientation = orientation_of(picture) if orientation is None else orientation
     size = stored[::-1] if orientation in SIDEWAYS else stored
-    is_mpo = picture.format == "MPO"
-    frames = 1 if is_mpo else getattr(picture, "n_frames", 1)
-    kind = "JPEG" if is_mpo else picture.format or ""
+    kind = "JPEG" if picture.format == "MPO" else picture.format or ""
+    frames = _count_frames(picture, path)
     return Header(size, stored, picture.mode, kind, orientation, frames, deep)
-
-
-def rotate_like(picture: Image.Image, orientation: int) -> Image.Image:
-    """Return a copy of an image, rotated by an EXIF orientation."""
-    exif = Image.Exif()
-    exif[ORIENTATION] = orientation
-    copy = picture.copy()
-    copy.info["exif"] = exif.tobytes()
-    return ImageOps.exif_transpose(copy)

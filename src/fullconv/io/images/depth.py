@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
-from PIL import Image, ImageOps
+from PIL import Image
+
+from fullconv.io.images.orientation import rotate
 
 _HIGH_DEPTH = re.compile(r";(16|32|64)")  # in Pillow's names of stored types, e.g. "RGB;16B"
 _DEEP_COLORS = re.compile(r"(RGB|RGBA);16[LBN]")
@@ -107,7 +109,7 @@ def _read_as(tile: Any, order: str) -> Any:
 
 
 def _turned(picture: Image.Image, turn: bool) -> Image.Image:
-    return ImageOps.exif_transpose(picture) if turn else picture
+    return rotate(picture) if turn else picture
 
 
 def _raw_names(tile: Any) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from jaxtyping import Integer
-from PIL import Image, ImageOps
+from PIL import Image
 
 from fullconv.errors import ImageError
 from fullconv.io.images.decode import (
@@ -14,9 +14,9 @@ from fullconv.io.images.decode import (
     header_of,
     load_pixels,
     open_image,
-    rotate_like,
 )
 from fullconv.io.images.depth import exceeds_8_bits
+from fullconv.io.images.orientation import rotate
 from fullconv.io.palettes import Color
 
 _LOSSY = ("AVIF", "HEIF")  # even where a file is lossless, its colours were converted
@@ -68,7 +68,7 @@ def read_stored_mask(path: Path, like: Header | None = None) -> StoredMask:
                 remedy="export the mask again",
                 where=path,
             )
-        own = header_of(picture)
+        own = header_of(picture, path)
         mask = _rotate(load_pixels(picture, path), own, like)
         if mask.mode not in (*MASK_MODES, "RGB", "RGBA", "RGBX", "LA", "PA", "CMYK", "YCbCr"):
             raise ImageError(
@@ -165,8 +165,8 @@ def decode_mask(content: bytes, where: str) -> Integer[np.ndarray, "H W"]:
 
 def _rotate(mask: Image.Image, own: Header, like: Header | None) -> Image.Image:
     if like and like.orientation > 1 and own.size == like.stored != like.size:
-        return rotate_like(mask, like.orientation)
-    return ImageOps.exif_transpose(mask)
+        return rotate(mask, like.orientation)
+    return rotate(mask)
 
 
 def _values(mask: Image.Image) -> Integer[np.ndarray, "H W *channels"]:

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped, UInt8
-from PIL import Image, ImageOps
+from PIL import Image
 
 from fullconv.errors import ImageError
 from fullconv.io.images.decode import (
-    ORIENTATION,
     Header,
     check_single_frame,
     header_of,
@@ -20,6 +19,7 @@ from fullconv.io.images.decode import (
     read_header,
 )
 from fullconv.io.images.depth import Opened, has_all_bits, is_deep, read_deep
+from fullconv.io.images.orientation import rotate
 from fullconv.io.palettes import BLOCK_PIXELS
 from fullconv.io.value_range import ValueRange, scale_values
 
@@ -148,7 +148,7 @@ def read_thumbnail(
             values = read_deep(picture, _loader(path), lambda: open_image(path), turn=False)
             picture = Image.fromarray(scale_values(values, value_extremes(values)))
         else:
-            header = header_of(picture)
+            header = header_of(picture, path)
             picture.draft("L", (2 * size[1], 2 * size[0]))
             picture = load_pixels(picture, path)
         small = picture.convert("L").resize(size[::-1], Image.Resampling.BOX)
@@ -209,9 +209,7 @@ def _read_values(
 
 
 def _read_rgb(picture: Image.Image, path: Path) -> UInt8[np.ndarray, "H W 3"]:
-    turned = load_pixels(picture, path)
-    if turned.getexif().get(ORIENTATION, 1) != 1:  # else Pillow would copy it
-        turned = ImageOps.exif_transpose(turned)
+    turned = rotate(load_pixels(picture, path))
     image = np.empty((turned.height, turned.width, 3), np.uint8)
     step = max(1, BLOCK_PIXELS // turned.width)
     for top in range(0, turned.height, step):  # converted whole, it would take 20 bytes per pixel
