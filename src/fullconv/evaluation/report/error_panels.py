@@ -15,7 +15,7 @@ from fullconv.io.images import encode_jpeg, encode_labels, scale_labels
 from fullconv.io.palettes import VOID, Color, Palette
 
 SIDES = (400, 280, 160)  # pixels; longer side of a panel: the first whose panels are small enough
-MAX_BYTES = 100 << 10  # of the panels of one image, before they are text in the page
+MAX_BYTES = 90 << 10  # of the panels of one image, before they are text in the page
 JPEG_QUALITY = 80
 
 # Near Okabe and Ito's colours: they differ for the colour-blind, and stand out on greys.
