@@ -226,3 +226,50 @@ def test_ports_and_sockets(tmp_path):
     with pytest.raises(ConfigError, match="is a file; expected the path of a new socket"):
         bind_path(path)
     assert path.read_text() == "a file"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",  # TLS
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\n\r\n",
+        b"GET /livez HTTP/1.0\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: -1\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+        CHUNKED + b"zz\r\n",
+        CHUNKED + b"5\r\nabcdeX",
+        b"\r\n\r\n\r\n" + bytes(100),
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\nBad Header: x\r\n\r\n",
+        b"GET /" + b"a" * 20_000 + b" HTTP/1.1\r\n",
+    ],
+)
+def test_what_is_not_http_is_refused(models, request_):
+    with running(make_service(models, header_seconds=1)) as server:
+        with connect(server) as one:
+            one.sendall(request_)
+            status = answer(one).split(b" ", 2)
+        assert status == [b""] or status[1] in (b"400", b"403", b"501"), status
+        with server.client() as http:
+            assert http.get("/livez").status_code == 200
+        wait_for(lambda: server.service.in_progress == server.service.open_requests == 0)
+
+
+@pytest.mark.slow
+def test_a_hundred_requests_at_once(models):
+    with running(make_service(models, at_once=2, queue=8)) as server:
+
+        def ask(number):
+            with server.client() as http:
+                return http.post("/predict?format=confidence", content=PHOTO)
+
+        expected = ask(0).content
+        with ThreadPoolExecutor(60) as pool:
+            responses = list(pool.map(ask, range(100)))
+        statuses = {response.status_code for response in responses}
+        assert statuses <= {200, 503} and 200 in statuses
+        assert {r.content for r in responses if r.status_code == 200} == {expected}
+        assert server.service.in_progress == 0 and server.service.gate.planned == 0

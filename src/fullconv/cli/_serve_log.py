@@ -31,7 +31,9 @@ def logging_to_stderr(form: str, quiet: bool) -> Iterator[None]:
         logging.getLogger("fullconv.serving"): logging.WARNING if quiet else logging.INFO,
         logging.getLogger("uvicorn"): logging.WARNING,
         logging.getLogger("asyncio"): logging.ERROR,
+        logging.getLogger("py.warnings"): logging.ERROR,  # such as Pillow's of damaged EXIF data
     }
+    logging.captureWarnings(True)
     for logger, level in loggers.items():
         logger.setLevel(level)
         logger.addHandler(handler)
@@ -39,6 +41,7 @@ def logging_to_stderr(form: str, quiet: bool) -> Iterator[None]:
     try:
         yield
     finally:
+        logging.captureWarnings(False)
         for logger in loggers:
             logger.removeHandler(handler)
             logger.propagate = True
