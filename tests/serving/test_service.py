@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from starlette.requests import Request
 
+from fullconv.batch.photo_memory import plan_photo
 from fullconv.inference.stopping import StoppedError
 from fullconv.serving import Problem
 from fullconv.serving._problems import ClientLeftError
@@ -147,7 +148,7 @@ def test_an_unexpected_error_is_logged_and_not_shown(models, caplog, monkeypatch
     def fail(*args, **kwargs):
         raise KeyError("secret")
 
-    monkeypatch.setattr("fullconv.serving._predict.plan_photo", fail)
+    monkeypatch.setattr("fullconv.serving._service.plan_photo", fail)
     service = make_service(models)
     photo = _png()
     response = client(service).post("/predict", content=photo, headers={"X-Request-Id": "r-7"})
@@ -171,6 +172,26 @@ def test_too_little_memory_says_how_much(models):
     response = client(make_service(models, memory=2**20)).post("/predict", content=_png(400, 500))
     assert response.status_code == 422
     assert "the memory given is 1.0 MiB: give it more" in response.json()["detail"]
+
+
+def test_plans_are_kept_by_size_and_output(models, monkeypatch):
+    calls = []
+
+    def plan(*given):
+        calls.append(given)
+        return plan_photo(*given)
+
+    monkeypatch.setattr("fullconv.serving._service.plan_photo", plan)
+    http = client(make_service(models))
+    for query in ("", "", "?format=areas", "?format=areas", "?format=json", "?format=json"):
+        assert http.post(f"/predict{query}", content=_png()).status_code == 200
+    files = {"file": ("other.png", _png())}
+    assert http.post("/predict?format=areas", files=files).status_code == 200
+    assert len(calls) == 3
+    http.post("/predict", content=_png(21))
+    http.post("/models/other/predict", content=_png(21))
+    http.post("/predict?tta=1", content=_png(21))
+    assert len(calls) == 6
 
 
 def test_too_many_pixels_are_refused_by_the_header(models):

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from starlette.requests import Request
 
 from fullconv._version import __version__
-from fullconv.batch.photo_memory import check_results, plan_photo, predict_photo
+from fullconv.batch.photo_memory import check_results, predict_photo
 from fullconv.batch.writers import Writer
 from fullconv.errors import ImageError
 from fullconv.inference.stopping import Stop, check_stop
@@ -74,9 +74,7 @@ async def predict_body(
         check_photo(header, body.name, service.limits.max_pixels)
         with body.open(_open) as file:
             check_not_georeferenced(header, body.name, file)
-        limits = service.limits
-        shared = limits.memory, limits.at_once
-        memory = plan_photo(served.model, header, [output], scales, *shared)
+        memory = service.plan(served, header, output, scales)
         with waiting(service.gate.admit(memory, stop), stages):
             with stages.measure("decode"):
                 image = body.open(partial(_decode, served.value_range))

@@ -4,17 +4,22 @@ import asyncio
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from fullconv.batch.memory_gate import MemoryGate
+from fullconv.batch.memory_gate import InputMemory, MemoryGate
+from fullconv.batch.photo_memory import plan_photo
+from fullconv.batch.writers import Writer
 from fullconv.errors import UnknownNameError
+from fullconv.inference.predictor import Prediction
 from fullconv.inference.stopping import Stop
+from fullconv.io.images import Header
 from fullconv.serving._limits import Access, Limits, Settings
 from fullconv.serving._metrics import Metrics
 from fullconv.serving._models import ServedModel
@@ -24,6 +29,8 @@ Result = TypeVar("Result")
 
 AHEAD = 2
 """Photos that are decoded or encoded while others are computed."""
+
+PLANS = 256  # that are kept
 
 FIRST_GUESS = 1.0  # seconds of a request, before any has been measured
 
@@ -56,6 +63,7 @@ class Service:
         limits = self.limits
         self.gate = MemoryGate(limits.memory, limits.at_once, AHEAD)
         self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
+        self._plan = lru_cache(maxsize=PLANS)(self._plan_photo)
         self.metrics = Metrics(self)
         self.metrics.show_models(self.models)
         self._usual = FIRST_GUESS  # seconds of a request, a moving average
@@ -96,6 +104,33 @@ class Service:
         if name not in self.models:
             raise Problem(404, str(UnknownNameError("model", name[:100], self.models)))
         return self.models[name]
+
+    def plan(
+        self,
+        served: ServedModel,
+        header: Header,
+        output: Writer,
+        scales: Sequence[float] | None = None,
+    ) -> InputMemory:
+        """Plan the memory of a photo; see `plan_photo`.
+
+        Plans of recent photos are kept: planning takes milliseconds, and sizes repeat.
+
+        Raises:
+            MemoryBudgetError: it takes more than the server's memory.
+        """
+        sized = replace(output, encode=_no_bytes, collector=None)  # what a plan depends on
+        return self._plan(served, header, sized, None if scales is None else tuple(scales))
+
+    def _plan_photo(
+        self,
+        served: ServedModel,
+        header: Header,
+        output: Writer,
+        scales: tuple[float, ...] | None,
+    ) -> InputMemory:
+        limits = self.limits
+        return plan_photo(served.model, header, [output], scales, limits.memory, limits.at_once)
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -165,6 +200,10 @@ class Service:
     def _retry_after(self) -> int:
         """Return the seconds after which half of the requests in progress have usually ended."""
         return min(60, max(1, math.ceil(self._usual / 2)))
+
+
+def _no_bytes(prediction: Prediction) -> bytes:
+    return b""
 
 
 async def _wait_for_leaving(request: Request) -> None:

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fullconv._version import __version__
-from fullconv.batch.photo_memory import plan_photo, predict_photo
+from fullconv.batch.photo_memory import predict_photo
 from fullconv.batch.writers import Writer
 from fullconv.inference.stopping import Stop, check_stop
 from fullconv.io.images import Header, decode_image, peek_header
@@ -120,10 +120,10 @@ def _predict(
     headers = [_header(image) for image in wanted.images]
     if len({header.size for header in headers}) > 1:
         raise Problem(400, "photos of several sizes; send each in a request of its own")
-    first, count, limits = headers[0], len(headers), service.limits
-    check_photo(first, DEFAULT_NAME, limits.max_pixels // count)
+    first, count = headers[0], len(headers)
+    check_photo(first, DEFAULT_NAME, service.limits.max_pixels // count)
     output = _output("score" in wanted.outputs, count)
-    memory = plan_photo(served.model, first, [output], None, limits.memory, limits.at_once)
+    memory = service.plan(served, first, output)
     memory = replace(memory, held=memory.held + content)
     labels, scores = [], []
     with waiting(service.gate.admit(memory, stop), stages):
