@@ -134,3 +134,16 @@ def test_memory_is_a_sentence_and_a_bug_is_reported():
         assert describe_error(error)[1] == 2 and "not enough memory" in describe_error(error)[0]
     message, code = describe_error(ZeroDivisionError("x"))
     assert code == 1 and "please report it" in message and "ZeroDivisionError: x" in message
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_metrics_are_broken_between_fields_only(monkeypatch, width):
+    fields = ["pixel accuracy 82.4 %", "mean accuracy 50.0 %", "mean IoU 41.2 %"]
+    fields.append("frequency-weighted IoU 67.9 %")
+    stream = io.StringIO()
+    console = _console._Console(file=stream, force_terminal=True, width=width, highlight=False)
+    monkeypatch.setattr(_console, "console", console)
+    _console.say_fields("  ".join(fields))
+    lines = stream.getvalue().splitlines()
+    assert [field for line in lines for field in line.split("  ")] == fields
+    assert max(map(len, lines)) <= width and len(lines) == {40: 3, 80: 2, 120: 1}[width]

@@ -118,6 +118,16 @@ def say_wrapped(text: str) -> None:
     say_lines(text)
 
 
+def say_fields(text: str) -> None:
+    """Print fields with two blanks between them; a narrower terminal breaks between them only."""
+    if console.is_terminal:
+        # textwrap breaks at blanks, but not at those that are not to be broken.
+        kept = "  ".join(field.replace(" ", "\xa0") for field in text.split("  "))
+        lines = textwrap.wrap(kept, console.width, break_long_words=False, break_on_hyphens=False)
+        text = "\n".join(lines).replace("\xa0", " ")
+    say_lines(text)
+
+
 def say_lines(text: str) -> None:
     """Print a text of several lines, such as a table."""
     for line in text.split("\n"):

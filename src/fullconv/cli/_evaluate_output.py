@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, format_table, say, say_lines
+from fullconv.cli._console import format_class_table, format_table, say, say_fields, say_lines
 from fullconv.units import count
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:
     if not evaluation.model_digest:
         share = evaluation.share_without_prediction
         say(f"pixels without a prediction: {format_percent(share)}, counted as wrong")
-    say(format_metrics(evaluation))
+    say_fields(format_metrics(evaluation))
     if not quiet:
         say(_interval_sentence(evaluation))
         for sentence in explain_in_words(evaluation.explanation) if evaluation.explanation else ():

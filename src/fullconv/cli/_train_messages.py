@@ -3,7 +3,14 @@
 import math
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, say, say_lines, say_path, say_wrapped
+from fullconv.cli._console import (
+    format_class_table,
+    say,
+    say_fields,
+    say_lines,
+    say_path,
+    say_wrapped,
+)
 from fullconv.cli._train_line import format_left
 from fullconv.units import count, format_bytes, format_clock, format_duration
 
@@ -236,7 +243,7 @@ def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool
     used = len(evaluation.image_iou)
     some = f", on {used} of {samples} photos" if used < samples else ""
     say(f"best model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
-    say(format_metrics(evaluation))
+    say_fields(format_metrics(evaluation))
     say_path(experiment.run.folder / "report.html", "report  ")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
     say(f"longer  fullconv train --resume {experiment.run.folder} --minutes 10")
