@@ -18,7 +18,7 @@ import torch
 import fullconv as fc
 from children import code_of, die_at_call, fork, print_result
 from fullconv.cli import run
-from fullconv.data.synthetic.materials import CLASSES
+from fullconv.data.synthetic import CLASSES
 from photos import content, write_model, write_photos
 
 CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "unlink", "rmdir", "scandir")

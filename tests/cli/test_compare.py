@@ -8,7 +8,7 @@ import torch
 import fullconv as fc
 from browser import check_page
 from fullconv.cli import run
-from fullconv.data.synthetic.materials import CLASSES
+from fullconv.data.synthetic import CLASSES
 from html_page import Page
 
 DATA = "scenes:20@24x32"

@@ -9,7 +9,7 @@ import torch
 
 import fullconv as fc
 from fullconv.cli import run
-from fullconv.data.synthetic.materials import CLASSES
+from fullconv.data.synthetic import CLASSES
 
 DATA = "scenes:20@24x32"
 

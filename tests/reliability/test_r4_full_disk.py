@@ -204,7 +204,7 @@ def predict(folder):
 def evaluate(folder):
     """Fill the disk before an evaluation writes its files, with room for none or a few of them."""
     import fullconv as fc
-    from fullconv.data.synthetic.materials import CLASSES
+    from fullconv.data.synthetic import CLASSES
 
     network = fc.create_model("fcn32s-vgg11", len(CLASSES), width=1 / 64, hidden=4)
     fc.Model(network, CLASSES).save(folder / "model.safetensors")

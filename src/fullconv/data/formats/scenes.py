@@ -6,8 +6,7 @@ from pathlib import Path
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.formats import Format, formats
 from fullconv.data.sample import Data, Pair, Sample
-from fullconv.data.synthetic import draw, scene_name
-from fullconv.data.synthetic.materials import CLASSES, PALETTE
+from fullconv.data.synthetic import CLASSES, PALETTE, draw, scene_name
 from fullconv.errors import DataError, NoSplitError
 
 MOST = (
