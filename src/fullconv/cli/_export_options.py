@@ -13,7 +13,8 @@ File = Annotated[
     Path,
     typer.Argument(
         metavar="FILE",
-        help="File to write: .onnx, .pt2, .xml (OpenVINO) or .safetensors (float16).",
+        help="File to write: .onnx, .pt2, .xml (OpenVINO), .html (a web page) or .safetensors "
+        "(float16).",
     ),
 ]
 Data = Annotated[
@@ -47,5 +48,14 @@ Size = Annotated[
         metavar="HxW",
         help="Fix the image size; faster for networks with --padding 100.",
         show_default="any size",
+    ),
+]
+Runtime = Annotated[
+    Path | None,
+    typer.Option(
+        "--runtime",
+        metavar="FOLDER",
+        help="ONNX Runtime Web for a page, unpacked; it is kept in the cache.",
+        show_default="the cache, else npm",
     ),
 ]

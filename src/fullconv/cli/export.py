@@ -26,10 +26,11 @@ def command(
     int8: options.Int8 = False,
     tolerance: options.Tolerance = 1.0,
     size: options.Size = None,
+    runtime: options.Runtime = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a model to ONNX, OpenVINO, .pt2 or float16.
+    """Convert a model to ONNX, OpenVINO, .pt2, a web page or float16.
 
     The file is written only if its scores differ from the model's by at most 1e-4 of the largest
     score. A .safetensors file has float16 weights and half the size; at most 0.2 % of its labels
@@ -42,6 +43,8 @@ def command(
 
     fixed = parse_size(size)
     is_half = _check_file(Path(model), file, plain=not (int8 or fixed))
+    if runtime:
+        _store_runtime(file, runtime)
     if data and photos:
         raise ConfigError("give either --data or --photos to compare predictions on, not both")
     opened = load(model)
@@ -84,6 +87,20 @@ def _check_file(model: Path, file: Path, plain: bool) -> bool:
     if file.resolve() == model_file(model).resolve():
         raise ConfigError(f"{file} is the model itself; choose another name")
     return True
+
+
+def _store_runtime(file: Path, folder: Path) -> None:
+    """Take ONNX Runtime Web from a folder.
+
+    Raises:
+        ConfigError: `file` is no page, or the folder lacks a file.
+    """
+    from fullconv.errors import ConfigError
+    from fullconv.export.page.runtime import store
+
+    if file.suffix.lower() != ".html":
+        raise ConfigError(f"{file}: --runtime is for a page (.html)")
+    store(folder)
 
 
 def _quantize(
@@ -143,12 +160,28 @@ def _print_result(description: "Description", file: Path, json: Path | None, qui
             _print_parity(description.parity, " before int8" if description.loss else "")
         if description.loss:
             _print_loss(description.classes, description.protocol, description.loss, quiet)
+        if file.suffix.lower() == ".html":
+            _print_browser(description)
         if description.least != (1, 1):
             say(f"images of at least {description.least[0]} x {description.least[1]} pixels")
         if description.fixed:
             say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
         _print_written(file, "", quiet)
     write_json(json, {"file": str(file), **description.model_dump(mode="json")})
+
+
+def _print_browser(description: "Description") -> None:
+    found = description.browser
+    if found is None:
+        say(
+            "browser  not verified: neither Chromium nor Chrome was found or started; the page "
+            "checks itself when it is opened"
+        )
+        return
+    say(
+        f"browser  {found.browser}: self-check passed, {found.difference:.1e} of the largest score "
+        f"from ONNX Runtime, labels differ at {found.label_changes:.4%} of the pixels"
+    )
 
 
 def _print_loss(
@@ -174,7 +207,9 @@ def _print_loss(
 
 def _print_written(file: Path, size: str, quiet: bool) -> None:
     say(f"written {file}{size}")
-    if not quiet:
+    if not quiet and file.suffix.lower() == ".html":
+        say("next    open the file in a browser; it needs no server and no network")
+    elif not quiet:
         say(f"next    fullconv predict {file} PHOTOS --out predictions")
 
 

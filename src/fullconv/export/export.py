@@ -14,7 +14,14 @@ from torch import nn
 from fullconv._version import __version__
 from fullconv.config import Size
 from fullconv.export.exporters import Exporter, exporter_for
-from fullconv.export.parity import check_parity, find_min_size
+from fullconv.export.parity import (
+    Batch,
+    check_browser,
+    check_parity,
+    find_min_size,
+    fixed_crops,
+    odd_crops,
+)
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing, staging
@@ -50,8 +57,7 @@ def export(
     exporter, network = exporter_for(path), cpu_network(model)
     with staged_output(path, exporter) as temporary:
         description = write_and_compare(model, network, exporter, temporary, photos, size)
-        exporter.stamp(temporary, description.model_dump_json())
-    return description
+        return finish(exporter, temporary, description, images_to_try(model, photos, size))
 
 
 def write_and_compare(
@@ -68,6 +74,32 @@ def write_and_compare(
     least = find_min_size(network, run) if size is None else (1, 1)
     parity = check_parity(network, run, [model.network_input(photo) for photo in photos], size)
     return describe(model, least=least, fixed=size, parity=parity)
+
+
+def finish(
+    exporter: Exporter, path: Path, description: Description, images: Sequence[Batch]
+) -> Description:
+    """Add the metadata to a file just written, try it out, and return the metadata.
+
+    Raises:
+        ExportError: it does not work where it is to be used.
+    """
+    exporter.stamp(path, description.model_dump_json())
+    if exporter.try_out is None:
+        return description
+    tried = description.model_copy(update={"browser": exporter.try_out(path, images)})
+    check_browser(tried)
+    exporter.stamp(path, tried.model_dump_json())
+    return tried
+
+
+def images_to_try(
+    model: Model, photos: Sequence[UInt8[ndarray, "_ _ 3"]], size: Size | None
+) -> list[Batch]:
+    """Return crops of the photos as the network gets them, one image each."""
+    shown = [model.network_input(photo) for photo in photos]
+    crops = odd_crops(shown) if size is None else fixed_crops(shown, size)
+    return [image for image in crops if len(image) == 1]
 
 
 def describe(model: Model, **facts: Any) -> Description:

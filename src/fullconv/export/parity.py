@@ -11,7 +11,7 @@ from torch import nn
 from fullconv.config import Size
 from fullconv.errors import ExportError
 from fullconv.inference.runtimes import Run, first_line
-from fullconv.inference.runtimes.description import Parity
+from fullconv.inference.runtimes.description import Description, Parity
 
 TOLERANCE = 1e-4  # relative to an image's largest score; rounding explains about a hundredth of it
 SIZES = 3  # at least
@@ -20,7 +20,10 @@ LARGEST = 641  # pixels of a side; larger images are cropped: more pixels would 
 SPARE = ((33, 47), (97, 131))  # for images that are too small for three sizes
 LARGEST_MIN_SIZE = 64  # pixels of a side; every file must support this size
 
+MAX_INT8_CHANGES = 1e-2  # share of the pixels: int8 rounds up or down at the smallest difference
+
 Image = UInt8[np.ndarray, "_ _ 3"]
+Batch = Float[np.ndarray, "1 3 H W"]
 
 
 def check_parity(
@@ -56,6 +59,24 @@ def check_parity(
             "no file was written"
         )
     return Parity(sizes=tuple(sizes), difference=worst, label_changes=flipped / pixels)
+
+
+def check_browser(description: Description) -> None:
+    """Check that a page's scores in a browser are those of ONNX Runtime; int8 by its labels.
+
+    Raises:
+        ExportError: they differ by more than rounding.
+    """
+    found = description.browser
+    if found is None:
+        return
+    exact = description.precision == "fp32"
+    if found.label_changes > MAX_INT8_CHANGES or (exact and found.difference > TOLERANCE):
+        raise ExportError(
+            f"in {found.browser} the page's scores differ by {found.difference:.1e} of the largest "
+            f"(labels at {found.label_changes:.3%} of the pixels); expected at most "
+            f"{TOLERANCE:.0e}: no file was written"
+        )
 
 
 def find_min_size(network: nn.Module, run: Run) -> tuple[int, int]:

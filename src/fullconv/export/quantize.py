@@ -13,6 +13,8 @@ from fullconv.evaluation.scored_samples import score_samples
 from fullconv.export.export import (
     cpu_network,
     describe,
+    finish,
+    images_to_try,
     staged_output,
     write_and_compare,
 )
@@ -73,8 +75,8 @@ def export_int8(
         check_cost(loss, model.classes, tolerance)
         facts = proved.model_dump(include={"least", "fixed", "parity"})
         description = describe(model, precision="int8", loss=loss, **facts)
-        exporter.stamp(temporary, description.model_dump_json())
-    return description
+        tried = images_to_try(model, photos[:3], size)
+        return finish(exporter, temporary, description, tried)
 
 
 def measure_cost(

@@ -16,6 +16,7 @@ from fullconv._registry import Registry
 from fullconv.config import Size
 from fullconv.errors import ConfigError
 from fullconv.inference.runtimes import MODEL_SUFFIX, unsupported
+from fullconv.inference.runtimes.description import BrowserCheck
 
 Images = Sequence[Float[np.ndarray, "1 3 _ _"]]
 
@@ -30,6 +31,8 @@ class Exporter:
         stamp: (path, description as JSON) -> None; adds the metadata to a file just written.
         quantize: (path, path to write, calibration images) -> None; writes the file in int8. None
             if the format has no int8.
+        try_out: (path of the finished file, images (1, 3, H, W)) -> how it behaves where it is to
+            be used; None if that is not at hand. None if the runtime tells already.
         companions: suffixes of further files that belong to `path`.
     """
 
@@ -37,6 +40,7 @@ class Exporter:
     write: Callable[[nn.Module, Path, Size | None], None]
     stamp: Callable[[Path, str], None]
     quantize: Callable[[Path, Path, Images], None] | None = None
+    try_out: Callable[[Path, Images], BrowserCheck | None] | None = None
     companions: tuple[str, ...] = ()
 
 

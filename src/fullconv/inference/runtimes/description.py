@@ -45,6 +45,21 @@ class QuantizationCost(Settings):
     agreement: float
 
 
+class BrowserCheck(Settings):
+    """A page that was opened in a browser: its self-check passed, and its scores were compared.
+
+    Attributes:
+        browser: its name and version.
+        difference: largest absolute difference of a score to ONNX Runtime's, relative to the
+            image's largest score.
+        label_changes: share of the pixels whose label differs, in [0, 1].
+    """
+
+    browser: str
+    difference: float = Field(ge=0)
+    label_changes: float = Field(ge=0, le=1)
+
+
 class Description(Settings):
     """Metadata of an exported file: what its predictions depend on, and the result of the checks.
 
@@ -59,6 +74,7 @@ class Description(Settings):
         fixed: the only supported (height, width), one image per call; None for any size.
         parity: comparison with the network; None if the file was not compared.
         loss: cost of int8; None for fp32.
+        browser: how a page behaves in a browser; None if none was at hand, and for other files.
     """
 
     format: int = Field(1, ge=1, le=1)
@@ -79,3 +95,4 @@ class Description(Settings):
     fixed: Size | None = None
     parity: Parity | None = None
     loss: QuantizationCost | None = None
+    browser: BrowserCheck | None = None

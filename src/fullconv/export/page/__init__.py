@@ -1,0 +1,1 @@
+"""The web page that segments photos: its code, put together with a model or for a server."""

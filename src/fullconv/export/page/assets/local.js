@@ -1,0 +1,129 @@
+// @ts-check
+// Predictions of the model inside the page, run by a worker. `server.js` has the same interface.
+
+import { decodePhoto, Refused } from "./photos.js";
+import { bytesOf, decodePng } from "./png.js";
+
+/**
+ * @typedef {{name: string, classes: string[], palette: number[][]}} Model
+ * @typedef {import("./maps.js").Maps & {width: number, height: number, note: string, noteText?: string}} Prediction
+ * @typedef {object} Source
+ * @property {Model[]} models known once it has started
+ * @property {boolean} isLocal whether photos stay in the browser
+ * @property {boolean} corrections whether it stores corrected masks
+ * @property {() => Promise<string>} askKey asks the user for the server's key
+ * @property {() => Promise<any>} start
+ * @property {(file: Blob, model: Model) => Promise<Prediction>} predict
+ * @property {() => Promise<string>} check what differs from fullconv; "" if nothing does
+ * @property {(name: string, photo: Blob, mask: Blob, model: Model) => Promise<any>} correct
+ */
+
+/** @param {any} settings @returns {Source} */
+export const openSource = (settings) => new LocalSource(settings);
+
+const part = (/** @type {string} */ id) => document.getElementById(id)?.textContent ?? "";
+
+class LocalSource {
+  isLocal = true;
+  corrections = false;
+  askKey = async () => "";
+  correct = async () => null;
+
+  /** @param {any} settings */
+  constructor(settings) {
+    this.settings = settings;
+    this.about = settings.description;
+    /** @type {Model[]} */
+    this.models = [{ ...this.about, name: settings.name }];
+    /** @type {Map<number, {resolve: Function, reject: Function}>} */
+    this.waiting = new Map();
+    this.count = 0;
+    /** @type {Worker | null} */
+    this.worker = null;
+    /** @type {Promise<any> | null} */
+    this.started = null;
+  }
+
+  /** Start the worker with the model, unless it runs. */
+  start() {
+    if (this.started) return this.started;
+    const url = URL.createObjectURL(new Blob([part("worker")], { type: "text/javascript" }));
+    const worker = new Worker(url);
+    worker.onmessage = ({ data: { id, result, text, refused, values } }) => {
+      const call = this.waiting.get(id);
+      this.waiting.delete(id);
+      if (result) call?.resolve(result);
+      else call?.reject(refused ? new Refused(text, ...values) : new Error(text));
+    };
+    worker.onerror = (event) => this.stop(event.message);
+    this.worker = worker;
+    const { about } = this;
+    const given = { wasm: part("wasm"), model: part("onnx"), description: about };
+    this.started = this.call("start", given);
+    return this.started;
+  }
+
+  /** End the worker; the next prediction starts another one. @param {string} why */
+  stop(why) {
+    this.worker?.terminate();
+    this.worker = this.started = null;
+    for (const { reject } of this.waiting.values()) reject(new Error(why));
+    this.waiting.clear();
+  }
+
+  /** @param {string} action @param {object} given @param {Transferable[]} moved */
+  call(action, given, moved = []) {
+    const id = ++this.count;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      this.worker?.postMessage({ id, action, ...given }, moved);
+    });
+  }
+
+  /**
+   * @param {Blob} file @param {Model} _model @param {number[] | null} checked
+   * @returns {Promise<any>}
+   */
+  async predict(file, _model, checked = null) {
+    await this.start();
+    const photo = await decodePhoto(file);
+    try {
+      const moved = photo.bitmap ? [photo.bitmap] : [];
+      const found = await this.call("predict", { photo, checked }, moved);
+      return { ...found, note: photo.note };
+    } catch (error) {
+      // A runtime that ran out of memory cannot be used again.
+      if (error instanceof Refused && error.message === "noMemory") this.stop("");
+      throw error;
+    }
+  }
+
+  /** Return the scores of an image (3, h, w); for the verification of an export. */
+  async score(/** @type {string} */ planes, /** @type {number} */ height, /** @type {number} */ width) {
+    await this.start();
+    const values = new Float32Array(bytesOf(planes).buffer);
+    const { scores } = await this.call("score", { planes: values, height, width });
+    const bytes = new Uint8Array(scores.buffer, scores.byteOffset, scores.byteLength);
+    let text = "";
+    for (let i = 0; i < bytes.length; i += 32768) {
+      text += String.fromCharCode(...bytes.subarray(i, i + 32768));
+    }
+    return btoa(text);
+  }
+
+  /**
+   * Predict the stored photo; return what differs from fullconv: "decoding", "scaling", "labels",
+   * or "" if nothing does. Labels may differ where two classes are equally probable.
+   */
+  async check() {
+    const { photo, labels, sums, scaled } = this.settings.check;
+    const file = new Blob([bytesOf(photo)], { type: "image/png" });
+    const found = await this.predict(file, this.models[0], scaled);
+    if (found.sums[0] !== sums[0]) return "decoding";
+    if (found.sums[1] !== sums[1]) return "scaling";
+    const expected = (await decodePng(bytesOf(labels))).data;
+    const differs = (/** @type {number} */ label, /** @type {number} */ i) =>
+      label !== expected[i] && found.confidence[i] - found.secondConfidence[i] > 1;
+    return found.labels.some(differs) ? "labels" : "";
+  }
+}

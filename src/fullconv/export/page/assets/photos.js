@@ -1,0 +1,99 @@
+// @ts-check
+// Decode photos to the values that Pillow gives, or say why a file is refused.
+
+import { decodePng, opaqueRgba, pngHeader } from "./png.js";
+
+/** An error whose message is a key of `messages.js`, with what to put in. */
+export class Refused extends Error {
+  /** @param {string} key @param {...(string | number)} values */
+  constructor(key, ...values) {
+    super(key);
+    this.values = values;
+  }
+}
+
+/**
+ * @typedef {object} Photo
+ * @property {number} width
+ * @property {number} height
+ * @property {ImageBitmap | null} bitmap
+ * @property {Uint8ClampedArray | null} rgba instead of a bitmap
+ * @property {string} note key of a message, or ""
+ */
+
+const ascii = (/** @type {Uint8Array} */ bytes, /** @type {number} */ start, /** @type {number} */ end) =>
+  String.fromCharCode(...bytes.subarray(start, end));
+
+/**
+ * Return the kind of a file by its content.
+ * @param {Uint8Array} bytes
+ * @returns {{kind: string, alpha: boolean}}
+ */
+export function identify(bytes) {
+  if (!bytes.length) throw new Refused("emptyFile");
+  const png = pngHeader(bytes);
+  if (png) {
+    if (png.has("acTL")) throw new Refused("animated");
+    if (png.depth > 8) throw new Refused("deep");
+    return { kind: "PNG", alpha: png.type >= 4 || png.has("tRNS") };
+  }
+  if (bytes[0] === 0xff && bytes[1] === 0xd8) return { kind: "JPEG", alpha: false };
+  if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 12) === "WEBP") {
+    const extended = ascii(bytes, 12, 16) === "VP8X";
+    if (extended && bytes[20] & 2) throw new Refused("animated");
+    const lossless = ascii(bytes, 12, 16) === "VP8L" && (bytes[24] & 0x10) > 0;
+    return { kind: "WebP", alpha: lossless || (extended && (bytes[20] & 16) > 0) };
+  }
+  if (ascii(bytes, 0, 2) === "BM") return { kind: "BMP", alpha: false };
+  if (ascii(bytes, 4, 12) === "ftypavif") return { kind: "AVIF", alpha: false };
+  throw new Refused("notAPhoto");
+}
+
+/**
+ * Decode a photo, turned by its EXIF orientation. Colours are not converted, as in Pillow; PNGs
+ * with transparent parts are decoded here, since a canvas loses the colours below them.
+ * @param {Blob} file
+ * @returns {Promise<Photo>}
+ */
+export async function decodePhoto(file) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const { kind, alpha } = identify(bytes);
+  const png = pngHeader(bytes);
+  try {
+    if (png && alpha && !png.interlaced && !png.has("eXIf")) {
+      const picture = await decodePng(bytes);
+      const { width, height } = picture;
+      return { width, height, bitmap: null, rgba: opaqueRgba(picture), note: "" };
+    }
+    const options = /** @type {ImageBitmapOptions} */ (
+      { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), options);
+    const { width, height } = bitmap;
+    return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
+  } catch (error) {
+    const pixels = png ? png.width * png.height : 0;
+    if (error instanceof RangeError && pixels > 5e7) throw new Refused("tooLarge", megapixels(pixels));
+    throw new Refused("damaged", kind);
+  }
+}
+
+/** @param {number} pixels */
+export function megapixels(pixels) {
+  return Math.round(pixels / 1e6);
+}
+
+/**
+ * Return a function that reads RGBA rows of a photo; for a bitmap through a small canvas.
+ * @param {Photo} photo
+ * @returns {import("./scaling.js").ReadRows}
+ */
+export function rowReader({ width, bitmap, rgba }) {
+  if (rgba) return (top, rows) => rgba.subarray(4 * top * width, 4 * (top + rows) * width);
+  return (top, rows) => {
+    const canvas = new OffscreenCanvas(width, rows);
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (
+      canvas.getContext("2d", { willReadFrequently: true }));
+    context.drawImage(/** @type {ImageBitmap} */ (bitmap), 0, -top);
+    return context.getImageData(0, 0, width, rows).data;
+  };
+}

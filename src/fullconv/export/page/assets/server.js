@@ -1,0 +1,86 @@
+// @ts-check
+// Predictions of the server that sent the page. `local.js` has the same interface.
+
+import { Refused } from "./photos.js";
+import { bytesOf, decodePng } from "./png.js";
+
+/** @typedef {import("./local.js").Model} Model */
+/** @typedef {import("./local.js").Prediction} Prediction */
+
+/** @param {any} settings @returns {import("./local.js").Source} */
+export const openSource = (settings) => new ServerSource(settings);
+
+class ServerSource {
+  isLocal = false;
+
+  /** @param {any} settings */
+  constructor(settings) {
+    this.corrections = settings.corrections;
+    /** @type {Model[]} */
+    this.models = [];
+    this.key = "";
+    /** Asks the user for the key. */
+    this.askKey = async () => "";
+  }
+
+  /** Read the list of models. */
+  async start() {
+    if (!this.models.length) this.models = await (await this.request("models", {})).json();
+  }
+
+  async check() {
+    return "";
+  }
+
+  /** @param {string} path @param {RequestInit} options @returns {Promise<Response>} */
+  async request(path, options) {
+    const headers = /** @type {Record<string, string>} */ ({ .../** @type {any} */ (options.headers) });
+    if (this.key) headers.Authorization = `Bearer ${this.key}`;
+    let response;
+    try {
+      response = await fetch(new URL(path, document.baseURI), { ...options, headers });
+    } catch {
+      throw new Refused("noServer");
+    }
+    if (response.status === 401) {
+      this.key = await this.askKey();
+      if (!this.key) throw new Refused("noKey");
+      return this.request(path, options);
+    }
+    if (response.status === 503) {
+      const seconds = Math.min(30, Number(response.headers.get("Retry-After")) || 1);
+      await new Promise((resolve) => setTimeout(resolve, 1000 * seconds));
+      return this.request(path, options);
+    }
+    if (response.ok) return response;
+    const problem = await response.json().catch(() => null);
+    throw new Error(problem?.detail ?? `HTTP ${response.status}`);
+  }
+
+  /** @param {Blob} file @param {Model} model @returns {Promise<Prediction>} */
+  async predict(file, model) {
+    const path = `models/${encodeURIComponent(model.name)}/predict?format=json`;
+    const headers = { "Content-Type": "application/octet-stream" };
+    const found = await (await this.request(path, { method: "POST", body: file, headers })).json();
+    const read = async (/** @type {string | undefined} */ mask) =>
+      mask ? (await decodePng(bytesOf(mask))).data : null;
+    const [labels, confidence, second] = await Promise.all(
+      [found.segmentation_mask, found.confidence_mask, found.runner_up_mask].map(read));
+    if (!labels) throw new Error("no segmentation_mask");
+    const { width, height } = found.image;
+    const maps = { labels, confidence, second, secondConfidence: null };
+    return { width, height, ...maps, note: "", noteText: found.note };
+  }
+
+  /**
+   * Store a photo and its corrected mask in the server's data set.
+   * @param {string} name @param {Blob} photo @param {Blob} mask @param {Model} model
+   */
+  async correct(name, photo, mask, model) {
+    const body = new FormData();
+    body.set("photo", photo, name);
+    body.set("mask", mask, "mask.png");
+    const path = `corrections/${encodeURIComponent(name)}?model=${encodeURIComponent(model.name)}`;
+    return (await this.request(path, { method: "POST", body })).json();
+  }
+}

@@ -1,0 +1,86 @@
+// @ts-check
+// In a worker: run the model with ONNX Runtime Web. The page's own script talks to it.
+
+import { mapsFromScores } from "./maps.js";
+import { megapixels, Refused, rowReader } from "./photos.js";
+import { bytesOf, crc32, pump } from "./png.js";
+import { scalePhoto, toPlanes, workingSize } from "./scaling.js";
+
+/** @type {any} */
+const scope = self;
+/** @type {any} */
+let session = null;
+/** @type {any} */
+let about = null;
+
+/** Decode base64 of gzip. @param {string} text */
+async function unpack(text) {
+  const decode = /** @type {any} */ (Uint8Array).fromBase64;
+  const packed = decode ? decode(text) : bytesOf(text);
+  return pump(packed, new DecompressionStream("gzip"));
+}
+
+const actions = {
+  /** Start the runtime with a model. */
+  async start(/** @type {any} */ { wasm, model, description }) {
+    const { env, InferenceSession } = scope.ort;
+    Object.assign(env.wasm, { wasmBinary: await unpack(wasm), numThreads: 1, proxy: false });
+    env.logLevel = "error";
+    about = description;
+    session = await InferenceSession.create(await unpack(model), { executionProviders: ["wasm"] });
+    return {};
+  },
+
+  /** Return the scores (K, h, w) of a batch of one, (3, h, w) in [0, 255]. */
+  async score(/** @type {any} */ { planes, height, width }) {
+    const image = new scope.ort.Tensor("float32", planes, [1, 3, height, width]);
+    const { score } = await session.run({ image });
+    image.dispose();
+    return { scores: score.data, classes: score.dims[1] };
+  },
+
+  /** Return the maps of a photo, and checksums of what the network got. */
+  async predict(/** @type {any} */ { photo, checked }) {
+    const { width, height } = photo;
+    const [h, w] = workingSize(height, width, about.size, about.input_scale);
+    const [fewest, fixed] = [about.least, about.fixed];
+    if (h < fewest[0] || w < fewest[1]) throw new Refused("tooSmall", h, w, fewest[0], fewest[1]);
+    if (fixed && (h !== fixed[0] || w !== fixed[1])) {
+      throw new Refused("otherSize", h, w, fixed[0], fixed[1]);
+    }
+    const read = rowReader(photo);
+    const start = performance.now();
+    let found;
+    let sums = null;
+    let scaled;
+    try {
+      const rgb = scalePhoto(read, height, width, h, w);
+      scaled = performance.now();
+      if (checked) {
+        const [small, narrow] = checked;
+        sums = [[height, width], [small, narrow]].map(([a, b]) =>
+          crc32(scalePhoto(read, height, width, a, b)));
+      }
+      found = await actions.score({ planes: toPlanes(rgb), height: h, width: w });
+    } catch (error) {
+      throw new Refused("noMemory", megapixels(h * w), String(error));
+    }
+    photo.bitmap?.close();
+    const scored = performance.now();
+    const maps = mapsFromScores(found.scores, found.classes, h, w, height, width);
+    const times = { scale: scaled - start, score: scored - scaled, maps: performance.now() - scored };
+    return { width, height, ...maps, sums, times };
+  },
+};
+
+scope.onmessage = async (/** @type {MessageEvent} */ { data: { id, action, ...given } }) => {
+  try {
+    const result = /** @type {any} */ (await /** @type {any} */ (actions)[action](given));
+    const buffers = Object.values(result).filter(ArrayBuffer.isView).map((view) => view.buffer);
+    scope.postMessage({ id, result }, [...new Set(buffers)]);
+  } catch (error) {
+    const refused = error instanceof Refused;
+    const text = error instanceof Error ? error.message : String(error);
+    scope.postMessage({ id, refused, text, values: refused ? error.values : [] });
+  }
+};

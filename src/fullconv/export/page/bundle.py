@@ -1,0 +1,123 @@
+"""Put the page together: one HTML file without references to others.
+
+The code is ES2022 modules in `assets/`, which tests import as they are. In the page they are joined
+into three scripts: `core` (decoding, label maps), which the page and its worker share, the page's
+own, and the worker's. Only imports, comments and blanks are removed.
+"""
+
+import base64
+import hashlib
+import html
+import json
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any
+
+CORE = ("png", "photos", "maps")
+WORKER = ("scaling", "worker")
+PARTS = ("archive", "regions", "editing", "messages", "downloads", "queue", "view", "app")
+LOCAL, SERVED = ("local", *PARTS), ("server", *PARTS)  # the modules of the page's own script
+SETTINGS = "settings"  # id of the element that holds the page's settings
+NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
+
+_IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
+_EXPORT = re.compile(r"^export ", re.MULTILINE)
+_INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+# A comment; a string, template or regular expression, which stays; or blanks at punctuation.
+_TOKEN = re.compile(
+    r"""/\*\*.*?\*/[ ]? | [ ]*//[^\n]*
+    | (?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
+        | (?:(?<=[(,=:])|(?<=[(,=:][ ]))/(?:[^/*\\\n\[]|\\.|\[[^\]\n]*\])+/ )
+    | [ ]?(?P<mark>[=,;{}()\[\]?:&|<>*])[ ]?""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def read_asset(name: str) -> str:
+    """Return a file of the page's code."""
+    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def join_modules(names: tuple[str, ...]) -> str:
+    """Return modules as one script, in which each may use the names of those before it."""
+    return "".join(map(_plain, names))
+
+
+def _plain(name: str) -> str:
+    text = read_asset(f"{name}.js")
+    text = _EXPORT.sub("", _IMPORT.sub("", text))
+    return _INDENTATION.sub(
+        "", _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
+    )
+
+
+def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: str) -> str:
+    """Return a page with a model inside, which makes no request.
+
+    Args:
+        settings: for `LocalSource` in `assets/local.js`.
+        data: id -> text of further elements, base64 each: "wasm", "onnx", "licence-texts".
+        runtime: ONNX Runtime Web as a classic script.
+    """
+    core, app = join_modules(CORE), _own_scope(join_modules(LOCAL))
+    worker = f"{runtime}\n{core}{_own_scope(join_modules(WORKER))}"
+    elements = {SETTINGS: to_json(settings), **data, "worker": worker}
+    style = _plain_style()
+    scripts = " ".join(f"'sha256-{_digest(text)}'" for text in (core, app))
+    policy = (
+        f"{NONE}connect-src 'none'; script-src {scripts} 'wasm-unsafe-eval' blob:; "
+        f"worker-src blob:; style-src 'sha256-{_digest(style)}'; img-src blob: data:; "
+        "media-src blob:"
+    )
+    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+    return _fill(elements, style, core, app, meta, "")
+
+
+def served_page(settings: Mapping[str, Any], nonce: str) -> tuple[str, str]:
+    """Return a page whose predictions come from its server, and its Content-Security-Policy.
+
+    Args:
+        settings: for `ServerSource` in `assets/server.js`.
+        nonce: random for each response, of letters and digits.
+    """
+    policy = (
+        f"{NONE}connect-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+        "img-src blob: data:; media-src blob:; frame-ancestors 'none'"
+    )
+    core, app = join_modules(CORE), _own_scope(join_modules(SERVED))
+    elements = {SETTINGS: to_json(settings)}
+    return _fill(elements, _plain_style(), core, app, "", f' nonce="{nonce}"'), policy
+
+
+def to_json(value: Any) -> str:
+    """Return JSON that no HTML parser takes for the end of an element."""
+    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
+
+
+def _fill(
+    elements: Mapping[str, str], style: str, core: str, app: str, meta: str, nonce: str
+) -> str:
+    parts = []
+    for name, text in elements.items():
+        if "</script" in text.lower() or "<!--" in text:
+            raise ValueError(f"the text of {name} would end its element")
+        parts.append(f'<script type="text/plain" id="{html.escape(name)}">{text}</script>')
+    parts.append(f"<script{nonce}>{core}</script>")
+    given = {"policy": meta, "nonce": nonce, "style": style, "parts": "\n".join(parts)}
+    template = _INDENTATION.sub("", read_asset("page.html"))
+    for key, text in (given | {"script": app}).items():
+        template = template.replace(f"{{{{{key}}}}}", text)
+    return template
+
+
+def _own_scope(text: str) -> str:
+    return f"(() => {{\n{text}}})();\n"
+
+
+def _plain_style() -> str:
+    return re.sub(r" ?([,;{}]) ?", r"\1", _INDENTATION.sub("", read_asset("page.css")))
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
