@@ -16,20 +16,24 @@ from typing import Any
 
 CORE = ("png", "photos", "maps")
 WORKER = ("scaling", "worker")
-PARTS = ("archive", "regions", "editing", "messages", "downloads", "queue", "view", "app")
-LOCAL, SERVED = ("local", *PARTS), ("server", *PARTS)  # the modules of the page's own script
+PARTS = ("archive", "regions", "editing", "downloads", "queue", "view", "app")
+LOCAL, SERVED = (
+    ("messages", "local", *PARTS),
+    ("messages", "server", *PARTS),
+)  # the modules of the page's own script
 SETTINGS = "settings"  # id of the element that holds the page's settings
 NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 
 _IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
+_LINE_END = re.compile(r"([,;{(\[=?:&|<>])\n")  # where a statement goes on, or has ended
 # A comment; a string, template or regular expression, which stays; or blanks at punctuation.
 _TOKEN = re.compile(
     r"""/\*\*.*?\*/[ ]? | [ ]*//[^\n]*
     | (?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
         | (?:(?<=[(,=:])|(?<=[(,=:][ ]))/(?:[^/*\\\n\[]|\\.|\[[^\]\n]*\])+/ )
-    | [ ]?(?P<mark>[=,;{}()\[\]?:&|<>*])[ ]?""",
+    | [ ]?(?P<mark>[=!,;{}()\[\]?:&|<>*]|\+(?![ ]?\+))[ ]?""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -47,9 +51,8 @@ def join_modules(names: tuple[str, ...]) -> str:
 def _plain(name: str) -> str:
     text = read_asset(f"{name}.js")
     text = _EXPORT.sub("", _IMPORT.sub("", text))
-    return _INDENTATION.sub(
-        "", _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
-    )
+    text = _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
+    return _LINE_END.sub(r"\1", _INDENTATION.sub("", text))
 
 
 def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: str) -> str:
@@ -61,7 +64,7 @@ def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: st
         runtime: ONNX Runtime Web as a classic script.
     """
     core, app = join_modules(CORE), _own_scope(join_modules(LOCAL))
-    worker = f"{runtime}\n{core}{_own_scope(join_modules(WORKER))}"
+    worker = f"{runtime}\n{_own_scope(join_modules(WORKER))}"  # after the core's text
     elements = {SETTINGS: to_json(settings), **data, "worker": worker}
     style = _plain_style()
     scripts = " ".join(f"'sha256-{_digest(text)}'" for text in (core, app))
@@ -103,7 +106,7 @@ def _fill(
         if "</script" in text.lower() or "<!--" in text:
             raise ValueError(f"the text of {name} would end its element")
         parts.append(f'<script type="text/plain" id="{html.escape(name)}">{text}</script>')
-    parts.append(f"<script{nonce}>{core}</script>")
+    parts.append(f'<script id="core"{nonce}>{core}</script>')
     given = {"policy": meta, "nonce": nonce, "style": style, "parts": "\n".join(parts)}
     template = _INDENTATION.sub("", read_asset("page.html"))
     for key, text in (given | {"script": app}).items():
@@ -116,7 +119,7 @@ def _own_scope(text: str) -> str:
 
 
 def _plain_style() -> str:
-    return re.sub(r" ?([,;{}]) ?", r"\1", _INDENTATION.sub("", read_asset("page.css")))
+    return re.sub(r"\s*([,;{}])\s*", r"\1", _INDENTATION.sub("", read_asset("page.css")))
 
 
 def _digest(text: str) -> str:

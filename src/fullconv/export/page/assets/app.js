@@ -10,7 +10,7 @@ import { coco, geojson } from "./regions.js";
 import { openSource } from "./local.js";
 import { colourTable, View } from "./view.js";
 import { zip } from "./archive.js";
-import { bytesOf, decodePng, pump } from "./png.js";
+import { bytesOf, pump } from "./png.js";
 
 /** @type {any} */
 const settings = JSON.parse(document.getElementById("settings")?.textContent ?? "{}");
@@ -29,19 +29,24 @@ const get = (id) => document.getElementById(id);
 const sentence = (/** @type {unknown} */ error) => error instanceof Refused
   ? say(error.message, ...error.values) : error instanceof Error ? error.message : String(error);
 
+/** Say what is wrong with a photo. @param {import("./queue.js").Item} item @param {string} text */
+function complain(item, text) {
+  get("problems").textContent += `${item.name}: ${text}\n`;
+}
+
 const queue = new Queue(source, {
   changed(item) {
     thumbnails();
     if (item === current) show(item);
     const shares = areas(item).slice(0, 3).map(({ name, share }) => `${name} ${percent(share)}`);
-    get("status").textContent = say("done", item.name, shares.join(", "));
+    get("status").textContent = `${item.name}: ${shares.join(", ")}`;
   },
   failed(item, error) {
-    get("problems").textContent += `${say("failed", item.name, sentence(error))}\n`;
+    complain(item, sentence(error));
     thumbnails();
   },
   noted(item, note, text) {
-    get("problems").textContent += `${say("failed", item.name, note ? say(note) : text)}\n`;
+    complain(item, note ? say(note) : text);
   },
   progress(item, left) {
     if (item) get("status").textContent = say("working", item.name, left);
@@ -85,9 +90,11 @@ async function thumbnail(item) {
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
 }
 
-/** Make an element with attributes and children. */
-function element(/** @type {string} */ tag, /** @type {Record<string, any>} */ attributes,
-  .../** @type {(Node | string)[]} */ children) {
+/**
+ * Make an element with attributes and children.
+ * @param {string} tag @param {Record<string, any>} attributes @param {...(Node | string)} children
+ */
+function element(tag, attributes, ...children) {
   const made = Object.assign(document.createElement(tag), attributes);
   made.append(...children);
   return made;
@@ -326,8 +333,7 @@ function keys() {
       undo(key === "y" || event.shiftKey);
       return;
     }
-    const tools = /** @type {Record<string, string>} */ ({ l: "look", b: "brush", e: "eraser", f: "fill" });
-    const name = tools[event.key.toLowerCase()];
+    const name = ["look", "brush", "eraser", "fill"].find((one) => one[0] === event.key.toLowerCase());
     if (name) choose(name);
     const size = get("size");
     if (event.key === "[") size.value = Number(size.value) - 5;
@@ -386,7 +392,7 @@ async function send() {
     const stored = await source.correct(name, item.file, new Blob([/** @type {any} */ (mask)]), queue.model);
     get("status").textContent = say("sent", stored.name ?? name);
   } catch (error) {
-    get("problems").textContent = say("failed", item.name, sentence(error));
+    complain(item, sentence(error));
   }
 }
 
@@ -529,5 +535,5 @@ async function main() {
 }
 
 /** For the verification of an export, and for tests. */
-Object.assign(globalThis, { fullconv: { source, queue, decodePng } });
+Object.assign(globalThis, { fullconv: { source, queue } });
 main();

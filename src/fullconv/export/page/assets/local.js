@@ -47,7 +47,7 @@ class LocalSource {
   /** Start the worker with the model, unless it runs. */
   start() {
     if (this.started) return this.started;
-    const url = URL.createObjectURL(new Blob([part("worker")], { type: "text/javascript" }));
+    const url = URL.createObjectURL(new Blob([part("core"), part("worker")], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.onmessage = ({ data: { id, result, text, refused, values } }) => {
       const call = this.waiting.get(id);

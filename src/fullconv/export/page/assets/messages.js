@@ -8,16 +8,11 @@ export const MESSAGES = {
   private: [
     "Photos stay in this browser: this page cannot send anything.",
     "照片只留在本浏览器中：本页面无法发送任何数据。"],
-  served: ["Photos are sent to this server only.", "照片只发送到本服务器。"],
   choose: ["Choose photos", "选择照片"],
   camera: ["Camera", "拍照"],
   hint: ["Drop photos anywhere on the page, or paste one.", "也可将照片拖放到页面任意处，或粘贴照片。"],
   model: ["Model", "模型"],
-  compare: ["Compare with", "对比模型"],
-  none: ["none", "无"],
-  divider: ["Divider between the two models", "两个模型的分界线"],
   photos: ["Photos", "照片列表"],
-  stage: ["Photo and prediction", "照片与预测"],
   canvas: [
     "Photo with prediction. Arrow keys move the cursor, with Shift by 10; Enter applies the tool.",
     "照片与预测结果。方向键移动光标，按住 Shift 每次移动 10 像素；回车键使用工具。"],
@@ -31,7 +26,7 @@ export const MESSAGES = {
   correct: ["Correct", "修正"],
   look: ["Look", "查看"],
   brush: ["Brush", "画笔"],
-  eraser: ["Eraser (not labelled)", "橡皮（未标注）"],
+  eraser: ["Eraser", "橡皮"],
   fill: ["Fill", "填充"],
   size: ["Brush size", "画笔大小"],
   undo: ["Undo", "撤销"],
@@ -43,14 +38,11 @@ export const MESSAGES = {
   coco: ["COCO", "COCO"],
   masks: ["All masks (ZIP)", "全部标签图 (ZIP)"],
   dataset: ["Corrected photos as a data set (ZIP)", "修正后的照片数据集 (ZIP)"],
-  send: ["Add to the server's data set", "加入服务器数据集"],
-  sent: ["{0} was added to the data set.", "{0} 已加入数据集。"],
   unlabelled: ["not labelled", "未标注"],
   next: ["then {0}", "其次 {0}"],
   at: ["column {0}, row {1}", "第 {0} 列，第 {1} 行"],
   starting: ["Starting the model …", "正在启动模型……"],
   working: ["Segmenting {0} ({1} left) …", "正在分割 {0}（剩余 {1}）……"],
-  done: ["{0}: {1}", "{0}：{1}"],
   ready: ["Ready.", "就绪。"],
   checking: ["Self-check …", "自检中……"],
   checked: [
@@ -59,7 +51,6 @@ export const MESSAGES = {
   unchecked: [
     "Self-check failed ({0}): labels in this browser may differ from those of fullconv.",
     "自检未通过（{0}）：本浏览器的结果可能与 fullconv 不同。"],
-  failed: ["{0}: {1}", "{0}：{1}"],
   remove: ["Remove {0}", "移除 {0}"],
   emptyFile: ["the file is empty", "文件为空"],
   animated: ["several images in one file; save the right one alone", "文件含多幅图像；请单独保存所需的一幅"],
@@ -69,10 +60,9 @@ export const MESSAGES = {
   notAPhoto: [
     "not a photo that browsers read; save it as JPEG, PNG, WebP, BMP or AVIF",
     "浏览器无法读取此文件；请另存为 JPEG、PNG、WebP、BMP 或 AVIF"],
-  damaged: ["a {0} file that this browser cannot decode; it is damaged, or too large", "浏览器无法解码此 {0} 文件：文件损坏或过大"],
-  tooLarge: [
-    "{0} megapixels are too many for this browser; scale it down, or use `fullconv predict`",
-    "{0} 百万像素超出浏览器能力；请缩小照片，或使用 `fullconv predict`"],
+  damaged: [
+    "a {0} file that this browser cannot decode; it is damaged, or too large for its memory",
+    "浏览器无法解码此 {0} 文件：文件损坏，或超出浏览器内存"],
   noMemory: [
     "this browser's memory is too small for a photo that the network gets at {0} megapixels ({1}); scale it down, or use `fullconv predict`",
     "浏览器内存不足，无法以 {0} 百万像素运行网络（{1}）；请缩小照片，或使用 `fullconv predict`"],
@@ -81,10 +71,6 @@ export const MESSAGES = {
   transparent: [
     "the file has transparent parts, whose hidden colours this browser may change: labels there may differ",
     "文件含透明区域，浏览器可能改变其隐藏颜色：该处标签可能不同"],
-  noServer: ["the server cannot be reached", "无法连接服务器"],
-  noKey: ["the server asks for a key", "服务器需要密钥"],
-  key: ["Key of the server", "服务器密钥"],
-  send2: ["OK", "确定"],
   cancel: ["Cancel", "取消"],
   take: ["Take photo", "拍摄"],
   noCamera: ["no camera can be used", "无法使用摄像头"],

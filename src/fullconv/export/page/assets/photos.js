@@ -70,9 +70,7 @@ export async function decodePhoto(file) {
     const bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), options);
     const { width, height } = bitmap;
     return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
-  } catch (error) {
-    const pixels = png ? png.width * png.height : 0;
-    if (error instanceof RangeError && pixels > 5e7) throw new Refused("tooLarge", megapixels(pixels));
+  } catch {
     throw new Refused("damaged", kind);
   }
 }

@@ -1,11 +1,25 @@
 // @ts-check
 // Predictions of the server that sent the page. `local.js` has the same interface.
 
+import { MESSAGES } from "./messages.js";
 import { Refused } from "./photos.js";
 import { bytesOf, decodePng } from "./png.js";
 
 /** @typedef {import("./local.js").Model} Model */
 /** @typedef {import("./local.js").Prediction} Prediction */
+
+Object.assign(MESSAGES, {
+  served: ["Photos are sent to this server only.", "照片只发送到本服务器。"],
+  compare: ["Compare with", "对比模型"],
+  none: ["none", "无"],
+  divider: ["Divider between the two models", "两个模型的分界线"],
+  send: ["Add to the server's data set", "加入服务器数据集"],
+  sent: ["{0} was added to the data set.", "{0} 已加入数据集。"],
+  noServer: ["the server cannot be reached", "无法连接服务器"],
+  noKey: ["the server asks for a key", "服务器需要密钥"],
+  key: ["Key of the server", "服务器密钥"],
+  send2: ["OK", "确定"],
+});
 
 /** @param {any} settings @returns {import("./local.js").Source} */
 export const openSource = (settings) => new ServerSource(settings);

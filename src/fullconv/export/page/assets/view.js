@@ -7,7 +7,9 @@ const LARGEST = 16e6; // pixels that are drawn; of larger photos every second pi
 const DARK = 64; // a colour none of whose channels reaches this is not drawn, as in `overlay`
 
 /** @param {string} id */
-const canvas = (id) => /** @type {HTMLCanvasElement} */ (document.getElementById(id));
+const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+/** @param {string} id */
+const canvas = (id) => /** @type {HTMLCanvasElement} */ (byId(id));
 
 /** Return the pixels that each label is drawn with, as 32 bits. */
 export function colourTable(/** @type {number[][]} */ palette, /** @type {Set<number>} */ hidden) {
@@ -24,9 +26,10 @@ export class View {
   constructor() {
     this.photo = canvas("photo");
     this.layers = [canvas("first"), canvas("second")];
-    this.cursor = /** @type {HTMLElement} */ (document.getElementById("cursor"));
-    this.area = /** @type {HTMLElement} */ (document.getElementById("area"));
-    this.stack = /** @type {HTMLElement} */ (document.getElementById("stack"));
+    this.cursor = byId("cursor");
+    this.area = byId("area");
+    this.stack = byId("stack");
+    this.line = byId("line");
     this.width = this.height = this.step = 1;
     this.zoom = 0;
   }
@@ -83,9 +86,8 @@ export class View {
     const percent = 100 * (share ?? 1);
     this.layers[0].style.clipPath = share === null ? "" : `inset(0 ${100 - percent}% 0 0)`;
     this.layers[1].style.clipPath = `inset(0 0 0 ${percent}%)`;
-    const line = /** @type {HTMLElement} */ (document.getElementById("line"));
-    line.hidden = share === null;
-    line.style.left = `${percent}%`;
+    this.line.hidden = share === null;
+    this.line.style.left = `${percent}%`;
   }
 
   /** Set the zoom: 0 to fit the page, or pixels of the screen for a pixel of the photo. */
