@@ -23,7 +23,7 @@ LARGEST_MIN_SIZE = 64  # pixels of a side; every file must support this size
 MAX_INT8_CHANGES = 1e-2  # share of the pixels: int8 rounds up or down at the smallest difference
 
 Image = UInt8[np.ndarray, "_ _ 3"]
-Batch = Float[np.ndarray, "1 3 H W"]
+Batch = Float[np.ndarray, "1 3 _ _"]
 
 
 def check_parity(

@@ -81,7 +81,7 @@ def quantize(source: Path, target: Path, images: Images) -> None:
     write_page(small, target)
 
 
-def try_out(path: Path, images: Iterable[Float[np.ndarray, "1 3 H W"]]) -> BrowserCheck | None:
+def try_out(path: Path, images: Iterable[Float[np.ndarray, "1 3 _ _"]]) -> BrowserCheck | None:
     """Open the page in Chromium, and compare its scores with those of ONNX Runtime.
 
     Returns:
