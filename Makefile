@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test test-slow check format setup docs pictures clean
+.PHONY: help demo test test-slow check format setup docs pictures runtime clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make format     format and fix the code with ruff"
 	@echo "make docs       write the reference pages of docs/ from the code"
 	@echo "make pictures   draw the pictures of the README (about 3 minutes; a screenshot needs Chromium)"
+	@echo "make runtime    fetch ONNX Runtime Web by npm, for pages and their tests"
 	@echo "make clean      remove .venv, runs and caches"
 	@echo
 	@echo "make ... PYTHON=python3.12 uses another interpreter (default: python3.11, or else python3)"
@@ -58,6 +59,9 @@ docs: setup
 
 pictures: setup
 	$(BIN)/python scripts/pictures.py
+
+runtime: setup
+	$(BIN)/python scripts/fetch_runtime.py
 
 clean:
 	rm -rf $(VENV) runs .pytest_cache .ruff_cache .mypy_cache

@@ -12,7 +12,7 @@ from fullconv.serving._members import members
 from serving_models import client, make_service
 
 PHOTO = encode_png(np.zeros((10, 12, 3), np.uint8))
-OWN = ("health", "huggingface", "inference_protocol", "metrics", "openapi", "photos")
+OWN = ("health", "huggingface", "inference_protocol", "metrics", "openapi", "page", "photos")
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +51,7 @@ def _check(document, path, method, response):
 
 def test_responses_are_as_described(models, document):
     http = client(make_service(models))
-    for path in ("/models", "/livez", "/readyz", "/v2", "/metrics", "/openapi.json"):
+    for path in ("/", "/models", "/livez", "/readyz", "/v2", "/metrics", "/openapi.json"):
         _check(document, path, "get", http.get(path))
     _check(document, "/models/{name}", "get", http.get("/models/street"))
     _check(document, "/v2/models/{name}", "get", http.get("/v2/models/street"))

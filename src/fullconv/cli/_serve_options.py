@@ -96,6 +96,7 @@ Grace = Annotated[
         metavar="SECONDS", help="Time to finish the work in progress after a signal.", min=0
     ),
 ]
+NoPage = Annotated[bool, typer.Option("--no-page", help="Serve no web page at /.")]
 RootPath = Annotated[
     str,
     typer.Option(

@@ -39,6 +39,7 @@ def command(
     timeout: options.Timeout = 60,
     grace: options.Grace = 30,
     root_path: options.RootPath = "",
+    no_page: options.NoPage = False,
     log: options.Log = "text",
     device: Device = "auto",
     quiet: Quiet = False,
@@ -54,7 +55,7 @@ def command(
     for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="serve", what="fullconv serve")
 
-    from fullconv.serving import Service, open_models
+    from fullconv.serving import Service, Settings, open_models
     from fullconv.serving._application import application
     from fullconv.serving._server import serve
 
@@ -63,7 +64,8 @@ def command(
     chosen = str(choose_device(device))
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
     with _listening(uds, host, port) as bound:
-        service = Service(open_models(models, chosen), limits, access)
+        served = open_models(models, chosen)
+        service = Service(served, limits, access, Settings(page=not no_page))
         if not quiet:
             say(_address(uds, host, bound.getsockname()))
             sys.stdout.flush()

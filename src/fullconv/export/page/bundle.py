@@ -11,6 +11,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -38,11 +39,13 @@ _TOKEN = re.compile(
 )
 
 
+@cache
 def read_asset(name: str) -> str:
     """Return a file of the page's code."""
     return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
 
 
+@cache
 def join_modules(names: tuple[str, ...]) -> str:
     """Return modules as one script, in which each may use the names of those before it."""
     return "".join(map(_plain, names))

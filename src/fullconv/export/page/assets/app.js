@@ -171,7 +171,6 @@ function buttons() {
     /** @type {HTMLButtonElement} */ (button).disabled =
       kind === "masks" || kind === "dataset" ? !some : !current?.editor;
   }
-  get("send").hidden = !(source.corrections && current?.edited);
 }
 
 /** List the classes: those that occur first, the largest before the others. */
@@ -383,19 +382,6 @@ async function download(/** @type {string} */ kind) {
   }
 }
 
-async function send() {
-  const item = current;
-  const mask = item && (await queue.mask(item));
-  if (!item || !mask || !queue.model) return;
-  try {
-    const [name] = safeNames([item.name]);
-    const stored = await source.correct(name, item.file, new Blob([/** @type {any} */ (mask)]), queue.model);
-    get("status").textContent = say("sent", stored.name ?? name);
-  } catch (error) {
-    complain(item, sentence(error));
-  }
-}
-
 /** Take photos with a camera; where there is none, choose a file (phones offer theirs). */
 async function film() {
   if (!navigator.mediaDevices?.getUserMedia || matchMedia("(pointer: coarse)").matches) {
@@ -449,7 +435,6 @@ function inputs() {
   get("zoom").onchange = () => view.resize(Number(get("zoom").value));
   get("undo").onclick = () => undo(false);
   get("redo").onclick = () => undo(true);
-  get("send").onclick = send;
   for (const radio of /** @type {NodeListOf<any>} */ (document.querySelectorAll("input[name=tool]"))) {
     radio.onchange = () => choose(radio.value);
   }

@@ -10,12 +10,10 @@ import { bytesOf, decodePng } from "./png.js";
  * @typedef {object} Source
  * @property {Model[]} models known once it has started
  * @property {boolean} isLocal whether photos stay in the browser
- * @property {boolean} corrections whether it stores corrected masks
  * @property {() => Promise<string>} askKey asks the user for the server's key
  * @property {() => Promise<any>} start
  * @property {(file: Blob, model: Model) => Promise<Prediction>} predict
  * @property {() => Promise<string>} check what differs from fullconv; "" if nothing does
- * @property {(name: string, photo: Blob, mask: Blob, model: Model) => Promise<any>} correct
  */
 
 /** @param {any} settings @returns {Source} */
@@ -25,9 +23,7 @@ const part = (/** @type {string} */ id) => document.getElementById(id)?.textCont
 
 class LocalSource {
   isLocal = true;
-  corrections = false;
   askKey = async () => "";
-  correct = async () => null;
 
   /** @param {any} settings */
   constructor(settings) {

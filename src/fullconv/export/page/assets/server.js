@@ -13,23 +13,19 @@ Object.assign(MESSAGES, {
   compare: ["Compare with", "对比模型"],
   none: ["none", "无"],
   divider: ["Divider between the two models", "两个模型的分界线"],
-  send: ["Add to the server's data set", "加入服务器数据集"],
-  sent: ["{0} was added to the data set.", "{0} 已加入数据集。"],
   noServer: ["the server cannot be reached", "无法连接服务器"],
   noKey: ["the server asks for a key", "服务器需要密钥"],
   key: ["Key of the server", "服务器密钥"],
   send2: ["OK", "确定"],
 });
 
-/** @param {any} settings @returns {import("./local.js").Source} */
-export const openSource = (settings) => new ServerSource(settings);
+/** @returns {import("./local.js").Source} */
+export const openSource = () => new ServerSource();
 
 class ServerSource {
   isLocal = false;
 
-  /** @param {any} settings */
-  constructor(settings) {
-    this.corrections = settings.corrections;
+  constructor() {
     /** @type {Model[]} */
     this.models = [];
     this.key = "";
@@ -84,17 +80,5 @@ class ServerSource {
     const { width, height } = found.image;
     const maps = { labels, confidence, second, secondConfidence: null };
     return { width, height, ...maps, note: "", noteText: found.note };
-  }
-
-  /**
-   * Store a photo and its corrected mask in the server's data set.
-   * @param {string} name @param {Blob} photo @param {Blob} mask @param {Model} model
-   */
-  async correct(name, photo, mask, model) {
-    const body = new FormData();
-    body.set("photo", photo, name);
-    body.set("mask", mask, "mask.png");
-    const path = `corrections/${encodeURIComponent(name)}?model=${encodeURIComponent(model.name)}`;
-    return (await this.request(path, { method: "POST", body })).json();
   }
 }

@@ -1,0 +1,68 @@
+"""The page of the server: its headers, and its predictions in Chromium."""
+
+import re
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fullconv.serving import Access, Settings
+from serving_models import client, make_service, running
+
+
+def test_the_page_has_a_strict_policy_with_a_new_nonce_each_time(models):
+    with client(make_service(models)) as http:
+        replies = [http.get("/") for _ in range(2)]
+    nonces = []
+    for reply in replies:
+        assert reply.status_code == 200 and reply.headers["Content-Type"].startswith("text/html")
+        policy = reply.headers["Content-Security-Policy"]
+        (nonce,) = {*re.findall(r"'nonce-(\w+)'", policy)}
+        assert f'nonce="{nonce}"' in reply.text and "unsafe" not in policy
+        for part in ("default-src 'none'", "connect-src 'self'", "frame-ancestors 'none'"):
+            assert part in policy
+        for name, value in {
+            "X-Content-Type-Options": "nosniff",
+            "Referrer-Policy": "no-referrer",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Embedder-Policy": "require-corp",
+            "Cache-Control": "no-store",
+        }.items():
+            assert reply.headers[name] == value
+        nonces.append(nonce)
+    assert nonces[0] != nonces[1]
+
+
+def test_the_page_needs_no_key_but_its_predictions_do(models):
+    service = make_service(models, access=Access(key="0123456789abcdef"))
+    with client(service) as http:
+        assert http.get("/").status_code == 200
+        assert http.get("/models").status_code == 401
+
+
+def test_a_server_without_the_page(models):
+    with client(make_service(models, settings=Settings(page=False))) as http:
+        assert http.get("/").status_code == 404
+
+
+@pytest.mark.slow
+def test_the_browser_shows_the_servers_predictions_of_two_models(models, browser, tmp_path):
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    with running(make_service(models)) as server:
+        page = browser.open(f"{server.url}/")
+        page.wait_for_selector("html[data-check=passed]", state="attached")
+        page.select_option("#other", "other")
+        page.set_input_files("#files", tmp_path / "a.png")
+        deadline = time.monotonic() + 60
+        while not page.evaluate("fullconv.queue.items[0].state === 'done'"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        for part, name in (("editor.labels", "street"), ("other", "other")):
+            found = page.evaluate(f"[...fullconv.queue.items[0].{part}]")
+            expected = models[name].model.predict(photo).labels
+            assert (np.array(found).reshape(expected.shape) == expected).all()
+        assert page.is_visible("#divider")
+        page.close()
+    assert not browser.errors and not browser.requests
