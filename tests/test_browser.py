@@ -7,6 +7,8 @@ from browser import check_page, contrasts, overflow, policy
 pytestmark = pytest.mark.slow
 
 PAGE = "<!doctype html><html lang='en'><title>x</title><style>{style}</style><body>{body}</body>"
+POLICY = '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:">'
+SCHEMES = '<meta name="color-scheme" content="light dark">'
 
 
 @pytest.fixture
@@ -19,8 +21,15 @@ def write(tmp_path):
     return call
 
 
-def test_a_plain_page_passes(browser, write):
-    check_page(browser, write(style=":root { color-scheme: light dark }"))
+def test_a_plain_page_with_a_policy_passes(browser, tmp_path):
+    page = tmp_path / "page.html"
+    page.write_text(f"<!doctype html><title>x</title>{SCHEMES}{POLICY}<p>text</p>")
+    check_page(browser, page)
+
+
+def test_a_page_without_a_policy_is_refused(browser, write):
+    with pytest.raises(AssertionError, match="no Content-Security-Policy"):
+        check_page(browser, write())
 
 
 def test_requests_to_other_hosts_and_files_are_found(browser, write, tmp_path):
@@ -46,7 +55,4 @@ def test_pages_wider_than_the_window_and_errors_are_found(browser, write):
 
 
 def test_the_policy_is_read():
-    html = (
-        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:">'
-    )
-    assert policy(html) == {"default-src": "'none'", "img-src": "data:"}
+    assert policy(POLICY) == {"default-src": "'none'", "img-src": "data:"}
