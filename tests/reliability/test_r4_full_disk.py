@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
-from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -209,8 +208,8 @@ def evaluate(folder):
     network = fc.create_model("fcn32s-vgg11", len(CLASSES), width=1 / 64, hidden=4)
     fc.Model(network, CLASSES).save(folder / "model.safetensors")
     command = ["evaluate", str(folder / "model.safetensors"), "scenes:8@24x32", "--split", "all"]
-    again = [[*command, "--quiet"], [*command, "--quiet", "--explain"]]
-    return survivals(folder, again, free=(0, 3 * 4096))
+    explain = [*command, "--explain", "--quiet"]
+    return [survival(folder, command, 0), survival(folder, explain, 3 * 4096)]
 
 
 def heat_map(folder):
@@ -219,25 +218,18 @@ def heat_map(folder):
 
     write_image(folder / "photo.png", np.zeros((230, 230, 3), np.uint8))
     command = ["explain", "vgg11", str(folder / "photo.png"), "--classes", "3"]
-    return survivals(folder, [command], free=(0, 4096), name="heat.png")
+    return [survival(folder, command, 0, "heat.png")]
 
 
-def survivals(folder, commands, free, name=""):
-    """Run each command on a good disk, and again on a full one; summarize what it did there."""
-    return [
-        survival(folder, number, command, room, name)
-        for number, (command, room) in enumerate(product(commands, free))
-    ]
-
-
-def survival(folder, number, command, room, name):
+def survival(folder, command, free, name=""):
+    """Run a command on a good disk, and again on a full one; summarize what it did there."""
     from fullconv.cli import run
 
-    with disk(folder / f"small{number}", 4 * MIB) as out:
+    with disk(folder / f"small{free}", 4 * MIB) as out:
         output, whole = folder / "output", [*command, "--out", str(out / name)]
         assert code_of(fork(lambda: run(whole))) == 0
         before = content(out)
-        fill(out, room)
+        fill(out, free)
         code = code_of(fork(lambda: run(whole), output))
         (out / "ballast").unlink()
         said = [line for line in output.read_text().splitlines() if "could not be" in line]
