@@ -38,7 +38,8 @@ def test_given_settings_override_the_recipe():
 
 
 def test_modern_is_the_default():
-    assert with_recipe({}) == RECIPES["modern"].settings == {"ema": 0.99}
+    modern = {"ema": 0.99, "loss": "auto", "balance": "auto"}
+    assert with_recipe({}) == RECIPES["modern"].settings == modern
     assert with_recipe({"ema": 0.0})["ema"] == 0
 
 

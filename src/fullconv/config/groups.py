@@ -84,6 +84,12 @@ class AugmentationSettings(Settings):
     """Augmentation: random changes to training images."""
 
     flip: bool = Field(True, description="Flip images horizontally with probability 0.5.")
+    turn: bool | None = Field(
+        None,
+        description="Turn images by multiples of 90 degrees and mirror them: each of the eight "
+        "orientations equally often (of crops that are not square, four).",
+        json_schema_extra=depends("true if neither masks nor light tell up from down"),
+    )
     zoom: Annotated[tuple[Factor, Factor], AfterValidator(_in_order)] = Field(
         (0.75, 1.5), description="Range of the random zoom factor, log-uniform."
     )
@@ -172,14 +178,20 @@ class OptimizationSettings(Settings):
     loss: str = Field(
         "cross-entropy",
         max_length=200,
-        description="Loss: cross-entropy, cross-entropy-sum (paper), focal, dice, lovasz, ohem, or "
-        "a weighted sum such as focal+0.5*dice.",
+        description="Loss: cross-entropy, cross-entropy-sum (paper), focal, dice, lovasz, ohem, a "
+        "weighted sum such as focal+0.5*dice, or auto: cross-entropy, and +0.5*dice if a class has "
+        "less than 5 % of the pixels. The modern recipe sets auto.",
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Label smoothing: share spread evenly over all classes."
     )
-    balance: Literal["none", "median-freq", "median-share", "enet", "sqrt-inv", "effective"] = (
-        Field("none", description="Class weights of the loss; none is the paper's choice.")
+    balance: Literal[
+        "none", "auto", "median-freq", "median-share", "enet", "sqrt-inv", "effective"
+    ] = Field(
+        "none",
+        description="Class weights of the loss; none is the paper's choice; auto is enet with a "
+        "logit_adjust of 0.75 if a class has less than 5 % of the pixels, else none. The modern "
+        "recipe sets auto.",
     )
     logit_adjust: float = Field(
         0.0,

@@ -22,6 +22,7 @@ from fullconv.training.events import Activity, EvalProgress, Note, Round
 from fullconv.training.fingerprint import check_unchanged, fingerprint
 from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
+from fullconv.training.orientation import resolve_turning
 from fullconv.training.plan import resolve_duration, spread
 from fullconv.training.planning import (
     check_plan,
@@ -34,6 +35,7 @@ from fullconv.training.preflight import Preflight, measure, preflight
 from fullconv.training.progress import RunProgress
 from fullconv.training.resolve import resolve
 from fullconv.training.resolve_network import resolve_network
+from fullconv.training.resolve_objective import resolve_objective
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
@@ -78,7 +80,10 @@ class Experiment:
         self.train = open_data(config.data, "train")
         self.val, self.split_note = open_validation(config.data, self.train)
         resolved, self.scale = resolve(resolve_duration(config), self.train)
-        self.config, self.decisions = resolve_network(resolved, self.train)
+        resolved, turning = resolve_turning(resolved, self.train)
+        resolved, objective = resolve_objective(resolved, self.train)
+        self.config, network = resolve_network(resolved, self.train)
+        self.decisions = tuple(filter(None, (turning, *objective, *network)))
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)

@@ -52,6 +52,7 @@ _HEAVY: dict[str, Any] = {
     "bias_lr_mult": 2.0,
     "schedule": "constant",
     "flip": False,
+    "turn": False,
     "zoom": (1.0, 1.0),
     "jitter": 0.0,
     "ema": 0.0,
@@ -61,11 +62,12 @@ _HEAVY: dict[str, Any] = {
 RECIPES: Mapping[str, Recipe] = {
     "modern": Recipe(
         summary="AdamW with a decaying learning rate, random flips, scales and crops, and an EMA "
-        "of the weights; pretrained backbones learn at a quarter of the rate.",
+        "of the weights; class weights and a Dice loss for rare classes; pretrained backbones "
+        "learn at a quarter of the rate.",
         source="common practice since 2018; measured on CamVid (docs/reproduce.md)",
         # The rest of this recipe are TrainConfig's own defaults. EMA is not one of them, since a
         # custom loop around `fc.train` ends with the weights that the loop last saw.
-        settings={"ema": 0.99},
+        settings={"ema": 0.99, "loss": "auto", "balance": "auto"},
     ),
     "paper-staged": Recipe(
         summary="FCN-32s, then FCN-16s from it, then FCN-8s from that, each at a hundredth of "

@@ -10,6 +10,7 @@ from fullconv.hardware import choose_device
 from fullconv.io.images import fit_size
 from fullconv.networks.fcn import parse_name
 from fullconv.networks.fcn.summary import on_meta
+from fullconv.training.orientation import resolve_turning
 from fullconv.training.working_scale import (
     ObjectSizes,
     WorkingScale,
@@ -24,7 +25,7 @@ STEP_PIXELS = 8 * 224**2  # pixels per step, about, for windows that are smaller
 
 def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
     """Return the settings with every open one decided, so they reproduce the run."""
-    return resolve(config, data)[0]
+    return resolve_turning(resolve(config, data)[0], data)[0]
 
 
 def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:

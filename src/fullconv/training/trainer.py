@@ -25,6 +25,7 @@ from fullconv.training.losses import make_loss
 from fullconv.training.parallel_parts import count_parts
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
+from fullconv.training.resolve_objective import resolve_objective
 from fullconv.training.sampler import batches
 from fullconv.training.train_step import TrainStep
 
@@ -73,6 +74,7 @@ class Trainer:
         self.model = model
         model.band_choice = data.band_choice
         self.data = data
+        config, _ = resolve_objective(config, data)
         self.config = config
         self.group = group
         self.device = choose_device(config.device)

@@ -18,6 +18,7 @@ from fullconv.data.transforms import (
     Flip,
     Jitter,
     Rotate,
+    Turn,
     Zoom,
     ZoomedCrop,
     apply,
@@ -41,7 +42,9 @@ def is_aligned(result):
     return (result.image[..., 0][~filled] == result.labels[~filled] * 40).all()
 
 
-@pytest.mark.parametrize("step", [Flip(), Crop((8, 11)), Crop((40, 50)), Crop((1, 1))])
+@pytest.mark.parametrize(
+    "step", [Flip(), Turn(quarter=True), Crop((8, 11)), Crop((40, 50)), Crop((1, 1))]
+)
 def test_image_and_labels_are_transformed_alike(step):
     for seed in range(8):
         assert is_aligned(step(sample(), generator(seed)))
@@ -49,7 +52,17 @@ def test_image_and_labels_are_transformed_alike(step):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (7, 1)])
 @pytest.mark.parametrize(
-    "step", [Flip(), Zoom(0.5, 2.0), Rotate(90), Crop((3, 3)), Crop((1, 1)), Jitter(0.2), Blur(2)]
+    "step",
+    [
+        Flip(),
+        Turn(quarter=True),
+        Zoom(0.5, 2.0),
+        Rotate(90),
+        Crop((3, 3)),
+        Crop((1, 1)),
+        Jitter(0.2),
+        Blur(2),
+    ],
 )
 def test_images_one_pixel_wide_become_batches(step, size):
     for seed in range(4):
@@ -183,6 +196,29 @@ def test_flip_has_probability_one_half():
     flipped = [Flip()(sample(), generator(seed)).labels for seed in range(200)]
     mirrored = sum((labels == sample().labels[:, ::-1]).all() for labels in flipped)
     assert 70 < mirrored < 130
+
+
+@pytest.mark.parametrize(("quarter", "orientations"), [(True, 8), (False, 4)])
+def test_turns_and_flips_are_equally_often_in_every_orientation(quarter, orientations):
+    original = sample(20, 20)
+    turned = [np.rot90(original.labels, k) for k in range(4)]
+    every = [*turned, *(np.fliplr(labels) for labels in turned)]
+    seen = np.zeros(8, int)
+    for seed in range(400):
+        found = apply([Flip(), Turn(quarter)], original, generator(seed)).labels
+        seen += [np.array_equal(found, labels) for labels in every]
+    assert seen.sum() == 400 and np.count_nonzero(seen) == orientations
+    expected = 400 / orientations
+    assert all(abs(count - expected) < 4 * expected**0.5 for count in seen[seen > 0])
+
+
+def test_crops_that_are_not_square_are_not_turned_by_a_quarter():
+    config = TrainConfig(turn=True, zoom=(1.0, 1.0), jitter=0, crop="whole")
+    given = sample(20, 30)
+    shapes = {augment(given, config, 0, index).labels.shape for index in range(20)}
+    assert shapes == {(20, 30)}
+    assert Turn(quarter=False) in augmentation(config, (20, 30))
+    assert Turn(quarter=True) in augmentation(config, (16, 16))
 
 
 def test_scaling_adds_no_label():

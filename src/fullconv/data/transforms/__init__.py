@@ -14,6 +14,7 @@ from fullconv.data.transforms.geometric import (
     Crop,
     Flip,
     Rotate,
+    Turn,
     Zoom,
     ZoomedCrop,
     fit,
@@ -28,6 +29,7 @@ __all__ = [
     "Flip",
     "Jitter",
     "Rotate",
+    "Turn",
     "Zoom",
     "ZoomedCrop",
     "apply",
@@ -58,6 +60,8 @@ def augmentation(config: TrainConfig, crop: tuple[int, int] | None) -> tuple[Tra
     cut = Crop(crop, config.class_crops) if crop else None
     if config.flip:
         transforms.append(Flip())
+    if config.turn:
+        transforms.append(Turn(quarter=crop is not None and crop[0] == crop[1]))
     if zoom and cut and not config.rotate:
         transforms.append(ZoomedCrop(zoom, cut))
     else:

@@ -105,6 +105,25 @@ class Flip:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Flip upside down with probability 0.5, and if `quarter`, swap rows and columns with 0.5.
+
+    After `Flip`, all eight orientations are equally likely; without quarter turns, four.
+    """
+
+    quarter: bool
+
+    def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
+        """Return the sample in another orientation."""
+        image, labels = sample.image, sample.labels
+        if random.random() < 0.5:
+            image, labels = image[::-1], labels[::-1]
+        if self.quarter and random.random() < 0.5:
+            image, labels = image.swapaxes(0, 1), labels.T
+        return replace(sample, image=image.copy(), labels=labels.copy())
+
+
+@dataclass(frozen=True)
 class Rotate:
     """Random rotation about the center by up to `degrees`; uncovered corners are ignored."""
 

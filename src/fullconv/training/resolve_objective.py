@@ -1,0 +1,51 @@
+"""Decide the loss and the class weights where the settings leave them open, from the masks."""
+
+from typing import TypeVar
+
+import numpy as np
+
+from fullconv.config import AUTO, TrainConfig
+from fullconv.data.labels.class_weights import count_labels
+from fullconv.data.sample import Data
+from fullconv.training.losses import make_loss
+
+Config = TypeVar("Config", bound=TrainConfig)
+
+RARE = 0.05  # share of the labelled pixels below which a class is rare
+WEIGHTS, ADJUSTMENT = "enet", 0.75  # and how much of the weights is taken back in predictions
+LOSS, LOSS_OF_RARE = "cross-entropy", "cross-entropy+0.5*dice"
+
+
+def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ...]]:
+    """Return the settings with loss and class weights decided, and a sentence for each decision.
+
+    A class with less than 5 % of the pixels is easily left out by the cross entropy, which then is
+    nearly as low. So rare classes get class weights, of which predictions take three quarters back
+    (see `logit_adjustment`), and the loss an overlap of each class, the Dice loss.
+    """
+    if AUTO not in (config.balance, config.loss):
+        return config, ()
+    rare = rare_classes(data)
+    named = ", ".join(rare[:3]) + (", ..." if len(rare) > 3 else "")
+    reason = f"since {named} {'is' if len(rare) == 1 else 'are'} below 5 % of the pixels"
+    changes: dict[str, object] = {}
+    notes = []
+    loss, balance = config.loss, config.balance
+    if loss == AUTO:
+        changes["loss"] = loss = LOSS_OF_RARE if rare else LOSS
+        notes += [f"loss {loss}, {reason} (--set loss={LOSS} is the plain one)"] if rare else []
+    if balance == AUTO:
+        takes_weights = any(term.takes_weights for _, term in make_loss(loss).terms)
+        weighted = bool(rare) and takes_weights and not config.learn_upsampling
+        changes["balance"] = WEIGHTS if weighted else "none"
+        if weighted:
+            changes["logit_adjust"] = config.logit_adjust or ADJUSTMENT
+            notes.append(f"class weights ({WEIGHTS}), {reason} (--balance none uses none)")
+    return config.model_copy(update=changes), tuple(notes)
+
+
+def rare_classes(data: Data) -> list[str]:
+    """Return the classes that have pixels, but fewer than 5 % of the labelled ones."""
+    pixels = count_labels(data).pixels
+    shares = pixels / max(1, pixels.sum())
+    return [data.classes[k] for k in np.flatnonzero((shares > 0) & (shares < RARE))]

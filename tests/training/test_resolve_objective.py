@@ -1,0 +1,76 @@
+"""Loss and class weights follow from how rare the classes are, unless they are set."""
+
+import numpy as np
+import pytest
+
+import fullconv as fc
+from fullconv.data.sample import Data, Sample
+from fullconv.training.initial_model import initial_model
+from fullconv.training.recipes import with_recipe
+from fullconv.training.resolve_objective import rare_classes, resolve_objective
+from fullconv.training.trainer import Trainer
+from toy_training import CONFIG
+
+OPEN = fc.TrainConfig(loss="auto", balance="auto")
+
+
+def masks(*shares):
+    """Return data whose classes have these shares of 1,000 pixels."""
+    counts = [round(1000 * share) for share in shares]
+    labels = np.repeat(np.arange(len(counts)), counts).reshape(25, 40).astype(np.uint8)
+    classes = tuple(f"c{i}" for i in range(len(counts)))
+    palette = tuple((i, i, i) for i in range(len(counts)))
+    image = np.zeros((25, 40, 3), np.uint8)
+    read = lambda index: Sample(image, labels, f"n{index}")  # noqa: E731
+    return Data("drawn", None, classes, palette, ("n0", "n1"), read)
+
+
+@pytest.mark.parametrize(
+    ("shares", "rare"),
+    [
+        ((0.95, 0.05), []),
+        ((0.951, 0.049), ["c1"]),
+        ((0.9, 0.06, 0.04, 0.0), ["c2"]),  # a class without pixels cannot be learned
+        ((1.0,), []),
+    ],
+)
+def test_a_class_is_rare_below_five_percent_of_the_pixels(shares, rare):
+    assert rare_classes(masks(*shares)) == rare
+
+
+def test_rare_classes_get_weights_and_a_loss_of_overlap():
+    config, notes = resolve_objective(OPEN, masks(0.97, 0.03))
+    assert (config.loss, config.balance) == ("cross-entropy+0.5*dice", "enet")
+    assert config.logit_adjust == 0.75
+    assert len(notes) == 2 and all("c1 is below 5 %" in note and "--" in note for note in notes)
+    assert resolve_objective(config, masks(0.5, 0.5)) == (config, ())  # decided once
+
+
+def test_without_rare_classes_both_are_plain():
+    config, notes = resolve_objective(OPEN, masks(0.5, 0.5))
+    assert (config.loss, config.balance, config.logit_adjust) == ("cross-entropy", "none", 0)
+    assert notes == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"loss": "focal"}, ("focal", "enet", 0.75)),
+        ({"loss": "dice"}, ("dice", "none", 0)),  # takes no weights
+        ({"balance": "none"}, ("cross-entropy+0.5*dice", "none", 0)),
+        ({"logit_adjust": 0.2}, ("cross-entropy+0.5*dice", "enet", 0.2)),
+        ({"learn_upsampling": True}, ("cross-entropy+0.5*dice", "none", 0)),
+    ],
+)
+def test_what_is_set_is_kept(changes, expected):
+    config, _ = resolve_objective(OPEN.model_copy(update=changes), masks(0.97, 0.03))
+    assert (config.loss, config.balance, config.logit_adjust) == expected
+
+
+def test_the_modern_recipe_leaves_both_open_and_a_trainer_decides_them():
+    assert with_recipe({})["balance"] == with_recipe({})["loss"] == "auto"
+    assert "balance" not in with_recipe({"recipe": "heavy"})
+    config = CONFIG.model_copy(update={"loss": "auto", "balance": "auto"})
+    data = masks(0.97, 0.03)
+    trainer = Trainer(initial_model(config, data), data, config)
+    assert trainer.config.balance == "enet" and trainer.loss.weights is not None
