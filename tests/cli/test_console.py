@@ -147,3 +147,9 @@ def test_metrics_are_broken_between_fields_only(monkeypatch, width):
     lines = stream.getvalue().splitlines()
     assert [field for line in lines for field in line.split("  ")] == fields
     assert max(map(len, lines)) <= width and len(lines) == {40: 3, 80: 2, 120: 1}[width]
+
+
+def test_long_names_in_a_table_are_cut_and_numbers_are_not():
+    table = _console.format_table(["class", "pixels"], [["a" * 500, "1" * 60], ["road", "2"]])
+    assert table.splitlines()[1] == "a" * 45 + "...  " + "1" * 60
+    assert all(len(line) <= 48 + 2 + 60 for line in table.splitlines())

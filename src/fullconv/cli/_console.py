@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 
+NAME_WIDTH = 48  # characters of a name in a table; the files that are written have all of them
+
 
 class _Console(Console):
     """A console that continues without its reader, as in `fullconv predict ... | head`."""
@@ -173,8 +175,14 @@ def track(items: Iterable[Item], total: int, what: str, quiet: bool = False) -> 
 
 
 def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """Format a table as plain text without wrapping; the first `left` columns are left-aligned."""
-    lines = [tuple(map(printable, line)) for line in (titles, *rows)]
+    """Format a table as plain text without wrapping.
+
+    The first `left` columns are left-aligned; longer names in them are cut to `NAME_WIDTH`.
+    """
+    lines = [
+        tuple(_cut(printable(cell)) if i < left else printable(cell) for i, cell in enumerate(line))
+        for line in (titles, *rows)
+    ]
     widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
     return "\n".join(
         "  ".join(
@@ -183,6 +191,10 @@ def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int
         ).rstrip()
         for line in lines
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= NAME_WIDTH else f"{text[: NAME_WIDTH - 3]}..."
 
 
 def format_class_table(evaluation: "Evaluation") -> str:
