@@ -84,11 +84,11 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
     for arguments, message in (
         (
             [model, str(tmp_path / "out.tflite")],
-            "unsupported format .tflite; supported: .onnx, ",
+            "unsupported format .tflite; supported: .html, .onnx, ",
         ),
         ([str(exported), out], "is an exported file; export the model it was made from"),
         ([model, out, "--int8"], "add --data DATA"),
-        ([model, out, "--int8", "--data", "scenes:6"], ".pt2 has no int8; .onnx and .xml have"),
+        ([model, out, "--int8", "--data", "scenes:6"], ".pt2 has no int8; expected .onnx"),
         ([model, out, "--data", "scenes:6", "--photos", "x.png"], "give either --data or --photos"),
         ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
         ([model, str(tmp_path / "out.safetensors"), "--int8"], "need a file of another runtime"),

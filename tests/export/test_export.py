@@ -80,7 +80,7 @@ def test_a_failed_export_keeps_the_existing_file(model, fake, tmp_path):
 
 
 def test_an_unsupported_suffix_is_refused_with_the_supported_ones(model, tmp_path):
-    expected = r"tflite: unsupported format \.tflite; supported: \.onnx, \.pt2, "
+    expected = r"tflite: unsupported format \.tflite; supported: \.html, \.onnx, \.pt2, "
     with pytest.raises(ConfigError, match=expected + r"\.safetensors, \.xml$"):
         export(model, tmp_path / "net.tflite", export_models.photos())
 

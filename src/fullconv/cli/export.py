@@ -30,7 +30,7 @@ def command(
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
-    """Convert a model to ONNX, OpenVINO, .pt2, a web page or float16.
+    """Convert a model to ONNX, OpenVINO, .pt2 or a web page.
 
     The file is written only if its scores differ from the model's by at most 1e-4 of the largest
     score. A .safetensors file has float16 weights and half the size; at most 0.2 % of its labels

@@ -59,7 +59,7 @@ def export_int8(
     exporter = exporter_for(path)
     if exporter.quantize is None:
         can = [exporters[name].suffix for name in exporters if exporters[name].quantize]
-        raise ConfigError(f"{path}: {exporter.suffix} has no int8; {' and '.join(can)} have")
+        raise ConfigError(f"{path}: {exporter.suffix} has no int8; expected {' or '.join(can)}")
     scaled = calibration.scaled_for(model.band_choice)
     photos = [sample.image for sample in scaled.take(evenly_spaced(len(calibration), CALIBRATION))]
     if not photos:

@@ -22,8 +22,7 @@ from fullconv.training.events import Activity, EvalProgress, Note, Round
 from fullconv.training.fingerprint import check_unchanged, fingerprint
 from fullconv.training.initial_model import start_model
 from fullconv.training.monitor import TrainingMonitor
-from fullconv.training.orientation import resolve_turning
-from fullconv.training.plan import resolve_duration, spread
+from fullconv.training.plan import spread
 from fullconv.training.planning import (
     check_plan,
     plan_further,
@@ -33,9 +32,7 @@ from fullconv.training.planning import (
 )
 from fullconv.training.preflight import Preflight, measure, preflight
 from fullconv.training.progress import RunProgress
-from fullconv.training.resolve import resolve
-from fullconv.training.resolve_network import resolve_network
-from fullconv.training.resolve_objective import resolve_objective
+from fullconv.training.resolve_run import resolve_run
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
@@ -79,11 +76,12 @@ class Experiment:
         self.tracking = Tracking(config.track)
         self.train = open_data(config.data, "train")
         self.val, self.split_note = open_validation(config.data, self.train)
-        resolved, self.scale = resolve(resolve_duration(config), self.train)
-        resolved, turning = resolve_turning(resolved, self.train)
-        resolved, objective = resolve_objective(resolved, self.train)
-        self.config, network = resolve_network(resolved, self.train)
-        self.decisions = tuple(filter(None, (turning, *objective, *network)))
+        resolved = resolve_run(config, self.train)
+        self.config, self.scale, self.decisions = (
+            resolved.config,
+            resolved.scale,
+            resolved.decisions,
+        )
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)

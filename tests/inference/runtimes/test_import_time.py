@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes import is_exported, runtimes
-assert list(exporters) == list(runtimes) == ["onnx", "openvino", "torch_export"]
+assert list(exporters) == list(runtimes) == ["onnx", "openvino", "page", "torch_export"]
 assert is_exported(Path("a.pt2")) and not is_exported(Path("a.safetensors"))
 print(*[name for name in ("torch._dynamo", "torch._inductor", "sympy") if name in sys.modules])
 """

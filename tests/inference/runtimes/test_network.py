@@ -158,6 +158,6 @@ def test_a_missing_file_is_named(name, tmp_path):
 @pytest.mark.parametrize("name", ["net.tflite", "net.pth"])
 def test_other_formats_are_refused(name, tmp_path):
     (tmp_path / name).write_bytes(b"content")
-    expected = r"unsupported format \.\w+; supported: \.onnx, \.pt2, \.safetensors, \.xml;"
+    expected = r"unsupported format \.\w+; supported: \.html, \.onnx, \.pt2, \.safetensors, \.xml;"
     with pytest.raises(WeightsError, match=expected):
         fc.load(tmp_path / name)
