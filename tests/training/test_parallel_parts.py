@@ -128,8 +128,14 @@ def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():
     ],
 )
 def test_each_part_has_two_images_unless_the_number_is_set(batch, changes, expected):
-    config = fc.TrainConfig(**changes)
-    assert count_parts(config, small_network(), batch, CPU, SINGLE_PROCESS) == expected
+    config, network = fc.TrainConfig(**changes), nn.Conv2d(3, 2, 3)
+    assert count_parts(config, network, batch, CPU, SINGLE_PROCESS) == expected
+
+
+def test_batch_norm_sees_whole_batches_unless_the_number_is_set():
+    network = small_network()
+    assert count_parts(fc.TrainConfig(), network, 8, CPU, SINGLE_PROCESS) == 1
+    assert count_parts(fc.TrainConfig(parallel_parts=2), network, 8, CPU, SINGLE_PROCESS) == 2
 
 
 @pytest.mark.parametrize(

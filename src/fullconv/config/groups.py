@@ -165,8 +165,8 @@ class OptimizationSettings(Settings):
         description="Parts of each batch that are computed at the same time on a CPU, each on its "
         "share of the cores; batch norm sees each part separately.",
         json_schema_extra=depends(
-            "on a CPU one per core, with two images or more; 1 with dropout or above 50 million "
-            "weights"
+            "on a CPU one per core, with two images or more; 1 with batch norm, dropout or above "
+            "50 million weights"
         ),
     )
     clip: float | None = Field(
