@@ -7,7 +7,7 @@ Every candidate gets the same photos (at most 50 of train, evenly spaced; all of
 cores and, where it can take them, the same encoder weights (EfficientNet-Lite2 on ImageNet). Each
 trial is a process of its own, `_fifty_photos_trial.py`, which also evaluates: one confusion matrix
 over val at the photos' own size, by the same code for all. A line per trial is added to --results;
-the same command goes on after an interruption, and prints the tables at the end. Other software is
+the same command resumes after an interruption, and prints the tables at the end. Other software is
 installed by pip into --peers, which no other Python sees.
 """
 

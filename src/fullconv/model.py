@@ -164,8 +164,8 @@ class Model:
         self.network.eval()
         read = read_source(source, self.band_choice, memory)
         given = self.network, read.image, self.classes, self.palette, self.size
-        limits: Any = {"input_scale": self.input_scale, "memory": memory, "held": read.bytes}
-        limits["stop"] = stop
+        limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}
+        limits["input_scale"] = self.input_scale
         if scales is None:
             found = predict(*given, scores=scores, **limits)
         else:

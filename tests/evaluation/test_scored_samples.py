@@ -8,6 +8,7 @@ import torch
 
 import fullconv as fc
 from fullconv.data.sample import Data, Sample
+from fullconv.evaluation import scored_samples
 from fullconv.evaluation.scored_samples import score_samples
 
 
@@ -65,3 +66,13 @@ def test_an_evaluation_that_is_not_finished_leaves_no_thread(model, threads):
     next(scored)
     scored.close()
     assert threading.active_count() == before
+
+
+def test_an_image_above_its_share_of_the_memory_is_predicted_with_all_of_it(
+    model, threads, monkeypatch
+):
+    threads(2)
+    expected = [one.labels for one in score_samples(model, samples(3))]
+    monkeypatch.setattr(scored_samples, "free_memory", lambda: 400)  # of a share: 50 bytes
+    found = [one.labels for one in score_samples(model, samples(3))]
+    assert all(map(np.array_equal, found, expected)) and len(found) == 3

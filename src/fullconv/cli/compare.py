@@ -118,8 +118,8 @@ def _scores(
         return _Source(read_scores(Path(source), source))
     if options.holds_predictions(Path(source)):
         folder = options.labels_folder(Path(source))
-        scores = Scores.of(evaluate_files(folder, samples, **given), source)
         files = open_predictions(folder, samples)
+        scores = Scores.of(evaluate_files(files, samples, **given), source)
         return _Source(scores, partial(score_prediction_files, files, samples))
     model = options.open_model(source, samples, device)
     scales = parse_scales(*averaging, model.tta_scales) or None

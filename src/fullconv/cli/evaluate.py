@@ -1,9 +1,10 @@
 """fullconv evaluate: measure the accuracy of a model, or of predictions in files."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +12,12 @@ from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import say, saying_if_busy, track, write_json
 from fullconv.cli._options import MODEL, Device, GroupBy, Json, Out, Quiet
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
+
+if TYPE_CHECKING:
+    from fullconv.data.sample import Data
+    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.report.evaluation_page import ReadSamples
+    from fullconv.model import Model
 
 
 def command(
@@ -38,14 +45,8 @@ def command(
     """
     from fullconv.cli._evaluate_output import print_evaluation, print_suspects
     from fullconv.data.formats import open_data
-    from fullconv.evaluation.evaluate import evaluate, evaluate_files
     from fullconv.evaluation.report.evaluation_page import write_evaluation_page
     from fullconv.evaluation.result_files import write_results
-    from fullconv.evaluation.scored_samples import (
-        open_predictions,
-        score_prediction_files,
-        score_samples,
-    )
     from fullconv.evaluation.suspect_files import write_suspects
     from fullconv.training.run.folder import new_results
 
@@ -57,34 +58,74 @@ def command(
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
-        folder = options.labels_folder(predictions)
-        evaluation = evaluate_files(folder, samples, **given)
-        name = folder.name
-        files = open_predictions(folder, samples)
-        read = partial(score_prediction_files, files, samples)
+        found = _evaluate_files(predictions, samples, given)
     else:
-        opened, name = options.open_model(model, samples, device), _name_of(model)
-        samples = samples.scaled_for(opened.band_choice)
+        opened = options.open_model(model, samples, device)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
-        with saying_if_busy():
-            evaluation = evaluate(opened, samples, scales=chosen, suspects=suspects, **given)
-        evaluation = replace(evaluation, model=model)
-        read = partial(score_samples, opened, samples, scales=chosen, keep_scores=True)
-    with new_results(out, "evaluate", name) as folder:
-        write_results(folder, evaluation)
+        found = _evaluate_model(opened, model, samples, given | {"suspects": suspects}, chosen)
+    with new_results(out, "evaluate", found.name) as folder:
+        write_results(folder, found.evaluation)
     if suspects:
-        write_suspects(folder, evaluation.suspects, samples)
+        write_suspects(folder, found.evaluation.suspects, found.samples)
     page = None
     if explain or report:
-        page = write_evaluation_page(folder, evaluation, samples.palette, read, progress)
+        page = write_evaluation_page(
+            folder, found.evaluation, samples.palette, found.read, progress
+        )
     if str(json) != "-":
-        print_evaluation(evaluation, quiet)
+        print_evaluation(found.evaluation, quiet)
         if suspects:
-            print_suspects(evaluation, folder)
+            print_suspects(found.evaluation, folder)
         say(f"results  {folder}")
         if page:
             say(f"report  {page}")
-    write_json(json, evaluation.to_dict())
+    write_json(json, found.evaluation.to_dict())
+
+
+@dataclass(frozen=True)
+class _Evaluated:
+    """An evaluation, and what its files are made from.
+
+    Attributes:
+        name: of its folder.
+        evaluation: the metrics.
+        samples: the data set, its photos scaled as for the model.
+        read: reads samples and predictions once more, by their indices.
+    """
+
+    name: str
+    evaluation: "Evaluation"
+    samples: "Data"
+    read: "ReadSamples"
+
+
+def _evaluate_model(
+    model: "Model",
+    path: str,
+    samples: "Data",
+    given: Any,
+    scales: Sequence[float] | None,
+) -> _Evaluated:
+    from fullconv.evaluation.evaluate import evaluate
+    from fullconv.evaluation.scored_samples import score_samples
+
+    scaled = samples.scaled_for(model.band_choice)
+    with saying_if_busy():
+        evaluation = evaluate(model, scaled, scales=scales, **given)
+    read = partial(score_samples, model, scaled, scales=scales, keep_scores=True)
+    return _Evaluated(_name_of(path), replace(evaluation, model=path), scaled, read)
+
+
+def _evaluate_files(predictions: Path, samples: "Data", given: Any) -> _Evaluated:
+    from fullconv.evaluation.evaluate import evaluate_files
+    from fullconv.evaluation.scored_samples import open_predictions, score_prediction_files
+
+    folder = options.labels_folder(predictions)
+    files = open_predictions(folder, samples)
+    evaluation = evaluate_files(files, samples, **given)
+    return _Evaluated(
+        folder.name, evaluation, samples, partial(score_prediction_files, files, samples)
+    )
 
 
 def _name_of(model: str) -> str:

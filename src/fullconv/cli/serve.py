@@ -81,7 +81,7 @@ def command(
                 signals=received,
             )
             if received and (len(received) > 1 or service.gate.computing):
-                exit_now(received[0])  # not after computations that nobody waits for
+                exit_now(received[0])  # not after computations whose results are no longer needed
     if received:
         raise typer.Exit(EXIT_CODES[received[0]])
 

@@ -15,6 +15,7 @@ from fullconv.evaluation.confidence_intervals import Resampled, choose_units, re
 from fullconv.evaluation.image_counts import ImageCounts, class_counts, class_f1, class_precision
 from fullconv.evaluation.image_table import ImageTable, ImageTableBuilder
 from fullconv.evaluation.metrics import Confusion, Matrix, Metrics
+from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.evaluation.scored_samples import (
     ScoredSample,
     open_predictions,
@@ -185,7 +186,7 @@ def evaluate(
 
 
 def evaluate_files(
-    folder: Path,
+    predictions: Path | PredictionReader,
     data: Data,
     *,
     groups: str | None = None,
@@ -194,12 +195,17 @@ def evaluate_files(
 ) -> Evaluation:
     """Evaluate the predictions of any software: one indexed PNG per sample, with its name.
 
-    The other arguments are those of `evaluate`.
+    Args:
+        predictions: their folder, or what `open_predictions` found in it.
+        data: the data set.
+        groups: as for `evaluate`, like the other arguments.
+        explain: see there.
+        progress: see there.
 
     Raises:
         DataError: see `score_prediction_files`.
     """
-    reader = open_predictions(folder, data)
+    reader = open_predictions(predictions, data)
     protocol = FILES_PROTOCOL.format(classes=len(data.classes), rule=reader.table.rule)
     scored: Iterable[ScoredSample] = score_prediction_files(reader, data)
     if progress:

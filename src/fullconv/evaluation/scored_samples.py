@@ -5,12 +5,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.sample import Data, Sample
-from fullconv.errors import DataError
+from fullconv.errors import DataError, MemoryBudgetError
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
@@ -44,7 +46,9 @@ def score_samples(
     scales: Sequence[float] | None = None,
     keep_scores: bool = False,
 ) -> Iterator[ScoredSample]:
-    """Predict and score the samples of a data set, one at a time; with TTA if `scales` are given.
+    """Predict and score the samples of a data set, in order; with TTA if `scales` are given.
+
+    On a CPU, as many are predicted side by side as there are cores, each on one.
 
     Args:
         model: the model.
@@ -66,10 +70,19 @@ def score_samples(
     scaled = data.scaled_for(model.band_choice)
     chosen = scaled if indices is None else scaled.take(indices)
     at_once = min(len(chosen), _most_at_once(model))
-    memory = int(SHARE * free_memory() / at_once) if at_once > 1 else None
+    # Predictions wait for their turn with their scores: `at_once` computed, one waiting, one used.
+    memory = int(SHARE * free_memory() / (at_once + 2)) if at_once > 1 else None
+    alone = Lock()
 
     def score(sample: Sample) -> ScoredSample:
-        prediction = model.predict(sample.image, scales=scales, memory=memory, scores=keep_scores)
+        given: Any = {"scales": scales, "scores": keep_scores}
+        try:
+            prediction = model.predict(sample.image, memory=memory, **given)
+        except MemoryBudgetError:
+            if memory is None:
+                raise
+            with alone:
+                prediction = model.predict(sample.image, **given)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)
         return ScoredSample(sample, prediction.labels, prediction, confusion)
@@ -100,13 +113,19 @@ def _map_ahead(
         pool.shutdown(cancel_futures=True)
 
 
-def open_predictions(folder: Path, data: Data) -> PredictionReader:
+def open_predictions(predictions: Path | PredictionReader, data: Data) -> PredictionReader:
     """Find the predictions of any software: one indexed PNG per sample, with the sample's name.
+
+    Args:
+        predictions: their folder; what was found already is returned.
+        data: the data set.
 
     Raises:
         DataError: a prediction is missing.
     """
-    return PredictionReader(data, tuple(find_prediction_files(folder, data.names).values()))
+    if isinstance(predictions, PredictionReader):
+        return predictions
+    return PredictionReader(data, tuple(find_prediction_files(predictions, data.names).values()))
 
 
 def score_prediction_files(
@@ -118,7 +137,7 @@ def score_prediction_files(
         DataError: a prediction is missing, differs in size from its labels, or has a value that is
             not a class, or it is open what the values mean; see `PredictionReader`.
     """
-    read = open_predictions(predictions, data) if isinstance(predictions, Path) else predictions
+    read = open_predictions(predictions, data)
     for index in range(len(data)) if indices is None else indices:
         sample = data[index]
         labels = read(read.files[index], sample.labels.shape)

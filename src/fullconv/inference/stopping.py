@@ -1,4 +1,4 @@
-"""Stop a prediction that nobody waits for any more."""
+"""Stop a prediction whose result is no longer needed."""
 
 from collections.abc import Callable
 

@@ -18,7 +18,7 @@ def protocol_class(limits: Limits) -> type[asyncio.Protocol]:
 
 
 class _LimitedProtocol(H11Protocol):
-    """Close connections that are too many, that send no complete request, or go on after it."""
+    """Close connections that are too many, that send no complete request, or continue after it."""
 
     own_limits: Limits
     _timer: asyncio.TimerHandle | None = None

@@ -76,7 +76,7 @@ class Requests:
     async def _handle(self, scope: Scope, receive: Receive, send: Send) -> int:
         """Handle a request; return its status if that is not the one that was sent."""
         problem: Problem | None
-        scope["app"] = self  # or Starlette would answer what it does not find in plain text
+        scope["app"] = self  # or Starlette would report unknown paths in plain text
         try:
             await self.app(scope, receive, send)
             return 0

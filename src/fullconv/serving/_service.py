@@ -162,7 +162,7 @@ class Service:
             self.in_progress -= 1
 
     async def run(self, request: Request, work: Callable[[Stop], Result]) -> Result:
-        """Run blocking work in a thread; it is asked to stop if nobody waits for it any more.
+        """Run blocking work in a thread; it is asked to stop once its result is not needed.
 
         Args:
             request: whose body has been read.
@@ -212,6 +212,6 @@ async def _wait_for_leaving(request: Request) -> None:
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:
-    """Retrieve the error of work that nobody waits for, or asyncio would report it."""
+    """Retrieve the error of work whose result is not needed, or asyncio would report it."""
     with suppress(asyncio.CancelledError):
         future.exception()

@@ -134,14 +134,14 @@ def paths(service: Service) -> Paths:
         "additionalProperties": False,
     }
     body = {**json_content(request), "application/octet-stream": {"schema": BINARY}}
-    answer = json_content({"type": "array", "items": segment})
+    response = json_content({"type": "array", "items": segment})
     text = "Segments in Hugging Face's form"
     named = [path_parameter("name", list(service.models))]
     return {
-        "/hf": {"post": operation(text, answer, PREDICTING, body=body)},
+        "/hf": {"post": operation(text, response, PREDICTING, body=body)},
         "/hf/{name}": {
             "post": operation(
-                text, answer, sorted({*NAMED, *PREDICTING}), body=body, parameters=named
+                text, response, sorted({*NAMED, *PREDICTING}), body=body, parameters=named
             )
         },
     }

@@ -28,7 +28,7 @@ NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 _IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
-_LINE_END = re.compile(r"([,;{(\[=?:&|<>])\n")  # where a statement goes on, or has ended
+_LINE_END = re.compile(r"([,;{(\[=?:&|<>])\n")  # where a statement continues, or has ended
 # A comment; a string, template or regular expression, which stays; or blanks at punctuation.
 _TOKEN = re.compile(
     r"""/\*\*.*?\*/[ ]? | [ ]*//[^\n]*
