@@ -158,17 +158,6 @@ class OptimizationSettings(Settings):
         description="Gradient accumulation: parts that each batch is computed in, one after the "
         "other, to save memory.",
     )
-    parallel_parts: int | None = Field(
-        None,
-        ge=1,
-        le=4096,
-        description="Parts of each batch that are computed at the same time on a CPU, each on its "
-        "share of the cores; batch norm sees each part separately.",
-        json_schema_extra=depends(
-            "on a CPU one per core, with two images or more; 1 with batch norm, dropout or above "
-            "50 million weights"
-        ),
-    )
     clip: float | None = Field(
         None,
         gt=0,

@@ -52,7 +52,7 @@ def application(service: Service) -> ASGIApp:
             task.cancel()
             service.close()
 
-    # A router alone: Starlette's application would respond to errors itself, before `Requests` does.
+    # A router alone: Starlette's application would report errors before `Requests` does.
     router = Router(
         [route for part in parts for route in part.routes(service)],
         redirect_slashes=False,

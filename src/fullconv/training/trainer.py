@@ -22,7 +22,6 @@ from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import make_loss
-from fullconv.training.parallel_parts import count_parts
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
 from fullconv.training.resolve_objective import resolve_objective
@@ -91,12 +90,7 @@ class Trainer:
         check_logit_adjust(config)
         self.loss = make_loss(config.loss, weights, config.label_smoothing)
         parts = min(config.accumulate, self.batch // group.size)
-        images = self.batch // group.size
-        at_once = count_parts(config, model.network, images, self.device, group)
-        self.config = config = config.model_copy(update={"parallel_parts": at_once})
-        self._train_step = TrainStep(
-            model.network, self.loss, config, parts, at_once, self.device, group
-        )
+        self._train_step = TrainStep(model.network, self.loss, config, parts, self.device, group)
         self.optimizer, self.scaler = self._train_step.optimizer, self._train_step.scaler
         self.ema = EMA(model.network, config.ema) if config.ema else None
 
