@@ -77,6 +77,14 @@ def test_two_sources_and_a_data_set_are_needed(models, tmp_path, capsys):
     assert "no data set is given" in capsys.readouterr().err
 
 
+def test_a_data_set_among_the_sources_is_told_apart_from_predictions(models, tmp_path, capsys):
+    for name in ("images", "masks"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    photos = str(tmp_path / "photos")
+    assert run(["compare", *models, photos]) == 2
+    assert f"{photos} is a data set; expected it as --data {photos}" in capsys.readouterr().err
+
+
 def test_pictures_show_where_each_is_better(models, tmp_path, capsys):
     out = ["--out", str(tmp_path), "--split", "all", "--groups", r"\d$"]
     assert run(["compare", *models, models[0], "--data", DATA, *out]) == 0

@@ -102,7 +102,7 @@ def parse_compared(
     """Return each source of a comparison with its samples; None for stored results.
 
     Raises:
-        ConfigError: there are fewer than two sources, or no data set for a model.
+        ConfigError: there are fewer than two sources, one is a data set, or a model has none.
         DataError: the data set cannot be opened.
     """
     from fullconv.data.formats import open_data
@@ -112,6 +112,9 @@ def parse_compared(
     if len(sources) < 2:
         raise ConfigError("one source; expected two or more: fullconv compare A B --data DATA")
     new = [source for source in sources if not holds_scores(Path(source))]
+    for source in new:
+        if (Path(source) / "images").is_dir() and (Path(source) / "masks").is_dir():
+            raise ConfigError(f"{source} is a data set; expected it as --data {source}")
     samples = None
     if new:
         models = [source for source in new if not holds_predictions(Path(source))]
