@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -43,6 +44,27 @@ def kill(node):
         os.kill(process, signal.SIGKILL)
 
 
+def wait_on(node, folder, batch):
+    """Make batches on a node wait once the file "hold" exists, so that the node is lost at work."""
+
+    def wait(worker, items):
+        if ray.get_runtime_context().get_node_id() == node and (folder / "hold").exists():
+            (folder / "held").touch()
+            time.sleep(300)
+        return batch(worker, items)
+
+    return wait
+
+
+def lose(cluster, node, folder, lost):
+    """Lose the node as soon as it holds a batch."""
+    while not (folder / "held").exists():
+        time.sleep(0.02)
+    lost.append(sum(node["Alive"] for node in ray.nodes()))
+    kill(node)
+    cluster.remove_node(node, allow_graceful=False)
+
+
 def main(folder, photos):
     write_model(folder / "model.safetensors")
     write_photos(folder / "photos", photos, (120, 160))
@@ -53,17 +75,18 @@ def main(folder, photos):
     retried = []
     retry = engine._retry
     engine._retry = lambda *given: retried.append(given[3].id) or retry(*given)
+    engine._batch = wait_on(second.node_id, folder, engine._batch)
+    nodes = []
+    threading.Thread(target=lose, args=(cluster, second, folder, nodes), daemon=True).start()
     start, records = time.monotonic(), []
     for record in run_job(plan(folder, "cluster", "ray")):
         if len(records) == photos // 4:
-            nodes = sum(node["Alive"] for node in ray.nodes())
-            kill(second)
-            cluster.remove_node(second, allow_graceful=False)
+            (folder / "hold").touch()
         records.append(record)
     report = {
         "photos": photos,
         "predicted": sum(isinstance(record, PredictionRecord) for record in records),
-        "nodes": nodes,
+        "nodes": sum(nodes),
         "retried": len(retried),
         "equal": content(folder / "local") == content(folder / "cluster") and records == local,
         "seconds": round(time.monotonic() - start, 1),
