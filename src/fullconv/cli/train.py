@@ -77,8 +77,15 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     if group.is_main and (download := planned_download(first_config)):
         say(f"note   {download}")
     first = Experiment(first_config, group=group)
-    decided = ["width", "size", "input_scale", "crop", "batch", "backbone_lr_mult", "weights"]
-    decided += ["upsampling", "context", "skip_context", "channels_last"]
+    decided = ["width", "size", "input_scale", "crop", "batch", "weights"]
+    decided += [
+        "backbone_lr_mult",
+        "freeze_bn",
+        "upsampling",
+        "context",
+        "skip_context",
+        "channels_last",
+    ]
     decided += ["model"] if config.model == AUTO else []  # of a staged run each stage has its own
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}
     return first, config.model_copy(update=changes | {"lr": config.learning_rate})

@@ -147,6 +147,12 @@ class OptimizationSettings(Settings):
         description="Learning-rate multiplier of the backbone; 0 freezes it.",
         json_schema_extra=depends("0.25 with weights, 1 without"),
     )
+    freeze_bn: bool | None = Field(
+        None,
+        description="Freeze the statistics of the backbone's batch norm: it normalizes by those "
+        "that it has instead of those of each batch. Its scales and shifts are still trained.",
+        json_schema_extra=depends("true with weights, false without"),
+    )
     schedule: Literal["poly", "cosine", "constant"] = Field(
         "poly", description="Learning-rate schedule; poly has power 0.9."
     )
@@ -157,6 +163,17 @@ class OptimizationSettings(Settings):
         le=4096,
         description="Gradient accumulation: parts that each batch is computed in, one after the "
         "other, to save memory.",
+    )
+    parallel_parts: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        description="Parts of each batch that are computed at the same time on a CPU, each on its "
+        "share of the cores.",
+        json_schema_extra=depends(
+            "on a CPU one per core; 1 with batch norm that is not frozen, with dropout, or above "
+            "50 million weights"
+        ),
     )
     clip: float | None = Field(
         None,

@@ -40,6 +40,11 @@ class TrainConfig(
         return 1.0 if self.weights in (AUTO, NONE) else 0.25
 
     @property
+    def freezes_bn(self) -> bool:
+        """Whether the backbone's batch norm keeps its statistics; a pretrained one does."""
+        return self.weights not in (AUTO, NONE) if self.freeze_bn is None else self.freeze_bn
+
+    @property
     def learning_rate(self) -> float:
         """Peak learning rate of the schedule."""
         return self.lr if self.lr is not None else {"sgd": 1e-2, "adamw": 1e-3}[self.optimizer]

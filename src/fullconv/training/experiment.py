@@ -85,6 +85,8 @@ class Experiment:
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)
+        decided = {"parallel_parts": self.trainer.config.parallel_parts}
+        self.config = self.config.model_copy(update=decided)
         self.progress = RunProgress()
         self.preflight: Preflight | None = None
         self.further: tuple[str, float] | None = None

@@ -165,7 +165,6 @@ def _rolled_back(trainer: Trainer) -> Iterator[None]:
 
 def _overfit(trainer: Trainer, batch: Batch) -> tuple[list[float], float]:
     """Train on one batch; return the losses and the median seconds per step."""
-    trainer.model.network.train()
     losses: list[float] = []
     times: list[float] = []
     while _wants_more(trainer, len(losses), sum(times)):

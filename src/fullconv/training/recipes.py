@@ -57,13 +57,14 @@ _HEAVY: dict[str, Any] = {
     "jitter": 0.0,
     "ema": 0.0,
     "backbone_lr_mult": 1.0,
+    "freeze_bn": False,
 }
 
 RECIPES: Mapping[str, Recipe] = {
     "modern": Recipe(
         summary="AdamW with a decaying learning rate, random flips, scales and crops, and an EMA "
         "of the weights; class weights and a Dice loss for rare classes; pretrained backbones "
-        "learn at a quarter of the rate.",
+        "learn at a quarter of the rate, with frozen statistics of batch norm.",
         source="common practice since 2018; measured on CamVid (docs/reproduce.md)",
         # The rest of this recipe are TrainConfig's own defaults. EMA is not one of them, since a
         # custom loop around `fc.train` ends with the weights that the loop last saw.
@@ -122,6 +123,7 @@ RECIPES: Mapping[str, Recipe] = {
             "schedule": "poly",
             "ema": 0.0,
             "backbone_lr_mult": 1.0,
+            "freeze_bn": False,
         },
     ),
 }

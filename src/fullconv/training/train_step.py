@@ -2,6 +2,7 @@
 
 import math
 from contextlib import nullcontext
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,9 +10,11 @@ from torch import Tensor, nn
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch
 from fullconv.errors import ConfigError, DivergedError
+from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
 from fullconv.training.losses import Loss
 from fullconv.training.optim import make_optimizer
+from fullconv.training.parallel_parts import ParallelParts
 from fullconv.training.sampler import dropout_seed, seeded
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -24,7 +27,8 @@ class TrainStep:
         network: moved to the device and trained in place.
         loss: the loss to minimize.
         config: of the training.
-        parts: number of parts of a batch whose gradients are accumulated.
+        parts: number of parts of a batch that are computed one after the other.
+        at_once: number of parts, of each of these, that are computed at the same time.
         device: of the network.
         group: the processes that share each batch.
 
@@ -38,6 +42,7 @@ class TrainStep:
         loss: Loss,
         config: TrainConfig,
         parts: int,
+        at_once: int,
         device: torch.device,
         group: ProcessGroup,
     ) -> None:
@@ -48,7 +53,8 @@ class TrainStep:
         if config.sync_bn:
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.forward = wrap_network(network, config, device, group)
-        self.optimizer = make_optimizer(network, config)
+        self.optimizer = make_optimizer(network, config)  # marks what is frozen
+        self.parallel = ParallelParts(self.forward, at_once)
         self.scaler = torch.GradScaler(device.type, enabled=config.precision == "fp16")
 
     def __call__(self, batch: Batch, done: int) -> float:
@@ -61,6 +67,7 @@ class TrainStep:
         Raises:
             DivergedError: the loss or a gradient is not finite; the weights are unchanged.
         """
+        set_training_mode(self.network, self.config.freezes_bn)
         self.optimizer.zero_grad(set_to_none=True)
         loss = self._compute_gradients(batch, done)
         self._check_gradients(batch.names, done)
@@ -71,29 +78,42 @@ class TrainStep:
     def _compute_gradients(self, batch: Batch, done: int) -> float:
         """Accumulate the gradients of all parts; return the loss of the whole batch."""
         labels = batch.labels.to(self.device)
-        undivided = self.parts * self.group.size == 1
+        at_once = len(self.parallel)
+        count = self.parts * at_once
+        undivided = count * self.group.size == 1
         totals = None if undivided else self.group.all_reduce_sum(self.loss.normalizers(labels))
+        parts = [*zip(batch.image.tensor_split(count), labels.tensor_split(count), strict=True)]
+        backward = partial(self._backward, totals)
         total_loss = 0.0
         with seeded(dropout_seed(self.config.seed, done, self.group.rank), self.device):
-            parts = batch.image.tensor_split(self.parts), labels.tensor_split(self.parts)
-            for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
-                last = number == self.parts
+            for start in range(0, count, at_once):
+                last = start + at_once == count
                 with nullcontext() if last else no_gradient_sync(self.forward):
-                    loss = self.loss(self._score(image), target, totals)
-                    total_loss += self.group.all_reduce_sum(loss.detach().clone()).item()
-                    if not math.isfinite(total_loss):
-                        raise self._diverged("loss", total_loss, batch.names, done)
-                    # DDP averages the gradients of the processes; this loss is a part of a sum.
-                    scaled = self.scaler.scale(loss * self.group.size)
-                    scaled.backward()  # type: ignore[no-untyped-call]
+                    total_loss += sum(self.parallel.map(backward, parts[start : start + at_once]))
+                if not math.isfinite(total_loss):
+                    raise self._diverged("loss", total_loss, batch.names, done)
+                self.parallel.collect()
         return total_loss
 
-    def _score(self, image: Tensor) -> Tensor:
+    def _backward(
+        self, totals: Tensor | None, network: nn.Module, part: tuple[Tensor, Tensor]
+    ) -> float:
+        """Add the gradients of a part, if its loss is finite; return the loss of all processes."""
+        image, target = part
+        loss = self.loss(self._score(network, image), target, totals)
+        value = float(self.group.all_reduce_sum(loss.detach().clone()).item())
+        if math.isfinite(value):
+            # DDP averages the gradients of the processes; this loss is a part of a sum.
+            scaled = self.scaler.scale(loss * self.group.size)
+            scaled.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    def _score(self, network: nn.Module, image: Tensor) -> Tensor:
         image = image.to(self.device, memory_format=self.layout)
         precision = PRECISIONS.get(self.config.precision)
         with torch.autocast(self.device.type, precision, enabled=precision is not None):
             try:
-                score: Tensor = self.forward(image)
+                score: Tensor = network(image)
             except ValueError as error:
                 if "more than 1 value per channel" not in str(error):
                     raise

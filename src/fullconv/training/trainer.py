@@ -22,6 +22,7 @@ from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import make_loss
+from fullconv.training.parallel_parts import count_parts
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
 from fullconv.training.resolve_objective import resolve_objective
@@ -90,7 +91,12 @@ class Trainer:
         check_logit_adjust(config)
         self.loss = make_loss(config.loss, weights, config.label_smoothing)
         parts = min(config.accumulate, self.batch // group.size)
-        self._train_step = TrainStep(model.network, self.loss, config, parts, self.device, group)
+        images = self.batch // group.size
+        at_once = count_parts(config, model.network, images, self.device, group)
+        self.config = config = config.model_copy(update={"parallel_parts": at_once})
+        self._train_step = TrainStep(
+            model.network, self.loss, config, parts, at_once, self.device, group
+        )
         self.optimizer, self.scaler = self._train_step.optimizer, self._train_step.scaler
         self.ema = EMA(model.network, config.ema) if config.ema else None
 
@@ -128,7 +134,6 @@ class Trainer:
         began = time.perf_counter()
         steps = range(self.done, self.steps)
         for batch in batches(self.data, self.config, self.batch, steps, self.group):
-            self.model.network.train()
             lr = self._set_learning_rate()
             loss = self.train_step(batch)
             self.done += 1

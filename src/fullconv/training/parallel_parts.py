@@ -1,0 +1,141 @@
+"""Compute the parts of a batch at the same time, each on its share of the cores.
+
+Cores that compute a layer together wait for each other several times in it, which takes long while
+other programs use them. Parts of a batch wait once, at the end of a step. Their number does not
+change with the load of the machine, so a training repeats to the bit.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from fullconv.config import TrainConfig
+from fullconv.errors import ConfigError
+from fullconv.hardware import computing_threads, thread_pool
+from fullconv.training.batch_norm import mixes_images
+from fullconv.training.distributed import ProcessGroup
+
+MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
+PROBE = (2, 3, 64, 64)  # a small batch of images
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+
+class ParallelParts:
+    """Copies of a network that share its weights and compute parts of a batch at the same time.
+
+    With one part, the network itself runs in the calling thread.
+
+    Args:
+        network: in training, its frozen weights marked.
+        count: number of parts.
+    """
+
+    def __init__(self, network: nn.Module, count: int) -> None:
+        self.network = network
+        self.networks = (network, *(_copy(network) for _ in range(count - 1)))
+        self._pool = thread_pool(count) if count > 1 else None
+
+    def __len__(self) -> int:
+        return len(self.networks)
+
+    def map(
+        self, function: Callable[[nn.Module, Part], Result], parts: Sequence[Part]
+    ) -> Iterator[Result]:
+        """Call a function with a network and a part for each part; yield the results in order."""
+        if not self._pool:
+            return (function(self.network, part) for part in parts)
+        self._share_state()
+        return self._pool.map(function, self.networks, parts)
+
+    @torch.no_grad()
+    def collect(self) -> None:
+        """Add the copies' gradients to the network's."""
+        for copy in self.networks[1:]:
+            sums: list[Tensor] = []
+            added: list[Tensor] = []
+            for own, other in zip(self.network.parameters(), copy.parameters(), strict=True):
+                if other.grad is None:
+                    continue
+                if own.grad is None:
+                    own.grad = torch.zeros_like(own)
+                sums.append(own.grad)
+                added.append(other.grad)
+                other.grad = None
+            if sums:
+                torch._foreach_add_(sums, added)
+
+    @torch.no_grad()
+    def _share_state(self) -> None:
+        """Give the copies the network's weights, statistics and modes."""
+        for copy in self.networks[1:]:
+            for own, other in zip(self.network.parameters(), copy.parameters(), strict=True):
+                other.data = own.data
+            for value, copied in zip(self.network.buffers(), copy.buffers(), strict=True):
+                copied.copy_(value)
+            for one, another in zip(self.network.modules(), copy.modules(), strict=True):
+                another.training = one.training
+
+
+def count_parts(
+    config: TrainConfig,
+    network: nn.Module,
+    batch: int,
+    device: torch.device,
+    group: ProcessGroup,
+) -> int:
+    """Return how many parts of a batch are computed at the same time.
+
+    Args:
+        config: of the training; an open `parallel_parts` is decided by the other arguments.
+        network: one with many weights is not copied, unless the setting says so.
+        batch: number of images.
+        device: of the training.
+        group: the processes that share each batch.
+
+    Raises:
+        ConfigError: `parallel_parts` is set for a GPU, several processes, or a network that is
+            compiled, mixes the images of a batch (batch norm that is not frozen), or draws random
+            numbers (dropout), whose order would depend on chance.
+    """
+    wanted, most = config.parallel_parts, batch // config.accumulate
+    elsewhere = device.type != "cpu" or group.size > 1 or config.compile
+    if wanted is None:
+        parts = 1 if elsewhere else min(computing_threads(), most)
+        unsuited = parts < 2 or mixes_images(network, config.freezes_bn) or _is_large(network)
+        return 1 if unsuited or draws_numbers(network) else parts
+    mixed = mixes_images(network, config.freezes_bn)
+    if wanted > 1 and (elsewhere or mixed or draws_numbers(network)):
+        raise ConfigError(
+            f"parallel_parts is {wanted}, but parts of a batch are computed at the same time only "
+            "in one process on a CPU, without compile, without dropout, and with batch norm "
+            "frozen (freeze_bn); leave parallel_parts out, or set it to 1"
+        )
+    return max(1, min(wanted, most))
+
+
+def draws_numbers(network: nn.Module) -> bool:
+    """Whether a network draws random numbers in training, as dropout does."""
+    copy = _copy(network).train()
+    parameter = next(network.parameters())
+    image = torch.zeros(PROBE, dtype=parameter.dtype, device=parameter.device)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        before = torch.get_rng_state()
+        copy(image)
+        return not torch.equal(torch.get_rng_state(), before)
+
+
+def _is_large(network: nn.Module) -> bool:
+    return sum(p.numel() for p in network.parameters()) > MOST_WEIGHTS
+
+
+def _copy(network: nn.Module) -> nn.Module:
+    """Copy a network; its weights share the memory of the original's, and have own gradients."""
+    shared = {
+        id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad) for p in network.parameters()
+    }
+    return deepcopy(network, shared)

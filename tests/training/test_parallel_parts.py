@@ -1,0 +1,162 @@
+"""Parts of a batch that are computed at the same time: gradients and statistics of the whole."""
+
+import pytest
+import torch
+from torch import nn
+
+import fullconv as fc
+from fullconv.errors import ConfigError, DivergedError
+from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
+from fullconv.training.initial_model import initial_model
+from fullconv.training.parallel_parts import ParallelParts, count_parts, draws_numbers
+from fullconv.training.trainer import Trainer
+from toy_training import CONFIG, state, toy_data
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def small_network(*layers):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3), *layers).double()
+
+
+def squared(network, image):
+    loss = network(image).square().sum()
+    loss.backward()
+    return loss.item()
+
+
+def without_dropout(config):
+    """Return a trainer of a network without dropout and with frozen statistics of batch norm."""
+    config = config.model_copy(update={"freeze_bn": True})
+    data = toy_data()
+    model = initial_model(config, data)
+    for layer in model.network.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    return Trainer(model, data, config)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def test_gradients_add_up_to_those_of_the_whole_batch(parts):
+    network = small_network(
+        nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1)
+    ).eval()  # norms with fixed statistics
+    images = torch.rand(6, 3, 9, 9, dtype=torch.double)
+    whole = squared(network, images)
+    expected = [p.grad.clone() for p in network.parameters()]
+    network.zero_grad()
+    parallel = ParallelParts(network, parts)
+    for repeat in (1, 2):  # gradients accumulate, as those of one network do
+        losses = list(parallel.map(squared, images.tensor_split(parts)))
+        parallel.collect()
+        assert sum(losses) == pytest.approx(whole, rel=1e-12)
+        for parameter, gradient in zip(network.parameters(), expected, strict=True):
+            torch.testing.assert_close(parameter.grad, repeat * gradient, rtol=1e-10, atol=0)
+
+
+def test_copies_follow_the_weights_statistics_and_modes_of_the_network():
+    network = small_network(nn.BatchNorm2d(4)).eval()
+    parallel = ParallelParts(network, 2)
+    with torch.no_grad():
+        network[0].weight.mul_(3)
+        network[1].running_mean.fill_(0.5)
+    images = torch.rand(2, 3, 9, 9, dtype=torch.double)
+    first, second = parallel.map(lambda copy, image: copy(image), images.tensor_split(2))
+    torch.testing.assert_close(torch.cat([first, second]), network(images))
+
+
+def test_frozen_weights_get_no_gradient():
+    network = small_network(nn.Conv2d(4, 1, 1))
+    network[0].requires_grad_(False)
+    parallel = ParallelParts(network, 2)
+    list(parallel.map(squared, torch.rand(2, 3, 9, 9, dtype=torch.double).tensor_split(2)))
+    parallel.collect()
+    assert network[0].weight.grad is None and network[1].weight.grad is not None
+
+
+def test_a_training_in_parts_repeats_to_the_bit_and_shares_the_weights():
+    config = CONFIG.model_copy(update={"batch": 4, "parallel_parts": 2, "ema": 0.9})
+    one, another = without_dropout(config), without_dropout(config)
+    losses = [[step.loss for step in trainer.run()] for trainer in (one, another)]
+    assert losses[0] == losses[1] and len(losses[0]) > 1
+    assert all(torch.equal(value, state(another)[name]) for name, value in state(one).items())
+
+
+def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():
+    trainer = without_dropout(CONFIG.model_copy(update={"batch": 4, "parallel_parts": 2}))
+    with torch.no_grad():
+        trainer.model.network.score_fr.bias.fill_(float("inf"))
+    before = {name: value.clone() for name, value in trainer.model.network.named_parameters()}
+    with pytest.raises(DivergedError, match="step 1, on the samples"):
+        list(trainer.run())
+    for name, value in trainer.model.network.named_parameters():
+        assert torch.equal(value, before[name])
+
+
+@pytest.mark.parametrize(
+    ("batch", "changes", "expected"),
+    [
+        (4, {}, 2),
+        (1, {}, 1),
+        (8, {"accumulate": 8}, 1),
+        (8, {"compile": True}, 1),
+        (4, {"parallel_parts": 3}, 3),
+        (2, {"parallel_parts": 3}, 2),
+        (4, {"parallel_parts": 1}, 1),
+    ],
+)
+def test_each_core_has_a_part_unless_the_number_is_set(batch, changes, expected):
+    config, network = fc.TrainConfig(**changes), nn.Conv2d(3, 2, 3)
+    assert count_parts(config, network, batch, CPU, SINGLE_PROCESS) == expected
+
+
+def test_a_batch_is_computed_whole_if_batch_norm_mixes_its_images():
+    frozen, mixing = (fc.TrainConfig(freeze_bn=freeze) for freeze in (True, False))
+    network = without_dropout(CONFIG).model.network
+    assert count_parts(mixing, network, 8, CPU, SINGLE_PROCESS) == 1
+    assert count_parts(frozen, network, 8, CPU, SINGLE_PROCESS) == 2
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [[nn.Dropout(0.5)], [nn.Conv2d(4, 4, 3), nn.Dropout2d(0.1)]],
+    ids=["dropout", "dropout of channels"],
+)
+def test_a_network_with_dropout_is_computed_whole(layers):
+    network = small_network(*layers)
+    before, numbers = state_of(network), torch.get_rng_state()
+    assert draws_numbers(network)
+    assert count_parts(fc.TrainConfig(), network, 8, CPU, SINGLE_PROCESS) == 1
+    assert torch.equal(torch.get_rng_state(), numbers)
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert not draws_numbers(small_network(nn.Dropout(0.0)))
+
+
+def state_of(network):
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("changes", "group", "device", "layers"),
+    [
+        ({}, ProcessGroup(0, 2), "cpu", []),
+        ({"compile": True}, SINGLE_PROCESS, "cpu", []),
+        ({}, SINGLE_PROCESS, "cuda", []),
+        ({}, SINGLE_PROCESS, "cpu", [nn.Dropout(0.5)]),
+        ({}, SINGLE_PROCESS, "cpu", [nn.BatchNorm2d(4)]),
+    ],
+    ids=["processes", "compiled", "GPU", "dropout", "batch norm"],
+)
+def test_parts_at_the_same_time_are_refused_where_they_cannot_be(changes, group, device, layers):
+    config = fc.TrainConfig(parallel_parts=2, **changes)
+    with pytest.raises(ConfigError, match=r"parallel_parts is 2, but .* or set it to 1"):
+        count_parts(config, small_network(*layers), 8, torch.device(device), group)
