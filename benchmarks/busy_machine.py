@@ -12,18 +12,19 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from _processes import WORK, Tasks, work, workers
 
 MODEL = Path(__file__).parents[1] / "models/camvid/fcn4s-lite0.safetensors"
 SETTINGS = {"fullconv's": {}, "PyTorch's": {"GOMP_SPINCOUNT": "300000", "WHOLE": "1"}}
 LIMIT = 2.5  # times as long: more is printed with a mark
 
 
-def tasks() -> dict[str, Callable[[], object]]:
+def tasks() -> Tasks:
     """Return what is measured, in this process."""
     import numpy as np
 
@@ -52,22 +53,6 @@ def tasks() -> dict[str, Callable[[], object]]:
     }
 
 
-def work() -> None:
-    """Measure what each line of standard input asks for: "NUMBER SECONDS"."""
-    found = list(tasks().items())
-    for _, run in found:
-        run()
-    print(*(name for name, _ in found), sep="\t", flush=True)
-    for line in sys.stdin:
-        number, seconds = line.split()
-        times: list[float] = []
-        while len(times) < 2 or sum(times) < float(seconds):
-            began = time.perf_counter()
-            found[int(number)][1]()
-            times.append(time.perf_counter() - began)
-        print(statistics.median(times), flush=True)
-
-
 @contextmanager
 def busy(count: int) -> Iterator[None]:
     """Keep this many cores busy."""
@@ -80,54 +65,30 @@ def busy(count: int) -> Iterator[None]:
             program.wait()
 
 
-@contextmanager
-def worker(settings: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """Start a process that measures."""
-    command = [sys.executable, __file__, "--work"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    process = subprocess.Popen(command, text=True, env=os.environ | settings, **pipes)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
-
-
 def main() -> None:
     """Measure every setting, idle and beside other programs."""
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5, help="of each measurement")
     parser.add_argument("--load", type=int, default=os.cpu_count(), help="processes beside")
-    parser.add_argument("--work", action="store_true", help="used by the benchmark itself")
     chosen = parser.parse_args()
-    if chosen.work:
-        work()
-        return
-    with worker(SETTINGS["fullconv's"]) as ours, worker(SETTINGS["PyTorch's"]) as theirs:
-        workers = {"fullconv's": ours, "PyTorch's": theirs}
-        names, _ = (p.stdout.readline().rstrip("\n").split("\t") for p in workers.values())
-        times: dict[tuple[str, int, bool], list[float]] = {}
-        for loaded in (False, True):
-            with busy(chosen.load if loaded else 0):
-                for _ in range(chosen.rounds):
-                    for number in range(len(names)):
-                        for name, process in workers.items():
-                            process.stdin.write(f"{number} {chosen.seconds}\n")
-                            process.stdin.flush()
-                            seconds = float(process.stdout.readline())
-                            times.setdefault((name, number, loaded), []).append(seconds)
+    with workers(SETTINGS) as measured:
+        names = measured.names
+        idle = measured.rounds(chosen.rounds, chosen.seconds)
+        with busy(chosen.load):
+            loaded = measured.rounds(chosen.rounds, chosen.seconds)
     print(f"{'':26} {'setting':12} {'idle ms':>9} {'busy ms':>9} {'times as long':>14}")
     for number, task in enumerate(names):
-        for name in workers:
-            idle, loaded = (
-                statistics.median(times[name, number, state]) for state in (False, True)
-            )
-            mark = " *" if loaded > LIMIT * idle else ""
-            row = f"{1e3 * idle:9.1f} {1e3 * loaded:9.1f} {loaded / idle:14.2f}{mark}"
+        for name in SETTINGS:
+            before, beside = (statistics.median(times[name, number]) for times in (idle, loaded))
+            mark = " *" if beside > LIMIT * before else ""
+            row = f"{1e3 * before:9.1f} {1e3 * beside:9.1f} {beside / before:14.2f}{mark}"
             print(f"{task:26} {name:12} {row}")
     print(f"* more than {LIMIT} times; {chosen.load} processes beside, {os.cpu_count()} cores")
 
 
 if __name__ == "__main__":
-    main()
+    if WORK in sys.argv:
+        work(tasks())
+    else:
+        main()
