@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 
 from fullconv.errors import OutputError
-from fullconv.io.atomic import is_special, remove_temporaries, replacing, write_bytes, write_text
+from fullconv.io.atomic import (
+    is_special,
+    remove_temporaries,
+    replacing,
+    write_bytes,
+    write_new,
+    write_text,
+)
 
 
 def test_the_content_is_written(tmp_path):
@@ -23,6 +30,21 @@ def test_a_failure_keeps_the_old_file_and_leaves_nothing_else(tmp_path):
         temporary.write_bytes(b"ne")
         raise RuntimeError
     assert os.listdir(tmp_path) == ["a"] and (tmp_path / "a").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_new_file_never_replaces_another(tmp_path, monkeypatch, has_links):
+    if not has_links:
+        monkeypatch.setattr(os, "link", lambda *paths: (_ for _ in ()).throw(OSError(1, "no")))
+    write_new(tmp_path / "a", b"first")
+    (tmp_path / "link").symlink_to(tmp_path / "b")
+    for name in ("a", "link"):
+        with pytest.raises(FileExistsError):
+            write_new(tmp_path / name, b"second")
+    assert sorted(os.listdir(tmp_path)) == ["a", "link"]
+    assert (tmp_path / "a").read_bytes() == b"first"
+    with pytest.raises(OSError):
+        write_new(tmp_path / "a" / "b", b"")
 
 
 def test_a_written_file_has_the_usual_permissions(tmp_path):

@@ -7,12 +7,21 @@ import numpy as np
 import pytest
 
 from fullconv.io.images import encode_png
-from fullconv.serving import Access
+from fullconv.serving import Access, Settings
 from fullconv.serving._members import members
 from serving_models import client, make_service
 
 PHOTO = encode_png(np.zeros((10, 12, 3), np.uint8))
-OWN = ("health", "huggingface", "inference_protocol", "metrics", "openapi", "page", "photos")
+OWN = (
+    "corrections",
+    "health",
+    "huggingface",
+    "inference_protocol",
+    "metrics",
+    "openapi",
+    "page",
+    "photos",
+)
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +29,9 @@ def document(models):
     return client(make_service(models)).get("/openapi.json").json()
 
 
-def test_every_route_is_described(models, document):
-    service = make_service(models)
+def test_every_route_is_described(models, tmp_path):
+    service = make_service(models, settings=Settings(corrections=tmp_path / "corrected"))
+    document = client(service).get("/openapi.json").json()
     for name in OWN:
         for route in members[name].routes(service):
             methods = {method.lower() for method in route.methods - {"HEAD"}}

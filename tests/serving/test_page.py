@@ -66,3 +66,48 @@ def test_the_browser_shows_the_servers_predictions_of_two_models(models, browser
         assert page.is_visible("#divider")
         page.close()
     assert not browser.errors and not browser.requests
+
+
+@pytest.mark.slow
+def test_corrected_masks_are_saved_on_the_server(models, browser, tmp_path):
+    folder = tmp_path / "corrected"
+    photos = np.random.default_rng(0).integers(0, 256, (2, 40, 60, 3), np.uint8)
+    for number, photo in enumerate(photos):
+        (tmp_path / str(number)).mkdir()
+        Image.fromarray(photo).save(tmp_path / str(number) / "a photo.png")
+    with running(make_service(models, settings=Settings(corrections=folder))) as server:
+        page = browser.open(f"{server.url}/")
+        page.wait_for_selector("html[data-check=passed]", state="attached")
+        page.set_input_files("#files", tmp_path / "0" / "a photo.png")
+        page.wait_for_selector("#keep:enabled")
+        page.check("input[name=tool][value=eraser]")
+        page.focus("#area")
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        page.click("#keep")
+        page.wait_for_selector("#status:has-text('Saved as images/a-photo.png')")
+        labels = np.asarray(Image.open(folder / "masks/a-photo.png"))
+        found = page.evaluate("[...fullconv.queue.items[0].editor.labels]")
+        assert (np.array(found).reshape(labels.shape) == labels).all() and labels[20, 30] == 255
+        page.click("#undo")
+        page.click("#keep")
+        page.wait_for_selector("#status:has-text('it replaced an earlier mask')")
+        assert np.asarray(Image.open(folder / "masks/a-photo.png"))[20, 30] != 255
+        page.set_input_files("#files", tmp_path / "1" / "a photo.png")
+        page.wait_for_selector("#status:has-text('a photo.png: ')")
+        page.wait_for_selector("#keep:enabled")
+        page.click("#keep")
+        page.wait_for_selector("#status:has-text('images/a-photo-2.png')")
+        page.close()
+    assert (np.asarray(Image.open(folder / "images/a-photo-2.png")) == photos[1]).all()
+    assert not [text for text in browser.errors if "409" not in text]  # the console's own line
+    assert not browser.requests
+
+
+@pytest.mark.slow
+def test_without_a_folder_nothing_is_offered_to_be_saved(models, browser):
+    with running(make_service(models)) as server:
+        page = browser.open(f"{server.url}/")
+        page.wait_for_selector("html[data-check=passed]", state="attached")
+        assert page.locator("#keep").get_attribute("hidden") is not None
+        page.close()

@@ -96,6 +96,14 @@ Grace = Annotated[
         metavar="SECONDS", help="Time to finish the work in progress after a signal.", min=0
     ),
 ]
+Corrections = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Data set that masks corrected on the page are saved in, with their photos.",
+        show_default="not saved",
+    ),
+]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Serve no web page at /.")]
 RootPath = Annotated[
     str,

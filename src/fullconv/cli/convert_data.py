@@ -1,6 +1,6 @@
 """fullconv convert-data: convert a data set of any format to folders of images and masks."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +11,6 @@ from fullconv.cli._options import DATA, GroupBy, Json, Quiet
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.io.palettes import Palette
 
 
 SPLITS = ("train", "val", "test")
@@ -115,34 +114,21 @@ def write_samples(
     """Write images and masks; return the pixels of each class, followed by the ignored ones."""
     import numpy as np
 
+    from fullconv.data.labels.class_lines import distinct_palette, format_lines
     from fullconv.io.atomic import write_text
     from fullconv.io.contained import contained
     from fullconv.io.images import write_image, write_labels
     from fullconv.io.palettes import VOID
 
-    palette = ensure_distinct(complete.palette)
+    palette = distinct_palette(complete.palette)
     counts = np.zeros(VOID + 1, np.int64)
     for name, (data, index) in track(samples.items(), len(samples), "converting", quiet):
         sample = data[index]
         write_image(contained(folder, f"images/{name}.png"), sample.image)
         write_labels(contained(folder, f"masks/{name}.png"), sample.labels, palette)
         counts += np.bincount(sample.labels.ravel(), minlength=VOID + 1)
-    write_text(folder / "classes.txt", "".join(class_lines(complete.classes, palette)))
+    write_text(folder / "classes.txt", "".join(format_lines(complete.classes, palette)))
     return [*counts[: len(complete.classes)].tolist(), int(counts[VOID])]
-
-
-def ensure_distinct(palette: "Palette") -> "Palette":
-    """Return the palette, or VOC's if two classes share a colour."""
-    from fullconv.io.palettes import voc_palette
-
-    return palette if len(set(palette)) == len(palette) else voc_palette(len(palette))
-
-
-def class_lines(classes: Sequence[str], palette: "Palette") -> Iterator[str]:
-    """Yield the lines of classes.txt: "0 road #804080", and "255 void"."""
-    for label, (name, color) in enumerate(zip(classes, palette, strict=True)):
-        yield f"{label} {' '.join(name.split())} #{bytes(color).hex()}\n"
-    yield "255 void\n"  # explicit: masks of 0 and 255 are otherwise read as two classes
 
 
 def _print_lists(data: str, paths: Sequence[Path], splits: dict[str, "Data"]) -> None:

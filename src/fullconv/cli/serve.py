@@ -39,6 +39,7 @@ def command(
     timeout: options.Timeout = 60,
     grace: options.Grace = 30,
     root_path: options.RootPath = "",
+    corrections: options.Corrections = None,
     no_page: options.NoPage = False,
     log: options.Log = "text",
     device: Device = "auto",
@@ -65,7 +66,8 @@ def command(
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
     with _listening(uds, host, port) as bound:
         served = open_models(models, chosen)
-        service = Service(served, limits, access, Settings(page=not no_page))
+        service = Service(served, limits, access, Settings(not no_page, corrections))
+        served_application = application(service)
         if not quiet:
             say(_address(uds, host, bound.getsockname()))
             sys.stdout.flush()
@@ -73,7 +75,7 @@ def command(
             say_error("warning: every computer that reaches this address can use the server")
         with collect_signals() as received, logging_to_stderr(log, quiet):
             serve(
-                application(service),
+                served_application,
                 service,
                 bound,
                 grace=grace,

@@ -132,6 +132,49 @@ def write_bytes(path: Path, content: bytes) -> None:
         temporary.write_bytes(content)
 
 
+def write_new(path: Path, content: bytes) -> None:
+    """Write a file that must not exist; it appears complete, and never replaces another.
+
+    Raises:
+        FileExistsError: there is a file, a folder or a link of this name; it is unchanged.
+        OutputError: the folder cannot be written, or the disk is full; nothing is written.
+    """
+    temporary = temporary_path(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        sweep_once(path.parent)
+        _write_with(temporary, content, flags)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            raise
+        except OSError:  # the file system has no hard links
+            _write_with(path, content, flags)
+        _sync(path.parent)
+    except FileExistsError:
+        raise
+    except OSError as error:
+        if isinstance(error, OutputError) or not _is_output_error(error):
+            raise
+        raise OutputError(_explain(error, path, len(content))) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_with(path: Path, content: bytes, flags: int) -> None:
+    handle = os.open(path, flags, 0o666)
+    try:
+        with open(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(handle)
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
 def write_text(path: Path, content: str) -> None:
     """Write a file in UTF-8, as `replacing` does."""
     # Surrogates stand for bytes of file names that are no UTF-8, and are written as "\\udcff".

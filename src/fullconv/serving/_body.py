@@ -5,12 +5,12 @@ import hashlib
 import tempfile
 import time
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -234,32 +234,78 @@ async def _append(body: Body, chunk: bytes) -> None:
         body.append(chunk)
 
 
-async def _read_form(request: Request, limits: Limits, body: Body) -> None:
-    async with aclosing(stream_body(request, limits)) as stream:
-        parser = MultiPartParser(
-            request.headers,
-            stream,
-            max_files=1,
-            max_fields=MAX_FIELDS,
-            max_part_size=MAX_FIELD_BYTES,
-        )
-        try:
-            form = await parser.parse()
-        except MultiPartException as error:
+async def read_files(request: Request, limits: Limits, names: Sequence[str]) -> dict[str, Body]:
+    """Read a form that has exactly these files.
+
+    Args:
+        request: with a body of type multipart/form-data.
+        limits: of the server.
+        names: of the form's fields.
+
+    Raises:
+        Problem: another body, or one that is too long, too slow or damaged.
+        ClientLeftError: the client closed the connection.
+    """
+    expected = " and ".join(names)
+    if content_type(request) != "multipart/form-data":
+        kind = printable(content_type(request)[:60]) or "none"
+        raise Problem(415, f"a body of type {kind}; expected a form with the files {expected}")
+    form = await _parse_form(request, limits, len(names))
+    bodies: dict[str, Body] = {}
+    try:
+        for name, value in form.multi_items():
+            if isinstance(value, UploadFile):
+                found = bodies[name] = Body(name)
+                await _fill(found, value)
+        if sorted(bodies) != sorted(names) or not all(body.size for body in bodies.values()):
+            given = ", ".join(printable(name[:40]) for name, body in bodies.items() if body.size)
             raise Problem(
-                400,
-                f"the form cannot be read ({error.message.rstrip('.')}); expected one file and at "
-                f"most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes",
-            ) from error
+                400, f"a form with the files {given or 'none'}; expected the files {expected}"
+            )
+    except BaseException:
+        for body in bodies.values():
+            body.close()
+        raise
+    finally:
+        await form.close()
+    return bodies
+
+
+async def _read_form(request: Request, limits: Limits, body: Body) -> None:
+    form = await _parse_form(request, limits, 1)
     try:
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if len(files) != 1:
             raise Problem(400, "the form has no file; expected one, the photo")
         body.name = file_name(files[0].filename)
-        while chunk := await files[0].read(CHUNK):
-            await _append(body, chunk)
+        await _fill(body, files[0])
     finally:
         await form.close()
+
+
+async def _fill(body: Body, file: UploadFile) -> None:
+    while chunk := await file.read(CHUNK):
+        await _append(body, chunk)
+
+
+async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
+    async with aclosing(stream_body(request, limits)) as stream:
+        parser = MultiPartParser(
+            request.headers,
+            stream,
+            max_files=files,
+            max_fields=MAX_FIELDS,
+            max_part_size=MAX_FIELD_BYTES,
+        )
+        try:
+            return await parser.parse()
+        except MultiPartException as error:
+            number = "one file" if files == 1 else f"{files} files"
+            raise Problem(
+                400,
+                f"the form cannot be read ({error.message.rstrip('.')}); expected {number} and at "
+                f"most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes",
+            ) from error
 
 
 def _image_field(values: dict[str, Any]) -> bytes:

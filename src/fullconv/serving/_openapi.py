@@ -32,6 +32,7 @@ _MEANINGS = {
     404: "There is no such model or path.",
     405: "Another method is expected.",
     408: "The body is too slow.",
+    409: "Another one has this name.",
     413: "The body is too long.",
     415: "The body has another type or encoding.",
     422: "The photo cannot be predicted.",
@@ -85,6 +86,12 @@ def path_parameter(name: str, values: Sequence[str]) -> dict[str, Any]:
     """Return a parameter in the path with the values that it can have."""
     schema = {"type": "string", "enum": list(values)}
     return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def text_parameter(name: str, text: str) -> dict[str, Any]:
+    """Return a parameter in the path with any value."""
+    schema = {"type": "string"}
+    return {"name": name, "in": "path", "required": True, "schema": schema, "description": text}
 
 
 def query_parameter(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:

@@ -5,7 +5,6 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -72,12 +71,12 @@ async def predict_body(
         check_stop(stop)
         header = body.open(peek_header)
         check_photo(header, body.name, service.limits.max_pixels)
-        with body.open(_open) as file:
+        with body.open(open_body) as file:
             check_not_georeferenced(header, body.name, file)
         memory = service.plan(served, header, output, scales)
         with waiting(service.gate.admit(memory, stop), stages):
             with stages.measure("decode"):
-                image = body.open(partial(_decode, served.value_range))
+                image = decode_body(served.value_range, body)
                 body.close()
             with (
                 waiting(service.gate.compute(memory, stop), stages),
@@ -140,11 +139,21 @@ def check_not_georeferenced(header: Header, name: str, file: BinaryIO) -> None:
         )
 
 
-def _open(path: Path, content: bytes | None) -> BinaryIO:
+def open_body(path: Path, content: bytes | None) -> BinaryIO:
+    """Open the bytes of a body; for `Body.open`."""
     return path.open("rb") if content is None else io.BytesIO(content)
 
 
-def _decode(value_range: ValueRange | None, path: Path, content: bytes | None) -> Any:
-    if content is None:
-        return read_image(path, value_range)
-    return decode_image(content, str(path), value_range)
+def decode_body(value_range: ValueRange | None, body: Body) -> Any:
+    """Decode the photo in a body as RGB (H, W, 3) in [0, 255]; see `read_image`.
+
+    Raises:
+        ImageError: it cannot be read, or has more than 8 bits a channel and there is no range.
+    """
+
+    def decode(path: Path, content: bytes | None) -> Any:
+        if content is None:
+            return read_image(path, value_range)
+        return decode_image(content, str(path), value_range)
+
+    return body.open(decode)

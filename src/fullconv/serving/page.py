@@ -15,10 +15,11 @@ from fullconv.serving._service import Service
 
 def routes(service: Service) -> Sequence[Route]:
     """Return the route of the page, if the server has one."""
+    settings = {"corrections": service.settings.corrections is not None}
 
     async def show(request: Request) -> Response:
         del request
-        page, policy = served_page({}, secrets.token_hex(16))
+        page, policy = served_page(settings, secrets.token_hex(16))
         headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
         return HTMLResponse(page, headers=headers)
 

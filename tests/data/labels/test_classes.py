@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from fullconv.cli.convert_data import class_lines
 from fullconv.data.formats._annotations import with_ground
+from fullconv.data.labels.class_lines import format_lines
 from fullconv.data.labels.classes import TEXT_FILES, declared_classes, read_names, read_text
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, voc_palette
@@ -255,7 +255,7 @@ HARD = [
 
 def test_converted_data_sets_keep_their_names(tmp_path):
     palette = voc_palette(len(HARD))
-    found = read(tmp_path, "".join(class_lines(HARD, palette)))
+    found = read(tmp_path, "".join(format_lines(HARD, palette)))
     assert found.classes == tuple(HARD) and found.palette == palette and found.says_255
 
 

@@ -1,7 +1,7 @@
-"""Parse class lists that are text: numbers and colours count, and what is unclear is refused."""
+"""Class lists that are text: numbers and colours count, and what is unclear is refused."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from fullconv.data.labels.class_tables import (
 )
 from fullconv.data.labels.plain_names import foreign_part, numbers_inside
 from fullconv.errors import DataError
-from fullconv.io.palettes import VOID, Color
+from fullconv.io.palettes import VOID, Color, Palette, voc_palette
 
 IGNORE = "__ignore__"  # LabelMe's name for ignored pixels, at any index
 
@@ -71,6 +71,23 @@ def parse_lines(lines: Sequence[str], where: Path) -> list[Entry]:
         if not free and (odd := foreign_part(entry.name, len(part.after) == 3)):
             raise _refused(where, f"{odd} in {part.text!r}")
     return entries
+
+
+def format_lines(classes: Sequence[str], palette: Palette) -> Iterator[str]:
+    """Yield the lines of classes.txt: "0 road #804080", and "255 void".
+
+    Args:
+        classes: their names.
+        palette: distinct colours; see `distinct_palette`.
+    """
+    for label, (name, color) in enumerate(zip(classes, palette, strict=True)):
+        yield f"{label} {' '.join(name.split())} #{bytes(color).hex()}\n"
+    yield "255 void\n"  # explicit: masks of 0 and 255 are otherwise read as two classes
+
+
+def distinct_palette(palette: Palette) -> Palette:
+    """Return the palette, or VOC's if two classes share a colour."""
+    return palette if len(set(palette)) == len(palette) else voc_palette(len(palette))
 
 
 def _without_comments(lines: Sequence[str], where: Path) -> list[str]:

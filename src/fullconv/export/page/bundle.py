@@ -29,12 +29,17 @@ _IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 _LINE_END = re.compile(r"([,;{(\[=?:&|<>])\n")  # where a statement continues, or has ended
+_LITERAL = r"""(?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
+        | (?:(?<=[(,=:])|(?<=[(,=:][ ]))/(?:[^/*\\\n\[]|\\.|\[[^\]\n]*\])+/ )"""
 # A comment; a string, template or regular expression, which stays; or blanks at punctuation.
 _TOKEN = re.compile(
-    r"""/\*\*.*?\*/[ ]? | [ ]*//[^\n]*
-    | (?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
-        | (?:(?<=[(,=:])|(?<=[(,=:][ ]))/(?:[^/*\\\n\[]|\\.|\[[^\]\n]*\])+/ )
-    | [ ]?(?P<mark>[=!,;{}()\[\]?:&|<>*]|\+(?![ ]?\+))[ ]?""",
+    rf"""[ ]?/\*\*.*?\*/[ ]? | [ ]*//[^\n]* | {_LITERAL}
+    | [ ]?(?P<mark>[=!,;{{}}()\[\]?:&|<>*%]|/(?![*/])|\+(?![ ]?\+)|-(?![ ]?-))[ ]?""",
+    re.VERBOSE | re.DOTALL,
+)
+# What has a shorter form: "const", ";" before "}", brackets around a single parameter.
+_SHORTER = re.compile(
+    rf"{_LITERAL} | \b(?P<const>const)\b | ;(?P<close>}}) | (?<![\w$])\((?P<one>\w+)\)=>",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -55,7 +60,14 @@ def _plain(name: str) -> str:
     text = read_asset(f"{name}.js")
     text = _EXPORT.sub("", _IMPORT.sub("", text))
     text = _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
-    return _LINE_END.sub(r"\1", _INDENTATION.sub("", text))
+    text = _LINE_END.sub(r"\1", _INDENTATION.sub("", text))
+    return _SHORTER.sub(_shorten, text)
+
+
+def _shorten(found: re.Match[str]) -> str:
+    if found["const"]:
+        return "let"
+    return f"{found['one']}=>" if found["one"] else found["close"] or found["literal"]
 
 
 def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: str) -> str:
@@ -122,7 +134,8 @@ def _own_scope(text: str) -> str:
 
 
 def _plain_style() -> str:
-    return re.sub(r"\s*([,;{}])\s*", r"\1", _INDENTATION.sub("", read_asset("page.css")))
+    text = re.sub(r"\s*([,;{}])\s*", r"\1", _INDENTATION.sub("", read_asset("page.css")))
+    return text.replace(": ", ":").replace(";}", "}")
 
 
 def _digest(text: str) -> str:

@@ -171,6 +171,7 @@ function buttons() {
     /** @type {HTMLButtonElement} */ (button).disabled =
       kind === "masks" || kind === "dataset" ? !some : !current?.editor;
   }
+  get("keep").disabled = !current?.editor;
 }
 
 /** List the classes: those that occur first, the largest before the others. */
@@ -382,6 +383,22 @@ async function download(/** @type {string} */ kind) {
   }
 }
 
+/** Save the shown photo and its mask on the server. */
+async function keep() {
+  const item = /** @type {import("./queue.js").Item} */ (current);
+  const name = stem(safeNames([item.name])[0]);
+  get("keep").disabled = true;
+  try {
+    const mask = /** @type {Uint8Array} */ (await queue.mask(item));
+    const model = /** @type {import("./local.js").Model} */ (queue.model);
+    const saved = await source.keep(name, item.file, mask, model);
+    get("status").textContent = say(saved.replaced ? "kept2" : "kept", saved.photo, saved.mask);
+  } catch (error) {
+    complain(item, sentence(error));
+  }
+  buttons();
+}
+
 /** Take photos with a camera; where there is none, choose a file (phones offer theirs). */
 async function film() {
   if (!navigator.mediaDevices?.getUserMedia || matchMedia("(pointer: coarse)").matches) {
@@ -433,6 +450,8 @@ function inputs() {
   get("opacity").oninput = () => view.opacity(get("opacity").value / 100);
   get("divider").oninput = () => view.divide(get("divider").value / 100);
   get("zoom").onchange = () => view.resize(Number(get("zoom").value));
+  get("keep").onclick = keep;
+  get("keep").hidden = !source.keeps;
   get("undo").onclick = () => undo(false);
   get("redo").onclick = () => undo(true);
   for (const radio of /** @type {NodeListOf<any>} */ (document.querySelectorAll("input[name=tool]"))) {
@@ -466,12 +485,18 @@ function models() {
   get("other").replaceChildren(element("option", { value: "" }, say("none")), ...names);
   get("models").hidden = get("others").hidden = source.models.length < 2;
   const find = (/** @type {string} */ name) => source.models.find((one) => one.name === name) ?? null;
+  const text = (/** @type {any} */ model) => JSON.stringify(model?.classes);
   get("model").onchange = get("other").onchange = () => {
-    queue.model = find(get("model").value);
+    const model = find(get("model").value);
+    if (text(model) !== text(queue.model) && queue.items.some((item) => item.edited)) {
+      get("problems").textContent = say("otherClasses");
+      get("model").value = queue.model?.name;
+      return;
+    }
+    queue.model = model;
     const other = find(get("other").value);
     // Labels of other classes cannot be drawn in these colours.
-    const same = JSON.stringify(other?.classes) === JSON.stringify(queue.model?.classes);
-    queue.other = same ? other : null;
+    queue.other = text(other) === text(model) ? other : null;
     queue.restart();
   };
   queue.model = source.models[0] ?? null;

@@ -25,8 +25,8 @@ export function safeNames(names) {
   const used = new Set();
   return names.map((name) => {
     const suffix = /\.[a-z0-9]{1,5}$/i.exec(name)?.[0].toLowerCase() ?? ".jpg";
-    const plain = stem(name).normalize("NFC").replace(/[^\p{L}\p{N}._-]+/gu, "-").replace(/^[.-]+/, "");
-    const base = plain.slice(0, 80) || "photo";
+    const plain = stem(name).normalize("NFC").replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 80);
+    const base = plain.replace(/^[.-]+|[.]+$/g, "") || "photo";
     let free = base;
     for (let n = 2; used.has(free.toLowerCase()); n++) free = `${base}-${n}`;
     used.add(free.toLowerCase());
@@ -38,8 +38,9 @@ export function safeNames(names) {
 export function classList(classes, palette) {
   const hex = (/** @type {number[]} */ colour) =>
     `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+  const distinct = new Set(palette.map(hex)).size === palette.length;
   const lines = classes.map((name, label) =>
-    `${label} ${name.replace(/\s+/g, " ")} ${hex(palette[label])}`);
+    `${label} ${name.replace(/\s+/g, " ")}${distinct ? ` ${hex(palette[label])}` : ""}`);
   return [...lines, "255 void", ""].join("\n");
 }
 

@@ -11,6 +11,8 @@ import { bytesOf, decodePng } from "./png.js";
  * @property {Model[]} models known once it has started
  * @property {boolean} isLocal whether photos stay in the browser
  * @property {() => Promise<string>} askKey asks the user for the server's key
+ * @property {boolean} keeps whether it saves corrected masks
+ * @property {(name: string, file: File, mask: Uint8Array, model: Model) => Promise<any>} keep
  * @property {() => Promise<any>} start
  * @property {(file: Blob, model: Model) => Promise<Prediction>} predict
  * @property {() => Promise<string>} check what differs from fullconv; "" if nothing does
@@ -23,6 +25,8 @@ const part = (/** @type {string} */ id) => document.getElementById(id)?.textCont
 
 class LocalSource {
   isLocal = true;
+  keeps = false;
+  keep = async () => null;
   askKey = async () => "";
 
   /** @param {any} settings */

@@ -38,6 +38,7 @@ export const MESSAGES = {
   coco: ["COCO", "COCO"],
   masks: ["All masks (ZIP)", "全部标签图 (ZIP)"],
   dataset: ["Corrected photos as a data set (ZIP)", "修正后的照片数据集 (ZIP)"],
+  keep: ["Save photo and mask on the server", "将照片和标签图保存到服务器"],
   unlabelled: ["not labelled", "未标注"],
   next: ["then {0}", "其次 {0}"],
   at: ["column {0}, row {1}", "第 {0} 列，第 {1} 行"],

@@ -10,6 +10,11 @@ import { bytesOf, decodePng } from "./png.js";
 
 Object.assign(MESSAGES, {
   served: ["Photos are sent to this server only.", "照片只发送到本服务器。"],
+  kept: ["Saved as {0}, {1}.", "已保存为 {0}、{1}。"],
+  kept2: ["Saved; it replaced an earlier mask, {1}.", "已保存；替换了先前的标签图 {1}。"],
+  otherClasses: [
+    "this model has other classes than the corrected masks; save and remove the corrected photos first",
+    "此模型的类别与已修正的标签图不同；请先保存并移除已修正的照片"],
   compare: ["Compare with", "对比模型"],
   none: ["none", "无"],
   divider: ["Divider between the two models", "两个模型的分界线"],
@@ -20,12 +25,15 @@ Object.assign(MESSAGES, {
 });
 
 /** @returns {import("./local.js").Source} */
-export const openSource = () => new ServerSource();
+export const openSource = (/** @type {any} */ settings) => new ServerSource(settings);
 
 class ServerSource {
   isLocal = false;
 
-  constructor() {
+  /** @param {any} settings */
+  constructor(settings) {
+    /** Whether the server saves corrected masks. */
+    this.keeps = Boolean(settings.corrections);
     /** @type {Model[]} */
     this.models = [];
     this.key = "";
@@ -64,7 +72,27 @@ class ServerSource {
     }
     if (response.ok) return response;
     const problem = await response.json().catch(() => null);
-    throw new Error(problem?.detail ?? `HTTP ${response.status}`);
+    throw Object.assign(new Error(problem?.detail ?? `HTTP ${response.status}`), { status: response.status });
+  }
+
+  /**
+   * Save a photo and its mask on the server; return its reply. An earlier mask of the same photo is
+   * replaced; other photos of this name keep theirs, and this one gets the next free name.
+   * @param {string} name @param {File} file @param {Uint8Array} mask @param {Model} model
+   */
+  async keep(name, file, mask, model) {
+    for (let n = 1; ; n++) {
+      const body = new FormData();
+      body.append("photo", file);
+      body.append("mask", new Blob([/** @type {any} */ (mask)]), "mask");
+      const free = encodeURIComponent(n > 1 ? `${name}-${n}` : name);
+      const path = `corrections/${free}?replace=1&model=${encodeURIComponent(model.name)}`;
+      try {
+        return await (await this.request(path, { method: "POST", body })).json();
+      } catch (error) {
+        if (/** @type {any} */ (error).status !== 409 || n > 98) throw error;
+      }
+    }
   }
 
   /** @param {Blob} file @param {Model} model @returns {Promise<Prediction>} */
