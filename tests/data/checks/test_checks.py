@@ -359,4 +359,36 @@ def remedy_of(made, code):
 
 
 def test_all_checks_are_registered():
-    assert {*checks} == {"classes", "clips", "duplicates", "files", "masks", "pairs", "values"}
+    assert {*checks} == {
+        *("classes", "clips", "duplicates", "files", "masks", "pairs", "shares", "values")
+    }
+
+
+def folder_with_shares(folder, shares):
+    """Write masks of 100 x 10 pixels of which the given parts are class 1."""
+    for name in ("images", "masks"):
+        (folder / name).mkdir(parents=True)
+    (folder / "classes.txt").write_text("road\ncrack\n")
+    random = np.random.default_rng(0)
+    for number, share in enumerate(shares):
+        labels = np.zeros((10, 100), np.uint8)
+        labels.flat[: round(1000 * share)] = 1
+        photo = random.integers(0, 256, (10, 100, 3), np.uint8)
+        Image.fromarray(photo).save(folder / "images" / f"{number:02}.png")
+        Image.fromarray(labels).save(folder / "masks" / f"{number:02}.png")
+    return str(folder)
+
+
+def unusual(source):
+    return [f.file for f in examine(source, workers=1).findings if f.code == "unusual-share"]
+
+
+def test_a_mask_with_a_filled_outline_is_named(tmp_path):
+    cracks = [0.01 + 0.001 * (i % 5) for i in range(14)]
+    assert unusual(folder_with_shares(tmp_path / "filled", [*cracks, 0.35])) == ["masks/14.png"]
+    assert not unusual(folder_with_shares(tmp_path / "usual", [*cracks, 0.05]))
+    assert not unusual(folder_with_shares(tmp_path / "few", [*cracks[:8], 0.35]))
+    # Two kinds of photos: close and far, with as many of each.
+    assert not unusual(folder_with_shares(tmp_path / "kinds", [0.02, 0.3] * 8))
+    # Not in most of the images, so the others say little about it.
+    assert not unusual(folder_with_shares(tmp_path / "absent", [0.0] * 14 + [0.35]))
