@@ -28,10 +28,13 @@ def small_network(*layers):
     return nn.Sequential(nn.Conv2d(3, 4, 3), *layers).double()
 
 
-def squared(network, image):
-    loss = network(image).square().sum()
-    loss.backward()
-    return loss.item()
+def forward(network, image):
+    return network(image)
+
+
+def overlap(score):
+    """Return a loss that is no sum over images, as Dice is none."""
+    return 1 - 2 * score.sigmoid().sum() / (1 + score.square().sum())
 
 
 def without_dropout(config):
@@ -46,19 +49,21 @@ def without_dropout(config):
 
 
 @pytest.mark.parametrize("parts", [1, 2, 3, 5])
-def test_gradients_add_up_to_those_of_the_whole_batch(parts):
-    network = small_network(
-        nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1)
-    ).eval()  # norms with fixed statistics
+def test_gradients_are_those_of_the_whole_batch(parts):
+    network = small_network(nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1)).eval()  # fixed statistics
     images = torch.rand(6, 3, 9, 9, dtype=torch.double)
-    whole = squared(network, images)
+    whole = overlap(network(images))
+    whole.backward()
     expected = [p.grad.clone() for p in network.parameters()]
     network.zero_grad()
     parallel = ParallelParts(network, parts)
     for repeat in (1, 2):  # gradients accumulate, as those of one network do
-        losses = list(parallel.map(squared, images.tensor_split(parts)))
-        parallel.collect()
-        assert sum(losses) == pytest.approx(whole, rel=1e-12)
+        scores = parallel.scores(forward, images)
+        joined = parallel.joined(scores)
+        loss = overlap(joined)
+        loss.backward()
+        parallel.backward(scores, joined)
+        assert len(scores) == parts and loss.item() == pytest.approx(whole.item(), rel=1e-12)
         for parameter, gradient in zip(network.parameters(), expected, strict=True):
             torch.testing.assert_close(parameter.grad, repeat * gradient, rtol=1e-10, atol=0)
 
@@ -70,16 +75,17 @@ def test_copies_follow_the_weights_statistics_and_modes_of_the_network():
         network[0].weight.mul_(3)
         network[1].running_mean.fill_(0.5)
     images = torch.rand(2, 3, 9, 9, dtype=torch.double)
-    first, second = parallel.map(lambda copy, image: copy(image), images.tensor_split(2))
-    torch.testing.assert_close(torch.cat([first, second]), network(images))
+    torch.testing.assert_close(parallel.joined(parallel.scores(forward, images)), network(images))
 
 
 def test_frozen_weights_get_no_gradient():
     network = small_network(nn.Conv2d(4, 1, 1))
     network[0].requires_grad_(False)
     parallel = ParallelParts(network, 2)
-    list(parallel.map(squared, torch.rand(2, 3, 9, 9, dtype=torch.double).tensor_split(2)))
-    parallel.collect()
+    scores = parallel.scores(forward, torch.rand(2, 3, 9, 9, dtype=torch.double))
+    joined = parallel.joined(scores)
+    joined.sum().backward()
+    parallel.backward(scores, joined)
     assert network[0].weight.grad is None and network[1].weight.grad is not None
 
 
@@ -89,6 +95,16 @@ def test_a_training_in_parts_repeats_to_the_bit_and_shares_the_weights():
     losses = [[step.loss for step in trainer.run()] for trainer in (one, another)]
     assert losses[0] == losses[1] and len(losses[0]) > 1
     assert all(torch.equal(value, state(another)[name]) for name, value in state(one).items())
+
+
+def test_a_dice_loss_sees_the_whole_batch():
+    config = CONFIG.model_copy(update={"batch": 4, "loss": "cross-entropy+0.5*dice"})
+    whole, parts = (
+        without_dropout(config.model_copy(update={"parallel_parts": count})) for count in (1, 2)
+    )
+    assert [step.loss for step in parts.run()] == pytest.approx(
+        [step.loss for step in whole.run()], rel=1e-4
+    )
 
 
 def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fullconv.config import RunConfig
+from fullconv.config import RunConfig, TrainConfig
 from fullconv.data.sample import Data, Sample
-from fullconv.training.resolve import resolve
+from fullconv.training.resolve import resolve, step_pixels
 from fullconv.training.working_scale import (
     ObjectSizes,
     WorkingScale,
@@ -66,7 +66,7 @@ def test_only_some_samples_are_read_and_their_centres_measured(monkeypatch):
 def test_photos_without_labels_keep_their_size():
     found = object_sizes(data_of(np.full((30, 40), 255, np.uint8)))
     assert choose_scale(found, 8, not_needed) == WorkingScale(1.0)
-    assert choose_window(found, 1.0) == (30, 40)
+    assert choose_window(found, 1.0, 224**2) == (30, 40)
 
 
 def test_photos_keep_their_size_where_nothing_speaks_against_it():
@@ -110,22 +110,40 @@ def test_large_photos_are_downscaled_unless_a_class_is_thin(thin, device, factor
 
 
 def test_windows_hold_objects_with_their_surroundings():
-    assert choose_window(ObjectSizes((3000, 4000), 60, "a", 60), 0.5) == (224, 224)
-    assert choose_window(ObjectSizes((3000, 4000), 60, "a", 300), 0.5) == (320, 320)
-    assert choose_window(ObjectSizes((3000, 4000), 60, "a", 2000), 1) == (448, 448)
-    assert choose_window(ObjectSizes((200, 4000), 60, "a", 60), 1) == (200, 224)
-    assert choose_window(ObjectSizes((256, 320), 60, "a", 60), 1) == (256, 320)
+    most = 448**2
+
+    def window(photo, extent, factor, most=most):
+        return choose_window(ObjectSizes(photo, 60, "a", extent), factor, most)
+
+    assert window((3000, 4000), 60, 0.5) == (224, 224)
+    assert window((3000, 4000), 300, 0.5) == (320, 320)
+    assert window((3000, 4000), 2000, 1) == (448, 448)
+    assert window((200, 4000), 60, 1) == (200, 224)
+    assert window((256, 290), 60, 1) == (256, 290)
+    assert window((3000, 4000), 2000, 1, 256**2) == (256, 256)
+    assert window((3000, 4000), 60, 1, 160**2) == (160, 160)
+    assert window((256, 290), 60, 1, 160**2) == (160, 160)
+
+
+def test_steps_of_few_minutes_are_small_so_that_many_fit():
+    def pixels(**settings):
+        return step_pixels(TrainConfig(device="cpu", **settings))
+
+    assert pixels(minutes=15) == pixels(steps=100) == pixels() == 4 * 256**2
+    assert pixels(minutes=60) == 4 * 256**2
+    assert pixels(minutes=2) == 4 * 160**2 < pixels(minutes=9) < 4 * 256**2
 
 
 def test_given_settings_are_kept():
     data = data_of(*[squares(4, (600, 700))] * 3)
 
     def decided(**settings):
-        found, _ = resolve(RunConfig(data="drawn", model="fcn8s-vgg11", **settings), data)
+        given = RunConfig(data="drawn", model="fcn8s-vgg11", device="cpu", **settings)
+        found, _ = resolve(given, data)
         return found.size, found.input_scale, found.crop, found.batch
 
-    assert decided() == (None, 1.5, (224, 224), 8)
-    assert decided(input_scale=1) == (None, 1, (224, 224), 8)
+    assert decided() == (None, 1.5, (224, 224), 5)
+    assert decided(input_scale=1) == (None, 1, (224, 224), 5)
     assert decided(input_scale=0.4) == (None, 0.4, (240, 280), 4)
     assert decided(size=(300, 300)) == ((300, 300), 1, (257, 300), 4)
     assert decided(size=(300, 300), input_scale=2) == ((300, 300), 2, (514, 600), 4)

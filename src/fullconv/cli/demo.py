@@ -19,13 +19,8 @@ if TYPE_CHECKING:
     from fullconv.evaluation.evaluate import Evaluation
     from fullconv.training.experiment import Experiment
 
-# Many short steps: small crops, and a higher learning rate than for a long training.
-SETTINGS: dict[str, Any] = {
-    "data": "samples:nuclei",
-    "crop": (160, 160),
-    "batch": 4,
-    "lr": 3e-3,
-}
+# A higher learning rate than for a long training.
+SETTINGS: dict[str, Any] = {"data": "samples:nuclei", "lr": 3e-3}
 
 
 @exit_on_signal()

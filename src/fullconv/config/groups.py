@@ -60,8 +60,8 @@ class DataSettings(Settings):
         None,
         description="Size (height x width) of random training crops, or 'whole' for whole images.",
         json_schema_extra=depends(
-            "224x224 to 448x448, by the sizes of objects; the typical size of small images, and "
-            "with size"
+            "224x224 to 256x256 on a CPU, to 448x448 on a GPU, by the sizes of objects; down to "
+            "160x160 for few minutes; the typical size of small images, and with size"
         ),
     )
     batch: int | None = Field(
@@ -69,7 +69,7 @@ class DataSettings(Settings):
         ge=1,
         le=4096,
         description="Batch size: images per step, over all processes.",
-        json_schema_extra=depends("4, and up to 8 for small crops chosen for the data"),
+        json_schema_extra=depends("4, and up to 8 for smaller crops chosen for the data"),
     )
     workers: int = Field(
         0,

@@ -5,9 +5,8 @@ other programs use them. Parts of a batch wait once, at the end of a step. Their
 change with the load of the machine, so a training repeats to the bit.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from copy import deepcopy
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -21,14 +20,12 @@ from fullconv.training.distributed import ProcessGroup
 MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
 PROBE = (2, 3, 64, 64)  # a small batch of images
 
-Part = TypeVar("Part")
-Result = TypeVar("Result")
-
 
 class ParallelParts:
     """Copies of a network that share its weights and compute parts of a batch at the same time.
 
-    With one part, the network itself runs in the calling thread.
+    With one part, the network itself runs in the calling thread. Forward and backward passes are
+    separate, so that the loss between them is computed on the whole batch.
 
     Args:
         network: in training, its frozen weights marked.
@@ -43,17 +40,40 @@ class ParallelParts:
     def __len__(self) -> int:
         return len(self.networks)
 
-    def map(
-        self, function: Callable[[nn.Module, Part], Result], parts: Sequence[Part]
-    ) -> Iterator[Result]:
-        """Call a function with a network and a part for each part; yield the results in order."""
+    def scores(
+        self, function: Callable[[nn.Module, Tensor], Tensor], batch: Tensor
+    ) -> tuple[Tensor, ...]:
+        """Call a function with a network and each part of a batch; return the scores.
+
+        Args:
+            function: called at the same time for all parts.
+            batch: images (B, ...), B at least the number of parts.
+        """
         if not self._pool:
-            return (function(self.network, part) for part in parts)
+            return (function(self.network, batch),)
         self._share_state()
-        return self._pool.map(function, self.networks, parts)
+        return tuple(self._pool.map(function, self.networks, batch.tensor_split(len(self))))
+
+    def joined(self, scores: tuple[Tensor, ...]) -> Tensor:
+        """Return the scores of the whole batch, from which a loss is computed and differentiated.
+
+        So a loss sees the whole batch, also one that is no sum over its pixels.
+        """
+        if not self._pool:
+            return scores[0]
+        return torch.cat([score.detach() for score in scores]).requires_grad_()
+
+    def backward(self, scores: tuple[Tensor, ...], joined: Tensor) -> None:
+        """Add the gradients of all parts to the network's, from the gradient of `joined`."""
+        if not self._pool:
+            return
+        assert joined.grad is not None, "the loss was differentiated"
+        gradients = joined.grad.tensor_split(len(self))
+        list(self._pool.map(Tensor.backward, scores, gradients))
+        self._collect()
 
     @torch.no_grad()
-    def collect(self) -> None:
+    def _collect(self) -> None:
         """Add the copies' gradients to the network's."""
         for copy in self.networks[1:]:
             sums: list[Tensor] = []

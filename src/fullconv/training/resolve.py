@@ -3,11 +3,11 @@
 import sys
 from math import prod
 
-from fullconv.config import AUTO, BACKBONE, Architecture, Normalization, RunConfig
+from fullconv.config import AUTO, BACKBONE, Architecture, Normalization, RunConfig, TrainConfig
+from fullconv.config.duration import CPU_MINUTES
 from fullconv.data.sample import Data
 from fullconv.data.transforms import fit
 from fullconv.hardware import choose_device
-from fullconv.io.images import fit_size
 from fullconv.networks.fcn import parse_name
 from fullconv.networks.fcn.summary import on_meta
 from fullconv.training.orientation import resolve_turning
@@ -19,8 +19,9 @@ from fullconv.training.working_scale import (
     object_sizes,
 )
 
-BATCH = 4  # images per step, at least
-STEP_PIXELS = 8 * 224**2  # pixels per step, about, for windows that are smaller
+BATCH, MOST_IMAGES = 4, 8  # images per step: at least, and at most where nothing is set
+STEP_PIXELS = {"cpu": 4 * 256**2, "gpu": 4 * 448**2}  # per step, about
+SHORT_STEP_PIXELS = 4 * 160**2  # where fewer minutes would not be enough for many larger steps
 
 
 def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
@@ -33,20 +34,32 @@ def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
     changes: dict[str, object] = {"lr": config.learning_rate}
     scale = WorkingScale(config.input_scale or 1.0)
     crop = config.crop
-    batch = BATCH
+    batch, pixels = BATCH, step_pixels(config)
     if config.size is None and crop != "whole" and not (config.input_scale and crop):
         sizes = object_sizes(data)
         if config.input_scale is None:
             scale = _choose_scale(config, data, sizes)
         if crop is None:
-            crop = choose_window(sizes, scale.factor)
-            if crop != fit_size(sizes.photo, None, scale.factor):
-                batch = max(BATCH, round(STEP_PIXELS / prod(crop)))
+            crop = choose_window(sizes, scale.factor, pixels // BATCH)
+            batch = min(max(BATCH, round(pixels / prod(crop))), MOST_IMAGES)
     elif crop is None:
         crop = typical_size(data, config.size, scale.factor)
     changes |= {"input_scale": scale.factor, "crop": crop}
     changes["batch"] = config.batch or batch
     return config.model_copy(update=changes), scale
+
+
+def step_pixels(config: TrainConfig) -> int:
+    """Return how many pixels a step should have, about.
+
+    A network needs some 1,500 steps rather than large ones: so many fit into 15 minutes on two
+    cores. With fewer minutes on a CPU, steps have fewer pixels in proportion, down to a limit.
+    """
+    device = choose_device(config.device).type
+    if device != "cpu":
+        return STEP_PIXELS["gpu"]
+    most, minutes = STEP_PIXELS["cpu"], config.own_minutes or CPU_MINUTES
+    return int(min(max(most * minutes / CPU_MINUTES, SHORT_STEP_PIXELS), most))
 
 
 def _choose_scale(config: RunConfig, data: Data, sizes: ObjectSizes) -> WorkingScale:

@@ -2,7 +2,6 @@
 
 import math
 from contextlib import nullcontext
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -78,35 +77,25 @@ class TrainStep:
     def _compute_gradients(self, batch: Batch, done: int) -> float:
         """Accumulate the gradients of all parts; return the loss of the whole batch."""
         labels = batch.labels.to(self.device)
-        at_once = len(self.parallel)
-        count = self.parts * at_once
-        undivided = count * self.group.size == 1
+        undivided = self.parts * self.group.size == 1
         totals = None if undivided else self.group.all_reduce_sum(self.loss.normalizers(labels))
-        parts = [*zip(batch.image.tensor_split(count), labels.tensor_split(count), strict=True)]
-        backward = partial(self._backward, totals)
         total_loss = 0.0
         with seeded(dropout_seed(self.config.seed, done, self.group.rank), self.device):
-            for start in range(0, count, at_once):
-                last = start + at_once == count
+            parts = batch.image.tensor_split(self.parts), labels.tensor_split(self.parts)
+            for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
+                last = number == self.parts
                 with nullcontext() if last else no_gradient_sync(self.forward):
-                    total_loss += sum(self.parallel.map(backward, parts[start : start + at_once]))
-                if not math.isfinite(total_loss):
-                    raise self._diverged("loss", total_loss, batch.names, done)
-                self.parallel.collect()
+                    scores = self.parallel.scores(self._score, image)
+                    score = self.parallel.joined(scores)
+                    loss = self.loss(score, target, totals)
+                    total_loss += self.group.all_reduce_sum(loss.detach().clone()).item()
+                    if not math.isfinite(total_loss):
+                        raise self._diverged("loss", total_loss, batch.names, done)
+                    # DDP averages the gradients of the processes; this loss is a part of a sum.
+                    scaled = self.scaler.scale(loss * self.group.size)
+                    scaled.backward()  # type: ignore[no-untyped-call]
+                    self.parallel.backward(scores, score)
         return total_loss
-
-    def _backward(
-        self, totals: Tensor | None, network: nn.Module, part: tuple[Tensor, Tensor]
-    ) -> float:
-        """Add the gradients of a part, if its loss is finite; return the loss of all processes."""
-        image, target = part
-        loss = self.loss(self._score(network, image), target, totals)
-        value = float(self.group.all_reduce_sum(loss.detach().clone()).item())
-        if math.isfinite(value):
-            # DDP averages the gradients of the processes; this loss is a part of a sum.
-            scaled = self.scaler.scale(loss * self.group.size)
-            scaled.backward()  # type: ignore[no-untyped-call]
-        return value
 
     def _score(self, network: nn.Module, image: Tensor) -> Tensor:
         image = image.to(self.device, memory_format=self.layout)

@@ -17,7 +17,8 @@ THIN = 2.0  # strides: parts of a class that are thinner are worth enlarging
 MOST_PIXELS = {"cpu": 3e6, "gpu": 12e6}  # of a typical photo at its working scale
 LEAST_PIXELS = 512 * 512  # photos are not downscaled below this for the sake of context
 
-WINDOW = (224, 448)  # smallest and largest side of a training window, in pixels
+LEAST_WINDOW = 224  # side of a training window in pixels, at least, if steps may be so large
+WHOLE = 1.5  # windows: photos of fewer pixels are taken whole
 ALIGN = 32  # pixels: windows are whole cells of the coarsest stride
 MEASURED = 9  # samples whose masks are measured
 LARGEST_MASK = 2048  # rows and columns of a mask that are measured: the central ones
@@ -136,14 +137,20 @@ def choose_scale(
     return WorkingScale(factor, "" if factor == 1 else reason)
 
 
-def choose_window(sizes: ObjectSizes, factor: float) -> tuple[int, int]:
+def choose_window(sizes: ObjectSizes, factor: float, most: int) -> tuple[int, int]:
     """Choose the (height, width) of training windows.
 
-    A window is twice as wide as a typical object, within `WINDOW`. Photos of less than twice its
-    pixels are taken whole.
+    A window is twice as wide as a typical object, and at least `LEAST_WINDOW`, within `most`.
+    Photos with less than one and a half times the pixels of a window are taken whole.
+
+    Args:
+        sizes: of the data set.
+        factor: the working scale.
+        most: pixels of a window.
     """
     height, width = fit_size(sizes.photo, None, factor)
     wanted = ceil(2 * sizes.extent * factor / ALIGN) * ALIGN
-    side = min(max(wanted, WINDOW[0]), WINDOW[1])
-    whole = height * width <= 2 * side**2
+    largest = int(sqrt(most)) // ALIGN * ALIGN
+    side = min(max(wanted, LEAST_WINDOW), largest)
+    whole = height * width <= WHOLE * side**2
     return (height, width) if whole else (min(side, height), min(side, width))
