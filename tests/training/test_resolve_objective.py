@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import fullconv as fc
+from fullconv.data.labels.class_weights import count_images
 from fullconv.data.sample import Data, Sample
 from fullconv.training.initial_model import initial_model
 from fullconv.training.recipes import with_recipe
@@ -35,7 +36,9 @@ def masks(*shares):
     ],
 )
 def test_a_class_is_rare_below_five_percent_of_the_pixels(shares, rare):
-    assert rare_classes(masks(*shares)) == rare
+    data = masks(*shares)
+    counts = count_images(data)[:, : len(data.classes)]
+    assert rare_classes(counts, data.classes) == rare
 
 
 def test_rare_classes_get_weights_and_a_loss_of_overlap():
@@ -44,6 +47,21 @@ def test_rare_classes_get_weights_and_a_loss_of_overlap():
     assert config.logit_adjust == 0.75
     assert len(notes) == 2 and all("c1 is below 5 %" in note and "--" in note for note in notes)
     assert resolve_objective(config, masks(0.5, 0.5)) == (config, ())  # decided once
+
+
+def test_a_mask_with_a_filled_outline_is_said():
+    labels = [np.zeros((10, 100), np.uint8) for _ in range(15)]
+    for number, mask in enumerate(labels):
+        mask.flat[: 350 if number == 8 else 10 + number % 5] = 1
+    image = np.zeros((10, 100, 3), np.uint8)
+    names = tuple(f"n{index}" for index in range(15))
+    read = lambda index: Sample(image, labels[index], names[index])  # noqa: E731
+    data = Data("drawn", None, ("road", "crack"), ((0, 0, 0), (1, 1, 1)), names, read)
+    _, notes = resolve_objective(OPEN, data)
+    expected = "look at the mask of n8: 35 % of it is crack, of the others about 1.2 %"
+    assert [note for note in notes if note.startswith(expected)]
+    labels[8].flat[:350] = 0
+    assert not [note for note in resolve_objective(OPEN, data)[1] if "look at" in note]
 
 
 def test_without_rare_classes_both_are_plain():

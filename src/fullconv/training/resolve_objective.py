@@ -1,16 +1,21 @@
 """Decide the loss and the class weights where the settings leave them open, from the masks."""
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import TypeVar
 
 import numpy as np
+from jaxtyping import Int64
 
 from fullconv.config import AUTO, TrainConfig
-from fullconv.data.labels.class_weights import count_labels
+from fullconv.data.labels.class_weights import count_images, counted
+from fullconv.data.labels.unusual_shares import unusual_shares
 from fullconv.data.sample import Data
 from fullconv.training.losses import make_loss
 
 Config = TypeVar("Config", bound=TrainConfig)
 
+NAMED = 3  # unusual masks, at most
 RARE = 0.05  # share of the labelled pixels below which a class is rare
 WEIGHTS, ADJUSTMENT = "enet", 0.75  # and how much of the weights is taken back in predictions
 LOSS, LOSS_OF_RARE = "cross-entropy", "cross-entropy+0.5*dice"
@@ -25,11 +30,12 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
     """
     if AUTO not in (config.balance, config.loss):
         return config, ()
-    rare = rare_classes(data)
+    counts = count_images(data)[:, : len(data.classes)]
+    rare = rare_classes(counts, data.classes)
     named = ", ".join(rare[:3]) + (", ..." if len(rare) > 3 else "")
     reason = f"since {named} {'is' if len(rare) == 1 else 'are'} below 5 % of the pixels"
     changes: dict[str, object] = {}
-    notes = []
+    notes = list(_unusual_masks(counts, data))
     loss, balance = config.loss, config.balance
     if loss == AUTO:
         changes["loss"] = loss = LOSS_OF_RARE if rare else LOSS
@@ -44,8 +50,19 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
     return config.model_copy(update=changes), tuple(notes)
 
 
-def rare_classes(data: Data) -> list[str]:
+def rare_classes(counts: Int64[np.ndarray, "N K"], classes: tuple[str, ...]) -> list[str]:
     """Return the classes that have pixels, but fewer than 5 % of the labelled ones."""
-    pixels = count_labels(data).pixels
+    pixels = counts.sum(0)
     shares = pixels / max(1, pixels.sum())
-    return [data.classes[k] for k in np.flatnonzero((shares > 0) & (shares < RARE))]
+    return [classes[k] for k in np.flatnonzero((shares > 0) & (shares < RARE))]
+
+
+def _unusual_masks(counts: Int64[np.ndarray, "N K"], data: Data) -> Iterator[str]:
+    """Yield a sentence about the first masks that `fullconv check` calls unusual."""
+    indices = counted(data)
+    for found in islice(unusual_shares(counts), NAMED):
+        yield (
+            f"look at the mask of {data.names[indices[found.index]]}: {100 * found.share:.0f} % of "
+            f"it is {data.classes[found.label]}, of the others about {100 * found.usual:.2g} %; a "
+            "wrong mask costs accuracy (fullconv check shows all)"
+        )

@@ -107,10 +107,17 @@ def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor |
 
 def count_labels(data: Data) -> Counts:
     """Count pixels in at most `MAX_SAMPLES` samples, evenly spaced."""
-    pixels, present = np.zeros((2, len(data.classes)), np.int64)
-    for index in range(0, len(data), max(1, len(data) // MAX_SAMPLES)):
-        labels = data[index].labels
-        counts = np.bincount(labels.ravel(), minlength=256)[: len(data.classes)]
-        pixels += counts
-        present += labels.size * (counts > 0)
-    return Counts(pixels, present)
+    counts = count_images(data)
+    classes = counts[:, : len(data.classes)]
+    return Counts(classes.sum(0), counts.sum(1) @ (classes > 0))
+
+
+def count_images(data: Data) -> Int64[np.ndarray, "N 256"]:
+    """Count the pixels of each label, 255 for ignored ones, in each sample of `counted`."""
+    rows = [np.bincount(data[index].labels.ravel(), minlength=256) for index in counted(data)]
+    return np.array(rows, np.int64).reshape(-1, 256)
+
+
+def counted(data: Data) -> range:
+    """Return the indices of the samples whose pixels are counted."""
+    return range(0, len(data), max(1, len(data) // MAX_SAMPLES))
