@@ -24,7 +24,8 @@ import numpy as np
 import torch
 
 import fullconv as fc
-from fullconv.export.exporters import _trace, exporters
+from fullconv.conversion import trace
+from fullconv.export.exporters import exporters
 from fullconv.export.parity import difference, network_scores
 from fullconv.inference.runtimes import runtimes
 
@@ -145,13 +146,13 @@ def forms(
 @contextmanager
 def literal(wanted: bool) -> Iterator[None]:
     """Export the network layer by layer, without `make_portable`, if `wanted`."""
-    portable = _trace.make_portable
+    portable = trace.make_portable
     if wanted:
-        _trace.make_portable = lambda net, size=None: without_border_skipping(net)
+        trace.make_portable = lambda net, size=None: without_border_skipping(net)
     try:
         yield
     finally:
-        _trace.make_portable = portable
+        trace.make_portable = portable
 
 
 def without_border_skipping(net: torch.nn.Module) -> torch.nn.Module:

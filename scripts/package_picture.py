@@ -15,6 +15,8 @@ PACKAGES = {
     "evaluation": (0.25, "metrics, reports"),
     "weights": (0.65, "foreign files"),
     "model": (0.45, "load, save, predict"),
+    "engines": (0.45, "the fastest runtime"),
+    "conversion": (0.65, "networks as graphs"),
     "inference": (0.45, "one image, any size"),
     "explain": (0.9, "receptive fields"),
     "data": (0.2, "formats, transforms"),

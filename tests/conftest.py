@@ -10,6 +10,7 @@ import torch
 from jaxtyping import install_import_hook
 
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("FULLCONV_ENGINE", "torch")  # tests of other engines name them
 os.environ["HF_HUB_OFFLINE"] = "1"  # no test downloads weights, also not in a process of its own
 
 SOURCE = Path(__file__).resolve().parents[1] / "src"
@@ -43,6 +44,14 @@ def shared_folder(name: str) -> Path:
 @pytest.fixture
 def shared():
     return shared_folder
+
+
+@pytest.fixture
+def doubles(monkeypatch, tmp_path):
+    """Engines that compute a copy of the network, in place of other runtimes."""
+    from engine_doubles import install_doubles
+
+    return install_doubles(monkeypatch, tmp_path / "cache")
 
 
 @pytest.hookimpl(tryfirst=True)

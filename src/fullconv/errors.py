@@ -160,9 +160,9 @@ class MissingExtraError(FullconvError, ImportError):
     """An optional package that is not installed."""
 
     def __init__(self, package: str, extra: str, what: str) -> None:
+        missing = f'"fullconv[{extra}]"' if extra else "--upgrade fullconv"
         super().__init__(
-            f"{what} needs the package {package}, which is not installed: "
-            f'pip install "fullconv[{extra}]"'
+            f"{what} needs the package {package}, which is not installed: pip install {missing}"
         )
 
 
@@ -240,7 +240,7 @@ def require(module: str, *, extra: str, what: str) -> Any:
 
     Args:
         module: its name, e.g. "rasterio" or "onnx.helper".
-        extra: the extra of this project that installs it.
+        extra: the extra of this project that installs it; "" for what always comes with it.
         what: needs the package, e.g. "reading a.tif"; begins the message.
 
     Raises:

@@ -2,10 +2,13 @@
 
 import math
 import os
+import platform
 import sys
 import time
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from threading import Barrier
 from typing import TYPE_CHECKING
@@ -20,7 +23,16 @@ SHARE = 0.5  # of the free memory; the rest is for other programs
 MAX_THREADS = 1024  # that anyone asks for; PyTorch's limit depends on the system
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 STATUS = Path("/proc/self/status")
+CPU_INFO = Path("/proc/cpuinfo")
 CPU_TIMES = Path("/proc/stat")  # Linux's times of all cores, by kind, in ticks
+CGROUP_LIMITS = (  # of version 2 and version 1
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+CGROUP_USAGES = (
+    "/sys/fs/cgroup/memory.current",
+    "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+)
 BUSY = 0.25  # share of the cores from which other programs slow this one down
 IDLE = 0.1  # share of the cores that is free even where programs compete
 SOON = 2.0  # seconds within which the times, in steps of 10 ms, say nothing
@@ -154,6 +166,32 @@ def _peak_of_getrusage() -> float:
     return float(peak if sys.platform == "darwin" else peak * 1024)  # macOS: bytes, else KiB
 
 
+def processor_name() -> str:
+    """Return the name of the processor, as the system tells it."""
+    try:
+        lines = CPU_INFO.read_text(encoding="utf-8").splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def installed_versions(packages: Iterable[str]) -> dict[str, str]:
+    """Return name -> version of those packages that are installed."""
+    found = {}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def memory_limit() -> int:
+    """Return the bytes of memory that this machine has, or that a container may use at most."""
+    limits = [_installed_memory(), *(limit for limit in map(_limit_of, CGROUP_LIMITS) if limit)]
+    return min(limits)
+
+
 def free_memory() -> int:
     """Return the bytes that this process can take without swapping, within a container's limit."""
     limits = [_free_of_machine(), *_free_of_cgroups()]
@@ -181,17 +219,20 @@ def _installed_memory() -> int:
 
 def _free_of_cgroups() -> list[int | None]:
     """What control groups (containers, SLURM jobs) still allow; None where there is no limit."""
-    version2 = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current")
-    version1 = (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    )
-    return [_below_limit(*files) for files in (version2, version1)]
+    return [_below_limit(*files) for files in zip(CGROUP_LIMITS, CGROUP_USAGES, strict=True)]
+
+
+def _limit_of(path: str) -> int | None:
+    try:
+        most = Path(path).read_text(encoding="ascii").strip()
+        return None if most == "max" else int(most)
+    except (OSError, ValueError):
+        return None
 
 
 def _below_limit(limit: str, used: str) -> int | None:
+    most = _limit_of(limit)
     try:
-        most = Path(limit).read_text(encoding="ascii").strip()
-        return None if most == "max" else int(most) - int(Path(used).read_text(encoding="ascii"))
+        return None if most is None else most - int(Path(used).read_text(encoding="ascii"))
     except (OSError, ValueError):
         return None

@@ -1,7 +1,7 @@
 """A segmentation model: a network with its classes, colours and normalization."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast, overload
 
@@ -10,6 +10,9 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
+from fullconv.engines import AUTO, check_engine
+from fullconv.engines.choose import EngineChoice, choose_engine
+from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import (
@@ -20,7 +23,7 @@ from fullconv.inference.model_file import (
     write_file,
 )
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
-from fullconv.inference.runtimes import is_exported
+from fullconv.inference.runtimes import is_exported, runtime_for, runtimes
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
@@ -70,6 +73,7 @@ class Model:
         self.tta_scales = tuple(tta_scales)
         self.band_choice = band_choice
         self.input_scale = input_scale
+        self.choice = EngineChoice()
         for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
             if count != network.classes:
                 raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
@@ -161,7 +165,8 @@ class Model:
         scores: bool,
         stop: Stop,
     ) -> Prediction:
-        self.network.eval()
+        if any(module.training for module in self.network.modules()):
+            self.network.eval()
         read = read_source(source, self.band_choice, memory)
         given = self.network, read.image, self.classes, self.palette, self.size
         limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}
@@ -198,13 +203,77 @@ class Model:
             return plan_prediction(*given, memory, scores=scores, held=held).peak
         return averaging_bytes(*given, scales, len(self.classes), memory, held)
 
-    def optimize(self) -> "Model":
+    def optimize(
+        self,
+        engine: str = AUTO,
+        workload: Workload | None = None,
+        *,
+        threads: int | None = None,
+        memory: int | None = None,
+        announce: Callable[[str], None] = lambda text: None,
+    ) -> "Model":
         """Prepare the network for many predictions on this CPU and return the model itself.
 
-        See `fullconv.inference.cpu.optimize`.
+        The fastest engine on this machine computes them from then on: PyTorch, ONNX Runtime or
+        OpenVINO. The first time for a network, it is converted, compared and timed, which takes
+        some twenty seconds; a cache keeps the result. See `fullconv.engines.choose` and
+        `fullconv.inference.cpu.optimize`.
+
+        Args:
+            engine: "auto", or "torch", "onnx" or "openvino" for one whatever its speed.
+            workload: the images to predict, which decide whether a conversion pays; None is any
+                number.
+            threads: CPU threads of one image; None is PyTorch's setting.
+            memory: bytes for all images that are computed at once; None is a quarter of the
+                machine's. PyTorch computes images that would take more.
+            announce: gets a line before something that takes seconds.
+
+        Raises:
+            ConfigError: the engine cannot compute this network, or an exported file.
+            UnknownNameError: there is no such engine.
+            MissingExtraError: it is not installed.
+            ExportError: its scores are not those of PyTorch.
         """
-        optimize(self.network)
+        if self.exported:
+            self._check_exported(engine)
+            return self
+        self.choice = choose_engine(
+            self.network,
+            engine,
+            workload,
+            threads=threads,
+            memory=memory,
+            announce=announce,
+        )
+        if self.choice.name == "torch":
+            optimize(self.network)
         return self
+
+    @property
+    def engine(self) -> str:
+        """What computes the scores: "torch", "onnx", "openvino"; of exported files their suffix."""
+        if self.exported:
+            name = next(n for n in runtimes if runtimes[n] is runtime_for(self.exported.path))
+            return name
+        return self.choice.name if self.network.engine is not None else "torch"
+
+    def engine_takes(self, size: tuple[int, ...], scales: Sequence[float] | None = None) -> bool:
+        """Return whether the engine computes images of `size` (height, width), with TTA or without.
+
+        Then the memory that a prediction takes follows from its size alone. False for PyTorch.
+        """
+        engine = None if self.exported else self.network.engine
+        factors = scales or (1.0,)
+        sizes = [fit_size(size[:2], self.size, self.input_scale * factor) for factor in factors]
+        return engine is not None and all(map(engine.takes, sizes))
+
+    def _check_exported(self, engine: str) -> None:
+        wanted = check_engine(engine)
+        if wanted not in (AUTO, self.engine) and engine != AUTO:
+            raise ConfigError(
+                f"the engine {wanted} cannot compute {self.exported.path.name}, which is a file "  # type: ignore[union-attr]
+                f"for {self.engine}; give the model that it was exported from"
+            )
 
     def with_network(self, network: FCN) -> "Model":
         """Return this model with another network of the same classes."""

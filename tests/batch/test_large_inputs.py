@@ -49,7 +49,7 @@ def plan(data, tmp_path):
         out = tmp_path / "out" if out is None else out
         options |= {"threads": 1, "memory": "2GiB"}  # independent of this machine
         job = create_job(load(model), model, inputs, out=out, **options)
-        return plan_resume(job, inputs, engine="local", **resume)
+        return plan_resume(job, inputs, executor="local", **resume)
 
     return make
 

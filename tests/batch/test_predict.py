@@ -66,7 +66,7 @@ def test_mistakes_are_raised_by_the_call(folder):
     with pytest.raises(UnknownNameError, match="unknown output kind"):
         fc.batch.predict_many("model.safetensors", "photos", "out", save=["label"])
     with pytest.raises(ConfigError, match="save the model and give its path"):
-        fc.batch.predict_many(fc.load("model.safetensors"), "photos", "out", engine="ray")
+        fc.batch.predict_many(fc.load("model.safetensors"), "photos", "out", executor="ray")
     with pytest.raises(ConfigError, match="2GiB"):
         fc.batch.predict_many("model.safetensors", "photos", "out", memory="much", threads=1)
     assert not (folder / "out").exists()

@@ -1,7 +1,7 @@
 """A prediction job: its model, options, outputs and share of this machine's resources."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.inputs import Input
+from fullconv.batch.job_engine import JobPlace, choose_job_engine, job_workload
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
@@ -19,6 +20,8 @@ from fullconv.batch.photo_memory import plan_photo, predict_photo
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.shared_model import open_model, unoptimized
 from fullconv.batch.writers import Writer, writers
+from fullconv.engines.choose import choose_engine
+from fullconv.engines.running import RunningEngine
 from fullconv.errors import ConfigError, ImageError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
@@ -73,7 +76,7 @@ class PredictionJob:
     @property
     def target(self) -> Place:
         """The place that predictions are written to."""
-        return open_place(self.out if is_url(self.out) else self._resolve(self.out))
+        return _place(self.out, self.folder)
 
     def for_large_inputs(self) -> "PredictionJob":
         """Return the job for inputs that are predicted one at a time, with the whole machine."""
@@ -88,8 +91,22 @@ class PredictionJob:
         for kind in self.kinds:  # imported here, before several threads ask for them
             _ = writers[kind]
         model = self.open()
-        if self.optimize:  # decided for the whole job, so all its predictions are computed alike
-            model.optimize()
+        # Decided for the whole job, so all its predictions are computed alike.
+        if self.description.engine_pixels:
+            self._use_engine(model)
+        elif not model.exported:
+            model.network.engine = None
+        if self.optimize:
+            model.optimize("torch")
+
+    def _use_engine(self, model: Model) -> None:
+        """Let the job's engine compute the model; repeated calls cost nothing."""
+        settled = self.description.engine, self.description.engine_pixels, self.threads
+        engine = model.network.engine
+        if not isinstance(engine, RunningEngine) or engine.settings != settled:
+            model.choice = choose_engine(
+                model.network, self.description.engine, most_pixels=self.description.engine_pixels
+            )
 
     def open(self) -> Model:
         """Return the model, which all threads of this process share."""
@@ -154,8 +171,16 @@ class PredictionJob:
         )
 
     def _resolve(self, path: str | Path) -> Path:
-        # Unchanged in the same working directory, since messages show the path.
-        return Path(path) if os.getcwd() == self.folder else Path(self.folder, path)
+        return _resolve(path, self.folder)
+
+
+def _place(out: str, folder: str) -> Place:
+    return open_place(out if is_url(out) else _resolve(out, folder))
+
+
+def _resolve(path: str | Path, folder: str) -> Path:
+    # Unchanged in the same working directory, since messages show the path.
+    return Path(path) if os.getcwd() == folder else Path(folder, path)
 
 
 def create_job(
@@ -172,6 +197,10 @@ def create_job(
     scales: Sequence[float] = (),
     band_choice: BandChoice = OWN_BANDS,
     left_out: LeftOut | None = None,
+    engine: str = "torch",
+    distributed: bool = False,
+    fresh: bool = False,
+    announce: Callable[[str], None] = lambda text: None,
 ) -> PredictionJob:
     """Create the job that predicts `inputs` with the model loaded from `path`.
 
@@ -189,9 +218,13 @@ def create_job(
         scales: TTA scales; () turns TTA off.
         band_choice: how rasters are read; what it leaves open is as in the model's training.
         left_out: what was found in folders beside the inputs.
+        engine: "auto", "torch", "onnx" or "openvino".
+        distributed: whether other machines compute photos too.
+        fresh: whether the job starts over, whatever engine an earlier one had.
+        announce: gets a line about the engine, and one before something that takes seconds.
 
     Raises:
-        ConfigError: the memory, the threads or the scales are invalid.
+        ConfigError: the memory, the threads, the scales or the engine are invalid.
     """
     if scales:
         check_scales(scales)
@@ -207,17 +240,30 @@ def create_job(
         palette=model.palette,
         left_out=left_out.as_json() if left_out else {},
     )
+    resources = _plan_resources(inputs, shard, device, threads, memory)
+    workload = job_workload(model, select_shard(inputs, shard), scales, resources["at_once"])
+    choice = choose_job_engine(
+        model,
+        engine,
+        workload,
+        JobPlace(_place(str(out), os.getcwd()), description, distributed, fresh, device),
+        threads=resources["threads"],
+        memory=None if memory is None else parse_bytes(memory),
+        announce=announce,
+    )
+    if choice.most_pixels:
+        resources["optimize"] = False  # its weights would only take memory
     return PredictionJob(
         model=str(path),
         out=str(out),
-        description=description,
+        description=replace(description, engine=choice.name, engine_pixels=choice.most_pixels),
         kinds=tuple(kinds),
         folder=os.getcwd(),
         device=device,
         budget=memory,
         scales=tuple(scales),
         band_choice=band_choice,
-        **_plan_resources(inputs, shard, device, threads, memory),
+        **resources,
     )
 
 

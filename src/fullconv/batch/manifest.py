@@ -97,6 +97,9 @@ class JobDescription:
         shard: (index, number of shards); (0, 1) is an undivided job.
         mine: number of inputs of this shard.
         palette: colours of the classes.
+        engine: what computes photos and videos: torch, onnx or openvino.
+        engine_pixels: pixels of the largest image that it computes, other than torch; PyTorch
+            computes larger ones.
         left_out: what was found in folders and is no input, e.g. {"pictures": {".heic": 5}}.
     """
 
@@ -108,6 +111,8 @@ class JobDescription:
     shard: tuple[int, int] = (0, 1)
     mine: int = 0
     palette: Palette = ()
+    engine: str = "torch"
+    engine_pixels: int = 0
     left_out: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -117,7 +122,9 @@ class JobDescription:
 
     def key(self, input_id: str) -> str:
         """Return the hash of everything that the prediction of an input depends on."""
-        parts = json.dumps([input_id, self.model, self.options], sort_keys=True)
+        # The engine of an exported file follows from the file.
+        engine = [self.engine, self.engine_pixels] if self.engine_pixels else []
+        parts = json.dumps([input_id, self.model, self.options, *engine], sort_keys=True)
         return hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
     def file(self, stem: str, suffix: str) -> str:

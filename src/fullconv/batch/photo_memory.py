@@ -51,6 +51,12 @@ def plan_photo(
     reason: MemoryBudgetError | None = None
     while at_once and held > total // at_once:
         at_once //= 2
+    # The engine's images are computed whole, whatever memory is free now.
+    fixed = 0
+    if model.engine_takes(header.size, scales):
+        fixed = model.plan_memory(header.size, scales=scales, scores=scores, held=image)
+    while at_once and fixed > total // at_once:
+        at_once //= 2
     while at_once:
         share = total // at_once
         try:
@@ -62,7 +68,7 @@ def plan_photo(
             return InputMemory(taken, max(0, peak - taken), share - image)
         except MemoryBudgetError as error:
             reason, at_once = error, at_once // 2
-    if not strict:
+    if fixed or not strict:
         return InputMemory(held, total, None)  # alone
     if reason:
         raise reason

@@ -38,7 +38,8 @@ def predict_many(
     memory: str | None = None,
     threads: int | None = None,
     device: str = "auto",
-    engine: str = "local",
+    engine: str = "auto",
+    executor: str = "local",
     shard: tuple[int, int] = (0, 1),
     retry_failed: bool = False,
     fresh: bool = False,
@@ -62,21 +63,28 @@ def predict_many(
         memory: limit for everything that is computed at once, e.g. "2GiB".
         threads: CPU threads per photo; None: one for many photos, all for few.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
-        engine: "local" or "ray".
+        engine: "auto", or "torch", "onnx" or "openvino", which computes photos and videos whatever
+            its speed.
+        executor: "local" or "ray".
         shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
         retry_failed: retry inputs that failed before.
         fresh: remove earlier predictions in `out` first.
 
     Raises:
-        ConfigError: an option is invalid, or a `Model` is given to another engine than "local".
+        ConfigError: an option is invalid, or a `Model` is given to another executor than "local".
         ImageError: there is no such input.
     """
     wanted = _Wanted(check_kinds(save), tta, scales, BandChoice(bands, value_range))
     with ExitStack() as stack:  # removes the file of a `Model` when the predictions are finished
-        path = _save_if_needed(model, engine, stack)
-        resources = {"device": str(choose_device(device)), "threads": threads, "memory": memory}
+        path = _save_if_needed(model, executor, stack)
+        resources: dict[str, Any] = {
+            "device": str(choose_device(device)),
+            "threads": threads,
+            "memory": memory,
+        }
+        resources |= {"engine": engine, "distributed": executor != "local", "fresh": fresh}
         job, found = _create_job(path, inputs, wanted, {"out": out, "shard": shard, **resources})
-        pending = plan_resume(job, found, engine=engine, retry_failed=retry_failed, fresh=fresh)
+        pending = plan_resume(job, found, executor=executor, retry_failed=retry_failed, fresh=fresh)
         return _run(pending, stack.pop_all())
 
 
@@ -147,16 +155,16 @@ def _create_job(
     return job, found
 
 
-def _save_if_needed(model: str | Path | Model, engine: str, stack: ExitStack) -> str | Path:
+def _save_if_needed(model: str | Path | Model, executor: str, stack: ExitStack) -> str | Path:
     """Return the path of a model; a `Model` is saved, since jobs open their model from a file."""
     if not isinstance(model, Model):
         return model
     if model.exported:
         return model.exported.path
-    if engine != "local":
+    if executor != "local":
         raise ConfigError(
-            f"the engine {engine} opens the model from a file on each machine; save the model and "
-            "give its path"
+            f"the executor {executor} opens the model from a file on each machine; save the model "
+            "and give its path"
         )
     folder = stack.enter_context(scratch())
     model.save(folder / "model.safetensors")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from fullconv.batch.collect import collected_paths
-from fullconv.batch.executors import engines
+from fullconv.batch.executors import executors
 from fullconv.batch.fingerprint import FileState, content_digest, file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
@@ -34,7 +34,7 @@ class PendingWork:
         job: how inputs are predicted.
         inputs: all inputs of this shard, with names.
         records: id -> record of the inputs that are done.
-        engine: what runs the photos; rasters and videos are predicted by this process.
+        executor: what runs the photos; rasters and videos are predicted by this process.
         fresh: whether unfinished rasters start over.
         others: number of predictions in the output folder that are of none of these inputs.
         notes: sentences for the user, about what was left out or not removed.
@@ -44,7 +44,7 @@ class PendingWork:
     job: PredictionJob
     inputs: tuple[Input, ...]
     records: dict[str, Record]
-    engine: str = "local"
+    executor: str = "local"
     fresh: bool = False
     others: int = 0
     notes: tuple[str, ...] = ()
@@ -60,7 +60,7 @@ def plan_resume(
     job: PredictionJob,
     inputs: Sequence[Input],
     *,
-    engine: str = "local",
+    executor: str = "local",
     retry_failed: bool = False,
     fresh: bool = False,
 ) -> PendingWork:
@@ -69,7 +69,7 @@ def plan_resume(
     Args:
         job: its description says which shard this is.
         inputs: the inputs of all shards.
-        engine: what will run the photos.
+        executor: what will run the photos.
         retry_failed: predict failed inputs again.
         fresh: first remove all predictions that the folder's manifests list: this shard's, and
             those of other models, options or numbers of shards.
@@ -78,17 +78,17 @@ def plan_resume(
         ConfigError: the output folder is a file, has predictions of another model or other options,
             or files that would be overwritten; or the job's options do not suit rasters or videos.
         DataError: a list in the folder is damaged, or a link is in the place of a file.
-        UnknownNameError: there is no such engine.
+        UnknownNameError: there is no such executor.
     """
     target, description = job.target, job.description
-    _ = engines[engine]
+    _ = executors[executor]
     if (
         isinstance(target, Folder)
         and os.path.exists(target.root)
         and not os.path.isdir(target.root)
     ):
         raise ConfigError(f"--out {target} is a file; expected a folder")
-    check_large_inputs(job, inputs, engine)
+    check_large_inputs(job, inputs, executor)
     begun = bool(read_job_names(target))
     notes = remove_stale(target, description, fresh)
     lists = lists_fingerprint(target, description)
@@ -104,21 +104,21 @@ def plan_resume(
         if item.id in known and _is_done(known[item.id], item, job, listing, retry_failed)
     }
     others = len(names.keys() - {item.id for item in mine})
-    return PendingWork(job, tuple(mine), records, engine, fresh, others, tuple(notes), lists)
+    return PendingWork(job, tuple(mine), records, executor, fresh, others, tuple(notes), lists)
 
 
-def check_large_inputs(job: PredictionJob, inputs: Sequence[Input], engine: str) -> None:
+def check_large_inputs(job: PredictionJob, inputs: Sequence[Input], executor: str) -> None:
     """Check that rasters and videos can be predicted with these options.
 
     Raises:
-        ConfigError: with another engine than local, into a store, or a raster with TTA.
+        ConfigError: with another executor than local, into a store, or a raster with TTA.
     """
     large = next((item for item in inputs if item.medium != "photo"), None)
     raster = next((item for item in inputs if item.medium == "raster"), None)
-    if large and engine != "local":
+    if large and executor != "local":
         raise ConfigError(
-            f"{large.where}: a {large.medium} needs --engine local, found {engine}; to divide the "
-            "inputs among machines, use --shard"
+            f"{large.where}: a {large.medium} needs --executor local, found {executor}; to divide "
+            "the inputs among machines, use --shard"
         )
     if large and not isinstance(job.target, Folder):
         raise ConfigError(

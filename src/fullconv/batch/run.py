@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 import torch
 
 from fullconv.batch.collect import collected_paths, write_collected
-from fullconv.batch.executors import engines
+from fullconv.batch.executors import executors
 from fullconv.batch.inputs import Input
 from fullconv.batch.journal import Journal
 from fullconv.batch.large_inputs import InputProgress, JobEvents, predict_large_input
@@ -73,7 +73,7 @@ def _predict_all(pending: PendingWork, stop_requests: Sequence[object]) -> JobEv
     """Predict the photos, several at once, then rasters and videos one by one."""
     photos = [item for item in pending.left if item.medium == "photo"]
     if photos:
-        run = engines[pending.engine]
+        run = executors[pending.executor]
         yield from run(Worker(pending.job), _until_stopped(stop_requests, photos))
     large = [item for item in pending.left if item.medium != "photo"]
     large_job = pending.job.for_large_inputs()

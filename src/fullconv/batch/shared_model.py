@@ -32,9 +32,9 @@ def open_model(path: str, fingerprint: str, device: str) -> Model:
 
 
 def unoptimized(model: Model) -> Model:
-    """Return the model around the same weights, not optimized for many predictions."""
+    """Return the model around the same weights, computed by PyTorch's own layers."""
     if model.exported:
         return model
     network = copy_modules(model.network)
-    network.optimized_backbone = None
+    network.optimized_backbone, network.engine = None, None
     return model.with_network(network)

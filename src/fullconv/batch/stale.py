@@ -105,6 +105,9 @@ def _describe_difference(job: JobDescription, other: JobDescription) -> str:
     if other.options != job.options:
         found, expected = _format_options(other.options), _format_options(job.options)
         return f"other options ({found}; now {expected})"
+    if (other.engine, other.engine_pixels) != (job.engine, job.engine_pixels):
+        found, expected = _format_engine(other), _format_engine(job)
+        return f"another engine ({found}; now {expected})"
     if other.shard[1] == job.shard[1]:
         return ""
     if job.shard[1] == 1:
@@ -112,6 +115,11 @@ def _describe_difference(job: JobDescription, other: JobDescription) -> str:
     if other.shard[1] == 1:
         return "all inputs"
     return f"{other.shard[1]} shards instead of {job.shard[1]}"
+
+
+def _format_engine(job: JobDescription) -> str:
+    limit = f" for images of up to {job.engine_pixels:,} pixels" if job.engine_pixels else ""
+    return f"{job.engine}{limit}"
 
 
 def _format_options(options: dict[str, Any]) -> str:

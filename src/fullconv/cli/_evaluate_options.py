@@ -1,6 +1,6 @@
 """The options of `fullconv evaluate` and `compare`, and how models and data sets are found."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -135,20 +135,53 @@ def labels_folder(predictions: Path) -> Path:
     return predictions / "labels" if (predictions / "labels").is_dir() else predictions
 
 
-def open_model(name: str, data: "Data", device: str) -> "Model":
-    """Load a model onto a device, and prepare it for many images.
+def open_model(name: str, device: str) -> "Model":
+    """Load a model onto a device.
 
     Raises:
         WeightsError: it cannot be loaded.
         ConfigError: there is no such device.
     """
     from fullconv.hardware import choose_device
-    from fullconv.inference.cpu.optimize import MIN_IMAGES
     from fullconv.model import load
 
     model = load(name)
     model.network.to(choose_device(device))
-    return model.optimize() if len(data) >= MIN_IMAGES else model
+    return model
+
+
+def prepare_model(
+    model: "Model",
+    data: "Data",
+    engine: str,
+    scales: Sequence[float] | None,
+    announce: Callable[[str], None],
+) -> None:
+    """Choose what computes the images of a data set, and prepare it if there are many.
+
+    Raises:
+        ConfigError: the engine cannot compute this model.
+    """
+    from fullconv.engines.workload import Workload
+    from fullconv.hardware import computing_threads
+    from fullconv.inference.cpu.optimize import MIN_IMAGES
+    from fullconv.io.images import fit_size
+
+    count = len(data)
+    if count < MIN_IMAGES and engine in ("auto", "torch"):
+        return
+    size = data[0].image.shape[:2] if count else (1, 1)
+    at_once = max(1, min(count, computing_threads()))
+    workload = Workload(
+        images=count,
+        size=fit_size(size, model.size, model.input_scale),
+        passes=2 * sum(scale**2 for scale in scales) if scales else 1.0,
+        at_once=at_once,
+    )
+    threads = max(1, computing_threads() // at_once)
+    model.optimize(engine, workload, threads=threads, announce=announce)
+    if model.choice.reason:
+        announce(f"engine  {model.choice.reason}")
 
 
 _OF_RUNS = ("best.safetensors", "last.safetensors", "config.yaml")

@@ -63,7 +63,7 @@ Shard = Annotated[
         show_default="all inputs",
     ),
 ]
-Engine = Annotated[
+Executor = Annotated[
     str, typer.Option(metavar="NAME", help="Where to run: local, or ray (a cluster).")
 ]
 Threads = Annotated[

@@ -33,7 +33,7 @@ def show_progress(pending: "PendingWork", quiet: bool = False) -> "dict[str, Rec
 
     records, start = dict(pending.records), monotonic()
     _print_before(pending)
-    busy = saying_if_busy(pending.engine == "local")
+    busy = saying_if_busy(pending.executor == "local")
     with busy, collect_signals() as stop_requests, progress_bar(quiet) as bar:
         display = _Display(pending, bar, quiet)
         for event in run_with_progress(pending, stop_requests):

@@ -121,8 +121,9 @@ def _scores(
         files = open_predictions(folder, samples)
         scores = Scores.of(evaluate_files(files, samples, **given), source)
         return _Source(scores, partial(score_prediction_files, files, samples))
-    model = options.open_model(source, samples, device)
+    model = options.open_model(source, device)
     scales = parse_scales(*averaging, model.tta_scales) or None
+    options.prepare_model(model, samples, "torch", scales, lambda text: None)
     scores = Scores.of(evaluate(model, samples, scales=scales, **given), source)
     return _Source(scores, partial(score_samples, model, samples, scales=scales))
 

@@ -10,7 +10,7 @@ import typer
 
 from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import say, saying_if_busy, track, write_json
-from fullconv.cli._options import MODEL, Device, GroupBy, Json, Out, Quiet
+from fullconv.cli._options import MODEL, Device, Engine, GroupBy, Json, Out, Quiet
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def command(
     suspects: options.Suspects = 0,
     tta: Tta = False,
     scales: Scales = None,
+    engine: Engine = "auto",
     device: Device = "auto",
     out: Out = Path("runs"),
     report: options.Report = False,
@@ -60,8 +61,10 @@ def command(
     if predictions:
         found = _evaluate_files(predictions, samples, given)
     else:
-        opened = options.open_model(model, samples, device)
+        opened = options.open_model(model, device)
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
+        announce = (lambda text: None) if quiet or str(json) == "-" else say
+        options.prepare_model(opened, samples, engine, chosen, announce)
         found = _evaluate_model(opened, model, samples, given | {"suspects": suspects}, chosen)
     with new_results(out, "evaluate", found.name) as folder:
         write_results(folder, found.evaluation)

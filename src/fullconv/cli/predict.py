@@ -8,7 +8,7 @@ import typer
 
 from fullconv.cli import _predict_options as options
 from fullconv.cli._console import say, write_json
-from fullconv.cli._options import MODEL, Device, Json, Quiet
+from fullconv.cli._options import MODEL, Device, Engine, Json, Quiet
 from fullconv.cli._predict_progress import as_json, show_progress
 from fullconv.cli._predict_raster import names_one_file, predict_one_raster
 from fullconv.cli._verify_tiles import verify_tiled
@@ -30,7 +30,8 @@ def command(
     scales: options.Scales = None,
     verify_tiles: options.VerifyTiles = False,
     shard: options.Shard = None,
-    engine: options.Engine = "local",
+    engine: Engine = "auto",
+    executor: options.Executor = "local",
     threads: options.Threads = None,
     retry_failed: options.RetryFailed = False,
     fresh: options.Fresh = False,
@@ -74,14 +75,18 @@ def command(
         scales=averaged,
         band_choice=band_choice,
         left_out=left_out,
+        engine=engine,
+        distributed=executor != "local",
+        fresh=fresh,
+        announce=say if not quiet else lambda text: None,
     )
     for sentence in left_out.sentences():
         say(sentence)
     if one_file:
-        result = predict_one_raster(opened, job, inputs, engine, verify_tiles, fresh, quiet)
+        result = predict_one_raster(opened, job, inputs, executor, verify_tiles, fresh, quiet)
         write_json(json, result)
         return
-    pending = plan_resume(job, inputs, engine=engine, retry_failed=retry_failed, fresh=fresh)
+    pending = plan_resume(job, inputs, executor=executor, retry_failed=retry_failed, fresh=fresh)
     if verify_tiles:
         verify_tiled(opened, inputs, band_choice, memory)
     _run(pending if out else _with_new_folder(pending), json, quiet)
@@ -92,7 +97,8 @@ def _run(pending: "PendingWork", json: Path | None, quiet: bool) -> None:
 
     records = show_progress(pending, quiet)
     left_out = pending.job.description.left_out
-    write_json(json, {"folder": pending.job.out, **as_json(records), "left_out": left_out})
+    facts = {"engine": pending.job.description.engine, "left_out": left_out}
+    write_json(json, {"folder": pending.job.out, **as_json(records), **facts})
     failed = [record for record in records.values() if isinstance(record, FailureRecord)]
     if any(record.unexpected for record in failed):
         raise typer.Exit(1)

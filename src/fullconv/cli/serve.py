@@ -10,7 +10,7 @@ import typer
 
 from fullconv.cli import _serve_options as options
 from fullconv.cli._console import say, say_error
-from fullconv.cli._options import Device, Quiet
+from fullconv.cli._options import Device, Engine, Quiet
 from fullconv.cli._serve_log import check_form, logging_to_stderr
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_now
 
@@ -42,6 +42,7 @@ def command(
     corrections: options.Corrections = None,
     no_page: options.NoPage = False,
     log: options.Log = "text",
+    engine: Engine = "auto",
     device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
@@ -56,16 +57,20 @@ def command(
     for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="serve", what="fullconv serve")
 
-    from fullconv.serving import Service, Settings, open_models
+    from fullconv.serving import EngineOptions, Service, Settings, open_models
     from fullconv.serving._application import application
     from fullconv.serving._server import serve
+    from fullconv.units import parse_bytes
 
     check_form(log)
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
     chosen = str(choose_device(device))
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
     with _listening(uds, host, port) as bound:
-        served = open_models(models, chosen)
+        announce = (lambda text: None) if quiet else say
+        total = None if memory is None else parse_bytes(memory)
+        options_of_engine = EngineOptions(engine, limits.at_once, total, announce)
+        served = open_models(models, chosen, options_of_engine)
         service = Service(served, limits, access, Settings(not no_page, corrections))
         served_application = application(service)
         if not quiet:

@@ -54,6 +54,7 @@ class Evaluation(Metrics):
         split: its split; "all" for all samples.
         model: name of the model, if the caller gave one.
         model_digest: fingerprint of the model's weights; "" for predictions from files.
+        engine: what computed the scores; "" for predictions from files.
         explanation: where mean IoU is lost; None unless it was asked for.
         suspects: suspected label errors, the most suspicious first; () unless asked for.
     """
@@ -67,6 +68,7 @@ class Evaluation(Metrics):
     split: str = ""
     model: str = ""
     model_digest: str = ""
+    engine: str = ""
     explanation: "Explanation | None" = field(default=None, repr=False)
     suspects: "tuple[Suspect, ...]" = field(default=(), repr=False)
 
@@ -116,6 +118,7 @@ class Evaluation(Metrics):
             "labels_digest": self.images.digest,
             **({"model": self.model} if self.model else {}),
             **({"model_digest": self.model_digest} if self.model_digest else {}),
+            **({"engine": self.engine} if self.engine else {}),
             **({"explanation": self.explanation.to_dict()} if self.explanation else {}),
             **(
                 {"suspects": [s.to_dict(self.classes) for s in self.suspects]}
@@ -182,7 +185,7 @@ def evaluate(
     if progress:
         scored = progress(scored, len(data), "evaluating")
     evaluation = summarize(scored, data, protocol, groups, explain, suspects)
-    return replace(evaluation, model_digest=model_fingerprint(model))
+    return replace(evaluation, model_digest=model_fingerprint(model), engine=model.engine)
 
 
 def evaluate_files(

@@ -76,8 +76,10 @@ def score_samples(
 
     def score(sample: Sample) -> ScoredSample:
         given: Any = {"scales": scales, "scores": keep_scores}
+        # The engine's images are computed whole, whatever memory is free now.
+        limit = None if model.engine_takes(sample.image.shape, scales) else memory
         try:
-            prediction = model.predict(sample.image, memory=memory, **given)
+            prediction = model.predict(sample.image, memory=limit, **given)
         except MemoryBudgetError:
             if memory is None:
                 raise

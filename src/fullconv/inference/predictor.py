@@ -16,6 +16,7 @@ from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError
 from fullconv.inference.free_heap import free_heap
 from fullconv.inference.planner import Plan, plan
+from fullconv.inference.score_labels import score_labels
 from fullconv.inference.stopping import Stop, check_stop, never
 from fullconv.inference.tiling import stream
 from fullconv.io import images, palettes
@@ -62,7 +63,7 @@ class Prediction:
         """
         if self.stored_labels is not None:
             return self.stored_labels
-        return self._kept_score.argmax(0).to(torch.uint8).numpy()
+        return score_labels(self._kept_score)
 
     @property
     def probabilities(self) -> Float[np.ndarray, "K H W"]:
@@ -78,9 +79,10 @@ class Prediction:
         """A sentence for the user about how the image was processed, or ""."""
         if self.plan is None or not self.plan.note:
             return ""
-        share = self.disagreement
-        overlaps = f"; overlapping tiles disagree at {share:.2%} of their pixels"
-        return self.plan.note + ("" if share is None else overlaps)
+        if self.disagreement is None:
+            return self.plan.note
+        share = f"{self.disagreement:.2%} of their pixels"
+        return f"{self.plan.note}; overlapping tiles disagree at {share}"
 
     @property
     def _kept_score(self) -> Tensor:

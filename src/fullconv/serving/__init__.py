@@ -11,12 +11,13 @@ the application has.
 from fullconv.serving._application import app
 from fullconv.serving._limits import Access, Limits, Settings
 from fullconv.serving._members import Member, members
-from fullconv.serving._models import ServedModel, open_models
+from fullconv.serving._models import EngineOptions, ServedModel, open_models
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
 
 __all__ = [
     "Access",
+    "EngineOptions",
     "Limits",
     "Member",
     "Problem",

@@ -1,11 +1,13 @@
 """The models of a server, by name."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullconv.engines import AUTO
+from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError
 from fullconv.inference.model_file import model_file
 from fullconv.io.value_range import ValueRange
@@ -13,6 +15,23 @@ from fullconv.model import Model, load
 from fullconv.weights.fingerprint import file_fingerprint
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """How the engine of each served model is chosen.
+
+    Attributes:
+        name: "auto", "torch", "onnx" or "openvino".
+        at_once: photos computed at the same time.
+        memory: bytes for all of them; None is a quarter of the machine's.
+        announce: gets a line about the engine, and one before something that takes seconds.
+    """
+
+    name: str = AUTO
+    at_once: int = 1
+    memory: int | None = None
+    announce: Callable[[str], None] = lambda text: None
 
 
 @dataclass(frozen=True)
@@ -33,7 +52,7 @@ class ServedModel:
     def engine(self) -> str:
         """What computes it: torch, onnx, openvino, ..., the suffix of an exported file."""
         exported = self.model.exported
-        return exported.path.suffix[1:] if exported else "torch"
+        return exported.path.suffix[1:] if exported else self.model.engine
 
     @property
     def precision(self) -> str:
@@ -67,12 +86,15 @@ class ServedModel:
         }
 
 
-def open_models(sources: Sequence[str], device: str = "cpu") -> dict[str, ServedModel]:
+def open_models(
+    sources: Sequence[str], device: str = "cpu", engine: EngineOptions | None = None
+) -> dict[str, ServedModel]:
     """Load models and prepare them for many predictions.
 
     Args:
         sources: run folders or model files, each with a name or without: "street=model.onnx".
         device: "cpu", "cuda", ...
+        engine: what computes them on a CPU; None is the fastest.
 
     Returns:
         The models by name, in order: the name of the file or folder where none is given.
@@ -89,11 +111,13 @@ def open_models(sources: Sequence[str], device: str = "cpu") -> dict[str, Served
         name, path = _split(source)
         if name in served:
             raise ConfigError(f"two models are called {name!r}; name one of them: NAME={path}")
-        served[name] = open_served_model(name, path, device)
+        served[name] = open_served_model(name, path, device, engine)
     return served
 
 
-def open_served_model(name: str, path: str, device: str = "cpu") -> ServedModel:
+def open_served_model(
+    name: str, path: str, device: str = "cpu", engine: EngineOptions | None = None
+) -> ServedModel:
     """Load one model and prepare it for many predictions.
 
     Raises:
@@ -108,7 +132,16 @@ def open_served_model(name: str, path: str, device: str = "cpu") -> ServedModel:
             "`fullconv predict`"
         )
     model.network.to(device).eval()
-    return ServedModel(name, model.optimize(), fingerprint)
+    options = engine or EngineOptions()
+    model.optimize(
+        options.name,
+        Workload(at_once=options.at_once),
+        memory=options.memory,
+        announce=options.announce,
+    )
+    if model.choice.reason:
+        options.announce(f"engine  {name}: {model.choice.reason}")
+    return ServedModel(name, model, fingerprint)
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""Where a job runs: threads of this process, or a Ray cluster. One file per engine.
+"""Where a job runs: threads of this process, or a Ray cluster. One file per executor.
 
-An engine gets a worker and the inputs, which it requests one by one, and yields their records in
+An executor gets a worker and the inputs, which it requests one by one, and yields their records in
 the same order. It may process an input twice if a machine is lost; it omits none.
 """
 
@@ -71,6 +71,6 @@ class InputWorker(Protocol):
         """Return the record of an input that failed."""
 
 
-Engine = Callable[[InputWorker, Iterable[Input]], Iterator[Record]]
+Executor = Callable[[InputWorker, Iterable[Input]], Iterator[Record]]
 
-engines: Registry[Engine] = Registry("fullconv.batch.executors", "engine")
+executors: Registry[Executor] = Registry("fullconv.batch.executors", "executor")

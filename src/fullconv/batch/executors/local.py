@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from fullconv.batch.executors import InputWorker, engines
+from fullconv.batch.executors import InputWorker, executors
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
 from fullconv.batch.memory_gate import MemoryGate
@@ -18,7 +18,7 @@ AHEAD_OF_STORES = 14
 """The same for object stores, where reading mostly waits for the network."""
 
 
-@engines.register("local")
+@executors.register("local")
 def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
     """Process the inputs, as many at once as the worker says."""
     return run_overlapped(worker, inputs, worker.at_once)

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
-from fullconv.batch.executors import InputWorker, engines
+from fullconv.batch.executors import InputWorker, executors
 from fullconv.batch.executors.local import run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
@@ -27,7 +27,7 @@ ATTEMPTS = 4
 """How often an input is tried by itself, after a process died that had it in its batch."""
 
 
-@engines.register("ray")
+@executors.register("ray")
 def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
     """Process the inputs on the cluster at RAY_ADDRESS, or on one started on this machine.
 
@@ -36,7 +36,7 @@ def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
         ConfigError: no node has the CPUs or GPUs that one input needs.
         OutputError: predictions cannot be written.
     """
-    ray = require("ray", extra="ray", what="--engine ray")
+    ray = require("ray", extra="ray", what="--executor ray")
     with _connect(ray):
         _check_resources(ray, worker)
         # max_calls keeps processes of GPU tasks with their model; lost tasks are retried below.

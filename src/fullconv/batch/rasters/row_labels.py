@@ -11,6 +11,7 @@ from jaxtyping import Bool, UInt8
 from torch import nn
 
 from fullconv.inference.planner import Plan
+from fullconv.inference.score_labels import score_labels
 from fullconv.inference.streaming.executor import StreamExecutor
 from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
 from fullconv.inference.tiling import Read, read_tensor, stream
@@ -78,7 +79,7 @@ class RowLabeller:
         executor = StreamExecutor(ops, region, self._plan.rows)
         top = region.rows[0]
         for score in executor.run(lambda part: read_tensor(self._read, part, self._network)):
-            classes = score[0].argmax(0).to(torch.uint8).cpu().numpy()
+            classes = score_labels(score[0])
             yield Window(top, region.columns[0], *classes.shape), classes
             top += len(classes)
 

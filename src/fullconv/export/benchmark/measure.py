@@ -1,13 +1,10 @@
 """Measure the speed of engines in interleaved rounds, relative to the machine's peak."""
 
 import os
-import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
-from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,7 +29,7 @@ from fullconv.export.benchmark.timing import (
     interleaved_rounds,
 )
 from fullconv.export.benchmark.worker import WorkerProcess
-from fullconv.hardware import free_memory, usable_cores
+from fullconv.hardware import free_memory, installed_versions, processor_name, usable_cores
 from fullconv.units import format_bytes
 
 SIDE = 2048  # rows and columns of the matrices whose product measures the machine's peak
@@ -142,20 +139,11 @@ def matrix_product(precision: str) -> ReadyEngine:
 
 def machine() -> dict[str, str]:
     """Return date, processor, load and versions."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text(encoding="utf-8").splitlines()
-        name = next((line.split(": ")[1] for line in lines if line.startswith("model name")), name)
-    facts = {"date": str(date.today()), "processor": name, "cores": str(usable_cores())}
+    facts = {"date": str(date.today()), "processor": processor_name()}
+    facts["cores"] = str(usable_cores())
     if hasattr(os, "getloadavg"):  # Windows has none
         facts["load"] = ", ".join(f"{load:.1f}" for load in os.getloadavg())
-    for package in ("fullconv", "torch", "onnxruntime", "openvino"):
-        try:
-            facts[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return facts
+    return facts | installed_versions(("fullconv", "torch", "onnxruntime", "openvino"))
 
 
 @contextmanager

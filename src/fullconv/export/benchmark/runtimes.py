@@ -9,13 +9,13 @@ import torch
 from torch import nn
 
 from fullconv.config import Architecture, Normalization
+from fullconv.conversion.portable import make_portable
 from fullconv.data.formats import open_data
 from fullconv.errors import ConfigError, EngineError
 from fullconv.export.benchmark.timing import Engine, Images, ReadyEngine
 from fullconv.export.benchmark.worker import run_in_process
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import crop_or_tile, to_batch
-from fullconv.export.portable import make_portable
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import model_file, read_card
 from fullconv.inference.runtimes import is_exported, runtime_for
@@ -132,10 +132,16 @@ def write_export(model: Path, path: Path, size: tuple[int, int] | None) -> Ready
 def as_function(network: nn.Module) -> Callable[[Images], np.ndarray]:
     """Return a network in evaluation mode as a function of images."""
     network.eval()
+    given: Images | None = None
+    tensor = torch.empty(0)
 
     @torch.inference_mode()
     def run(images: Images) -> np.ndarray:
-        scores: np.ndarray = network(torch.from_numpy(images)).numpy()
+        nonlocal given, tensor
+        if images is not given:  # in the layout in which `Model.predict` gives photos, not measured
+            given = images
+            tensor = torch.from_numpy(images).contiguous(memory_format=torch.channels_last)
+        scores: np.ndarray = network(tensor).numpy()
         return scores
 
     return run

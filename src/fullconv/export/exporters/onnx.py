@@ -6,9 +6,9 @@ from typing import Any
 from torch import nn
 
 from fullconv.config import Size
+from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
-from fullconv.export.exporters._onnx_graph import onnx_graph
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
 # Convolutions are nearly all of the work; sums of scores stay float32.
@@ -18,11 +18,8 @@ QUANTIZED = ["Conv", "MaxPool", "Relu"]
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     """Write the network's graph and weights into one file."""
     for package in ("onnx", "onnxscript", "onnxruntime"):
-        require(package, extra="onnx", what="an ONNX file")
-    import onnx_ir
-
-    with quiet():
-        onnx_ir.save(onnx_graph(network, size), path)
+        require(package, extra="", what="an ONNX file")
+    save_onnx(network, path, size)
 
 
 def stamp(path: Path, description: str) -> None:

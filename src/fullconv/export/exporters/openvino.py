@@ -9,26 +9,25 @@ from pathlib import Path
 from torch import nn
 
 from fullconv.config import Size
+from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
-from fullconv.export.exporters._onnx_graph import onnx_graph
 from fullconv.inference.runtimes import KEY, quiet
 from fullconv.inference.runtimes.openvino import core
 from fullconv.io.atomic import staging
 
-NEEDED = ("openvino", "onnx", "onnxscript")
+NEEDED = {"openvino": "fast", "onnx": "", "onnxscript": ""}  # package -> extra
 
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
     """Write the graph (.xml) and the float32 weights (.bin)."""
-    for package in NEEDED:
-        require(package, extra="openvino", what="an OpenVINO file")
-    import onnx_ir
+    for package, extra in NEEDED.items():
+        require(package, extra=extra, what="an OpenVINO file")
     import openvino
 
     with quiet(), staging(path) as folder:
         source = folder / "network.onnx"
-        onnx_ir.save(onnx_graph(network, size), source)
+        save_onnx(network, source, size)
         openvino.save_model(core().read_model(source), path, compress_to_fp16=False)
 
 

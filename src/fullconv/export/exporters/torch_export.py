@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from fullconv.config import Size
+from fullconv.conversion.trace import trace
 from fullconv.export.exporters import Exporter, exporters
-from fullconv.export.exporters._trace import trace
 from fullconv.inference.runtimes import KEY, quiet
 
 FOLDER = "extra"  # where torch.export.load looks for `extra_files`

@@ -5,7 +5,6 @@ and are used only if they are exactly those that were tested.
 """
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -16,6 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fullconv.errors import ConfigError, ExportError
+from fullconv.io import caches
 from fullconv.io.atomic import scratch, write_bytes
 from fullconv.weights.imagenet import offline
 
@@ -49,8 +49,7 @@ class WebRuntime:
 
 def cache_folder() -> Path:
     """Return the folder that the files are kept in."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base, "fullconv", f"{PACKAGE}-{VERSION}")
+    return caches.cache_folder(f"{PACKAGE}-{VERSION}")
 
 
 def web_runtime() -> WebRuntime:
@@ -140,7 +139,7 @@ def read_notices() -> str:
     if missing:
         raise ExportError(
             f"the installed onnxruntime has no {missing[0]}, which a page has to contain; install "
-            'it from its published package: pip install "fullconv[onnx]"'
+            "it from its published package: pip install --upgrade fullconv"
         )
     title = f"ONNX Runtime Web {VERSION}\n\n"
     return title + "\n\n".join(path.read_text("utf-8", "replace") for path in texts)

@@ -40,7 +40,7 @@ class OptimizedBackbone:
         backbone: the original.
         layers: the optimized layers.
         names: features that they provide.
-        state: versions of the original's weights, see `_state`.
+        state: versions of the original's weights, see `weights_state`.
         borders: see `sparse.features`.
     """
 
@@ -65,7 +65,7 @@ class OptimizedBackbone:
             return False
         if not self.names.issuperset(names) or any(map(has_hooks, self._modules)):
             return False
-        return self.state == _state(self._modules)
+        return self.state == weights_state(self._modules)
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return the outputs of the named layers."""
@@ -100,7 +100,7 @@ def optimize(network: nn.Module) -> bool:
     backbone = network.backbone
     if not torch.backends.mkldnn.is_available() or not _is_supported(backbone):  # type: ignore[no-untyped-call]
         return False
-    state = _state(backbone.modules())
+    state = weights_state(backbone.modules())
     if (
         isinstance(network.optimized_backbone, OptimizedBackbone)
         and network.optimized_backbone.state == state
@@ -139,7 +139,9 @@ def _is_supported(backbone: NamedSequential | TracedBackbone) -> bool:
 
 def _optimize_chain(chain: NamedSequential) -> OptimizedBackbone:
     layers = NamedSequential(pack_layers(chain)).eval()
-    return OptimizedBackbone(chain, layers, frozenset(layers._modules), _state(chain.modules()))
+    return OptimizedBackbone(
+        chain, layers, frozenset(layers._modules), weights_state(chain.modules())
+    )
 
 
 def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
@@ -149,7 +151,7 @@ def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
     image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalize(image), frozenset({network.top, *network.skips})
     optimized = OptimizedBackbone(
-        backbone, fuse_batch_norms(backbone, x), names, _state(backbone.modules())
+        backbone, fuse_batch_norms(backbone, x), names, weights_state(backbone.modules())
     )
     before, after = backbone.features(x, names), optimized.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}
@@ -157,7 +159,7 @@ def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
     return optimized if close else None
 
 
-def _state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
+def weights_state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
     """Return a value that changes if a weight is replaced, or modified other than by `.data`."""
     tensors = (
         tensor

@@ -57,6 +57,14 @@ def plan(
     budget = parse_bytes(memory) if memory is not None else int(SHARE * free_device_memory(network))
     resized = None if resized == size else resized
     start = Plan("whole", True, size, *size, resized=resized, bands=bands, held=held)
+    engine = getattr(network, "engine", None)
+    if engine is not None:
+        start = replace(start, note=engine.note(size))
+        taken = held + engine.peak(size)
+        if resized:
+            taken += 8 * network.classes * resized[0] * resized[1]  # type: ignore[operator]
+        if engine.takes(size) and (memory is None or taken <= budget):
+            return replace(start, peak=taken)
     bound = held + _upper_bound(start)
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)

@@ -68,6 +68,11 @@ def largest_tile(facts: NetworkCost, budget: int) -> int:
     return isqrt(int(max(0, budget - FIXED) / 2 / facts.per_pixel))
 
 
+def runtime_pixel_bytes(layers: nn.Module, bands: int = 3) -> float:
+    """Estimate the bytes per pixel of an image that a runtime other than PyTorch takes."""
+    return network_cost(layers, bands).per_pixel - FIXED / SIDE**2
+
+
 def free_device_memory(network: nn.Module) -> int:
     """Return the free bytes on the network's device."""
     device = next(network.parameters()).device
@@ -95,9 +100,7 @@ def _exported(network: Any, bands: int) -> NetworkCost:
     PyTorch's, and most of the estimate for a small network.
     """
     layers: nn.Module | None = network.exported_from()
-    per_pixel: float = UNKNOWN
-    if layers:
-        per_pixel = _estimate(layers, bands).per_pixel - FIXED / SIDE**2
+    per_pixel = runtime_pixel_bytes(layers, bands) if layers else UNKNOWN
     return NetworkCost(per_pixel, network.classes, f"this network {network.opaque}")
 
 

@@ -46,6 +46,10 @@ class ExportedNetwork(nn.Module):
         """The normalization inside the exported graph."""
         return self.description.normalization
 
+    def takes_planes(self, size: tuple[int, ...]) -> bool:
+        """Return whether its input is one plane per channel: always."""
+        return True
+
     @property
     def opaque(self) -> str:
         """Why no part of its work can be recorded, as a verb phrase for messages."""
@@ -88,9 +92,10 @@ class ExportedNetwork(nn.Module):
                 "file was exported for",
                 remedy="export the model without --size to support any size",
             )
-        batch = image.float().cpu()
-        parts = [one[None] for one in batch] if self.fixed_size else [batch]
-        return torch.cat([torch.from_numpy(self.run(part.numpy())) for part in parts])
+        batch = image.float().cpu().contiguous()
+        if len(batch) == 1 or not self.fixed_size:
+            return torch.from_numpy(self.run(batch.numpy()))
+        return torch.cat([torch.from_numpy(self.run(one[None].numpy())) for one in batch])
 
 
 def open_exported(path: Path) -> ExportedNetwork:

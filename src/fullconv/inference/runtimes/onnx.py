@@ -1,6 +1,7 @@
 """Run .onnx files with ONNX Runtime."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from fullconv.inference.runtimes import (
     KEY,
     OUTPUT,
     Opened,
+    Run,
     Runtime,
     first_line,
     runtimes,
@@ -26,16 +28,12 @@ def open_onnx(path: Path) -> Opened:
         MissingExtraError: ONNX Runtime is not installed.
         WeightsError: it cannot run the file, or its weights are not finite.
     """
-    onnxruntime = require("onnxruntime", extra="onnx", what="an .onnx model")
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3  # errors only
+    require("onnxruntime", extra="", what="an .onnx model")
     if not path.is_file():
         raise WeightsError(f"{path}: there is no such model file")
     check_values(path)
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = _session(path)
     except Exception as error:  # ONNX Runtime's exceptions share no other base class
         raise WeightsError(f"{path}: ONNX Runtime cannot run it: {first_line(error)}") from error
     inputs = [value.name for value in session.get_inputs()]
@@ -43,12 +41,29 @@ def open_onnx(path: Path) -> Opened:
         raise WeightsError(
             f"{path}: its input is not {INPUT!r}; `fullconv export` did not write it"
         )
+    return Opened(_runner(session), session.get_modelmeta().custom_metadata_map.get(KEY))
 
+
+def run_onnx(path: Path) -> Run:
+    """Return the scores' function of a graph without description, whose values were checked."""
+    return _runner(_session(path))
+
+
+def _session(path: Path) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _runner(session: Any) -> Run:
     def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
         scores: np.ndarray = session.run([OUTPUT], {INPUT: image})[0]
         return scores
 
-    return Opened(run, session.get_modelmeta().custom_metadata_map.get(KEY))
+    return run
 
 
 runtimes.register("onnx")(Runtime(".onnx", "ONNX Runtime", open_onnx))

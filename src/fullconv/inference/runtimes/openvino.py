@@ -9,7 +9,16 @@ import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError, require
-from fullconv.inference.runtimes import KEY, Opened, Runtime, check_finite, first_line, runtimes
+from fullconv.hardware import usable_cores
+from fullconv.inference.runtimes import (
+    KEY,
+    Opened,
+    Run,
+    Runtime,
+    check_finite,
+    first_line,
+    runtimes,
+)
 
 # Layers of each kind, at one map size each, whose code is kept. OpenVINO's own 5,000 take hundreds
 # of megabytes if photos have many sizes; the largest networks have 300 layers.
@@ -23,33 +32,50 @@ def open_openvino(path: Path) -> Opened:
         MissingExtraError: OpenVINO is not installed.
         WeightsError: it cannot run the file.
     """
-    require("openvino", extra="openvino", what="an OpenVINO model")
+    require("openvino", extra="fast", what="an OpenVINO model")
     for part in (path, path.with_suffix(".bin")):
         if not part.is_file():
             raise WeightsError(f"{part}: there is no such file; a model is an .xml and a .bin")
-    settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO may otherwise compute in 16 bits
-        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-        "PERFORMANCE_HINT": "LATENCY",
-        "CPU_RUNTIME_CACHE_CAPACITY": SIZES,
-    }
     try:
         model = core().read_model(path)
-        compiled = core().compile_model(model, "CPU", settings)
+        run = _runner(_compiled(model))
     except Exception as error:  # RuntimeError, and what its bindings raise
         raise WeightsError(f"{path}: OpenVINO cannot run it: {first_line(error)}") from error
     constants = (op for op in model.get_ops() if op.get_type_name() == "Constant")
     check_finite(path, {op.get_friendly_name(): op.data for op in constants})
+    described = model.has_rt_info([KEY])
+    return Opened(run, str(model.get_rt_info([KEY]).value) if described else None)
+
+
+def run_openvino(path: Path) -> Run:
+    """Return the scores' function of an .onnx graph, whose values were checked."""
+    return _runner(_compiled(core().read_model(path)))
+
+
+def _compiled(model: Any) -> Any:
+    """Compile a model for as many images at a time as have cores of their own."""
+    threads = torch.get_num_threads()
+    streams = max(1, usable_cores() // threads)
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO may otherwise compute in 16 bits
+        "INFERENCE_NUM_THREADS": threads * streams,
+        "NUM_STREAMS": streams,
+        "CPU_RUNTIME_CACHE_CAPACITY": SIZES,
+    }
+    return core().compile_model(model, "CPU", settings)
+
+
+def _runner(compiled: Any) -> Run:
     per_thread = threading.local()  # an infer request is not thread-safe
 
     def run(image: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
         if not hasattr(per_thread, "request"):
             per_thread.request = compiled.create_infer_request()
-        result = per_thread.request.infer([np.ascontiguousarray(image)], share_outputs=False)
+        given = [np.ascontiguousarray(image)]
+        result = per_thread.request.infer(given, share_inputs=True, share_outputs=False)
         return np.asarray(result[0])
 
-    described = model.has_rt_info([KEY])
-    return Opened(run, str(model.get_rt_info([KEY]).value) if described else None)
+    return run
 
 
 def core() -> Any:

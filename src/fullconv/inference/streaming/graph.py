@@ -106,6 +106,8 @@ def _record(copy: RunCopy, size: tuple[int, int], channels: int, weights: bool) 
             module.sparse_padding = False  # type: ignore[assignment]
         if hasattr(module, "optimized_backbone"):  # its functions have no rules
             module.optimized_backbone = None  # type: ignore[assignment]
+        if hasattr(module, "engine"):
+            module.engine = None  # type: ignore[assignment]
     recorder = OpRecorder(
         copy.image(size, channels),
         {key: (t, own if weights else t) for key, (t, own) in copy.weights.items()},

@@ -37,6 +37,31 @@ class OptimizedBackbone(Protocol):
         """See `Backbone`."""
 
 
+class Engine(Protocol):
+    """What `engines` lets compute the scores in place of the layers."""
+
+    def can_run(self, network: object, image: Tensor) -> bool:
+        """Return whether it gives the scores of `network` for this image now."""
+
+    def scores(self, image: Tensor) -> Tensor:
+        """Return the scores of an image (1, 3, H, W)."""
+
+    def takes(self, size: tuple[int, ...]) -> bool:
+        """Return whether it computes images of this (height, width)."""
+
+    def takes_planes(self, size: tuple[int, ...]) -> bool:
+        """Return whether an image of this (height, width) is best given as one plane per channel.
+
+        A layout of pixels is converted for it.
+        """
+
+    def peak(self, size: tuple[int, int]) -> int:
+        """Return the bytes that an image of this (height, width) takes, besides the weights."""
+
+    def note(self, size: tuple[int, int]) -> str:
+        """Return why the layers compute an image of this size, for users; "" if they do not."""
+
+
 class FCN(nn.Module):
     """Score every class at every pixel of an RGB image in [0, 255], of any size from 1 x 1.
 
@@ -80,6 +105,7 @@ class FCN(nn.Module):
         self.mirror: UnpoolingDecoder | None = None
         self.final, self.offset = "", 0
         self.optimized_backbone: OptimizedBackbone | None = None  # see `inference.cpu.optimize`
+        self.engine: Engine | None = None  # see `engines`
         # False computes all of a wide padding, with the same result; see `networks.padding.sparse`.
         self.sparse_padding = True
         _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
@@ -102,6 +128,8 @@ class FCN(nn.Module):
 
     def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
         """Return scores before softmax, one map per class, of the image's size."""
+        if self.engine is not None and self.engine.can_run(self, image):
+            return self.engine.scores(image)
         pooled = self.mirror.inputs.values() if self.mirror else ()
         names = (*self.skips, self.top, *pooled)
         features = self._features(self.normalize(image), names)

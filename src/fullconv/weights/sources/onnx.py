@@ -64,7 +64,7 @@ sources.register("onnx_keras")(Source("ONNX (.onnx)", _recognises, read))
 
 
 def _graph(path: Path) -> Any:
-    onnx = require("onnx", extra="onnx", what=f"reading {path}")
+    onnx = require("onnx", extra="", what=f"reading {path}")
     if path.stat().st_size > _LARGEST:
         raise WeightsError(f"{path} is larger than 2 GiB, which no single ONNX file can be")
     try:

@@ -1,12 +1,13 @@
 """Convert a network to an ONNX graph, which ONNX Runtime runs and OpenVINO imports."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from fullconv.conversion.trace import any_size, trace
 from fullconv.errors import ExportError
-from fullconv.export.exporters._trace import any_size, trace
 from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
 
 if TYPE_CHECKING:
@@ -41,6 +42,18 @@ def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.M
             pad_instead_of_ceil(node)
     _strip(model, free=size is None)
     return model
+
+
+def save_onnx(network: nn.Module, path: Path, size: tuple[int, int] | None = None) -> None:
+    """Write the network's graph and weights into one .onnx file.
+
+    Raises:
+        ExportError: it has an operation that ONNX lacks.
+    """
+    import onnx_ir
+
+    with quiet():
+        onnx_ir.save(onnx_graph(network, size), path)
 
 
 def pad_instead_of_ceil(node: Any) -> None:

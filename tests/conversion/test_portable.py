@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import export_models
-from fullconv.export.portable import ZeroPaddedUpsample, make_portable
+from fullconv.conversion.portable import ZeroPaddedUpsample, make_portable
 from fullconv.networks.layers import TransposedUpsample
 
 

@@ -8,8 +8,8 @@ from torch import nn
 from torch.export import Dim, ExportedProgram
 from torch.fx.experimental import _config as symbols
 
+from fullconv.conversion.portable import make_portable
 from fullconv.errors import ExportError
-from fullconv.export.portable import make_portable
 from fullconv.inference.runtimes import first_line, quiet
 
 EXAMPLE = (2, 3, 97, 130)  # the sides are not multiples of a stride

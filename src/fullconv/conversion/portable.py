@@ -23,7 +23,11 @@ def make_portable(network: nn.Module, size: tuple[int, int] | None = None) -> nn
     deep = any(_same(layer) for layer in network.modules())
     network = copy.deepcopy(network) if deep else copy.copy(network)
     network._modules = dict(network._modules)
-    for switch, value in (("sparse_padding", False), ("optimized_backbone", None)):
+    for switch, value in (
+        ("sparse_padding", False),
+        ("optimized_backbone", None),
+        ("engine", None),
+    ):
         if hasattr(network, switch):
             setattr(network, switch, value)
     for path, layer in list(network.named_modules()):

@@ -1,0 +1,1 @@
+"""Convert a network to a graph that other runtimes run."""
