@@ -20,6 +20,7 @@ def folder(doubles, monkeypatch, tmp_path):
     """A folder with a model and photos, where a conversion pays for any number of them."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(workload.Workload, "conversion_pays", lambda self, *network: True)
+    monkeypatch.setattr("fullconv.engines.choose.TINY", 0)
     monkeypatch.setattr(workload.Workload, "opening_pays", lambda self, *seconds: True)
     export_models.model().save("model.safetensors")
     (tmp_path / "photos").mkdir()

@@ -140,6 +140,8 @@ MISTAKES = {
     "shard from one": (["photos", "--shard", "2/2", "--out", "o"], "counted from 0"),
     "shard in words": (["photos", "--shard", "all", "--out", "o"], "expected I/N"),
     "engine": (["photos", "--engine", "spark", "--out", "o"], "unknown engine 'spark'"),
+    "an executor as engine": (["photos", "--engine", "ray", "--out", "o"], "--executor ray"),
+    "executor": (["photos", "--executor", "spark", "--out", "o"], "unknown executor 'spark'"),
     "memory": (["photos", "--memory", "much", "--out", "o"], "such as 2GiB"),
     "scales": (["photos", "--tta", "--scales", "a,b", "--out", "o"], "expected numbers"),
     "scales alone": (["photos", "--scales", "1", "--out", "o"], "--scales needs --tta"),

@@ -14,7 +14,7 @@ from fullconv.engines.choose import choose_engine
 from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError, ExportError, MissingExtraError, UnknownNameError
 
-FEW = Workload(images=3)
+FEW = Workload(images=8)
 
 
 @pytest.fixture

@@ -145,6 +145,7 @@ def relocate(record: Record, source: Place, target: Place) -> Record:
 _COMMON: tuple[tuple[str, Callable[[JobDescription], object]], ...] = (
     ("model", lambda job: job.model),
     ("options", lambda job: job.options),
+    ("engines", lambda job: (job.engine, job.engine_pixels)),
     ("classes", lambda job: job.classes),
     ("number of shards", lambda job: job.shard[1]),
 )

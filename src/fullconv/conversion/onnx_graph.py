@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from fullconv.conversion.trace import any_size, trace
 from fullconv.errors import ExportError
 from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
 
@@ -20,6 +19,9 @@ def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.M
     Raises:
         ExportError: it has an operation that ONNX lacks.
     """
+    # Imports PyTorch's exporter, which takes seconds: not for those who only load a model.
+    from fullconv.conversion.trace import any_size, trace
+
     program = trace(network, size)
     try:
         with torch.no_grad(), any_size(), quiet():

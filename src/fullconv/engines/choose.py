@@ -27,7 +27,7 @@ from fullconv.engines.cache import (
 )
 from fullconv.engines.proof import compare, sample_image
 from fullconv.engines.running import FIXED, RunningEngine
-from fullconv.engines.workload import Workload, conversion_seconds, time_call
+from fullconv.engines.workload import TINY, Workload, conversion_seconds, time_call
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
 from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.optimize import optimize
@@ -103,6 +103,7 @@ def choose_engine(
             raise ConfigError(f"the engine {wanted} cannot compute it: {refusal}; use torch")
         return EngineChoice()
     assert isinstance(network, FCN)
+    network.eval()
     search = _Search(network, names, workload, memory, most_pixels, announce)
     with _threads(threads):
         try:
@@ -139,6 +140,8 @@ class _Search:
 
     def fastest(self, root: Path) -> EngineChoice:
         """Use the fastest engine, if it is known or finding out pays."""
+        if self.workload.pixels < TINY:  # reading all weights for their fingerprint takes longer
+            return EngineChoice()
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())
         measured, run = self._known(folder, machine), None

@@ -1,5 +1,6 @@
 """What there is to compute, and whether converting a network for it pays."""
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ USUAL_SIZE: Size = (360, 480)  # of a photo whose size is not known
 LARGEST_TIMED = 512 * 512  # pixels; the time of larger photos is scaled from an image of these
 GAIN = 0.4  # share of PyTorch's time that another engine is expected to save
 CAUTION = 3.0  # times its cost that a conversion has to be expected to save
+TINY = 1_000_000  # pixels of all photos; for fewer, not even the cache is searched
 LEAST_PIXELS = 4_000_000  # of all photos; for fewer, not even PyTorch's speed is measured
 SECONDS = 20.0  # to convert, compare and time a small network
 TIMING = 4.0  # of these, to compare and time
@@ -38,6 +40,13 @@ class Workload:
     at_once: int = 1
 
     @property
+    def pixels(self) -> float:
+        """Pixels that the network computes in all; infinite for any number of photos."""
+        if self.images is None:
+            return math.inf
+        return self.images * self.passes * self.size[0] * self.size[1]
+
+    @property
     def timed_size(self) -> Size:
         """(height, width) of the image that engines are timed with; large photos are cropped."""
         height, width = self.size
@@ -60,7 +69,7 @@ class Workload:
         """
         if self.images is None:
             return True
-        if self.images * self.passes * self.size[0] * self.size[1] < LEAST_PIXELS:
+        if self.pixels < LEAST_PIXELS:
             return False
         size = self.timed_size
         saved = GAIN * self.seconds(time_network(network, size), size)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fullconv.batch.executors import engines
+from fullconv.batch.executors import executors
 from fullconv.batch.executors.local import AHEAD, run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
@@ -70,7 +70,7 @@ def inputs(*ids):
 
 def test_the_worker_sets_how_many_are_computed_at_once():
     worker = SleepingWorker()
-    assert len(list(engines["local"](worker, inputs(*range(24))))) == 24
+    assert len(list(executors["local"](worker, inputs(*range(24))))) == 24
     assert worker.most_computing == worker.at_once == 2
 
 
@@ -103,7 +103,7 @@ def test_inputs_are_consumed_only_as_there_is_room():
 
 
 def test_one_bad_input_does_not_stop_the_others():
-    records = list(engines["local"](SleepingWorker(0), inputs("a", "bad", "b")))
+    records = list(executors["local"](SleepingWorker(0), inputs("a", "bad", "b")))
     assert [type(record) for record in records] == [
         PredictionRecord,
         FailureRecord,

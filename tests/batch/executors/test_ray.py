@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fullconv.batch.executors import engines
+from fullconv.batch.executors import executors
 from fullconv.batch.executors.ray import _check_resources
 from fullconv.errors import ConfigError, MissingExtraError
 
@@ -54,4 +54,4 @@ def test_a_job_that_fits_on_no_node_is_refused():
 def test_a_missing_ray_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtraError, match=r"fullconv\[ray\]"):
-        list(engines["ray"](IdleWorker(), []))
+        list(executors["ray"](IdleWorker(), []))
