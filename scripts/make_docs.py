@@ -76,8 +76,24 @@ def command_index(commands: dict[str, Any]) -> str:
     )
 
 
+def group_page(name: str, group: Any) -> str:
+    """Return the page of a group: its members, and a section for each."""
+    rows = [
+        [f"[`{name} {member}`](#fullconv-{name}-{member})", escape(summary(command))]
+        for member, command in group.commands.items()
+    ]
+    sections = [
+        command_page(f"{name} {member}", command).replace("\n## ", "\n### ").replace("# ", "## ", 1)
+        for member, command in group.commands.items()
+    ]
+    head = f"# fullconv {name}\n\n{describe(group.help or '')}\n"
+    return "\n".join([head + table(["command", "purpose"], rows), *sections])
+
+
 def command_page(name: str, command: Any) -> str:
     """Return the page of one command: usage, description, arguments, options."""
+    if hasattr(command, "commands"):
+        return group_page(name, command)
     context = command.make_context(name, [], resilient_parsing=True)
     entries: dict[str, list[list[str]]] = {"argument": [], "option": []}
     usage = []
@@ -116,7 +132,7 @@ def split_record(syntax: str, text: str) -> tuple[str, str, str]:
     default = ""
     if extra:
         text = text[: extra.start()]
-        for item in extra[1].split("; "):
+        for item in re.split(r"; (?=default: |required|[^;]*x[<>])", extra[1]):
             if item.startswith("default: "):
                 default = item.removeprefix("default: ")
             elif item != "required":

@@ -8,10 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import typer.main
 
 import fullconv
 from fullconv import errors
-from fullconv.cli import run
+from fullconv.cli import build, run
 from test_architecture import PACKAGES
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,12 @@ PAGES = sorted(
         *(ROOT / "models").rglob("*.md"),
     ]
 )
+APPLICATION = typer.main.get_command(build())
+MEMBERS = {
+    name: command.commands
+    for name, command in APPLICATION.commands.items()
+    if hasattr(command, "commands")
+}
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -52,7 +59,9 @@ def test_commands_and_options_exist(page, capsys):
             words = line.split("#")[0].split()
             if words[0].startswith(("-", "COMMAND")):
                 continue
-            assert run([words[0], "--help"]) == 0, line
+            members = MEMBERS.get(words[0], {})
+            member = [words[1]] if words[1:] and words[1] in members else members and ["heat-map"]
+            assert run([words[0], *member, "--help"]) == 0, line
             known = set(re.findall(r"--[a-z0-9-]+", capsys.readouterr().out))
             options = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
             assert options <= known, f"{page.name}: {line}"

@@ -1,37 +1,80 @@
-"""The command explain draws a class heat map."""
+"""The commands of `fullconv explain` print tables, draw pictures and refuse wrong input."""
 
 import json
 
-import numpy as np
+import pytest
 
 from fullconv.cli import run
-from fullconv.io.images import read_image, write_image
+from test_docs import MEMBERS
+
+MATRIX_COMMANDS = ["bilinear", "transposed", "unpooling"]
 
 
-def photo(folder):
-    image = np.random.default_rng(0).integers(0, 256, (130, 260, 3)).astype(np.uint8)
-    write_image(folder / "photo.png", image)
-    return str(folder / "photo.png")
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
 
 
-def test_a_heat_map_of_a_class(tmp_path, capsys):
-    out = tmp_path / "heat.png"
-    arguments = ["explain", "squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "3"]
-    assert run([*arguments, "--out", str(out), "--json", str(tmp_path / "a.json")]) == 0
-    assert "class 3" in capsys.readouterr().out
-    # 130 x 260 enlarged by two, to whole strides from 224.
-    assert read_image(out).shape == (256, 512, 3)
-    values = json.loads((tmp_path / "a.json").read_text())
-    assert values["shown"] == 3 and len(values["top"]) == 5
+def test_the_table_of_the_course(folder, capsys):
+    arguments = ["bilinear", "--size", "4x4", "--corners", "aligned", "--json", "a.json"]
+    assert run(["explain", *arguments]) == 0
+    text = capsys.readouterr().out
+    assert "   5/3     2   7/3   8/3" in text
+    values = json.loads((folder / "a.json").read_text())
+    assert values["tables"][0]["output"]["exact"][3] == ["3", "10/3", "11/3", "4"]
+    assert (folder / "bilinear.svg").read_text().startswith("<svg")
 
 
-def test_a_mistake_is_one_clear_message(tmp_path, capsys):
-    for arguments, message in (
-        (["nonet", photo(tmp_path)], "unknown classifier 'nonet'"),
-        (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
-        (["squeezenet1_1", photo(tmp_path), "--enlarge", "99"], "from 0.1 to 16"),
-        (["squeezenet1_1", "nowhere.png"], "no such file"),
-    ):
-        assert run(["explain", *arguments, "--out", str(tmp_path / "heat.png")]) == 2
-        assert message in capsys.readouterr().err
-    assert not (tmp_path / "heat.png").exists()
+def test_a_kernel_of_ones_own(folder, capsys):
+    arguments = ["--input", "1 1", "--kernel", "1/2 1 1/2", "--stride", "2", "--json", "-"]
+    assert run(["explain", "transposed", *arguments]) == 0
+    values = json.loads(capsys.readouterr().out)
+    assert values["output"]["exact"] == [["1/2", "1", "1", "1", "1/2"]] and values["views_agree"]
+
+
+def test_crops_of_the_papers_network(folder, capsys):
+    assert run(["explain", "crops", "fcn8s-vgg11", "--padding", "100", "--json", "a.json"]) == 0
+    assert "drop 31 of upscore8" in capsys.readouterr().out
+    crops = json.loads((folder / "a.json").read_text())["crops"]
+    assert [each["offset"] for each in crops] == [5, 9, 31]
+
+
+@pytest.mark.parametrize("name", MATRIX_COMMANDS)
+def test_tables_fit_80_columns(name, capsys):
+    assert run(["explain", name]) == 0
+    assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("name", sorted(MEMBERS["explain"]))
+def test_the_help_of_every_member_fits_and_is_complete(name, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run(["explain", name, "--help"]) == 0
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert run(["explain", "--help"]) == 0
+    line = next(s for s in capsys.readouterr().out.splitlines() if s.startswith(f"  {name} "))
+    assert line.endswith(".") and not line.endswith("...")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["bilinaer"], "expected one of bilinear, crops"),
+        (["bilinear", "--input", "1 2; 3"], "rows of 1 and 2 numbers"),
+        (["bilinear", "--factor", "1/3"], "expected whole numbers"),
+        (["bilinear", "--size", "99x9"], "at most 64x64"),
+        (["bilinear", "--corners", "none"], "expected one of both, aligned, edges"),
+        (["bilinear", "--out", "a.png"], "ends in .svg"),
+        (["transposed", "--kernel", "1;x"], "'x' is not a number"),
+        (["transposed", "--kernel", "bilinear", "--stride", "9"], "a stride of 2 to 8"),
+        (["unpooling", "--window", "0"], "--window"),
+        (["crops", "fcn8s-vgg17"], "vgg17"),
+        (["crops", "nowhere/run"], "nowhere"),
+    ],
+)
+def test_a_mistake_is_one_clear_message(folder, arguments, message, capsys):
+    assert run(["explain", *arguments]) == 2
+    printed = capsys.readouterr()
+    assert message in printed.err and "Traceback" not in printed.err
+    assert not list(folder.iterdir())

@@ -1,5 +1,7 @@
 """The command line: one file per command; files that start with an underscore belong to one.
 
+A folder is a group of commands: `DEFAULT` in it names the member that runs without being named.
+
 No module here imports torch before a command runs. A bug keeps its traceback.
 """
 
@@ -7,14 +9,16 @@ import pkgutil
 import re
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperOption
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from fullconv._version import __version__
 from fullconv.cli._console import own_streams, say_error
 from fullconv.cli._errors import describe_error
+from fullconv.errors import ConfigError
 
 NEWEST = "newest"
 """What `--resume` without a name stands for."""
@@ -87,6 +91,7 @@ def build() -> typer.Typer:
     """Build the application with the commands of this package."""
     app = typer.Typer(
         name="fullconv",
+        cls=_Commands,
         help="Semantic segmentation with fully convolutional networks.",
         epilog="`fullconv help COMMAND` lists the options of a command.",
         no_args_is_help=True,
@@ -96,12 +101,61 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_common)
-    files = {file.name for file in pkgutil.iter_modules(__path__) if not file.name.startswith("_")}
-    ordered = [name for name in _ORDER if name in files]
-    for name in (*ordered, *sorted(files.difference(ordered))):
-        module = import_module(f"{__name__}.{name}")
-        app.command(name.replace("_", "-"), cls=_Command)(module.command)
+    for file in pkgutil.iter_modules(__path__):
+        if not file.name.startswith("_"):
+            _add(app, file.name, import_module(f"{__name__}.{file.name}"))
     return app
+
+
+def _add(app: typer.Typer, name: str, module: ModuleType) -> None:
+    """Add a command, or a group with the commands in its folder."""
+    shown = name.replace("_", "-")
+    if not hasattr(module, "__path__"):
+        app.command(shown, cls=_Command)(module.command)
+        return
+    group = typer.Typer(
+        name=shown,
+        help=module.__doc__,
+        cls=_Group,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        add_completion=False,
+        context_settings={"obj": module.DEFAULT},
+    )
+    for file in pkgutil.iter_modules(module.__path__):
+        if not file.name.startswith("_"):
+            _add(group, file.name, import_module(f"{module.__name__}.{file.name}"))
+    app.add_typer(group)
+
+
+class _Commands(TyperGroup):
+    """All commands, in the order in which a user meets them; Typer lists groups last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in order."""
+        ordered = [name.replace("_", "-") for name in _ORDER]
+        named = [name for name in ordered if name in self.commands]
+        return [*named, *sorted(self.commands.keys() - set(named))]
+
+
+class _Group(TyperGroup):
+    """A group whose default member runs if the first argument is not the name of one.
+
+    Its members are listed in the help in the order of their names.
+    """
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the default member before arguments that name none."""
+        first = args[0] if args else "--help"
+        if first in self.commands or first in ("-h", "--help"):
+            return super().parse_args(ctx, args)
+        if len(args) == 1:  # without more, it is more likely a misspelled name
+            others = ", ".join(name for name in self.commands if name != ctx.obj)
+            raise ConfigError(
+                f"{ctx.info_name} {first[:60]}: expected one of {others}; or what "
+                f"`{ctx.command_path} {ctx.obj}` takes"
+            )
+        return super().parse_args(ctx, [ctx.obj, *args])
 
 
 class _Command(TyperCommand):

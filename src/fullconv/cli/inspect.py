@@ -1,11 +1,11 @@
 """fullconv inspect: show the layers of a network or a model file."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
 from fullconv.cli._options import (
     FUSING,
@@ -14,7 +14,6 @@ from fullconv.cli._options import (
     UPSAMPLING,
     WIDTH,
     Json,
-    parse_padding,
     parse_size,
 )
 
@@ -54,24 +53,12 @@ def command(
     Lists output shape, parameters, multiply-adds, stride and receptive field of every layer, and
     derives the crop offsets.
     """
-    from fullconv.config import Normalization, new_architecture
-    from fullconv.inference.model_file import is_path, model_file, read_card
+    from fullconv.config import Normalization
     from fullconv.networks.fcn.summary import derive_crops, on_meta, summarize
 
     image_height, image_width = parse_size(size) or (0, 0)
-    card = read_card(model_file(Path(model))) if is_path(model) else None
-    architecture = (
-        card.architecture
-        if card
-        else new_architecture(
-            model,
-            classes,
-            padding=parse_padding(padding),
-            width=width,
-            hidden=hidden,
-            upsampling=upsampling,
-            fusing=fusing,
-        )
+    architecture, card = find_architecture(
+        model, classes, padding, width, hidden, upsampling, fusing
     )
     identity = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     network = on_meta(architecture, card.normalization if card else identity)

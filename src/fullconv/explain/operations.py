@@ -4,6 +4,8 @@ The networks use PyTorch's operators, which give the same results much faster. W
 layout of PyTorch, Paddle and Caffe.
 """
 
+from fractions import Fraction
+
 import torch
 from jaxtyping import Float, Int64
 from torch import Tensor
@@ -11,18 +13,28 @@ from torch import Tensor
 from fullconv.errors import GeometryError
 
 
-def positions(length: int, size: int, align_corners: bool) -> Float[Tensor, " size"]:
+def exact_positions(
+    length: int, size: int, align_corners: bool, clamped: bool = True
+) -> list[Fraction]:
     """Return the source position of each of `size` new pixels in a row of `length` old ones.
 
     With aligned corners, the centres of the first and of the last pixels coincide, so the step is
     (length - 1) / (size - 1). Otherwise a pixel is a cell, pixel 0 covers [-0.5, 0.5], and the
     outer edges coincide, so the step is length / size. Only this convention does not shift a map,
-    whatever its size.
+    whatever its size. Positions outside of the outermost centres are clamped to them.
     """
-    new = torch.arange(size, dtype=torch.float64)
     if align_corners:
-        return new * (length - 1) / max(size - 1, 1)
-    return ((new + 0.5) * length / size - 0.5).clamp(0, length - 1)
+        return [Fraction(i * (length - 1), max(size - 1, 1)) for i in range(size)]
+    cells = [Fraction((2 * i + 1) * length, 2 * size) - Fraction(1, 2) for i in range(size)]
+    if not clamped:
+        return cells
+    return [min(max(position, Fraction(0)), Fraction(length - 1)) for position in cells]
+
+
+def positions(length: int, size: int, align_corners: bool) -> Float[Tensor, " size"]:
+    """Return `exact_positions` as float64."""
+    exact = exact_positions(length, size, align_corners)
+    return torch.tensor([float(position) for position in exact], dtype=torch.float64)
 
 
 def bilinear(
@@ -76,13 +88,21 @@ def transposed_by_insertion(
     stride - 1 zeros are inserted between pixels and kernel - 1 zeros around them; the kernel is
     rotated by 180 degrees.
     """
-    (height, width), (high, wide) = x.shape[-2:], weight.shape[-2:]
+    dilated = dilate(x, (weight.shape[-2], weight.shape[-1]), stride)
+    return convolution(dilated, weight.flip(-2, -1).transpose(0, 1))
+
+
+def dilate(
+    x: Float[Tensor, "C h w"], kernel: tuple[int, int], stride: int = 1
+) -> Float[Tensor, "C H W"]:
+    """Insert stride - 1 zeros between pixels, and kernel - 1 zeros around them."""
+    (height, width), (high, wide) = x.shape[-2:], kernel
     inner = stride * (height - 1) + 1, stride * (width - 1) + 1
     dilated = x.new_zeros(len(x), inner[0] + 2 * (high - 1), inner[1] + 2 * (wide - 1))
     rows = slice(high - 1, high - 1 + inner[0], stride)
     columns = slice(wide - 1, wide - 1 + inner[1], stride)
     dilated[:, rows, columns] = x
-    return convolution(dilated, weight.flip(-2, -1).transpose(0, 1))
+    return dilated
 
 
 def convolution_matrix(

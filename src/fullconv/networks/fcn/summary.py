@@ -12,6 +12,8 @@ from fullconv.networks.fcn import FCN, build
 from fullconv.networks.geometry import CoordMap, coord_map
 from fullconv.networks.layers import FeatureInfo
 
+IMAGE = "image"
+
 
 @dataclass(frozen=True)
 class LayerRow:
@@ -75,6 +77,57 @@ def summarize(network: FCN, height: int, width: int) -> list[LayerRow]:
     return rows
 
 
+@dataclass(frozen=True)
+class Alignment:
+    """Two maps that are added, or an upsampled score and the image, and the crop that aligns them.
+
+    Attributes:
+        upscore: name of the upsampling layer.
+        score: centre of each pixel of its output in the image.
+        target: name of the feature whose score is added, or "image".
+        target_map: centre of each of its pixels in the image.
+        cropped: which of the two names is cropped.
+        offset: rows and columns to drop before it.
+    """
+
+    upscore: str
+    score: CoordMap
+    target: str
+    target_map: CoordMap
+    cropped: str
+    offset: int
+
+
+def alignments(network: FCN) -> list[Alignment]:
+    """Return how the scores of each stride are aligned, coarse to fine; the last is the image's.
+
+    There is none if a network upsamples without crops ("unpooling", "bilinear-corners").
+    """
+    backbone: Any = network.backbone
+    features: dict[str, FeatureInfo] = backbone.feature_info()
+    found: list[Alignment] = []
+    if not network.final or network.upsampling == "bilinear-corners":
+        return found
+    score = features[network.top].field.map
+    for fusion in network.fusions:
+        skip = features[fusion.skip].field.map
+        upsampled = score @ coord_map(network.get_submodule(fusion.upscore))
+        if network.fusing == "sum":
+            offset = fusion.score_offset
+            found.append(
+                Alignment(fusion.upscore, upsampled, IMAGE, CoordMap(), fusion.upscore, offset)
+            )
+            score = skip
+            continue
+        cropped = fusion.skip if fusion.skip_offset else fusion.upscore
+        offset = fusion.skip_offset or fusion.score_offset
+        found.append(Alignment(fusion.upscore, upsampled, fusion.skip, skip, cropped, offset))
+        score = skip if fusion.score_offset else upsampled
+    upsampled = score @ coord_map(network.get_submodule(network.final))
+    final = (network.final, upsampled, IMAGE, CoordMap(), network.final, network.offset)
+    return [*found, Alignment(*final)]
+
+
 def derive_crops(network: FCN) -> Iterator[str]:
     """Yield how the crop offsets follow from the layers, one line each (fractions are exact)."""
     backbone: Any = network.backbone
@@ -88,26 +141,15 @@ def derive_crops(network: FCN) -> Iterator[str]:
         yield "each score is resized corner to corner to the map that it is added to: no crops, and"
         yield f"  up to {score.shift} pixels off at the image's edges"
         return
-    for fusion in network.fusions:
-        skip = features[fusion.skip].field.map
-        if network.fusing == "sum":
-            yield from _to_image(network, fusion.upscore, score, fusion.score_offset)
-            yield f"{fusion.skip}: {skip}"
-            score = skip
-            continue
-        score = score @ coord_map(network.get_submodule(fusion.upscore))
-        cropped = fusion.skip if fusion.skip_offset else fusion.upscore
-        offset = fusion.skip_offset or fusion.score_offset
-        yield f"{fusion.upscore}: {score};  {fusion.skip}: {skip}"
-        yield f"  aligned after dropping {offset} rows and columns of {cropped}"
-        score = skip if fusion.score_offset else score
-    yield from _to_image(network, network.final, score, network.offset)
-
-
-def _to_image(network: FCN, name: str, score: CoordMap, offset: int) -> Iterator[str]:
-    upsampled = score @ coord_map(network.get_submodule(name))
-    yield f"{name}: {upsampled};  image: {CoordMap()}"
-    yield f"  aligned after dropping {offset} rows and columns of {name}"
+    for number, alignment in enumerate(alignments(network)):
+        if network.fusing == "sum" and number:
+            skip = network.fusions[number - 1].skip
+            yield f"{skip}: {features[skip].field.map}"
+        yield (
+            f"{alignment.upscore}: {alignment.score};  {alignment.target}: {alignment.target_map}"
+        )
+        rows = f"{alignment.offset} rows and columns of {alignment.cropped}"
+        yield f"  aligned after dropping {rows}"
 
 
 def _multiply_adds(layer: nn.Module, x: Tensor, output: Tensor) -> int:
