@@ -5,6 +5,7 @@ import json
 import pytest
 
 from fullconv.cli import run
+from photos import write_model, write_photos
 from test_docs import MEMBERS
 
 MATRIX_COMMANDS = ["bilinear", "transposed", "unpooling"]
@@ -38,6 +39,25 @@ def test_crops_of_the_papers_network(folder, capsys):
     assert "drop 31 of upscore8" in capsys.readouterr().out
     crops = json.loads((folder / "a.json").read_text())["crops"]
     assert [each["offset"] for each in crops] == [5, 9, 31]
+
+
+def test_fields_and_skips_of_a_trained_model_on_a_photo(folder, capsys):
+    write_model(folder / "m.safetensors")
+    write_photos(folder / "photos", 1)
+    photo = str(next((folder / "photos").glob("*.png")))
+    arguments = ["receptive-field", "m.safetensors", photo, "--json", "field.json"]
+    assert run(["explain", *arguments]) == 0
+    values = json.loads((folder / "field.json").read_text())
+    assert all(each["measured"] == [each["derived"]] * 2 for each in values["features"])
+    assert values["influence"]["side_50"] <= values["influence"]["side_95"]
+    assert run(["explain", "skips", "m.safetensors", photo, "--json", "skips.json"]) == 0
+    values = json.loads((folder / "skips.json").read_text())
+    assert values["contributions"][0]["scores"] == "32s"
+    assert {"receptive-field.svg", "skips.svg"} <= {path.name for path in folder.iterdir()}
+    capsys.readouterr()
+    assert run(["explain", "skips", "m.safetensors", photo, "--class", "unicorn"]) == 2
+    assert "unknown class 'unicorn'" in capsys.readouterr().err
+    assert run(["explain", "skips", "m.onnx", photo]) == 2
 
 
 @pytest.mark.parametrize("name", MATRIX_COMMANDS)

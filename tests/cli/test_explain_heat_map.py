@@ -19,8 +19,8 @@ def test_a_heat_map_of_a_class(tmp_path, capsys):
     arguments = ["explain", "squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "3"]
     assert run([*arguments, "--out", str(out), "--json", str(tmp_path / "a.json")]) == 0
     assert "class 3" in capsys.readouterr().out
-    # 130 x 260 enlarged by two, to whole strides from 224.
-    assert read_image(out).shape == (256, 512, 3)
+    # 130 x 260 enlarged by two, to whole strides from 224, with a title and a scale of 20 rows.
+    assert read_image(out).shape == (256 + 40, 512, 3)
     values = json.loads((tmp_path / "a.json").read_text())
     assert values["shown"] == 3 and len(values["top"]) == 5
 

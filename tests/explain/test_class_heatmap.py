@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fullconv.errors import ConfigError
-from fullconv.explain.class_heatmap import class_heat, heat_map
+from fullconv.explain.class_heatmap import class_heat, heat_map, heat_picture
 from fullconv.networks.geometry import CoordMap, Field
 
 
@@ -47,3 +47,12 @@ def test_a_single_score_gives_a_single_colour():
 def test_an_unknown_class_is_refused():
     with pytest.raises(ConfigError, match="expected 0 to 4"):
         heat_map(scores((0, 0)), 5, np.zeros((5, 7, 3), np.uint8))
+
+
+def test_the_picture_has_a_title_and_a_scale_below():
+    image = np.full((40, 300, 3), 128, np.uint8)
+    picture = heat_picture(scores((0, 0)), 3, image, None, "network: probability of cat")
+    assert picture.shape == (80, 300, 3)
+    assert np.array_equal(picture[20:60], heat_map(scores((0, 0)), 3, image))
+    ramp = picture[70, 80:220].astype(int).sum(1)
+    assert ramp[-1] > ramp[0] + 400

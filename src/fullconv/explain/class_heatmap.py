@@ -5,6 +5,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fullconv.errors import ConfigError
+from fullconv.io.images import caption
 from fullconv.networks.geometry import CoordMap, Field
 
 
@@ -27,15 +28,42 @@ def heat_map(
     Raises:
         ConfigError: `class_index` is out of range.
     """
-    from matplotlib import colormaps  # slow to import
-
     heat = class_heat(score, class_index, image.shape[:2], field)
     spread = float(heat.max() - heat.min())
     level = (heat - heat.min()) / spread if spread > 0 else np.zeros_like(heat)
-    colors = colormaps["inferno"](level)[..., :3] * 255
     grey = image.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
-    mixed = (1 - strength) * grey[..., None] + strength * colors
+    mixed = (1 - strength) * grey[..., None] + strength * heat_colors(level)
     return np.asarray(mixed.round().clip(0, 255), np.uint8)
+
+
+def heat_picture(
+    score: Float[Tensor, "K h w"],
+    class_index: int,
+    image: UInt8[np.ndarray, "H W 3"],
+    field: Field | None,
+    title: str,
+) -> UInt8[np.ndarray, "h2 W 3"]:
+    """Return the heat map below a title, and above a scale with the lowest and highest probability.
+
+    Raises:
+        ConfigError: `class_index` is out of range.
+    """
+    heat = class_heat(score, class_index, image.shape[:2], field)
+    width = image.shape[1]
+    ends = [f"{100 * value:.2g} %" for value in (float(heat.min()), float(heat.max()))]
+    side = min(70, width // 3)
+    low, high = (caption(text, side) for text in ends)
+    ramp = np.linspace(0, 1, width - 2 * side)[None].repeat(len(low), 0)
+    scale = np.concatenate([low, heat_colors(ramp), high], axis=1)
+    picture = heat_map(score, class_index, image, field)
+    return np.concatenate([caption(title, width), picture, scale])
+
+
+def heat_colors(level: Float[np.ndarray, "H W"]) -> UInt8[np.ndarray, "H W 3"]:
+    """Return the colours of values in [0, 1]: from black over red to yellow."""
+    from matplotlib import colormaps  # slow to import
+
+    return np.asarray((colormaps["inferno"](level)[..., :3] * 255).round(), np.uint8)
 
 
 def class_heat(

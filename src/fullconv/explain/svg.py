@@ -94,6 +94,13 @@ class Drawing:
             f'class="f-{tone} s-{edge}" stroke-width="{_n(thickness)}"/>'
         )
 
+    def swatch(self, x: float, y: float, color: tuple[int, int, int]) -> None:
+        """Draw a square of 14 pixels in an RGB colour, for legends."""
+        self._add(
+            f'<rect x="{_n(x)}" y="{_n(y)}" width="14" height="14" class="s-line" '
+            f'fill="rgb{tuple(map(int, color))}"/>'
+        )
+
     def dot(self, x: float, y: float, radius: float, tone: str = "ink", edge: str = "ink") -> None:
         """Draw a circle."""
         self._add(f'<circle cx="{_n(x)}" cy="{_n(y)}" r="{_n(radius)}" class="f-{tone} s-{edge}"/>')

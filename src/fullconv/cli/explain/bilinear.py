@@ -39,7 +39,7 @@ def command(
     out: Picture = Path("bilinear.svg"),
     json: Json = None,
 ) -> None:
-    """Show bilinear interpolation as a table of exact fractions.
+    """Show bilinear interpolation in exact fractions.
 
     Prints where each new pixel lies in the input, its weights and the interpolated values, by both
     corner rules, and the kernel of the transposed convolution that does the same.

@@ -1,4 +1,4 @@
-"""fullconv explain: draw the class heat map of an image classifier."""
+"""fullconv explain heat-map: draw the class heat map of an image classifier."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,7 +66,7 @@ def command(
     import torch
 
     from fullconv.errors import ConfigError
-    from fullconv.explain.class_heatmap import heat_map
+    from fullconv.explain.class_heatmap import heat_picture
     from fullconv.io.images import read_image, scale_image, write_image
     from fullconv.networks.backbones import create_classifier
     from fullconv.networks.dense.convolutionalize import convolutionalize
@@ -93,7 +93,9 @@ def command(
     names = _class_names(classes)
     top = [(int(i), names[int(i)], float(p)) for p, i in zip(*best, strict=True)]
     chosen = top[0][0] if show is None else show
-    write_image(out, heat_map(score, chosen, large, dense.field))
+    name = names[chosen] if 0 <= chosen < classes else ""
+    title = f"{classifier}: probability of {name}"
+    write_image(out, heat_picture(score, chosen, large, dense.field, title))
     if str(json) != "-":
         say(f"classification of the centre crop at {own_size} x {own_size}:")
         for number, name, share in top:
