@@ -13,7 +13,7 @@ from fullconv.networks.fcn import FCN
 from fullconv.networks.geometry import CoordMap, Field
 
 PANEL = 480  # pixels; width of a panel of the picture
-TONES = ("blue-edge", "orange-edge", "green-edge")
+TONES = ("blue-edge", "orange-edge", "green-edge", "ink")
 SHARES = (0.5, 0.95)  # of the gradient
 
 
