@@ -12,6 +12,7 @@ from fullconv.hardware import MAX_THREADS
 
 KEY_VARIABLE = "FULLCONV_KEY"
 LEAST_KEY = 16  # characters
+WATCH_SECONDS = 2.0  # between looks at run folders
 
 MODELS = (
     "Run folders (their best checkpoints), .safetensors files or exported files, each with a name "
@@ -103,6 +104,9 @@ Corrections = Annotated[
         help="Data set that masks corrected on the page are saved in, with their photos.",
         show_default="not saved",
     ),
+]
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Replace the models of run folders by better checkpoints.")
 ]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Serve no web page at /.")]
 RootPath = Annotated[

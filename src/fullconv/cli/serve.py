@@ -40,6 +40,7 @@ def command(
     grace: options.Grace = 30,
     root_path: options.RootPath = "",
     corrections: options.Corrections = None,
+    watch: options.Watch = False,
     no_page: options.NoPage = False,
     log: options.Log = "text",
     engine: Engine = "auto",
@@ -71,7 +72,9 @@ def command(
         total = None if memory is None else parse_bytes(memory)
         options_of_engine = EngineOptions(engine, limits.at_once, total, announce)
         served = open_models(models, chosen, options_of_engine)
-        service = Service(served, limits, access, Settings(not no_page, corrections))
+        looks = options.WATCH_SECONDS if watch else None
+        settings = Settings(not no_page, corrections, looks)
+        service = Service(served, limits, access, settings)
         served_application = application(service)
         if not quiet:
             say(_address(uds, host, bound.getsockname()))

@@ -15,6 +15,7 @@ from fullconv.serving._models import ServedModel
 from fullconv.serving._requests import Requests
 from fullconv.serving._service import Service
 from fullconv.serving._warm_up import warm_up
+from fullconv.serving._watch import Watcher
 
 logger = logging.getLogger("fullconv.serving")
 
@@ -43,13 +44,19 @@ def application(service: Service) -> ASGIApp:
     if service.access.open_metrics:
         open_paths.add("/metrics")
 
+    watch = service.settings.watch
+    watcher = None if watch is None else Watcher(service)
+
     @asynccontextmanager
     async def lifespan(router: Router) -> AsyncIterator[None]:
-        task = asyncio.create_task(_get_ready(service))
+        tasks = [asyncio.create_task(_get_ready(service))]
+        if watcher and watch:
+            tasks.append(asyncio.create_task(watcher.run(watch)))
         try:
             yield
         finally:
-            task.cancel()
+            for task in tasks:
+                task.cancel()
             service.close()
 
     # A router alone: Starlette's application would report errors before `Requests` does.

@@ -66,7 +66,9 @@ class Settings:
     Attributes:
         page: whether it has a web page.
         corrections: the folder that corrected masks are saved in; None for none.
+        watch: seconds between looks at run folders for better checkpoints; None for none.
     """
 
     page: bool = True
     corrections: Path | None = None
+    watch: float | None = None

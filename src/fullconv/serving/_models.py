@@ -1,18 +1,24 @@
 """The models of a server, by name."""
 
+import os
 import re
+import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fullconv.engines import AUTO
 from fullconv.engines.workload import Workload
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.model_file import model_file
+from fullconv.io.atomic import scratch
 from fullconv.io.value_range import ValueRange
 from fullconv.model import Model, load
 from fullconv.weights.fingerprint import file_fingerprint
+
+FileState = tuple[str, int, int, int]
+"""A file's path, number, size and time of change: another one after it was replaced."""
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -42,11 +48,22 @@ class ServedModel:
         name: in URLs.
         model: predicts; any number of threads may use it.
         fingerprint: of its file.
+        path: what it was loaded from: a file or a run folder.
+        state: of the file, before it was read; None if it is not known.
+        options: of the engine that computes it.
     """
 
     name: str
     model: Model
     fingerprint: str
+    path: str = ""
+    state: FileState | None = None
+    options: EngineOptions = field(default_factory=EngineOptions)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it was loaded from a run folder."""
+        return self.path != "" and os.path.isdir(self.path)
 
     @property
     def engine(self) -> str:
@@ -124,8 +141,8 @@ def open_served_model(
         ConfigError: it reads rasters' bands.
         WeightsError: its file cannot be read.
     """
-    fingerprint = file_fingerprint(path)
-    model = load(path)
+    state = file_state(path)
+    model, fingerprint = _load_copy(path) if os.path.isdir(path) else _load(path)
     if model.band_choice and model.band_choice.is_explicit:
         raise ConfigError(
             f"{path} reads bands of rasters ({model.band_choice}), which the server does not; use "
@@ -141,7 +158,47 @@ def open_served_model(
     )
     if model.choice.reason:
         options.announce(f"engine  {name}: {model.choice.reason}")
-    return ServedModel(name, model, fingerprint)
+    return ServedModel(name, model, fingerprint, path, state, options)
+
+
+def _load(path: str) -> tuple[Model, str]:
+    """Return a model and its fingerprint."""
+    fingerprint = file_fingerprint(path)
+    model = load(path)
+    if model.exported is None:
+        # Weights are read from the mapped file as they are needed; who overwrites it in place
+        # would change them, or end this process.
+        for tensor in (*model.network.parameters(), *model.network.buffers()):
+            tensor.data = tensor.data.clone()
+    return model, fingerprint
+
+
+def _load_copy(folder: str) -> tuple[Model, str]:
+    """Return the model of a run folder; its training may replace the file meanwhile.
+
+    Raises:
+        WeightsError: the file is damaged.
+    """
+    file = model_file(Path(folder))
+    with scratch() as place:
+        copy = place / file.name
+        try:
+            shutil.copyfile(file, copy)
+            return _load(str(copy))
+        except WeightsError as error:
+            raise WeightsError(str(error).replace(str(copy), str(file))) from error
+        except OSError as error:
+            raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def file_state(path: str) -> FileState | None:
+    """Return the state of a model's file; None if there is none now."""
+    try:
+        file = model_file(Path(path))
+        found = file.stat()
+    except (OSError, WeightsError):
+        return None
+    return str(file), found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -63,7 +63,7 @@ class Service:
         limits = self.limits
         self.gate = MemoryGate(limits.memory, limits.at_once, AHEAD)
         self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
-        self._plan = lru_cache(maxsize=PLANS)(self._plan_photo)
+        self._plan = self._new_plans()
         self.metrics = Metrics(self)
         self.metrics.show_models(self.models)
         self._usual = FIRST_GUESS  # seconds of a request, a moving average
@@ -105,6 +105,13 @@ class Service:
             raise Problem(404, str(UnknownNameError("model", name[:100], self.models)))
         return self.models[name]
 
+    def replace_model(self, served: ServedModel) -> None:
+        """Serve another model of an existing name; requests in progress keep theirs."""
+        assert served.name in self.models
+        self.models[served.name] = served
+        self._plan = self._new_plans()  # those of before would keep the former model in memory
+        self.metrics.show_models(self.models)
+
     def plan(
         self,
         served: ServedModel,
@@ -121,6 +128,9 @@ class Service:
         """
         sized = replace(output, encode=_no_bytes, collector=None)  # what a plan depends on
         return self._plan(served, header, sized, None if scales is None else tuple(scales))
+
+    def _new_plans(self) -> Callable[..., InputMemory]:
+        return lru_cache(maxsize=PLANS)(self._plan_photo)
 
     def _plan_photo(
         self,
