@@ -10,11 +10,11 @@ Model = Annotated[
     typer.Argument(metavar="MODEL", help="Model: a run folder or a .safetensors model file."),
 ]
 File = Annotated[
-    Path,
+    str,
     typer.Argument(
         metavar="FILE",
-        help="File to write: .onnx, .pt2, .xml (OpenVINO), .html (a web page) or .safetensors "
-        "(float16).",
+        help="File to write: .onnx, .pt2, .xml (OpenVINO), .html (a web page), .safetensors "
+        "(float16), or a folder for static hosting, with a slash: page/",
     ),
 ]
 Data = Annotated[

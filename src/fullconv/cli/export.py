@@ -1,5 +1,7 @@
 """fullconv export: convert a model for other runtimes, and verify the file against the model."""
 
+import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,26 +41,31 @@ def command(
     from fullconv.errors import ConfigError
     from fullconv.export.export import export
     from fullconv.export.half import export_half
+    from fullconv.export.page.folder import exported_folder
     from fullconv.model import load
 
-    fixed = parse_size(size)
-    is_half = _check_file(Path(model), file, plain=not (int8 or fixed))
+    fixed, path = parse_size(size), Path(file)
+    is_folder = file.endswith(("/", os.sep)) or path.is_dir()
+    page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
+    is_half = _check_file(Path(model), page, plain=not (int8 or fixed))
     if runtime:
-        _store_runtime(file, runtime)
+        _store_runtime(page, runtime)
     if data and photos:
         raise ConfigError("give either --data or --photos to compare predictions on, not both")
     opened = load(model)
     source = data or _find_training_data(Path(model))
-    if int8:
-        _print_result(_quantize(opened, file, source, tolerance, fixed), file, json, quiet)
-        return
-    images, images_name = _read_images(source, photos, opened.band_choice)
-    if not quiet:
-        say(f"comparing on {images_name}")
-    if is_half:
-        _print_half(export_half(opened, file, images), file, json, quiet)
-    else:
-        _print_result(export(opened, file, images, fixed), file, json, quiet)
+    with exported_folder(path) if is_folder else nullcontext(path) as target:
+        if int8:
+            result = _quantize(opened, target, source, tolerance, fixed)
+        else:
+            images, images_name = _read_images(source, photos, opened.band_choice)
+            if not quiet:
+                say(f"comparing on {images_name}")
+            if is_half:
+                _print_half(export_half(opened, target, images), path, json, quiet)
+                return
+            result = export(opened, target, images, fixed)
+    _print_result(result, page, path, json, quiet)
 
 
 def _check_file(model: Path, file: Path, plain: bool) -> bool:
@@ -154,13 +161,16 @@ def _read_images(
     return [sample.image for sample in samples], f"{len(samples)} images of {data.source}{hint}"
 
 
-def _print_result(description: "Description", file: Path, json: Path | None, quiet: bool) -> None:
+def _print_result(
+    description: "Description", kind: Path, file: Path, json: Path | None, quiet: bool
+) -> None:
+    """Print what was verified; `kind` has the suffix of the format."""
     if str(json) != "-":
         if description.parity:
             _print_parity(description.parity, " before int8" if description.loss else "")
         if description.loss:
             _print_loss(description.classes, description.protocol, description.loss, quiet)
-        if file.suffix.lower() == ".html":
+        if kind.suffix.lower() == ".html":
             _print_browser(description)
         if description.least != (1, 1):
             say(f"images of at least {description.least[0]} x {description.least[1]} pixels")
@@ -207,7 +217,9 @@ def _print_loss(
 
 def _print_written(file: Path, size: str, quiet: bool) -> None:
     say(f"written {file}{size}")
-    if not quiet and file.suffix.lower() == ".html":
+    if not quiet and file.is_dir():
+        say(f"next    put the folder on a web server; or try it: python -m http.server -d {file}")
+    elif not quiet and file.suffix.lower() == ".html":
         say("next    open the file in a browser; it needs no server and no network")
     elif not quiet:
         say(f"next    fullconv predict {file} PHOTOS --out predictions")

@@ -10,7 +10,7 @@ from fullconv.export.page import bundle
 from node import ASSETS, node
 
 LOCAL = bundle.CORE + bundle.LOCAL + bundle.WORKER
-MODULES = tuple(dict.fromkeys((*LOCAL, *bundle.SERVED)))
+MODULES = tuple(dict.fromkeys((*LOCAL, *bundle.HOSTED, *bundle.SERVED)))
 MOST = 60_000  # bytes
 
 
@@ -24,12 +24,16 @@ def test_all_modules_are_in_the_page():
 def test_our_code_is_small():
     sizes = [
         len(page.encode())
-        for page in (bundle.local_page({}, {}, ""), bundle.served_page({}, "")[0])
+        for page in (
+            bundle.local_page({}, {}, ""),
+            "".join(bundle.hosted_page({}, {}, "")),
+            bundle.served_page({}, "")[0],
+        )
     ]
     assert max(sizes) < MOST
 
 
-@pytest.mark.parametrize("names", [bundle.LOCAL, bundle.SERVED])
+@pytest.mark.parametrize("names", [bundle.LOCAL, bundle.HOSTED, bundle.SERVED])
 def test_no_two_modules_use_a_name(names):
     for modules in ((*bundle.CORE, *names), (*bundle.CORE, *bundle.WORKER)):
         top = top_level(modules)
@@ -47,7 +51,8 @@ def top_level(modules):
 
 
 def test_each_module_imports_only_what_comes_before_it():
-    for names in (bundle.CORE + bundle.LOCAL, bundle.CORE + bundle.WORKER):
+    for own in (bundle.LOCAL, bundle.HOSTED, bundle.WORKER):
+        names = bundle.CORE + own
         for number, name in enumerate(names):
             imports = re.findall(
                 r'^import .*?"\./(\w+)\.js"', bundle.read_asset(f"{name}.js"), re.M | re.S
@@ -57,7 +62,7 @@ def test_each_module_imports_only_what_comes_before_it():
 
 def test_joined_scripts_are_valid():
     program = shutil.which("node") or pytest.skip("needs node (apt-get install nodejs)")
-    for names in (bundle.CORE, bundle.LOCAL, bundle.SERVED, bundle.WORKER):
+    for names in (bundle.CORE, bundle.LOCAL, bundle.HOSTED, bundle.SERVED, bundle.WORKER):
         text = bundle.join_modules(names)
         check = [program, "--check", "-"]
         done = subprocess.run(check, input=text, capture_output=True, text=True)
@@ -85,11 +90,15 @@ def test_no_code_makes_requests_or_parses_html(name):
         "import(",
     ):
         assert word not in text, word
-    assert "fetch(" not in text or name == "server"
+    assert "fetch(" not in text or name in ("server", "hosted")
 
 
 def test_every_text_exists_in_both_languages():
-    messages = node('await load("server"); return (await load("messages")).MESSAGES;')
+    messages = node(
+        """await load("server");
+        await load("hosted");
+        return (await load("messages")).MESSAGES;"""
+    )
     code = "".join(bundle.read_asset(f"{name}.js") for name in MODULES)
     markup = bundle.read_asset("page.html")
     used = set(re.findall(r'data-(?:text|label)="(\w+)"', markup))

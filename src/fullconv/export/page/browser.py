@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,8 +30,8 @@ OPTIONS = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-gpu",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+_NO_HOST = "--host-resolver-rules=MAP * ~NOTFOUND"
 # Chromium reads from descriptor 3 and writes to 4.
 _START = (
     "import os, sys; given = [os.dup(int(n)) for n in sys.argv[1:3]]; "
@@ -61,10 +61,10 @@ class OpenedPage:
     _count: int = 0
     _rest: bytes = b""
 
-    def load(self, path: Path) -> None:
-        """Open a file, and wait for its self-check."""
+    def load(self, address: str) -> None:
+        """Open an address, and wait for the page's self-check."""
         self.name = self.call("Browser.getVersion")["product"]
-        target = self.call("Target.createTarget", url=path.resolve().as_uri())["targetId"]
+        target = self.call("Target.createTarget", url=address)["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
         self._session = attached["sessionId"]
         end = time.monotonic() + SECONDS
@@ -133,9 +133,17 @@ class OpenedPage:
         return message
 
 
+def open_page(path: Path) -> AbstractContextManager[OpenedPage]:
+    """Open a page in a file; see `open_address`."""
+    return open_address(path.resolve().as_uri())
+
+
 @contextmanager
-def open_page(path: Path) -> Iterator[OpenedPage]:
+def open_address(address: str) -> Iterator[OpenedPage]:
     """Open a page in Chromium, and wait for its self-check.
+
+    Args:
+        address: of a file, or of a server of this machine; no other host can be reached.
 
     Raises:
         NoBrowserError: Chromium is not installed, or does not start.
@@ -145,7 +153,8 @@ def open_page(path: Path) -> Iterator[OpenedPage]:
     if program is None or os.name == "nt":
         raise NoBrowserError("Chromium is not installed")
     with scratch() as profile, _pipes() as (theirs, (reader, writer)):
-        command = [program, *OPTIONS, f"--user-data-dir={profile}"]
+        own = "" if address.startswith("file:") else ", EXCLUDE 127.0.0.1"
+        command = [program, *OPTIONS, _NO_HOST + own, f"--user-data-dir={profile}"]
         if os.geteuid() == 0:  # its sandbox refuses to run as root
             command.append("--no-sandbox")
         start = [sys.executable, "-c", _START, *map(str, theirs), *command]
@@ -156,7 +165,7 @@ def open_page(path: Path) -> Iterator[OpenedPage]:
             os.close(descriptor)
         try:
             opened = OpenedPage(reader, writer)
-            opened.load(path)
+            opened.load(address)
             yield opened
         finally:
             with suppress(NoBrowserError):

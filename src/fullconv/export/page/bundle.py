@@ -18,10 +18,10 @@ from typing import Any
 CORE = ("png", "photos", "maps")
 WORKER = ("scaling", "worker")
 PARTS = ("archive", "regions", "editing", "downloads", "queue", "view", "app")
-LOCAL, SERVED = (
-    ("messages", "local", *PARTS),
-    ("messages", "server", *PARTS),
-)  # the modules of the page's own script
+# The modules of the page's own script.
+LOCAL = ("messages", "local", *PARTS)
+HOSTED = ("messages", "local", "hosted", *PARTS)
+SERVED = ("messages", "server", *PARTS)
 SETTINGS = "settings"  # id of the element that holds the page's settings
 NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 
@@ -78,13 +78,34 @@ def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: st
         data: id -> text of further elements, base64 each: "wasm", "onnx", "licence-texts".
         runtime: ONNX Runtime Web as a classic script.
     """
-    core, app = join_modules(CORE), _own_scope(join_modules(LOCAL))
-    worker = f"{runtime}\n{_own_scope(join_modules(WORKER))}"  # after the core's text
-    elements = {SETTINGS: to_json(settings), **data, "worker": worker}
-    style = _plain_style()
+    elements = {SETTINGS: to_json(settings), **data, "worker": _worker(runtime)}
+    return _own_page(elements, LOCAL, "'none'")
+
+
+def hosted_page(
+    settings: Mapping[str, Any], data: Mapping[str, str], runtime: str
+) -> tuple[str, str]:
+    """Return a page that loads the model from files beside it, and the script of its worker.
+
+    Args:
+        settings: as for `local_page`, with "files": "wasm", "onnx" and "worker" -> file name.
+        data: as for `local_page`, without these.
+        runtime: ONNX Runtime Web as a classic script.
+    """
+    elements = {SETTINGS: to_json(settings), **data}
+    return _own_page(elements, HOSTED, "'self'"), _worker(runtime)
+
+
+def _worker(runtime: str) -> str:
+    return f"{runtime}\n{_own_scope(join_modules(WORKER))}"  # after the core's text
+
+
+def _own_page(elements: Mapping[str, str], modules: tuple[str, ...], connect: str) -> str:
+    """Return a page that has its Content-Security-Policy inside."""
+    core, app, style = join_modules(CORE), _own_scope(join_modules(modules)), _plain_style()
     scripts = " ".join(f"'sha256-{_digest(text)}'" for text in (core, app))
     policy = (
-        f"{NONE}connect-src 'none'; script-src {scripts} 'wasm-unsafe-eval' blob:; "
+        f"{NONE}connect-src {connect}; script-src {scripts} 'wasm-unsafe-eval' blob:; "
         f"worker-src blob:; style-src 'sha256-{_digest(style)}'; img-src blob: data:; "
         "media-src blob:"
     )

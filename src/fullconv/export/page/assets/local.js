@@ -21,7 +21,11 @@ import { bytesOf, decodePng } from "./png.js";
 /** @param {any} settings @returns {Source} */
 export const openSource = (settings) => new LocalSource(settings);
 
-const part = (/** @type {string} */ id) => document.getElementById(id)?.textContent ?? "";
+/** Reads a part of the page: text of an element, or (`hosted.js`) a file. */
+export const reading = {
+  part: async (/** @type {string} */ id, /** @type {any} */ _settings) =>
+    /** @type {any} */ (document.getElementById(id)?.textContent ?? ""),
+};
 
 class LocalSource {
   isLocal = true;
@@ -46,8 +50,15 @@ class LocalSource {
 
   /** Start the worker with the model, unless it runs. */
   start() {
-    if (this.started) return this.started;
-    const url = URL.createObjectURL(new Blob([part("core"), part("worker")], { type: "text/javascript" }));
+    this.started ??= this.open();
+    return this.started;
+  }
+
+  async open() {
+    const core = document.getElementById("core")?.textContent ?? "";
+    const part = (/** @type {string} */ id) => reading.part(id, this.settings);
+    const [code, wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
+    const url = URL.createObjectURL(new Blob([core, code], { type: "text/javascript" }));
     const worker = new Worker(url);
     worker.onmessage = ({ data: { id, result, text, refused, values } }) => {
       const call = this.waiting.get(id);
@@ -57,10 +68,7 @@ class LocalSource {
     };
     worker.onerror = (event) => this.stop(event.message);
     this.worker = worker;
-    const { about } = this;
-    const given = { wasm: part("wasm"), model: part("onnx"), description: about };
-    this.started = this.call("start", given);
-    return this.started;
+    return this.call("start", { wasm, model, description: this.about });
   }
 
   /** End the worker; the next prediction starts another one. @param {string} why */

@@ -13,8 +13,9 @@ let session = null;
 /** @type {any} */
 let about = null;
 
-/** Decode base64 of gzip. @param {string} text */
+/** Decode base64 of gzip; files are bytes already. @param {string | ArrayBuffer} text */
 async function unpack(text) {
+  if (typeof text !== "string") return new Uint8Array(text);
   const decode = /** @type {any} */ (Uint8Array).fromBase64;
   const packed = decode ? decode(text) : bytesOf(text);
   return pump(packed, new DecompressionStream("gzip"));
