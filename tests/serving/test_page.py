@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from accessibility import fetch_axe, violations
 from fullconv.serving import Access, Settings
 from serving_models import client, make_service, running
 
@@ -102,6 +103,23 @@ def test_corrected_masks_are_saved_on_the_server(models, browser, tmp_path):
     assert (np.asarray(Image.open(folder / "images/a-photo-2.png")) == photos[1]).all()
     assert not [text for text in browser.errors if "409" not in text]  # the console's own line
     assert not browser.requests
+
+
+@pytest.mark.slow
+def test_axe_finds_nothing_on_the_page_of_a_server(models, browser, tmp_path):
+    axe = fetch_axe(tmp_path)
+    photo = np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8)
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    settings = Settings(corrections=tmp_path / "corrected")
+    with running(make_service(models, settings=settings)) as server:
+        page = browser.open(f"{server.url}/")
+        page.wait_for_selector("html[data-check=passed]", state="attached")
+        page.select_option("#other", "other")
+        page.set_input_files("#files", tmp_path / "a.png")
+        page.wait_for_selector("#divider:visible")
+        page.check("input[name=tool][value=fill]")
+        assert violations(page, axe) == []
+        page.close()
 
 
 @pytest.mark.slow

@@ -94,6 +94,7 @@ class ServedModel:
             "palette": [list(color) for color in model.palette],
             "size": list(model.size) if model.size else None,
             "input_scale": model.input_scale,
+            "value_range": list(self.value_range) if self.value_range else None,
             "tta_scales": list(model.tta_scales),
             "engine": self.engine,
             "precision": self.precision,

@@ -162,6 +162,7 @@ _MODEL = {
         "palette": {"type": "array", "items": {"type": "array", "items": {"type": "integer"}}},
         "size": {"type": ["array", "null"], "items": {"type": "integer"}},
         "input_scale": {"type": "number"},
+        "value_range": {"type": ["array", "null"], "items": {"type": "number"}},
         "tta_scales": {"type": "array", "items": {"type": "number"}},
         "engine": {"type": "string"},
         "precision": {"type": "string"},

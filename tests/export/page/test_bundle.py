@@ -9,7 +9,7 @@ import pytest
 from fullconv.export.page import bundle
 from node import ASSETS, node
 
-LOCAL = bundle.CORE + bundle.LOCAL + bundle.WORKER
+LOCAL = bundle.CORE + bundle.LOCAL + bundle.WORKER + bundle.HELPER
 MODULES = tuple(dict.fromkeys((*LOCAL, *bundle.HOSTED, *bundle.SERVED)))
 MOST = 60_000  # bytes
 
@@ -35,7 +35,8 @@ def test_our_code_is_small():
 
 @pytest.mark.parametrize("names", [bundle.LOCAL, bundle.HOSTED, bundle.SERVED])
 def test_no_two_modules_use_a_name(names):
-    for modules in ((*bundle.CORE, *names), (*bundle.CORE, *bundle.WORKER)):
+    for modules in (names, bundle.WORKER, bundle.HELPER):
+        modules = (*bundle.CORE, *modules)
         top = top_level(modules)
         assert len(top) > 20 and len(set(top)) == len(top)
 
@@ -51,7 +52,7 @@ def top_level(modules):
 
 
 def test_each_module_imports_only_what_comes_before_it():
-    for own in (bundle.LOCAL, bundle.HOSTED, bundle.WORKER):
+    for own in (bundle.LOCAL, bundle.HOSTED, bundle.WORKER, bundle.HELPER):
         names = bundle.CORE + own
         for number, name in enumerate(names):
             imports = re.findall(
@@ -62,7 +63,14 @@ def test_each_module_imports_only_what_comes_before_it():
 
 def test_joined_scripts_are_valid():
     program = shutil.which("node") or pytest.skip("needs node (apt-get install nodejs)")
-    for names in (bundle.CORE, bundle.LOCAL, bundle.HOSTED, bundle.SERVED, bundle.WORKER):
+    for names in (
+        bundle.CORE,
+        bundle.LOCAL,
+        bundle.HOSTED,
+        bundle.SERVED,
+        bundle.WORKER,
+        bundle.HELPER,
+    ):
         text = bundle.join_modules(names)
         check = [program, "--check", "-"]
         done = subprocess.run(check, input=text, capture_output=True, text=True)
@@ -123,5 +131,5 @@ def test_data_cannot_end_its_element():
 def test_a_served_page_allows_only_its_own_scripts():
     page, policy = bundle.served_page({}, "abc123")
     assert policy.startswith("default-src 'none'; ") and "unsafe" not in policy
-    assert page.count('nonce="abc123"') == page.count("<script") - 1 + page.count("<style")
+    assert page.count('nonce="abc123"') == page.count("<script") - 2 + page.count("<style")
     assert "script-src 'nonce-abc123'" in policy and "frame-ancestors 'none'" in policy

@@ -106,13 +106,16 @@ def test_corrected_photos_are_a_data_set(tmp_path):
     labels = [random.choice([0, 1, 2, 255], (9, 12)).astype(np.uint8) for _ in range(6)]
     photos = [png(random.integers(0, 256, (9, 12, 3), np.uint8)) for _ in labels]
     found = node(
-        """const { dataset } = await load("downloads");
+        """const { safeNames } = await load("downloads");
+        const { dataset } = await load("dataset");
         const { encodeIndexed } = await load("png");
         const samples = [];
         for (let i = 0; given["photo" + i]; i++) {
           const mask = await encodeIndexed(given["labels" + i], 12, 9, given.palette);
           samples.push({ name: `photo ${i}.png`, photo: given["photo" + i], mask });
         }
+        const names = safeNames(samples.map((sample) => sample.name));
+        samples.forEach((sample, i) => (sample.name = names[i]));
         return dataset(samples, given.classes, given.palette);""",
         classes=("road", "night sky", "Straße 街"),
         palette=PALETTE,

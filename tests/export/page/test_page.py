@@ -22,6 +22,7 @@ from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes.page import SETTINGS, read_element, replace_element
 from fullconv.io import palettes
 from fullconv.io.images import decode_image, scale_image
+from fullconv.io.rasters import BandChoice
 from shown_pages import choose, downloaded, encoded, labels_of, noise, opened
 
 pytestmark = pytest.mark.slow
@@ -176,6 +177,25 @@ def test_refused_files_are_named_and_the_others_go_on(browser, page):
     assert "b.jpg: a JPEG file that this browser cannot decode" in text
     assert "c.png: more than 8 bits a channel" in text and "d.png" not in text
     assert shown.evaluate("fullconv.queue.items[3].state") == "done"
+
+
+def test_photos_of_16_bits_are_scaled_by_the_models_range(browser, make_page, tmp_path):
+    model = export_models.model(size=(60, 80))
+    model.band_choice = BandChoice(value_range=(100, 3000), keep_8_bit=True)
+    page = make_page(model, "deep")
+    values = np.random.default_rng(3).integers(0, 4000, (40, 50), np.uint16)
+    content = encoded("PNG", Image.fromarray(values))
+    shown = opened(browser, page)
+    choose(shown, **{"deep.png": content})
+    expected = fc.load(page).predict(decode_image(content, "deep.png", (100, 3000)))
+    best = np.sort(expected.probabilities, 0)
+    clear = best[-1] - best[-2] > 1e-5
+    assert (labels_of(shown) == expected.labels)[clear].all()
+    text = base64.b64encode(content).decode()
+    photo = f"new Blob([bytesOf('{text}')])"
+    sums = shown.evaluate(f"fullconv.source.predict({photo}, null, [20, 31]).then((f) => f.sums)")
+    assert sums[0] == zlib.crc32(decode_image(content, "deep.png", (100, 3000)).tobytes())
+    assert not browser.errors
 
 
 def test_the_pointer_shows_class_probability_and_the_next_class(browser, page, model):

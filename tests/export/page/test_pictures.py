@@ -1,6 +1,8 @@
 """Scaling, label maps and PNG files in JavaScript: equal to Pillow and PyTorch."""
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -138,6 +140,38 @@ def test_pngs_have_the_colours_that_predictions_are_made_of():
         assert (rgba[..., 3] == 255).all()
 
 
+@pytest.mark.parametrize("value_range", [(0, 65535), (300, 5000), (1000.5, 1001.5)])
+def test_pngs_of_16_bits_are_scaled_by_the_range_as_predictions_are(value_range):
+    random = np.random.default_rng(7)
+    for channels in (1, 3):
+        values = random.integers(0, 6000, (9, 11, channels), np.uint16)
+        values[0, :3] = [[0], [65535], [1001]]
+        content = deep_png(values)
+        expected = decode_image(content, "deep.png", value_range)
+        found = node(
+            """const { decodePng, opaqueRgba } = await load("png");
+            return opaqueRgba(await decodePng(given.file, given.range));""",
+            file=content,
+            range=value_range,
+        )
+        rgba = np.frombuffer(found, np.uint8).reshape(*expected.shape[:2], 4)
+        assert (rgba[..., :3] == expected).all()
+
+
+def deep_png(values):
+    """Return a PNG of 16 bits, grey or RGB, that is written here: Pillow writes no such colours."""
+    height, width, channels = values.shape
+    rows = values.astype(">u2").tobytes()
+    stride = width * channels * 2
+    raw = b"".join(b"\0" + rows[y * stride : (y + 1) * stride] for y in range(height))
+    header = struct.pack(">IIBBBBB", width, height, 16, 0 if channels == 1 else 2, 0, 0, 0)
+    out = b"\x89PNG\r\n\x1a\n"
+    for kind, data in ((b"IHDR", header), (b"IDAT", zlib.compress(raw)), (b"IEND", b"")):
+        out += struct.pack(">I", len(data)) + kind + data
+        out += struct.pack(">I", zlib.crc32(kind + data))
+    return out
+
+
 def test_masks_are_indexed_pngs_whose_values_are_the_classes():
     labels = random_image(19, 30, 1, seed=5)[..., 0] % 3
     labels[0, :5] = 255
@@ -175,7 +209,7 @@ def kinds_of_files():
     yield "GIF", save("GIF"), "notAPhoto"
     yield "text", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "notAPhoto"
     yield "nothing", b"", "emptyFile"
-    yield "16 bits", png(deep), "deep"
+    yield "16 bits", png(deep), "PNG"
     yield "animated PNG", save("PNG", save_all=True, append_images=frames[1:]), "animated"
     yield "animated WebP", save("WEBP", save_all=True, append_images=frames[1:]), "animated"
 

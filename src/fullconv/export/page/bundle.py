@@ -1,8 +1,8 @@
 """Put the page together: one HTML file without references to others.
 
 The code is ES2022 modules in `assets/`, which tests import as they are. In the page they are joined
-into three scripts: `core` (decoding, label maps), which the page and its worker share, the page's
-own, and the worker's. Only imports, comments and blanks are removed.
+into four scripts: `core` (decoding, label maps), which the page and its workers share, the page's
+own, and those of the workers. Only imports, comments and blanks are removed.
 """
 
 import base64
@@ -15,20 +15,21 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-CORE = ("png", "photos", "maps")
+CORE = ("png", "photos", "maps", "calls")
 WORKER = ("scaling", "worker")
-PARTS = ("archive", "regions", "editing", "downloads", "queue", "view", "app")
+HELPER = ("archive", "regions", "dataset", "helper")
+PARTS = ("editing", "downloads", "queue", "view", "app")
 # The modules of the page's own script.
-LOCAL = ("messages", "local", *PARTS)
-HOSTED = ("messages", "local", "hosted", *PARTS)
-SERVED = ("messages", "server", *PARTS)
+LOCAL = ("messages", "helping", "local", *PARTS)
+HOSTED = ("messages", "helping", "local", "hosted", *PARTS)
+SERVED = ("messages", "helping", "server", *PARTS)
 SETTINGS = "settings"  # id of the element that holds the page's settings
 NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 
 _IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
 _EXPORT = re.compile(r"^export ", re.MULTILINE)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
-_LINE_END = re.compile(r"([,;{(\[=?:&|<>])\n")  # where a statement continues, or has ended
+_LINE_END = re.compile(r"([,;{}(\[=?:&|<>])\n")  # where a statement continues, or has ended
 _LITERAL = r"""(?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
         | (?:(?<=[(,=:])|(?<=[(,=:][ ]))/(?:[^/*\\\n\[]|\\.|\[[^\]\n]*\])+/ )"""
 # A comment; a string, template or regular expression, which stays; or blanks at punctuation.
@@ -42,6 +43,13 @@ _SHORTER = re.compile(
     rf"{_LITERAL} | \b(?P<const>const)\b | ;(?P<close>}}) | (?<![\w$])\((?P<one>\w+)\)=>",
     re.VERBOSE | re.DOTALL,
 )
+# What `_join_declarations` looks at: literals, brackets, declarations, ends of statements.
+_PIECE = re.compile(
+    rf"""{_LITERAL} | (?P<open>[(\[{{]) | (?P<close>[)\]}}]) | (?P<next>;let\b(?P<blank>[ ]?))
+    | (?P<let>\blet\b) | (?P<end>[;\n]) | [^"`/()\[\]{{}};\nl]+ | .""",
+    re.VERBOSE | re.DOTALL,
+)
+_QUOTED = re.compile(r'="([\w-]+)"')  # attributes that need no quotation marks
 
 
 @cache
@@ -61,13 +69,34 @@ def _plain(name: str) -> str:
     text = _EXPORT.sub("", _IMPORT.sub("", text))
     text = _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
     text = _LINE_END.sub(r"\1", _INDENTATION.sub("", text))
-    return _SHORTER.sub(_shorten, text)
+    return _join_declarations(_SHORTER.sub(_shorten, text))
 
 
 def _shorten(found: re.Match[str]) -> str:
     if found["const"]:
         return "let"
     return f"{found['one']}=>" if found["one"] else found["close"] or found["literal"]
+
+
+def _join_declarations(text: str) -> str:
+    """Return the code with "let a=1;let b=2" as "let a=1,b=2"."""
+    depth, declares, parts = 0, {0: False}, []
+    for found in _PIECE.finditer(text):
+        piece = found[0]
+        if found["open"]:
+            depth += 1
+            declares[depth] = False
+        elif found["close"]:
+            depth -= 1
+        elif found["let"]:
+            declares[depth] = True
+        elif found["next"]:
+            piece = "," if declares[depth] else f";let{found['blank']}"
+            declares[depth] = True
+        elif found["end"]:
+            declares[depth] = False
+        parts.append(piece)
+    return "".join(parts)
 
 
 def local_page(settings: Mapping[str, Any], data: Mapping[str, str], runtime: str) -> str:
@@ -122,7 +151,7 @@ def served_page(settings: Mapping[str, Any], nonce: str) -> tuple[str, str]:
     """
     policy = (
         f"{NONE}connect-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
-        "img-src blob: data:; media-src blob:; frame-ancestors 'none'"
+        "worker-src blob:; img-src blob: data:; media-src blob:; frame-ancestors 'none'"
     )
     core, app = join_modules(CORE), _own_scope(join_modules(SERVED))
     elements = {SETTINGS: to_json(settings)}
@@ -142,9 +171,11 @@ def _fill(
         if "</script" in text.lower() or "<!--" in text:
             raise ValueError(f"the text of {name} would end its element")
         parts.append(f'<script type="text/plain" id="{html.escape(name)}">{text}</script>')
+    helper = _own_scope(join_modules(HELPER))
+    parts.append(f'<script type="text/plain" id="helper">{helper}</script>')
     parts.append(f'<script id="core"{nonce}>{core}</script>')
     given = {"policy": meta, "nonce": nonce, "style": style, "parts": "\n".join(parts)}
-    template = _INDENTATION.sub("", read_asset("page.html"))
+    template = _QUOTED.sub(r"=\1", _INDENTATION.sub("", read_asset("page.html")))
     for key, text in (given | {"script": app}).items():
         template = template.replace(f"{{{{{key}}}}}", text)
     return template

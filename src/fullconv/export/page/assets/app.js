@@ -1,19 +1,18 @@
 // @ts-check
 // The page: what the user does, and what is shown.
 
-import { dataset, safeNames, save, stem } from "./downloads.js";
+import { safeNames, save, stem } from "./downloads.js";
+import { decodePhoto, help, textOf } from "./helping.js";
 import { countLabels, VOID } from "./maps.js";
 import { say, setLanguage, translate } from "./messages.js";
-import { decodePhoto, Refused } from "./photos.js";
+import { Refused } from "./photos.js";
 import { Queue } from "./queue.js";
-import { coco, geojson } from "./regions.js";
 import { openSource } from "./local.js";
 import { colourTable, View } from "./view.js";
-import { zip } from "./archive.js";
 import { bytesOf, pump } from "./png.js";
 
 /** @type {any} */
-const settings = JSON.parse(document.getElementById("settings")?.textContent ?? "{}");
+const settings = JSON.parse(textOf("settings"));
 const source = openSource(settings);
 const view = new View();
 const hidden = /** @type {Set<number>} */ (new Set());
@@ -138,7 +137,7 @@ async function select(item) {
   thumbnails();
   for (const number of [0, 1]) view.draw(number, null, new Uint32Array(256));
   try {
-    const photo = await decodePhoto(item.file);
+    const photo = await decodePhoto(item.file, queue.model?.value_range);
     if (item !== current) return photo.bitmap?.close();
     await view.show(photo);
   } catch {
@@ -359,15 +358,18 @@ async function download(/** @type {string} */ kind) {
     for (const [i, item] of done.entries()) {
       files.push({ name: `${stem(names[i])}.png`, data: await content(item) });
     }
-    return save("masks.zip", blob(zip(files), "application/zip"));
+    return save("masks.zip", blob(await help("zip", files), "application/zip"));
   }
   if (kind === "dataset") {
+    const edited = queue.items.filter((one) => one.edited);
+    const names = safeNames(edited.map((item) => item.name));
     const samples = [];
-    for (const item of queue.items.filter((one) => one.edited)) {
+    for (const [i, item] of edited.entries()) {
       const photo = new Uint8Array(await item.file.arrayBuffer());
-      samples.push({ name: item.name, photo, mask: await content(item) });
+      samples.push({ name: names[i], photo, mask: await content(item) });
     }
-    return save("corrected.zip", blob(dataset(samples, classes, palette), "application/zip"));
+    const packed = await help("dataset", samples, classes, palette);
+    return save("corrected.zip", blob(packed, "application/zip"));
   }
   if (!current?.editor) return;
   const { width, height, name } = current;
@@ -376,10 +378,12 @@ async function download(/** @type {string} */ kind) {
   if (kind === "mask") save(`${base}.png`, blob(await content(current), "image/png"));
   if (kind === "overlay") save(`${base}-overlay.png`, await view.overlay(get("opacity").value / 100));
   if (kind === "geojson") {
-    save(`${base}.geojson`, blob(geojson(labels, width, height, classes, palette), "application/geo+json"));
+    const text = await help("geojson", labels, width, height, classes, palette);
+    save(`${base}.geojson`, blob(text, "application/geo+json"));
   }
   if (kind === "coco") {
-    save(`${base}.json`, blob(coco(labels, width, height, classes, name), "application/json"));
+    const text = await help("coco", labels, width, height, classes, name);
+    save(`${base}.json`, blob(text, "application/json"));
   }
 }
 
@@ -503,7 +507,7 @@ function models() {
 }
 
 async function notices() {
-  const packed = get("licence-texts")?.textContent;
+  const packed = textOf("licence-texts");
   if (!packed) return;
   get("licences").hidden = false;
   get("licences").ontoggle = async () => {

@@ -1,7 +1,5 @@
 // @ts-check
-// Files that the page offers, and the names in a data set of corrected photos.
-
-import { zip } from "./archive.js";
+// Files that the page offers, and their names.
 
 /** Save a file. @param {string} name @param {Blob} blob */
 export function save(name, blob) {
@@ -32,29 +30,4 @@ export function safeNames(names) {
     used.add(free.toLowerCase());
     return free + suffix;
   });
-}
-
-/** Return `classes.txt` of a data set. @param {string[]} classes @param {number[][]} palette */
-export function classList(classes, palette) {
-  const hex = (/** @type {number[]} */ colour) =>
-    `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
-  const distinct = new Set(palette.map(hex)).size === palette.length;
-  const lines = classes.map((name, label) =>
-    `${label} ${name.replace(/\s+/g, " ")}${distinct ? ` ${hex(palette[label])}` : ""}`);
-  return [...lines, "255 void", ""].join("\n");
-}
-
-/**
- * Return a data set of photos and masks that `fullconv check` and `train` take, as a ZIP file.
- * @param {{name: string, photo: Uint8Array, mask: Uint8Array}[]} samples
- * @param {string[]} classes @param {number[][]} palette
- */
-export function dataset(samples, classes, palette) {
-  const names = safeNames(samples.map((sample) => sample.name));
-  const files = samples.flatMap(({ photo, mask }, i) => [
-    { name: `images/${names[i]}`, data: photo },
-    { name: `masks/${stem(names[i])}.png`, data: mask },
-  ]);
-  const list = new TextEncoder().encode(classList(classes, palette));
-  return zip([{ name: "classes.txt", data: list }, ...files]);
 }

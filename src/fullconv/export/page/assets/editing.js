@@ -62,21 +62,23 @@ export class Editor {
     const box = { left: x, top: y, right: x + 1, bottom: y + 1 };
     if (old === label) return this.touch(box);
     const waiting = [y * width + x];
-    labels[waiting[0]] = label;
     while (waiting.length) {
       const at = /** @type {number} */ (waiting.pop());
-      const column = at % width;
-      const row = (at - column) / width;
-      box.left = Math.min(box.left, column);
-      box.right = Math.max(box.right, column + 1);
+      if (labels[at] !== old) continue;
+      const row = Math.floor(at / width);
+      let left = at;
+      let right = at + 1;
+      while (left > row * width && labels[left - 1] === old) left--;
+      while (right < (row + 1) * width && labels[right] === old) right++;
+      labels.fill(label, left, right);
+      box.left = Math.min(box.left, left - row * width);
+      box.right = Math.max(box.right, right - row * width);
       box.top = Math.min(box.top, row);
       box.bottom = Math.max(box.bottom, row + 1);
-      const near = [column ? at - 1 : -1, column < width - 1 ? at + 1 : -1,
-        at - width, row < height - 1 ? at + width : -1];
-      for (const next of near) {
-        if (next < 0 || labels[next] !== old) continue;
-        labels[next] = label;
-        waiting.push(next);
+      for (const first of [left - width, left + width]) {
+        for (let i = first; i < first + right - left; i++) {
+          if (labels[i] === old && (i === first || labels[i - 1] !== old)) waiting.push(i);
+        }
       }
     }
     return this.touch(box);

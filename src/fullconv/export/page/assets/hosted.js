@@ -14,12 +14,7 @@ Object.assign(MESSAGES, {
 
 reading.part = async (id, settings) => {
   const name = settings.files[id];
-  let response;
-  try {
-    response = await fetch(new URL(name, document.baseURI));
-  } catch (error) {
-    throw new Refused("noFile", name, String(error));
-  }
-  if (!response.ok) throw new Refused("noFile", name, response.status);
+  const response = await fetch(name).catch(() => null);
+  if (!response?.ok) throw new Refused("noFile", name, response?.status ?? "?");
   return id === "worker" ? response.text() : response.arrayBuffer();
 };

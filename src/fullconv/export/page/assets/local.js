@@ -1,11 +1,13 @@
 // @ts-check
 // Predictions of the model inside the page, run by a worker. `server.js` has the same interface.
 
-import { decodePhoto, Refused } from "./photos.js";
-import { bytesOf, decodePng } from "./png.js";
+import { Remote } from "./calls.js";
+import { decodePhoto, help, textOf } from "./helping.js";
+import { Refused } from "./photos.js";
+import { bytesOf } from "./png.js";
 
 /**
- * @typedef {{name: string, classes: string[], palette: number[][]}} Model
+ * @typedef {{name: string, classes: string[], palette: number[][], value_range: number[] | null}} Model
  * @typedef {import("./maps.js").Maps & {width: number, height: number, note: string, noteText?: string}} Prediction
  * @typedef {object} Source
  * @property {Model[]} models known once it has started
@@ -24,7 +26,7 @@ export const openSource = (settings) => new LocalSource(settings);
 /** Reads a part of the page: text of an element, or (`hosted.js`) a file. */
 export const reading = {
   part: async (/** @type {string} */ id, /** @type {any} */ _settings) =>
-    /** @type {any} */ (document.getElementById(id)?.textContent ?? ""),
+    /** @type {any} */ (textOf(id)),
 };
 
 class LocalSource {
@@ -38,54 +40,26 @@ class LocalSource {
     this.settings = settings;
     this.about = settings.description;
     /** @type {Model[]} */
-    this.models = [{ ...this.about, name: settings.name }];
-    /** @type {Map<number, {resolve: Function, reject: Function}>} */
-    this.waiting = new Map();
-    this.count = 0;
-    /** @type {Worker | null} */
-    this.worker = null;
+    this.models = [{ ...this.about, name: settings.name, value_range: this.about?.band_choice?.value_range }];
+    /** @type {Remote | null} */
+    this.remote = null;
     /** @type {Promise<any> | null} */
     this.started = null;
   }
 
   /** Start the worker with the model, unless it runs. */
   start() {
-    this.started ??= this.open();
+    if (!this.started || this.remote?.stopped) this.started = this.open();
     return this.started;
   }
 
   async open() {
-    const core = document.getElementById("core")?.textContent ?? "";
+    this.remote = null;
     const part = (/** @type {string} */ id) => reading.part(id, this.settings);
     const [code, wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
-    const url = URL.createObjectURL(new Blob([core, code], { type: "text/javascript" }));
-    const worker = new Worker(url);
-    worker.onmessage = ({ data: { id, result, text, refused, values } }) => {
-      const call = this.waiting.get(id);
-      this.waiting.delete(id);
-      if (result) call?.resolve(result);
-      else call?.reject(refused ? new Refused(text, ...values) : new Error(text));
-    };
-    worker.onerror = (event) => this.stop(event.message);
-    this.worker = worker;
-    return this.call("start", { wasm, model, description: this.about });
-  }
-
-  /** End the worker; the next prediction starts another one. @param {string} why */
-  stop(why) {
-    this.worker?.terminate();
-    this.worker = this.started = null;
-    for (const { reject } of this.waiting.values()) reject(new Error(why));
-    this.waiting.clear();
-  }
-
-  /** @param {string} action @param {object} given @param {Transferable[]} moved */
-  call(action, given, moved = []) {
-    const id = ++this.count;
-    return new Promise((resolve, reject) => {
-      this.waiting.set(id, { resolve, reject });
-      this.worker?.postMessage({ id, action, ...given }, moved);
-    });
+    const remote = new Remote([textOf("core"), code]);
+    this.remote = remote;
+    return remote.call("start", [wasm, model, this.about]);
   }
 
   /**
@@ -94,14 +68,14 @@ class LocalSource {
    */
   async predict(file, _model, checked = null) {
     await this.start();
-    const photo = await decodePhoto(file);
+    const photo = await decodePhoto(file, this.models[0].value_range);
     try {
       const moved = photo.bitmap ? [photo.bitmap] : [];
-      const found = await this.call("predict", { photo, checked }, moved);
+      const found = await this.remote?.call("predict", [photo, checked], moved);
       return { ...found, note: photo.note };
     } catch (error) {
       // A runtime that ran out of memory cannot be used again.
-      if (error instanceof Refused && error.message === "noMemory") this.stop("");
+      if (error instanceof Refused && error.message === "noMemory") this.remote?.stop("");
       throw error;
     }
   }
@@ -110,7 +84,7 @@ class LocalSource {
   async score(/** @type {string} */ planes, /** @type {number} */ height, /** @type {number} */ width) {
     await this.start();
     const values = new Float32Array(bytesOf(planes).buffer);
-    const { scores } = await this.call("score", { planes: values, height, width });
+    const { scores } = await this.remote?.call("score", [values, height, width]);
     const bytes = new Uint8Array(scores.buffer, scores.byteOffset, scores.byteLength);
     let text = "";
     for (let i = 0; i < bytes.length; i += 32768) {
@@ -129,7 +103,7 @@ class LocalSource {
     const found = await this.predict(file, this.models[0], scaled);
     if (found.sums[0] !== sums[0]) return "decoding";
     if (found.sums[1] !== sums[1]) return "scaling";
-    const expected = (await decodePng(bytesOf(labels))).data;
+    const expected = await help("values", bytesOf(labels));
     const differs = (/** @type {number} */ label, /** @type {number} */ i) =>
       label !== expected[i] && found.confidence[i] - found.secondConfidence[i] > 1;
     return found.labels.some(differs) ? "labels" : "";

@@ -34,8 +34,6 @@ export const MESSAGES = {
   download: ["Download", "下载"],
   mask: ["Mask (PNG)", "标签图 (PNG)"],
   overlay: ["Overlay (PNG)", "叠加图 (PNG)"],
-  geojson: ["GeoJSON", "GeoJSON"],
-  coco: ["COCO", "COCO"],
   masks: ["All masks (ZIP)", "全部标签图 (ZIP)"],
   dataset: ["Corrected photos as a data set (ZIP)", "修正后的照片数据集 (ZIP)"],
   keep: ["Save photo and mask on the server", "将照片和标签图保存到服务器"],

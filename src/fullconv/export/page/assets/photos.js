@@ -1,7 +1,7 @@
 // @ts-check
-// Decode photos to the values that Pillow gives, or say why a file is refused.
+// What is known of photos before they are decoded, or why a file is refused.
 
-import { decodePng, opaqueRgba, pngHeader } from "./png.js";
+import { pngHeader } from "./png.js";
 
 /** An error whose message is a key of `messages.js`, with what to put in. */
 export class Refused extends Error {
@@ -27,15 +27,17 @@ const ascii = (/** @type {Uint8Array} */ bytes, /** @type {number} */ start, /**
 /**
  * Return the kind of a file by its content.
  * @param {Uint8Array} bytes
- * @returns {{kind: string, alpha: boolean}}
+ * @returns {{kind: string, alpha: boolean, deep?: boolean, plain?: boolean}} deep: more than 8 bits;
+ *   plain: whether `decodePng` reads it as it is
  */
 export function identify(bytes) {
   if (!bytes.length) throw new Refused("emptyFile");
   const png = pngHeader(bytes);
   if (png) {
     if (png.has("acTL")) throw new Refused("animated");
-    if (png.depth > 8) throw new Refused("deep");
-    return { kind: "PNG", alpha: png.type >= 4 || png.has("tRNS") };
+    const deep = png.depth > 8;
+    const plain = !png.interlaced && !png.has("eXIf") && !(deep && png.type === 4);
+    return { kind: "PNG", alpha: png.type >= 4 || png.has("tRNS"), deep, plain };
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return { kind: "JPEG", alpha: false };
   if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 12) === "WEBP") {
@@ -47,32 +49,6 @@ export function identify(bytes) {
   if (ascii(bytes, 0, 2) === "BM") return { kind: "BMP", alpha: false };
   if (ascii(bytes, 4, 12) === "ftypavif") return { kind: "AVIF", alpha: false };
   throw new Refused("notAPhoto");
-}
-
-/**
- * Decode a photo, turned by its EXIF orientation. Colours are not converted, as in Pillow; PNGs
- * with transparent parts are decoded here, since a canvas loses the colours below them.
- * @param {Blob} file
- * @returns {Promise<Photo>}
- */
-export async function decodePhoto(file) {
-  const bytes = new Uint8Array(await file.arrayBuffer());
-  const { kind, alpha } = identify(bytes);
-  const png = pngHeader(bytes);
-  try {
-    if (png && alpha && !png.interlaced && !png.has("eXIf")) {
-      const picture = await decodePng(bytes);
-      const { width, height } = picture;
-      return { width, height, bitmap: null, rgba: opaqueRgba(picture), note: "" };
-    }
-    const options = /** @type {ImageBitmapOptions} */ (
-      { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), options);
-    const { width, height } = bitmap;
-    return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
-  } catch {
-    throw new Refused("damaged", kind);
-  }
 }
 
 /** @param {number} pixels */

@@ -1,5 +1,5 @@
 // @ts-check
-// PNG files: indexed ones are written, 8-bit ones are read to the exact values that they store.
+// PNG files: indexed ones are written, others are read to the exact values that they store.
 
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const CHANNELS = /** @type {Record<number, number>} */ ({ 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 });
@@ -127,15 +127,25 @@ function unfilter(/** @type {Uint8Array} */ raw, /** @type {number} */ rows,
   return out;
 }
 
+/** Return the values of [0, 255] for all of 16 bits, rounded as NumPy does. */
+function scaled(/** @type {number[]} */ [low, high]) {
+  return Uint8Array.from({ length: 65536 }, (_, value) => {
+    const share = Math.min(1, Math.max(0, (value - low) / (high - low))) * 255;
+    const rest = share % 1;
+    return rest === 0.5 ? share - rest + (Math.floor(share) % 2) : Math.round(share);
+  });
+}
+
 /**
- * Decode a PNG of at most 8 bits that is not interlaced.
+ * Decode a PNG that is not interlaced.
  * @param {Uint8Array} bytes
+ * @param {number[] | null} range of 16-bit values, which become 0 and 255
  * @returns values as stored (H, W, channels); of an indexed PNG, the indices
  */
-export async function decodePng(bytes) {
+export async function decodePng(bytes, range = null) {
   const header = pngHeader(bytes);
-  if (!header || header.depth > 8 || header.interlaced || !CHANNELS[header.type]) {
-    throw new RangeError("not a PNG of 8 bits");
+  if (!header || (header.depth > 8 && !range) || header.interlaced || !CHANNELS[header.type]) {
+    throw new RangeError("not a PNG that is read");
   }
   const { width, height, depth, type, chunks } = header;
   const channels = CHANNELS[type];
@@ -144,6 +154,11 @@ export async function decodePng(bytes) {
   const stride = Math.ceil((width * channels * depth) / 8);
   if (raw.length < height * (stride + 1)) throw new RangeError("damaged PNG");
   let data = unfilter(raw, height, stride, Math.max(1, (channels * depth) / 8));
+  if (range && depth > 8) {
+    const wide = data;
+    const table = scaled(range);
+    data = new Uint8Array(wide.length / 2).map((_, i) => table[256 * wide[2 * i] + wide[2 * i + 1]]);
+  }
   if (depth < 8) {
     const values = new Uint8Array(width * height);
     const scale = type === 3 ? 1 : 255 / (2 ** depth - 1);

@@ -2,7 +2,7 @@
 // The photos of the page, and their predictions, one after the other.
 
 import { Editor } from "./editing.js";
-import { encodeIndexed, decodePng } from "./png.js";
+import { help } from "./helping.js";
 
 const KEPT = 1.2e8; // pixels of predictions that stay in memory; the labels of others are packed
 
@@ -103,7 +103,7 @@ export class Queue {
   async open(item) {
     item.used = ++this.clock;
     if (!item.editor && item.packed) {
-      const { data } = await decodePng(item.packed);
+      const data = await help("values", item.packed);
       item.editor = new Editor(data, item.width, item.height);
     }
     if (item.state === "done" && !item.maps) {
@@ -116,7 +116,7 @@ export class Queue {
   async mask(item) {
     const palette = this.model?.palette ?? [];
     if (!item.editor) return item.packed;
-    return encodeIndexed(item.editor.labels, item.width, item.height, palette);
+    return help("encodeIndexed", item.editor.labels, item.width, item.height, palette);
   }
 
   /** Pack predictions that were shown longest ago. */

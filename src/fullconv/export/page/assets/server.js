@@ -1,9 +1,9 @@
 // @ts-check
 // Predictions of the server that sent the page. `local.js` has the same interface.
 
+import { help } from "./helping.js";
 import { MESSAGES } from "./messages.js";
 import { Refused } from "./photos.js";
-import { bytesOf, decodePng } from "./png.js";
 
 /** @typedef {import("./local.js").Model} Model */
 /** @typedef {import("./local.js").Prediction} Prediction */
@@ -100,10 +100,8 @@ class ServerSource {
     const path = `models/${encodeURIComponent(model.name)}/predict?format=json`;
     const headers = { "Content-Type": "application/octet-stream" };
     const found = await (await this.request(path, { method: "POST", body: file, headers })).json();
-    const read = async (/** @type {string | undefined} */ mask) =>
-      mask ? (await decodePng(bytesOf(mask))).data : null;
-    const [labels, confidence, second] = await Promise.all(
-      [found.segmentation_mask, found.confidence_mask, found.runner_up_mask].map(read));
+    const [labels, confidence, second] = await help(
+      "masks", [found.segmentation_mask, found.confidence_mask, found.runner_up_mask]);
     if (!labels) throw new Error("no segmentation_mask");
     const { width, height } = found.image;
     const maps = { labels, confidence, second, secondConfidence: null };

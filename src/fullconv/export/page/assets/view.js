@@ -4,6 +4,7 @@
 import { VOID } from "./maps.js";
 
 const LARGEST = 16e6; // pixels that are drawn; of larger photos every second pixel, and so on
+const AT_ONCE = 1 << 20; // pixels that are drawn before the page may answer its user
 const DARK = 64; // a colour none of whose channels reaches this is not drawn, as in `overlay`
 
 /** @param {string} id */
@@ -32,6 +33,7 @@ export class View {
     this.line = byId("line");
     this.width = this.height = this.step = 1;
     this.zoom = 0;
+    this.turns = [0, 0];
   }
 
   /** Show a photo. @param {import("./photos.js").Photo} photo */
@@ -56,7 +58,8 @@ export class View {
    * @param {number} number @param {Uint8Array | null} labels @param {Uint32Array} table
    * @param {import("./editing.js").Box | null} box
    */
-  draw(number, labels, table, box = null) {
+  async draw(number, labels, table, box = null) {
+    const turn = box ? this.turns[number] : ++this.turns[number];
     const layer = this.layers[number];
     const context = /** @type {CanvasRenderingContext2D} */ (layer.getContext("2d"));
     layer.hidden = !labels;
@@ -67,13 +70,18 @@ export class View {
     const columns = (box ? Math.ceil(box.right / step) : layer.width) - left;
     const rows = (box ? Math.ceil(box.bottom / step) : layer.height) - top;
     if (columns < 1 || rows < 1) return;
-    const image = new ImageData(columns, rows);
-    const pixels = new Uint32Array(image.data.buffer);
-    for (let y = 0, i = 0; y < rows; y++) {
-      let at = (top + y) * step * width + left * step;
-      for (let x = 0; x < columns; x++, i++, at += step) pixels[i] = table[labels[at]];
+    const most = Math.ceil(AT_ONCE / columns);
+    for (let from = 0; from < rows; from += most) {
+      if (from) await new Promise((resolve) => setTimeout(resolve));
+      if (turn !== this.turns[number]) return; // a later call draws everything again
+      const image = new ImageData(columns, Math.min(most, rows - from));
+      const pixels = new Uint32Array(image.data.buffer);
+      for (let y = top + from, i = 0; i < pixels.length; y++) {
+        let at = y * step * width + left * step;
+        for (let x = 0; x < columns; x++, i++, at += step) pixels[i] = table[labels[at]];
+      }
+      context.putImageData(image, left, top + from);
     }
-    context.putImageData(image, left, top);
   }
 
   /** @param {number} share in [0, 1] */

@@ -1,6 +1,7 @@
 // @ts-check
 // In a worker: run the model with ONNX Runtime Web. The page's own script talks to it.
 
+import { answer } from "./calls.js";
 import { mapsFromScores } from "./maps.js";
 import { megapixels, Refused, rowReader } from "./photos.js";
 import { bytesOf, crc32, pump } from "./png.js";
@@ -23,7 +24,7 @@ async function unpack(text) {
 
 const actions = {
   /** Start the runtime with a model. */
-  async start(/** @type {any} */ { wasm, model, description }) {
+  async start(/** @type {any} */ wasm, /** @type {any} */ model, /** @type {any} */ description) {
     const { env, InferenceSession } = scope.ort;
     Object.assign(env.wasm, { wasmBinary: await unpack(wasm), numThreads: 1, proxy: false });
     env.logLevel = "error";
@@ -33,7 +34,8 @@ const actions = {
   },
 
   /** Return the scores (K, h, w) of a batch of one, (3, h, w) in [0, 255]. */
-  async score(/** @type {any} */ { planes, height, width }) {
+  async score(/** @type {Float32Array} */ planes, /** @type {number} */ height,
+    /** @type {number} */ width) {
     const image = new scope.ort.Tensor("float32", planes, [1, 3, height, width]);
     const { score } = await session.run({ image });
     image.dispose();
@@ -41,7 +43,7 @@ const actions = {
   },
 
   /** Return the maps of a photo, and checksums of what the network got. */
-  async predict(/** @type {any} */ { photo, checked }) {
+  async predict(/** @type {any} */ photo, /** @type {number[] | null} */ checked) {
     const { width, height } = photo;
     const [h, w] = workingSize(height, width, about.size, about.input_scale);
     const [fewest, fixed] = [about.least, about.fixed];
@@ -62,7 +64,7 @@ const actions = {
         sums = [[height, width], [small, narrow]].map(([a, b]) =>
           crc32(scalePhoto(read, height, width, a, b)));
       }
-      found = await actions.score({ planes: toPlanes(rgb), height: h, width: w });
+      found = await actions.score(toPlanes(rgb), h, w);
     } catch (error) {
       throw new Refused("noMemory", megapixels(h * w), String(error));
     }
@@ -74,14 +76,4 @@ const actions = {
   },
 };
 
-scope.onmessage = async (/** @type {MessageEvent} */ { data: { id, action, ...given } }) => {
-  try {
-    const result = /** @type {any} */ (await /** @type {any} */ (actions)[action](given));
-    const buffers = Object.values(result).filter(ArrayBuffer.isView).map((view) => view.buffer);
-    scope.postMessage({ id, result }, [...new Set(buffers)]);
-  } catch (error) {
-    const refused = error instanceof Refused;
-    const text = error instanceof Error ? error.message : String(error);
-    scope.postMessage({ id, refused, text, values: refused ? error.values : [] });
-  }
-};
+answer(actions);

@@ -1,0 +1,22 @@
+// @ts-check
+// In a second worker: what would block the page, but needs no model.
+
+import { zip } from "./archive.js";
+import { answer } from "./calls.js";
+import { dataset } from "./dataset.js";
+import { bytesOf, decodePng, encodeIndexed, opaqueRgba } from "./png.js";
+import { coco, geojson } from "./regions.js";
+
+const values = async (/** @type {Uint8Array} */ bytes) => (await decodePng(bytes)).data;
+
+answer({
+  coco, dataset, encodeIndexed, geojson, values, zip,
+  /** Return the values of PNG files in base64. */
+  masks: (/** @type {string[]} */ texts) =>
+    Promise.all(texts.map((text) => (text ? values(bytesOf(text)) : null))),
+  /** Return a photo; values of more than 8 bits are scaled. */
+  async rgba(/** @type {Uint8Array} */ bytes, /** @type {number[] | null} */ range) {
+    const picture = await decodePng(bytes, range);
+    return { width: picture.width, height: picture.height, rgba: opaqueRgba(picture) };
+  },
+});

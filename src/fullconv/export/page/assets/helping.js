@@ -1,0 +1,41 @@
+// @ts-check
+// Work in the second worker, and photos that it decodes.
+
+import { Remote } from "./calls.js";
+import { identify, Refused } from "./photos.js";
+
+/** @type {Remote | null} */
+let helper = null;
+
+/** Return the text of an element. @param {string} id */
+export const textOf = (id) => document.getElementById(id)?.textContent ?? "";
+
+/** Call a function of `helper.js`. @param {string} action @param {...any} given */
+export function help(action, ...given) {
+  if (!helper || helper.stopped) helper = new Remote([textOf("core"), textOf("helper")]);
+  return /** @type {Promise<any>} */ (helper.call(action, given));
+}
+
+/**
+ * Decode a photo, turned by its EXIF orientation. Colours are not converted, as in Pillow; PNGs
+ * with transparent parts are decoded by the helper, since a canvas loses the colours below them,
+ * and those of more than 8 bits, of which it loses the lower ones.
+ * @param {Blob} file
+ * @param {number[] | null} range values of more than 8 bits that become black and white
+ * @returns {Promise<import("./photos.js").Photo>}
+ */
+export async function decodePhoto(file, range = null) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const { kind, alpha, deep, plain } = identify(bytes);
+  if (deep && (!range || !plain)) throw new Refused("deep");
+  try {
+    if (deep || (alpha && plain)) return { ...(await help("rgba", bytes, range)), bitmap: null, note: "" };
+    const options = /** @type {ImageBitmapOptions} */ (
+      { colorSpaceConversion: "none", premultiplyAlpha: "none" });
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), options);
+    const { width, height } = bitmap;
+    return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
+  } catch {
+    throw new Refused("damaged", kind);
+  }
+}
