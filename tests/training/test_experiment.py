@@ -87,7 +87,7 @@ def test_its_config_reproduces_the_same_bytes(finished, tmp_path):
 def test_open_settings_are_decided_from_the_data():
     config = RunConfig(data="scenes:2@720x960", device="cpu")
     decided = resolve_settings(config, fc.open_data(config.data, "train"))
-    assert decided.size is None and decided.input_scale == 1 and decided.lr == 1e-3
+    assert decided.size is None and decided.input_scale == 1
     assert decided.crop == (256, 256) and decided.batch == 4
     small = resolve_settings(
         RunConfig(data="scenes:10@40x50"), fc.open_data("scenes:10@40x50", "train")

@@ -43,6 +43,12 @@ def test_modern_is_the_default():
     assert with_recipe({"ema": 0.0})["ema"] == 0
 
 
+def test_learning_rates_follow_from_the_initial_weights():
+    assert TrainConfig(weights="imagenet").learning_rate == 2e-3
+    assert TrainConfig(weights="imagenet", optimizer="sgd").learning_rate == 1e-2
+    assert TrainConfig().learning_rate == 1e-3
+
+
 def test_a_pretrained_backbone_has_a_lower_learning_rate():
     assert TrainConfig(weights="imagenet").backbone_factor == 0.25
     assert TrainConfig().backbone_factor == 1

@@ -52,7 +52,8 @@ def test_the_default_is_lite2_from_the_weights_that_come_with_fullconv():
     config, notes = resolved()
     assert (config.model, config.weights) == ("fcn8s-efficientnet_lite2", "imagenet")
     assert (config.context, config.skip_context, config.channels_last) == (160, 48, True)
-    assert (config.backbone_lr_mult, config.upsampling) == (0.25, "bilinear")
+    assert (config.backbone_lr_mult, config.lr, config.freeze_bn) == (0.25, 2e-3, True)
+    assert config.upsampling == "bilinear"
     assert notes[1].startswith("ImageNet weights: efficientnet-lite2-")
     assert resolve_network(config, toy_data()) == (config, (notes[1],))
 
@@ -76,6 +77,7 @@ def test_masks_without_labels_get_the_coarsest_of_the_strides():
 def test_none_means_random_weights_without_a_word():
     config, notes = resolved(model="fcn8s-resnet18", weights="none")
     assert (config.weights, config.backbone_lr_mult, notes) == ("none", 1.0, ())
+    assert (config.lr, config.freeze_bn) == (1e-3, False)
     assert not config.channels_last
 
 

@@ -88,7 +88,8 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     ]
     decided += ["model"] if config.model == AUTO else []  # of a staged run each stage has its own
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}
-    return first, config.model_copy(update=changes | {"lr": config.learning_rate})
+    config = config.model_copy(update=changes)
+    return first, config.model_copy(update={"lr": config.learning_rate})
 
 
 def _data_of(given: dict[str, Any], config: Path | None) -> str | None:

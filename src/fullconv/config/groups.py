@@ -128,7 +128,7 @@ class OptimizationSettings(Settings):
         gt=0,
         le=100,
         description="Peak learning rate, for a loss averaged over pixels.",
-        json_schema_extra=depends("0.01 for sgd, 0.001 for adamw"),
+        json_schema_extra=depends("0.01 for sgd; for adamw 0.002 with weights, 0.001 without"),
     )
     momentum: float = Field(0.9, ge=0, lt=1, description="Momentum of SGD.")
     weight_decay: float = Field(

@@ -47,7 +47,10 @@ class TrainConfig(
     @property
     def learning_rate(self) -> float:
         """Peak learning rate of the schedule."""
-        return self.lr if self.lr is not None else {"sgd": 1e-2, "adamw": 1e-3}[self.optimizer]
+        if self.lr is not None:
+            return self.lr
+        adamw = 1e-3 if self.weights in (AUTO, NONE) else 2e-3
+        return {"sgd": 1e-2, "adamw": adamw}[self.optimizer]
 
 
 class RunConfig(TrainConfig):

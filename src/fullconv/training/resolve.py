@@ -31,7 +31,7 @@ def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
 
 def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
     """Return the settings with every open one decided, and the working scale with its reason."""
-    changes: dict[str, object] = {"lr": config.learning_rate}
+    changes: dict[str, object] = {}
     scale = WorkingScale(config.input_scale or 1.0)
     crop = config.crop
     batch, pixels = BATCH, step_pixels(config)

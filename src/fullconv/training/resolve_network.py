@@ -39,6 +39,7 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
     settings = config.architecture_settings
     changes: dict[str, Any] = {key: settings[key] for key in _DECIDED}
     changes["backbone_lr_mult"] = config.backbone_factor
+    changes["lr"] = config.learning_rate
     changes["freeze_bn"] = config.freezes_bn
     if config.channels_last is None:
         changes["channels_last"] = is_default
