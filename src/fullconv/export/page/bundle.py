@@ -38,9 +38,11 @@ _TOKEN = re.compile(
     | [ ]?(?P<mark>[=!,;{{}}()\[\]?:&|<>*%]|/(?![*/])|\+(?![ ]?\+)|-(?![ ]?-))[ ]?""",
     re.VERBOSE | re.DOTALL,
 )
-# What has a shorter form: "const", ";" before "}", brackets around a single parameter.
+# What has a shorter form: "const", ";" before "}", brackets around a single parameter, and around
+# a value that was cast to a type.
 _SHORTER = re.compile(
-    rf"{_LITERAL} | \b(?P<const>const)\b | ;(?P<close>}}) | (?<![\w$])\((?P<one>\w+)\)=>",
+    rf"{_LITERAL} | \b(?P<const>const)\b | ;(?P<close>}}) | (?<![\w$])\((?P<one>\w+)\)=>"
+    r"| =\((?P<cast>(?:new[ ])?[\w.?]+(?:\([^()\n]*\))?|\[\])\)(?=[;,)])",
     re.VERBOSE | re.DOTALL,
 )
 # What `_join_declarations` looks at: literals, brackets, declarations, ends of statements.
@@ -49,7 +51,7 @@ _PIECE = re.compile(
     | (?P<let>\blet\b) | (?P<end>[;\n]) | [^"`/()\[\]{{}};\nl]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
-_QUOTED = re.compile(r'="([\w-]+)"')  # attributes that need no quotation marks
+_QUOTED = re.compile(r'="([\w/*-]+)"')  # attributes that need no quotation marks
 
 
 @cache
@@ -75,6 +77,8 @@ def _plain(name: str) -> str:
 def _shorten(found: re.Match[str]) -> str:
     if found["const"]:
         return "let"
+    if found["cast"]:
+        return f"={found['cast']}"
     return f"{found['one']}=>" if found["one"] else found["close"] or found["literal"]
 
 

@@ -2,7 +2,7 @@
 // The page: what the user does, and what is shown.
 
 import { safeNames, save, stem } from "./downloads.js";
-import { decodePhoto, help, textOf } from "./helping.js";
+import { decodePhoto, get, help, textOf } from "./helping.js";
 import { countLabels, VOID } from "./maps.js";
 import { say, setLanguage, translate } from "./messages.js";
 import { Refused } from "./photos.js";
@@ -23,8 +23,6 @@ let checkResult = /** @type {string | null} */ (null);
 /** @type {import("./queue.js").Item | null} */
 let current = null;
 
-/** @param {string} id @returns {any} */
-const get = (id) => document.getElementById(id);
 const sentence = (/** @type {unknown} */ error) => error instanceof Refused
   ? say(error.message, ...error.values) : error instanceof Error ? error.message : String(error);
 
@@ -105,11 +103,11 @@ function thumbnails() {
   get("list").replaceChildren(...queue.items.map((item) => {
     const button = element("button", { title: item.name, onclick: () => select(item) },
       small.get(item) ?? "");
-    button.setAttribute("aria-label", item.name + (item.edited ? " *" : ""));
+    button.ariaLabel = item.name + (item.edited ? " *" : "");
     button.classList.toggle("waiting", item.state !== "done");
     if (item === current) button.setAttribute("aria-current", "true");
     const remove = element("button", { className: "remove", onclick: () => drop(item) }, "×");
-    remove.setAttribute("aria-label", say("remove", item.name));
+    remove.ariaLabel = say("remove", item.name);
     return element("li", {}, button, remove);
   }));
   if (index >= 0) get("list").children[index]?.firstChild?.focus();
@@ -181,14 +179,14 @@ function legend(/** @type {import("./queue.js").Item} */ item) {
     .filter(({ label }) => !present.some((one) => one.label === label));
   const rows = [...present, ...absent].map(({ name, label, share }) => {
     const eye = element("input", { type: "checkbox", checked: !hidden.has(label) });
-    eye.setAttribute("aria-label", say("show", name));
+    eye.ariaLabel = say("show", name);
     eye.onchange = () => {
       if (eye.checked) hidden.delete(label);
       else hidden.add(label);
       redraw(`#legend li[data-label-number="${label}"] input[type=checkbox]`);
     };
     const choice = element("input", { type: "radio", name: "paint", checked: paint === label });
-    choice.setAttribute("aria-label", say("paint", name));
+    choice.ariaLabel = say("paint", name);
     choice.onchange = () => (paint = label);
     choice.hidden = tool !== "brush" && tool !== "fill";
     const swatch = element("span", { className: "swatch" });

@@ -7,8 +7,11 @@ import { identify, Refused } from "./photos.js";
 /** @type {Remote | null} */
 let helper = null;
 
-/** Return the text of an element. @param {string} id */
-export const textOf = (id) => document.getElementById(id)?.textContent ?? "";
+/** Return an element. @param {string} id @returns {any} */
+export const get = (id) => document.getElementById(id);
+
+/** Return the text of an element, "" without it. @param {string} id */
+export const textOf = (id) => get(id)?.textContent ?? "";
 
 /** Call a function of `helper.js`. @param {string} action @param {...any} given */
 export function help(action, ...given) {

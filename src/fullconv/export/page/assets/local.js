@@ -23,6 +23,8 @@ import { bytesOf } from "./png.js";
 /** @param {any} settings @returns {Source} */
 export const openSource = (settings) => new LocalSource(settings);
 
+const PIECE = 2 << 20; // characters of base64, or bytes
+
 /** Reads a part of the page: text of an element, or (`hosted.js`) a file. */
 export const reading = {
   part: async (/** @type {string} */ id, /** @type {any} */ _settings) =>
@@ -59,7 +61,12 @@ class LocalSource {
     const [code, wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
     const remote = new Remote([textOf("core"), code]);
     this.remote = remote;
-    return remote.call("start", [wasm, model, this.about]);
+    // In pieces, between which the page answers its user.
+    for (const [id, all] of Object.entries({ wasm, model })) {
+      const size = all.length ?? all.byteLength;
+      for (let i = 0; i < size; i += PIECE) await remote.call("take", [id, all.slice(i, i + PIECE)]);
+    }
+    return remote.call("start", [this.about]);
   }
 
   /**

@@ -99,6 +99,6 @@ export function translate() {
     element.textContent = say(/** @type {HTMLElement} */ (element).dataset.text ?? "");
   }
   for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", say(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
+    element.ariaLabel = say(/** @type {HTMLElement} */ (element).dataset.label ?? "");
   }
 }

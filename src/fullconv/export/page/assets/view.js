@@ -1,16 +1,12 @@
 // @ts-check
 // The photo, the colours of one or two predictions over it, and a cursor.
 
+import { get } from "./helping.js";
 import { VOID } from "./maps.js";
 
 const LARGEST = 16e6; // pixels that are drawn; of larger photos every second pixel, and so on
 const AT_ONCE = 1 << 20; // pixels that are drawn before the page may answer its user
 const DARK = 64; // a colour none of whose channels reaches this is not drawn, as in `overlay`
-
-/** @param {string} id */
-const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
-/** @param {string} id */
-const canvas = (id) => /** @type {HTMLCanvasElement} */ (byId(id));
 
 /** Return the pixels that each label is drawn with, as 32 bits. */
 export function colourTable(/** @type {number[][]} */ palette, /** @type {Set<number>} */ hidden) {
@@ -25,12 +21,12 @@ export function colourTable(/** @type {number[][]} */ palette, /** @type {Set<nu
 
 export class View {
   constructor() {
-    this.photo = canvas("photo");
-    this.layers = [canvas("first"), canvas("second")];
-    this.cursor = byId("cursor");
-    this.area = byId("area");
-    this.stack = byId("stack");
-    this.line = byId("line");
+    this.photo = get("photo");
+    this.layers = [get("first"), get("second")];
+    this.cursor = get("cursor");
+    this.area = get("area");
+    this.stack = get("stack");
+    this.line = get("line");
     this.width = this.height = this.step = 1;
     this.zoom = 0;
     this.turns = [0, 0];

@@ -4,7 +4,7 @@
 import { answer } from "./calls.js";
 import { mapsFromScores } from "./maps.js";
 import { megapixels, Refused, rowReader } from "./photos.js";
-import { bytesOf, crc32, pump } from "./png.js";
+import { bytesOf, crc32, join, pump } from "./png.js";
 import { scalePhoto, toPlanes, workingSize } from "./scaling.js";
 
 /** @type {any} */
@@ -14,22 +14,29 @@ let session = null;
 /** @type {any} */
 let about = null;
 
-/** Decode base64 of gzip; files are bytes already. @param {string | ArrayBuffer} text */
-async function unpack(text) {
-  if (typeof text !== "string") return new Uint8Array(text);
-  const decode = /** @type {any} */ (Uint8Array).fromBase64;
-  const packed = decode ? decode(text) : bytesOf(text);
-  return pump(packed, new DecompressionStream("gzip"));
+const pieces = /** @type {Record<string, Uint8Array[]>} */ ({ wasm: [], model: [] });
+
+/** Return what was taken; elements hold gzip, files do not. @param {string} id */
+async function unpack(id) {
+  const bytes = join(pieces[id]);
+  pieces[id] = [];
+  return bytes[0] === 0x1f ? pump(bytes, new DecompressionStream("gzip")) : bytes;
 }
 
 const actions = {
-  /** Start the runtime with a model. */
-  async start(/** @type {any} */ wasm, /** @type {any} */ model, /** @type {any} */ description) {
+  /** Take a piece of the runtime or the model: base64, or bytes. */
+  take(/** @type {string} */ id, /** @type {string | ArrayBuffer} */ piece) {
+    const decode = /** @type {any} */ (Uint8Array).fromBase64 ?? bytesOf;
+    pieces[id].push(typeof piece === "string" ? decode(piece) : new Uint8Array(piece));
+  },
+
+  /** Start the runtime with the model. */
+  async start(/** @type {any} */ description) {
     const { env, InferenceSession } = scope.ort;
-    Object.assign(env.wasm, { wasmBinary: await unpack(wasm), numThreads: 1, proxy: false });
+    Object.assign(env.wasm, { wasmBinary: await unpack("wasm"), numThreads: 1, proxy: false });
     env.logLevel = "error";
     about = description;
-    session = await InferenceSession.create(await unpack(model), { executionProviders: ["wasm"] });
+    session = await InferenceSession.create(await unpack("model"), { executionProviders: ["wasm"] });
     return {};
   },
 
