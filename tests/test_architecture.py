@@ -33,6 +33,7 @@ PACKAGES = (
     "export",
     "batch",
     "serving",
+    "tools",
     "cli",
     "__main__",
 )

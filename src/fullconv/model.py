@@ -315,8 +315,9 @@ def load(path: str | Path) -> Model:
     """Load a model from a run folder or a file.
 
     Args:
-        path: a run folder (its best model), a .safetensors model file, or a file that
-            `fullconv export` wrote: .onnx, .xml (OpenVINO) or .pt2.
+        path: a run folder (its best model), a .safetensors model file, a file that
+            `fullconv export` wrote: .onnx, .xml (OpenVINO) or .pt2; or model.safetensors of a
+            repository on Hugging Face's hub: "hf://USER/REPOSITORY@REVISION".
 
     Raises:
         WeightsError: the file is missing or damaged, has another format, or its weights are not

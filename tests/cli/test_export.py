@@ -6,6 +6,8 @@ import pytest
 
 import export_models
 from fullconv.cli import run
+from fullconv.config import Normalization
+from fullconv.inference.runtimes.description import Description
 from fullconv.io.images import read_mask, write_image
 from fullconv.model import load
 
@@ -98,3 +100,43 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
         assert run(["export", *arguments]) == 2
         assert message in capsys.readouterr().err
     assert not (tmp_path / "out.pt2").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["a.onnx", "--for", "qgis"], "unknown target of an export 'qgis'"),
+        (["a", "--for", "deepness"], "an .onnx file is written"),
+        (["a.onnx", "--for", "deepness", "--size", "64x96"], "square"),
+        (["a.onnx", "--for", "triton"], "the name of a file"),
+        (["photos", "--for", "triton"], "exists; expected a new folder"),
+        (["hub", "--for", "huggingface", "--size", "64x64"], "--size is not possible"),
+        (["a", "--for", "triton", "--int8"], "--int8 is not possible with --for"),
+    ],
+)
+def test_mistakes_of_exports_for_programs(folder, monkeypatch, capsys, options, message):
+    monkeypatch.chdir(folder)
+    assert run(["export", "net.safetensors", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not any((folder / name).exists() for name in ("a", "a.onnx", "hub"))
+
+
+def test_a_folder_for_triton_is_reported(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("fullconv.export.targets.triton.write_onnx", lambda wanted, path: FOUND)
+    path = tmp_path / "repository" / "street"
+    command = ["export", str(folder / "net.safetensors"), str(path), "--for", "triton"]
+    assert run([*command, "--photos", str(folder / "photos")]) == 0
+    text = capsys.readouterr().out
+    assert f"written {path}" in text and "tritonserver --model-repository" in text
+    assert max(map(len, text.splitlines())) < 80 + len(str(path.parent))
+    assert run([*command, "--json", "-", "--quiet"]) == 2
+
+
+FOUND = Description.checked(
+    fullconv="1",
+    classes=export_models.CLASSES,
+    palette=((0, 0, 0), (1, 1, 1), (2, 2, 2)),
+    protocol="full size",
+    normalization=Normalization(mean=(0, 0, 0), std=(1, 1, 1)),
+    parity={"sizes": ((33, 47),), "difference": 1e-7, "label_changes": 0},
+)

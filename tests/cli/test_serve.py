@@ -96,6 +96,8 @@ def test_mistakes_are_named(folder, capsys):
     assert "missing" in refusal(capsys, "m.safetensors", "--key-file", "missing")
     assert "is no text" in refusal(capsys, "m.safetensors", "--key-file", "bad")
     assert "--log xml" in refusal(capsys, "m.safetensors", "--log", "xml")
+    wrong = ["m.safetensors", "--label-studio", "127.0.0.1:8080"]
+    assert "--label-studio 127.0.0.1:8080: expected its address" in refusal(capsys, *wrong)
     assert "memory size" in refusal(capsys, "m.safetensors", "--memory", "much")
     assert "is a file" in refusal(capsys, "m.safetensors", "--uds", "file")
     assert "no-model" in refusal(capsys, "no-model", "--port", "0")

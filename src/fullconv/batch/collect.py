@@ -39,18 +39,18 @@ def write_collected(
         ]
         root = _root(job, collector)
         written = set()
-        for name, pieces in collector.make(stored, job.classes, job.palette):
+        for name, pieces in collector.make(stored, job):
             _write(target, root + name, pieces)
             written.add(root + name)
-        for name in _existing(target, root) - written:
+        for name in _existing(target, root, collector) - written:
             target.remove(name)
 
 
 def remove_collected(target: Place, job: JobDescription) -> None:
     """Remove all collected files."""
     target.remove(job.file("areas", ".csv"))
-    for root in collected_paths(job):
-        for name in _existing(target, root):
+    for _, collector in _collectors(job):
+        for name in _existing(target, _root(job, collector), collector):
             target.remove(name)
 
 
@@ -73,10 +73,11 @@ def _root(job: JobDescription, collector: Collector) -> str:
     return job.file(path.stem, path.suffix) + slash
 
 
-def _existing(target: Place, root: str) -> set[str]:
+def _existing(target: Place, root: str, collector: Collector) -> set[str]:
     if not root.endswith("/"):
         return {root} & target.names()
-    return {root + name for name in target.names(root[:-1]) if re.fullmatch(r"\d+\.\w+", name)}
+    names = target.names(root[:-1])
+    return {root + name for name in names if re.fullmatch(collector.names, name)}
 
 
 def _reader(place: Place, name: str) -> Callable[[], bytes]:

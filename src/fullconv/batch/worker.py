@@ -105,7 +105,7 @@ class Worker:
         """Write the output files, then return the manifest entry that makes them count."""
         target, files = self.job.target, output_files(item, self.job.kinds)
         for kind, name in files.items():
-            target.write(name, writers[kind].encode(prediction))
+            target.write(name, writers[kind].encode_photo(prediction, item.where))
         height, width = prediction.labels.shape
         return self.job.record(
             item,

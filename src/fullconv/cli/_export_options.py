@@ -14,7 +14,7 @@ File = Annotated[
     typer.Argument(
         metavar="FILE",
         help="File to write: .onnx, .pt2, .xml (OpenVINO), .html (a web page), .safetensors "
-        "(float16), or a folder for static hosting, with a slash: page/",
+        "(float16), or a folder for static hosting, with a slash: page/; or what --for says.",
     ),
 ]
 Data = Annotated[
@@ -48,6 +48,16 @@ Size = Annotated[
         metavar="HxW",
         help="Fix the image size; faster for networks with --padding 100.",
         show_default="any size",
+    ),
+]
+For = Annotated[
+    str | None,
+    typer.Option(
+        "--for",
+        metavar="PROGRAM",
+        help="Write for a program: deepness (QGIS, an .onnx file), triton (a folder of its model "
+        "repository) or huggingface (the folder of a repository on the hub).",
+        show_default="none",
     ),
 ]
 Runtime = Annotated[

@@ -17,7 +17,8 @@ INPUTS = (
 )
 SAVE = (
     "Output files per photo, comma-separated: labels, overlay, probabilities, probabilities8, "
-    "confidence, geojson, coco (also one coco.json), contact (contact sheets)."
+    "confidence, geojson, coco (also one coco.json), contact (contact sheets), "
+    "labelstudio, cvat, cvat-masks, labelme, labelme-masks."
 )
 
 Photos = Annotated[list[str], typer.Argument(metavar="INPUT", help=INPUTS)]

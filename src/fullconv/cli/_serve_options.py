@@ -3,14 +3,18 @@
 import ipaddress
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fullconv.errors import ConfigError, explain_os_error
 from fullconv.hardware import MAX_THREADS
 
+if TYPE_CHECKING:
+    from fullconv.serving import LabelStudio as Source
+
 KEY_VARIABLE = "FULLCONV_KEY"
+LABEL_STUDIO_VARIABLE = "LABEL_STUDIO_API_KEY"
 LEAST_KEY = 16  # characters
 WATCH_SECONDS = 2.0  # between looks at run folders
 
@@ -109,6 +113,16 @@ Watch = Annotated[
     bool, typer.Option("--watch", help="Replace the models of run folders by better checkpoints.")
 ]
 NoPage = Annotated[bool, typer.Option("--no-page", help="Serve no web page at /.")]
+LabelStudio = Annotated[
+    str | None,
+    typer.Option(
+        "--label-studio",
+        metavar="URL",
+        help="Label Studio whose photos are fetched for its tasks, e.g. http://127.0.0.1:8080; the "
+        f"variable {LABEL_STUDIO_VARIABLE} has an access token.",
+        show_default="no photo is fetched",
+    ),
+]
 RootPath = Annotated[
     str,
     typer.Option(
@@ -118,6 +132,19 @@ RootPath = Annotated[
     ),
 ]
 Log = Annotated[str, typer.Option(metavar="FORM", help="Log lines: text or json.")]
+
+
+def connect(url: str | None) -> "Source | None":
+    """Return the Label Studio at an address, with the token in the variable; None for None.
+
+    Raises:
+        ConfigError: it is no address.
+    """
+    if url is None:
+        return None
+    from fullconv.serving import LabelStudio
+
+    return LabelStudio(url, os.environ.get(LABEL_STUDIO_VARIABLE, "").strip() or None)
 
 
 def check_exposure(host: str, key: str | None, insecure: bool) -> None:

@@ -28,6 +28,7 @@ def command(
     int8: options.Int8 = False,
     tolerance: options.Tolerance = 1.0,
     size: options.Size = None,
+    program: options.For = None,
     runtime: options.Runtime = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -45,6 +46,11 @@ def command(
     from fullconv.model import load
 
     fixed, path = parse_size(size), Path(file)
+    if program:
+        if int8:
+            raise ConfigError("--int8 is not possible with --for")
+        _write_for(program, model, path, data, photos, fixed, runtime, json, quiet)
+        return
     is_folder = file.endswith(("/", os.sep)) or path.is_dir()
     page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
     is_half = _check_file(Path(model), page, plain=not (int8 or fixed))
@@ -66,6 +72,48 @@ def command(
                 return
             result = export(opened, target, images, fixed)
     _print_result(result, page, path, json, quiet)
+
+
+def _write_for(
+    program: str,
+    model: str,
+    path: Path,
+    data: str | None,
+    photos: list[str] | None,
+    size: tuple[int, int] | None,
+    runtime: Path | None,
+    json: Path | None,
+    quiet: bool,
+) -> None:
+    """Write a model for a program, and print what was written."""
+    from fullconv.errors import ConfigError
+    from fullconv.export.page.runtime import store
+    from fullconv.export.targets import Wanted, targets
+    from fullconv.inference.runtimes import is_exported
+    from fullconv.model import load
+
+    target = targets[program]
+    if is_exported(Path(model)):
+        raise ConfigError(f"{model} is an exported file; export the model it was made from")
+    if data and photos:
+        raise ConfigError("give either --data or --photos to compare predictions on, not both")
+    target.check(path, size)
+    if runtime:
+        store(runtime)
+    opened = load(model)
+    source = data or _find_training_data(Path(model))
+    images, images_name = _read_images(source, photos, opened.band_choice)
+    if not quiet:
+        say(f"comparing on {images_name}")
+    written = target.write(Wanted(opened, Path(model), path, images, size))
+    if str(json) != "-":
+        if written.parity:
+            _print_parity(written.parity)
+        say(f"written {path}")
+        for note in written.notes if not quiet else ():
+            say(f"note    {note}")
+    parity = written.parity.model_dump(mode="json") if written.parity else None
+    write_json(json, {"file": str(path), "parity": parity, "notes": list(written.notes)})
 
 
 def _check_file(model: Path, file: Path, plain: bool) -> bool:

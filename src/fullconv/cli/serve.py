@@ -41,6 +41,7 @@ def command(
     root_path: options.RootPath = "",
     corrections: options.Corrections = None,
     watch: options.Watch = False,
+    label_studio: options.LabelStudio = None,
     no_page: options.NoPage = False,
     log: options.Log = "text",
     engine: Engine = "auto",
@@ -65,6 +66,7 @@ def command(
 
     check_form(log)
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
+    studio = options.connect(label_studio)
     chosen = str(choose_device(device))
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
     with _listening(uds, host, port) as bound:
@@ -73,7 +75,7 @@ def command(
         options_of_engine = EngineOptions(engine, limits.at_once, total, announce)
         served = open_models(models, chosen, options_of_engine)
         looks = options.WATCH_SECONDS if watch else None
-        settings = Settings(not no_page, corrections, looks)
+        settings = Settings(not no_page, corrections, looks, studio)
         service = Service(served, limits, access, settings)
         served_application = application(service)
         if not quiet:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Bool, Float64, Int64, UInt8
+from jaxtyping import Bool, UInt8
 
-from fullconv.data.labels.polygonize import Polygon, polygonize
+from fullconv.data.labels.outlines import single_ring
+from fullconv.data.labels.polygonize import polygonize
 from fullconv.data.sample import Data, Sample
 from fullconv.evaluation.suspects import Suspect
 from fullconv.io.atomic import write_bytes, write_text
@@ -18,7 +19,6 @@ from fullconv.io.output_text import csv_text, json_bytes, number_cell
 from fullconv.io.palettes import VOID, overlay
 
 MARGIN = 24  # pixels of context around a region in its picture
-INSET = 0.25  # pixels between the outline in LabelMe files and the edges of the region's pixels
 OUTLINE = np.array((255, 0, 255), np.uint8)
 LABELME = "suspects.labelme"
 LABELME_VERSION = "5.5.0"  # of the layout of its files
@@ -115,31 +115,6 @@ def _shapes(suspect: Suspect, classes: Sequence[str]) -> Iterator[dict[str, obje
             "shape_type": "polygon",
             "flags": {"suspect": True},
         }
-
-
-def single_ring(polygon: Polygon) -> Float64[np.ndarray, "N 2"]:
-    """Return a polygon with holes as one line, which LabelMe needs, (row, column) in pixels.
-
-    Each hole is joined by a line that is drawn twice, so it has no area.
-    """
-    ring, *holes = map(inset, polygon.rings)
-    for hole in holes:
-        distance = np.abs(ring[:, None] - hole[None]).sum(2)
-        one, other = np.unravel_index(int(distance.argmin()), distance.shape)
-        around = np.roll(hole, -int(other), 0)
-        ring = np.concatenate([ring[: one + 1], around, around[:1], ring[one:]])
-    return ring
-
-
-def inset(ring: Int64[np.ndarray, "N 2"]) -> Float64[np.ndarray, "N 2"]:
-    """Move the edges of a ring by `INSET` into its region.
-
-    So the region has the same pixels by their centres, and in LabelMe's own rasterization, which
-    rounds coordinates down and draws the outline, too: on pixel edges it would grow by a pixel.
-    """
-    direction = np.sign(np.roll(ring, -1, 0) - ring)  # of the edge that starts at each corner
-    inward = np.stack([direction[:, 1], -direction[:, 0]], 1)  # the region is on its right
-    return np.asarray(ring + INSET * (inward + np.roll(inward, 1, 0)))
 
 
 def _coco_annotation(

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from fullconv.config import Architecture, Factor, Normalization, Settings, Size
 from fullconv.errors import WeightsError
+from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing, staging
@@ -59,9 +60,14 @@ def is_path(model: str) -> bool:
 def model_file(path: Path) -> Path:
     """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
 
+    An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file.
+
     Raises:
-        WeightsError: the folder has no model file, or the path is no ordinary file.
+        WeightsError: the folder has no model file, the path is no ordinary file, or the hub
+            cannot be reached.
     """
+    if is_hub(path):
+        return hub_file(path)
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise WeightsError(f"{path} is a pipe, a socket or a device; expected a model file")
     if not os.path.isdir(path):

@@ -116,8 +116,31 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is not JSON, holds something else, or exceeds a bound.
     """
+    content = _load_json(path)
+    if not isinstance(content, dict):
+        raise DataError(
+            "JSON without an object in braces",
+            expected="annotations",
+            where=path,
+        )
+    return content
+
+
+def read_json_list(path: Path) -> list[Any]:
+    """Read a JSON file that holds a list.
+
+    Raises:
+        DataError: the file is not JSON, holds something else, or exceeds a bound.
+    """
+    content = _load_json(path)
+    if not isinstance(content, list):
+        raise DataError("JSON without a list in brackets", expected="annotations", where=path)
+    return content
+
+
+def _load_json(path: Path) -> Any:
     try:
-        content = parse_json(read_utf8(path))
+        return parse_json(read_utf8(path))
     except json.JSONDecodeError as error:
         raise DataError(
             f"broken JSON ({error.msg} in line {error.lineno}, column {error.colno})",
@@ -130,13 +153,6 @@ def read_json(path: Path) -> dict[str, Any]:
         raise DataError(
             f"JSON that cannot be used: {error}", remedy="export it again", where=path
         ) from error
-    if not isinstance(content, dict):
-        raise DataError(
-            "JSON without an object in braces",
-            expected="annotations",
-            where=path,
-        )
-    return content
 
 
 def parse_json(text: str | bytes, file_names: bool = False) -> Any:
@@ -233,7 +249,7 @@ def read_xml(path: Path) -> Element:
             where=path,
         )
     text = read_utf8(path)  # as UTF-8, since another encoding could hide a document type
-    if _FORBIDDEN.search(text):
+    if has_document_type(text):
         raise DataError(
             "it defines a document type or entities, which can be an attack and which no "
             "labelling tool writes",
@@ -248,6 +264,11 @@ def read_xml(path: Path) -> Element:
             remedy="export the annotations again",
             where=path,
         ) from error
+
+
+def has_document_type(text: str) -> bool:
+    """Return whether XML defines a document type or entities, which can be an attack."""
+    return _FORBIDDEN.search(text) is not None
 
 
 def parse_xml(text: str) -> Element:

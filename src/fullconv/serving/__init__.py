@@ -9,6 +9,7 @@ the application has.
 """
 
 from fullconv.serving._application import app
+from fullconv.serving._label_studio import LabelStudio
 from fullconv.serving._limits import Access, Limits, Settings
 from fullconv.serving._members import Member, members
 from fullconv.serving._models import EngineOptions, ServedModel, open_models
@@ -18,6 +19,7 @@ from fullconv.serving._service import Service
 __all__ = [
     "Access",
     "EngineOptions",
+    "LabelStudio",
     "Limits",
     "Member",
     "Problem",

@@ -1,6 +1,7 @@
 """Refuse requests by their headers: hosts, origins, keys and encodings that are not allowed."""
 
 import hmac
+from base64 import b64decode
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
@@ -23,6 +24,9 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 """Set in every response that does not set them itself."""
+
+PASSWORD_PATHS = ("/label-studio/",)
+"""Where the key may be sent as a password, since Label Studio sends no other."""
 
 EXPOSED = "ETag, Server-Timing, X-Request-Id, Fullconv-Model, Fullconv-Note, Retry-After"
 
@@ -112,9 +116,9 @@ class Guard:
         key = self.access.key
         if key is None or scope["path"].removeprefix(scope.get("root_path", "")) in self.open_paths:
             return
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        matches = hmac.compare_digest(given.strip().encode(), key.encode())
-        if kind.lower() != "bearer" or not matches:
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        given = _given_key(headers.get("authorization", ""), path.startswith(PASSWORD_PATHS))
+        if not hmac.compare_digest(given.encode(), key.encode()):
             raise Problem(
                 401,
                 "this server needs its key; expected the header Authorization: Bearer KEY",
@@ -128,6 +132,25 @@ def host_name(text: str) -> str:
     name, colon, port = text.strip().lower().rpartition(":")
     has_port = colon and port.isdecimal() and not (name.startswith("[") and "]" not in name)
     return name if has_port else text.strip().lower()
+
+
+def _given_key(authorization: str, password: bool) -> str:
+    """Return the key of a request; "" without one.
+
+    Args:
+        authorization: the header.
+        password: whether the key may be a password, with any user.
+    """
+    kind, _, given = authorization.partition(" ")
+    if kind.lower() == "bearer":
+        return given.strip()
+    if kind.lower() != "basic" or not password:
+        return ""
+    try:
+        text = b64decode(given.strip(), validate=True).decode("utf-8", "replace")
+    except ValueError:
+        return ""
+    return text.partition(":")[2]
 
 
 def _netloc(origin: str) -> str:

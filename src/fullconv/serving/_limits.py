@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv.io.images import MAX_PIXELS
+from fullconv.serving._label_studio import LabelStudio
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 """Host names of this machine as a browser or curl sends them."""
@@ -67,8 +68,10 @@ class Settings:
         page: whether it has a web page.
         corrections: the folder that corrected masks are saved in; None for none.
         watch: seconds between looks at run folders for better checkpoints; None for none.
+        label_studio: whose photos may be fetched; None fetches none.
     """
 
     page: bool = True
     corrections: Path | None = None
     watch: float | None = None
+    label_studio: LabelStudio | None = None

@@ -37,6 +37,7 @@ _MEANINGS = {
     415: "The body has another type or encoding.",
     422: "The photo cannot be predicted.",
     500: "A bug, or a broken model.",
+    502: "Label Studio did not send the photo.",
     503: "Too many requests, or the server is about to end; try again after Retry-After seconds.",
     504: "No result within the limit of time.",
 }

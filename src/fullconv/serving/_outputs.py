@@ -1,6 +1,7 @@
 """What a prediction can be returned as: the writers of `fullconv predict`, and JSON for pages."""
 
 from base64 import b64encode
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -69,7 +70,7 @@ def find_output(name: str, served: ServedModel, photo: str = DEFAULT_NAME) -> Wr
     Args:
         name: from `choose_output`.
         served: predicts.
-        photo: the photo's name, which areas.csv holds.
+        photo: the photo's name, which some outputs hold.
     """
     if name == "areas":
         return Writer(".csv", partial(encode_areas, photo))
@@ -81,7 +82,15 @@ def find_output(name: str, served: ServedModel, photo: str = DEFAULT_NAME) -> Wr
             pixel_bytes=24,  # four pictures, as PNG, as base64 and in the text
             score_bytes=4,
         )
-    return writers[name]
+    writer = writers[name]
+    if writer.named is None:
+        return writer
+    return replace(writer, encode=partial(writer.encode_photo, path=photo))
+
+
+def holds_name(name: str) -> bool:
+    """Return whether an output holds the photo's name."""
+    return name == "areas" or (name in writers and writers[name].named is not None)
 
 
 def media_type(output: Writer) -> str:

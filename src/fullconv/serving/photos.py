@@ -25,6 +25,7 @@ from fullconv.serving._outputs import (
     MEDIA_TYPES,
     choose_output,
     find_output,
+    holds_name,
     media_type,
     output_names,
 )
@@ -67,7 +68,7 @@ async def _predict(service: Service, request: Request) -> Response:
         try:
             output = find_output(kind, served, body.name)
             options = {"format": kind, "scales": scales}
-            if kind == "areas":
+            if holds_name(kind):
                 options["name"] = body.name
             etag = f'"{result_key(service, served, body.digest, options)}"'
             headers = {"ETag": etag, "Fullconv-Model": f"{served.name} {served.fingerprint}"}

@@ -8,6 +8,7 @@ import pytest
 from fullconv.batch.writers import writers
 from fullconv.inference.predictor import Prediction
 
+KINDS = ["geojson", "coco", "cvat", "labelme", "labelme-masks"]
 SIDE = 48
 ROWS, COLUMNS = np.indices((SIDE, SIDE))
 DRAW = np.random.default_rng(0)
@@ -33,7 +34,7 @@ def prediction(labels, name):
 
 
 @pytest.mark.parametrize("name", ["a", "雨" * 498])
-@pytest.mark.parametrize("kind", ["geojson", "coco"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 def test_encoding_takes_at_most_the_planned_memory(labels, kind, name):
     found, writer = prediction(labels, name), writers[kind]
@@ -46,7 +47,7 @@ def test_encoding_takes_at_most_the_planned_memory(labels, kind, name):
     assert len(content) <= peak <= writer.encoding_bytes(found) + overhead
 
 
-@pytest.mark.parametrize("kind", ["geojson", "coco"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_usual_labels_take_what_is_planned_before_they_are_known(kind):
     blocks = np.kron(DRAW.integers(0, 20, (20, 20)), np.ones((32, 32), int))
     found, writer = prediction(blocks, "name"), writers[kind]

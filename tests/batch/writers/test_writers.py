@@ -15,7 +15,7 @@ from fullconv.inference.predictor import Prediction
 CLASSES, PALETTE = ("sky", "road", "car"), ((0, 0, 255), (60, 70, 80), (0, 128, 0))
 KINDS = {
     *("labels", "overlay", "probabilities", "probabilities8", "confidence", "geojson", "coco"),
-    "contact",
+    *("contact", "labelstudio", "cvat", "cvat-masks", "labelme", "labelme-masks"),
 }
 
 

@@ -5,11 +5,13 @@ Writers do not open files: the caller decides where the bytes go and where they 
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePath
+from urllib.parse import unquote, urlsplit
 
 from fullconv._registry import Registry
-from fullconv.batch.manifest import PredictionRecord
+from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.inference.predictor import Prediction
-from fullconv.io.palettes import Palette
+from fullconv.io.storage import is_url
 
 StoredFile = tuple[PredictionRecord, Callable[[], bytes]]
 """A prediction's record, and a function that reads its file."""
@@ -21,14 +23,14 @@ class Collector:
 
     Attributes:
         path: of the file, or of a folder if it ends with a slash.
-        make: yields each file's path below `path` ("" for a single file) and the pieces of its
-            bytes; equal predictions give equal bytes.
+        make: (predictions, their job) -> each file's path below `path` ("" for a single file) and
+            the pieces of its bytes; equal predictions give equal bytes.
+        names: a regular expression of the names of files in the folder, which are removed with it.
     """
 
     path: str
-    make: Callable[
-        [Sequence[StoredFile], Sequence[str], Palette], Iterator[tuple[str, Iterable[bytes]]]
-    ]
+    make: Callable[[Sequence[StoredFile], JobDescription], Iterator[tuple[str, Iterable[bytes]]]]
+    names: str = r"\d+\.\w+"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Writer:
         encoding_bytes: returns the memory that `encode` takes for a prediction, the file included,
             if that depends on its labels.
         collector: makes files from those of all predictions, if there are any.
+        named: (prediction, file name of the photo) -> bytes of the file, if they hold that name;
+            `encode` leaves it empty.
     """
 
     suffix: str
@@ -57,6 +61,20 @@ class Writer:
     score_bytes: int = 0
     encoding_bytes: Callable[[Prediction], int] | None = None
     collector: Collector | None = None
+    named: Callable[[Prediction, str], bytes] | None = None
+
+    def encode_photo(self, prediction: Prediction, path: str) -> bytes:
+        """Return the bytes of the file of a photo, given its path or URL."""
+        if self.named is None:
+            return self.encode(prediction)
+        return self.named(prediction, photo_name(path))
+
+
+def photo_name(path: str) -> str:
+    """Return the file name in a path or URL."""
+    if is_url(path):
+        path = unquote(urlsplit(path).path)
+    return PurePath(path).name
 
 
 writers: Registry[Writer] = Registry("fullconv.batch.writers", "output kind")

@@ -12,9 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 from jaxtyping import Int64, UInt8
 
+from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
 from fullconv.inference.predictor import Prediction
-from fullconv.io.palettes import VOID, Palette
+from fullconv.io.palettes import VOID
 
 Entry = Mapping[str, object]
 
@@ -58,14 +59,13 @@ def merge_coco(parts: Iterable[tuple[str, bytes]]) -> bytes:
 
 
 def collect(
-    stored: Sequence[StoredFile], classes: Sequence[str], palette: Palette
+    stored: Sequence[StoredFile], job: JobDescription
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Yield one file of all photos, independent of their order; `file_name` is a photo's path.
 
     If all input ids are whole numbers, as in a manifest made from a COCO file, they become the
     image ids; otherwise images are numbered by their sorted ids.
     """
-    del palette  # COCO categories have no colours
     ordered = sorted(stored, key=lambda pair: pair[0].id)
     numbers: Sequence[int] = range(1, len(ordered) + 1)
     if all(_is_number(record.id) for record, _ in ordered):
@@ -76,7 +76,7 @@ def collect(
         for number, (record, _) in zip(numbers, ordered, strict=True)
     ]
     annotations = (json.loads(read())["annotations"] for _, read in ordered)
-    yield "", _write_lines(images, annotations, _categories(classes))
+    yield "", _write_lines(images, annotations, _categories(job.classes))
 
 
 def _is_number(text: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from jaxtyping import UInt8
 
+from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
 from fullconv.inference.predictor import Prediction
 from fullconv.io.images import caption, decode_image, encode_jpeg, legend, scale_image
@@ -46,11 +47,12 @@ def encode(prediction: Prediction) -> bytes:
 
 
 def collect(
-    stored: Sequence[StoredFile], classes: Sequence[str], palette: Palette
+    stored: Sequence[StoredFile], job: JobDescription
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Yield the sheets in the order of the manifest: 001.jpg, ...; one in memory at a time."""
     for number, start in enumerate(range(0, len(stored), PAGE), 1):
-        yield f"{number:03d}.jpg", [_encode_sheet(stored[start : start + PAGE], classes, palette)]
+        sheet = _encode_sheet(stored[start : start + PAGE], job.classes, job.palette)
+        yield f"{number:03d}.jpg", [sheet]
 
 
 def draw_pair(prediction: Prediction) -> Sheet:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.labels.background import GROUND, is_background
 from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
@@ -23,7 +24,6 @@ IGNORE = "__ignore__"  # LabelMe's name of the ignore label
 # The width and radius, in pixels, of LabelMe's own export.
 LINE_WIDTH = 10.0
 POINT_RADIUS = 5.0
-GROUND = ("_background_", "background", "__background__")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def with_ground(
     Raises:
         DataError: a name twice, or more than 255 classes.
     """
-    own = [name for name in names if name.casefold() in GROUND]
+    own = [name for name in names if is_background(name)]
     others = [name for name in names if name not in own and name != IGNORE]
     classes = (*(own or [ground]), *others)
     if len(own) > 1 or len({*map(comparable, classes)}) < len(classes):
@@ -127,7 +127,7 @@ def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
     """
     if name == IGNORE:
         return VOID
-    if name.casefold() in GROUND:
+    if is_background(name):
         return 0
     if name not in classes:
         known = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")

@@ -29,7 +29,6 @@ from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
-    GROUND,
     LINE_WIDTH,
     POINT_RADIUS,
     Drawing,
@@ -39,6 +38,7 @@ from fullconv.data.formats._annotations import (
     with_ground,
 )
 from fullconv.data.labels import rasterize
+from fullconv.data.labels.background import GROUND
 from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.patches import Patch, Size
 from fullconv.data.labels.rasterize import Layer, Point, Points, parse_points

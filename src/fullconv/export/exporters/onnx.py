@@ -9,6 +9,7 @@ from fullconv.config import Size
 from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
+from fullconv.export.exporters._onnx_edit import add_metadata
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
 # Convolutions are nearly all of the work; sums of scores stay float32.
@@ -23,15 +24,8 @@ def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
 
 
 def stamp(path: Path, description: str) -> None:
-    """Add the description to the file's metadata.
-
-    Bytes appended to a protocol buffer extend its repeated fields, so nothing is rewritten.
-    """
-    import onnx
-
-    entry = onnx.StringStringEntryProto(key=KEY, value=description)
-    with path.open("ab") as stream:
-        stream.write(onnx.ModelProto(metadata_props=[entry]).SerializeToString())
+    """Add the description to the file's metadata."""
+    add_metadata(path, {KEY: description})
 
 
 def quantize(source: Path, target: Path, images: Images) -> None:

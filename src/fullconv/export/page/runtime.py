@@ -52,6 +52,11 @@ def cache_folder() -> Path:
     return caches.cache_folder(f"{PACKAGE}-{VERSION}")
 
 
+def is_cached() -> bool:
+    """Return whether the runtime is in the cache, so that nothing has to be fetched."""
+    return _is_complete(cache_folder())
+
+
 def web_runtime() -> WebRuntime:
     """Return the runtime from the cache, which is filled by npm's client if it is empty.
 

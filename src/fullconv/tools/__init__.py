@@ -1,0 +1,1 @@
+"""Functions that other programs load, each with the interface of its program."""
