@@ -46,6 +46,8 @@ class Tool(BaseHTTPRequestHandler):
             self.answer(200, b"0" * 5000)
         elif path == "/data/text.png":
             self.answer(200, b"no picture")
+        elif self.headers.get("Accept") != "*/*":
+            self.answer(406, b"")  # as Label Studio answers at its paths of files
         elif self.server.token and self.headers.get("Authorization") != self.server.token:
             self.answer(401, b"")
         elif path in ("/data/upload/1/0a1b2c3d-a%20b.png", "/data/local-files/"):

@@ -111,7 +111,7 @@ class LabelStudio:
             Problem: it is elsewhere, cannot be fetched, or is too large.
         """
         path = self.path_of(url)
-        headers = {"Accept": "image/*", "User-Agent": "fullconv", **self._authorization()}
+        headers = {"Accept": "*/*", "User-Agent": "fullconv", **self._authorization()}
         with self._response("GET", path, headers) as response:
             if response.status != 200:
                 raise Problem(502, f"Label Studio {_meaning(response.status)}, for {path[:200]}")
