@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
@@ -100,8 +101,11 @@ def batches(
     steps: range,
     group: ProcessGroup = SINGLE_PROCESS,
 ) -> Iterator[Batch]:
-    """Yield the batches of these steps, or this process's part of each."""
-    return iter(
+    """Yield the batches of these steps, or this process's part of each.
+
+    Without worker processes, a thread prepares the next batch while one is used.
+    """
+    loaded = iter(
         DataLoader(
             AugmentedDataset(data, config, group.size),
             batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, group),
@@ -112,6 +116,16 @@ def batches(
             worker_init_fn=partial(_ignore_stop_signals, os.getpid()),
         )
     )
+    return loaded if config.workers else _ahead(loaded)
+
+
+def _ahead(loaded: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield batches, each of which was taken while the one before was used."""
+    with ThreadPoolExecutor(1, "batches") as pool:
+        following = pool.submit(next, loaded, None)
+        while (batch := following.result()) is not None:
+            following = pool.submit(next, loaded, None)
+            yield batch
 
 
 def _ignore_stop_signals(parent: int, worker: int) -> None:
