@@ -33,6 +33,14 @@ MEMBERS = {
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
+# Code blocks of translations are those of the English pages; tests/test_translations.py compares.
+each_english_page = pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if "zh" not in page.parts],
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+
+
 def read(page: Path) -> str:
     return page.read_text(encoding="utf-8")
 
@@ -42,7 +50,7 @@ def blocks(page: Path, languages: str) -> list[str]:
     return re.findall(rf"^```(?:{languages})\n(.*?)^```", read(page), re.DOTALL | re.MULTILINE)
 
 
-@each_page
+@each_english_page
 def test_python_blocks_run(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
@@ -52,7 +60,7 @@ def test_python_blocks_run(page, tmp_path, monkeypatch):
         exec(compile(block, page.name, "exec"), names)
 
 
-@each_page
+@each_english_page
 def test_commands_and_options_exist(page, capsys):
     for block in blocks(page, "console|sh|bash|"):
         for line in re.findall(r"^(?:\$ )?fullconv (.*)", block.replace("\\\n", " "), re.MULTILINE):
