@@ -73,10 +73,11 @@ def measure(name: str, size: tuple[int, int], rounds: int, clock: Callable[[], f
             call()
             seconds[key].append(clock() - start)
     print_table(seconds, list(models))
+    reference = open_model(name).network.eval()
     for engine, model in models.items():
         if engine != "torch":
             start = clock()
-            found = compare(open_model(name).network.eval(), model.network.engine.run)
+            found = compare(reference, model.network.engine.run)
             print(
                 f"  {TITLES[engine]}: scores differ by {found:.1e} of the largest at {len(SIZES)} "
                 f"sizes; {1e3 * (clock() - start):.0f} ms to compare them"

@@ -73,10 +73,10 @@ def choose_job_engine(
         ConfigError: the wanted engine cannot compute this model, or on this device.
         FullconvError: the engine of the begun job cannot be used on this machine.
     """
-    wanted = check_engine(wanted)
     if model.exported:
         model.optimize(wanted)  # checks that it is the file's
         return EngineChoice(model.engine)
+    wanted = check_engine(wanted)
     if place.device != "cpu":
         if wanted not in (AUTO, "torch"):
             raise ConfigError(

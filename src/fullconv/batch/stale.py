@@ -105,8 +105,8 @@ def _describe_difference(job: JobDescription, other: JobDescription) -> str:
     if other.options != job.options:
         found, expected = _format_options(other.options), _format_options(job.options)
         return f"other options ({found}; now {expected})"
-    if (other.engine, other.engine_pixels) != (job.engine, job.engine_pixels):
-        found, expected = _format_engine(other), _format_engine(job)
+    found, expected = _format_engine(other), _format_engine(job)
+    if found != expected:
         return f"another engine ({found}; now {expected})"
     if other.shard[1] == job.shard[1]:
         return ""
@@ -118,8 +118,9 @@ def _describe_difference(job: JobDescription, other: JobDescription) -> str:
 
 
 def _format_engine(job: JobDescription) -> str:
-    limit = f" for images of up to {job.engine_pixels:,} pixels" if job.engine_pixels else ""
-    return f"{job.engine}{limit}"
+    if not job.engine_pixels:  # PyTorch, or an exported file, whose engine follows from the file
+        return "torch"
+    return f"{job.engine} for images of up to {job.engine_pixels:,} pixels"
 
 
 def _format_options(options: dict[str, Any]) -> str:

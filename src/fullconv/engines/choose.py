@@ -273,15 +273,13 @@ def _best(measured: Measured) -> tuple[str, str]:
     seconds = measured.seconds
     slow = seconds["torch"]
     name = min(seconds, key=lambda engine: seconds[engine])
-    height, width = measured.size
-    where = f"at {height} x {width}"
     if name == "torch" or slow < FASTER * seconds[name]:
         others = {title: seconds[n] for n, title in TITLES.items() if n in seconds}
         shown = ", ".join(f"{title} {1e3 * took:.0f} ms" for title, took in others.items())
-        return "torch", f"PyTorch is the fastest here ({shown} {where})"
+        return "torch", f"PyTorch is the fastest here ({shown})"
     return name, (
-        f"{TITLES[name]}, {slow / seconds[name]:.1f} times as fast as PyTorch here "
-        f"({1e3 * seconds[name]:.0f} instead of {1e3 * slow:.0f} ms {where}), equal scores"
+        f"{TITLES[name]}, {slow / seconds[name]:.1f} times as fast as PyTorch "
+        f"({1e3 * seconds[name]:.0f} to {1e3 * slow:.0f} ms), equal scores"
     )
 
 

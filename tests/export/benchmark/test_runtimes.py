@@ -139,3 +139,18 @@ def test_the_benchmark_image_has_the_requested_size(tmp_path):
     found = bench.benchmark_image(tmp_path / "photo.png", 15, 45)
     assert (found[0, :, :, :30] == photo.transpose(2, 0, 1)[:, :15]).all()
     assert (found[0, :, :, 30:] == found[0, :, :, :15]).all(), "a small photo is tiled"
+
+
+def test_a_network_gets_images_in_the_layout_of_model_predict():
+    seen = []
+
+    class Scores(torch.nn.Module):
+        def forward(self, image):
+            seen.append(image)
+            return image
+
+    run = bench.as_function(Scores())
+    images = np.arange(24, dtype=np.float32).reshape(1, 3, 2, 4)
+    assert (run(images) == images).all() and (run(images) == images).all()
+    assert seen[0].is_contiguous(memory_format=torch.channels_last)
+    assert seen[0] is seen[1], "it is converted once"

@@ -61,7 +61,7 @@ def test_the_time_of_a_turn_is_the_mean_of_its_calls():
     calls = []
     wall, cpu = iter([10.0, 14.0]), iter([1.0, 7.0])
     runner = InProcess(ReadyEngine(calls.append), lambda: next(wall), lambda: next(cpu))
-    assert runner.turn(IMAGES, 4) == Timing(1.0, 1.5) and len(calls) == 4
+    assert runner.turn(IMAGES, 4) == Timing(1.0, 1.5) and len(calls) == 5
     assert runner.work(IMAGES) is None and runner.precision == "fp32"
 
 
@@ -69,3 +69,15 @@ def test_wall_and_cpu_time_are_those_of_the_machine():
     runner = InProcess(ReadyEngine(lambda images: time.sleep(0.02)))
     turn = runner.turn(IMAGES, 1)
     assert turn.wall >= 0.02 > turn.cpu
+
+
+def test_the_first_call_after_another_engine_is_not_timed():
+    now, calls = [0.0], []
+
+    def run(images):
+        calls.append(now[0])
+        now[0] += 5.0 if len(calls) == 1 else 1.0
+        return images
+
+    runner = InProcess(ReadyEngine(run), lambda: now[0], lambda: now[0])
+    assert runner.turn(IMAGES, 3) == Timing(1.0, 1.0) and len(calls) == 4

@@ -119,8 +119,8 @@ class InProcess:
 
     def turn(self, images: Images, calls: int) -> Timing:
         """Return the mean time of consecutive calls."""
-        # Not measured: after another engine, caches hold its weights and threads are asleep, which
-        # the first of many photos finds, and no other.
+        # Not measured: after another engine, caches hold its weights and threads sleep, as for
+        # the first photo of a loop only.
         self._started.run(images)
         wall, cpu = self._wall(), self._cpu()
         for _ in range(calls):
