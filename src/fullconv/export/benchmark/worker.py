@@ -119,8 +119,7 @@ class InProcess:
 
     def turn(self, images: Images, calls: int) -> Timing:
         """Return the mean time of consecutive calls."""
-        # Not measured: after another engine, caches hold its weights and threads sleep, as for
-        # the first photo of a loop only.
+        # Not measured: a loop over photos has one first call, and each turn here another one.
         self._started.run(images)
         wall, cpu = self._wall(), self._cpu()
         for _ in range(calls):
