@@ -39,6 +39,7 @@ def plan(data, tmp_path):
         resume = {key: options.pop(key) for key in ("fresh", "retry_failed") if key in options}
         inputs = resolve_inputs([str(photos)] if sources is None else sources)
         out = tmp_path / "out" if out is None else out
+        options |= {"fresh": resume.get("fresh", False)}
         job = create_job(load(model), model, inputs, out=out, **options)
         return plan_resume(job, inputs, **resume)
 

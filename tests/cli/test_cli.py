@@ -54,6 +54,7 @@ def test_files_and_model_are_scored_equally(trained, photos, tmp_path, capsys):
     capsys.readouterr()
     assert run(arguments) == 0
     by_files = json.loads(capsys.readouterr().out)
+    assert by_model.pop("engine") == "torch"
     assert by_model.pop("model") == str(trained) and len(by_model.pop("model_digest")) == 16
     assert {**by_model, "protocol": 0} == {**by_files, "protocol": 0} and by_model["images"] == 10
 
