@@ -79,7 +79,7 @@ def test_missing_and_damaged_files_are_refused_with_one_message(file, tmp_path):
 
 def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[openvino\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install "fullconv\[fast\]"'):
         EXPORTER.write(net, tmp_path / "net.xml")
 
 
