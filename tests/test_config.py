@@ -117,8 +117,9 @@ REFERENCE = {
     "| `epochs` | integer | what the minutes allow | [1, 100,000] | Number of epochs",
     "| `ema` | number | 0 | [0, 1) |",
     "| `optimizer` | `sgd` or `adamw` | adamw | |",
-    "| `crop` | [integer, integer] or `whole` | 224x224 to 448x448, by the sizes of objects; "
-    "the typical size of small images, and with size | [1, 65,536] |",
+    "| `crop` | [integer, integer] or `whole` | 224x224 to 256x256 on a CPU, to 448x448 on a GPU, "
+    "by the sizes of objects; down to 160x160 for few minutes; the typical size of small images, "
+    "and with size | [1, 65,536] |",
     "| `zoom` | [number, number] | [0.75, 1.5] | [0.05, 20] |",
     "| `flip` | true or false | true | |",
     "| `clip` | number | no clipping | > 0 |",

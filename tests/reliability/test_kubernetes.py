@@ -17,6 +17,8 @@ JOBS = [
     yaml.safe_load(block)
     for block in re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
 ]
+DOCKERFILE = (PAGE.parents[1] / "Dockerfile").read_text()
+ENTRYPOINT = json.loads(re.search(r"^ENTRYPOINT (.*)$", DOCKERFILE, re.MULTILINE)[1])
 STAND_IN = f"#!{sys.executable}\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n"
 
 
@@ -26,7 +28,7 @@ def called(container, folder, **environment):
         path = folder / name
         path.write_text(STAND_IN, encoding="utf-8")
         path.chmod(0o755)
-    command = [*container["command"], *container.get("args", [])]
+    command = [*container.get("command", ENTRYPOINT), *container.get("args", [])]
     assert all(isinstance(word, str) for word in command)
     environment |= {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
@@ -34,9 +36,11 @@ def called(container, folder, **environment):
 
 
 def containers(job):
-    """Return the containers of a job, or the trainer of a TrainJob, which has no pod template."""
+    """Return the containers of a job, or those of kinds that have no pod template."""
     if job["kind"] == "TrainJob":
         return [job["spec"]["trainer"]]
+    if job["kind"] == "InferenceService":
+        return job["spec"]["predictor"]["containers"]
     return job["spec"]["template"]["spec"]["containers"]
 
 

@@ -134,6 +134,7 @@ def test_a_model_that_fails_never_becomes_ready(models, caplog):
     class Broken:
         exported = None
         size = None
+        engine = "torch"
 
         def predict(self, image):
             raise RuntimeError("no such op")
