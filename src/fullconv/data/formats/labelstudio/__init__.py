@@ -119,7 +119,7 @@ def _parse(source: str) -> tuple[Path, _Options]:
             ground = VOID if value == IGNORE else 0
         else:
             raise DataError(
-                f"labelstudio:{source}: the option {option!r}",
+                f"Label Studio's exports have no option {option!r}",
                 expected="annotator=NUMBER or E-MAIL, unlabeled=background or unlabeled=ignore",
             )
     if not Path(text).exists():
