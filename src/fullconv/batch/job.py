@@ -96,7 +96,7 @@ class PredictionJob:
             self._use_engine(model)
         elif not model.exported:
             model.network.engine = None
-        if self.optimize:
+        if self.optimize and not model.exported:
             model.optimize("torch")
 
     def _use_engine(self, model: Model) -> None:
