@@ -142,6 +142,9 @@ class _Search:
         """Use the fastest engine, if it is known or finding out pays."""
         if self.workload.pixels < TINY:  # reading all weights for their fingerprint takes longer
             return EngineChoice()
+        height, width = self.workload.size
+        if self.workload.images is not None and height * width > self._limit():
+            return EngineChoice()  # PyTorch computes photos of this size, in parts
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())
         measured, run = self._known(folder, machine), None
@@ -256,12 +259,16 @@ class _Search:
         return run
 
     def _use(self, name: str, run: Run, reason: str) -> EngineChoice:
+        most = self._limit()
         pixel_bytes = runtime_pixel_bytes(self.network)
-        memory = self.memory or int(MEMORY_SHARE * memory_limit())
-        share = memory // self.workload.at_once - FIXED
-        most = self.most_pixels or max(0, int(share / pixel_bytes))
         self.network.engine = RunningEngine(name, self.network, run, pixel_bytes, most)
         return EngineChoice(name, reason or TITLES[name], most)
+
+    def _limit(self) -> int:
+        """Return the pixels of the largest image that an engine computes."""
+        memory = self.memory or int(MEMORY_SHARE * memory_limit())
+        share = memory // self.workload.at_once - FIXED
+        return self.most_pixels or max(0, int(share / runtime_pixel_bytes(self.network)))
 
 
 def _identity(key: str, name: str) -> tuple[Any, ...]:
