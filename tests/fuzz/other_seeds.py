@@ -2,8 +2,11 @@
 
 import json
 
+import numpy as np
 from data_seeds import check, samples
 from seed import Seed, mask, photo, place
+
+from fullconv.data.labels.brush_rle import encode_brush
 
 
 def other_tools(root, model):
@@ -58,8 +61,26 @@ def roboflow_coco(data):
 
 def label_studio(data):
     photos(data)
-    result = {"type": "brushlabels", "value": {"rle": [0, 1, 2], "brushlabels": ["road"]}}
-    tasks = [{"id": 1, "annotations": [{"id": 3, "result": [result]}], "data": {"image": "a.jpg"}}]
+    size = {"original_width": 24, "original_height": 20, "image_rotation": 0}
+    names = {"from_name": "label", "to_name": "image"}
+    rle = list(encode_brush(np.asarray(mask(0)) == 1))
+    brush = {"format": "rle", "rle": rle, "brushlabels": ["car"]}
+    outline = {"points": [[10, 10], [80, 20], [50, 90]], "polygonlabels": ["road"]}
+    box = {"x": 5, "y": 5, "width": 40, "height": 30, "rotation": 0, "rectanglelabels": ["road"]}
+    regions = [
+        {"id": "r", "type": kind, "value": value, **size, **names}
+        for kind, value in zip(
+            ("brushlabels", "polygonlabels", "rectanglelabels"), (brush, outline, box), strict=True
+        )
+    ]
+    tasks = [
+        {
+            "id": number,
+            "data": {"image": f"/data/upload/1/0a1b2c3d-p{number}.jpg"},
+            "annotations": [{"id": number, "completed_by": 1, "result": regions}],
+        }
+        for number in range(2)
+    ]
     (data / "tasks.json").write_text(json.dumps(tasks, indent=1))
     return ("tasks.json",)
 

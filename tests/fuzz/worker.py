@@ -39,7 +39,7 @@ SHARES = {
     "merge": 2,
     "model-pt2": 2,
     "model-openvino": 4,
-    **dict.fromkeys(("data-via", "data-datumaro", "data-darwin", "data-label_studio"), 4),
+    **dict.fromkeys(("data-via", "data-datumaro", "data-darwin"), 4),
 }
 """Part of the mutants that a parser gets; 10 if not named."""
 
