@@ -12,7 +12,7 @@ from fullconv._version import __version__ as __version__
 
 # PyTorch's convolutions on a CPU keep code and plans for each layer at each map size. Its own 1,024
 # entries (of plans, for every thread and kind of layer) are filled, and take memory, for thousands
-# of photos of different sizes. Fewer entries cost at most a twentieth, even with 157 layers, but half
+# of photos of different sizes. Fewer entries cost less than a tenth, even with 157 layers, but half
 # where forty sizes alternate and a photo takes 10 ms (benchmarks/plan_caches.py).
 # PyTorch reads the variables when its first convolution runs.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
