@@ -48,12 +48,20 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             sentences.append(f"the setting {name!r} is missing")
         else:
-            reason = problem["msg"].removeprefix("Value error, ")
+            reason = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
             value = reprlib.repr(problem["input"])
             found = f"{name} is {value}: " if name else ""  # a rule of several settings has no name
             sentences.append(f"{found}{reason[0].lower()}{reason[1:]}")
     return "; ".join(dict.fromkeys(sentences))
 
+
+# What is expected, by the type of pydantic's error; its other messages say it in plain words.
+_EXPECTED = {
+    **dict.fromkeys(("bool_parsing", "bool_type"), "expected true or false"),
+    **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "expected a whole number"),
+    **dict.fromkeys(("float_parsing", "float_type"), "expected a number"),
+    "string_type": "expected a text",
+}
 
 # What other programs call the settings.
 _OTHER_NAMES = {

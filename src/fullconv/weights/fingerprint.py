@@ -24,6 +24,8 @@ def file_fingerprint(path: str | Path) -> str:
     files = (file, weights) if file.suffix == ".xml" and weights.is_file() else (file,)
     try:
         return _digest(*((part, part.stat().st_size, part.stat().st_mtime_ns) for part in files))
+    except FileNotFoundError as error:
+        raise WeightsError(f"{file}: there is no such model file") from error
     except OSError as error:
         raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
 
