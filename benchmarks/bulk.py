@@ -25,8 +25,8 @@ from time import perf_counter
 import torch
 
 import fullconv as fc
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input, resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.batch.names import output_files
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job

@@ -17,9 +17,9 @@ os.environ |= {
 import ray
 from ray.cluster_utils import Cluster
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.executors import ray as engine
 from fullconv.batch.inputs import resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.batch.manifest import PredictionRecord
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job

@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
-from fullconv.engines import AUTO, check_engine
+from fullconv.engines import AUTO, check_engine_of_file
 from fullconv.engines.choose import EngineChoice, choose_engine
 from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError
@@ -23,7 +23,7 @@ from fullconv.inference.model_file import (
     write_file,
 )
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
-from fullconv.inference.runtimes import is_exported, runtime_for, runtimes
+from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
@@ -235,7 +235,7 @@ class Model:
             ExportError: its scores are not those of PyTorch.
         """
         if self.exported:
-            self._check_exported(engine)
+            check_engine_of_file(engine, self.exported.path, self.exported.runtime_name)
             return self
         self.choice = choose_engine(
             self.network,
@@ -253,8 +253,7 @@ class Model:
     def engine(self) -> str:
         """What computes the scores: "torch", "onnx", "openvino"; of exported files their suffix."""
         if self.exported:
-            name = next(n for n in runtimes if runtimes[n] is runtime_for(self.exported.path))
-            return name
+            return self.exported.runtime_name
         return self.choice.name if self.network.engine is not None else "torch"
 
     def engine_takes(self, size: tuple[int, ...], scales: Sequence[float] | None = None) -> bool:
@@ -266,14 +265,6 @@ class Model:
         factors = scales or (1.0,)
         sizes = [fit_size(size[:2], self.size, self.input_scale * factor) for factor in factors]
         return engine is not None and all(map(engine.takes, sizes))
-
-    def _check_exported(self, engine: str) -> None:
-        wanted = check_engine(engine)
-        if wanted not in (AUTO, self.engine) and engine != AUTO:
-            raise ConfigError(
-                f"the engine {wanted} cannot compute {self.exported.path.name}, which is a file "  # type: ignore[union-attr]
-                f"for {self.engine}; give the model that it was exported from"
-            )
 
     def with_network(self, network: FCN) -> "Model":
         """Return this model with another network of the same classes."""

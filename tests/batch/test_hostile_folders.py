@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.batch.journal import Journal, claimed
 from fullconv.batch.manifest import FailureRecord, PredictionRecord, to_json_line
 from fullconv.batch.merge import merge_shards

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input
-from fullconv.batch.job import create_job
 from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
@@ -31,7 +31,7 @@ def test_a_key_depends_on_input_model_and_options(path):
 
 
 def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
-    monkeypatch.setattr("fullconv.batch.job.usable_cores", lambda: 8)
+    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 8)
     model = load(path)
     photos = [Input(str(n), f"{n}.png") for n in range(9)]
 

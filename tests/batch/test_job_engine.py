@@ -9,8 +9,8 @@ from PIL import Image
 
 import export_models
 import fullconv as fc
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import detect_media, resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.engines import workload
 from fullconv.errors import ConfigError
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import detect_media, resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.batch.large_inputs import InputProgress
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.merge import merge_shards

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import resolve_inputs
-from fullconv.batch.job import create_job
 from fullconv.batch.merge import merge_shards
 from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job

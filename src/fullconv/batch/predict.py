@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input, detect_media, resolve_inputs
-from fullconv.batch.job import PredictionJob, create_job
+from fullconv.batch.job import PredictionJob
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import Record
 from fullconv.batch.names import output_files

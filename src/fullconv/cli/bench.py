@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.cli import _bench_options as options
+from fullconv.cli._architecture import find_architecture
 from fullconv.cli._bench_table import print_table
 from fullconv.cli._console import track, write_json
-from fullconv.cli._options import Json, Quiet, parse_padding, parse_size
+from fullconv.cli._options import Json, Quiet, parse_size
 
 if TYPE_CHECKING:
     from fullconv.config import Architecture
@@ -74,7 +75,6 @@ def _model_file(
     model: str, classes: int, padding: str, width: float, hidden: int | None
 ) -> Iterator[tuple[Path, Path]]:
     """Yield the model's path and a temporary folder; saves a random model of a network's name."""
-    from fullconv.config import new_architecture
     from fullconv.inference.model_file import is_path
     from fullconv.io.atomic import scratch
 
@@ -84,13 +84,7 @@ def _model_file(
             yield path, folder
             return
         file = folder / "model.safetensors"
-        architecture = new_architecture(
-            model,
-            classes,
-            padding=parse_padding(padding),
-            width=width,
-            hidden=hidden,
-        )
+        architecture, _ = find_architecture(model, classes, padding, width, hidden)
         _save_random_model(architecture, file)
         yield file, folder
 

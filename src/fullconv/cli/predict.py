@@ -47,8 +47,8 @@ def command(
     GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. After an interruption, the same
     command resumes; nothing is computed twice.
     """
+    from fullconv.batch.create_job import create_job
     from fullconv.batch.inputs import detect_media, resolve_inputs
-    from fullconv.batch.job import create_job
     from fullconv.batch.left_out import LeftOut
     from fullconv.batch.resume import plan_resume
     from fullconv.hardware import choose_device

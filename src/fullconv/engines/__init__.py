@@ -6,6 +6,7 @@ this machine, and computed by the fastest (`choose`).
 
 import os
 from importlib.util import find_spec
+from pathlib import Path
 
 from fullconv.errors import ConfigError, MissingExtraError, UnknownNameError
 
@@ -44,3 +45,21 @@ def check_engine(name: str) -> str:
         package, extra = (absent, "") if absent else _PACKAGES[wanted]
         raise MissingExtraError(package, extra, f"the engine {wanted}")
     return wanted
+
+
+def check_engine_of_file(name: str, path: Path, engine: str) -> None:
+    """Check that the engine asked for is the one of an exported file, if one is asked for.
+
+    Args:
+        name: "auto", or the name of an engine.
+        path: the exported file.
+        engine: what computes it.
+
+    Raises:
+        ConfigError: another engine is asked for.
+    """
+    if name != AUTO and check_engine(name) != engine:
+        raise ConfigError(
+            f"the engine {name} cannot compute {path.name}, which is a file for {engine}; give the "
+            "model that it was exported from"
+        )

@@ -18,7 +18,7 @@ from fullconv.serving._problems import Problem
 from fullconv.units import format_bytes
 
 CHUNK = 2**18
-SECONDS = 10  # without an answer
+SECONDS = 10  # without a response
 FILES = "/data/"  # where Label Studio serves uploaded photos and those of local folders
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
@@ -204,7 +204,7 @@ def _meaning(status: int) -> str:
         return f"redirected the request ({status}), which is not followed"
     if status in (401, 403):
         return f"refused the request ({status}); set LABEL_STUDIO_API_KEY to an access token"
-    return f"answered with the status {status}"
+    return f"responded with the status {status}"
 
 
 def _port(scheme: str) -> int:

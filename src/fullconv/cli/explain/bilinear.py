@@ -41,7 +41,7 @@ def command(
 ) -> None:
     """Show bilinear interpolation in exact fractions.
 
-    Prints where each new pixel lies in the input, its weights and the interpolated values, by both
+    Prints each new pixel's position in the input, its weights and the interpolated values, by both
     corner rules, and the kernel of the transposed convolution that does the same.
     """
     from fullconv.explain.bilinear import RULES, bilinear_kernel_matrix, bilinear_table, draw_tables

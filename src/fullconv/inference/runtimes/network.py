@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fullconv.config import Architecture, Normalization, Size
 from fullconv.errors import FullconvError, ImageError, WeightsError
-from fullconv.inference.runtimes import Run, runtime_for
+from fullconv.inference.runtimes import Run, runtime_for, runtimes
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.text import parse_json
 from fullconv.networks.fcn import build
@@ -45,6 +45,12 @@ class ExportedNetwork(nn.Module):
     def normalization(self) -> Normalization:
         """The normalization inside the exported graph."""
         return self.description.normalization
+
+    @property
+    def runtime_name(self) -> str:
+        """The name of the runtime that computes it, which follows from the file's suffix."""
+        runtime = runtime_for(self.path)
+        return next(name for name in runtimes if runtimes[name] is runtime)
 
     def takes_planes(self, size: tuple[int, ...]) -> bool:
         """Return whether its input is one plane per channel: always."""

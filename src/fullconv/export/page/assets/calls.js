@@ -40,8 +40,8 @@ export class Remote {
   }
 }
 
-/** In a worker: answer calls of these functions. @param {Record<string, Function>} actions */
-export function answer(actions) {
+/** In a worker: serve calls of these functions. @param {Record<string, Function>} actions */
+export function serve(actions) {
   self.onmessage = async ({ data: { id, action, given } }) => {
     const send = /** @type {any} */ (self).postMessage;
     try {

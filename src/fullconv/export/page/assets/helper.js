@@ -2,14 +2,14 @@
 // In a second worker: what would block the page, but needs no model.
 
 import { zip } from "./archive.js";
-import { answer } from "./calls.js";
+import { serve } from "./calls.js";
 import { dataset } from "./dataset.js";
 import { bytesOf, decodePng, encodeIndexed, opaqueRgba } from "./png.js";
 import { coco, geojson } from "./regions.js";
 
 const values = async (/** @type {Uint8Array} */ bytes) => (await decodePng(bytes)).data;
 
-answer({
+serve({
   coco, dataset, encodeIndexed, geojson, values, zip,
   /** Return the values of PNG files in base64. */
   masks: (/** @type {string[]} */ texts) =>

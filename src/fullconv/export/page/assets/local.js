@@ -61,7 +61,7 @@ class LocalSource {
     const [code, wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
     const remote = new Remote([textOf("core"), code]);
     this.remote = remote;
-    // In pieces, between which the page answers its user.
+    // In pieces, between which the page responds to its user.
     for (const [id, all] of Object.entries({ wasm, model })) {
       const size = all.length ?? all.byteLength;
       for (let i = 0; i < size; i += PIECE) await remote.call("take", [id, all.slice(i, i + PIECE)]);

@@ -5,7 +5,7 @@ import { get } from "./helping.js";
 import { VOID } from "./maps.js";
 
 const LARGEST = 16e6; // pixels that are drawn; of larger photos every second pixel, and so on
-const AT_ONCE = 1 << 20; // pixels that are drawn before the page may answer its user
+const AT_ONCE = 1 << 20; // pixels that are drawn before the page may respond to its user
 const DARK = 64; // a colour none of whose channels reaches this is not drawn, as in `overlay`
 
 /** Return the pixels that each label is drawn with, as 32 bits. */

@@ -1,7 +1,7 @@
 // @ts-check
 // In a worker: run the model with ONNX Runtime Web. The page's own script talks to it.
 
-import { answer } from "./calls.js";
+import { serve } from "./calls.js";
 import { mapsFromScores } from "./maps.js";
 import { megapixels, Refused, rowReader } from "./photos.js";
 import { bytesOf, crc32, join, pump } from "./png.js";
@@ -83,4 +83,4 @@ const actions = {
   },
 };
 
-answer(actions);
+serve(actions);
