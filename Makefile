@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test test-slow check format setup docs figures pictures runtime clean
+.PHONY: help demo test test-slow check format setup docs site figures pictures runtime clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo "make check      ruff (format and lint) and mypy in strict mode"
 	@echo "make format     format and fix the code with ruff"
 	@echo "make docs       write the reference pages of docs/ from the code"
+	@echo "make site       build the documentation as a website, English and Chinese: build/site/"
 	@echo "make figures   draw the figures of docs/course/ (a minute)"
 	@echo "make pictures   draw the pictures of the README (about 3 minutes; a screenshot needs Chromium)"
 	@echo "make runtime    fetch ONNX Runtime Web by npm, for pages and their tests"
@@ -54,6 +55,9 @@ test-slow: setup
 format: setup
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+site: setup
+	$(BIN)/python scripts/make_site.py
 
 figures: setup
 	$(BIN)/python scripts/figures.py
