@@ -131,6 +131,19 @@ RootPath = Annotated[
         show_default="at the root",
     ),
 ]
+Executor = Annotated[
+    str, typer.Option(metavar="NAME", help="Where to run: local, or ray (replicas on a cluster).")
+]
+Replicas = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        help="With --executor ray: processes that predict, each with these limits.",
+        show_default="1",
+        min=1,
+        max=10_000,
+    ),
+]
 Log = Annotated[str, typer.Option(metavar="FORM", help="Log lines: text or json.")]
 
 

@@ -1,8 +1,6 @@
 """fullconv serve: predict photos over HTTP."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +13,6 @@ from fullconv.cli._serve_log import check_form, logging_to_stderr
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_now
 
 if TYPE_CHECKING:
-    from socket import socket
-
     from fullconv.serving import Access, Limits
 
 
@@ -44,6 +40,8 @@ def command(
     label_studio: options.LabelStudio = None,
     no_page: options.NoPage = False,
     log: options.Log = "text",
+    executor: options.Executor = "local",
+    replicas: options.Replicas = None,
     engine: Engine = "auto",
     device: Device = "auto",
     quiet: Quiet = False,
@@ -59,59 +57,47 @@ def command(
     for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="serve", what="fullconv serve")
 
-    from fullconv.serving import EngineOptions, Service, Settings, open_models
-    from fullconv.serving._application import application
-    from fullconv.serving._server import serve
+    from fullconv.serving import EngineOptions, Settings
+    from fullconv.serving.executors import ServerPlan, executors
     from fullconv.units import parse_bytes
 
     check_form(log)
+    open_server = executors[executor]
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
     studio = options.connect(label_studio)
     chosen = str(choose_device(device))
-    limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout)
-    with _listening(uds, host, port) as bound:
-        announce = (lambda text: None) if quiet else say
-        total = None if memory is None else parse_bytes(memory)
-        options_of_engine = EngineOptions(engine, limits.at_once, total, announce)
-        served = open_models(models, chosen, options_of_engine)
-        looks = options.WATCH_SECONDS if watch else None
-        settings = Settings(not no_page, corrections, looks, studio)
-        service = Service(served, limits, access, settings)
-        served_application = application(service)
+    count = replicas or 1
+    if executor != "local":
+        at_once = at_once or 1  # more photos at once are more replicas
+    limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout, count)
+    announce = (lambda text: None) if quiet else say
+    total = None if memory is None else parse_bytes(memory)
+    plan = ServerPlan(
+        models,
+        limits,
+        access,
+        Settings(not no_page, corrections, options.WATCH_SECONDS if watch else None, studio),
+        EngineOptions(engine, limits.at_once, total, announce),
+        chosen,
+        host,
+        port,
+        uds,
+        grace,
+        root_path.rstrip("/"),
+        count,
+    )
+    with open_server(plan) as server:
         if not quiet:
-            say(_address(uds, host, bound.getsockname()))
+            say(_address(uds, host, server.port))
             sys.stdout.flush()
         if access.key is None and uds is None and not options.is_loopback(host):
             say_error("warning: every computer that reaches this address can use the server")
         with collect_signals() as received, logging_to_stderr(log, quiet):
-            serve(
-                served_application,
-                service,
-                bound,
-                grace=grace,
-                root_path=root_path.rstrip("/"),
-                signals=received,
-            )
-            if received and (len(received) > 1 or service.gate.computing):
+            still_computes = server.run(received)
+            if received and (len(received) > 1 or still_computes):
                 exit_now(received[0])  # not after computations whose results are no longer needed
     if received:
         raise typer.Exit(EXIT_CODES[received[0]])
-
-
-@contextmanager
-def _listening(uds: Path | None, host: str, port: int) -> Iterator["socket"]:
-    """Yield the server's socket; it is bound before the models are loaded, which takes longer."""
-    from fullconv.serving._server import bind, bind_path
-
-    if uds is None:
-        with bind(host, port) as bound:
-            yield bound
-        return
-    with bind_path(uds) as bound:
-        try:
-            yield bound
-        finally:
-            uds.unlink(missing_ok=True)
 
 
 def _access(
@@ -143,6 +129,7 @@ def _limits(
     max_body: str,
     max_pixels: str,
     timeout: float,
+    replicas: int,
 ) -> "Limits":
     import torch
 
@@ -153,7 +140,7 @@ def _limits(
     torch.set_num_threads(threads)
     usual = max(1, usable_cores() // threads) if device == "cpu" else 1
     return Limits(
-        memory=int(SHARE * free_memory()) if memory is None else parse_bytes(memory),
+        memory=int(SHARE * free_memory() / replicas) if memory is None else parse_bytes(memory),
         at_once=at_once or usual,
         threads=threads,
         queue=queue,
@@ -163,8 +150,8 @@ def _limits(
     )
 
 
-def _address(uds: Path | None, host: str, name: tuple[str, int]) -> str:
+def _address(uds: Path | None, host: str, port: int | None) -> str:
     if uds is not None:
         return f"serving at the socket {uds}"
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else options.host_header(host)
-    return f"serving at http://{shown}:{name[1]}"
+    return f"serving at http://{shown}:{port}"

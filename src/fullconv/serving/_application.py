@@ -71,6 +71,8 @@ def application(service: Service) -> ASGIApp:
 
 async def _get_ready(service: Service) -> None:
     """Compute one prediction with each model; the server is ready if that succeeds."""
+    if service.ready:
+        return
     try:
         await asyncio.to_thread(warm_up, service)
     except Exception:

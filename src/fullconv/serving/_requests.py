@@ -49,16 +49,15 @@ class Requests:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        request_id = _request_id(Headers(scope=scope))
-        stages = Stages()
-        scope["fullconv.id"], scope["fullconv.stages"] = request_id, stages
+        number, stages = request_id(Headers(scope=scope)), Stages()
+        scope["fullconv.id"], scope["fullconv.stages"] = number, stages
         start, sent = time.monotonic(), {"status": 0}
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
                 sent["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id
+                headers["X-Request-Id"] = number
                 if self.service.draining:
                     headers["Connection"] = "close"
             await send(message)
@@ -83,6 +82,8 @@ class Requests:
         except (ClientLeftError, StoppedError):
             return LEFT
         except asyncio.CancelledError:
+            if not self.service.draining:  # Ray's proxy cancels requests whose client left
+                return LEFT
             problem = Problem(
                 503, "the server ended before the result", reason="draining", headers=RETRY
             )
@@ -111,7 +112,7 @@ def _place(scope: Scope) -> tuple[str, str]:
     return model, route
 
 
-def _request_id(headers: Headers) -> str:
+def request_id(headers: Headers) -> str:
     """Return the client's id of the request if it is plain, else a new one."""
     given = headers.get("x-request-id", "")
     return given if _ID.fullmatch(given) else secrets.token_hex(8)

@@ -5,13 +5,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 from fullconv.batch.executors import executors
-from fullconv.batch.executors.ray import _check_resources
-from fullconv.errors import ConfigError, MissingExtraError
+from fullconv.errors import MissingExtraError
 
 PROGRAM = Path(__file__).parents[2] / "two_nodes.py"
 
@@ -33,22 +31,6 @@ def test_no_photo_is_lost_with_a_node(tmp_path):
     report = json.loads(result.stdout.splitlines()[-1])
     assert report["predicted"] == report["photos"] == 200 and report["equal"], report
     assert report["nodes"] == 2 and report["retried"] > 0, report
-
-
-class ResourceWorker(IdleWorker):
-    def __init__(self, threads, gpus):
-        self.threads, self.gpus = threads, gpus
-
-
-def test_a_job_that_fits_on_no_node_is_refused():
-    resources = ({"CPU": 2.0}, {"CPU": 9.0})
-    nodes = [{"Alive": cpus["CPU"] == 2, "Resources": cpus} for cpus in resources]
-    cluster = SimpleNamespace(nodes=lambda: nodes)
-    _check_resources(cluster, ResourceWorker(2, 0.0))
-    with pytest.raises(ConfigError, match=r"needs 3 CPUs and 0 GPUs on one node; the .* has 2"):
-        _check_resources(cluster, ResourceWorker(3, 0.0))
-    with pytest.raises(ConfigError, match="1 GPUs"):
-        _check_resources(cluster, ResourceWorker(1, 1.0))
 
 
 def test_a_missing_ray_names_the_extra(monkeypatch):

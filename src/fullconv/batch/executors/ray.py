@@ -5,12 +5,8 @@ threads that its network uses. Tasks rather than actors: actors would hold all C
 nothing else could run, and new nodes would get no work.
 """
 
-import os
-import signal
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from itertools import islice
 from typing import Any
 
@@ -18,6 +14,7 @@ from fullconv.batch.executors import InputWorker, executors
 from fullconv.batch.executors.local import run_overlapped
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import Record
+from fullconv.batch.ray_cluster import check_room, connected
 from fullconv.errors import ConfigError, EngineError, OutputError, require
 
 BATCH = 8
@@ -37,8 +34,8 @@ def run(worker: InputWorker, inputs: Iterable[Input]) -> Iterator[Record]:
         OutputError: predictions cannot be written.
     """
     ray = require("ray", extra="ray", what="--executor ray")
-    with _connect(ray):
-        _check_resources(ray, worker)
+    with connected(ray):
+        check_room(ray, {"CPU": worker.threads, "GPU": worker.gpus}, "photo")
         # max_calls keeps processes of GPU tasks with their model; lost tasks are retried below.
         settings = {"num_cpus": worker.threads, "num_gpus": worker.gpus, "max_retries": 0}
         task = ray.remote(max_calls=0, **settings)(_batch)
@@ -116,35 +113,3 @@ def _max_tasks(ray: Any, worker: InputWorker) -> int:
     if worker.gpus:
         slots.append(total.get("GPU", 0) / worker.gpus)
     return 2 * max(1, int(min(slots)))
-
-
-def _check_resources(ray: Any, worker: InputWorker) -> None:
-    """Refuse what Ray would wait for forever."""
-    needs = {"CPU": worker.threads, "GPU": worker.gpus}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    if not any(all(node.get(k, 0) >= count for k, count in needs.items()) for node in nodes):
-        largest = {k: max((node.get(k, 0) for node in nodes), default=0) for k in needs}
-        raise ConfigError(
-            f"one photo needs {worker.threads} CPUs and {worker.gpus:g} GPUs on one node; the "
-            f"largest of {len(nodes)} nodes has {largest['CPU']:g} and {largest['GPU']:g}; "
-            "use fewer --threads, or another --device"
-        )
-
-
-@contextmanager
-def _connect(ray: Any) -> Iterator[None]:
-    if ray.is_initialized():
-        yield
-        return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
-    is_main = threading.current_thread() is threading.main_thread()
-    handler = signal.getsignal(signal.SIGTERM)
-    address = os.environ.get("RAY_ADDRESS", "local")
-    options = {"include_dashboard": False} if address == "local" else {}
-    ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
-    if is_main:  # Ray has replaced the SIGTERM handler
-        signal.signal(signal.SIGTERM, handler)
-    try:
-        yield
-    finally:
-        ray.shutdown()
