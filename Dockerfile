@@ -5,6 +5,7 @@ FROM python:3.11-slim
 WORKDIR /opt/fullconv
 COPY pyproject.toml README.md LICENSE ./
 COPY src src
+COPY models models
 RUN python -m venv .venv
 RUN .venv/bin/pip install --no-cache-dir ".[serve]"
 RUN .venv/bin/fullconv --version

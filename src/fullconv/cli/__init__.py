@@ -64,7 +64,7 @@ EXIT_CODES = (
 # In the order in which a user meets them; commands that are not listed follow by name.
 _ORDER = (
     *("demo", "check", "train", "evaluate", "compare", "predict", "serve", "export", "bench"),
-    *("inspect", "explain", "convert", "convert_data", "merge", "cache", "help"),
+    *("models", "inspect", "explain", "convert", "convert_data", "merge", "cache", "help"),
 )
 
 

@@ -5,15 +5,16 @@ from typing import Annotated
 
 import typer
 
-from fullconv.cli._options import HIDDEN, PADDING, WIDTH
+from fullconv.cli._options import HIDDEN, PADDING, WIDTH, say_taken
 from fullconv.hardware import MAX_THREADS
 
 Subject = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="Model: a run folder, a model file, an exported file, or a network's name (with "
-        "random weights).",
+        help="Model: a run folder, a model file, an exported file, a model that comes along "
+        "(fullconv models), or a network's name (with random weights).",
+        callback=say_taken,
     ),
 ]
 Files = Annotated[

@@ -5,9 +5,16 @@ from typing import Annotated
 
 import typer
 
+from fullconv.cli._options import say_taken
+
 Model = Annotated[
     str,
-    typer.Argument(metavar="MODEL", help="Model: a run folder or a .safetensors model file."),
+    typer.Argument(
+        metavar="MODEL",
+        help="Model: a run folder, a .safetensors model file, or the name of a model that comes "
+        "along (fullconv models).",
+        callback=say_taken,
+    ),
 ]
 File = Annotated[
     str,

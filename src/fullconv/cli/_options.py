@@ -1,18 +1,21 @@
 """Arguments and options that several commands share, and how their texts are parsed."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fullconv.cli._console import keep_stdout_for_json
+from fullconv.cli._console import keep_stdout_for_json, say_error
 from fullconv.errors import ConfigError
 
 DATA = (
     "Data set: a folder of images and masks, FORMAT:PATH, samples:nuclei (included photos) or "
     "scenes:N (drawn scenes)."
 )
-MODEL = "Model: a run folder (its best checkpoint), a .safetensors file or an exported file."
+MODEL = (
+    "Model: a run folder (its best checkpoint), a .safetensors file, an exported file, or the name "
+    "of a model that comes along (fullconv models)."
+)
 UPSAMPLING = "Upsampling: transposed, bilinear, bilinear-corners or unpooling."
 FUSING = "How skip scores are combined: cascade (paper) or sum."
 PADDING = "Zeros around the image: 'same', or a number of pixels (100 in the paper)."
@@ -58,6 +61,20 @@ GroupBy = Annotated[
         show_default="the data set's own split",
     ),
 ]
+
+
+def say_taken(models: Any) -> Any:
+    """Say on standard error which model is taken, where a name is that of one that comes along.
+
+    Args:
+        models: of one argument, a text or several; returned as they are.
+    """
+    from fullconv.inference.shelf import taken_note
+
+    for model in [models] if isinstance(models, str) else models or []:
+        if note := taken_note(model.rpartition("=")[2]):
+            say_error(f"model  {note}")
+    return models
 
 
 def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fullconv.cli._options import say_taken
 from fullconv.errors import ConfigError, explain_os_error
 from fullconv.hardware import MAX_THREADS
 
@@ -19,11 +20,12 @@ LEAST_KEY = 16  # characters
 WATCH_SECONDS = 2.0  # between looks at run folders
 
 MODELS = (
-    "Run folders (their best checkpoints), .safetensors files or exported files, each with a name "
-    "or without: street=model.onnx. The first one predicts at /predict."
+    "Run folders (their best checkpoints), .safetensors files, exported files or models that come "
+    "along (fullconv models), each with a name or without: street=model.onnx. The first one "
+    "predicts at /predict."
 )
 
-Models = Annotated[list[str], typer.Argument(metavar="MODEL", help=MODELS)]
+Models = Annotated[list[str], typer.Argument(metavar="MODEL", help=MODELS, callback=say_taken)]
 Host = Annotated[
     str, typer.Option(metavar="NAME", help="Address to listen at; 0.0.0.0 is every network.")
 ]

@@ -10,7 +10,7 @@ import typer
 
 from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import format_table, say, say_lines, track, write_json
-from fullconv.cli._options import DATA, Device, Json, Out, Quiet
+from fullconv.cli._options import DATA, Device, Json, Out, Quiet, say_taken
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="A B [C...]",
-        help="Two or more of: models, run folders, exported files, folders of predictions, and "
-        "results of fullconv evaluate (their folders or metrics.json).",
+        help="Two or more of: models (also by name: fullconv models), run folders, exported files, "
+        "folders of predictions, and results of fullconv evaluate (their folders or metrics.json).",
+        callback=say_taken,
     ),
 ]
 Dataset = Annotated[

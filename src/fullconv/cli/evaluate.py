@@ -10,7 +10,7 @@ import typer
 
 from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import say, saying_if_busy, track, write_json
-from fullconv.cli._options import MODEL, Device, Engine, GroupBy, Json, Out, Quiet
+from fullconv.cli._options import MODEL, Device, Engine, GroupBy, Json, Out, Quiet, say_taken
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, callback=say_taken)],
     data: options.Dataset = None,
     split: options.Split = "val",
     predictions: options.Predictions = None,

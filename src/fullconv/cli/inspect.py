@@ -15,6 +15,7 @@ from fullconv.cli._options import (
     WIDTH,
     Json,
     parse_size,
+    say_taken,
 )
 
 if TYPE_CHECKING:
@@ -29,7 +30,10 @@ def command(
     model: Annotated[
         str,
         typer.Argument(
-            metavar="MODEL", help="A network's name, e.g. fcn8s-vgg16, a run folder or model file."
+            metavar="MODEL",
+            help="A network's name, e.g. fcn8s-vgg16, a run folder, a model file, or a model that "
+            "comes along (fullconv models).",
+            callback=say_taken,
         ),
     ],
     classes: Annotated[

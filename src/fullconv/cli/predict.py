@@ -8,7 +8,7 @@ import typer
 
 from fullconv.cli import _predict_options as options
 from fullconv.cli._console import say, write_json
-from fullconv.cli._options import MODEL, Device, Engine, Json, Quiet
+from fullconv.cli._options import MODEL, Device, Engine, Json, Quiet, say_taken
 from fullconv.cli._predict_progress import as_json, show_progress
 from fullconv.cli._predict_raster import names_one_file, predict_one_raster
 from fullconv.cli._verify_tiles import verify_tiled
@@ -21,7 +21,7 @@ PLACEHOLDER = str(Path("runs", "predict", "new"))  # until all options have been
 
 
 def command(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL)],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help=MODEL, callback=say_taken)],
     photos: options.Photos,
     out: options.Out = None,
     save: options.Save = "labels,overlay",

@@ -23,6 +23,7 @@ from fullconv.config import Architecture, Factor, Normalization, Settings, Size
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
+from fullconv.inference.shelf import hidden, is_shelved, known_names, shelf_file
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing, staging
 from fullconv.io.rasters import BandChoice
@@ -52,15 +53,18 @@ class Card(Settings):
 
 
 def is_path(model: str) -> bool:
-    """Whether a MODEL is a file or a folder, even a missing one, and not the name of a network."""
+    """Whether a MODEL is a model, also a missing file or folder, and not the name of a network."""
     known = {MODEL_SUFFIX, *OTHER_SUFFIXES, *(runtimes[name].suffix for name in runtimes)}
-    return os.path.lexists(model) or "/" in model or Path(model).suffix.lower() in known
+    named = os.path.lexists(model) or "/" in model or Path(model).suffix.lower() in known
+    return named or is_shelved(model)
 
 
 def model_file(path: Path) -> Path:
     """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
 
-    An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file.
+    An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file; the
+    name of a model that comes along, such as camvid, its file, unless a file or folder here has
+    that name.
 
     Raises:
         WeightsError: the folder has no model file, the path is no ordinary file, or the hub
@@ -68,6 +72,8 @@ def model_file(path: Path) -> Path:
     """
     if is_hub(path):
         return hub_file(path)
+    if is_shelved(path):
+        return shelf_file(str(path))
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
         raise WeightsError(f"{path} is a pipe, a socket or a device; expected a model file")
     if not os.path.isdir(path):
@@ -75,7 +81,9 @@ def model_file(path: Path) -> Path:
     for name in ("best.safetensors", "last.safetensors"):
         if (path / name).is_file():
             return path / name
-    raise WeightsError(f"{path} holds no best.safetensors or last.safetensors; is it a run folder?")
+    raise WeightsError(
+        f"{path} holds no best.safetensors or last.safetensors; is it a run folder?{hidden(path)}"
+    )
 
 
 def read_card(path: Path) -> Card:
@@ -229,7 +237,7 @@ def _read_header(path: Path) -> tuple[str, str]:
         with safe_open(path, "pt") as file:
             header = (file.metadata() or {}).get(HEADER)
     except FileNotFoundError as error:
-        raise WeightsError(f"{path}: there is no such model file") from error
+        raise WeightsError(f"{path}: there is no such model file{known_names(path)}") from error
     except ValueError as error:  # of names that no file can have
         raise WeightsError(f"{path}: there is no such model file ({error})") from error
     except (SafetensorError, OSError) as error:

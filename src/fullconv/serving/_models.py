@@ -12,6 +12,7 @@ from fullconv.engines import AUTO
 from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.model_file import model_file
+from fullconv.inference.shelf import is_shelved
 from fullconv.io.atomic import scratch
 from fullconv.io.value_range import ValueRange
 from fullconv.model import Model, load
@@ -212,6 +213,8 @@ def _split(source: str) -> tuple[str, str]:
                 "digits, dots, hyphens and underscores"
             )
         return given, path
+    if is_shelved(source):
+        return source, source
     where = Path(source)
     stem = where.resolve().name if where.is_dir() else model_file(where).stem
     return re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:64] or "model", source

@@ -7,7 +7,7 @@ import typer
 
 from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import FUSING, PADDING, UPSAMPLING, Json
+from fullconv.cli._options import FUSING, PADDING, UPSAMPLING, Json, say_taken
 from fullconv.cli.explain._output import NETWORK, Picture, check_svg, write_picture
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK, callback=say_taken)],
     padding: Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)] = "same",
     upsampling: Annotated[
         str | None,

@@ -7,7 +7,7 @@ import typer
 
 from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import PADDING, Json
+from fullconv.cli._options import PADDING, Json, say_taken
 from fullconv.cli.explain._output import NETWORK, Picture, check_svg, write_picture
 from fullconv.cli.explain._photo import load_network, read_photo
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
-    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK)],
+    network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK, callback=say_taken)],
     photo: Annotated[
         Path | None,
         typer.Argument(

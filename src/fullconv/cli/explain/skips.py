@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import Json
+from fullconv.cli._options import Json, say_taken
 from fullconv.cli.explain._output import Picture, check_svg, write_picture
 from fullconv.cli.explain._photo import load_network, read_photo
 from fullconv.errors import UnknownNameError
@@ -15,7 +15,12 @@ from fullconv.errors import UnknownNameError
 
 def command(
     run: Annotated[
-        str, typer.Argument(metavar="RUN", help="A run folder or .safetensors model file.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="A run folder, a .safetensors model file or a model that comes along.",
+            callback=say_taken,
+        ),
     ],
     photo: Annotated[Path, typer.Argument(metavar="PHOTO", help="The photo to predict.")],
     show: Annotated[

@@ -17,7 +17,7 @@ from pathlib import Path
 from fullconv.errors import ConfigError, ExportError
 from fullconv.io import caches
 from fullconv.io.atomic import scratch, write_bytes
-from fullconv.weights.imagenet import offline
+from fullconv.io.downloads import offline
 
 VERSION = "1.30.0"
 PACKAGE = "onnxruntime-web"

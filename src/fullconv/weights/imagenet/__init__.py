@@ -1,6 +1,5 @@
 """ImageNet weights of image classifiers: one file per place where they are published."""
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,7 +12,7 @@ from fullconv.weights.sources import Weights, read_weights
 IMAGENET = "imagenet"
 """Value of `--weights` that stands for ImageNet weights instead of a file."""
 
-__all__ = ["IMAGENET", "Origin", "Published", "imagenet_weights", "offline", "published_weights"]
+__all__ = ["IMAGENET", "Origin", "Published", "imagenet_weights", "published_weights"]
 
 
 @runtime_checkable
@@ -91,8 +90,3 @@ def imagenet_weights(backbone: str) -> tuple[Weights, Path]:
     if weights.mean is None and published.mean is not None:
         weights = replace(weights, mean=published.mean, std=published.std, order="rgb")
     return weights, path
-
-
-def offline() -> bool:
-    """Return whether HF_HUB_OFFLINE, the setting of Hugging Face's tools, forbids downloads."""
-    return os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")

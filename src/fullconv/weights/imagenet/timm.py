@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fullconv.errors import WeightsError
+from fullconv.io.downloads import offline
 from fullconv.networks.vgg_names import Triple
-from fullconv.weights.imagenet import offline, origins
+from fullconv.weights.imagenet import origins
 
 SAFETENSORS = "model.safetensors"
 

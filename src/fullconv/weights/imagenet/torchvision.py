@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import torch
 
 from fullconv.errors import WeightsError
+from fullconv.io.downloads import offline
 from fullconv.networks.vgg_names import Triple
-from fullconv.weights.imagenet import offline, origins
+from fullconv.weights.imagenet import origins
 
 
 @dataclass(frozen=True)
