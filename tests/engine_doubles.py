@@ -22,7 +22,7 @@ class Doubles:
         self.seconds = {"torch": 3.0, "onnx": 2.0, "openvino": 1.0}
         self._network = None
 
-    def save(self, network, path):
+    def save(self, network, path, patient):
         self.converted += 1
         self._network = copy.deepcopy(network).eval()
         path.write_bytes(b"graph")

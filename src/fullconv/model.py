@@ -216,7 +216,7 @@ class Model:
 
         The fastest engine on this machine computes them from then on: PyTorch, ONNX Runtime or
         OpenVINO. The first time for a network, it is converted, compared and timed, which takes
-        some twenty seconds; a cache keeps the result. See `fullconv.engines.choose` and
+        some five seconds; a cache keeps the result. See `fullconv.engines.choose` and
         `fullconv.inference.cpu.optimize`.
 
         Args:

@@ -28,7 +28,7 @@ def test_the_cache_is_shown_and_cleared(folder, capsys):
     command = ["predict", "model.safetensors", "photos", "--engine", "onnx", "--threads", "1"]
     assert run([*command, "--out", "out", "--json", "out.json"]) == 0
     text = capsys.readouterr().out
-    assert "engine  ONNX Runtime" in text and "converting the network" in text
+    assert "engine  ONNX Runtime" in text and "preparing other engines" in text
     assert json.loads(Path("out.json").read_text())["engine"] == "onnx"
     assert run(["cache", "--json", "cache.json"]) == 0
     shown = capsys.readouterr().out

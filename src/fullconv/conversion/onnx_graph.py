@@ -6,15 +6,70 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from fullconv.errors import ExportError
+from fullconv.conversion.fold import fold_batch_norms
+from fullconv.conversion.portable import make_portable
+from fullconv.conversion.record import record_calls
+from fullconv.errors import ExportError, GeometryError, require
 from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
+from fullconv.networks.tracing.ops import UnsupportedOpError
 
 if TYPE_CHECKING:
     import onnx_ir as ir
 
+_FREE_IMAGE: tuple[int | str, ...] = ("batch", 3, "height", "width")
+_FREE_SCORES: tuple[int | str, ...] = ("batch", "classes", "height", "width")
 
-def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
+
+def onnx_graph(
+    network: nn.Module, size: tuple[int, int] | None = None, *, patient: bool = True
+) -> "ir.Model":
     """Return the network's graph and weights, for any batch and size, or for one image of `size`.
+
+    The graph is written from the calls that the network makes, in a fraction of a second. A network
+    with a call that no rule of `onnx_ops` knows is left to PyTorch's exporter.
+
+    Args:
+        network: in evaluation mode.
+        size: (height, width) of all images; None for any size.
+        patient: whether to use PyTorch's exporter, which takes half a minute, if need be.
+
+    Raises:
+        ExportError: it has an operation that ONNX lacks.
+    """
+    try:
+        return write_calls(make_portable(network, size), size)
+    except (UnsupportedOpError, GeometryError) as error:
+        if patient:
+            return exported_graph(network, size)
+        raise ExportError(f"this network {error}, so its conversion would take long") from error
+
+
+def write_calls(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
+    """Return the graph of the calls that a network makes.
+
+    Raises:
+        UnsupportedOpError: a call has no rule, or depends on the image's size in an unknown way.
+        GeometryError: the network does not run on images of the sizes that are recorded.
+    """
+    from fullconv.conversion.onnx_builder import GraphBuilder
+    from fullconv.conversion.onnx_ops import rules
+
+    recorded = fold_batch_norms(record_calls(network, size))
+    graph = GraphBuilder(recorded.fixed, recorded.shapes, recorded.names)
+    for made in recorded.calls:
+        graph.module = made.module
+        if made.call.name not in rules:
+            raise UnsupportedOpError(f"calls {made.call.name}, for which there is no rule")
+        found = rules[made.call.name](graph, made.call)
+        values = found if isinstance(found, tuple) else (found,)
+        graph.values |= dict(zip(made.outputs, values, strict=True))
+    graph.module = ""
+    shape = list(recorded.shapes[recorded.output]) if size else _FREE_SCORES
+    return graph.model(graph.values[recorded.output], shape, [1, 3, *size] if size else _FREE_IMAGE)
+
+
+def exported_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":
+    """Return the graph that PyTorch's own exporter makes of a network.
 
     Raises:
         ExportError: it has an operation that ONNX lacks.
@@ -22,6 +77,7 @@ def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.M
     # Imports PyTorch's exporter, which takes seconds: not for those who only load a model.
     from fullconv.conversion.trace import any_size, trace
 
+    require("onnxscript", extra="", what="converting this network to ONNX")
     program = trace(network, size)
     try:
         with torch.no_grad(), any_size(), quiet():
@@ -38,7 +94,7 @@ def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.M
             f"this network cannot be converted to ONNX: {first_line(error)}"
         ) from error
     assert exported is not None
-    model = exported.model
+    model: ir.Model = exported.model
     for node in model.graph:
         if node.op_type == "MaxPool":
             pad_instead_of_ceil(node)
@@ -46,8 +102,10 @@ def onnx_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.M
     return model
 
 
-def save_onnx(network: nn.Module, path: Path, size: tuple[int, int] | None = None) -> None:
-    """Write the network's graph and weights into one .onnx file.
+def save_onnx(
+    network: nn.Module, path: Path, size: tuple[int, int] | None = None, *, patient: bool = True
+) -> None:
+    """Write the network's graph and weights into one .onnx file; see `onnx_graph`.
 
     Raises:
         ExportError: it has an operation that ONNX lacks.
@@ -55,7 +113,7 @@ def save_onnx(network: nn.Module, path: Path, size: tuple[int, int] | None = Non
     import onnx_ir
 
     with quiet():
-        onnx_ir.save(onnx_graph(network, size), path)
+        onnx_ir.save(onnx_graph(network, size, patient=patient), path)
 
 
 def pad_instead_of_ceil(node: Any) -> None:
@@ -94,7 +152,10 @@ def _strip(model: "ir.Model", free: bool) -> None:
         for value in node.outputs:
             value.shape = value.shape if value.is_graph_output() else None
             value.metadata_props.clear()
-    for value, channels in ((model.graph.inputs[0], 3), (model.graph.outputs[0], None)):
+    for value, shape in (
+        (model.graph.inputs[0], _FREE_IMAGE),
+        (model.graph.outputs[0], _FREE_SCORES),
+    ):
         value.metadata_props.clear()
         if free:
-            value.shape = ir.Shape(["batch", channels or "classes", "height", "width"])
+            value.shape = ir.Shape(shape)

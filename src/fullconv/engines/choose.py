@@ -134,7 +134,7 @@ class _Search:
     def forced(self, root: Path) -> EngineChoice:
         """Use the first of the names, whatever its speed."""
         name, key = self.names[0], network_key(self.network)
-        run = self._open(name, key, lambda: self._graph(root, key))
+        run = self._open(name, key, lambda: self._graph(root, key, patient=True))
         compare(self.network, run)
         return self._use(name, run, "")
 
@@ -173,8 +173,8 @@ class _Search:
         known = {*measured.seconds, *measured.refused}
         return measured if known.issuperset(self.names) else None
 
-    def _graph(self, root: Path, key: str) -> Path:
-        """Return the converted network, from the cache or converted now."""
+    def _graph(self, root: Path, key: str, patient: bool = False) -> Path:
+        """Return the converted network, from the cache or converted now; see `save_onnx`."""
         folder = root / key
         if found := cached_graph(folder):
             return found[0]
@@ -182,10 +182,13 @@ class _Search:
             if found := cached_graph(folder):  # converted by another process meanwhile
                 return found[0]
             seconds = conversion_seconds(self.network)
-            self.announce(f"converting the network for other engines, once; about {seconds:.0f} s")
+            self.announce(f"preparing other engines for this network, once; about {seconds:.0f} s")
             architecture = self.network.architecture
             assert architecture
-            write = lambda path: time_call(lambda: save_onnx(self.network, path))  # noqa: E731
+
+            def write(path: Path) -> float:
+                return time_call(lambda: save_onnx(self.network, path, patient=patient))
+
             return write_graph(folder, architecture.name, write)
 
     def _measure(self, root: Path, key: str, machine: str) -> tuple[Measured, Run | None]:

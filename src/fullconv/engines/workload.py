@@ -17,9 +17,9 @@ GAIN = 0.4  # share of PyTorch's time that another engine is expected to save
 CAUTION = 3.0  # times its cost that a conversion has to be expected to save
 TINY = 1_000_000  # pixels of all photos; for fewer, not even the cache is searched
 LEAST_PIXELS = 4_000_000  # of all photos; for fewer, not even PyTorch's speed is measured
-SECONDS = 20.0  # to convert, compare and time a small network
+SECONDS = 5.0  # to convert, compare and time a small network
 TIMING = 4.0  # of these, to compare and time
-SECONDS_PER_GIB = 40.0  # of weights, beside that
+SECONDS_PER_GIB = 50.0  # of weights, beside that
 OPENING = 1.0  # seconds to open an engine, where they were not measured
 
 
