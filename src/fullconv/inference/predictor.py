@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError
-from fullconv.inference.free_heap import free_heap
+from fullconv.inference.heap import free_heap
 from fullconv.inference.planner import Plan, plan
 from fullconv.inference.score_labels import score_labels
 from fullconv.inference.stopping import Stop, check_stop, never

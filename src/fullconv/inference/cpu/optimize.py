@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from fullconv.hardware import usable_cores
 from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
 from fullconv.inference.cpu.packed_conv import pack_layers
+from fullconv.inference.heap import keep_heap
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import NamedSequential
@@ -93,6 +94,7 @@ def optimize(network: nn.Module) -> bool:
         Whether the network is optimized: not on a GPU, and not with weights of other precisions.
     """
     set_threads()
+    keep_heap()
     if not isinstance(network, FCN) or not isinstance(
         network.backbone, NamedSequential | TracedBackbone
     ):
