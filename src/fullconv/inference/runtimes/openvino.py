@@ -1,6 +1,7 @@
 """Run OpenVINO's .xml files."""
 
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from fullconv.inference.runtimes import (
     runtimes,
 )
 
-# Layers of each kind, at one map size each, whose code is kept. OpenVINO's own 5,000 take hundreds
-# of megabytes if photos have many sizes; the largest networks have 300 layers.
-SIZES = "512"
+# Sizes of photos whose code is kept. OpenVINO would keep so much for thousands of sizes that it takes
+# hundreds of megabytes.
+SIZES = 4
 
 
 def open_openvino(path: Path) -> Opened:
@@ -56,11 +57,14 @@ def _compiled(model: Any) -> Any:
     """Compile a model for as many images at a time as have cores of their own."""
     threads = torch.get_num_threads()
     streams = max(1, usable_cores() // threads)
+    kinds = Counter(op.get_type_name() for op in model.get_ops())
+    del kinds["Constant"]
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",  # OpenVINO may otherwise compute in 16 bits
         "INFERENCE_NUM_THREADS": threads * streams,
         "NUM_STREAMS": streams,
-        "CPU_RUNTIME_CACHE_CAPACITY": SIZES,
+        # its unit is a layer at one size; every kind of layer has a cache of its own
+        "CPU_RUNTIME_CACHE_CAPACITY": str(SIZES * max(kinds.values())),
     }
     return core().compile_model(model, "CPU", settings)
 
