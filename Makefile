@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PYTHONDONTWRITEBYTECODE ?= 1
 
-.PHONY: help demo test test-slow check format setup docs site figures pictures runtime clean
+.PHONY: help demo test test-slow check format setup docs site notebooks figures pictures runtime clean
 .DEFAULT_GOAL := help
 
 help:
@@ -19,6 +19,7 @@ help:
 	@echo "make format     format and fix the code with ruff"
 	@echo "make docs       write the reference pages of docs/ from the code"
 	@echo "make site       build the documentation as a website, English and Chinese: build/site/"
+	@echo "make notebooks  run the notebooks and write them with their output: build/notebooks/"
 	@echo "make figures   draw the figures of docs/course/ (a minute)"
 	@echo "make pictures   draw the pictures of the README (about 3 minutes; a screenshot needs Chromium)"
 	@echo "make runtime    fetch ONNX Runtime Web by npm, for pages and their tests"
@@ -58,6 +59,9 @@ format: setup
 
 site: setup
 	$(BIN)/python scripts/make_site.py
+
+notebooks: setup
+	$(BIN)/python scripts/make_notebooks.py
 
 figures: setup
 	$(BIN)/python scripts/figures.py

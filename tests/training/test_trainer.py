@@ -95,9 +95,13 @@ def test_workers_do_not_change_the_result():
     assert equal(state(runs[0]), state(runs[1]))
 
 
-def test_train_accepts_a_network_name():
-    steps = fc.train("fcn32s-vgg11", toy_data(), CONFIG.model_copy(update={"epochs": 1}))
-    assert [step.number for step in steps] == [1, 2]
+def test_train_accepts_a_network_name_and_its_steps_have_the_model():
+    config = CONFIG.model_copy(update={"epochs": 1})
+    first, last = fc.train("fcn32s-vgg11", toy_data(), config)
+    assert (first.number, last.number) == (1, 2)
+    image = toy_data()[0].image
+    assert last.model is first.model
+    assert last.model.predict(image).labels.shape == image.shape[:2]
 
 
 def test_data_with_other_classes_is_rejected():

@@ -98,7 +98,7 @@ RECIPES: Mapping[str, Recipe] = {
     "heavy": Recipe(
         summary="One whole image per step, SGD with momentum 0.99 and a constant learning rate, "
         "no augmentation: the authors' nets of 2016.",
-        source="voc-fcn32s/solver.prototxt of the authors' code; PAMI paper, section 4.4",
+        source="voc-fcn32s/solver.prototxt of the authors' code; PAMI paper, section 4.2",
         settings=_HEAVY | {"lr": lr_of_mean(1e-10)},
     ),
     "last-layer-only": Recipe(

@@ -7,7 +7,7 @@ checkpoint consists of the model, the optimizer state and the step number.
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Step:
         names: the samples of the batch.
         seconds: its time, loading included.
         ends_epoch: whether it is the last step of its epoch.
+        model: what is trained, in place.
     """
 
     number: int
@@ -51,6 +52,7 @@ class Step:
     names: tuple[str, ...]
     seconds: float
     ends_epoch: bool
+    model: Model = field(repr=False)
 
 
 class Trainer:
@@ -140,7 +142,9 @@ class Trainer:
             if self.ema:
                 self.ema.update(self.done)
             seconds = time.perf_counter() - began
-            yield Step(self.done, self.epoch, loss, lr, batch.names, seconds, self.ends_epoch)
+            yield Step(
+                self.done, self.epoch, loss, lr, batch.names, seconds, self.ends_epoch, self.model
+            )
             began = time.perf_counter()
 
     def train_step(self, batch: Batch) -> float:

@@ -23,8 +23,8 @@ def cross_entropy(
 ) -> Float[Tensor, ""]:
     """Compute the mean cross entropy over all pixels that are not ignored; 0 if all are.
 
-    The authors use the sum instead (paper, section 4.3): divide a learning rate for this mean by
-    the number of valid pixels to get one for their sum.
+    The authors use the sum instead (PAMI paper, section 4.2): divide a learning rate for this mean
+    by the number of valid pixels to get one for their sum.
 
     Args:
         score: before softmax.

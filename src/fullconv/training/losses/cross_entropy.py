@@ -25,7 +25,7 @@ class CrossEntropy(Term):
 
 @losses.register("cross-entropy-sum")
 class SummedCrossEntropy(Term):
-    """The sum over an image's pixels (paper, section 4.3), and the mean over the batch's images.
+    """The sum over an image's pixels (PAMI paper, section 4.2), and the mean over the images.
 
     Equals Caffe's SoftmaxWithLoss with `normalize: false`. Its learning rates are tiny, e.g. 1e-10
     for FCN-32s.
