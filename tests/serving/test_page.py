@@ -1,7 +1,6 @@
 """The page of the server: its headers, and its predictions in Chromium."""
 
 import re
-import time
 
 import numpy as np
 import pytest
@@ -10,6 +9,7 @@ from PIL import Image
 from accessibility import fetch_axe, violations
 from fullconv.serving import Access, Settings
 from serving_models import client, make_service, running
+from shown_pages import wait_until
 
 
 def test_the_page_has_a_strict_policy_with_a_new_nonce_each_time(models):
@@ -56,17 +56,32 @@ def test_the_browser_shows_the_servers_predictions_of_two_models(models, browser
         page.wait_for_selector("html[data-check=passed]", state="attached")
         page.select_option("#other", "other")
         page.set_input_files("#files", tmp_path / "a.png")
-        deadline = time.monotonic() + 60
-        while not page.evaluate("fullconv.queue.items[0].state === 'done'"):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: page.evaluate("fullconv.queue.items[0].state === 'done'"))
         for part, name in (("editor.labels", "street"), ("other", "other")):
             found = page.evaluate(f"[...fullconv.queue.items[0].{part}]")
             expected = models[name].model.predict(photo).labels
             assert (np.array(found).reshape(expected.shape) == expected).all()
-        assert page.is_visible("#divider")
+        check_divider(page)
         page.close()
     assert not browser.errors and not browser.requests
+
+
+def check_divider(page):
+    """Drag the line between the two models, and move it by keyboard."""
+    box, line = (page.locator(name).bounding_box() for name in ("#stack", "#line"))
+    row = box["y"] + box["height"] / 4  # not at the handle: the whole line can be dragged
+    page.mouse.move(line["x"] + 1, row)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.21, row, steps=4)
+    page.mouse.up()
+    page.mouse.move(box["x"] + box["width"] * 0.9, row)
+    shown = "[divider.value, document.getElementById('second').style.clipPath, line.style.left]"
+    value, clip, left = page.evaluate(shown)
+    assert abs(int(value) - 21) <= 2 and f"{value}%" == left and clip.endswith(f" {value}%)")
+    page.focus("#divider")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("divider.value") == str(int(value) + 1)
+    assert page.evaluate("line.style.left") == f"{int(value) + 1}%"
 
 
 @pytest.mark.slow

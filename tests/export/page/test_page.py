@@ -23,7 +23,7 @@ from fullconv.inference.runtimes.page import SETTINGS, read_element, replace_ele
 from fullconv.io import palettes
 from fullconv.io.images import decode_image, scale_image
 from fullconv.io.rasters import BandChoice
-from shown_pages import choose, downloaded, encoded, labels_of, noise, opened
+from shown_pages import choose, downloaded, encoded, labels_of, noise, opened, wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -229,6 +229,22 @@ def test_a_click_hides_a_class(browser, page):
     assert shown.evaluate(count) == before
 
 
+def test_a_photo_is_taken_with_the_camera(browser, page):
+    shown = opened(browser, page)
+    shown.click("#camera")
+    shown.wait_for_selector("#filming[open]")
+    size = "[document.getElementById('video').videoWidth, video.videoHeight]"
+    wait_until(lambda: shown.evaluate(size)[0])
+    width, height = shown.evaluate(size)
+    shown.click("#take")
+    wait_until(lambda: shown.evaluate("fullconv.queue.items[0]?.state === 'done'"))
+    assert labels_of(shown).shape == (height, width)
+    assert not shown.is_visible("#filming")
+    tracks = "document.getElementById('video').srcObject.getTracks().map((one) => one.readyState)"
+    assert shown.evaluate(tracks) == ["ended"]
+    assert not browser.errors
+
+
 def test_photos_can_be_pasted_and_dropped(browser, page):
     shown = opened(browser, page)
     content = base64.b64encode(encoded("PNG")).decode()
@@ -315,7 +331,7 @@ def test_downloads_are_what_the_command_writes(browser, page, model):
     found = np.asarray(Image.open(io.BytesIO(overlay)).convert("RGB"))
     assert np.abs(found.astype(int) - expected).max() <= 2
     assert json.loads(downloaded(shown, "coco")[1])["images"][0]["file_name"] == "my.photo.jpg"
-    name, archive = downloaded(shown, "masks")
+    name, archive = downloaded(shown, "masksOnly")
     with zipfile.ZipFile(io.BytesIO(archive)) as opened_archive:
         assert opened_archive.namelist() == ["my.photo.png"]
 

@@ -23,6 +23,7 @@ PARTS = ("editing", "downloads", "queue", "view", "app")
 LOCAL = ("messages", "helping", "local", *PARTS)
 HOSTED = ("messages", "helping", "local", "hosted", *PARTS)
 SERVED = ("messages", "helping", "server", *PARTS)
+PIECE = 2**20  # characters of an element; a browser parses each without a pause
 SETTINGS = "settings"  # id of the element that holds the page's settings
 NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 
@@ -174,7 +175,7 @@ def _fill(
     for name, text in elements.items():
         if "</script" in text.lower() or "<!--" in text:
             raise ValueError(f"the text of {name} would end its element")
-        parts.append(f'<script type="text/plain" id="{html.escape(name)}">{text}</script>')
+        parts += _data_elements(name, text)
     helper = _own_scope(join_modules(HELPER))
     parts.append(f'<script type="text/plain" id="helper">{helper}</script>')
     parts.append(f'<script id="core"{nonce}>{core}</script>')
@@ -183,6 +184,18 @@ def _fill(
     for key, text in (given | {"script": app}).items():
         template = template.replace(f"{{{{{key}}}}}", text)
     return template
+
+
+def _data_elements(name: str, text: str) -> list[str]:
+    """Return the elements of a text: "wasm", "wasm-1", "wasm-2", ...; `read_element` joins them."""
+    names = [
+        f"{name}-{number}" if number else name for number in range(-(-len(text) // PIECE) or 1)
+    ]
+    return [
+        f'<script type="text/plain" id="{html.escape(one)}">'
+        f"{text[number * PIECE : (number + 1) * PIECE]}</script>"
+        for number, one in enumerate(names)
+    ]
 
 
 def _own_scope(text: str) -> str:

@@ -44,22 +44,38 @@ def open_page(path: Path) -> Opened:
 
 
 def read_element(page: str, name: str) -> str:
-    """Return the text of an element that holds data.
+    """Return the text of an element that holds data; a long text is in several: NAME, NAME-1, ...
 
     Raises:
         LookupError: there is no such element.
     """
-    found = re.search(rf'<script type="text/plain" id="{name}">([^<]*)</script>', page)
-    if found is None:
+    pieces = _pieces(page, name)
+    if not pieces:
         raise LookupError(name)
-    return found[1]
+    return "".join(piece[1] for piece in pieces)
 
 
 def replace_element(page: str, name: str, text: str) -> str:
-    """Return the page with another text in an element that holds data; `text` has no "<"."""
-    old = read_element(page, name)
-    start = f'<script type="text/plain" id="{name}">'
-    return page.replace(f"{start}{old}</script>", f"{start}{text}</script>", 1)
+    """Return the page with another text in an element that holds data.
+
+    Args:
+        page: its text.
+        name: of an element with a short text, in one piece.
+        text: without "<".
+
+    Raises:
+        LookupError: there is no such element.
+    """
+    pieces = _pieces(page, name)
+    if len(pieces) != 1:
+        raise LookupError(name)
+    (start, end) = pieces[0].span(1)
+    return page[:start] + text + page[end:]
+
+
+def _pieces(page: str, name: str) -> list[re.Match[str]]:
+    element = rf'<script type="text/plain" id="{name}(?:-\d+)?">([^<]*)</script>'
+    return list(re.finditer(element, page))
 
 
 runtimes.register("page")(Runtime(".html", "ONNX Runtime", open_page))

@@ -2,7 +2,7 @@
 // The page: what the user does, and what is shown.
 
 import { safeNames, save, stem } from "./downloads.js";
-import { decodePhoto, get, help, textOf } from "./helping.js";
+import { decodePhoto, element, get, help, textOf } from "./helping.js";
 import { countLabels, VOID } from "./maps.js";
 import { say, setLanguage, translate } from "./messages.js";
 import { Refused } from "./photos.js";
@@ -87,16 +87,6 @@ async function thumbnail(item) {
   canvas.getContext("2d")?.drawImage(bitmap, 0, 0);
 }
 
-/**
- * Make an element with attributes and children.
- * @param {string} tag @param {Record<string, any>} attributes @param {...(Node | string)} children
- */
-function element(tag, attributes, ...children) {
-  const made = Object.assign(document.createElement(tag), attributes);
-  made.append(...children);
-  return made;
-}
-
 function thumbnails() {
   const focused = document.activeElement?.closest("#list li");
   const index = focused ? [.../** @type {any} */ (focused.parentElement).children].indexOf(focused) : -1;
@@ -166,7 +156,7 @@ function buttons() {
     const kind = /** @type {HTMLElement} */ (button).dataset.download;
     const some = queue.items.some((item) => (kind === "dataset" ? item.edited : item.state === "done"));
     /** @type {HTMLButtonElement} */ (button).disabled =
-      kind === "masks" || kind === "dataset" ? !some : !current?.editor;
+      kind === "masksOnly" || kind === "dataset" ? !some : !current?.editor;
   }
   get("keep").disabled = !current?.editor;
 }
@@ -291,6 +281,15 @@ function pointers() {
     last = null;
     finish();
   };
+  view.line.onpointerdown = (event) => {
+    event.stopPropagation(); // nothing is painted
+    view.line.setPointerCapture(event.pointerId);
+  };
+  view.line.onpointermove = (event) => {
+    if (!view.line.hasPointerCapture(event.pointerId)) return;
+    get("divider").value = (100 * view.position(event)[0]) / view.width;
+    get("divider").oninput();
+  };
   view.stack.onpointerleave = () => {
     if (!last) get("under").textContent = cursor.shown ? describe(cursor.x, cursor.y) : " ";
   };
@@ -349,25 +348,17 @@ async function download(/** @type {string} */ kind) {
   const content = async (/** @type {import("./queue.js").Item} */ item) =>
     /** @type {Uint8Array} */ (await queue.mask(item));
   const blob = (/** @type {any} */ data, /** @type {string} */ type) => new Blob([data], { type });
-  if (kind === "masks") {
-    const done = queue.items.filter((item) => item.editor || item.packed);
-    const names = safeNames(done.map((item) => item.name));
-    const files = [];
-    for (const [i, item] of done.entries()) {
-      files.push({ name: `${stem(names[i])}.png`, data: await content(item) });
-    }
-    return save("masks.zip", blob(await help("zip", files), "application/zip"));
-  }
-  if (kind === "dataset") {
-    const edited = queue.items.filter((one) => one.edited);
-    const names = safeNames(edited.map((item) => item.name));
+  if (kind === "masksOnly" || kind === "dataset") {
+    const whole = kind === "dataset";
+    const items = queue.items.filter((item) => (whole ? item.edited : item.editor || item.packed));
+    const names = safeNames(items.map((item) => item.name));
     const samples = [];
-    for (const [i, item] of edited.entries()) {
-      const photo = new Uint8Array(await item.file.arrayBuffer());
+    for (const [i, item] of items.entries()) {
+      const photo = whole ? new Uint8Array(await item.file.arrayBuffer()) : null;
       samples.push({ name: names[i], photo, mask: await content(item) });
     }
-    const packed = await help("dataset", samples, classes, palette);
-    return save("corrected.zip", blob(packed, "application/zip"));
+    const packed = await help(kind, samples, classes, palette);
+    return save(whole ? "corrected.zip" : "masks.zip", blob(packed, "application/zip"));
   }
   if (!current?.editor) return;
   const { width, height, name } = current;
@@ -480,30 +471,6 @@ function tellCheck() {
   get("check").textContent = checkResult ? say("unchecked", checkResult) : say("checked");
 }
 
-/** Offer the server's models. */
-function models() {
-  const names = source.models.map(({ name }) => element("option", { value: name }, name));
-  get("model").replaceChildren(...names.map((one) => one.cloneNode(true)));
-  get("other").replaceChildren(element("option", { value: "" }, say("none")), ...names);
-  get("models").hidden = get("others").hidden = source.models.length < 2;
-  const find = (/** @type {string} */ name) => source.models.find((one) => one.name === name) ?? null;
-  const text = (/** @type {any} */ model) => JSON.stringify(model?.classes);
-  get("model").onchange = get("other").onchange = () => {
-    const model = find(get("model").value);
-    if (text(model) !== text(queue.model) && queue.items.some((item) => item.edited)) {
-      get("problems").textContent = say("otherClasses");
-      get("model").value = queue.model?.name;
-      return;
-    }
-    queue.model = model;
-    const other = find(get("other").value);
-    // Labels of other classes cannot be drawn in these colours.
-    queue.other = text(other) === text(model) ? other : null;
-    queue.restart();
-  };
-  queue.model = source.models[0] ?? null;
-}
-
 async function notices() {
   const packed = textOf("licence-texts");
   if (!packed) return;
@@ -529,7 +496,8 @@ async function main() {
   get("status").textContent = say("starting");
   try {
     await source.start();
-    models();
+    queue.model = source.models[0] ?? null;
+    source.offer(queue);
     document.title = `${queue.model?.name ?? ""} · fullconv`;
     if (source.isLocal) {
       get("status").textContent = say("checking");

@@ -1,16 +1,15 @@
 // @ts-check
 // In a second worker: what would block the page, but needs no model.
 
-import { zip } from "./archive.js";
 import { serve } from "./calls.js";
-import { dataset } from "./dataset.js";
+import { dataset, masksOnly } from "./dataset.js";
 import { bytesOf, decodePng, encodeIndexed, opaqueRgba } from "./png.js";
 import { coco, geojson } from "./regions.js";
 
 const values = async (/** @type {Uint8Array} */ bytes) => (await decodePng(bytes)).data;
 
 serve({
-  coco, dataset, encodeIndexed, geojson, values, zip,
+  coco, dataset, encodeIndexed, geojson, masksOnly, values,
   /** Return the values of PNG files in base64. */
   masks: (/** @type {string[]} */ texts) =>
     Promise.all(texts.map((text) => (text ? values(bytesOf(text)) : null))),

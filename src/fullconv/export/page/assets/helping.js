@@ -1,5 +1,5 @@
 // @ts-check
-// Work in the second worker, and photos that it decodes.
+// Elements of the page, work in the second worker, and photos that it decodes.
 
 import { Remote } from "./calls.js";
 import { identify, Refused } from "./photos.js";
@@ -12,6 +12,16 @@ export const get = (id) => document.getElementById(id);
 
 /** Return the text of an element, "" without it. @param {string} id */
 export const textOf = (id) => get(id)?.textContent ?? "";
+
+/**
+ * Make an element with attributes and children.
+ * @param {string} tag @param {Record<string, any>} attributes @param {...(Node | string)} children
+ */
+export function element(tag, attributes, ...children) {
+  const made = Object.assign(document.createElement(tag), attributes);
+  made.append(...children);
+  return made;
+}
 
 /** Call a function of `helper.js`. @param {string} action @param {...any} given */
 export function help(action, ...given) {

@@ -16,5 +16,5 @@ reading.part = async (id, settings) => {
   const name = settings.files[id];
   const response = await fetch(name).catch(() => null);
   if (!response?.ok) throw new Refused("noFile", name, response?.status ?? "?");
-  return id === "worker" ? response.text() : response.arrayBuffer();
+  return [await (id === "worker" ? response.text() : response.arrayBuffer())];
 };

@@ -16,6 +16,8 @@ import { bytesOf } from "./png.js";
  * @property {boolean} keeps whether it saves corrected masks
  * @property {(name: string, file: File, mask: Uint8Array, model: Model) => Promise<any>} keep
  * @property {() => Promise<any>} start
+ * @property {(queue: import("./queue.js").Queue) => void} offer lets the user choose a model, and
+ *   one that it is compared with
  * @property {(file: Blob, model: Model) => Promise<Prediction>} predict
  * @property {() => Promise<string>} check what differs from fullconv; "" if nothing does
  */
@@ -23,19 +25,20 @@ import { bytesOf } from "./png.js";
 /** @param {any} settings @returns {Source} */
 export const openSource = (settings) => new LocalSource(settings);
 
-const PIECE = 2 << 20; // characters of base64, or bytes
-
-/** Reads a part of the page: text of an element, or (`hosted.js`) a file. */
+/** Reads the pieces of a part of the page: elements, or (`hosted.js`) a file. */
 export const reading = {
   part: async (/** @type {string} */ id, /** @type {any} */ _settings) =>
-    /** @type {any} */ (textOf(id)),
+    /** @type {any} */ (document.querySelectorAll(`[id|=${id}]`)),
 };
+
+const content = (/** @type {any} */ piece) => piece.textContent ?? piece;
 
 class LocalSource {
   isLocal = true;
   keeps = false;
   keep = async () => null;
   askKey = async () => "";
+  offer() {}
 
   /** @param {any} settings */
   constructor(settings) {
@@ -58,13 +61,14 @@ class LocalSource {
   async open() {
     this.remote = null;
     const part = (/** @type {string} */ id) => reading.part(id, this.settings);
-    const [code, wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
-    const remote = new Remote([textOf("core"), code]);
+    const [[code], wasm, model] = await Promise.all(["worker", "wasm", "onnx"].map(part));
+    const remote = new Remote([textOf("core"), content(code)]);
     this.remote = remote;
-    // In pieces, between which the page responds to its user.
-    for (const [id, all] of Object.entries({ wasm, model })) {
-      const size = all.length ?? all.byteLength;
-      for (let i = 0; i < size; i += PIECE) await remote.call("take", [id, all.slice(i, i + PIECE)]);
+    // Between pieces, the page responds to its user.
+    for (const [id, pieces] of Object.entries({ wasm, model })) {
+      for (const piece of pieces) {
+        await remote.call("take", [id, content(piece)], piece.byteLength ? [piece] : []);
+      }
     }
     return remote.call("start", [this.about]);
   }

@@ -127,13 +127,16 @@ function unfilter(/** @type {Uint8Array} */ raw, /** @type {number} */ rows,
   return out;
 }
 
-/** Return the values of [0, 255] for all of 16 bits, rounded as NumPy does. */
+/** Round as Python and NumPy do: halves to the even neighbour. @param {number} value */
+export function roundHalfEven(value) {
+  const low = Math.floor(value);
+  return value - low === 0.5 ? low + (low % 2) : Math.round(value);
+}
+
+/** Return the values of [0, 255] for all of 16 bits. */
 function scaled(/** @type {number[]} */ [low, high]) {
-  return Uint8Array.from({ length: 65536 }, (_, value) => {
-    const share = Math.min(1, Math.max(0, (value - low) / (high - low))) * 255;
-    const rest = share % 1;
-    return rest === 0.5 ? share - rest + (Math.floor(share) % 2) : Math.round(share);
-  });
+  return Uint8Array.from({ length: 65536 }, (_, value) =>
+    roundHalfEven(Math.min(1, Math.max(0, (value - low) / (high - low))) * 255));
 }
 
 /**

@@ -138,6 +138,10 @@ function lastUpTo(/** @type {number[]} */ sorted, /** @type {number} */ low, /**
   return low - 1;
 }
 
+/** Return a colour as in CSS. @param {number[]} colour */
+export const hex = (colour) =>
+  `#${colour.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+
 /**
  * Return the text of a GeoJSON file in image coordinates.
  * @param {Uint8Array} labels @param {number} width @param {number} height
@@ -145,10 +149,9 @@ function lastUpTo(/** @type {number[]} */ sorted, /** @type {number} */ low, /**
  */
 export function geojson(labels, width, height, classes, palette) {
   const features = polygonize(labels, width, height).map(({ label, pixels, rings }) => {
-    const fill = `#${palette[label].map((value) => value.toString(16).padStart(2, "0")).join("")}`;
     return JSON.stringify({
       type: "Feature",
-      properties: { class: classes[label], label, pixels, fill },
+      properties: { class: classes[label], label, pixels, fill: hex(palette[label]) },
       geometry: { type: "Polygon", coordinates: rings.map((ring) => [...ring, ring[0]]) },
     });
   });

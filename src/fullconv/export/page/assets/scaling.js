@@ -1,18 +1,12 @@
 // @ts-check
 // The size that the network gets a photo at, and Pillow's antialiased bilinear filter.
 
+import { roundHalfEven } from "./png.js";
+
 const BITS = 22; // of Pillow's fixed-point weights
 const STRIP = 256; // rows that are read at a time
 
 /** @typedef {(top: number, rows: number) => Uint8Array | Uint8ClampedArray} ReadRows */
-
-/** Round as Python does: halves to the even neighbour. @param {number} value */
-export function roundHalfEven(value) {
-  const low = Math.floor(value);
-  const rest = value - low;
-  if (rest !== 0.5) return Math.round(value);
-  return low % 2 ? low + 1 : low;
-}
 
 /**
  * Return the [height, width] that a photo is scaled to.

@@ -1,8 +1,9 @@
 // @ts-check
-// Predictions of the server that sent the page. `local.js` has the same interface.
+// Predictions of the server that sent the page, by one of its models or two that are compared.
+// `local.js` has the same interface.
 
-import { help } from "./helping.js";
-import { MESSAGES } from "./messages.js";
+import { element, get, help } from "./helping.js";
+import { MESSAGES, say } from "./messages.js";
 import { Refused } from "./photos.js";
 
 /** @typedef {import("./local.js").Model} Model */
@@ -48,6 +49,29 @@ class ServerSource {
 
   async check() {
     return "";
+  }
+
+  /** @param {import("./queue.js").Queue} queue */
+  offer(queue) {
+    const names = this.models.map(({ name }) => element("option", { value: name }, name));
+    get("model").replaceChildren(...names.map((one) => one.cloneNode(true)));
+    get("other").replaceChildren(element("option", { value: "" }, say("none")), ...names);
+    get("models").hidden = get("others").hidden = this.models.length < 2;
+    const find = (/** @type {string} */ name) => this.models.find((one) => one.name === name) ?? null;
+    const text = (/** @type {any} */ model) => JSON.stringify(model?.classes);
+    get("model").onchange = get("other").onchange = () => {
+      const model = find(get("model").value);
+      if (text(model) !== text(queue.model) && queue.items.some((item) => item.edited)) {
+        get("problems").textContent = say("otherClasses");
+        get("model").value = queue.model?.name;
+        return;
+      }
+      queue.model = model;
+      const other = find(get("other").value);
+      // Labels of other classes cannot be drawn in these colours.
+      queue.other = text(other) === text(model) ? other : null;
+      queue.restart();
+    };
   }
 
   /** @param {string} path @param {RequestInit} options @returns {Promise<Response>} */
