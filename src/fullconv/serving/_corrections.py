@@ -16,13 +16,14 @@ from fullconv.data.labels.classes import DECLARATIONS, read_text
 from fullconv.errors import ConfigError, DataError, OutputError, printable
 from fullconv.io.atomic import explained, write_bytes, write_new, write_text
 from fullconv.io.contained import contained
-from fullconv.io.images import encode_labels
+from fullconv.io.images import Header, encode_labels
 from fullconv.io.locks import locked
 from fullconv.io.palettes import Palette
 
 IMAGES, MASKS, CLASSES = "images", "masks", "classes.txt"
 MAX_NAME, MAX_NAME_BYTES = 84, 240  # of a correction: with a suffix, file systems take 255 bytes
 
+_SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # of formats with other names
 _SLUG = re.compile(r"\w(?:[\w.-]*[\w-])?")
 _DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # of Windows
 
@@ -134,6 +135,11 @@ def correction_name(text: str) -> str | None:
     if len(name) > MAX_NAME or len(name.encode("utf-8", "replace")) > MAX_NAME_BYTES:
         return None
     return name if _SLUG.fullmatch(name) and not _DEVICES.fullmatch(name) else None
+
+
+def photo_suffix(header: Header) -> str:
+    """Return the suffix of a photo's file."""
+    return _SUFFIX.get(header.format, f".{header.format.lower()}")
 
 
 def open_folder(path: Path, classes: Sequence[str], palette: Palette) -> CorrectionFolder:

@@ -171,11 +171,11 @@ class Service:
         finally:
             self.in_progress -= 1
 
-    async def run(self, request: Request, work: Callable[[Stop], Result]) -> Result:
+    async def run(self, request: Request | None, work: Callable[[Stop], Result]) -> Result:
         """Run blocking work in a thread; it is asked to stop once its result is not needed.
 
         Args:
-            request: whose body has been read.
+            request: whose body has been read; None for work that no client waits for.
             work: gets a function that says whether to stop.
 
         Raises:
@@ -216,7 +216,9 @@ def _no_bytes(prediction: Prediction) -> bytes:
     return b""
 
 
-async def _wait_for_leaving(request: Request) -> None:
+async def _wait_for_leaving(request: Request | None) -> None:
+    while request is None:
+        await asyncio.sleep(3600)
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -21,6 +21,7 @@ from fullconv.serving._corrections import (
     TakenError,
     correction_name,
     open_folder,
+    photo_suffix,
 )
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
@@ -41,7 +42,6 @@ PATH = "/corrections/{name}"
 FILES = ("photo", "mask")
 SWITCH = {"1": True, "0": False}
 MASK_PIXEL = 6  # bytes: as decoded, as labels, and as a PNG
-_SUFFIX = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}  # of formats with other names
 
 
 def routes(service: Service) -> Sequence[Route]:
@@ -79,8 +79,7 @@ async def _save(service: Service, folder: CorrectionFolder, request: Request) ->
             with service.gate.admit(memory, stop):
                 labels = _read_labels(served, photo, mask)
                 check_stop(stop)
-                suffix = _SUFFIX.get(header.format, f".{header.format.lower()}")
-                return folder.save(name, suffix, photo.content(), labels, replace)
+                return folder.save(name, photo_suffix(header), photo.content(), labels, replace)
 
         try:
             saved = await service.run(request, work)

@@ -3,10 +3,12 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from starlette.background import BackgroundTask
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,9 +19,10 @@ from fullconv.data.labels.background import is_background
 from fullconv.data.labels.label_config import BRUSH, POLYGON, parse_label_config
 from fullconv.errors import FullconvError, printable
 from fullconv.inference.predictor import Prediction
-from fullconv.inference.stopping import Stop
 from fullconv.io.output_text import json_bytes
+from fullconv.serving._annotations import fetch_photo, parse_event, save_annotation
 from fullconv.serving._body import Body, file_name, parse_object, read_bytes
+from fullconv.serving._corrections import CorrectionFolder, open_folder
 from fullconv.serving._label_studio import embedded_photo
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
@@ -76,11 +79,12 @@ def routes(service: Service) -> Sequence[Route]:
                 values = parse_object(await read_bytes(request, service.limits))
             return await _predict(service, request, values)
 
+    path, first = service.settings.corrections, service.model().model
+    folder = None if path is None else open_folder(path, first.classes, first.palette)
+
     async def webhook(request: Request) -> Response:
         values = parse_object(await read_bytes(request, service.limits))
-        action = str(values.get("action", ""))[:60]
-        logger.info("Label Studio sent %s; annotations come in by an export", printable(action))
-        return JSONResponse({"action": printable(action), "stored": False})
+        return _take_event(service, folder, values)
 
     return [
         Route(f"{ROOT}/health", health),
@@ -89,6 +93,26 @@ def routes(service: Service) -> Sequence[Route]:
         Route(f"{ROOT}/predict", predict, methods=["POST"]),
         Route(f"{ROOT}/webhook", webhook, methods=["POST"]),
     ]
+
+
+def _take_event(
+    service: Service, folder: CorrectionFolder | None, values: dict[str, Any]
+) -> Response:
+    """Respond at once, since Label Studio waits for a second; save the annotation after that."""
+    action = printable(str(values.get("action", ""))[:60])
+    sent = _said(lambda: parse_event(values)) if folder else None
+    if folder is None or sent is None:
+        why = "" if folder else "; start the server with --corrections to save annotations"
+        logger.info("Label Studio sent %s%s", action, why)
+        return JSONResponse({"action": action, "accepted": False})
+    kept = ExitStack()
+    kept.enter_context(service.place())  # until it is saved
+
+    async def save() -> None:
+        with kept:
+            await save_annotation(service, service.model(), folder, sent)
+
+    return JSONResponse({"action": action, "accepted": True}, 202, background=BackgroundTask(save))
 
 
 async def _predict(service: Service, request: Request, values: dict[str, Any]) -> Response:
@@ -137,19 +161,7 @@ async def _predict_task(
 
 
 async def _fetch(service: Service, request: Request, url: str) -> bytes:
-    source = service.settings.label_studio
-    if source is None:
-        raise Problem(
-            422,
-            "the server fetches no photos; start it with --label-studio URL, the address of "
-            "Label Studio",
-        )
-
-    def work(stop: Stop) -> bytes:
-        limits = service.limits
-        return source.fetch(url, limits.max_body, limits.body_seconds, stop)
-
-    return await service.run(request, work)
+    return await service.run(request, lambda stop: fetch_photo(service, url, stop))
 
 
 def _output(served: ServedModel, target: _Target) -> Writer:
@@ -238,7 +250,8 @@ def paths(service: Service) -> Paths:
     asked = json_content(_object(tasks=tasks, label_config=text))
     results = json_content(_object(results={"type": "array", "items": {"type": "object"}}))
     any_object = json_content({"type": "object"})
-    heard = json_content(_object(action=text, stored={"type": "boolean"}))
+    heard = json_content(_object(action=text, accepted={"type": "boolean"}))
+    later = {"202": {"description": "The annotation is saved after this", "content": heard}}
     problems = (*PREDICTING, 502)
     return {
         f"{ROOT}/health": {
@@ -252,7 +265,9 @@ def paths(service: Service) -> Paths:
             "post": operation("Label Studio: pre-labels", results, problems, body=asked)
         },
         f"{ROOT}/webhook": {
-            "post": operation("Label Studio: events", heard, PREDICTING, body=any_object)
+            "post": operation(
+                "Label Studio: events", heard, PREDICTING, body=any_object, others=later
+            )
         },
     }
 

@@ -115,11 +115,16 @@ def read_tasks(path: Path) -> tuple[list[Task], list[DataError]]:
 def _task(record: Mapping[str, Any], where: str) -> Task:
     data = get_entry(record, "data", dict, where)
     found = get_entry(record, "annotations", list, where)
-    annotations = [_annotation(item, where) for item in found]
+    annotations = [parse_annotation(item, where) for item in found]
     return Task(where, _image(data, where), annotations)
 
 
-def _annotation(record: object, where: str) -> Annotation:
+def parse_annotation(record: object, where: str) -> Annotation:
+    """Return an annotation with its regions.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     results = get_entry(record, "result", list, where)
     assert isinstance(record, dict)
     person = record.get("completed_by")
@@ -206,9 +211,17 @@ def _is_number(value: object) -> bool:
 
 
 def _image(data: Mapping[str, Any], where: str) -> str:
-    """Return the path in the URL of a task's photo."""
+    return photo_path(data[photo_key(data, where)])
+
+
+def photo_key(data: Mapping[str, Any], where: str) -> str:
+    """Return the key of the photo's URL in a task's data.
+
+    Raises:
+        DataError: there is none, or there are several.
+    """
     texts = {key: value for key, value in data.items() if isinstance(value, str)}
-    paths = {key: _url_path(text) for key, text in texts.items()}
+    paths = {key: photo_path(text) for key, text in texts.items()}
     found = [key for key, path in paths.items() if path.lower().endswith(SUFFIXES)]
     chosen = "image" if "image" in paths else found[0] if len(found) == 1 else None
     if chosen is None:
@@ -217,10 +230,10 @@ def _image(data: Mapping[str, Any], where: str) -> str:
             expected='one, under the key "image" or the only one whose value is a picture',
             where=where,
         )
-    return paths[chosen]
+    return chosen
 
 
-def _url_path(text: str) -> str:
+def photo_path(text: str) -> str:
     """Return the path of a photo in a URL: /data/local-files/?d=photos/a.jpg is photos/a.jpg."""
     try:
         parts = urlsplit(text)
