@@ -10,6 +10,8 @@ with batch norm at a quarter of its width is used. Photos are drawn scenes of 36
   accepted requests against (queue + 1) times a request alone, and the peak memory beyond that of
   the idle server against `--memory`.
 - refusal: the time of requests one after the other while all places are taken.
+- throughput: photos a second that two clients get of a server that computes one at a time, against
+  what the stages of these photos alone would allow.
 - leaving: seconds until the place and the computation of a client that left are free.
 - end: four requests in progress when SIGTERM comes.
 """
@@ -54,7 +56,8 @@ class Server:
             env=environment,
         )
         assert self.process.stdout
-        self.address = self.process.stdout.readline().split("//")[1].strip()
+        lines = iter(self.process.stdout.readline, "")  # others are about the engine
+        self.address = next(line for line in lines if "//" in line).split("//")[1].strip()
         while not self.ready():
             time.sleep(0.02)
         self.seconds = time.perf_counter() - start
@@ -125,6 +128,19 @@ def overhead(server: Server, photo: bytes, count: int) -> None:
     print(
         f"overhead  median {1000 * median(beyond):.1f} ms, 99th percentile "
         f"{1000 * percentile(beyond, 0.99):.1f} ms, of requests of {1000 * median(alone):.0f} ms"
+    )
+
+
+def throughput(server: Server, photo: bytes, count: int) -> None:
+    """Measure two clients that send one photo after the other."""
+    start = time.perf_counter()
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: server.ask("POST", "/predict", photo), range(count)))
+    seconds = time.perf_counter() - start
+    busy = sum(stages(headers) for _, headers, _ in found)
+    print(
+        f"through   {count / seconds:.2f} photos a second; the stages alone, one after the other: "
+        f"{count / busy:.2f} ({100 * busy / seconds:.0f} %)"
     )
 
 
@@ -206,6 +222,7 @@ def main() -> None:
         with serving(model, "--memory", "400MiB", "--at-once", "1") as server:
             print(f"start     {server.seconds:.1f} s, of which importing torch {imported:.1f} s")
             overhead(server, photo, given.photos)
+            throughput(server, photo, given.photos)
             leaving(server, large)
         overload(model, photo, large)
         end(model, large)
