@@ -21,8 +21,8 @@ from fullconv.inference.runtimes import (
     runtimes,
 )
 
-# Sizes of photos whose code is kept. OpenVINO would keep so much for thousands of sizes that it takes
-# hundreds of megabytes.
+# Sizes of photos whose code is kept. OpenVINO would keep so much for thousands of sizes that it
+# takes hundreds of megabytes.
 SIZES = 4
 
 
