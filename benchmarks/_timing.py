@@ -14,8 +14,8 @@ import torch
 Variants = Mapping[str, Callable[[], object]]
 
 
-def options(description: str, sides: str = "256 500", **numbers: float) -> Namespace:
-    """Parse the command line; `numbers` are options of this benchmark with their defaults."""
+def options(description: str, sides: str = "256 500", **numbers: float | str) -> Namespace:
+    """Parse the command line; `numbers` are a benchmark's own options, with their defaults."""
     parser = ArgumentParser(description=description)
     parser.add_argument(
         "--threads", type=int, default=1, help="threads of PyTorch and of other runtimes"

@@ -1,6 +1,13 @@
-"""Speed-up of a training step by border skipping.
+"""Speed-up of a training step: the default network against PyTorch eager, and border skipping.
 
-Run: python benchmarks/training_step.py [--threads 2] [--rounds 7] [--sides 256] [--cpu].
+Run: python benchmarks/training_step.py [--threads 2] [--rounds 7] [--sides 256] [--cpu]
+                                        [--only default | border].
+FCN-4s on EfficientNet-Lite2, 11 classes, crops of 288 x 384, cross entropy, AdamW, the backbone's
+batch norm frozen. "PyTorch eager" is a loop of one's own with PyTorch's advice for CPUs:
+channels_last, the fused optimizer, gradients set to None. "layers" is fullconv's step with its
+batch norms computed by their layers, "fullconv" folds them into the convolutions. The largest
+difference of a gradient is that of the norms' tensors, in double precision.
+
 FCN-8s on VGG-16 and on VGG-16 with batch norm, 21 classes, padding 100, one square image: scores,
 loss, gradients and a step of SGD. Both variants run in interleaved rounds on the same weights. The
 largest difference of a gradient is printed too, relative to the largest of its tensor, for a
@@ -17,8 +24,15 @@ import torch
 from _timing import interleaved, machine, options, table
 from torch import Tensor, nn
 
+from fullconv.config import TrainConfig
+from fullconv.data.sample import Batch
 from fullconv.networks.fcn import FCN, create_model
+from fullconv.training.batch_norm import set_training_mode
+from fullconv.training.distributed import SINGLE_PROCESS
+from fullconv.training.losses import make_loss
 from fullconv.training.losses._base import cross_entropy
+from fullconv.training.parallel_parts import count_parts
+from fullconv.training.train_step import TrainStep
 
 
 def training_step(network: FCN, image: Tensor, labels: Tensor, skip: bool) -> Callable[[], object]:
@@ -67,9 +81,100 @@ def create_network(name: str, width: float) -> FCN:
     return network
 
 
+DEFAULT = TrainConfig(
+    model="fcn4s-efficientnet_lite2",
+    weights="none",
+    freeze_bn=True,
+    channels_last=True,
+    lr=1e-4,
+    crop=(288, 384),
+)
+CPU = torch.device("cpu")
+
+
+def default_network() -> FCN:
+    """Create the network with weights, norms and scores that are not trivial."""
+    torch.manual_seed(0)
+    network = create_model(DEFAULT.model, 11, **DEFAULT.architecture_settings)
+    for layer in network.score_layers():
+        nn.init.normal_(layer.weight, std=0.01)
+    for layer in network.backbone.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            assert layer.running_mean is not None and layer.running_var is not None
+            nn.init.uniform_(layer.weight, 0.5, 1.5)
+            layer.running_mean.normal_(0, 0.1)
+            layer.running_var.uniform_(0.5, 1.5)
+    return network
+
+
+def eager_step(batch: Batch) -> Callable[[], object]:
+    """Return a step of a training loop in plain PyTorch."""
+    network = default_network().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.AdamW(network.parameters(), 1e-4, fused=True)
+    image = batch.image.to(memory_format=torch.channels_last)
+
+    def run() -> None:
+        set_training_mode(network, frozen=True)
+        optimizer.zero_grad(set_to_none=True)
+        score = network(image)
+        nn.functional.cross_entropy(score, batch.labels, ignore_index=255).backward()
+        optimizer.step()
+
+    return run
+
+
+def own_step(batch: Batch, folds: bool) -> Callable[[], object]:
+    """Return a step of fullconv's, as a training of these settings makes it."""
+    network = default_network()
+    parts = count_parts(DEFAULT, network, len(batch.names), CPU, SINGLE_PROCESS)
+    step = TrainStep(network, make_loss("cross-entropy"), DEFAULT, 1, parts, CPU, SINGLE_PROCESS)
+    if not folds:
+        step.folded = []
+    return lambda: step(batch, 0)
+
+
+def default_difference(batch: Batch) -> float:
+    """Return the largest effect of folding on a gradient, relative to its tensor."""
+    found = []
+    for folds in (False, True):
+        network = default_network().double()
+        step = TrainStep(network, make_loss("cross-entropy"), DEFAULT, 1, 1, CPU, SINGLE_PROCESS)
+        step.folded = step.folded if folds else []
+        set_training_mode(network, frozen=True)
+        small = Batch(batch.image[:1, :, :96, :96].double(), batch.labels[:1, :96, :96], ("a",))
+        small = Batch(small.image.repeat(2, 1, 1, 1), small.labels.repeat(2, 1, 1), ("a", "b"))
+        step._compute_gradients(small, 0)
+        found.append([p.grad for p in network.parameters() if p.grad is not None])
+    return max(
+        float((new - old).abs().max() / old.abs().max().clamp(min=1e-12))
+        for old, new in zip(*found, strict=True)
+    )
+
+
+def measure_default(threads: int, rounds: int, cpu: bool) -> None:
+    """Compare a step of the default network with PyTorch eager."""
+    for count in (3, 6):
+        labels = torch.randint(11, (count, 9, 12)).repeat_interleave(32, 1).repeat_interleave(32, 2)
+        names = tuple(f"{number}" for number in range(count))
+        batch = Batch(torch.rand(count, 3, 288, 384) * 255, labels, names)
+        variants = {
+            "PyTorch eager": eager_step(batch),
+            "layers": own_step(batch, False),
+            "fullconv": own_step(batch, True),
+        }
+        seconds = interleaved(variants, rounds, cpu)
+        print(f"\n{DEFAULT.model}, a step of {count} crops of 288 x 384: {machine(threads)}")
+        print(table(seconds, "PyTorch eager", "layers"))
+    print(f"gradients differ by {default_difference(batch):.1e} of the largest of their tensor")
+
+
 def main() -> None:
-    """Measure every side, with and without batch norm."""
-    chosen = options(__doc__ or "", sides="256", width=1.0)
+    """Measure the default network, and every side with and without batch norm."""
+    chosen = options(__doc__ or "", sides="256", width=1.0, only="both")
+    if chosen.only != "border":
+        measure_default(chosen.threads, chosen.rounds, chosen.cpu)
+    if chosen.only == "default":
+        return
     for side in chosen.sides:
         for name in ("fcn8s-vgg16", "fcn8s-vgg16_bn"):
             network = create_network(name, chosen.width)

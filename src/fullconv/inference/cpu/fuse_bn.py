@@ -24,14 +24,14 @@ def fuse_batch_norms(layers: Layers, image: Tensor) -> Layers:
         layers: called with `image`.
         image: any valid input.
     """
-    pairs = _followed(layers, image)
+    pairs = followed_convolutions(layers, image)
     fused = copy.deepcopy(layers).eval()
     for norm_path, conv_path in pairs.items():
         norm, conv = fused.get_submodule(norm_path), fused.get_submodule(conv_path)
         assert isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d)
         conv.weight, conv.bias = fused_parameters(conv, norm)
         folder, _, name = norm_path.rpartition(".")
-        setattr(fused.get_submodule(folder), name, _activation_of(norm))
+        setattr(fused.get_submodule(folder), name, activation_of(norm))
     return fused.to(memory_format=torch.channels_last)
 
 
@@ -42,7 +42,7 @@ def fused_parameters(conv: nn.Conv2d, norm: nn.BatchNorm2d) -> tuple[nn.Paramete
     return fuse_conv_bn_weights(conv.weight, conv.bias, *statistics, norm.weight, norm.bias)
 
 
-def _followed(layers: nn.Module, image: Tensor) -> dict[str, str]:
+def followed_convolutions(layers: nn.Module, image: Tensor) -> dict[str, str]:
     """Return path of each norm that can be fused -> path of its convolution.
 
     The hooks are put on a copy, as other threads may run the layers meanwhile.
@@ -80,7 +80,7 @@ def _can_fuse(layer: nn.Module) -> bool:
     return type(layer) is nn.BatchNorm2d or type(layer).__name__ == "BatchNormAct2d"
 
 
-def _activation_of(norm: nn.BatchNorm2d) -> nn.Module:
+def activation_of(norm: nn.BatchNorm2d) -> nn.Module:
     """Return what remains of a fused norm: timm's activation, or nothing."""
     if type(norm) is nn.BatchNorm2d:
         return nn.Identity()
