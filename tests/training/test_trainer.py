@@ -150,3 +150,22 @@ def test_ema_resumes_exactly(tmp_path):
     assert equal(state(whole), state(rest)) and equal(whole.ema.values, rest.ema.values)
     with whole.inference_weights():
         assert not equal(state(whole), state(rest))
+
+
+def test_the_last_steps_have_the_final_loss():
+    config = CONFIG.model_copy(
+        update={"final_loss": "0.5*cross-entropy+lovasz", "final_loss_share": 0.5}
+    )
+    trainer = make_trainer(config)
+    assert trainer.steps == 6
+    losses = [trainer.loss_of(step).describe() for step in range(6)]
+    assert losses[:3] == ["mean cross entropy"] * 3
+    assert losses[3:] == ["0.5 x mean cross entropy + Lovász-softmax"] * 3
+    steps, plain = list(trainer.run()), list(make_trainer(CONFIG).run())
+    assert [step.loss for step in steps[:3]] == [step.loss for step in plain[:3]]
+    assert steps[3].loss != plain[3].loss
+
+
+def test_a_final_loss_that_is_unknown_is_refused_before_the_first_step():
+    with pytest.raises(ConfigError, match="expected names joined as in"):
+        make_trainer(CONFIG.model_copy(update={"final_loss": "?"}))

@@ -71,6 +71,12 @@ class DataSettings(Settings):
         description="Batch size: images per step, over all processes.",
         json_schema_extra=depends("4, and up to 8 for smaller crops chosen for the data"),
     )
+    train_on: Literal["train", "train+val"] = Field(
+        "train",
+        description="Splits to train on. With train+val no image is left to choose anything by: "
+        "keep has to be last, the duration fixed beforehand, and metrics are those of val, whose "
+        "images were trained on.",
+    )
     workers: int = Field(
         0,
         ge=0,
@@ -187,6 +193,32 @@ class OptimizationSettings(Settings):
         description="Loss: cross-entropy, cross-entropy-sum (paper), focal, dice, lovasz, ohem, a "
         "weighted sum such as focal+0.5*dice, or auto: cross-entropy, and +0.5*dice if a class has "
         "less than 5 % of the pixels. The modern recipe sets auto.",
+    )
+    final_loss: str | None = Field(
+        None,
+        max_length=200,
+        description="Loss of the last part of the training, written as loss is, e.g. "
+        "0.25*cross-entropy+0.75*lovasz.",
+        json_schema_extra=depends("that of loss"),
+    )
+    final_loss_share: float = Field(
+        0.3, gt=0, lt=1, description="Share of the steps, at the end, that use final_loss."
+    )
+    teacher: str | None = Field(
+        None,
+        description="Model whose predictions, averaged over its scales and flips, are learned "
+        "beside the labels (distillation): a run folder, a model file or the name of a model that "
+        "comes along. They are computed once and kept in the cache.",
+        json_schema_extra=depends("none"),
+    )
+    teacher_weight: float = Field(
+        0.5, gt=0, le=1, description="Share of the teacher in the loss; the labels have the rest."
+    )
+    teacher_fingerprint: str | None = Field(
+        None,
+        max_length=64,
+        description="Fingerprint of the teacher, by which a resumed run knows that it is the same.",
+        json_schema_extra=depends("that of the teacher"),
     )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Label smoothing: share spread evenly over all classes."

@@ -71,13 +71,14 @@ ContextSetting = Annotated[
         json_schema_extra=depends("160 for EfficientNet-Lite2, else no such layer"),
     ),
 ]
+_Channels = Annotated[int, Field(ge=0, le=4096)]
+SkipContext = _Channels | Annotated[tuple[_Channels, ...], Field(min_length=1, max_length=8)]
 SkipContextSetting = Annotated[
-    int | None,
+    SkipContext | None,
     Field(
-        ge=0,
-        le=4096,
         description="Channels of an extra 3x3 convolution with batch norm and ReLU before each "
-        "skip's score layer; 0 for no such layer.",
+        "skip's score layer: of all skips, or a list, coarsest skip first (with stride 2, e.g. "
+        "[48, 48, 48, 16]); 0 for no such layer.",
         json_schema_extra=depends("48 for EfficientNet-Lite2, else no such layer"),
     ),
 ]

@@ -1,6 +1,8 @@
 """`TrainConfig`: how a network is trained. All groups of settings in one flat set of names."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from fullconv.config.duration import DurationSettings
 from fullconv.config.groups import (
@@ -26,6 +28,15 @@ class TrainConfig(
 
     `config.yaml` in a run folder holds them with every default resolved; `--config` reads them.
     """
+
+    @model_validator(mode="after")
+    def _keeps_the_last(self) -> Self:
+        if self.train_on == "train+val" and self.keep != "last":
+            raise ValueError(
+                "train_on is train+val, so no images are left to choose the best epoch by; "
+                "expected keep: last, with a duration that was fixed beforehand"
+            )
+        return self
 
     @property
     def crop_size(self) -> Size | None:

@@ -24,11 +24,13 @@ class Sample:
         image: RGB in [0, 255]; from `Data.read`, the own values of a photo with more than 8 bits.
         labels: class of each pixel; `VOID` (255) is the ignore label.
         name: unique name in the data set; output files are named after it.
+        soft: probabilities of each class, times 255, as a teacher predicts them; None without.
     """
 
     image: Shaped[np.ndarray, "H W 3"]
     labels: UInt8[np.ndarray, "H W"]
     name: str
+    soft: UInt8[np.ndarray, "H W K"] | None = None
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,52 @@ class Data:
             )
 
 
+@dataclass(frozen=True)
+class _Joined:
+    """Read the samples of two data sets, one after the other."""
+
+    first: Data
+    second: Data
+
+    def __call__(self, index: int) -> Sample:
+        """Return the sample of an index."""
+        count = len(self.first)
+        return self.first.read(index) if index < count else self.second.read(index - count)
+
+    @property
+    def pairs(self) -> "tuple[Pair, ...] | None":
+        """The files of all samples; None if they are not known."""
+        first: tuple[Pair, ...] | None = getattr(self.first.read, "pairs", None)
+        second: tuple[Pair, ...] | None = getattr(self.second.read, "pairs", None)
+        return None if first is None or second is None else (*first, *second)
+
+    @property
+    def table(self) -> object:
+        """How mask values become classes; None if it is not known."""
+        return getattr(self.first.read, "table", None)
+
+
+def joined(first: Data, second: Data) -> Data:
+    """Return the samples of two splits of a data set as one.
+
+    Raises:
+        DataError: a sample is in both.
+    """
+    if both := sorted(set(first.names) & set(second.names)):
+        raise DataError(
+            f"{both[0]} is in {first.split} and in {second.split}",
+            expected="splits without common samples",
+            where=first.source,
+        )
+    return replace(
+        first,
+        split=f"{first.split}+{second.split}",
+        names=(*first.names, *second.names),
+        read=_Joined(first, second),
+        warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
+    )
+
+
 def scale_sample(sample: Sample, choice: BandChoice | None, source: str) -> Sample:
     """Return a sample with its image in [0, 255], by the range of the data set `source`.
 
@@ -117,6 +165,7 @@ class Batch:
     image: Float[Tensor, "B 3 H W"]
     labels: Int64[Tensor, "B H W"]
     names: tuple[str, ...]
+    soft: UInt8[Tensor, "B K H W"] | None = None
 
 
 def collate(samples: Sequence[Sample]) -> Batch:
@@ -129,7 +178,22 @@ def collate(samples: Sequence[Sample]) -> Batch:
         rows, columns = sample.labels.shape
         image[index, :, :rows, :columns] = torch.from_numpy(sample.image).permute(2, 0, 1)
         labels[index, :rows, :columns] = torch.from_numpy(sample.labels)
-    return Batch(image, labels, tuple(sample.name for sample in samples))
+    names = tuple(sample.name for sample in samples)
+    return Batch(image, labels, names, _collate_soft(samples, height, width))
+
+
+def _collate_soft(
+    samples: Sequence[Sample], height: int, width: int
+) -> UInt8[Tensor, "B K H W"] | None:
+    """Return the teacher's probabilities, 0 where samples are padded; None without a teacher."""
+    found = [sample.soft for sample in samples if sample.soft is not None]
+    if not found:
+        return None
+    batch = torch.zeros(len(samples), found[0].shape[2], height, width, dtype=torch.uint8)
+    for index, soft in enumerate(found):
+        rows, columns = soft.shape[:2]
+        batch[index, :, :rows, :columns] = torch.from_numpy(soft).permute(2, 0, 1)
+    return batch
 
 
 def default_palette(classes: Sequence[str]) -> Palette:

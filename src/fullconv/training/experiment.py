@@ -8,7 +8,6 @@ from pathlib import Path
 from fullconv._version import __version__
 from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
-from fullconv.data.formats import open_data
 from fullconv.evaluation.evaluate import Evaluation, Progress
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import nan_to_lowest
@@ -38,7 +37,8 @@ from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
 from fullconv.training.time_left import TimeLeft
 from fullconv.training.trainer import Step, Trainer
-from fullconv.training.validation import evaluate_in_parts, open_validation
+from fullconv.training.validation import evaluate_in_parts, open_splits
+from fullconv.units import count
 
 SAVE_SECONDS = 300.0  # between checkpoints within a round: a kill loses at most this much work
 PREFLIGHT_STEPS = 50  # steps from which a training is worth a dry run
@@ -74,8 +74,7 @@ class Experiment:
         self.began = time.monotonic()
         self.group = group
         self.tracking = Tracking(config.track)
-        self.train = open_data(config.data, "train")
-        self.val, self.split_note = open_validation(config.data, self.train)
+        self.train, self.val, self.split_note = open_splits(config.data, config.train_on)
         resolved = resolve_run(config, self.train)
         self.config, self.scale, self.decisions = (
             resolved.config,
@@ -85,7 +84,11 @@ class Experiment:
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)
-        decided = {"parallel_parts": self.trainer.config.parallel_parts}
+        chosen = self.trainer.config
+        decided = {
+            "parallel_parts": chosen.parallel_parts,
+            "teacher_fingerprint": chosen.teacher_fingerprint,
+        }
         self.config = self.config.model_copy(update=decided)
         self.progress = RunProgress()
         self.preflight: Preflight | None = None
@@ -123,7 +126,7 @@ class Experiment:
             self.progress = RunProgress.from_notes(notes)
         elif self.group.is_main:
             run.write_config(self.config.model_dump(mode="json"))
-            if self.val is not self.train:
+            if self.val is not self.train and self.config.train_on == "train":
                 write_splits(run.folder / "splits", {"train": self.train, "val": self.val})
         self.logger = RunLogger(
             run, self.train.classes, self.tracking, self.trainer.done, self.group.is_main
@@ -159,6 +162,8 @@ class Experiment:
         and resumed has the same.
         """
         trainer = self.trainer
+        for left in trainer.teacher.prepare() if trainer.teacher else ():
+            yield Activity(f"asking the teacher: {count(left, 'photo')} left")
         is_open = not trainer.steps
         long_enough = is_open or trainer.steps >= PREFLIGHT_STEPS
         if not trainer.done and long_enough and (self.config.preflight or is_open):

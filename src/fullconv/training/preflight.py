@@ -109,7 +109,7 @@ def _load(trainer: Trainer) -> tuple[Batch, float, float]:
 
     The second batch is loaded twice: the samples of the first time may have been kept.
     """
-    dataset = AugmentedDataset(trainer.data, trainer.config, trainer.group.size)
+    dataset = AugmentedDataset(trainer.data, trainer.config, trainer.group.size, trainer.teacher)
     given = len(trainer.data), trainer.batch, trainer.config.seed
     keys = list(ResumableBatchSampler(*given, range(min(2, trainer.epoch_steps)), trainer.group))
     batch = collate([dataset[key] for key in keys[0]])

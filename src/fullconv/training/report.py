@@ -95,7 +95,7 @@ def report_facts(
         f"{evaluated:,} evaluated",
         "image size": _image_size(config),
         "training crops": _size("", config.crop_size) if config.crop_size else "whole images",
-        "loss": trainer.loss.describe(),
+        "loss": _losses(trainer),
         "class weights": config.balance,
         "logit adjustment": f"{config.logit_adjust:g}" if config.logit_adjust else "none",
         "EMA decay": f"{config.ema:g}" if config.ema else "none",
@@ -121,3 +121,14 @@ def _image_size(config: RunConfig) -> str:
 
 def _size(prefix: str, size: tuple[int, int]) -> str:
     return f"{prefix} {size[0]} x {size[1]}".strip()
+
+
+def _losses(trainer: Trainer) -> str:
+    """Return the loss in words, with that of the last part and the teacher if there are any."""
+    config, texts = trainer.config, [trainer.loss.describe()]
+    if config.final_loss:
+        last = trainer.loss_of(max(0, trainer.steps - 1)).describe()
+        texts.append(f"in the last {100 * config.final_loss_share:g} % of the steps {last}")
+    if trainer.teacher:
+        texts.append(f"{100 * config.teacher_weight:g} % of it from the teacher {config.teacher}")
+    return "; ".join(texts)

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -16,6 +17,7 @@ from fullconv.data.sample import Batch, Data, Sample, collate
 from fullconv.data.transforms import fitted, generator, vary
 from fullconv.hardware import free_memory
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
+from fullconv.training.teacher import Teacher
 
 # What a random stream is for; part of its key, so no two uses share a stream. 1 is
 # transforms.AUGMENT.
@@ -73,15 +75,26 @@ class AugmentedDataset(Dataset[Sample]):
     photo of 12 megapixels takes longer to decode than a crop of it to learn from.
     """
 
-    def __init__(self, data: Data, config: TrainConfig, processes: int = 1) -> None:
+    def __init__(
+        self,
+        data: Data,
+        config: TrainConfig,
+        processes: int = 1,
+        teacher: Teacher | None = None,
+    ) -> None:
         self.data = data
+        self.teacher = teacher
         self.config = config
         self._kept: dict[int, Sample] = {}
         self._room = int(KEPT * free_memory() / max(1, config.workers) / processes)
 
     def __getitem__(self, key: Key) -> Sample:
         epoch, index = key
-        return vary(self._fitted(index), self.config, epoch, index)
+        sample = self._fitted(index)
+        varied = vary(sample, self.config, epoch, index)
+        if self.teacher is None:
+            return varied
+        return replace(varied, soft=self.teacher.varied(sample, epoch, index))
 
     def _fitted(self, index: int) -> Sample:
         if index in self._kept:
@@ -100,6 +113,7 @@ def batches(
     batch: int,
     steps: range,
     group: ProcessGroup = SINGLE_PROCESS,
+    teacher: Teacher | None = None,
 ) -> Iterator[Batch]:
     """Yield the batches of these steps, or this process's part of each.
 
@@ -107,7 +121,7 @@ def batches(
     """
     loaded = iter(
         DataLoader(
-            AugmentedDataset(data, config, group.size),
+            AugmentedDataset(data, config, group.size, teacher),
             batch_sampler=ResumableBatchSampler(len(data), batch, config.seed, steps, group),
             num_workers=config.workers,
             collate_fn=collate,

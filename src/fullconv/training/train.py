@@ -29,5 +29,7 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
         model = initial_model(config, data)
     trainer = Trainer(model, data, config)
     if not trainer.steps:
+        for _ in trainer.teacher.prepare() if trainer.teacher else ():
+            pass
         trainer.use_plan(plan_minutes(config, measure(trainer), 0))
     return trainer.run()

@@ -1,7 +1,7 @@
 """One optimization step; it raises before a non-finite loss or gradient reaches the weights."""
 
 import math
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,9 @@ from fullconv.data.sample import Batch
 from fullconv.errors import ConfigError, DivergedError
 from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
+from fullconv.training.folded_norms import FoldedNorms
 from fullconv.training.losses import Loss
+from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy
 from fullconv.training.optim import make_optimizer
 from fullconv.training.parallel_parts import ParallelParts
 from fullconv.training.sampler import dropout_seed, seeded
@@ -54,7 +56,18 @@ class TrainStep:
         self.forward = wrap_network(network, config, device, group)
         self.optimizer = make_optimizer(network, config)  # marks what is frozen
         self.parallel = ParallelParts(self.forward, at_once)
+        self.folded = [FoldedNorms(each) for each in self.parallel.networks if self._folds_norms]
         self.scaler = torch.GradScaler(device.type, enabled=config.precision == "fp16")
+
+    @property
+    def _folds_norms(self) -> bool:
+        """Whether frozen batch norms are computed by the convolutions before them."""
+        return (
+            self.config.freezes_bn
+            and self.config.precision == "fp32"
+            and self.device.type == "cpu"
+            and self.forward is self.network
+        )
 
     def __call__(self, batch: Batch, done: int) -> float:
         """Update the weights at the optimizer's learning rates; return the loss before the update.
@@ -82,12 +95,16 @@ class TrainStep:
         total_loss = 0.0
         with seeded(dropout_seed(self.config.seed, done, self.group.rank), self.device):
             parts = batch.image.tensor_split(self.parts), labels.tensor_split(self.parts)
+            soft = self._soft_parts(batch)
             for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
                 last = number == self.parts
                 with nullcontext() if last else no_gradient_sync(self.forward):
-                    scores = self.parallel.scores(self._score, image)
+                    scores = self._scores(image)
                     score = self.parallel.joined(scores)
                     loss = self.loss(score, target, totals)
+                    if soft:
+                        share = len(target) / len(labels)
+                        loss = self._with_teacher(loss, score, target, soft[number - 1], share)
                     total_loss += self.group.all_reduce_sum(loss.detach().clone()).item()
                     if not math.isfinite(total_loss):
                         raise self._diverged("loss", total_loss, batch.names, done)
@@ -96,6 +113,33 @@ class TrainStep:
                     scaled.backward()  # type: ignore[no-untyped-call]
                     self.parallel.backward(scores, score)
         return total_loss
+
+    def _scores(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Return the scores of each part that is computed at the same time."""
+        with ExitStack() as folding:
+            for each in self.folded:
+                folding.enter_context(each.applied())
+            return self.parallel.scores(self._score, image)
+
+    def _soft_parts(self, batch: Batch) -> tuple[Tensor, ...]:
+        """Return the teacher's probabilities of each part; () without a teacher."""
+        return () if batch.soft is None else batch.soft.to(self.device).tensor_split(self.parts)
+
+    def _with_teacher(
+        self, loss: Tensor, score: Tensor, labels: Tensor, soft: Tensor, part: float
+    ) -> Tensor:
+        """Return the loss with the share of the teacher's probabilities in it.
+
+        Args:
+            loss: of the labels.
+            score: of the images.
+            labels: of the images.
+            soft: the teacher's probabilities.
+            part: of the images in the batch, which this part counts for.
+        """
+        total, weight = soft_cross_entropy(score, soft, labels, self.loss.weights)
+        share = self.config.teacher_weight
+        return (1 - share) * loss + share * part * total / weight.clamp(min=MIN_WEIGHT)
 
     def _score(self, network: nn.Module, image: Tensor) -> Tensor:
         image = image.to(self.device, memory_format=self.layout)

@@ -21,12 +21,13 @@ from fullconv.training.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
-from fullconv.training.losses import make_loss
+from fullconv.training.losses import Loss, final_loss, make_loss
 from fullconv.training.parallel_parts import count_parts
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
 from fullconv.training.resolve_objective import resolve_objective
 from fullconv.training.sampler import batches
+from fullconv.training.teacher import open_teacher
 from fullconv.training.train_step import TrainStep
 
 
@@ -92,10 +93,19 @@ class Trainer:
         weights = class_weights(data, config.balance, self.device)
         check_logit_adjust(config)
         self.loss = make_loss(config.loss, weights, config.label_smoothing)
+        self._final_loss = final_loss(config, weights) or self.loss
         parts = min(config.accumulate, self.batch // group.size)
         images = self.batch // group.size
         at_once = count_parts(config, model.network, images, self.device, group)
         self.config = config = config.model_copy(update={"parallel_parts": at_once})
+        self.teacher = open_teacher(config, data)
+        if self.teacher:
+            if group.size > 1:
+                raise ConfigError(
+                    "a teacher needs one process; start the training without torchrun"
+                )
+            decided = {"teacher_fingerprint": self.teacher.identity}
+            self.config = config = config.model_copy(update=decided)
         self._train_step = TrainStep(
             model.network, self.loss, config, parts, at_once, self.device, group
         )
@@ -133,9 +143,11 @@ class Trainer:
         Raises:
             DivergedError: a loss or gradient is not finite; the weights are those before the step.
         """
+        for _ in self.teacher.prepare() if self.teacher else ():
+            pass
         began = time.perf_counter()
         steps = range(self.done, self.steps)
-        for batch in batches(self.data, self.config, self.batch, steps, self.group):
+        for batch in batches(self.data, self.config, self.batch, steps, self.group, self.teacher):
             lr = self._set_learning_rate()
             loss = self.train_step(batch)
             self.done += 1
@@ -153,7 +165,13 @@ class Trainer:
         Raises:
             DivergedError: see `run`.
         """
+        self._train_step.loss = self.loss_of(self.done)
         return self._train_step(batch, self.done)
+
+    def loss_of(self, step: int) -> Loss:
+        """Return the loss of a step, from 0."""
+        first_final = self.steps - round(self.config.final_loss_share * self.steps)
+        return self._final_loss if self.steps and step >= first_final else self.loss
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, from 0."""

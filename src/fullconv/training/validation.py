@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 import torch
 
 from fullconv.data.formats import open_data
-from fullconv.data.sample import Data
+from fullconv.data.sample import Data, joined
 from fullconv.errors import NoSplitError
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.scored_samples import score_samples
@@ -14,7 +14,25 @@ from fullconv.model import Model
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.events import EvalProgress
 
+TRAINED_ON = "val was trained on (train_on: train+val), so its metrics say nothing about new images"
 NO_SPLIT = "no val split, so metrics are computed on the training images"
+
+
+def open_splits(source: str, train_on: str) -> tuple[Data, Data, str]:
+    """Return what is trained on, what is evaluated on, and a note about metrics that mean little.
+
+    Args:
+        source: the data set.
+        train_on: see `TrainConfig`.
+
+    Raises:
+        DataError: a split cannot be opened, or train+val is asked for and one is missing.
+    """
+    train = open_data(source, "train")
+    if train_on == "train":
+        return train, *open_validation(source, train)
+    val = open_data(source, "val")
+    return joined(train, val), val, f"; {TRAINED_ON}"
 
 
 def open_validation(source: str, train: Data) -> tuple[Data, str]:

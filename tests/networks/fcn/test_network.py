@@ -157,3 +157,15 @@ def test_context_layers_are_saved_and_loaded(tmp_path):
 def test_context_is_refused_with_unpooling():
     with pytest.raises(ConfigError, match="context"):
         create_model("fcn8s-vgg11", 2, width=1 / 16, upsampling="unpooling", context=4)
+
+
+def test_each_skip_may_have_a_context_of_its_own_width():
+    given = {"width": 1 / 16, "hidden": 8}
+    network = create_model("fcn8s-vgg11_bn", 3, **given, skip_context=[4, 0])
+    assert network.get_submodule("context_pool4").conv.out_channels == 4
+    assert not hasattr(network, "context_pool3")
+    equal = create_model("fcn8s-vgg11_bn", 3, **given, skip_context=[4, 4])
+    one = create_model("fcn8s-vgg11_bn", 3, **given, skip_context=4)
+    assert [*equal.state_dict()] == [*one.state_dict()]
+    with pytest.raises(ConfigError, match=r"1 widths; the network has 2 skips \(pool4, pool3\)"):
+        create_model("fcn8s-vgg11_bn", 3, **given, skip_context=[4])

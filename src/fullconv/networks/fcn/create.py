@@ -46,7 +46,7 @@ def create_model(
     fusing: Fusing = "cascade",
     skip_scales: Sequence[float] | None = None,
     context: int | None = None,
-    skip_context: int | None = None,
+    skip_context: int | Sequence[int] | None = None,
 ) -> FCN:
     """Build a network: (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
 
@@ -75,7 +75,8 @@ def create_model(
         skip_scales: factors of the skips, coarse to fine, e.g. (0.01, 0.0001) for "at once".
         context: width of a `Context` layer before the coarsest scores; 0 for none, as in the
             paper. None is 160 for EfficientNet-Lite2, and 0 for others.
-        skip_context: width of such a layer before each skip's scores; None is 48 and 0.
+        skip_context: width of such a layer before each skip's scores, or one width for each skip,
+            coarsest first; None is 48 and 0.
 
     Raises:
         UnknownNameError: there is no such network or backbone.
@@ -94,7 +95,9 @@ def create_model(
             fusing=fusing,
             skip_scales=None if skip_scales is None else tuple(skip_scales),
             context=context,
-            skip_context=skip_context,
+            skip_context=skip_context
+            if skip_context is None or isinstance(skip_context, int)
+            else tuple(skip_context),
         ),
         Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
     )

@@ -92,7 +92,7 @@ class FCN(nn.Module):
         upsampling: Upsampling = "transposed",
         fusing: Fusing = "cascade",
         context: int | None = None,
-        skip_context: int | None = None,
+        skip_context: int | Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -108,9 +108,10 @@ class FCN(nn.Module):
         self.engine: Engine | None = None  # see `engines`
         # False computes all of a wide padding, with the same result; see `networks.padding.sparse`.
         self.sparse_padding = True
-        _check(upsampling, fusing, learn_upsampling, bool(context or skip_context))
+        skip_widths = _of_each(skip_context, self.skips)
+        _check(upsampling, fusing, learn_upsampling, bool(context or any(skip_widths)))
         self.top: str = self._backbone.top
-        self._add_contexts(context, skip_context)
+        self._add_contexts(context, skip_widths)
         features = self.feature_info()
         if upsampling == "unpooling":
             self.mirror = UnpoolingDecoder(backbone, features[self.top].width, self.skips)
@@ -205,11 +206,11 @@ class FCN(nn.Module):
         upsampled: Tensor = layer(score, size) if isinstance(layer, CornerResize) else layer(score)
         return upsampled
 
-    def _add_contexts(self, context: int | None, skip_context: int | None) -> None:
+    def _add_contexts(self, context: int | None, skip_widths: Sequence[int]) -> None:
         features = self._backbone.feature_info()
         for feature, suffix, width in (
             (self.top, "fr", context),
-            *((skip, skip, skip_context) for skip in self.skips),
+            *zip(self.skips, self.skips, skip_widths, strict=True),
         ):
             if width:
                 self.add_module(f"context_{suffix}", Context(features[feature].width, width))
@@ -239,6 +240,22 @@ class FCN(nn.Module):
         if fusion.skip_offset:  # with the paper's padding the skip is larger than the score
             return score + crop(skip, fusion.skip_offset, score.shape[-2:], fusion.skip)
         return crop(score, fusion.score_offset, skip.shape[-2:], fusion.upscore) + skip
+
+
+def _of_each(width: int | Sequence[int] | None, skips: Sequence[str]) -> tuple[int, ...]:
+    """Return the width of each skip's context layer; 0 for none.
+
+    Raises:
+        ConfigError: there are more or fewer widths than skips.
+    """
+    if width is None or isinstance(width, int):
+        return (width or 0,) * len(skips)
+    if len(width) != len(skips):
+        raise ConfigError(
+            f"skip_context has {len(width)} widths; the network has {len(skips)} skips "
+            f"({', '.join(skips) or 'none'}), coarsest first"
+        )
+    return tuple(width)
 
 
 def _check(upsampling: Upsampling, fusing: Fusing, learn_upsampling: bool, context: bool) -> None:

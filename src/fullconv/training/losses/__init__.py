@@ -12,6 +12,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 
 from fullconv._registry import Registry
+from fullconv.config import TrainConfig
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.training.losses._base import Target, Term
 
@@ -105,6 +106,22 @@ def make_loss(
             f"supported by: {supported}"
         )
     return Loss(terms, weights, smoothing)
+
+
+def final_loss(config: TrainConfig, weights: Float[Tensor, " K"] | None) -> Loss | None:
+    """Return the loss of the last part of a training; None if it is that of the first.
+
+    Class weights and label smoothing are used as far as it takes them.
+
+    Raises:
+        ConfigError: the text is invalid.
+    """
+    if config.final_loss is None:
+        return None
+    terms = make_loss(config.final_loss).terms
+    weighted = any(term.takes_weights for _, term in terms)
+    smoothed = any(term.takes_smoothing for _, term in terms)
+    return Loss(terms, weights if weighted else None, config.label_smoothing if smoothed else 0.0)
 
 
 def _parse_term(text: str, spec: str) -> tuple[float, Term]:

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, UInt8
 from torch import Tensor
 
 from fullconv.config import Settings
@@ -38,6 +38,32 @@ def cross_entropy(
     else:
         normalizer = target.pixel_weights().sum().clamp(min=MIN_WEIGHT)
     return target.cross_entropy(score, "sum") / normalizer
+
+
+def soft_cross_entropy(
+    score: Float[Tensor, "B K H W"],
+    soft: UInt8[Tensor, "B K H W"],
+    labels: Int64[Tensor, "B H W"],
+    weights: Float[Tensor, " K"] | None = None,
+) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
+    """Compute the cross entropy of a teacher's probabilities (Hinton et al., 2015).
+
+    Args:
+        score: before softmax.
+        soft: probabilities times 255, rounded.
+        labels: pixels that are 255 (ignore) are left out.
+        weights: per class; None is 1 for all.
+
+    Returns:
+        The sum over all pixels, and their total weight.
+    """
+    score = at_least_float32(score)
+    target = soft.to(score.dtype)
+    target = target / target.sum(1, keepdim=True).clamp(min=1)
+    target = target * (labels != VOID)[:, None]
+    if weights is not None:
+        target = target * weights.to(score.dtype)[:, None, None]
+    return -(target * score.log_softmax(1)).sum(), target.sum()
 
 
 @dataclass(frozen=True)
