@@ -41,6 +41,19 @@ def test_the_cache_is_shown_and_cleared(folder, capsys):
     assert json.loads(capsys.readouterr().out)["networks"] == []
 
 
+def test_predictions_of_teachers_and_downloaded_models_are_shown_and_cleared(folder, capsys):
+    for name in ("teachers/0123/000000.z", "models/street/tiny.safetensors"):
+        (folder / "cache" / name).parent.mkdir(parents=True)
+        (folder / "cache" / name).write_bytes(b"12345")
+    assert run(["cache", "--json", "cache.json"]) == 0
+    text = "".join(capsys.readouterr().out.split())
+    assert f"teachers{folder}/cache/teachers:5B" in text and "cache/models:5B" in text
+    assert json.loads(Path("cache.json").read_text())["teachers"] == 5
+    assert run(["cache", "--clear", "--json", "cache.json"]) == 0
+    assert json.loads(Path("cache.json").read_text())["models"] == 0
+    assert not (folder / "cache" / "teachers").exists()
+
+
 def test_few_photos_say_nothing_of_engines(folder, capsys):
     assert run(["predict", "model.safetensors", "photos", "--out", "out"]) == 0
     assert "engine" not in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""fullconv cache: show or clear the networks converted for other engines."""
+"""fullconv cache: show or clear what was converted, downloaded or computed once."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -12,22 +12,29 @@ if TYPE_CHECKING:
     from fullconv.engines.cache import CachedNetwork
 
 
+OTHERS = ("teachers", "models")  # further parts of the cache
+
+
 def command(
     clear: Annotated[
         bool, typer.Option("--clear", help="Remove all of them; they are made again when needed.")
     ] = False,
     json: Json = None,
 ) -> None:
-    """Show or clear the cache of converted networks.
+    """Show or clear the cache.
 
     `predict`, `evaluate` and `serve` convert a network once for ONNX Runtime or OpenVINO and keep
     it below FULLCONV_CACHE, XDG_CACHE_HOME/fullconv or ~/.cache/fullconv. The networks that were
-    not used for longest are removed when all take more than 2 GiB.
+    not used for longest are removed when all take more than 2 GiB. Beside them are the predictions
+    of teachers, at most 4 GiB, and the downloaded models that come along.
     """
     from fullconv.engines.cache import MOST_BYTES, clear_cache, engine_cache, list_cache
+    from fullconv.io.caches import cache_folder, cached_bytes, clear_cached
     from fullconv.units import format_bytes
 
     folder, freed = engine_cache(), clear_cache() if clear else 0
+    freed += sum(map(clear_cached, OTHERS)) if clear else 0
+    others = {name: cached_bytes(name) for name in OTHERS}
     found = list_cache()
     total = sum(item.bytes for item in found)
     if str(json) != "-":
@@ -37,6 +44,9 @@ def command(
         for item in found:
             used = datetime.fromtimestamp(item.used).strftime("%Y-%m-%d")
             say(f"{item.entry.name}  {format_bytes(item.bytes)}, last used {used}{_speeds(item)}")
+        for name, taken in others.items():
+            if taken:
+                say(f"{name}  {cache_folder(name)}: {format_bytes(taken)}")
     networks = [
         {
             "folder": str(item.folder),
@@ -47,7 +57,7 @@ def command(
         }
         for item in found
     ]
-    write_json(json, {"folder": str(folder), "bytes": total, "networks": networks})
+    write_json(json, {"folder": str(folder), "bytes": total, "networks": networks, **others})
 
 
 def _speeds(item: "CachedNetwork") -> str:
