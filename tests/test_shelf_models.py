@@ -58,3 +58,10 @@ def test_the_milliseconds_are_those_of_the_fastest_engines(model_table, tmp_path
     (tmp_path / "bench.json").write_text(json.dumps({"sizes": [result]}))
     found = model_table.measured(tmp_path / "bench.json")
     assert (found.float32, found.int8, found.size) == (40.0, 20.0, (360, 480))
+
+
+def test_the_nuclei_of_the_photos_that_come_along_are_found():
+    """They are three of the 80 validation images, on which the mean IoU is 90.0."""
+    data = fc.open_data(str(ROOT / "models" / "nuclei" / "photos"), split=None)
+    found = fc.evaluate(fc.load(shelf()["nuclei"].local), data)
+    assert len(data) == 3 and found.mean_iou > 0.8
