@@ -136,3 +136,19 @@ def test_the_oldest_teachers_are_removed_beyond_the_bound(config, tmp_path, monk
     other = open_teacher(config, toy_data(3))
     list(other.prepare())
     assert {path.parent for path in files(tmp_path)} == {other.folder}
+
+
+@pytest.mark.parametrize("stop", [1, 4])
+def test_a_resumed_training_ends_in_the_same_weights(config, tmp_path, stop):
+    config = config.model_copy(update={"final_loss": "lovasz", "final_loss_share": 0.5})
+    whole = make_trainer(config)
+    list(whole.run())
+    part = make_trainer(config)
+    for step in part.run():
+        if step.number == stop:
+            break
+    part.save(tmp_path / "last.safetensors")
+    resumed = make_trainer(config)
+    resumed.restore(tmp_path / "last.safetensors")
+    list(resumed.run())
+    assert equal(state(resumed), state(whole))
