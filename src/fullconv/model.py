@@ -22,6 +22,7 @@ from fullconv.inference.model_file import (
     read_card,
     write_file,
 )
+from fullconv.inference.planner import engine_windows
 from fullconv.inference.predictor import Prediction, plan_prediction, predict
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
@@ -259,12 +260,16 @@ class Model:
     def engine_takes(self, size: tuple[int, ...], scales: Sequence[float] | None = None) -> bool:
         """Return whether the engine computes images of `size` (height, width), with TTA or without.
 
-        Then the memory that a prediction takes follows from its size alone. False for PyTorch.
+        It computes them whole, or in windows if they are larger than it has memory for. Then the
+        memory that a prediction takes follows from its size alone. False for PyTorch.
         """
         engine = None if self.exported else self.network.engine
         factors = scales or (1.0,)
         sizes = [fit_size(size[:2], self.size, self.input_scale * factor) for factor in factors]
-        return engine is not None and all(map(engine.takes, sizes))
+        if engine is None:
+            return False
+        network = self.network
+        return all(engine.takes(one) or engine_windows(network, one) is not None for one in sizes)
 
     def with_network(self, network: FCN) -> "Model":
         """Return this model with another network of the same classes."""

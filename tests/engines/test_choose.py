@@ -197,7 +197,8 @@ def test_real_engines_are_equal_to_pytorch(name, kind, monkeypatch, tmp_path):
 
 def test_no_network_is_converted_for_photos_that_only_pytorch_computes(doubles, network):
     photos = Workload(images=10**6, size=(15_800, 15_800))
-    assert choose_engine(network, "auto", photos, memory=2**30).name == "torch"
+    assert choose_engine(network, "auto", photos, memory=2**28).name == "torch"
     assert doubles.converted == 0 and not doubles.opened
     small = Workload(images=10**9, size=(360, 480))
     assert choose_engine(network, "auto", small, memory=2**30).name == "openvino"
+    assert choose_engine(network, "auto", photos, memory=2**30).name == "openvino", "in windows"

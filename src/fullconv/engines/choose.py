@@ -32,6 +32,7 @@ from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
 from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
+from fullconv.inference.planner.windows import divide
 from fullconv.inference.runtimes import Run, first_line
 from fullconv.inference.runtimes.onnx import run_onnx
 from fullconv.inference.runtimes.openvino import run_openvino
@@ -54,7 +55,7 @@ class EngineChoice:
     Attributes:
         name: "torch", "onnx" or "openvino".
         reason: why, in one line for users; "" if there is nothing to say.
-        most_pixels: pixels of the largest image that it computes; PyTorch computes others.
+        most_pixels: pixels of the largest image that it computes at once.
     """
 
     name: str = "torch"
@@ -142,8 +143,9 @@ class _Search:
         """Use the fastest engine, if it is known or finding out pays."""
         if self.workload.pixels < TINY:  # reading all weights for their fingerprint takes longer
             return EngineChoice()
-        height, width = self.workload.size
-        if self.workload.images is not None and height * width > self._limit():
+        (height, width), most = self.workload.size, self._limit()
+        is_large = self.workload.images is not None and height * width > most
+        if is_large and divide(self.network, (height, width), most) is None:
             return EngineChoice()  # PyTorch computes photos of this size, in parts
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())

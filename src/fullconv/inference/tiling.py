@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
 from fullconv.inference.blended_tiles import Spans, TileBlender
-from fullconv.inference.planner import ALIGN, Plan, ScaledNetwork, band_executors, plan, plan_parts
+from fullconv.inference.planner import (
+    ALIGN,
+    Plan,
+    ScaledNetwork,
+    band_executors,
+    engine_windows,
+    plan,
+    plan_parts,
+)
 from fullconv.inference.score_labels import score_labels
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
@@ -97,7 +105,7 @@ def stream(
         WeightsError: the scores are not numbers.
     """
     wanted = rows or (0, planned.result[0])
-    compute = {"whole": _whole, "strips": _strips, "tiles": _tiles}[planned.kind]
+    compute = _COMPUTE[planned.kind]
     for window, score, seam in compute(network, read, planned, wanted):
         yield PredictedRegion(window, score_labels(score), score if scores else None, seam)
 
@@ -118,9 +126,26 @@ def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]
         top += score.shape[1]
 
 
+def _windows(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
+    if planned.resized:
+        yield from _scaled(_windows, network, read, planned, rows)
+        return
+    windows = engine_windows(network, planned.size)
+    assert windows is not None  # it was planned for this network
+    for wanted, region in windows:
+        (first, end), (left, right) = wanted
+        first, end = max(first, rows[0]), min(end, rows[1])
+        if first >= end:
+            continue
+        score: Tensor = network(read_tensor(read, region, network))[0]
+        top, start = region.rows[0], region.columns[0]
+        part = score[:, first - top : end - top, left - start : right - start]
+        yield Window(first, left, end - first, right - left), part.contiguous(), (0, 0)
+
+
 def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
     if planned.resized:
-        yield from _scaled_tiles(network, read, planned, rows)
+        yield from _scaled(_tiles, network, read, planned, rows)
         return
     (height, width), overlap = planned.size, planned.overlap
     down = Spans.covering(height, planned.rows, overlap, ALIGN)
@@ -139,15 +164,19 @@ def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int])
             yield Window(first, window.left, last - first, window.width), part, seam
 
 
-def _scaled_tiles(
-    network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]
+def _scaled(
+    compute: Callable[..., ScoredWindows],
+    network: nn.Module,
+    read: Read,
+    planned: Plan,
+    rows: tuple[int, int],
 ) -> ScoredWindows:
-    """Compute all tiles at the smaller size, and upsample the scores strip by strip."""
+    """Compute all parts at the smaller size, and upsample the scores strip by strip."""
     assert planned.resized
     height, width = planned.size
     whole, seam = torch.empty(0, 0, 0), (0, 0)
     small = replace(planned, resized=None)
-    for window, score, seam in _tiles(network, read, small, (0, height)):  # noqa: B007
+    for window, score, seam in compute(network, read, small, (0, height)):  # noqa: B007
         whole = whole if len(whole) else score.new_empty(len(score), height, width)
         whole[:, *window.slices] = score
     steps = record_ops(ScaledNetwork(nn.Identity(), planned.resized), planned.size, len(whole))
@@ -156,6 +185,14 @@ def _scaled_tiles(
     for piece in flow.run(lambda region: whole[None, :, slice(*region.rows)]):
         yield Window(top, 0, piece.shape[2], piece.shape[3]), piece[0], seam
         top += piece.shape[2]
+
+
+_COMPUTE: dict[str, Callable[..., ScoredWindows]] = {
+    "whole": _whole,
+    "strips": _strips,
+    "windows": _windows,
+    "tiles": _tiles,
+}
 
 
 @torch.inference_mode()

@@ -211,11 +211,12 @@ def _divide(
     least = BLOCK * width  # bytes of the labels of the smallest part
     label_memory = max(least, (memory - cache) // 8)
     given = model.network, size, memory
+    options: Any = {"resized": raster.size, "whole_width": True}
     try:
-        network_plan = plan(*given, resized=raster.size, held=cache + label_memory)
+        network_plan = plan(*given, **options, held=cache + label_memory)
     except MemoryBudgetError:
         label_memory = least
-        network_plan = plan(*given, resized=raster.size, held=cache + label_memory)
+        network_plan = plan(*given, **options, held=cache + label_memory)
     if network_plan.kind == "whole":
         rows = height
     if rows is None:

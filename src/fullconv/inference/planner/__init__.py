@@ -3,5 +3,15 @@
 from fullconv.inference.planner.choose import ALIGN, plan, plan_parts
 from fullconv.inference.planner.memory_cost import peak
 from fullconv.inference.planner.plan import Plan, ScaledNetwork, band_executors
+from fullconv.inference.planner.windows import engine_windows
 
-__all__ = ["ALIGN", "Plan", "ScaledNetwork", "band_executors", "peak", "plan", "plan_parts"]
+__all__ = [
+    "ALIGN",
+    "Plan",
+    "ScaledNetwork",
+    "band_executors",
+    "engine_windows",
+    "peak",
+    "plan",
+    "plan_parts",
+]

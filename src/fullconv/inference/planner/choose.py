@@ -20,6 +20,7 @@ from fullconv.inference.planner.memory_cost import (
 )
 from fullconv.inference.planner.plan import Plan
 from fullconv.inference.planner.self_check import streaming_error
+from fullconv.inference.planner.windows import engine_windows
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
@@ -35,6 +36,7 @@ def plan(
     bands: int = 3,
     held: int = 0,
     scores: bool = False,
+    whole_width: bool = False,
 ) -> Plan:
     """Plan the inference of images of `size` (height, width).
 
@@ -50,6 +52,7 @@ def plan(
         bands: channels of the image.
         held: bytes that are held during the computation, such as the labels.
         scores: whether the scores of all parts are kept.
+        whole_width: whether any rows have to be computed alone, as of a raster.
 
     Raises:
         MemoryBudgetError: `memory` is too small for the smallest strips or tiles.
@@ -65,6 +68,9 @@ def plan(
             taken += 8 * network.classes * resized[0] * resized[1]  # type: ignore[operator]
         if engine.takes(size) and (memory is None or taken <= budget):
             return replace(start, peak=taken)
+        windowed = None if whole_width else _windows(network, start, scores)
+        if windowed is not None and (memory is None or windowed.peak <= budget):
+            return windowed
     bound = held + _upper_bound(start)
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)
@@ -80,6 +86,20 @@ def plan(
         facts, start = facts._replace(refusal=refusal), replace(start, held=held + kept)
         return plan_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
     return _whole_or_strips(network, start, budget, memory is None, kept)
+
+
+def _windows(network: nn.Module, start: Plan, scores: bool) -> Plan | None:
+    """Plan the windows of an engine for an image that it cannot compute whole; None without any."""
+    windows = engine_windows(network, start.size)
+    if windows is None:
+        return None
+    classes: int = network.classes  # type: ignore[assignment]
+    kept = 4 * classes * start.size[0] * start.size[1] if scores or start.resized else 0
+    if start.resized and scores:
+        kept += 4 * classes * start.resized[0] * start.resized[1]
+    rows, columns = windows.largest
+    peak = start.held + kept + network.engine.peak(windows.largest)  # type: ignore[union-attr, operator]
+    return replace(start, kind="windows", rows=rows, columns=columns, peak=peak, note="")
 
 
 def _too_little(

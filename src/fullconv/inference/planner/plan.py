@@ -18,11 +18,11 @@ class Plan:
     """How images of one size are processed.
 
     Attributes:
-        kind: "whole", "strips" (each layer carries rows from strip to strip) or "tiles"
-            (overlapping, with weights).
+        kind: "whole", "strips" (each layer carries rows from strip to strip), "windows" (an
+            engine computes each with its surroundings) or "tiles" (overlapping, with weights).
         exact: whether the result equals that of the whole image.
         size: (height, width) of the image.
-        rows: rows of the image per strip or tile.
+        rows: rows of the image per strip, window or tile.
         columns: likewise; less than the width if a strip of full width needs too much memory.
         peak: estimated peak memory in bytes, with `held`, besides the network itself.
         note: a sentence for the user; "" if there is nothing to say.
@@ -32,7 +32,7 @@ class Plan:
         held: bytes of `peak` that are held during the whole computation.
     """
 
-    kind: Literal["whole", "strips", "tiles"]
+    kind: Literal["whole", "strips", "windows", "tiles"]
     exact: bool
     size: tuple[int, int]
     rows: int

@@ -38,7 +38,13 @@ class OptimizedBackbone(Protocol):
 
 
 class Engine(Protocol):
-    """What `engines` lets compute the scores in place of the layers."""
+    """What `engines` lets compute the scores in place of the layers.
+
+    Attributes:
+        most_pixels: pixels of the largest image that it computes at once.
+    """
+
+    most_pixels: int
 
     def can_run(self, network: object, image: Tensor) -> bool:
         """Return whether it gives the scores of `network` for this image now."""
