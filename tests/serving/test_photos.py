@@ -15,6 +15,7 @@ from PIL import Image
 
 from fullconv.batch.predict import predict_many
 from fullconv.batch.writers import writers
+from fullconv.engines.choose import EngineChoice
 from fullconv.inference.predictor import Prediction, plan_prediction
 from fullconv.io.images import decode_image, decode_mask
 from fullconv.io.rasters import BandChoice
@@ -308,3 +309,14 @@ def test_problems_are_json_of_one_form(http):
         "save it as PNG or JPEG, or remove it",
         "error": response.json()["detail"],
     }
+
+
+def test_the_engine_is_named_and_part_of_the_etag(service, http, predicted):
+    content = (predicted[0] / "7.png").read_bytes()
+    first = http.post("/predict", content=content)
+    assert first.headers["fullconv-engine"] == "torch"
+    served = service.model()
+    other = served.model.with_network(served.model.network)
+    other.choice = EngineChoice(most_pixels=10**6)
+    service.models = {**service.models, served.name: replace(served, model=other)}
+    assert http.post("/predict", content=content).headers["etag"] != first.headers["etag"]

@@ -28,7 +28,9 @@ HEADERS = {
 PASSWORD_PATHS = ("/label-studio/",)
 """Where the key may be sent as a password, since Label Studio sends no other."""
 
-EXPOSED = "ETag, Server-Timing, X-Request-Id, Fullconv-Model, Fullconv-Note, Retry-After"
+EXPOSED = (
+    "ETag, Server-Timing, X-Request-Id, Fullconv-Model, Fullconv-Engine, Fullconv-Note, Retry-After"
+)
 
 
 class Protect:

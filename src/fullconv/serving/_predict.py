@@ -103,7 +103,9 @@ def result_key(service: Service, served: ServedModel, digest: str, options: dict
         options: of the request.
     """
     limits = [service.limits.threads, service.limits.memory // service.limits.at_once]
-    parts = json.dumps([digest, served.fingerprint, options, limits, __version__], sort_keys=True)
+    engine = served.engine, served.model.choice.most_pixels
+    given = [digest, served.fingerprint, options, limits, engine, __version__]
+    parts = json.dumps(given, sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 

@@ -72,6 +72,7 @@ async def _predict(service: Service, request: Request) -> Response:
                 options["name"] = body.name
             etag = f'"{result_key(service, served, body.digest, options)}"'
             headers = {"ETag": etag, "Fullconv-Model": f"{served.name} {served.fingerprint}"}
+            headers["Fullconv-Engine"] = served.engine
             if _matches(request.headers.get("if-none-match", ""), etag):
                 return Response(status_code=304, headers=headers)
             result = await predict_body(service, request, served, body, output, scales, stages)

@@ -131,6 +131,7 @@ def test_every_process_is_closed_if_measuring_is_aborted():
 def test_the_matrix_products_compute_what_they_count(monkeypatch):
     monkeypatch.setattr(measure_module, "SIDE", 24)
     seen = []
+    monkeypatch.setattr(measure_module, "fastest", lambda kernels: kernels[0])
     for name in ("mm", "_int_mm"):
         real = getattr(torch, name)
 
@@ -152,3 +153,27 @@ def test_the_result_is_json():
     assert values["rows"][0]["seconds"] == {"median": 1.0, "low": 1.0, "high": 1.0}
     assert values["rows"][0]["timings"][0] == {"wall": 1.0, "cpu": 2.0}
     assert {"date", "processor", "cores", "load", "torch"} <= set(values["machine"])
+
+
+def test_the_peak_is_that_of_the_fastest_kernel():
+    now = [0.0]
+
+    def taking(seconds):
+        def call():
+            now[0] += seconds.pop(0)
+
+        return call
+
+    slow, fast = taking([1, 5, 4, 4]), taking([9, 6, 3, 7])
+    assert measure_module.fastest([slow, fast], lambda: now[0]) is fast
+
+
+def test_every_kernel_multiplies_the_same_matrices(monkeypatch):
+    found = []
+    monkeypatch.setattr(measure_module, "SIDE", 24)
+    monkeypatch.setattr(
+        measure_module, "fastest", lambda kernels: found.extend(kernels) or found[0]
+    )
+    matrix_product("fp32")
+    products = [kernel() for kernel in found]
+    assert all(torch.allclose(product, products[0], rtol=1e-4) for product in products)
