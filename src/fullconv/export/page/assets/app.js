@@ -259,7 +259,7 @@ function choose(/** @type {string} */ name) {
 
 function pointers() {
   let last = /** @type {number[] | null} */ (null);
-  view.stack.onpointerdown = (event) => {
+  view.stack.onpointerdown = (/** @type {PointerEvent} */ event) => {
     if (event.button || !current?.editor) return;
     const [x, y] = view.position(event);
     if (tool === "look") return;
@@ -269,7 +269,7 @@ function pointers() {
     apply(x, y, x, y);
     last = [x, y];
   };
-  view.stack.onpointermove = (event) => {
+  view.stack.onpointermove = (/** @type {PointerEvent} */ event) => {
     const [x, y] = view.position(event);
     get("under").textContent = describe(x, y) || " ";
     if (last && tool !== "fill") {
@@ -281,11 +281,11 @@ function pointers() {
     last = null;
     finish();
   };
-  view.line.onpointerdown = (event) => {
+  view.line.onpointerdown = (/** @type {PointerEvent} */ event) => {
     event.stopPropagation(); // nothing is painted
     view.line.setPointerCapture(event.pointerId);
   };
-  view.line.onpointermove = (event) => {
+  view.line.onpointermove = (/** @type {PointerEvent} */ event) => {
     if (!view.line.hasPointerCapture(event.pointerId)) return;
     get("divider").value = (100 * view.position(event)[0]) / view.width;
     get("divider").oninput();
@@ -299,7 +299,7 @@ const ARROWS = /** @type {Record<string, number[]>} */ (
   { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] });
 
 function keys() {
-  view.area.onkeydown = (event) => {
+  view.area.onkeydown = (/** @type {KeyboardEvent} */ event) => {
     const arrow = ARROWS[event.key];
     if (!current?.editor || event.ctrlKey || event.metaKey) return;
     if (arrow) {
