@@ -25,6 +25,7 @@ PACKAGES = {
     "config": (0.75, "settings"),
     "hardware": (0.56, "devices, memory"),
     "units": (0.38, "sizes, durations"),
+    "pages": (0.9, "one-file web pages"),
     "errors": (0.45, "user errors"),
 }
 

@@ -17,6 +17,7 @@ PACKAGES = (
     "_version",
     "_registry",
     "units",
+    "pages",
     "config",
     "hardware",
     "io",

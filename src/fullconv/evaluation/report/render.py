@@ -6,12 +6,12 @@ lets the browser use these, by their hashes, and pictures in the page; nothing e
 
 from base64 import b64encode
 from collections.abc import Sequence
-from hashlib import sha256
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from fullconv.evaluation.metrics import format_percent
+from fullconv.pages.html import NONE, digest
 
 PACKAGE = "fullconv.evaluation.report"
 
@@ -47,12 +47,9 @@ def _static(names: Sequence[str]) -> str:
 
 def _policy(style: str, script: str) -> str:
     """Return a Content-Security-Policy that admits only what the page holds."""
-    parts = ["default-src 'none'", "base-uri 'none'", "form-action 'none'", "img-src data:"]
-    parts += [
-        f"{kind} 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
-        for kind, text in (("style-src", style), ("script-src", script))
-        if text
-    ]
+    parts = [f"{NONE}img-src data:"]
+    kinds = (("style-src", style), ("script-src", script))
+    parts += [f"{kind} {digest(text)}" for kind, text in kinds if text]
     return "; ".join(parts)
 
 

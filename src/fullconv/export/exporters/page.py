@@ -15,7 +15,7 @@ from fullconv.errors import ExportError
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters import onnx as onnx_exporter
 from fullconv.export.page import browser
-from fullconv.export.page.bundle import local_page, to_json
+from fullconv.export.page.bundle import local_page
 from fullconv.export.page.runtime import web_runtime
 from fullconv.export.page.self_check import self_check
 from fullconv.inference.runtimes.description import BrowserCheck
@@ -27,6 +27,7 @@ from fullconv.inference.runtimes.page import (
     replace_element,
 )
 from fullconv.io.text import parse_json
+from fullconv.pages.html import pack, to_json
 from fullconv.units import format_bytes
 
 LARGEST = 128 * 2**20
@@ -109,11 +110,6 @@ def try_out(path: Path, images: Iterable[Float[np.ndarray, "1 3 _ _"]]) -> Brows
             )
     except browser.NoBrowserError:
         return None
-
-
-def pack(content: bytes) -> str:
-    """Return bytes as base64 of gzip; equal bytes give equal text."""
-    return base64.b64encode(gzip.compress(content, 9, mtime=0)).decode()
 
 
 exporters.register("page")(

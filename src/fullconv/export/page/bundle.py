@@ -5,30 +5,26 @@ into four scripts: `core` (decoding, label maps), which the page and its workers
 own, and those of the workers. Only imports, comments and blanks are removed.
 """
 
-import base64
-import hashlib
-import html
-import json
 import re
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-CORE = ("png", "photos", "maps", "calls")
+from fullconv.pages import html
+from fullconv.pages.html import NONE, data_element, digest, own_scope, policy_element, to_json
+
+CORE = ("bytes", "png", "photos", "maps", "calls")
 WORKER = ("scaling", "worker")
 HELPER = ("archive", "regions", "dataset", "helper")
 PARTS = ("editing", "downloads", "queue", "view", "app")
+TEXTS = ("language", "messages")
 # The modules of the page's own script.
-LOCAL = ("messages", "helping", "local", *PARTS)
-HOSTED = ("messages", "helping", "local", "hosted", *PARTS)
-SERVED = ("messages", "helping", "server", *PARTS)
+LOCAL = (*TEXTS, "helping", "local", *PARTS)
+HOSTED = (*TEXTS, "helping", "local", "hosted", *PARTS)
+SERVED = (*TEXTS, "helping", "server", *PARTS)
 PIECE = 2**20  # characters of an element; a browser parses each without a pause
 SETTINGS = "settings"  # id of the element that holds the page's settings
-NONE = "default-src 'none'; base-uri 'none'; form-action 'none'; "
 
-_IMPORT = re.compile(r"^import\b[^;]*;\n", re.MULTILINE)
-_EXPORT = re.compile(r"^export ", re.MULTILINE)
 _INDENTATION = re.compile(r"^\s+", re.MULTILINE)
 _LINE_END = re.compile(r"([,;{}(\[=?:&|<>])\n")  # where a statement continues, or has ended
 _LITERAL = r"""(?P<literal> "(?:[^"\\\n]|\\.)*" | `(?:[^`\\]|\\.)*`
@@ -55,10 +51,11 @@ _PIECE = re.compile(
 _QUOTED = re.compile(r'="([\w/*-]+)"')  # attributes that need no quotation marks
 
 
-@cache
 def read_asset(name: str) -> str:
-    """Return a file of the page's code."""
-    return files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
+    """Return a file of the page's code, which may be one that it shares with other pages."""
+    if name in html.shared_assets():
+        return html.shared_asset(name)
+    return html.read_asset(__package__, name)
 
 
 @cache
@@ -68,8 +65,7 @@ def join_modules(names: tuple[str, ...]) -> str:
 
 
 def _plain(name: str) -> str:
-    text = read_asset(f"{name}.js")
-    text = _EXPORT.sub("", _IMPORT.sub("", text))
+    text = html.without_imports(read_asset(f"{name}.js"))
     text = _TOKEN.sub(lambda found: found["literal"] or found["mark"] or "", text)
     text = _LINE_END.sub(r"\1", _INDENTATION.sub("", text))
     return _join_declarations(_SHORTER.sub(_shorten, text))
@@ -131,20 +127,17 @@ def hosted_page(
 
 
 def _worker(runtime: str) -> str:
-    return f"{runtime}\n{_own_scope(join_modules(WORKER))}"  # after the core's text
+    return f"{runtime}\n{own_scope(join_modules(WORKER))}"  # after the core's text
 
 
 def _own_page(elements: Mapping[str, str], modules: tuple[str, ...], connect: str) -> str:
     """Return a page that has its Content-Security-Policy inside."""
-    core, app, style = join_modules(CORE), _own_scope(join_modules(modules)), _plain_style()
-    scripts = " ".join(f"'sha256-{_digest(text)}'" for text in (core, app))
-    policy = (
-        f"{NONE}connect-src {connect}; script-src {scripts} 'wasm-unsafe-eval' blob:; "
-        f"worker-src blob:; style-src 'sha256-{_digest(style)}'; img-src blob: data:; "
-        "media-src blob:"
+    core, app, style = join_modules(CORE), own_scope(join_modules(modules)), _plain_style()
+    directives = (
+        f"connect-src {connect}; script-src {digest(core)} {digest(app)} 'wasm-unsafe-eval' blob:; "
+        f"worker-src blob:; style-src {digest(style)}; img-src blob: data:; media-src blob:"
     )
-    meta = f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-    return _fill(elements, style, core, app, meta, "")
+    return _fill(elements, style, core, app, policy_element(directives), "")
 
 
 def served_page(settings: Mapping[str, Any], nonce: str) -> tuple[str, str]:
@@ -158,54 +151,30 @@ def served_page(settings: Mapping[str, Any], nonce: str) -> tuple[str, str]:
         f"{NONE}connect-src 'self'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
         "worker-src blob:; img-src blob: data:; media-src blob:; frame-ancestors 'none'"
     )
-    core, app = join_modules(CORE), _own_scope(join_modules(SERVED))
+    core, app = join_modules(CORE), own_scope(join_modules(SERVED))
     elements = {SETTINGS: to_json(settings)}
     return _fill(elements, _plain_style(), core, app, "", f' nonce="{nonce}"'), policy
-
-
-def to_json(value: Any) -> str:
-    """Return JSON that no HTML parser takes for the end of an element."""
-    return json.dumps(value, ensure_ascii=True).replace("<", "\\u003c")
 
 
 def _fill(
     elements: Mapping[str, str], style: str, core: str, app: str, meta: str, nonce: str
 ) -> str:
-    parts = []
-    for name, text in elements.items():
-        if "</script" in text.lower() or "<!--" in text:
-            raise ValueError(f"the text of {name} would end its element")
-        parts += _data_elements(name, text)
-    helper = _own_scope(join_modules(HELPER))
-    parts.append(f'<script type="text/plain" id="helper">{helper}</script>')
+    parts = [part for name, text in elements.items() for part in _data_elements(name, text)]
+    parts.append(data_element("helper", own_scope(join_modules(HELPER))))
     parts.append(f'<script id="core"{nonce}>{core}</script>')
     given = {"policy": meta, "nonce": nonce, "style": style, "parts": "\n".join(parts)}
     template = _QUOTED.sub(r"=\1", _INDENTATION.sub("", read_asset("page.html")))
-    for key, text in (given | {"script": app}).items():
-        template = template.replace(f"{{{{{key}}}}}", text)
-    return template
+    return html.fill(template, (given | {"script": app}).items())
 
 
 def _data_elements(name: str, text: str) -> list[str]:
     """Return the elements of a text: "wasm", "wasm-1", "wasm-2", ...; `read_element` joins them."""
-    names = [
-        f"{name}-{number}" if number else name for number in range(-(-len(text) // PIECE) or 1)
-    ]
-    return [
-        f'<script type="text/plain" id="{html.escape(one)}">'
-        f"{text[number * PIECE : (number + 1) * PIECE]}</script>"
-        for number, one in enumerate(names)
-    ]
-
-
-def _own_scope(text: str) -> str:
-    return f"(() => {{\n{text}}})();\n"
+    pieces = [text[start : start + PIECE] for start in range(0, len(text), PIECE)] or [""]
+    names = [f"{name}-{number}" if number else name for number in range(len(pieces))]
+    return list(map(data_element, names, pieces))
 
 
 def _plain_style() -> str:
-    text = re.sub(r"\s*([,;{}])\s*", r"\1", _INDENTATION.sub("", read_asset("page.css")))
+    text = _INDENTATION.sub("", read_asset("base.css") + read_asset("page.css"))
+    text = re.sub(r"\s*([,;{}])\s*", r"\1", text)
     return text.replace(": ", ":").replace(";}", "}")
-
-
-def _digest(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -4,12 +4,12 @@
 import { safeNames, save, stem } from "./downloads.js";
 import { decodePhoto, element, get, help, textOf } from "./helping.js";
 import { countLabels, VOID } from "./maps.js";
-import { say, setLanguage, translate } from "./messages.js";
+import { say, setLanguage, translate } from "../../../pages/assets/language.js";
 import { Refused } from "./photos.js";
 import { Queue } from "./queue.js";
 import { openSource } from "./local.js";
 import { colourTable, View } from "./view.js";
-import { bytesOf, pump } from "./png.js";
+import { bytesOf, pump } from "../../../pages/assets/bytes.js";
 
 /** @type {any} */
 const settings = JSON.parse(textOf("settings"));

@@ -3,7 +3,8 @@
 
 import { serve } from "./calls.js";
 import { dataset, masksOnly } from "./dataset.js";
-import { bytesOf, decodePng, encodeIndexed, opaqueRgba } from "./png.js";
+import { decodePng, encodeIndexed, opaqueRgba } from "./png.js";
+import { bytesOf } from "../../../pages/assets/bytes.js";
 import { coco, geojson } from "./regions.js";
 
 const values = async (/** @type {Uint8Array} */ bytes) => (await decodePng(bytes)).data;

@@ -2,10 +2,10 @@
 // In a page of a folder: the parts of the page that are files beside it.
 
 import { reading } from "./local.js";
-import { MESSAGES } from "./messages.js";
+import { TEXTS } from "../../../pages/assets/language.js";
 import { Refused } from "./photos.js";
 
-Object.assign(MESSAGES, {
+Object.assign(TEXTS, {
   private: [
     "Photos stay in this browser: the page loads its own files and sends nothing.",
     "照片只留在本浏览器中：本页面只加载自身文件，不发送任何数据。"],

@@ -4,7 +4,7 @@
 import { Remote } from "./calls.js";
 import { decodePhoto, help, textOf } from "./helping.js";
 import { Refused } from "./photos.js";
-import { bytesOf } from "./png.js";
+import { bytesOf } from "../../../pages/assets/bytes.js";
 
 /**
  * @typedef {{name: string, classes: string[], palette: number[][], value_range: number[] | null}} Model

@@ -1,8 +1,9 @@
 // @ts-check
 // Every text of the page, in English and Chinese. {0}, {1} are filled in.
 
-/** @type {Record<string, [string, string]>} */
-export const MESSAGES = {
+import { TEXTS } from "../../../pages/assets/language.js";
+
+Object.assign(TEXTS, {
   title: ["Segment photos", "照片语义分割"],
   language: ["Language", "语言"],
   private: [
@@ -77,28 +78,4 @@ export const MESSAGES = {
   shortcuts: [
     "Keys: L look, B brush, E eraser, F fill, [ ] brush size, Ctrl+Z undo, Ctrl+Y redo, + - zoom.",
     "快捷键：L 查看，B 画笔，E 橡皮，F 填充，[ ] 画笔大小，Ctrl+Z 撤销，Ctrl+Y 重做，+ - 缩放。"],
-};
-
-let column = 0;
-
-/** @param {string} language */
-export function setLanguage(language) {
-  column = language.startsWith("zh") ? 1 : 0;
-}
-
-/** @param {string} key @param {...(string | number)} values */
-export function say(key, ...values) {
-  const text = MESSAGES[key]?.[column] ?? key;
-  return text.replace(/\{(\d)\}/g, (_, index) => String(values[Number(index)]));
-}
-
-/** Put the texts into all elements that name one. */
-export function translate() {
-  document.documentElement.lang = column ? "zh-CN" : "en";
-  for (const element of document.querySelectorAll("[data-text]")) {
-    element.textContent = say(/** @type {HTMLElement} */ (element).dataset.text ?? "");
-  }
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.ariaLabel = say(/** @type {HTMLElement} */ (element).dataset.label ?? "");
-  }
-}
+});

@@ -1,24 +1,10 @@
 // @ts-check
 // PNG files: indexed ones are written, others are read to the exact values that they store.
 
+import { pump } from "../../../pages/assets/bytes.js";
+
 const SIGNATURE = [137, 80, 78, 71, 13, 10, 26, 10];
 const CHANNELS = /** @type {Record<number, number>} */ ({ 0: 1, 2: 3, 3: 1, 4: 2, 6: 4 });
-
-/**
- * Send bytes through a compression or decompression stream. (A Blob cannot be read in a worker
- * that WebKit opened from a file.)
- * @param {Uint8Array} bytes
- * @param {{readable: ReadableStream, writable: WritableStream}} stream
- */
-export async function pump(bytes, stream) {
-  const writer = stream.writable.getWriter();
-  const written = Promise.all([writer.write(bytes), writer.close()]);
-  const read = new Response(stream.readable).arrayBuffer();
-  return new Uint8Array((await Promise.all([read, written]))[0]);
-}
-
-/** Decode base64. @param {string} text */
-export const bytesOf = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
 let table = /** @type {Uint32Array | null} */ (null);
 

@@ -3,13 +3,13 @@
 // `local.js` has the same interface.
 
 import { element, get, help } from "./helping.js";
-import { MESSAGES, say } from "./messages.js";
+import { say, TEXTS } from "../../../pages/assets/language.js";
 import { Refused } from "./photos.js";
 
 /** @typedef {import("./local.js").Model} Model */
 /** @typedef {import("./local.js").Prediction} Prediction */
 
-Object.assign(MESSAGES, {
+Object.assign(TEXTS, {
   served: ["Photos are sent to this server only.", "照片只发送到本服务器。"],
   kept: ["Saved as {0}, {1}.", "已保存为 {0}、{1}。"],
   kept2: ["Saved; it replaced an earlier mask, {1}.", "已保存；替换了先前的标签图 {1}。"],

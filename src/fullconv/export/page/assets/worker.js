@@ -4,7 +4,8 @@
 import { serve } from "./calls.js";
 import { mapsFromScores } from "./maps.js";
 import { megapixels, Refused, rowReader } from "./photos.js";
-import { bytesOf, crc32, join, pump } from "./png.js";
+import { crc32, join } from "./png.js";
+import { bytesOf, pump } from "../../../pages/assets/bytes.js";
 import { scalePhoto, toPlanes, workingSize } from "./scaling.js";
 
 /** @type {any} */

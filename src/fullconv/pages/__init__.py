@@ -1,0 +1,1 @@
+"""Web pages in one file: modules joined to a script, policies by hashes, data in elements."""
