@@ -1,6 +1,7 @@
 """The command line: one file per command; files that start with an underscore belong to one.
 
-A folder is a group of commands: `DEFAULT` in it names the member that runs without being named.
+A folder is a group of commands: `DEFAULT` in it names the member that runs without being named. A
+member with an `OPTION` runs instead of it if that option is given.
 
 No module here imports torch before a command runs. A bug keeps its traceback.
 """
@@ -113,6 +114,13 @@ def _add(app: typer.Typer, name: str, module: ModuleType) -> None:
     if not hasattr(module, "__path__"):
         app.command(shown, cls=_Command)(module.command)
         return
+    names = [file.name for file in pkgutil.iter_modules(module.__path__)]
+    members = {
+        one.replace("_", "-"): import_module(f"{module.__name__}.{one}")
+        for one in names
+        if not one.startswith("_")
+    }
+    by_option = {member.OPTION: one for one, member in members.items() if hasattr(member, "OPTION")}
     group = typer.Typer(
         name=shown,
         help=module.__doc__,
@@ -120,12 +128,18 @@ def _add(app: typer.Typer, name: str, module: ModuleType) -> None:
         no_args_is_help=True,
         rich_markup_mode=None,
         add_completion=False,
-        context_settings={"obj": module.DEFAULT},
+        context_settings={"obj": _Unnamed(module.DEFAULT, by_option)},
     )
-    for file in pkgutil.iter_modules(module.__path__):
-        if not file.name.startswith("_"):
-            _add(group, file.name, import_module(f"{module.__name__}.{file.name}"))
+    for one, member in members.items():
+        _add(group, one, member)
     app.add_typer(group)
+
+
+class _Unnamed(NamedTuple):
+    """The members of a group that run without being named."""
+
+    default: str
+    by_option: dict[str, str]
 
 
 class _Commands(TyperGroup):
@@ -149,13 +163,18 @@ class _Group(TyperGroup):
         first = args[0] if args else "--help"
         if first in self.commands or first in ("-h", "--help"):
             return super().parse_args(ctx, args)
+        given = {argument.partition("=")[0] for argument in args}
+        for option, name in ctx.obj.by_option.items():
+            if option in given:
+                return super().parse_args(ctx, [name, *args])
+        default = ctx.obj.default
         if len(args) == 1:  # without more, it is more likely a misspelled name
-            others = ", ".join(name for name in self.commands if name != ctx.obj)
+            others = ", ".join(name for name in self.commands if name != default)
             raise ConfigError(
                 f"{ctx.info_name} {first[:60]}: expected one of {others}; or what "
-                f"`{ctx.command_path} {ctx.obj}` takes"
+                f"`{ctx.command_path} {default}` takes"
             )
-        return super().parse_args(ctx, [ctx.obj, *args])
+        return super().parse_args(ctx, [default, *args])
 
 
 class _Command(TyperCommand):

@@ -14,7 +14,7 @@ export function setLanguage(language) {
 /** @param {string} key @param {...(string | number)} values */
 export function say(key, ...values) {
   const text = TEXTS[key]?.[column] ?? key;
-  return text.replace(/\{(\d)\}/g, (_, index) => String(values[Number(index)]));
+  return text.replace(/\{(\d+)\}/g, (_, index) => String(values[Number(index)]));
 }
 
 /** Put the texts into all elements that name one. */
