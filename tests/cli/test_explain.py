@@ -60,6 +60,24 @@ def test_fields_and_skips_of_a_trained_model_on_a_photo(folder, capsys):
     assert run(["explain", "skips", "m.onnx", photo]) == 2
 
 
+def test_the_microscope_is_written_by_its_option_or_its_name(folder, capsys):
+    write_model(folder / "m.safetensors")
+    write_photos(folder / "photos", 1)
+    photo = str(next((folder / "photos").glob("*.png")))
+    assert run(["explain", "m.safetensors", photo, "--page", "a.html", "--json", "a.json"]) == 0
+    assert "the whole network runs in the page" in capsys.readouterr().out
+    assert run(["explain", "microscope", "m.safetensors", photo, "--page=b.html"]) == 0
+    page = (folder / "a.html").read_bytes()
+    assert page == (folder / "b.html").read_bytes() and b"Network microscope" in page
+    values = json.loads((folder / "a.json").read_text())
+    assert values["live"] and values["bytes"] == len(page) < 1_500_000
+    capsys.readouterr()
+    assert run(["explain", "m.safetensors", photo, "--page", "a.png"]) == 2
+    assert "expected a name that ends in .html" in capsys.readouterr().err
+    assert run(["explain", "resnet18", photo, "--page", "c.html"]) == 2
+    assert not (folder / "c.html").exists()
+
+
 @pytest.mark.parametrize("name", MATRIX_COMMANDS)
 def test_tables_fit_80_columns(name, capsys):
     assert run(["explain", name]) == 0
