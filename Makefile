@@ -20,7 +20,7 @@ help:
 	@echo "make docs       write the reference pages of docs/ from the code"
 	@echo "make site       build the documentation as a website, English and Chinese: build/site/"
 	@echo "make notebooks  run the notebooks and write them with their output: build/notebooks/"
-	@echo "make figures   draw the figures of docs/course/ (a minute)"
+	@echo "make figures   draw the figures and the microscope of docs/course/ (a minute)"
 	@echo "make pictures   draw the pictures of the README (about 3 minutes; a screenshot needs Chromium)"
 	@echo "make runtime    fetch ONNX Runtime Web by npm, for pages and their tests"
 	@echo "make clean      remove .venv, runs and caches"

@@ -1,9 +1,10 @@
-"""Draw the figures of the course with fullconv's own operations: docs/course/figures/*.svg.
+"""Draw the figures of the course with fullconv's own operations, and write its microscope.
 
-    python scripts/figures.py            # write them; `make figures` does so
+    python scripts/figures.py            # write docs/course/figures/*.svg and microscope.html
 
 `figures()` returns every figure; tests/test_course.py compares them with the files. Embedded images
 are compared by their sizes only, since a model's scores differ in the last digits between machines.
+The microscope has the weights of its network and no results, so it is equal on all machines.
 """
 
 import re
@@ -22,6 +23,7 @@ from fullconv.explain.bilinear import bilinear_kernel_matrix, bilinear_table, dr
 from fullconv.explain.crops import crop_rulers, draw_rulers
 from fullconv.explain.field_picture import compare_fields, draw_fields
 from fullconv.explain.matrices import parse_matrix
+from fullconv.explain.microscope.page import microscope_page
 from fullconv.explain.narrow import narrow_network
 from fullconv.explain.skips import draw_contributions, skip_contributions
 from fullconv.explain.svg import Drawing
@@ -32,6 +34,10 @@ from fullconv.io.palettes import colorize
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "course" / "figures"
 MODEL = ROOT / "models" / "camvid" / "fcn4s-lite0.safetensors"
+MICROSCOPE = ROOT / "docs" / "course" / "microscope.html"
+SMALL_MODEL = ROOT / "docs" / "course" / "scenes.safetensors"
+SMALL_SCENE = (144, 192)  # pixels; as in its training
+UNSEEN = 1_000_001  # index of a scene that it was not trained on
 STRIDES = (32, 16, 8, 4)
 SCENES = 20  # drawn scenes that the upper bounds are measured on
 SCENE_SIZE = (240, 320)
@@ -119,6 +125,12 @@ def skips() -> str:
     return draw_contributions(found, sample.image, model.classes, model.palette, shown)
 
 
+def microscope() -> str:
+    """Return the page of the small network on a drawn scene."""
+    scene = draw(0, UNSEEN, *SMALL_SCENE).image
+    return microscope_page(fc.load(SMALL_MODEL), scene, "scenes")[0]
+
+
 def bounds() -> dict[int, Confusion]:
     """Measure the upper bounds on IoU by stride, on drawn scenes."""
     masks = (draw(0, index, *SCENE_SIZE).labels for index in range(SCENES))
@@ -203,6 +215,9 @@ def main() -> None:
         path = FOLDER / name
         path.write_text(content, encoding="utf-8")
         print(f"{path.relative_to(ROOT)}: {len(content) // 1000} kB")
+    page = microscope()
+    MICROSCOPE.write_text(page, encoding="utf-8")
+    print(f"{MICROSCOPE.relative_to(ROOT)}: {len(page.encode()) // 1000} kB")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """The course: its figures are those of the code, small, and legible on light and dark pages."""
 
+import base64
+import gzip
 import importlib.util
 import re
 from pathlib import Path
@@ -26,6 +28,18 @@ def test_the_figures_are_up_to_date(script):
     assert stored.keys() == drawn.keys()
     stale = [name for name in drawn if not script.is_current(stored[name], drawn[name])]
     assert not stale, "run `make figures`"
+
+
+def test_the_microscope_is_up_to_date_and_small(script):
+    stored, made = script.MICROSCOPE.read_text(encoding="utf-8"), script.microscope()
+    assert unpacked(stored) == unpacked(made), "run `make figures`"
+    assert len(stored.encode()) < 800_000
+
+
+def unpacked(page):
+    """Return the text of a page, and its arrays, which zlib packs differently on other machines."""
+    before, arrays, after = re.split(r'(?<=id="arrays">)([^<]*)', page)
+    return before, gzip.decompress(base64.b64decode(arrays)), after
 
 
 def test_another_number_or_text_is_not_current(script):

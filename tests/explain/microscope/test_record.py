@@ -48,6 +48,15 @@ def test_a_live_recording_has_all_weights_and_the_photo():
     assert settings["geometry"]["top"] == "fc7"
 
 
+def test_the_photo_has_the_size_that_the_network_works_at():
+    made = model()
+    made.size, made.input_scale = (40, 60), 1.5
+    found = record(made, photo(80, 90), Plan(320, True), "tiny").settings["photo"]
+    assert (found["height"], found["width"], found["original"]) == (60, 68, [80, 90])
+    found = record(made, photo(80, 90), Plan(34, True), "tiny").settings["photo"]
+    assert (found["height"], found["width"]) == (30, 34)
+
+
 def test_a_batch_norm_is_a_scale_and_a_shift():
     layer = model().network.backbone.bn2_1
     x = torch.randn(1, layer.num_features, 3, 4)

@@ -81,7 +81,8 @@ def record(model: Model, image: UInt8[np.ndarray, "H W 3"], plan: Plan, name: st
         ConfigError: a chosen size is not possible.
     """
     network = model.network.eval()
-    size = fit_size(image.shape[:2], (plan.side, plan.side))
+    size = fit_size(image.shape[:2], model.size, model.input_scale)  # as the network expects it
+    size = fit_size(size, (plan.side, plan.side))
     photo = scale_image(image, size)
     batch = torch.from_numpy(photo.copy()).permute(2, 0, 1)[None].float()
     arrays = Arrays()

@@ -95,6 +95,7 @@ async function main() {
     onhashchange = () => go(true);
     go(false);
     document.documentElement.dataset.state = "ready";
+    performance.mark("ready");
   } catch (error) {
     complain(error);
   }

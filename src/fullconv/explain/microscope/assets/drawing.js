@@ -273,8 +273,8 @@ export function drawing(width, height) {
     root,
     line: (/** @type {number} */ x1, /** @type {number} */ y1, /** @type {number} */ x2,
       /** @type {number} */ y2, /** @type {string} */ tone) => put("line", { x1, y1, x2, y2, class: tone }),
-    dot: (/** @type {number} */ cx, /** @type {number} */ cy, /** @type {string} */ tone) =>
-      put("circle", { cx, cy, r: 4, class: tone }),
+    dot: (/** @type {number} */ cx, /** @type {number} */ cy, /** @type {number} */ r,
+      /** @type {string} */ tone) => put("circle", { cx, cy, r, class: tone }),
     text: (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ text,
       /** @type {string} */ tone) => {
       put("text", { x, y, class: tone }).textContent = text;

@@ -15,7 +15,7 @@ Object.assign(TEXTS, {
   failed: ["This page cannot run here: {0}", "本页面无法在此运行：{0}"],
   private: ["Works offline: this page cannot send anything.", "可离线使用：本页面无法发送任何数据。"],
   about: ["{0}, {1} on a photo of {2} x {3} pixels", "{0}，{1}，照片为 {2} x {3} 像素"],
-  scaled: ["; the photo was scaled down from {0} x {1}", "；照片由 {0} x {1} 缩小而来"],
+  scaled: ["; the photo was scaled from {0} x {1}", "；照片由 {0} x {1} 缩放而来"],
   live: ["All of the network is in this page and runs here.", "整个网络都在本页面中，并在此运行。"],
   recorded: [
     "The network is too large for this page: maps were computed by PyTorch, and some parts kept.",

@@ -9,8 +9,8 @@ import { greyPatch } from "../patch.js";
 Object.assign(TEXTS, {
   checkerboard: ["Checkerboard", "棋盘格"],
   "checkerboard.idea": [
-    "Where stamps of neighbouring pixels overlap, an output pixel gets more summands. If the kernel's side is no multiple of the stride, the numbers of summands alternate: a checkerboard, even on a constant input. Move the sliders.",
-    "相邻像素的印章重叠之处，输出像素得到更多加数。若核的边长不是步长的整数倍，加数个数交替变化：即使输入是常数，也会出现棋盘格。请拖动滑块。"],
+    "Each input pixel adds its multiple of the kernel to the output; where these overlap, an output pixel gets more summands. If the kernel's side is no multiple of the stride, the numbers of summands alternate: a checkerboard, even on a constant input. Move the sliders.",
+    "每个输入像素把核的若干倍加到输出上；重叠之处，输出像素得到更多加数。若核的边长不是步长的整数倍，加数个数交替变化：即使输入是常数，也会出现棋盘格。请拖动滑块。"],
   "checkerboard.kernel": ["Side of the kernel", "卷积核边长"],
   "checkerboard.weights": ["Weights", "权重"],
   "checkerboard.ones": ["all equal", "全部相等"],

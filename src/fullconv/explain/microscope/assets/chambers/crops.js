@@ -163,14 +163,14 @@ function drawPair(pair) {
   const count = Math.ceil(Math.max(exact, 0)) + RULER_AFTER + 1;
   let drop = Math.max(0, Math.round(exact / 2));
   const text = element("p", { class: "verdict", "aria-live": "polite" });
-  const picture = element("div", { class: "scroll", tabIndex: 0, role: "img" });
+  const picture = element("div", { role: "img" });
   const control = slider("crops.drop", 0, count - 1, drop, (value) => {
     drop = value;
     update();
   });
   function update() {
     const [low, high] = [Math.min(at(wide, 0), at(narrow, 0)), at(wide, count - 1)];
-    const [width, left] = [720, 104];
+    const [width, left] = [Math.max(300, Math.min(720, innerWidth - 24)), 104];
     const x = (/** @type {number} */ place) => left + ((place - low) / (high - low)) * (width - left - 20);
     const meets = whole && drop === exact;
     const parts = drawing(width, 112);
@@ -188,7 +188,7 @@ function drawPair(pair) {
       const every = count <= 20 ? 1 : 5;
       for (let i = 0; i < many; i++) {
         const dropped = map === wide && i < drop;
-        parts.dot(x(at(map, i)), y, dropped ? "dropped" : "kept");
+        parts.dot(x(at(map, i)), y, count > 20 && width < 500 ? 2.5 : 4, dropped ? "dropped" : "kept");
         const crowded = every > 1 && map === wide && 0 < Math.abs(i - drop) && Math.abs(i - drop) < 3;
         if ((i % every === 0 && !crowded) || (map === wide && i === drop)) {
           parts.text(x(at(map, i)), map === wide ? y - 10 : y + 20, String(i), "middle");

@@ -10,8 +10,8 @@ import { batchNorm, convolution, maxPool, relu } from "../operations.js";
 Object.assign(TEXTS, {
   network: ["The whole network", "整个网络"],
   "network.idea": [
-    "All maps of the network on the photo: dark is the smallest value of a map, bright the largest. Choose a layer, then one of its channels, then a position: below are the inputs of that neuron, its weights, and the formula with its numbers.",
-    "网络在这张照片上的全部特征图：暗处是该图的最小值，亮处是最大值。先选一层，再选一个通道，再选一个位置：下面是这个神经元的输入、权重，以及代入数字的公式。"],
+    "All maps of the network on the photo: dark is the smallest value of a map, bright the largest. Choose a layer, then one of its channels, then a position: below are the inputs of that neuron, its weights, and the formula with its numbers. An input channel leads to the map that it comes from.",
+    "网络在这张照片上的全部特征图：暗处是该图的最小值，亮处是最大值。先选一层，再选一个通道，再选一个位置：下面是这个神经元的输入、权重，以及代入数字的公式。点输入通道可以查看它的来源。"],
   "network.layers": ["Layers", "层"],
   "network.channels": ["Channels of {0}: {1} maps of {2} x {3}", "{0} 的通道：{1} 张 {2} x {3} 的图"],
   "network.shown": [
@@ -27,6 +27,7 @@ Object.assign(TEXTS, {
   "network.neuron": ["The neuron of {0}, channel {1}, at ({2}, {3})", "神经元：{0}，通道 {1}，位置 ({2}, {3})"],
   "network.inputs": ["Its input channels, the largest contributions first", "它的输入通道，贡献大的在前"],
   "network.part": ["channel {0}: {1}", "通道 {0}：{1}"],
+  "network.enter": ["Show channel {0} of {1}", "查看 {1} 的通道 {0}"],
   "network.values": ["values", "数值"],
   "network.weights": ["weights", "权重"],
   "network.others": ["{0} other channels", "其余 {0} 个通道"],
@@ -106,7 +107,18 @@ export const networkChamber = {
       const chosen = view.neuronOf(n, k, at);
       heading.textContent = say("network.neuron", stages[n].name, chosen.k, at[0], at[1]);
       line.textContent = chosen.line;
-      terms.replaceChildren(...chosen.parts);
+      const source = stages.findIndex((/** @type {any} */ one) => one.name === stages[n].input);
+      terms.replaceChildren(...chosen.parts.map(({ channel, part, grids }) => {
+        const text = say("network.part", channel, show(part));
+        const enter = element("button", { onclick: () => {
+          select(source);
+          k = channel;
+          update();
+        } }, text);
+        if (source >= 0) enter.title = say("network.enter", channel, stages[source].name);
+        return element("div", { class: "term" }, source < 0 ? element("p", {}, text) : enter,
+          row(...grids));
+      }));
     }
     const ready = model.run().then(() => {
       list.replaceChildren(...stages.map((/** @type {any} */ stage, /** @type {number} */ m) =>
@@ -213,8 +225,7 @@ function neuronParts({ terms }) {
     values.update(rows.map((one) => one.map((cell) => show(cell.value))), () => "blue");
     weights.update(rows.map((one) => one.map((cell) => show(cell.weight))), () => "orange");
     for (const one of [values, weights]) one.root.classList.add("small");
-    return element("div", { class: "term" }, element("p", {}, say("network.part", channel, show(part))),
-      row(values.root, weights.root));
+    return { channel, part, grids: [values.root, weights.root] };
   });
 }
 
@@ -231,7 +242,8 @@ function poolParts(/** @type {any} */ x, /** @type {any} */ layer, /** @type {nu
   const grid = new Grid("network.window");
   grid.update(rows.map((one) => one.map((value) => (value === null ? "" : show(value)))),
     (a, b) => (rows[a][b] === best ? "orange" : "blue"));
-  return { line: say("network.max", values.map(show).join(", "), show(best)), parts: [grid.root] };
+  return { line: say("network.max", values.map(show).join(", "), show(best)),
+    parts: [{ channel: k, part: best, grids: [grid.root] }] };
 }
 
 /** Maps of 8 bits, and one exact neuron of each layer, of a network that is too large. */
