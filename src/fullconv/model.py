@@ -9,11 +9,12 @@ import numpy as np
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
+from fullconv.config import RGB, Head
 from fullconv.data.sample import default_palette
 from fullconv.engines import AUTO, check_engine_of_file
 from fullconv.engines.choose import EngineChoice, choose_engine
 from fullconv.engines.workload import Workload
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.model_file import (
     OPTIMIZER,
@@ -31,10 +32,17 @@ from fullconv.inference.source import read_source
 from fullconv.inference.stopping import Stop, never
 from fullconv.inference.stored_network import read_network
 from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
-from fullconv.io.images import fit_size, scale_image
+from fullconv.io.images import (
+    ExtraInput,
+    channels_of,
+    describe_channels,
+    fit_size,
+    scale_image,
+)
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
 from fullconv.networks.fcn import FCN
+from fullconv.networks.fcn.heads import select_scores
 
 
 class Model:
@@ -50,10 +58,14 @@ class Model:
         band_choice: the bands and value range of rasters; None to read them as other images.
         input_scale: factor that images are scaled by, after `size`, as in training; the scores are
             brought back to the image's own size.
+        inputs: channels after red, green and blue, which are read from folders beside a photo's.
+        heads: ranges of the scores with classes of their own, in order; `classes` and `palette` are
+            the first one's. () for one head.
 
     Raises:
         ConfigError: the number of names or colours is not that of the scores, a name is no valid
-            text, or a scale is outside [0.1, 10].
+            text, a scale is outside [0.1, 10], or the channels of the inputs are not those of the
+            network.
     """
 
     def __init__(
@@ -65,6 +77,8 @@ class Model:
         tta_scales: Sequence[float] = SCALES,
         band_choice: BandChoice | None = None,
         input_scale: float = 1.0,
+        inputs: Sequence[ExtraInput] = (),
+        heads: Sequence[Head] = (),
     ) -> None:
         # An ExportedNetwork has all of an FCN that predictions and evaluation use.
         self.network = cast(FCN, network)
@@ -74,14 +88,80 @@ class Model:
         self.tta_scales = tuple(tta_scales)
         self.band_choice = band_choice
         self.input_scale = input_scale
+        self.inputs = tuple(inputs)
         self.choice = EngineChoice()
+        self.heads = tuple(heads)
+        others = sum(len(head.classes) for head in self.heads[1:])
         for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
-            if count != network.classes:
-                raise ConfigError(f"{count} {what} for a network of {network.classes} scores")
+            if count + others != network.classes:
+                raise ConfigError(
+                    f"{count + others} {what} for a network of {network.classes} scores"
+                )
+        _check_heads(self.heads, self.classes)
         for name in self.classes:
             if any("\ud800" <= character <= "\udfff" for character in name):
                 raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")
         check_scales(self.tta_scales)
+        if self.inputs and channels_of(self.inputs) != self.channels:
+            raise ConfigError(
+                f"inputs of {channels_of(self.inputs)} channels for a network of {self.channels}"
+            )
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image: 3, or more if the network takes others after red, green, blue."""
+        return len(self.network.normalization.mean)
+
+    def head(self, name: str) -> "Model":
+        """Return the model of one of several heads; the backbone is shared.
+
+        Raises:
+            UnknownNameError: there is no such head.
+            ConfigError: it is an exported file, which cannot be separated.
+        """
+        names = [head.name for head in self.heads]
+        if name not in names:
+            raise UnknownNameError("head", name, names)
+        number = names.index(name)
+        first = sum(len(head.classes) for head in self.heads[:number])
+        found = self.heads[number]
+        alone = self.with_network(select_scores(self.network, first, len(found.classes)))
+        alone.classes, alone.palette, alone.heads = found.classes, found.palette, ()
+        return alone
+
+    def one_head(self, name: str | None) -> "Model":
+        """Return the model of the head that a user named, or the model itself if it has one head.
+
+        Raises:
+            UnknownNameError: there is no such head.
+            ConfigError: it has several heads and none is named, or one head and one is named.
+        """
+        if name is None and not self.heads:
+            return self
+        names = ", ".join(head.name for head in self.heads)
+        if name is None:
+            raise ConfigError(f"the model has the heads {names}; choose one with --head")
+        if not self.heads:
+            raise ConfigError(f"the model has one head and no name for it; leave out --head {name}")
+        return self.head(name)
+
+    def check_photos(self, what: str) -> None:
+        """Refuse what works with plain photos and one head only.
+
+        Raises:
+            ConfigError: the network takes other channels, too, or has several heads.
+        """
+        if self.heads:
+            raise ConfigError(
+                f"the model has the heads {', '.join(head.name for head in self.heads)}; {what} "
+                "takes models of one head: write one with fullconv export MODEL "
+                f"{self.heads[0].name}.safetensors --head {self.heads[0].name}"
+            )
+        if self.channels != RGB:
+            raise ConfigError(
+                f"the model takes {describe_channels(self.channels, self.inputs)}; {what} takes "
+                "models of RGB photos only"
+            )
 
     def __repr__(self) -> str:
         architecture, file = self.network.architecture, self.exported and self.exported.path.name
@@ -127,6 +207,8 @@ class Model:
     ) -> Prediction | list[Prediction]:
         """Segment an image, or each image of a list.
 
+        With several heads, the prediction is that of the first; `Prediction.heads` has all.
+
         Any number of threads may predict with one model, or with models that share a network, and
         call `optimize` meanwhile. The network is put into evaluation mode; it must not be trained,
         moved or changed while it predicts.
@@ -134,7 +216,8 @@ class Model:
         Args:
             source: a path, a file open in binary mode, the bytes of a file, an array (H, W, 3) of
                 uint8 in RGB or (H, W) in grey, an 8-bit PIL image, or a list of these. With a
-                `band_choice`, TIFF, PNG and JPEG files are read as rasters.
+                `band_choice`, TIFF, PNG and JPEG files are read as rasters. A network of more
+                channels takes arrays (H, W, channels) of uint8, and paths if there are `inputs`.
             tta: test-time augmentation: average the probabilities at `tta_scales`, each with and
                 without horizontal flip. Slower, usually more accurate.
             scales: scales for test-time augmentation instead of `tta_scales`; implies `tta`. 1 is
@@ -168,17 +251,22 @@ class Model:
     ) -> Prediction:
         if any(module.training for module in self.network.modules()):
             self.network.eval()
-        read = read_source(source, self.band_choice, memory)
+        read = read_source(source, self.band_choice, memory, self.channels, self.inputs)
         given = self.network, read.image, self.classes, self.palette, self.size
         limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}
         limits["input_scale"] = self.input_scale
         if scales is None:
-            found = predict(*given, scores=scores, **limits)
+            found = predict(*given, scores=scores, heads=self.heads, **limits)
+        elif self.heads:
+            raise ConfigError(
+                "test-time augmentation averages the probabilities of one head; use model.head("
+                f'"{self.heads[0].name}")'
+            )
         else:
             found = predict_averaged(*given, scales, **limits)
         return found if read.missing is None else found.without(read.missing)
 
-    def network_input(self, image: UInt8[np.ndarray, "H W 3"]) -> UInt8[np.ndarray, "h w 3"]:
+    def network_input(self, image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "h w C"]:
         """Return an image as the network gets it: fitted into `size`, scaled by `input_scale`."""
         return scale_image(image, fit_size(image.shape, self.size, self.input_scale))
 
@@ -201,8 +289,9 @@ class Model:
         """
         given = self.network, size, self.size, self.input_scale
         if scales is None:
-            return plan_prediction(*given, memory, scores=scores, held=held).peak
-        return averaging_bytes(*given, scales, len(self.classes), memory, held)
+            bands = self.channels
+            return plan_prediction(*given, memory, scores=scores, held=held, bands=bands).peak
+        return averaging_bytes(*given, scales, len(self.classes), memory, held, self.channels)
 
     def optimize(
         self,
@@ -307,6 +396,19 @@ class Model:
         )
 
 
+def _check_heads(heads: Sequence[Head], classes: Sequence[str]) -> None:
+    """Check that the first of several heads is the model's own.
+
+    Raises:
+        ConfigError: it is not, there is only one, or two have one name.
+    """
+    names = [head.name for head in heads]
+    if heads and (len(heads) < 2 or len(set(names)) < len(names)):
+        raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
+    if heads and heads[0].classes != tuple(classes):
+        raise ConfigError(f"the classes are not those of the first head, {names[0]}")
+
+
 def load(path: str | Path) -> Model:
     """Load a model from a run folder or a file.
 
@@ -334,7 +436,8 @@ def exported_model(network: ExportedNetwork) -> Model:
 
 def _described(network: FCN | ExportedNetwork, card: Card | Description) -> Model:
     kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
-    return Model(network, *kept, card.input_scale)
+    more = (card.inputs, card.heads) if isinstance(card, Card) else ()
+    return Model(network, *kept, card.input_scale, *more)
 
 
 def write_model(
@@ -374,5 +477,7 @@ def _card(model: Model, training: Mapping[str, Any]) -> Card:
         input_scale=model.input_scale,
         tta_scales=model.tta_scales,
         band_choice=model.band_choice,
+        inputs=model.inputs,
+        heads=model.heads,
         training=dict(training),
     )

@@ -15,11 +15,14 @@ from fullconv.batch.job_engine import JobPlace, choose_job_engine, job_workload
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.sharding import select_shard
+from fullconv.config import RGB
 from fullconv.errors import ConfigError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
 from fullconv.inference.tta import check_scales
+from fullconv.io.images import describe_channels
 from fullconv.io.rasters import OWN_BANDS, BandChoice
+from fullconv.io.storage import local_path
 from fullconv.model import Model
 from fullconv.units import parse_bytes
 from fullconv.weights.fingerprint import file_fingerprint
@@ -38,6 +41,7 @@ def create_job(
     memory: str | None = None,
     scales: Sequence[float] = (),
     band_choice: BandChoice = OWN_BANDS,
+    head: str = "",
     left_out: LeftOut | None = None,
     engine: str = "torch",
     distributed: bool = False,
@@ -59,6 +63,7 @@ def create_job(
         memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
         scales: TTA scales; () turns TTA off.
         band_choice: how rasters are read; what it leaves open is as in the model's training.
+        head: the name of the model's head in its file, if that has several.
         left_out: what was found in folders beside the inputs.
         engine: "auto", "torch", "onnx" or "openvino".
         distributed: whether other machines compute photos too.
@@ -66,15 +71,20 @@ def create_job(
         announce: gets a line about the engine, and one before something that takes seconds.
 
     Raises:
-        ConfigError: the memory, the threads, the scales or the engine are invalid.
+        ConfigError: the memory, the threads, the scales or the engine are invalid, or the model
+            takes channels that the inputs do not have.
     """
     if scales:
         check_scales(scales)
+    _check_channels(model, inputs)
+    if model.heads:
+        names = ", ".join(one.name for one in model.heads)
+        raise ConfigError(f"the model has the heads {names}; predict with one: model.head(NAME)")
     band_choice = band_choice.or_else(model.band_choice)
     mine = select_shard(inputs, shard)
     description = JobDescription(
         model=file_fingerprint(path),
-        options=_describe_options(kinds, scales, band_choice),
+        options=_describe_options(kinds, scales, band_choice, head),
         classes=model.classes,
         inputs=len(inputs),
         ids=ids_fingerprint(item.id for item in inputs),
@@ -106,8 +116,28 @@ def create_job(
         budget=memory,
         scales=tuple(scales),
         band_choice=band_choice,
+        inputs=model.inputs,
+        head=head,
         **resources,
     )
+
+
+def _check_channels(model: Model, inputs: Sequence[Input]) -> None:
+    """Refuse a model of other channels than photos have, unless they lie beside the photos."""
+    if model.channels == RGB:
+        return
+    what = describe_channels(model.channels, model.inputs)
+    if not model.inputs:
+        raise ConfigError(
+            f"the model takes {what}, and does not say which files hold them; predict arrays: "
+            "fullconv.load(MODEL).predict(array)"
+        )
+    for item in inputs:
+        if item.medium != "photo" or local_path(item.where) is None:
+            raise ConfigError(
+                f"{item.where} is no photo on this machine; the model takes {what}, which are read "
+                "from folders beside photos"
+            )
 
 
 def _plan_resources(
@@ -136,7 +166,7 @@ def _plan_resources(
 
 
 def _describe_options(
-    kinds: Sequence[str], scales: Sequence[float], band_choice: BandChoice
+    kinds: Sequence[str], scales: Sequence[float], band_choice: BandChoice, head: str
 ) -> dict[str, Any]:
     """Return the options that predictions depend on, as predict.json stores them."""
     options: dict[str, Any] = {"save": sorted(kinds)}
@@ -146,6 +176,8 @@ def _describe_options(
         options["bands"] = list(band_choice.bands)
     if band_choice.value_range:
         options["range"] = list(band_choice.value_range)
+    if head:
+        options["head"] = head
     return options
 
 

@@ -1,7 +1,7 @@
 """Fingerprints of sets of inputs: 16 hexadecimal digits."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,18 +29,25 @@ class FileState:
     modified: str
 
 
-def file_state(path: Path) -> FileState:
-    """Return the size of a file, and when it was last changed."""
-    status = path.stat()
-    return FileState(status.st_size, str(np.datetime64(status.st_mtime_ns, "ns")))
+def file_state(path: Path, others: Sequence[Path] = ()) -> FileState:
+    """Return the size of a file and of others with it, and when the last of them was changed."""
+    found = [part.stat() for part in (path, *others)]
+    modified = max(status.st_mtime_ns for status in found)
+    return FileState(sum(status.st_size for status in found), str(np.datetime64(modified, "ns")))
 
 
-def content_digest(path: Path) -> str:
-    """Return the fingerprint of a file's bytes; "" for a pipe, whose opening would block."""
+def content_digest(path: Path, others: Sequence[Path] = ()) -> str:
+    """Return the fingerprint of the bytes of a file and of others with it.
+
+    It is "" for a pipe, whose opening would block.
+    """
     if not path.is_file():
         return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
+    digest = hashlib.sha256()
+    for part in (path, *others):
+        with part.open("rb") as stream:
+            hashlib.file_digest(stream, lambda: digest)
+    return digest.hexdigest()[:16]
 
 
 def id_bytes(input_id: str) -> bytes:

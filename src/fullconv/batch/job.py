@@ -20,13 +20,13 @@ from fullconv.engines.running import RunningEngine
 from fullconv.errors import ImageError
 from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.predictor import Prediction
-from fullconv.io.images import Header
+from fullconv.io.images import ExtraInput, Header, input_file
 from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, open_place
 from fullconv.model import Model
 from fullconv.units import parse_bytes
 
-Image = UInt8[np.ndarray, "H W 3"]
+Image = UInt8[np.ndarray, "H W C"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class PredictionJob:
         scales: TTA scales, each also mirrored; () turns TTA off.
         optimize: whether the job is large enough to optimize the network for this CPU first.
         band_choice: how rasters are read, and photos with more than 8 bits scaled.
+        inputs: channels after red, green and blue, read from folders beside a photo's.
+        head: that of several whose classes are predicted; "" for models of one.
     """
 
     model: str
@@ -64,6 +66,8 @@ class PredictionJob:
     scales: tuple[float, ...] = ()
     optimize: bool = False
     band_choice: BandChoice = OWN_BANDS
+    inputs: tuple[ExtraInput, ...] = ()
+    head: str = ""
 
     @property
     def target(self) -> Place:
@@ -102,7 +106,8 @@ class PredictionJob:
 
     def open(self) -> Model:
         """Return the model, which all threads of this process share."""
-        return open_model(str(self._resolve(self.model)), self.description.model, self.device)
+        path = str(self._resolve(self.model))
+        return open_model(path, self.description.model, self.device, self.head)
 
     def unoptimized(self) -> Model:
         """Return the model, not optimized for many predictions."""
@@ -121,7 +126,7 @@ class PredictionJob:
         """Predict a photo or a frame with this job's options.
 
         Args:
-            image: RGB in [0, 255].
+            image: in [0, 255], with the channels that the model takes.
             memory: bytes; None for half of the free memory.
         """
         return predict_photo(self.open(), image, self.outputs, self.scales or None, memory)
@@ -146,6 +151,14 @@ class PredictionJob:
         if path is None:
             raise ImageError(f"{item.where}: a {item.medium} must be a local file")
         return self._resolve(path)
+
+    def input_files(self, photo: Path) -> list[Path]:
+        """Return the files of the channels after red, green and blue that belong to a photo.
+
+        Raises:
+            ImageError: one of them is missing.
+        """
+        return [input_file(photo, extra) for extra in self.inputs]
 
     def record(self, item: Input, **facts: Any) -> PredictionRecord:
         """Return the manifest entry of a predicted input.

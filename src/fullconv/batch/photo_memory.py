@@ -13,14 +13,13 @@ from jaxtyping import UInt8
 
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.writers import Writer
+from fullconv.config import RGB
 from fullconv.errors import MemoryBudgetError
 from fullconv.inference.predictor import Prediction
 from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import Header, decoding_bytes
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
-
-PIXEL = 3  # bytes of an RGB image
 
 
 def plan_photo(
@@ -46,8 +45,10 @@ def plan_photo(
     Raises:
         MemoryBudgetError: the photo takes more than `total`, if that is strict.
     """
-    image, scores = PIXEL * prod(header.size), need_scores(outputs)
-    held = max(decoding_bytes(header), image + _result_bytes(header, outputs, len(model.classes)))
+    image, scores = model.channels * prod(header.size), need_scores(outputs)
+    others = image - RGB * prod(header.size)
+    results = _result_bytes(header, outputs, len(model.classes))
+    held = max(decoding_bytes(header) + others, image + results)
     reason: MemoryBudgetError | None = None
     while at_once and held > total // at_once:
         at_once //= 2
@@ -81,7 +82,7 @@ def plan_photo(
 
 def predict_photo(
     model: Model,
-    image: UInt8[np.ndarray, "H W 3"],
+    image: UInt8[np.ndarray, "H W C"],
     outputs: Sequence[Writer],
     scales: Sequence[float] | None,
     memory: int | None,
@@ -91,7 +92,7 @@ def predict_photo(
 
     Args:
         model: predicts it.
-        image: RGB in [0, 255].
+        image: in [0, 255], with the channels that the model takes.
         outputs: what is encoded of it.
         scales: of test-time augmentation; None turns it off.
         memory: bytes; None for half of the free memory.

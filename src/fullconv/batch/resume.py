@@ -22,7 +22,7 @@ from fullconv.batch.manifest import (
 from fullconv.batch.names import assign_names, output_files
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.stale import remove_stale
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, ImageError
 from fullconv.io.storage import Folder, Place, local_path
 
 
@@ -186,20 +186,25 @@ def _is_done(
         return not retry_failed
     files = output_files(item, job.kinds)
     complete = record.files == files and all(name in listing for name in files.values())
-    return complete and record.key == job.description.key(item.id) and _is_unchanged(record, item)
+    same_job = record.key == job.description.key(item.id)
+    return complete and same_job and _is_unchanged(record, item, job)
 
 
-def _is_unchanged(record: PredictionRecord, item: Input) -> bool:
+def _is_unchanged(record: PredictionRecord, item: Input, job: PredictionJob) -> bool:
     """Return whether an input is the file that was predicted; True if it is gone, or a URL."""
     path = local_path(item.where)
     if path is None or not os.path.isfile(path):
         return True
-    state = file_state(path)
+    try:
+        others = job.input_files(job.input_path(item))
+    except ImageError:
+        return False  # predicting it says what is missing
+    state = file_state(path, others)
     if state == FileState(record.bytes, record.modified):
         return True
     # A copy has another time. Photos are small enough to be compared.
     return (
         state.bytes == record.bytes
         and bool(record.digest)
-        and (content_digest(path) == record.digest)
+        and (content_digest(path, others) == record.digest)
     )

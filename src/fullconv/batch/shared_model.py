@@ -9,13 +9,14 @@ from fullconv.weights.fingerprint import file_fingerprint
 
 
 @lru_cache(maxsize=1)
-def open_model(path: str, fingerprint: str, device: str) -> Model:
+def open_model(path: str, fingerprint: str, device: str, head: str = "") -> Model:
     """Load the model at `path` once per process.
 
     Args:
         path: a run folder, a .safetensors file or an exported file.
         fingerprint: the expected `file_fingerprint`.
         device: "cpu", "cuda", ...
+        head: that of several that is wanted; "" for models of one.
 
     Raises:
         ConfigError: the file is another model than the one the job was created with.
@@ -27,6 +28,7 @@ def open_model(path: str, fingerprint: str, device: str) -> Model:
             f"expected {fingerprint})"
         )
     model = load(path)
+    model = model.head(head) if head else model
     model.network.to(device).eval()
     return model
 

@@ -14,7 +14,7 @@ from fullconv.batch.photo_memory import check_results
 from fullconv.batch.writers import writers
 from fullconv.errors import EngineError, FullconvError, explain_os_error
 from fullconv.inference.predictor import Prediction
-from fullconv.io.images import decode_image, peek_header, read_image
+from fullconv.io.images import decode_image, peek_header, read_image, with_inputs
 from fullconv.io.storage import fetch, local_path
 from fullconv.io.value_range import ValueRange
 
@@ -91,8 +91,9 @@ class Worker:
             return LoadedPhoto(image, len(opened.content))
         path = self.job.input_path(item)
         # Before the photo is read: if it changes meanwhile, it will be predicted again.
-        state, digest = file_state(path), content_digest(path)
-        image = read_image(path, self.value_range)
+        others = self.job.input_files(path)
+        state, digest = file_state(path, others), content_digest(path, others)
+        image = with_inputs(read_image(path, self.value_range), path, self.job.inputs)
         return LoadedPhoto(image, state.bytes, state.modified, digest)
 
     def compute(self, photo: LoadedPhoto, opened: OpenedPhoto) -> Prediction:

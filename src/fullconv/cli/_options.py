@@ -51,6 +51,15 @@ Engine = Annotated[
         "proved equal.",
     ),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="One of several heads of the model, with its classes.",
+        show_default="its only head",
+    ),
+]
 GroupBy = Annotated[
     str | None,
     typer.Option(

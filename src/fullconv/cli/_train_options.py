@@ -18,7 +18,7 @@ from fullconv.errors import ConfigError
 OPTIONS = (
     *("recipe", "model", "weights", "padding", "width", "hidden", "minutes", "epochs"),
     *("steps", "size", "input_scale", "crop", "batch", "lr", "optimizer", "schedule", "warmup"),
-    *("upsampling", "fusing", "loss"),
+    *("upsampling", "fusing", "inputs", "loss"),
     *("balance", "learn_upsampling", "seed", "workers", "device"),
 )
 

@@ -46,9 +46,10 @@ def verify_tiled(
 
 def _read_photo(path: Path, model: "Model", band_choice: "BandChoice") -> "Image":
     """Read a photo as the network gets it."""
-    from fullconv.io.images import read_image
+    from fullconv.io.images import read_image, with_inputs
 
-    return model.network_input(read_image(path, band_choice.value_range))
+    photo = read_image(path, band_choice.value_range)
+    return model.network_input(with_inputs(photo, path, model.inputs))
 
 
 def _read_centre(path: Path, band_choice: "BandChoice") -> "Image":

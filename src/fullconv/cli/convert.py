@@ -1,11 +1,22 @@
 """fullconv convert: convert weights of Caffe, Paddle, PyTorch or Keras to a model file."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fullconv.cli._console import say
+
+if TYPE_CHECKING:
+    from fullconv.config import Normalization
+
+
+class Order(StrEnum):
+    """Order of red, green and blue."""
+
+    RGB = "rgb"
+    BGR = "bgr"
 
 
 def command(
@@ -30,6 +41,17 @@ def command(
         int,
         typer.Option(metavar="PIXELS", help="Zeros around the image that it was trained with."),
     ] = 100,
+    mean: Annotated[
+        str | None,
+        typer.Option(
+            metavar="R,G,B",
+            help="Mean that is subtracted from each channel, for weights that do not state it.",
+            show_default="what is known of the weights",
+        ),
+    ] = None,
+    order: Annotated[
+        Order, typer.Option(help="Order of the channels in the first convolution, with --mean.")
+    ] = Order.BGR,
     fluid_dropout: Annotated[
         bool, typer.Option("--fluid-dropout", help="It was trained with Paddle 1's Dropout.")
     ] = False,
@@ -51,7 +73,8 @@ def command(
     if classes and not classes.is_file():
         raise ConfigError(f"{classes}: no such file; expected one class name per line")
     names = list(read_names(classes)) if classes else None
-    converted = convert_weights(source, target, names, padding, fluid_dropout)
+    normalization = _normalization(mean, order) if mean else None
+    converted = convert_weights(source, target, names, padding, fluid_dropout, normalization)
     if isinstance(converted, LoadReport):
         say(str(converted))
         say(f"model   {target}")
@@ -62,3 +85,15 @@ def command(
         say(f"note: {note}")
     say(f"weights {target}")
     say(f"next    fullconv train DATA --weights {target}")
+
+
+def _normalization(mean: str, order: Order) -> "Normalization":
+    """Parse --mean as the normalization of Caffe's nets, which divide by nothing."""
+    from fullconv.config import Normalization
+    from fullconv.errors import ConfigError
+
+    try:
+        values = tuple(float(part) for part in mean.split(","))
+    except ValueError as error:
+        raise ConfigError(f"--mean {mean}: expected numbers, such as 122.7,116.7,104.0") from error
+    return Normalization(mean=values, std=(1.0,) * len(values), order=order.value)

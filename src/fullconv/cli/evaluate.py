@@ -10,7 +10,7 @@ import typer
 
 from fullconv.cli import _evaluate_options as options
 from fullconv.cli._console import say, saying_if_busy, track, write_json
-from fullconv.cli._options import MODEL, Device, Engine, GroupBy, Json, Out, Quiet, say_taken
+from fullconv.cli._options import MODEL, Device, Engine, GroupBy, Head, Json, Out, Quiet, say_taken
 from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def command(
     tta: Tta = False,
     scales: Scales = None,
     engine: Engine = "auto",
+    head: Head = None,
     device: Device = "auto",
     out: Out = Path("runs"),
     report: options.Report = False,
@@ -61,7 +62,8 @@ def command(
     if predictions:
         found = _evaluate_files(predictions, samples, given)
     else:
-        opened = options.open_model(model, device)
+        opened = options.open_model(model, device).one_head(head)
+        samples = samples.head(head) if head and samples.heads else samples
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
         announce = (lambda text: None) if quiet or str(json) == "-" else say
         options.prepare_model(opened, samples, engine, chosen, announce)

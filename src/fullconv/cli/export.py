@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import _export_options as options
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import Json, Quiet, parse_size
+from fullconv.cli._options import Head, Json, Quiet, parse_size
 from fullconv.units import format_bytes
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def command(
     tolerance: options.Tolerance = 1.0,
     size: options.Size = None,
     program: options.For = None,
+    head: Head = None,
     runtime: options.Runtime = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -49,7 +50,7 @@ def command(
     if program:
         if int8:
             raise ConfigError("--int8 is not possible with --for")
-        _write_for(program, model, path, data, photos, fixed, runtime, json, quiet)
+        _write_for(program, model, head, path, data, photos, fixed, runtime, json, quiet)
         return
     is_folder = file.endswith(("/", os.sep)) or path.is_dir()
     page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
@@ -58,7 +59,8 @@ def command(
         _store_runtime(page, runtime)
     if data and photos:
         raise ConfigError("give either --data or --photos to compare predictions on, not both")
-    opened = load(model)
+    opened = load(model).one_head(head)
+    opened.check_photos("fullconv export")
     source = data or _find_training_data(Path(model))
     with exported_folder(path) if is_folder else nullcontext(path) as target:
         if int8:
@@ -77,6 +79,7 @@ def command(
 def _write_for(
     program: str,
     model: str,
+    head: str | None,
     path: Path,
     data: str | None,
     photos: list[str] | None,
@@ -100,7 +103,8 @@ def _write_for(
     target.check(path, size)
     if runtime:
         store(runtime)
-    opened = load(model)
+    opened = load(model).one_head(head)
+    opened.check_photos("fullconv export")
     source = data or _find_training_data(Path(model))
     images, images_name = _read_images(source, photos, opened.band_choice)
     if not quiet:

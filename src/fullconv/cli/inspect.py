@@ -75,7 +75,10 @@ def command(
         for line in derive_crops(network):
             say(f"  {line}")
         if card:
-            say(f"classes {', '.join(card.classes)}")
+            for head in card.heads:
+                say(f"head {head.name}: {', '.join(head.classes)}")
+            if not card.heads:
+                say(f"classes {', '.join(card.classes)}")
     write_json(json, _as_json(rows, network))
 
 

@@ -8,7 +8,7 @@ import typer
 
 from fullconv.cli import _predict_options as options
 from fullconv.cli._console import say, write_json
-from fullconv.cli._options import MODEL, Device, Engine, Json, Quiet, say_taken
+from fullconv.cli._options import MODEL, Device, Engine, Head, Json, Quiet, say_taken
 from fullconv.cli._predict_progress import as_json, show_progress
 from fullconv.cli._predict_raster import names_one_file, predict_one_raster
 from fullconv.cli._verify_tiles import verify_tiled
@@ -37,6 +37,7 @@ def command(
     fresh: options.Fresh = False,
     bands: options.Bands = None,
     limits: options.Limits = None,
+    head: Head = None,
     device: Device = "auto",
     json: Json = None,
     quiet: Quiet = False,
@@ -55,7 +56,7 @@ def command(
     from fullconv.model import load
 
     kinds, part = options.parse_kinds(save), options.parse_shard(shard, out)
-    opened = load(model)
+    opened = load(model).one_head(head)
     band_choice = options.parse_band_choice(bands, limits).or_else(opened.band_choice)
     averaged = options.parse_scales(tta, scales, opened.tta_scales)
     one_file = names_one_file(out)
@@ -74,6 +75,7 @@ def command(
         memory=memory,
         scales=averaged,
         band_choice=band_choice,
+        head=head or "",
         left_out=left_out,
         engine=engine,
         distributed=executor != "local",

@@ -5,8 +5,10 @@ from fullconv.config.duration import Part, Stage
 from fullconv.config.groups import Factor, Size
 from fullconv.config.model import AUTO, BACKBONE, NONE
 from fullconv.config.network import (
+    RGB,
     Architecture,
     Fusing,
+    Head,
     Normalization,
     Top,
     Upsampling,
@@ -21,9 +23,11 @@ __all__ = [
     "AUTO",
     "BACKBONE",
     "NONE",
+    "RGB",
     "Architecture",
     "Factor",
     "Fusing",
+    "Head",
     "Normalization",
     "Part",
     "RunConfig",

@@ -220,6 +220,13 @@ class OptimizationSettings(Settings):
         description="Fingerprint of the teacher, by which a resumed run knows that it is the same.",
         json_schema_extra=depends("that of the teacher"),
     )
+    head_weights: tuple[Annotated[float, Field(gt=0)], ...] | None = Field(
+        None,
+        max_length=16,
+        description="Factor of each head's loss, for data sets with labels of several kinds, such "
+        "as siftflow:FOLDER?head=semantic,geometric.",
+        json_schema_extra=depends("1 for every head"),
+    )
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Label smoothing: share spread evenly over all classes."
     )

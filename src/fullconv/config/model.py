@@ -69,6 +69,20 @@ class ModelSettings(Settings):
     skip_scales: SkipScalesSetting = None
     context: ContextSetting = None
     skip_context: SkipContextSetting = None
+    inputs: str | None = Field(
+        None,
+        max_length=400,
+        description="Inputs beside the photo, separated by commas: each is the name of a folder "
+        "beside the photos' folder, with a file of the same name for each photo. Values of more "
+        "than 8 bits need a range that becomes [0, 255], linear or log: 'hha', "
+        "'depth:log:500:10000'.",
+        json_schema_extra=depends("the photo alone"),
+    )
+    late_fusion: bool = Field(
+        False,
+        description="A backbone of its own for the photo and for each of the inputs, whose scores "
+        "are added, instead of one whose first convolution takes all channels.",
+    )
 
     @property
     def architecture_settings(self) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """What a network is built from: its architecture and its input normalization."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from fullconv.config.base import Settings, depends
 
@@ -11,6 +11,8 @@ Top = Literal["block", "head"]
 Fusing = Literal["cascade", "sum"]
 ByteMean = Annotated[float, Field(ge=0, le=255)]
 ByteStd = Annotated[float, Field(gt=0, le=255)]
+RGB = 3  # channels of a photo
+MOST_CHANNELS = 64
 
 # Each setting that an architecture and a training share is described once, here.
 PaddingSetting = Annotated[
@@ -100,14 +102,66 @@ class Architecture(Settings):
     skip_scales: SkipScalesSetting = None
     context: ContextSetting = None
     skip_context: SkipContextSetting = None
+    channels: int = Field(RGB, ge=RGB, le=MOST_CHANNELS)
+    streams: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=2)
+
+    @model_validator(mode="after")
+    def _check_streams(self) -> Self:
+        if self.streams and sum(self.streams) != self.channels:
+            raise ValueError(
+                f"streams {self.streams} take {sum(self.streams)} channels; the image has "
+                f"{self.channels}"
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what no network of RGB photos has, so that their files keep their bytes."""
+        values: dict[str, Any] = write(self)
+        usual = {"channels": RGB, "streams": None}
+        return {key: v for key, v in values.items() if key not in usual or v != usual[key]}
+
+
+class Head(Settings):
+    """A range of a network's scores with classes of its own, such as geometry beside objects."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    classes: tuple[str, ...] = Field(min_length=1, max_length=255)
+    palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
 
 
 class Normalization(Settings):
-    """What the first convolution expects: RGB mean and std in [0, 255], and the channel order."""
+    """What the first convolution expects: mean and std in [0, 255], and the channel order.
 
-    mean: tuple[ByteMean, ByteMean, ByteMean]
-    std: tuple[ByteStd, ByteStd, ByteStd]
+    Attributes:
+        mean: of each channel of the image: red, green, blue, then the others.
+        std: likewise.
+        order: of the first three channels.
+    """
+
+    mean: tuple[ByteMean, ...] = Field(min_length=RGB, max_length=MOST_CHANNELS)
+    std: tuple[ByteStd, ...] = Field(min_length=RGB, max_length=MOST_CHANNELS)
     order: Literal["rgb", "bgr"] = "rgb"
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        if len(self.mean) != len(self.std):
+            raise ValueError(f"mean has {len(self.mean)} channels and std {len(self.std)}")
+        return self
+
+    def for_channels(self, channels: int) -> "Normalization":
+        """Return this normalization for an image of so many channels.
+
+        Further channels get the mean of the means and of the stds, as their filters start as the
+        mean of the filters of red, green and blue (see `networks.transplant`).
+        """
+        added = max(0, channels - len(self.mean))
+        means, stds = (sum(values[:RGB]) / RGB for values in (self.mean, self.std))
+        return Normalization(
+            mean=(*self.mean, *[means] * added)[:channels],
+            std=(*self.std, *[stds] * added)[:channels],
+            order=self.order,
+        )
 
 
 def default_upsampling(padding: Literal["same"] | int, learned: bool) -> Upsampling:

@@ -10,8 +10,16 @@ import torch
 from jaxtyping import Float, Int64, Shaped, UInt8
 from torch import Tensor
 
-from fullconv.errors import DataError
-from fullconv.io.images import scale_photo
+from fullconv.config import Head
+from fullconv.errors import DataError, UnknownNameError
+from fullconv.io.images import (
+    ExtraInput,
+    input_file,
+    parse_inputs,
+    resolve_inputs,
+    scale_photo,
+    with_inputs,
+)
 from fullconv.io.palettes import VOID, Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
@@ -21,16 +29,26 @@ class Sample:
     """An image and its labels.
 
     Attributes:
-        image: RGB in [0, 255]; from `Data.read`, the own values of a photo with more than 8 bits.
+        image: in [0, 255]: red, green, blue, and the channels of other inputs, if any; from
+            `Data.read` RGB only, and the own values of a photo with more than 8 bits.
         labels: class of each pixel; `VOID` (255) is the ignore label.
         name: unique name in the data set; output files are named after it.
         soft: probabilities of each class, times 255, as a teacher predicts them; None without.
+        others: labels of the heads after the first, if there are several.
     """
 
-    image: Shaped[np.ndarray, "H W 3"]
+    image: Shaped[np.ndarray, "H W C"]
     labels: UInt8[np.ndarray, "H W"]
     name: str
     soft: UInt8[np.ndarray, "H W K"] | None = None
+    others: tuple[UInt8[np.ndarray, "H W"], ...] = ()
+
+    def moved(
+        self, image: Shaped[np.ndarray, "H W C"], move: Callable[[np.ndarray], np.ndarray]
+    ) -> "Sample":
+        """Return the sample with another image, and the labels of every head moved alike."""
+        others = tuple(move(labels) for labels in self.others)
+        return replace(self, image=image, labels=move(self.labels), others=others)
 
 
 @dataclass(frozen=True)
@@ -49,6 +67,10 @@ class Data:
         mask_values: value in masks -> label or 255; {} if masks are not image files.
         colors: declared colour -> label or 255; {} if no colours are declared.
         warnings: what the folder holds and the data set leaves out: a sentence per kind, counted.
+        photos: the photo of each sample; () where photos are no image files of their own.
+        inputs: channels beside red, green and blue, read from folders beside the photos'.
+        heads: labels of several kinds, each with its classes, of which the first are `classes` and
+            `palette`; () for one kind.
     """
 
     source: str
@@ -61,6 +83,9 @@ class Data:
     mask_values: Mapping[int, int] = field(default_factory=dict)
     colors: Mapping[Color, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    photos: tuple[Path, ...] = ()
+    inputs: tuple[ExtraInput, ...] = ()
+    heads: tuple[Head, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -68,7 +93,11 @@ class Data:
     def __getitem__(self, index: int) -> Sample:
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
-        return scale_sample(self.read(index % len(self)), self.band_choice, self.source)
+        number = index % len(self)
+        sample = scale_sample(self.read(number), self.band_choice, self.source)
+        if not self.inputs:
+            return sample
+        return replace(sample, image=with_inputs(sample.image, self.photos[number], self.inputs))
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[index] for index in range(len(self)))
@@ -82,7 +111,53 @@ class Data:
         read = self.read
         taken = tuple(indices)
         names = tuple(self.names[index] for index in taken)
-        return replace(self, names=names, read=lambda index: read(taken[index]))
+        photos = tuple(self.photos[index] for index in taken) if self.photos else ()
+        return replace(self, names=names, photos=photos, read=lambda index: read(taken[index]))
+
+    def with_inputs(self, inputs: Sequence[ExtraInput]) -> "Data":
+        """Return the data set with channels beside red, green and blue.
+
+        Raises:
+            DataError: its photos are no image files of their own.
+            ImageError: the file of an input is missing.
+        """
+        if not inputs:
+            return replace(self, inputs=())
+        if not self.photos:
+            raise DataError(
+                f"the input {inputs[0].name} for samples that are no plain image files",
+                expected="a folder of photos, beside one with a file of the same name for each",
+                where=self.source,
+            )
+        for extra in inputs:
+            for photo in self.photos:
+                input_file(photo, extra)
+        return replace(self, inputs=tuple(inputs))
+
+    @property
+    def score_names(self) -> tuple[str, ...]:
+        """A name for each score of a network: the classes, those of several heads with the head."""
+        if not self.heads:
+            return self.classes
+        return tuple(f"{head.name}: {label}" for head in self.heads for label in head.classes)
+
+    def head(self, name: str) -> "Data":
+        """Return the data set with the labels of one of several heads.
+
+        Raises:
+            UnknownNameError: there is no such head.
+        """
+        names = [head.name for head in self.heads]
+        if name not in names:
+            raise UnknownNameError("head", name, names)
+        number, read = names.index(name), self.read
+        found = self.heads[number]
+
+        def read_head(index: int) -> Sample:
+            sample = read(index)
+            return replace(sample, labels=(sample.labels, *sample.others)[number], others=())
+
+        return replace(self, classes=found.classes, palette=found.palette, heads=(), read=read_head)
 
     def check_classes(self, classes: Sequence[str], remedy: str) -> None:
         """Check that the classes are those of a model, in its order.
@@ -141,8 +216,22 @@ def joined(first: Data, second: Data) -> Data:
         split=f"{first.split}+{second.split}",
         names=(*first.names, *second.names),
         read=_Joined(first, second),
+        photos=(*first.photos, *second.photos),
         warnings=tuple(dict.fromkeys((*first.warnings, *second.warnings))),
     )
+
+
+def with_named_inputs(data: Data, names: str) -> Data:
+    """Return a data set with the inputs that a user named, e.g. "depth:log:500:10000,hha".
+
+    Raises:
+        ConfigError: the text is not written so.
+        DataError: its photos are no image files of their own.
+        ImageError: the file of an input is missing.
+    """
+    if not data.photos:
+        return data.with_inputs([ExtraInput(name) for name, _, _ in parse_inputs(names)])
+    return data.with_inputs(resolve_inputs(names, data.photos[0]))
 
 
 def scale_sample(sample: Sample, choice: BandChoice | None, source: str) -> Sample:
@@ -160,10 +249,10 @@ def scale_sample(sample: Sample, choice: BandChoice | None, source: str) -> Samp
 
 @dataclass(frozen=True)
 class Batch:
-    """Images and labels as the network uses them."""
+    """Images and labels as the network uses them; labels of several heads are (B, heads, H, W)."""
 
-    image: Float[Tensor, "B 3 H W"]
-    labels: Int64[Tensor, "B H W"]
+    image: Float[Tensor, "B C H W"]
+    labels: Int64[Tensor, "B *heads H W"]
     names: tuple[str, ...]
     soft: UInt8[Tensor, "B K H W"] | None = None
 
@@ -172,12 +261,14 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Return samples as a batch; smaller ones are padded right and below, with the ignore label."""
     height = max(sample.image.shape[0] for sample in samples)
     width = max(sample.image.shape[1] for sample in samples)
-    image = torch.zeros(len(samples), 3, height, width)
-    labels = torch.full((len(samples), height, width), VOID, dtype=torch.int64)
+    image = torch.zeros(len(samples), samples[0].image.shape[2], height, width)
+    heads = (1 + len(samples[0].others),) if samples[0].others else ()
+    labels = torch.full((len(samples), *heads, height, width), VOID, dtype=torch.int64)
     for index, sample in enumerate(samples):
         rows, columns = sample.labels.shape
         image[index, :, :rows, :columns] = torch.from_numpy(sample.image).permute(2, 0, 1)
-        labels[index, :rows, :columns] = torch.from_numpy(sample.labels)
+        own = np.stack([sample.labels, *sample.others]) if heads else sample.labels
+        labels[index, ..., :rows, :columns] = torch.from_numpy(own)
     names = tuple(sample.name for sample in samples)
     return Batch(image, labels, names, _collate_soft(samples, height, width))
 

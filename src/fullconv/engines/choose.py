@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 import torch
 from torch import nn
 
+from fullconv.config import RGB
 from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.engines import AUTO, TITLES, check_engine, installed_engines
 from fullconv.engines.cache import (
@@ -301,6 +302,8 @@ def _refusal(network: nn.Module) -> str:
         return "it was opened from an exported file"
     if network.architecture is None:
         return "the network was not created by name"
+    if network.channels != RGB:
+        return f"it takes {network.channels} channels"
     weights = {(weight.dtype, weight.device.type) for weight in network.parameters()}
     if weights != {(torch.float32, "cpu")}:
         return "its weights are not float32 on the CPU"

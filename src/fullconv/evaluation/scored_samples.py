@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -67,7 +67,7 @@ def score_samples(
             expected="at least one",
             where=data.source,
         )
-    scaled = data.scaled_for(model.band_choice)
+    scaled = data.scaled_for(model.band_choice).with_inputs(model.inputs)
     chosen = scaled if indices is None else scaled.take(indices)
     at_once = min(len(chosen), _most_at_once(model))
     # Predictions wait for their turn with their scores: `at_once` computed, one waiting, one used.
@@ -87,7 +87,8 @@ def score_samples(
                 prediction = model.predict(sample.image, **given)
         confusion = Confusion(len(data.classes))
         confusion.add(sample.labels, prediction.labels)
-        return ScoredSample(sample, prediction.labels, prediction, confusion)
+        shown = replace(sample, image=prediction.image)  # the photo
+        return ScoredSample(shown, prediction.labels, prediction, confusion)
 
     yield from map(score, chosen) if at_once <= 1 else _map_ahead(score, chosen, at_once)
 

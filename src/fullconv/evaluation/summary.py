@@ -32,10 +32,13 @@ def choose_gallery(
     best = ranked[: count - count // 2]
     worst = ranked[max(len(best), len(ranked) - count // 2) :]
     samples = []
-    for sample in data.scaled_for(model.band_choice).take([*best, *worst]):
-        labels = model.predict(sample.image).labels
+    chosen = data.scaled_for(model.band_choice).with_inputs(model.inputs).take([*best, *worst])
+    for sample in chosen:
+        found = model.predict(sample.image)
         samples.append(
-            GallerySample(sample.name, sample.image, sample.labels, labels, image_iou[sample.name])
+            GallerySample(
+                sample.name, found.image, sample.labels, found.labels, image_iou[sample.name]
+            )
         )
     return samples
 

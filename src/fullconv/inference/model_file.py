@@ -11,21 +11,22 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fullconv.config import Architecture, Factor, Normalization, Settings, Size
+from fullconv.config import Architecture, Factor, Head, Normalization, Settings, Size
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
 from fullconv.inference.shelf import hidden, is_shelved, known_names, shelf_file
 from fullconv.inference.tta import SCALES
 from fullconv.io.atomic import replacing, staging
+from fullconv.io.images import ExtraInput, channels_of
 from fullconv.io.rasters import BandChoice
 from fullconv.io.text import parse_json
 
@@ -49,7 +50,25 @@ class Card(Settings):
     input_scale: Factor = 1.0
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
     band_choice: BandChoice | None = None
+    inputs: tuple[ExtraInput, ...] = Field((), max_length=16)
+    heads: tuple[Head, ...] = Field((), max_length=16)
     training: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_channels(self) -> Self:
+        channels = self.architecture.channels
+        given = {"mean and std": len(self.normalization.mean)}
+        given |= {"inputs": channels_of(self.inputs)} if self.inputs else {}
+        for what, count in given.items():
+            if count != channels:
+                raise ValueError(f"{what} of {count} channels for an image of {channels}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out what no model of photos and one head has: such files keep their bytes."""
+        values: dict[str, Any] = write(self)
+        return {key: v for key, v in values.items() if v or key not in ("inputs", "heads")}
 
 
 def is_path(model: str) -> bool:

@@ -1,8 +1,8 @@
 """Predict one image: the class of every pixel, at the image's own size."""
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import prod
 from pathlib import Path
@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Bool, Float, UInt8
 from torch import Tensor, nn
 
+from fullconv.config import RGB, Head
 from fullconv.data.sample import default_palette
 from fullconv.errors import ConfigError
 from fullconv.inference.heap import free_heap
@@ -29,13 +30,15 @@ class Prediction:
     """A model's prediction for one image.
 
     Attributes:
-        image: the image, RGB in [0, 255].
+        image: the photo, RGB in [0, 255], without channels of other inputs.
         score: scores before softmax, at the image's size; None if the image was processed in parts
             and scores were not requested.
         classes: class names.
         palette: one RGB colour per class.
         stored_labels: the labels, if they were computed part by part; see `labels`.
         plan: how the image was processed; None with test-time augmentation.
+        heads: the prediction of each of several heads by its name, the first of which is this one;
+            {} for one head.
         disagreement: share of the pixels in overlaps of tiles for which the tiles predict
             different labels, in [0, 1]; None without overlaps.
     """
@@ -47,6 +50,7 @@ class Prediction:
     stored_labels: UInt8[np.ndarray, "H W"] | None = None
     plan: Plan | None = None
     disagreement: float | None = None
+    heads: Mapping[str, "Prediction"] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         height, width = self.image.shape[:2]
@@ -109,13 +113,16 @@ class Prediction:
 
     def without_scores(self) -> "Prediction":
         """Return the prediction without its scores, which take most of its memory."""
-        return replace(self, stored_labels=self.labels, score=None)
+        heads = {name: head.without_scores() for name, head in self.heads.items()}
+        return replace(self, stored_labels=self.labels, score=None, heads=heads)
 
     def without(self, missing: Bool[np.ndarray, "H W"]) -> "Prediction":
         """Return the prediction with label 255 where a raster has no data."""
         if not missing.any():
             return self
-        return replace(self, stored_labels=np.where(missing, np.uint8(VOID), self.labels))
+        heads = {name: head.without(missing) for name, head in self.heads.items()}
+        labels = np.where(missing, np.uint8(VOID), self.labels)
+        return replace(self, stored_labels=labels, heads=heads)
 
     def overlay(
         self, strength: float = 0.5, legend: bool = True
@@ -143,7 +150,7 @@ class Prediction:
 @torch.inference_mode()
 def predict(
     network: nn.Module,
-    image: UInt8[np.ndarray, "H W 3"],
+    image: UInt8[np.ndarray, "H W C"],
     classes: Sequence[str],
     palette: Palette | None = None,
     size: tuple[int, int] | None = None,
@@ -153,14 +160,15 @@ def predict(
     scores: bool = False,
     held: int = 0,
     stop: Stop = never,
+    heads: Sequence[Head] = (),
 ) -> Prediction:
     """Predict one image; `Model.predict` is the same with a model's settings.
 
     An image that does not fit the memory is processed in parts, with the same result.
 
     Args:
-        network: (B, 3, H, W), RGB in [0, 255] -> scores; in evaluation mode.
-        image: RGB in [0, 255].
+        network: (B, C, H, W) in [0, 255] -> scores; in evaluation mode.
+        image: in [0, 255]: red, green, blue, then the network's other channels, if any.
         classes: class names.
         palette: one RGB colour per class; None for the default palette.
         size: (height, width) that larger images are downscaled to fit; the scores are resized back
@@ -172,6 +180,7 @@ def predict(
         scores: keep the scores even if the image is processed in parts.
         held: bytes within `memory` that the caller holds meanwhile.
         stop: asked before each part.
+        heads: see `Model`; the prediction is that of the first, and `Prediction.heads` has all.
 
     Raises:
         MemoryBudgetError: `memory` is too small.
@@ -181,33 +190,68 @@ def predict(
     scaled = images.scale_image(image, images.fit_size(image.shape, size, input_scale))
     shape = (image.shape[0], image.shape[1])
     sizing = size, input_scale
-    planned = plan_prediction(network, shape, *sizing, memory, scores=scores, held=held)
+    bands = image.shape[2]
+    planned = plan_prediction(
+        network, shape, *sizing, memory, scores=scores, held=held, bands=bands
+    )
     keep = scores or planned.kind == "whole"
-    labels = np.empty(shape, np.uint8)
+    labels = np.empty((max(1, len(heads)), *shape), np.uint8)
     score: Tensor | None = None
     seam = (0, 0)
 
-    def read(window: Window) -> UInt8[np.ndarray, "rows columns 3"]:
+    def read(window: Window) -> UInt8[np.ndarray, "rows columns C"]:
         check_stop(stop)
         return scaled[window.slices]
 
-    for part in stream(network, read, planned, scores=keep):
-        labels[part.window.slices] = part.labels
+    for part in stream(network, read, planned, scores=keep or bool(heads)):
+        if heads and part.score is not None:
+            for layer, scores_of_head in zip(labels, _split(part.score, heads), strict=True):
+                layer[part.window.slices] = score_labels(scores_of_head)
+        else:
+            labels[0][part.window.slices] = part.labels
         seam = part.seam
+        if not keep:
+            continue
         if part.score is not None and part.score.shape[1:] == shape:
             score = part.score
         elif part.score is not None:
             score = score if score is not None else torch.empty(len(part.score), *shape)
             score[:, *part.window.slices] = part.score
-    return Prediction(
-        image,
+    found = Prediction(
+        photo_of(image),
         score,
         tuple(classes),
         tuple(palette or default_palette(classes)),
-        labels,
+        labels[0],
         planned,
         seam[1] / seam[0] if seam[0] else None,
     )
+    return _with_heads(found, heads, labels) if heads else found
+
+
+def _split(score: Float[Tensor, "K H W"], heads: Sequence[Head]) -> tuple[Tensor, ...]:
+    """Return the scores of each head."""
+    parts: tuple[Tensor, ...] = torch.split(score, [len(head.classes) for head in heads])
+    return parts
+
+
+def _with_heads(
+    whole: Prediction, heads: Sequence[Head], labels: UInt8[np.ndarray, "N H W"]
+) -> Prediction:
+    """Return the prediction of the first head, with those of all heads."""
+    scores = [None] * len(heads) if whole.score is None else _split(whole.score, heads)
+    parts = {
+        head.name: replace(
+            whole, score=score, classes=head.classes, palette=head.palette, stored_labels=layer
+        )
+        for head, score, layer in zip(heads, scores, labels, strict=True)
+    }
+    return replace(parts[heads[0].name], heads=parts)
+
+
+def photo_of(image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "H W 3"]:
+    """Return red, green and blue of an image."""
+    return image if image.shape[2] == RGB else np.ascontiguousarray(image[..., :RGB])
 
 
 def plan_prediction(
@@ -219,8 +263,11 @@ def plan_prediction(
     *,
     scores: bool = False,
     held: int = 0,
+    bands: int = RGB,
 ) -> Plan:
-    """Plan what `predict` does with an image of `shape` (height, width); see there.
+    """Plan what `predict` does with an image of `shape` (height, width) and `bands` channels.
+
+    See `predict` for the other arguments.
 
     Raises:
         MemoryBudgetError: `memory` is too small.
@@ -228,8 +275,8 @@ def plan_prediction(
     input_size = images.fit_size(shape, size, input_scale)
     held += prod(shape)  # the labels
     if input_size != shape:
-        held += 7 * prod(input_size)  # Pillow's copy, and the array
-    return plan(network, input_size, memory, resized=shape, held=held, scores=scores)
+        held += (4 + bands) * prod(input_size)  # Pillow's copy, and the array
+    return plan(network, input_size, memory, resized=shape, bands=bands, held=held, scores=scores)
 
 
 def _compute_with_one_thread() -> None:

@@ -1,5 +1,6 @@
 """Read what a user passes as an image: a path, a file, its bytes, an array or a PIL image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from fullconv.config import RGB
 from fullconv.errors import ImageError, MemoryBudgetError
 from fullconv.io import images
+from fullconv.io.images import ExtraInput
 from fullconv.io.rasters import BandChoice, read_raster, read_raster_header
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
@@ -18,31 +21,57 @@ class Source:
     """An image to predict.
 
     Attributes:
-        image: RGB in [0, 255], black where a raster has no data.
+        image: in [0, 255]: red, green, blue, and the channels of other inputs, if any; black where
+            a raster has no data.
         missing: where a raster has no data; None for other images.
         bytes: what it takes; 0 for an array of the caller.
     """
 
-    image: UInt8[np.ndarray, "H W 3"]
+    image: UInt8[np.ndarray, "H W C"]
     missing: Bool[np.ndarray, "H W"] | None = None
     bytes: int = 0
 
 
 def read_source(
-    source: Any, band_choice: BandChoice | None = None, memory: int | str | None = None
+    source: Any,
+    band_choice: BandChoice | None = None,
+    memory: int | str | None = None,
+    channels: int = RGB,
+    inputs: Sequence[ExtraInput] = (),
 ) -> Source:
-    """Return an RGB image from a path, a file, its bytes, an RGB or grey array, or a PIL image.
+    """Return an image from a path, a file, its bytes, an array or a PIL image, for a network.
 
     Args:
         source: one of these; a file is open in binary mode, and read from its position to its end.
         band_choice: bands and value range: files are read as rasters with them, if they can be; a
             range of photos scales files and arrays with more than 8 bits.
         memory: limit for reading a file, in bytes or as "2GiB".
+        channels: that the network takes.
+        inputs: those after red, green and blue, which are read from folders beside a photo's.
 
     Raises:
         ImageError: the source has another type, or cannot be read.
         MemoryBudgetError: reading a file takes more than `memory`.
     """
+    if channels == RGB:
+        return _read_photo(source, band_choice, memory)
+    what = images.describe_channels(channels, inputs)
+    if isinstance(source, np.ndarray):
+        return Source(images.channels_from_array(source, channels, what))
+    if not isinstance(source, str | Path) or not inputs:
+        is_path = isinstance(source, str | Path)
+        raise ImageError(
+            "a file" if is_path else f"an image of the type {type(source).__name__}",
+            expected=f"{what}, as an array (height, width, {channels}) of uint8"
+            + (", or the path of a photo beside whose folder the others lie" if inputs else ""),
+            where=source if is_path else "",
+        )
+    photo = _read_photo(source, band_choice, memory)
+    image = images.with_inputs(photo.image, Path(source), inputs)
+    return Source(image, photo.missing, image.nbytes)
+
+
+def _read_photo(source: Any, band_choice: BandChoice | None, memory: int | str | None) -> Source:
     value_range = band_choice.value_range if band_choice else None
     if isinstance(source, np.ndarray):
         return Source(images.rgb_from_array(source, value_range))

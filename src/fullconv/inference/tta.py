@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
+from fullconv.config import RGB
 from fullconv.errors import ConfigError
-from fullconv.inference.predictor import Prediction, plan_prediction, predict
+from fullconv.inference.predictor import Prediction, photo_of, plan_prediction, predict
 from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import Palette
@@ -24,7 +25,7 @@ On CamVid's val split they gain 2.3 points of mean IoU; 0.75, 1 and 1.25 gain 1.
 
 def predict_averaged(
     network: nn.Module,
-    image: UInt8[np.ndarray, "H W 3"],
+    image: UInt8[np.ndarray, "H W C"],
     classes: Sequence[str],
     palette: Palette,
     size: tuple[int, int] | None,
@@ -45,7 +46,7 @@ def predict_averaged(
         MemoryBudgetError: `memory` is too small.
     """
 
-    def score(view: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "K h w"]:
+    def score(view: UInt8[np.ndarray, "h w C"]) -> Float[Tensor, "K h w"]:
         # The view has its final size; fitting it into `size` would make all scales equal.
         beside = held + _held_beside(image.shape, view.shape, len(classes))
         prediction = predict(
@@ -55,7 +56,7 @@ def predict_averaged(
         return prediction.score
 
     averaged = average_score(score, image, scales, size=size, input_scale=input_scale)
-    return Prediction(image, averaged, tuple(classes), tuple(palette))
+    return Prediction(photo_of(image), averaged, tuple(classes), tuple(palette))
 
 
 def averaging_bytes(
@@ -67,6 +68,7 @@ def averaging_bytes(
     classes: int,
     memory: int | str | None = None,
     held: int = 0,
+    bands: int = RGB,
 ) -> int:
     """Return the bytes that `predict_averaged` takes for an image of `shape` (height, width).
 
@@ -76,7 +78,9 @@ def averaging_bytes(
     peaks = []
     for view in (fit_size(shape, size, input_scale * scale) for scale in scales):
         beside = held + _held_beside(shape, view, classes)
-        planned = plan_prediction(network, view, None, 1.0, memory, scores=True, held=beside)
+        planned = plan_prediction(
+            network, view, None, 1.0, memory, scores=True, held=beside, bands=bands
+        )
         peaks.append(planned.peak)
     return max(peaks)
 
@@ -88,8 +92,8 @@ def _held_beside(shape: tuple[int, ...], view: tuple[int, ...], classes: int) ->
 
 @torch.inference_mode()
 def average_score(
-    score_function: Callable[[UInt8[np.ndarray, "h w 3"]], Float[Tensor, "K h w"]],
-    image: UInt8[np.ndarray, "H W 3"],
+    score_function: Callable[[UInt8[np.ndarray, "h w C"]], Float[Tensor, "K h w"]],
+    image: UInt8[np.ndarray, "H W C"],
     scales: Sequence[float] = SCALES,
     flip: bool = True,
     size: tuple[int, int] | None = None,
@@ -104,7 +108,7 @@ def average_score(
     Args:
         score_function: an image of any size -> its score before softmax, at that size. It must not
             downscale its input to fit `size`.
-        image: RGB in [0, 255].
+        image: in [0, 255].
         scales: factors on height and width; 1 is the size of a plain prediction.
         flip: also score each view flipped horizontally.
         size: (height, width) that a plain prediction downscales images to fit; None for no limit.
@@ -125,11 +129,11 @@ def average_score(
 
 
 def views(
-    image: UInt8[np.ndarray, "H W 3"],
+    image: UInt8[np.ndarray, "H W C"],
     scales: Sequence[float],
     flip: bool,
     size: tuple[int, int] | None = None,
-) -> Iterator[tuple[UInt8[np.ndarray, "h w 3"], bool]]:
+) -> Iterator[tuple[UInt8[np.ndarray, "h w C"], bool]]:
     """Yield the image at each scale, and flipped if wanted, with whether it is flipped."""
     for scale in scales:
         view = scale_image(image, fit_size(image.shape, size, scale))

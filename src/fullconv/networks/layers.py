@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fullconv.config import RGB
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field, coord_map, extent, window_of
 
@@ -114,15 +115,15 @@ class Context(NamedSequential):
 
 
 class Normalize(nn.Module):
-    """Normalize RGB images in [0, 255]: `(x - mean) / std`, in the channel order `order`.
+    """Normalize images in [0, 255]: `(x - mean) / std`, in the channel order `order`.
 
     It is part of the network, so a data set, an export or a server cannot disagree with training.
     The numbers are settings in a model file's header, not weights.
 
     Args:
-        mean: in [0, 255], in RGB order.
+        mean: of each channel, in [0, 255]: red, green, blue, then any others.
         std: likewise.
-        order: channel order of the first convolution's input, "rgb" or "bgr".
+        order: of the first three channels in the first convolution's input, "rgb" or "bgr".
     """
 
     mean: Tensor
@@ -138,7 +139,11 @@ class Normalize(nn.Module):
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
         """Normalized image, of the same shape."""
         x = (image - self.mean) / self.std
-        return x.flip(1) if self.order == "bgr" else x
+        if self.order == "rgb":
+            return x
+        if self.mean.shape[1] == RGB:
+            return x.flip(1)
+        return torch.cat([x[:, :RGB].flip(1), x[:, RGB:]], 1)
 
 
 def bilinear_kernel(size: int) -> Float[Tensor, "size size"]:

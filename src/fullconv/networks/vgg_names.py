@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 
 Order = Literal["rgb", "bgr"]
-Triple = tuple[float, float, float]
+ChannelValues = tuple[float, ...]
+"""A mean or a standard deviation of each channel of the image, in [0, 255]."""
 
 # Convolutions in each of the five blocks (Simonyan & Zisserman, 2015, table 1: A, B, D, E).
 DEPTHS = ((1, 1, 2, 2, 2), (2, 2, 2, 2, 2), (2, 2, 3, 3, 3), (2, 2, 4, 4, 4))
@@ -186,10 +187,10 @@ class PublishedWeights:
     """
 
     name: str
-    mean: Triple
-    std: Triple
+    mean: ChannelValues
+    std: ChannelValues
     bias: tuple[float, ...]
-    filter_sums: Triple | None
+    filter_sums: ChannelValues | None
 
 
 KNOWN = (

@@ -167,6 +167,7 @@ def _load(path: str) -> tuple[Model, str]:
     """Return a model and its fingerprint."""
     fingerprint = file_fingerprint(path)
     model = load(path)
+    model.check_photos("fullconv serve")
     if model.exported is None:
         # Weights are read from the mapped file as they are needed; who overwrites it in place
         # would change them, or end this process.

@@ -29,7 +29,9 @@ def create(model: str, tta: bool = False) -> "SegmentationFunction":
         WeightsError: the model cannot be read.
         MissingExtraError: cvat-sdk is not installed.
     """
-    return SegmentationFunction(load(model).optimize(), tta)
+    opened = load(model)
+    opened.check_photos("CVAT")
+    return SegmentationFunction(opened.optimize(), tta)
 
 
 class SegmentationFunction:

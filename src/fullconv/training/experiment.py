@@ -8,6 +8,7 @@ from pathlib import Path
 from fullconv._version import __version__
 from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
+from fullconv.data.sample import with_named_inputs
 from fullconv.evaluation.evaluate import Evaluation, Progress
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import nan_to_lowest
@@ -75,6 +76,10 @@ class Experiment:
         self.group = group
         self.tracking = Tracking(config.track)
         self.train, self.val, self.split_note = open_splits(config.data, config.train_on)
+        if config.inputs:
+            is_train = self.val is self.train
+            self.train = with_named_inputs(self.train, config.inputs)
+            self.val = self.train if is_train else self.val.with_inputs(self.train.inputs)
         resolved = resolve_run(config, self.train)
         self.config, self.scale, self.decisions = (
             resolved.config,

@@ -18,6 +18,7 @@ import numpy as np
 from fullconv.data.sample import Data, Pair
 from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
+from fullconv.io.images import input_file
 from fullconv.io.regular import open_regular, read_regular
 from fullconv.io.text import parse_json
 from fullconv.units import count
@@ -153,8 +154,15 @@ def _samples(data: Data, known: dict[tuple[Path, bool], str]) -> dict[str, Files
     if pairs is None or len(pairs) != len(data):
         return dict.fromkeys(data.names, ("", ""))
     return {
-        pair.name: (_of(pair.photo, False, known), _of(pair.mask, True, known)) for pair in pairs
+        pair.name: (_of_image(pair.photo, data, known), _of(pair.mask, True, known))
+        for pair in pairs
     }
+
+
+def _of_image(photo: Path, data: Data, known: dict[tuple[Path, bool], str]) -> str:
+    """Return the digest of a photo and of the data set's other inputs that belong to it."""
+    files = [photo, *(input_file(photo, extra) for extra in data.inputs)]
+    return "-".join(_of(path, False, known) for path in files)
 
 
 def _of(path: Path, whole: bool, known: dict[tuple[Path, bool], str]) -> str:

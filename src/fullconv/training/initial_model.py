@@ -1,13 +1,17 @@
 """Build the model that a training starts from."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from fullconv.config import NONE, TrainConfig
+from fullconv.config import NONE, RGB, TrainConfig
 from fullconv.data.sample import Data
+from fullconv.errors import ConfigError
 from fullconv.inference.model_file import model_file
+from fullconv.io.images import ExtraInput, channels_of
 from fullconv.model import Model
 from fullconv.networks.fcn import create_model, parse_name
 from fullconv.training.resolve_network import RANDOM, planned_download, resolve_network
@@ -38,6 +42,7 @@ def initial_model(config: TrainConfig, data: Data) -> Model:
 
     Raises:
         WeightsError: the weights cannot be used, or no convolution of them fits.
+        ConfigError: the network cannot take the channels of `data`.
     """
     config = decide_network(config, data)
     model, report = start_model(config, data)
@@ -52,7 +57,8 @@ def start_model(config: TrainConfig, data: Data) -> tuple[Model, LoadReport | No
     The second value is None for random weights.
     """
     with seeded(config.seed, torch.device("cpu")):
-        network = create_model(config.model, len(data.classes), **config.architecture_settings)
+        settings = config.architecture_settings | _channels(config, data)
+        network = create_model(config.model, len(data.score_names), **settings)
     report = None
     if config.weights != NONE:
         if config.weights == IMAGENET:
@@ -60,6 +66,35 @@ def start_model(config: TrainConfig, data: Data) -> tuple[Model, LoadReport | No
         else:
             path = model_file(Path(config.weights))
             weights = read_weights(path)
-        report = copy_weights(network, weights, path, classes=data.classes)
+        report = copy_weights(network, weights, path, classes=data.score_names)
     scale = config.input_scale or 1.0
-    return Model(network, data.classes, data.palette, config.size, input_scale=scale), report
+    given = network, data.classes, data.palette, config.size
+    return Model(*given, input_scale=scale, inputs=data.inputs, heads=data.heads), report
+
+
+def _channels(config: TrainConfig, data: Data) -> dict[str, Any]:
+    """Return the settings of the image's channels, which the data set decides.
+
+    Raises:
+        ConfigError: streams of one input, or an upsampling that mixes the scores of several heads.
+    """
+    if data.heads and (config.learn_upsampling or config.upsampling == "unpooling"):
+        raise ConfigError(
+            "several heads need an upsampling that does not mix their scores, but learn_upsampling "
+            "or upsampling: unpooling is set; leave both at their defaults"
+        )
+    if not config.late_fusion:
+        return {"channels": channels_of(data.inputs)}
+    if not data.inputs:
+        raise ConfigError("late_fusion is for inputs beside the photo; name them with `inputs`")
+    return {"streams": _streams(data.inputs)}
+
+
+def _streams(inputs: Sequence[ExtraInput]) -> tuple[int, ...]:
+    """Return the channels of each stream; a backbone takes three channels or more."""
+    for extra in inputs:
+        if extra.channels < RGB:
+            raise ConfigError(
+                f"late_fusion needs inputs of three channels; {extra.name} has {extra.channels}"
+            )
+    return (RGB, *(extra.channels for extra in inputs))

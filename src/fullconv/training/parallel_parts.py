@@ -11,14 +11,14 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
-from fullconv.config import TrainConfig
+from fullconv.config import RGB, TrainConfig
 from fullconv.errors import ConfigError
 from fullconv.hardware import computing_threads, thread_pool
 from fullconv.training.batch_norm import mixes_images
 from fullconv.training.distributed import ProcessGroup
 
 MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
-PROBE = (2, 3, 64, 64)  # a small batch of images
+PROBE = 64  # rows and columns of a small image
 
 
 class ParallelParts:
@@ -142,7 +142,9 @@ def draws_numbers(network: nn.Module) -> bool:
     """Whether a network draws random numbers in training, as dropout does."""
     copy = _copy(network).train()
     parameter = next(network.parameters())
-    image = torch.zeros(PROBE, dtype=parameter.dtype, device=parameter.device)
+    channels = getattr(network, "channels", RGB)
+    shape = 2, channels, PROBE, PROBE
+    image = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
         copy(image)

@@ -195,7 +195,8 @@ def _check_losses(trainer: Trainer, losses: list[float]) -> Iterator[str]:
     classes = len(trainer.model.classes)
     config = trainer.config
     zero_scores = not any(layer.weight.any() for layer in trainer.model.network.score_layers())
-    plain = config.loss == "cross-entropy" and not config.label_smoothing
+    one_head = not trainer.model.heads
+    plain = config.loss == "cross-entropy" and not config.label_smoothing and one_head
     uniform = math.log(classes)  # the cross entropy of a uniform prediction
     if zero_scores and plain and losses[0] and abs(losses[0] / uniform - 1) > LOSS_TOLERANCE:
         yield (

@@ -30,6 +30,10 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
     """
     if AUTO not in (config.balance, config.loss):
         return config, ()
+    if data.heads:  # class weights need predictions that take a part of them back, for one head
+        plain = {"balance": "none", "loss": LOSS}
+        kept = {name: given for name in plain if (given := getattr(config, name)) != AUTO}
+        return config.model_copy(update=plain | kept), ()
     counts = count_images(data)[:, : len(data.classes)]
     rare = rare_classes(counts, data.classes)
     named = ", ".join(rare[:3]) + (", ..." if len(rare) > 3 else "")

@@ -100,7 +100,8 @@ class AugmentedDataset(Dataset[Sample]):
         if index in self._kept:
             return self._kept[index]
         sample = fitted(self.data[index], self.config)
-        size = sample.image.nbytes + sample.labels.nbytes
+        labels = (sample.labels, *sample.others)
+        size = sample.image.nbytes + sum(own.nbytes for own in labels)
         if size <= self._room:
             self._room -= size
             self._kept[index] = sample

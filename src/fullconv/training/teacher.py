@@ -149,6 +149,9 @@ def open_teacher(config: TrainConfig, data: Data) -> Teacher | None:
             f"{identity}, expected {known}); restore it to resume, or start a new run"
         )
     model = load(config.teacher)
+    model.check_photos("teacher")
+    if data.inputs:
+        raise ConfigError("a teacher learns from photos alone; leave out inputs, or the teacher")
     model.network.eval()
     return Teacher(model, identity, data, config)
 

@@ -14,6 +14,7 @@ from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_n
 from fullconv.training.folded_norms import FoldedNorms
 from fullconv.training.losses import Loss
 from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy
+from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.optim import make_optimizer
 from fullconv.training.parallel_parts import ParallelParts
 from fullconv.training.sampler import dropout_seed, seeded
@@ -40,7 +41,7 @@ class TrainStep:
     def __init__(
         self,
         network: nn.Module,
-        loss: Loss,
+        loss: Loss | HeadsLoss,
         config: TrainConfig,
         parts: int,
         at_once: int,

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from fullconv.config import Part, TrainConfig
 from fullconv.data.labels.class_weights import class_weights
 from fullconv.data.sample import Batch, Data
@@ -22,6 +24,7 @@ from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.ema import EMA
 from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjusted
 from fullconv.training.losses import Loss, final_loss, make_loss
+from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.parallel_parts import count_parts
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.resolve import BATCH
@@ -90,10 +93,8 @@ class Trainer:
         self.epoch_steps = len(data) // self.batch
         self.plan = TrainingPlan.of(config, self.epoch_steps)
         self.done = 0
-        weights = class_weights(data, config.balance, self.device)
         check_logit_adjust(config)
-        self.loss = make_loss(config.loss, weights, config.label_smoothing)
-        self._final_loss = final_loss(config, weights) or self.loss
+        self.loss, self._final_loss = _make_losses(data, config, self.device)
         parts = min(config.accumulate, self.batch // group.size)
         images = self.batch // group.size
         at_once = count_parts(config, model.network, images, self.device, group)
@@ -168,7 +169,7 @@ class Trainer:
         self._train_step.loss = self.loss_of(self.done)
         return self._train_step(batch, self.done)
 
-    def loss_of(self, step: int) -> Loss:
+    def loss_of(self, step: int) -> Loss | HeadsLoss:
         """Return the loss of a step, from 0."""
         first_final = self.steps - round(self.config.final_loss_share * self.steps)
         return self._final_loss if self.steps and step >= first_final else self.loss
@@ -229,6 +230,40 @@ class Trainer:
         return lr
 
 
+def _make_losses(
+    data: Data, config: TrainConfig, device: torch.device
+) -> tuple[Loss | HeadsLoss, Loss | HeadsLoss]:
+    """Return the loss of the data set's labels, or of all its heads, and that of the last part.
+
+    Raises:
+        ConfigError: the settings do not fit the number of heads.
+    """
+    factors, count = config.head_weights, len(data.heads)
+    if factors is not None and len(factors) != count:
+        raise ConfigError(
+            f"head_weights has {len(factors)} numbers; the data set has {count or 'no'} heads"
+        )
+    if not data.heads:
+        weights = class_weights(data, config.balance, device)
+        loss = make_loss(config.loss, weights, config.label_smoothing)
+        return loss, final_loss(config, weights) or loss
+    for name in ("logit_adjust", "final_loss", "teacher"):
+        if getattr(config, name):
+            raise ConfigError(f"{name} is for one head; leave it out")
+    names = tuple(head.name for head in data.heads)
+    parts = tuple(
+        make_loss(
+            config.loss,
+            class_weights(data.head(name), config.balance, device),
+            config.label_smoothing,
+        )
+        for name in names
+    )
+    scores = tuple(len(head.classes) for head in data.heads)
+    together = HeadsLoss(parts, names, scores, factors or (1.0,) * count)
+    return together, together
+
+
 def _check_classes(model: Model, data: Data) -> None:
     if not len(data):
         raise DataError(
@@ -237,3 +272,9 @@ def _check_classes(model: Model, data: Data) -> None:
             where=data.source,
         )
     data.check_classes(model.classes, "use a model with the classes of the data set")
+    if model.heads != data.heads:
+        names = (", ".join(head.name for head in each) for each in (data.heads, model.heads))
+        ours, theirs = (name or "one head" for name in names)
+        raise DataError(
+            f"labels of {ours}", expected=f"those of the model, {theirs}", where=data.source
+        )

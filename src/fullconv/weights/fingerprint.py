@@ -4,6 +4,7 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from fullconv.errors import WeightsError
 from fullconv.inference.model_file import model_file
@@ -42,7 +43,9 @@ def _digest(*files: tuple[Path, int, int]) -> str:
 
 def model_fingerprint(model: Model) -> str:
     """Return the fingerprint of a model's weights, classes, palette and sizes."""
-    facts = [model.classes, model.palette, model.size, model.input_scale]
+    facts: list[Any] = [model.classes, model.palette, model.size, model.input_scale]
+    facts += [str(extra) for extra in model.inputs]
+    facts += [head.model_dump() for head in model.heads]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         digest.update(name.encode())

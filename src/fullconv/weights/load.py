@@ -14,9 +14,10 @@ from fullconv.config import Architecture, Normalization
 from fullconv.errors import WeightsError
 from fullconv.inference.model_file import model_file
 from fullconv.networks.transplant import bare, transplant
-from fullconv.networks.vgg_names import Order, Triple
+from fullconv.networks.vgg_names import ChannelValues, Order
 from fullconv.units import count
 from fullconv.weights._align import map_classes, shapes_of, whole_layers, without_prefix
+from fullconv.weights._channels import fit_channels, own_names
 from fullconv.weights._fit import both_sides, convolutions, fit_warnings, other_shapes
 from fullconv.weights.sources import Weights, format_names, read_weights
 
@@ -119,7 +120,9 @@ def copy_weights(
     """Copy weights that were read from `path` into a network; see `load_weights`."""
     own = shapes_of(network)
     notes = list(weights.notes)
-    arrays = without_prefix(own, dict(weights.arrays), notes)
+    arrays = dict(weights.arrays)
+    arrays = without_prefix(own_names(own, arrays), arrays, notes)
+    arrays = fit_channels(own, arrays, notes)
     notes += apply_skip_scales(network, arrays)
     if classes and weights.classes:
         notes += map_classes(network, arrays, weights.classes, classes)
@@ -236,7 +239,7 @@ def _set_factor(network: nn.Module, skip: str, factor: float) -> None:
 
 
 def apply_normalization(
-    network: nn.Module, mean: Triple | None, std: Triple | None, order: Order | None
+    network: nn.Module, mean: ChannelValues | None, std: ChannelValues | None, order: Order | None
 ) -> list[str]:
     """Set the normalization that a network's new first layer expects, and return a note about it.
 
@@ -250,6 +253,7 @@ def apply_normalization(
         return []
     if mean is None or std is None:
         return ["the file does not say how images are normalized; the network keeps its own way"]
-    network.normalization = Normalization.checked(mean=mean, std=std, order=order or "rgb")
+    found = Normalization.checked(mean=mean, std=std, order=order or "rgb")
+    network.normalization = found.for_channels(len(network.normalization.mean))
     rounded = [tuple(round(value, 3) for value in values) for values in (mean, std)]
     return [f"images are normalized: mean {rounded[0]}, std {rounded[1]}, {order or 'rgb'}"]

@@ -28,6 +28,7 @@ def load_network(path: str) -> "Model":
             f"{path} is an exported file, whose layers cannot be looked at; expected a run folder "
             "or a .safetensors file"
         )
+    model.check_photos("fullconv explain")
     model.network.eval()
     return model
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fullconv.config import Head
 from fullconv.data.discovery.files import sample_name
 from fullconv.data.discovery.left_out import sentences, unlisted, unread
 from fullconv.data.discovery.list_files import WHOLE, standard_split
@@ -58,6 +59,7 @@ class Inventory:
         note: added to the message about an unknown split.
         whole: the list of all samples that was divided; "" if none was.
         band_choice: the bands and the range of rasters; None if they follow from the files.
+        heads: labels of several kinds that `read` returns; () for one.
         train: the photos of train, from which the range of photos follows; None: those of `splits`.
     """
 
@@ -76,6 +78,7 @@ class Inventory:
     whole: str = ""
     band_choice: BandChoice | None = None
     train: Sequence[Path] | None = None
+    heads: tuple[Head, ...] = ()
 
     @cached_property
     def photo_range(self) -> PhotoRange:
@@ -113,6 +116,8 @@ class Inventory:
         notes = filter(None, (table.note if table else "", found.warning))
         return replace(
             data,
+            heads=self.heads,
+            photos=tuple(pair.photo for pair in pairs) if self.files else (),
             band_choice=self.band_choice or found.choice,
             warnings=(*sentences(self.problems, name, self.folder), *notes),
         )

@@ -1,6 +1,6 @@
 """Geometric augmentation: flip, zoom, rotate, crop. Labels are never interpolated."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -15,6 +15,8 @@ from fullconv.io.window import Window
 
 FILL = (124, 116, 104)
 """ImageNet's mean colour (RGB): fills images where the labels are ignored."""
+OTHER_FILL = 115
+"""The same for channels after red, green and blue: the mean of the three."""
 
 LARGE = 6
 """Times a crop's pixels, from which scaling the crop alone is faster than scaling all of it."""
@@ -36,9 +38,7 @@ class Crop:
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
         """Return a crop of exactly `size`."""
         region = self.place(sample.labels, random).slices
-        return self.filled(
-            replace(sample, image=sample.image[region], labels=sample.labels[region])
-        )
+        return self.filled(sample.moved(sample.image[region], lambda labels: labels[region]))
 
     def place(self, labels: UInt8[np.ndarray, "H W"], random: np.random.Generator) -> Window:
         """Draw where the crop is, as far as it is inside the image."""
@@ -53,11 +53,8 @@ class Crop:
 
     def filled(self, sample: Sample) -> Sample:
         """Return a sample enlarged to `size`."""
-        return replace(
-            sample,
-            image=_fill(sample.image, self.size, FILL),
-            labels=_fill(sample.labels, self.size, VOID),
-        )
+        image = _fill(sample.image, self.size, fill_of(sample.image))
+        return sample.moved(image, lambda labels: _fill(labels, self.size, VOID))
 
 
 def choose_rare_pixel(
@@ -72,6 +69,11 @@ def choose_rare_pixel(
     pixels = np.flatnonzero(labels == rarer[random.integers(rarer.size)])
     row, column = divmod(int(pixels[random.integers(pixels.size)]), labels.shape[1])
     return row, column
+
+
+def fill_of(image: UInt8[np.ndarray, "H W C"]) -> tuple[int, ...]:
+    """Return the value of each channel where an image is filled."""
+    return (*FILL, *[OTHER_FILL] * (image.shape[2] - len(FILL)))
 
 
 def _start(side: int, crop: int, pixel: int | None, random: np.random.Generator) -> int:
@@ -100,8 +102,7 @@ class Flip:
         if random.random() < 0.5:
             return sample
         # Copies: NumPy calls a mirrored column of one pixel contiguous, PyTorch refuses its stride.
-        mirrored, labels = sample.image[:, ::-1].copy(), sample.labels[:, ::-1].copy()
-        return replace(sample, image=mirrored, labels=labels)
+        return sample.moved(sample.image[:, ::-1].copy(), lambda labels: labels[:, ::-1].copy())
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,14 @@ class Turn:
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
         """Return the sample in another orientation."""
-        image, labels = sample.image, sample.labels
-        if random.random() < 0.5:
-            image, labels = image[::-1], labels[::-1]
-        if self.quarter and random.random() < 0.5:
-            image, labels = image.swapaxes(0, 1), labels.T
-        return replace(sample, image=image.copy(), labels=labels.copy())
+        upside_down = random.random() < 0.5
+        swapped = self.quarter and random.random() < 0.5
+
+        def turn(array: np.ndarray) -> np.ndarray:
+            array = array[::-1] if upside_down else array
+            return (array.swapaxes(0, 1) if swapped else array).copy()
+
+        return sample.moved(turn(sample.image), turn)
 
 
 @dataclass(frozen=True)
@@ -137,9 +140,13 @@ class Rotate:
 def rotate(sample: Sample, degrees: float) -> Sample:
     """Rotate counter-clockwise: images bilinearly, labels by nearest neighbour."""
     grid = _grid(sample.labels.shape, np.deg2rad(degrees))
-    image = _sample_grid(sample.image, grid, "bilinear", np.array(FILL, np.float32))
-    labels = _sample_grid(sample.labels[..., None], grid, "nearest", np.array([VOID], np.float32))
-    return replace(sample, image=image, labels=labels[..., 0])
+    image = _sample_grid(
+        sample.image, grid, "bilinear", np.array(fill_of(sample.image), np.float32)
+    )
+    void = np.array([VOID], np.float32)
+    return sample.moved(
+        image, lambda labels: _sample_grid(labels[..., None], grid, "nearest", void)[..., 0]
+    )
 
 
 def _grid(size: tuple[int, ...], angle: float) -> Float32[np.ndarray, "1 H W 2"]:
@@ -196,8 +203,7 @@ class ZoomedCrop:
         """Return a crop of exactly the crop's size."""
         source = sample.labels.shape
         size = fit_size(source, None, self.zoom.draw(random))
-        labels = scale_labels(sample.labels, size)
-        window = self.crop.place(labels, random)
+        window = self.crop.place(scale_labels(sample.labels, size), random)
         if prod(size) > LARGE * window.height * window.width:
             scaled = ScaledImage(
                 lambda part: sample.image[part.slices], (source[0], source[1]), size
@@ -205,7 +211,8 @@ class ZoomedCrop:
             image = scaled(window)
         else:
             image = scale_image(sample.image, size)[window.slices]
-        return self.crop.filled(replace(sample, image=image, labels=labels[window.slices]))
+        cut = sample.moved(image, lambda labels: scale_labels(labels, size)[window.slices])
+        return self.crop.filled(cut)
 
 
 def fit(sample: Sample, size: tuple[int, int] | None, factor: float = 1.0) -> Sample:
@@ -219,6 +226,4 @@ def rescale(sample: Sample, factor: float) -> Sample:
 
 
 def _resized(sample: Sample, size: tuple[int, int]) -> Sample:
-    return replace(
-        sample, image=scale_image(sample.image, size), labels=scale_labels(sample.labels, size)
-    )
+    return sample.moved(scale_image(sample.image, size), lambda labels: scale_labels(labels, size))

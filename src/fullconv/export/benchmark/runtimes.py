@@ -95,7 +95,9 @@ def pytorch_engines(
 
 def run_model(path: Path, way: str) -> ReadyEngine:
     """Start a model in PyTorch; `way` is one of those in `pytorch_engines`."""
-    network = load(path).network
+    model = load(path)
+    model.check_photos("fullconv bench")
+    network = model.network
     network.sparse_padding = way in ("eager", "optimized")
     if way == "optimized":
         optimize(network)

@@ -150,7 +150,8 @@ def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
     """Optimize a backbone of another library; None if its features would change."""
     backbone = network.backbone
     assert isinstance(backbone, TracedBackbone)
-    image = torch.rand(1, 3, TRIED, TRIED, generator=torch.Generator().manual_seed(0)) * 255
+    shape = 1, network.channels, TRIED, TRIED
+    image = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalize(image), frozenset({network.top, *network.skips})
     optimized = OptimizedBackbone(
         backbone, fuse_batch_norms(backbone, x), names, weights_state(backbone.modules())

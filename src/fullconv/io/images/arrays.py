@@ -45,6 +45,26 @@ def rgb_from_array(
     return image if plain else image.copy()
 
 
+def channels_from_array(array: np.ndarray, channels: int, what: str) -> UInt8[np.ndarray, "H W C"]:
+    """Return an array as an image of more channels than red, green and blue.
+
+    Args:
+        array: (H, W, channels) of uint8.
+        channels: their number.
+        what: they are, for messages.
+
+    Raises:
+        ImageError: any other shape or type, or masked values.
+    """
+    fits = array.ndim == 3 and array.shape[2] == channels and array.dtype == np.uint8
+    if not fits or not array.size or np.ma.is_masked(array):
+        raise ImageError(
+            f"an array of shape {array.shape} and type {array.dtype}{_range(array)}",
+            expected=f"{what}: (height, width, {channels}) of type uint8",
+        )
+    return np.ascontiguousarray(array)
+
+
 def _range(array: np.ndarray) -> str:
     """Return the range of an array's values as text, with NaN and infinity; "" for uint8."""
     if array.dtype == np.uint8 or array.dtype.kind not in "iuf" or not array.size:

@@ -1,7 +1,9 @@
 """Rotate images by their EXIF orientation; a damaged EXIF block is as good as none."""
 
 import warnings
+from collections.abc import Callable
 
+import numpy as np
 from PIL import Image
 
 ORIENTATION = 0x0112  # EXIF's tag
@@ -16,6 +18,19 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+
+
+_ARRAY_TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    5: lambda array: array.swapaxes(0, 1),
+    6: lambda array: np.rot90(array, -1),
+    7: lambda array: np.rot90(array.swapaxes(0, 1), 2),
+    8: np.rot90,
+}
+
+
+def turn_sideways(array: np.ndarray, orientation: int) -> np.ndarray:
+    """Return an array (H, W, ...) rotated by one of `SIDEWAYS`."""
+    return _ARRAY_TURNS[orientation](array)
 
 
 def orientation_of(picture: Image.Image) -> int:

@@ -4,6 +4,8 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image
 
+from fullconv.config import RGB
+
 
 def fit_size(
     size: tuple[int, ...], limit: tuple[int, int] | None, factor: float = 1.0
@@ -24,11 +26,21 @@ def fit_size(
 
 
 def scale_image(
-    image: UInt8[np.ndarray, "H W 3"], size: tuple[int, int]
-) -> UInt8[np.ndarray, "h w 3"]:
-    """Resize an image to `size` (height, width), bilinear and antialiased: the width first."""
+    image: UInt8[np.ndarray, "H W C"], size: tuple[int, int]
+) -> UInt8[np.ndarray, "h w C"]:
+    """Resize an image to `size` (height, width), bilinear and antialiased: the width first.
+
+    Channels after the first three are resized one by one.
+    """
     if image.shape[:2] == tuple(size):
         return image
+    if image.shape[2] > RGB:
+        parts = [image[..., :RGB], *(image[..., at] for at in range(RGB, image.shape[2]))]
+        return np.dstack([_resized(np.ascontiguousarray(part), size) for part in parts])
+    return _resized(image, size)
+
+
+def _resized(image: UInt8[np.ndarray, "H W *C"], size: tuple[int, int]) -> np.ndarray:
     # One side after the other: Pillow's own order depends on the sizes and on its version, and
     # windows of a raster are scaled alike (`ScaledImage`).
     wide = Image.fromarray(image).resize((size[1], image.shape[0]), Image.Resampling.BILINEAR)

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from fullconv.config import (
+    RGB,
     Architecture,
     Fusing,
     Normalization,
@@ -22,7 +23,9 @@ from fullconv.networks.backbones import (
 )
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
 from fullconv.networks.fcn.network import FCN
+from fullconv.networks.input_channels import set_input_channels
 from fullconv.networks.layers import Backbone, NamedSequential
+from fullconv.networks.streams import Streams
 
 STRIDES = ("32", "16", "8", "4", "2")
 PATTERN = f"fcn{{{','.join(STRIDES)}}}s-BACKBONE, e.g. fcn8s-resnet18"
@@ -47,8 +50,10 @@ def create_model(
     skip_scales: Sequence[float] | None = None,
     context: int | None = None,
     skip_context: int | Sequence[int] | None = None,
+    channels: int | None = None,
+    streams: Sequence[int] | None = None,
 ) -> FCN:
-    """Build a network: (B, 3, H, W), RGB in [0, 255] -> scores (B, classes, H, W).
+    """Build a network: (B, channels, H, W) in [0, 255] -> scores (B, classes, H, W).
 
     Args:
         name: fcn{32,16,8,4,2}s-{backbone}, e.g. "fcn8s-vgg16_bn".
@@ -56,9 +61,10 @@ def create_model(
         padding: zeros around the image; 100 in the paper's networks, "same" to keep the size.
         width: channel multiplier of all convolutions, also of fc6 and fc7 unless `hidden` is given.
         hidden: width of fc6 and fc7.
-        mean: of the training images, in [0, 255], RGB order.
+        mean: of each channel of the training images, in [0, 255]: red, green, blue, then others;
+            channels without a mean get that of the three.
         std: likewise.
-        order: channel order of the first convolution's input.
+        order: order of red, green and blue in the first convolution's input.
         top: what the coarsest scores are computed from: the last "block" of the backbone, or the
             classifier's "head", in MobileNet and EfficientNet a 1x1 convolution that widens the
             last block's output (see `TracedBackbone`).
@@ -77,6 +83,10 @@ def create_model(
             paper. None is 160 for EfficientNet-Lite2, and 0 for others.
         skip_context: width of such a layer before each skip's scores, or one width for each skip,
             coarsest first; None is 48 and 0.
+        channels: of the image: red, green and blue, and any number after them, such as depth. None
+            is 3, or the sum of the streams'.
+        streams: channels of each of several backbones, whose scores are added (late fusion): (3, 3)
+            for a photo and an HHA image. None is one backbone for all channels.
 
     Raises:
         UnknownNameError: there is no such network or backbone.
@@ -98,6 +108,8 @@ def create_model(
             skip_context=skip_context
             if skip_context is None or isinstance(skip_context, int)
             else tuple(skip_context),
+            channels=channels or (sum(streams) if streams else RGB),
+            streams=None if streams is None else tuple(streams),
         ),
         Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
     )
@@ -106,9 +118,12 @@ def create_model(
 def build(architecture: Architecture, normalization: Normalization) -> FCN:
     """Build the network that `architecture` describes, with random weights."""
     stride, backbone_name = parse_name(architecture.name)
-    same = architecture.padding == "same"
-    settings = architecture.model_dump(include={"padding", "width", "hidden"})
-    backbone = _backbone(architecture.name, backbone_name, same, settings, architecture.top)
+    if len(normalization.mean) > architecture.channels:
+        raise ConfigError(
+            f"mean and std of {len(normalization.mean)} channels for an image of "
+            f"{architecture.channels}; give one of each for every channel"
+        )
+    backbone = _streams(architecture, backbone_name)
     skips = _skips(backbone, stride, architecture.name)
     scales = architecture.skip_scales or ()
     if scales and len(scales) != len(skips):
@@ -127,7 +142,7 @@ def build(architecture: Architecture, normalization: Normalization) -> FCN:
         architecture.context,
         architecture.skip_context,
     )
-    network.normalization = normalization
+    network.normalization = normalization.for_channels(architecture.channels)
     network.architecture = architecture
     return network
 
@@ -153,17 +168,35 @@ def unknown_network(name: str) -> UnknownNameError:
     return UnknownNameError("network", name, expected=PATTERN, suggestion=suggestion)
 
 
+def _streams(
+    architecture: Architecture, backbone: str
+) -> NamedSequential | TracedBackbone | Streams:
+    """Return the backbone of all channels, or one for each of the streams."""
+    if not architecture.streams:
+        return _backbone(architecture, backbone, architecture.channels)
+    parts = [_backbone(architecture, backbone, channels) for channels in architecture.streams]
+    return Streams(parts, architecture.streams)
+
+
 def _backbone(
-    name: str, backbone: str, same: bool, settings: dict[str, Any], top: Top
+    architecture: Architecture, name: str, channels: int
 ) -> NamedSequential | TracedBackbone:
+    built = _of_photos(architecture, name)
+    set_input_channels(built, channels)
+    return built
+
+
+def _of_photos(architecture: Architecture, backbone: str) -> NamedSequential | TracedBackbone:
+    same = architecture.padding == "same"
+    settings = architecture.model_dump(include={"padding", "width", "hidden"})
     if backbone in backbones:
         classifier = create_classifier(backbone, classes=1, **settings)
         assert isinstance(classifier, NamedSequential)
         return headless(convolutionalize(classifier, same))
     try:
-        return traced_backbone(backbone, **settings, top=top)
+        return traced_backbone(backbone, **settings, top=architecture.top)
     except UnknownNameError as error:
-        raise unknown_network(name) from error
+        raise unknown_network(architecture.name) from error
 
 
 def _skips(backbone: Backbone, stride: int, name: str) -> tuple[str, ...]:

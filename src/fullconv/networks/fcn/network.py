@@ -69,7 +69,9 @@ class Engine(Protocol):
 
 
 class FCN(nn.Module):
-    """Score every class at every pixel of an RGB image in [0, 255], of any size from 1 x 1.
+    """Score every class at every pixel of an image in [0, 255], of any size from 1 x 1.
+
+    The image's channels are red, green, blue and any number of others (see `create_model`).
 
     Args:
         backbone: a dense classifier without its scores (`convolutionalize`, `headless`).
@@ -133,7 +135,7 @@ class FCN(nn.Module):
             nn.init.zeros_(score.weight)
             nn.init.zeros_(score.bias)  # type: ignore[arg-type]
 
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+    def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """Return scores before softmax, one map per class, of the image's size."""
         if self.engine is not None and self.engine.can_run(self, image):
             return self.engine.scores(image)
@@ -167,6 +169,11 @@ class FCN(nn.Module):
     def offsets(self) -> tuple[int, ...]:
         """Return the crop offsets, coarse to fine: 5, 9, 31 for the paper's FCN-8s."""
         return (*(f.skip_offset or f.score_offset for f in self.fusions), self.offset)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the image."""
+        return len(self.normalization.mean)
 
     @property
     def normalization(self) -> Normalization:

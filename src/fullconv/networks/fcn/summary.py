@@ -71,7 +71,7 @@ def summarize(network: FCN, height: int, width: int) -> list[LayerRow]:
     hooks = [layer.register_forward_hook(note) for layer in leaves]
     device = next(network.parameters()).device
     with torch.no_grad():
-        network(torch.zeros(1, 3, height, width, device=device))
+        network(torch.zeros(1, network.channels, height, width, device=device))
     for hook in hooks:
         hook.remove()
     return rows

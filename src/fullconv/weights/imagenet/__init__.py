@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from fullconv._registry import Registry
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import Triple
+from fullconv.networks.vgg_names import ChannelValues
 from fullconv.weights.sources import Weights, read_weights
 
 IMAGENET = "imagenet"
@@ -28,11 +28,11 @@ class Published(Protocol):
         """The package or the server that they come from."""
 
     @property
-    def mean(self) -> Triple | None:
+    def mean(self) -> ChannelValues | None:
         """Mean of the images that they expect, RGB, in [0, 255]; None for the network's own."""
 
     @property
-    def std(self) -> Triple | None:
+    def std(self) -> ChannelValues | None:
         """Standard deviation likewise."""
 
     def file(self) -> Path | None:

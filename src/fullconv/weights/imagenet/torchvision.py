@@ -9,7 +9,7 @@ import torch
 
 from fullconv.errors import WeightsError
 from fullconv.io.downloads import offline
-from fullconv.networks.vgg_names import Triple
+from fullconv.networks.vgg_names import ChannelValues
 from fullconv.weights.imagenet import origins
 
 
@@ -25,8 +25,8 @@ class TorchvisionWeights:
     url: str
     size: float
     # The network's default; VGG-16's file from Caffe is recognized when it is read.
-    mean: Triple | None = None
-    std: Triple | None = None
+    mean: ChannelValues | None = None
+    std: ChannelValues | None = None
 
     @property
     def name(self) -> str:

@@ -4,14 +4,15 @@ A source recognizes its files by content, never by suffix, and executes nothing 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from fullconv._registry import Registry
 from fullconv.errors import WeightsError
-from fullconv.networks.vgg_names import Order, Triple, recognize
+from fullconv.io.images import ExtraInput
+from fullconv.networks.vgg_names import ChannelValues, Order, recognize
 
 
 @dataclass(frozen=True)
@@ -23,20 +24,27 @@ class Weights:
             matrix (out, in * kh * kw)), "upscore2.weight" (in, out, kh, kw); float32, counters
             stay integers. Networks that are neither VGG nor FCN keep their own names.
         source: the software that wrote the file, e.g. "Caffe model, new format".
-        mean: RGB, in [0, 255], subtracted from the input; None if unknown.
-        std: RGB, in units of [0, 255], by which the input is then divided; None if unknown.
+        mean: of red, green, blue and other channels, in [0, 255], subtracted from the input; None
+            if unknown.
+        std: likewise, in units of [0, 255], by which the input is then divided; None if unknown.
         order: channel order of the first convolution's input; None if unknown.
         notes: sentences for the user.
         classes: names of the scores' classes; None if unknown.
+        inputs: channels after red, green and blue, as the authors' nets take them.
+        streams: channels of each of several backbones; None for one.
+        heads: names of several heads, and the number of scores of each, in order; {} for one head.
     """
 
     arrays: Mapping[str, np.ndarray]
     source: str
-    mean: Triple | None = None
-    std: Triple | None = None
+    mean: ChannelValues | None = None
+    std: ChannelValues | None = None
     order: Order | None = None
     notes: tuple[str, ...] = ()
     classes: tuple[str, ...] | None = None
+    inputs: tuple[ExtraInput, ...] = ()
+    streams: tuple[int, ...] | None = None
+    heads: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

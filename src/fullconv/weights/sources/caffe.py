@@ -27,6 +27,7 @@ from fullconv.io.protobuf import (
 )
 from fullconv.networks.vgg_names import CAFFE_MEAN
 from fullconv.weights.sources import Source, Weights, sources
+from fullconv.weights.sources._authors_nets import authors_net
 
 
 @dataclass(frozen=True)
@@ -92,6 +93,19 @@ def read(path: Path) -> Weights:
         raise WeightsError(
             f"{path} looks like a Caffe model but is damaged: {error}; copy or download it again"
         ) from error
+    source = f"Caffe model, {'old' if old else 'new'} format"
+    if net := authors_net(arrays):
+        return Weights(
+            net.arrays,
+            source,
+            mean=net.mean,
+            std=net.std,
+            order=net.order,
+            notes=(net.note,),
+            inputs=net.inputs,
+            streams=net.streams,
+            heads=net.heads,
+        )
     bare = [layer.name for layer in layers if not layer.blobs and layer.type not in PLAIN]
     notes = [f"layers without weights: {', '.join(bare)}"] if bare else []
     vgg = "conv1_1.weight" in arrays
@@ -102,7 +116,7 @@ def read(path: Path) -> Weights:
         )
     return Weights(
         arrays,
-        f"Caffe model, {'old' if old else 'new'} format",
+        source,
         mean=CAFFE_MEAN if vgg else None,
         std=(1.0, 1.0, 1.0) if vgg else None,
         order="bgr",

@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from fullconv.config import Normalization
 from fullconv.errors import WeightsError
 from fullconv.io.text import parse_json
-from fullconv.networks.vgg_names import Order, Triple
+from fullconv.networks.vgg_names import ChannelValues, Order
 from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._names import paper_arrays
 
@@ -19,6 +19,9 @@ _OWN = "fullconv"
 NORMALIZATION = "normalization"
 """Header key of mean, std and order as JSON."""
 _NUMBER = r"-?\d+(?:\.\d+)?(?:[eE]-?\d+)?"
+
+Stated = tuple[ChannelValues | None, ChannelValues | None, Order | None]
+"""Mean, std and channel order."""
 
 
 def _recognises(head: bytes, path: Path) -> bool:
@@ -70,9 +73,7 @@ def read(path: Path) -> Weights:
 sources.register("safetensor")(Source("safetensors (.safetensors)", _recognises, read))
 
 
-def _normalization(
-    said: Mapping[str, str], path: Path
-) -> tuple[Triple | None, Triple | None, Order | None]:
+def _normalization(said: Mapping[str, str], path: Path) -> Stated:
     """Read the normalization: JSON in files of ours, else text."""
     if _OWN not in said and NORMALIZATION not in said:
         return _stated(said)
@@ -91,12 +92,17 @@ def _classes(said: Mapping[str, str]) -> tuple[str, ...] | None:
     """Read the names of the classes in a file of ours."""
     if _OWN not in said:
         return None
-    names = parse_json(said[_OWN]).get("classes")  # parsed before, for the normalization
+    card = parse_json(said[_OWN])  # parsed before, for the normalization
+    names = card.get("classes")
+    if heads := card.get("heads"):
+        names = [f"{head['name']}: {label}" for head in heads for label in head["classes"]]
     known = isinstance(names, list) and all(isinstance(name, str) for name in names)
     return tuple(names) if known else None
 
 
-def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Order | None]:
+def _stated(
+    said: Mapping[str, str],
+) -> Stated:
     """Parse mean and std as three numbers each, or an input formula such as "(x-127)/128"."""
     order = re.search(r"\b(RGB|BGR)\b", f"{said.get('mean', '')} {said.get('input', '')}")
     channels: Order | None = None
@@ -112,7 +118,7 @@ def _stated(said: Mapping[str, str]) -> tuple[Triple | None, Triple | None, Orde
     return (mean, std, channels) if mean and std else (None, None, channels)
 
 
-def _three(text: str) -> Triple | None:
+def _three(text: str) -> ChannelValues | None:
     """Return three numbers in brackets if the text states a scale of 0..255."""
     numbers = re.search(rf"\[({_NUMBER}), ({_NUMBER}), ({_NUMBER})\]", text[:1000])
     if not numbers or "255" not in text:

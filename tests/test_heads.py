@@ -1,0 +1,178 @@
+"""Models of several heads: SIFT Flow's semantic and geometric labels in one network."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import savemat
+from torch import nn
+
+import fullconv as fc
+from fullconv.config import Head, TrainConfig
+from fullconv.data.sample import Sample, collate
+from fullconv.data.transforms import Crop, Flip, Rotate, Turn, Zoom, ZoomedCrop
+from fullconv.errors import ConfigError, DataError, UnknownNameError
+from fullconv.training.initial_model import initial_model
+
+SCENES = "spatial_envelope_256x256_static_8outdoorcategories"
+HEADS = (
+    Head(name="thing", classes=("sky", "tree", "road"), palette=((0, 0, 0), (0, 9, 0), (9, 9, 9))),
+    Head(name="shape", classes=("flat", "tall"), palette=((0, 0, 0), (255, 0, 0))),
+)
+TINY = {"width": 1 / 16, "hidden": 4}
+
+
+@pytest.fixture
+def model():
+    network = fc.create_model("fcn32s-vgg11", 5, **TINY).eval()
+    nn.init.normal_(network.score_fr.weight)
+    nn.init.normal_(network.score_fr.bias)
+    return fc.Model(network, HEADS[0].classes, HEADS[0].palette, heads=HEADS)
+
+
+@pytest.fixture
+def flow(tmp_path):
+    draw = np.random.default_rng(0)
+    for folder in ("Images", "SemanticLabels", "GeoLabels"):
+        (tmp_path / folder / SCENES).mkdir(parents=True)
+    for number in range(6):
+        photo = draw.integers(0, 256, (24, 32, 3), dtype=np.uint8)
+        geo = np.full((24, 32), 1, np.int16)
+        geo[12:] = 2
+        geo[:3] = -1
+        semantic = np.where(geo == 2, 22, 28).astype(np.uint8)  # road and sky
+        semantic[0, 0] = 0
+        Image.fromarray(photo).save(tmp_path / "Images" / SCENES / f"a{number}.png")
+        savemat(tmp_path / "SemanticLabels" / SCENES / f"a{number}.mat", {"S": semantic})
+        savemat(tmp_path / "GeoLabels" / SCENES / f"a{number}.mat", {"S": geo})
+    return tmp_path
+
+
+def test_each_head_has_its_labels(model):
+    image = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    prediction = model.predict(image)
+    assert list(prediction.heads) == ["thing", "shape"]
+    assert prediction.classes == HEADS[0].classes
+    for head in HEADS:
+        found, alone = prediction.heads[head.name], model.head(head.name).predict(image)
+        assert found.classes == alone.classes == head.classes
+        assert found.palette == head.palette
+        assert (found.labels == alone.labels).all()
+        assert torch.allclose(found.score, alone.score, atol=1e-4)
+    assert (prediction.labels == prediction.heads["thing"].labels).all()
+
+
+def test_parts_give_the_same_labels(model):
+    image = np.random.default_rng(0).integers(0, 256, (700, 500, 3), dtype=np.uint8)
+    whole, parts = model.predict(image), model.predict(image, memory="48MiB")
+    assert parts.plan.kind == "strips"
+    assert parts.heads["shape"].score is None
+    for name in whole.heads:
+        assert (whole.heads[name].labels == parts.heads[name].labels).mean() > 0.9999
+
+
+def test_one_file_holds_all_heads(model, tmp_path):
+    model.save(tmp_path / "both.safetensors")
+    opened = fc.load(tmp_path / "both.safetensors")
+    assert opened.heads == HEADS
+    opened.head("shape").save(tmp_path / "shape.safetensors")
+    assert fc.load(tmp_path / "shape.safetensors").classes == ("flat", "tall")
+
+
+def test_weights_are_taken_by_head_and_class(model, tmp_path):
+    model.save(tmp_path / "both.safetensors")
+    network = fc.create_model("fcn32s-vgg11", 5, **TINY)
+    swapped = ("shape: tall", "shape: flat", "thing: sky", "thing: tree", "thing: road")
+    fc.load_weights(network, tmp_path / "both.safetensors", classes=swapped)
+    expected = model.network.score_fr.weight[[4, 3, 0, 1, 2]]
+    assert torch.equal(network.score_fr.weight, expected)
+
+
+def test_what_takes_one_head_says_so(model):
+    with pytest.raises(ConfigError, match="the heads thing, shape; choose one with --head"):
+        model.one_head(None)
+    with pytest.raises(ConfigError, match="the heads thing, shape; fullconv serve takes models of"):
+        model.check_photos("fullconv serve")
+    with pytest.raises(UnknownNameError, match="'shap'"):
+        model.one_head("shap")
+    with pytest.raises(ConfigError, match="has one head"):
+        model.head("shape").one_head("shape")
+    with pytest.raises(ConfigError, match="test-time augmentation"):
+        model.predict(np.zeros((8, 8, 3), np.uint8), tta=True)
+
+
+def test_heads_have_to_fit():
+    network = fc.create_model("fcn32s-vgg11", 5, **TINY)
+    with pytest.raises(ConfigError, match="two or more different names"):
+        fc.Model(network, [f"{n}" for n in range(5)], heads=HEADS[:1])
+    with pytest.raises(ConfigError, match="are not those of the first head"):
+        fc.Model(network, ("a", "b", "c"), heads=HEADS)
+    with pytest.raises(ConfigError, match="4 class names for a network of 5"):
+        fc.Model(network, ("a", "b"), heads=HEADS)
+
+
+def test_siftflow_has_labels_of_two_kinds(flow):
+    both = fc.open_data(f"siftflow:{flow}?head=semantic,geometric")
+    assert [head.name for head in both.heads] == ["semantic", "geometric"]
+    sample = both[1]
+    assert sample.labels[0, 0] == 255
+    assert set(np.unique(sample.labels)) == {21, 27, 255}
+    assert sample.others[0][0].tolist() == [255] * 32
+    assert set(np.unique(sample.others[0])) == {0, 1, 255}
+    alone = fc.open_data(f"siftflow:{flow}?head=geometric")
+    assert alone.classes == ("sky", "horizontal", "vertical")
+    assert (alone[1].labels == sample.others[0]).all()
+    assert (both.head("geometric")[1].labels == sample.others[0]).all()
+    assert (fc.open_data(f"siftflow:{flow}")[1].labels == sample.labels).all()
+    with pytest.raises(DataError, match="expected semantic, geometric, or both"):
+        fc.open_data(f"siftflow:{flow}?head=depth")
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        Flip(),
+        Turn(True),
+        Rotate(20),
+        Zoom(0.5, 2),
+        Crop((9, 30)),
+        ZoomedCrop(Zoom(1, 2), Crop((8, 8))),
+    ],
+)
+def test_augmentation_moves_all_labels_alike(transform):
+    draw = np.random.default_rng(1)
+    labels = draw.integers(0, 3, (20, 20)).astype(np.uint8)
+    sample = Sample(np.zeros((20, 20, 3), np.uint8), labels, "a", others=(labels,))
+    for seed in range(4):
+        moved = transform(sample, np.random.default_rng(seed))
+        assert (moved.labels == moved.others[0]).all()
+    assert collate([sample, sample]).labels.shape == (2, 2, 20, 20)
+
+
+def test_training_learns_both_heads(flow):
+    data = fc.open_data(f"siftflow:{flow}?head=semantic,geometric")
+    settings = {"weights": "none", "width": 1 / 16, "hidden": 8, "steps": 12, "batch": 2}
+    config = TrainConfig(**settings, lr=0.01, crop="whole", head_weights=(1, 0.5), size=(24, 32))
+    model = initial_model(config.model_copy(update={"model": "fcn8s-vgg11_bn"}), data)
+    assert model.network.classes == 36
+    before = model.network.score_fr.weight.clone()
+    losses = [step.loss for step in fc.train(model, data, config)]
+    assert losses[-1] < losses[0]
+    moved = (model.network.score_fr.weight != before).flatten(1).any(1)
+    assert moved[:33].any()
+    assert moved[33:].any()
+    result = fc.evaluate(model.head("geometric"), data.head("geometric"))
+    assert result.confusion.counts.shape[0] == 3
+
+
+def test_training_refuses_what_mixes_heads(flow):
+    data = fc.open_data(f"siftflow:{flow}?head=semantic,geometric")
+    plain = {"weights": "none", "steps": 1, "width": 1 / 16, "hidden": 4}
+    for settings, said in (
+        ({"learn_upsampling": True}, "mix their scores"),
+        ({"head_weights": (1,)}, "head_weights has 1 numbers; the data set has 2 heads"),
+        ({"logit_adjust": 0.5, "balance": "enet"}, "logit_adjust is for one head"),
+        ({"final_loss": "dice"}, "final_loss is for one head"),
+    ):
+        with pytest.raises(ConfigError, match=said):
+            next(fc.train("fcn32s-vgg11", data, TrainConfig(**plain, **settings)))
