@@ -36,8 +36,10 @@ def run(notebook: NotebookNode) -> float:
     """
     programs = str(Path(sys.executable).parent)  # for cells that run fullconv in a shell
     environment = {**os.environ, "PATH": os.pathsep.join((programs, os.environ["PATH"]))}
-    # tqdm asks for widgets, which it does not need.
-    environment["PYTHONWARNINGS"] = "ignore:IProgress"
+    environment["MPLBACKEND"] = "module://matplotlib_inline.backend_inline"  # whatever it was
+    environment["PYTHONWARNINGS"] = (
+        "ignore:IProgress"  # tqdm asks for widgets, which it can do without
+    )
     with tempfile.TemporaryDirectory() as folder:
         sockets = {"transport": "ipc", "ip": os.path.join(folder, "kernel")}  # files, not ports
         client = NotebookClient(
