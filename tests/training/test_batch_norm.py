@@ -45,13 +45,13 @@ def test_statistics_change_in_training_unless_they_are_frozen(frozen):
     assert all(f"{name}.weight" in changed and f"{name}.bias" in changed for name in norms)
 
 
-def test_norms_without_statistics_or_outside_of_the_backbone_mix_the_images():
+def test_norms_of_the_backbone_without_statistics_mix_the_images():
     assert not mixes_images(Network(), frozen=True)
     assert mixes_images(Network(), frozen=False)
     assert mixes_images(Network(tracked=False), frozen=True)
     network = Network()
     network.head = nn.Sequential(network.head, nn.BatchNorm2d(2))
-    assert mixes_images(network, frozen=True)
+    assert not mixes_images(network, frozen=True)  # what follows the backbone sees the whole batch
     set_training_mode(network, frozen=True)
     assert network.head[1].training and not network.backbone[1].training
 

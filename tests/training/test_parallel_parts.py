@@ -23,13 +23,36 @@ def two_threads():
     torch.set_num_threads(before)
 
 
+class SmallNetwork(nn.Module):
+    """A backbone, whose layers are given, and a score layer behind a batch norm that mixes."""
+
+    channels = 3
+
+    def __init__(self, *layers):
+        super().__init__()
+        self.backbone = nn.Sequential(nn.Conv2d(3, 4, 3), *layers)
+        self.context = nn.BatchNorm2d(4)
+        self.score = nn.Conv2d(4, 1, 1)
+
+    def features(self, image):
+        first = self.backbone[0](image)
+        return {"first": first, "last": self.backbone[1:](first)}
+
+    def scores(self, maps, size):
+        assert size == (9, 9)
+        return self.score(self.context(maps["last"])) + maps["first"].mean(1, keepdim=True)
+
+    def forward(self, image):
+        return self.scores(self.features(image), image.shape[-2:])
+
+
 def small_network(*layers):
     torch.manual_seed(0)
-    return nn.Sequential(nn.Conv2d(3, 4, 3), *layers).double()
+    return SmallNetwork(*layers).double()
 
 
-def forward(network, image):
-    return network(image)
+def features(network, image):
+    return network.features(image)
 
 
 def overlap(score):
@@ -48,9 +71,16 @@ def without_dropout(config):
     return Trainer(model, data, config)
 
 
-@pytest.mark.parametrize("parts", [1, 2, 3, 5])
+def fixed(*layers):
+    """Return a network whose backbone does not mix images; what follows does."""
+    network = small_network(*layers)
+    network.backbone.eval()
+    return network
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5])
 def test_gradients_are_those_of_the_whole_batch(parts):
-    network = small_network(nn.BatchNorm2d(4), nn.Conv2d(4, 1, 1)).eval()  # fixed statistics
+    network = fixed(nn.BatchNorm2d(4), nn.Conv2d(4, 4, 1))
     images = torch.rand(6, 3, 9, 9, dtype=torch.double)
     whole = overlap(network(images))
     whole.backward()
@@ -58,35 +88,40 @@ def test_gradients_are_those_of_the_whole_batch(parts):
     network.zero_grad()
     parallel = ParallelParts(network, parts)
     for repeat in (1, 2):  # gradients accumulate, as those of one network do
-        scores = parallel.scores(forward, images)
-        joined = parallel.joined(scores)
-        loss = overlap(joined)
+        maps = parallel.maps(features, images)
+        joined = parallel.joined(maps)
+        loss = overlap(network.scores(joined, (9, 9)))
         loss.backward()
-        parallel.backward(scores, joined)
-        assert len(scores) == parts and loss.item() == pytest.approx(whole.item(), rel=1e-12)
+        parallel.backward(maps, joined)
+        assert len(maps) == parts and loss.item() == pytest.approx(whole.item(), rel=1e-12)
         for parameter, gradient in zip(network.parameters(), expected, strict=True):
-            torch.testing.assert_close(parameter.grad, repeat * gradient, rtol=1e-10, atol=0)
+            torch.testing.assert_close(parameter.grad, repeat * gradient, rtol=1e-10, atol=1e-15)
 
 
 def test_copies_follow_the_weights_statistics_and_modes_of_the_network():
-    network = small_network(nn.BatchNorm2d(4)).eval()
+    network = fixed(nn.BatchNorm2d(4))
     parallel = ParallelParts(network, 2)
     with torch.no_grad():
-        network[0].weight.mul_(3)
-        network[1].running_mean.fill_(0.5)
+        network.backbone[0].weight.mul_(3)
+        network.backbone[1].running_mean.fill_(0.5)
     images = torch.rand(2, 3, 9, 9, dtype=torch.double)
-    torch.testing.assert_close(parallel.joined(parallel.scores(forward, images)), network(images))
+    joined, expected = parallel.joined(parallel.maps(features, images)), network.features(images)
+    assert joined.keys() == expected.keys()
+    for name, one in joined.items():
+        torch.testing.assert_close(one, expected[name])
 
 
-def test_frozen_weights_get_no_gradient():
-    network = small_network(nn.Conv2d(4, 1, 1))
-    network[0].requires_grad_(False)
+@pytest.mark.parametrize("frozen", [["backbone.0"], ["backbone"], ["backbone", "context"]])
+def test_frozen_weights_get_no_gradient(frozen):
+    network = fixed(nn.Conv2d(4, 4, 1))
+    for path in frozen:
+        network.get_submodule(path).requires_grad_(False)
     parallel = ParallelParts(network, 2)
-    scores = parallel.scores(forward, torch.rand(2, 3, 9, 9, dtype=torch.double))
-    joined = parallel.joined(scores)
-    joined.sum().backward()
-    parallel.backward(scores, joined)
-    assert network[0].weight.grad is None and network[1].weight.grad is not None
+    maps = parallel.maps(features, torch.rand(2, 3, 9, 9, dtype=torch.double))
+    joined = parallel.joined(maps)
+    network.scores(joined, (9, 9)).sum().backward()
+    parallel.backward(maps, joined)
+    assert all((p.grad is None) != p.requires_grad for p in network.parameters())
 
 
 def test_a_training_in_parts_repeats_to_the_bit_and_shares_the_weights():
@@ -131,13 +166,13 @@ def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():
     ],
 )
 def test_each_core_has_a_part_unless_the_number_is_set(batch, changes, expected):
-    config, network = fc.TrainConfig(**changes), nn.Conv2d(3, 2, 3)
+    config, network = fc.TrainConfig(**changes), small_network()
     assert count_parts(config, network, batch, CPU, SINGLE_PROCESS) == expected
 
 
-def test_a_batch_is_computed_whole_if_batch_norm_mixes_its_images():
+def test_a_batch_is_computed_whole_if_the_backbone_mixes_its_images():
     frozen, mixing = (fc.TrainConfig(freeze_bn=freeze) for freeze in (True, False))
-    network = without_dropout(CONFIG).model.network
+    network = small_network(nn.BatchNorm2d(4))
     assert count_parts(mixing, network, 8, CPU, SINGLE_PROCESS) == 1
     assert count_parts(frozen, network, 8, CPU, SINGLE_PROCESS) == 2
 

@@ -174,11 +174,11 @@ class OptimizationSettings(Settings):
         None,
         ge=1,
         le=4096,
-        description="Parts of each batch that are computed at the same time on a CPU, each on its "
-        "share of the cores.",
+        description="Parts of each batch whose backbone maps are computed at the same time on a "
+        "CPU, each on its share of the cores.",
         json_schema_extra=depends(
-            "on a CPU one per core; 1 with batch norm that is not frozen, with dropout, or above "
-            "50 million weights"
+            "on a CPU one per core; 1 for backbones with dropout or with batch norm that is not "
+            "frozen, and above 50 million weights"
         ),
     )
     clip: float | None = Field(

@@ -25,9 +25,14 @@ def set_training_mode(network: nn.Module, frozen: bool) -> None:
 
 
 def mixes_images(network: nn.Module, frozen: bool) -> bool:
-    """Whether a score depends on the other images of its batch in training; see `frozen` above."""
-    kept = {name for name, _ in _backbone_norms(network)} if frozen else set()
-    return any(name not in kept for name, _ in _norms(network))
+    """Whether a backbone's maps depend on the other images of a batch in training.
+
+    Args:
+        network: see above.
+        frozen: see above.
+    """
+    norms = [layer for name, layer in _norms(network) if name.startswith("backbone.")]
+    return any(not frozen or layer.running_mean is None for layer in norms)
 
 
 def _backbone_norms(network: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -1,75 +1,77 @@
-"""Compute the parts of a batch at the same time, each on its share of the cores.
+"""Compute the backbone on parts of a batch at the same time, each on its share of the cores.
 
 Cores that compute a layer together wait for each other several times in it, which takes long while
-other programs use them. Parts of a batch wait once, at the end of a step. Their number does not
-change with the load of the machine, so a training repeats to the bit.
+other programs use them. Parts of a batch wait twice a step, after the backbone's forward and its
+backward pass. What follows the backbone is computed on the whole batch, so batch norm there and the
+loss see all of it. The number of parts does not change with the load of the machine, so a training
+repeats to the bit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 
-from fullconv.config import RGB, TrainConfig
+from fullconv.config import TrainConfig
 from fullconv.errors import ConfigError
 from fullconv.hardware import computing_threads, thread_pool
+from fullconv.networks.fcn import FCN
 from fullconv.training.batch_norm import mixes_images
 from fullconv.training.distributed import ProcessGroup
 
 MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
 PROBE = 64  # rows and columns of a small image
 
+Maps = dict[str, Tensor]
+
 
 class ParallelParts:
     """Copies of a network that share its weights and compute parts of a batch at the same time.
 
-    With one part, the network itself runs in the calling thread. Forward and backward passes are
-    separate, so that the loss between them is computed on the whole batch.
+    Forward and backward passes are separate, so that what is between them is computed on the whole
+    batch.
 
     Args:
         network: in training, its frozen weights marked.
-        count: number of parts.
+        count: number of parts, 2 or more.
     """
 
-    def __init__(self, network: nn.Module, count: int) -> None:
+    def __init__(self, network: FCN, count: int) -> None:
         self.network = network
         self.networks = (network, *(_copy(network) for _ in range(count - 1)))
-        self._pool = thread_pool(count) if count > 1 else None
+        self._pool = thread_pool(count)
 
     def __len__(self) -> int:
         return len(self.networks)
 
-    def scores(
-        self, function: Callable[[nn.Module, Tensor], Tensor], batch: Tensor
-    ) -> tuple[Tensor, ...]:
-        """Call a function with a network and each part of a batch; return the scores.
+    def maps(self, function: Callable[[FCN, Tensor], Maps], batch: Tensor) -> tuple[Maps, ...]:
+        """Call a function with a network and each part of a batch; return each part's maps.
 
         Args:
             function: called at the same time for all parts.
             batch: images (B, ...), B at least the number of parts.
         """
-        if not self._pool:
-            return (function(self.network, batch),)
         self._share_state()
         return tuple(self._pool.map(function, self.networks, batch.tensor_split(len(self))))
 
-    def joined(self, scores: tuple[Tensor, ...]) -> Tensor:
-        """Return the scores of the whole batch, from which a loss is computed and differentiated.
+    def joined(self, parts: Sequence[Maps]) -> Maps:
+        """Return the maps of the whole batch, with respect to which a loss is differentiated."""
+        joined = {}
+        for name in parts[0]:
+            maps = [part[name] for part in parts]
+            joined[name] = torch.cat([each.detach() for each in maps])
+            joined[name].requires_grad_(maps[0].requires_grad)
+        return joined
 
-        So a loss sees the whole batch, also one that is no sum over its pixels.
-        """
-        if not self._pool:
-            return scores[0]
-        return torch.cat([score.detach() for score in scores]).requires_grad_()
-
-    def backward(self, scores: tuple[Tensor, ...], joined: Tensor) -> None:
-        """Add the gradients of all parts to the network's, from the gradient of `joined`."""
-        if not self._pool:
-            return
-        assert joined.grad is not None, "the loss was differentiated"
-        gradients = joined.grad.tensor_split(len(self))
-        list(self._pool.map(Tensor.backward, scores, gradients))
+    def backward(self, parts: Sequence[Maps], joined: Maps) -> None:
+        """Add the gradients of all parts to the network's, from the gradients of `joined`."""
+        names = [name for name, each in joined.items() if each.grad is not None]
+        if not names:
+            return  # the weights that computed the maps are frozen
+        gradients = zip(*(_split(joined[name], len(self)) for name in names), strict=True)
+        maps = ([part[name] for name in names] for part in parts)
+        list(self._pool.map(torch.autograd.backward, maps, gradients))
         self._collect()
 
     @torch.no_grad()
@@ -103,7 +105,7 @@ class ParallelParts:
 
 def count_parts(
     config: TrainConfig,
-    network: nn.Module,
+    network: FCN,
     batch: int,
     device: torch.device,
     group: ProcessGroup,
@@ -119,8 +121,8 @@ def count_parts(
 
     Raises:
         ConfigError: `parallel_parts` is set for a GPU, several processes, or a network that is
-            compiled, mixes the images of a batch (batch norm that is not frozen), or draws random
-            numbers (dropout), whose order would depend on chance.
+            compiled, or whose backbone mixes the images of a batch (batch norm that is not frozen)
+            or draws random numbers (dropout), whose order would depend on chance.
     """
     wanted, most = config.parallel_parts, batch // config.accumulate
     elsewhere = device.type != "cpu" or group.size > 1 or config.compile
@@ -132,30 +134,34 @@ def count_parts(
     if wanted > 1 and (elsewhere or mixed or draws_numbers(network)):
         raise ConfigError(
             f"parallel_parts is {wanted}, but parts of a batch are computed at the same time only "
-            "in one process on a CPU, without compile, without dropout, and with batch norm "
-            "frozen (freeze_bn); leave parallel_parts out, or set it to 1"
+            "in one process on a CPU, without compile, without dropout, and with batch "
+            "norm frozen (freeze_bn); leave parallel_parts out, or set it to 1"
         )
     return max(1, min(wanted, most))
 
 
-def draws_numbers(network: nn.Module) -> bool:
-    """Whether a network draws random numbers in training, as dropout does."""
+def draws_numbers(network: FCN) -> bool:
+    """Whether a network's backbone draws random numbers in training, as dropout does."""
     copy = _copy(network).train()
     parameter = next(network.parameters())
-    channels = getattr(network, "channels", RGB)
-    shape = 2, channels, PROBE, PROBE
+    shape = 2, network.channels, PROBE, PROBE
     image = torch.zeros(shape, dtype=parameter.dtype, device=parameter.device)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         before = torch.get_rng_state()
-        copy(image)
+        copy.features(image)
         return not torch.equal(torch.get_rng_state(), before)
 
 
-def _is_large(network: nn.Module) -> bool:
+def _is_large(network: FCN) -> bool:
     return sum(p.numel() for p in network.parameters()) > MOST_WEIGHTS
 
 
-def _copy(network: nn.Module) -> nn.Module:
+def _split(joined: Tensor, count: int) -> Sequence[Tensor]:
+    assert joined.grad is not None
+    return joined.grad.tensor_split(count)
+
+
+def _copy(network: FCN) -> FCN:
     """Copy a network; its weights share the memory of the original's, and have own gradients."""
     shared = {
         id(p): nn.Parameter(p.detach(), requires_grad=p.requires_grad) for p in network.parameters()

@@ -1,7 +1,8 @@
 """One optimization step; it raises before a non-finite loss or gradient reaches the weights."""
 
 import math
-from contextlib import ExitStack, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from fullconv.config import TrainConfig
 from fullconv.data.sample import Batch
 from fullconv.errors import ConfigError, DivergedError
+from fullconv.networks.fcn import FCN
 from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
 from fullconv.training.folded_norms import FoldedNorms
@@ -16,7 +18,7 @@ from fullconv.training.losses import Loss
 from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy
 from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.optim import make_optimizer
-from fullconv.training.parallel_parts import ParallelParts
+from fullconv.training.parallel_parts import Maps, ParallelParts
 from fullconv.training.sampler import dropout_seed, seeded
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
@@ -40,7 +42,7 @@ class TrainStep:
 
     def __init__(
         self,
-        network: nn.Module,
+        network: FCN,
         loss: Loss | HeadsLoss,
         config: TrainConfig,
         parts: int,
@@ -56,8 +58,9 @@ class TrainStep:
             nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
         self.forward = wrap_network(network, config, device, group)
         self.optimizer = make_optimizer(network, config)  # marks what is frozen
-        self.parallel = ParallelParts(self.forward, at_once)
-        self.folded = [FoldedNorms(each) for each in self.parallel.networks if self._folds_norms]
+        self.parallel = ParallelParts(network, at_once) if at_once > 1 else None
+        networks = self.parallel.networks if self.parallel else (network,)
+        self.folded = [FoldedNorms(each) for each in networks if self._folds_norms]
         self.scaler = torch.GradScaler(device.type, enabled=config.precision == "fp16")
 
     @property
@@ -100,8 +103,9 @@ class TrainStep:
             for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
                 last = number == self.parts
                 with nullcontext() if last else no_gradient_sync(self.forward):
-                    scores = self._scores(image)
-                    score = self.parallel.joined(scores)
+                    maps = self._maps(image)
+                    joined = self.parallel.joined(maps) if self.parallel else {}
+                    score = self._score(image, joined)
                     loss = self.loss(score, target, totals)
                     if soft:
                         share = len(target) / len(labels)
@@ -112,15 +116,23 @@ class TrainStep:
                     # DDP averages the gradients of the processes; this loss is a part of a sum.
                     scaled = self.scaler.scale(loss * self.group.size)
                     scaled.backward()  # type: ignore[no-untyped-call]
-                    self.parallel.backward(scores, score)
+                    if self.parallel:
+                        self.parallel.backward(maps, joined)
         return total_loss
 
-    def _scores(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the scores of each part that is computed at the same time."""
+    def _maps(self, image: Tensor) -> tuple[Maps, ...]:
+        """Return the backbone's maps of each part that is computed at the same time, or ()."""
+        if not self.parallel:
+            return ()
+        with self._folding():
+            return self.parallel.maps(self._features, image)
+
+    @contextmanager
+    def _folding(self) -> Iterator[None]:
         with ExitStack() as folding:
             for each in self.folded:
                 folding.enter_context(each.applied())
-            return self.parallel.scores(self._score, image)
+            yield
 
     def _soft_parts(self, batch: Batch) -> tuple[Tensor, ...]:
         """Return the teacher's probabilities of each part; () without a teacher."""
@@ -142,12 +154,32 @@ class TrainStep:
         share = self.config.teacher_weight
         return (1 - share) * loss + share * part * total / weight.clamp(min=MIN_WEIGHT)
 
-    def _score(self, network: nn.Module, image: Tensor) -> Tensor:
-        image = image.to(self.device, memory_format=self.layout)
+    def _features(self, network: FCN, image: Tensor) -> Maps:
+        """Return the backbone's maps of a part of the batch."""
+        with self._computing(image):
+            return network.features(image.to(self.device, memory_format=self.layout))
+
+    def _score(self, image: Tensor, maps: Maps) -> Tensor:
+        """Return the scores of images, from the backbone's maps of them if they are there."""
+        with self._computing(image), self._folding():
+            score: Tensor = (
+                self.network.scores(maps, image.shape[-2:])
+                if maps
+                else self.forward(image.to(self.device, memory_format=self.layout))
+            )
+        return score
+
+    @contextmanager
+    def _computing(self, image: Tensor) -> Iterator[None]:
+        """Compute in the precision that was asked for; say what batch norm needs.
+
+        Raises:
+            ConfigError: batch norm has a single value per channel.
+        """
         precision = PRECISIONS.get(self.config.precision)
         with torch.autocast(self.device.type, precision, enabled=precision is not None):
             try:
-                score: Tensor = network(image)
+                yield
             except ValueError as error:
                 if "more than 1 value per channel" not in str(error):
                     raise
@@ -157,7 +189,6 @@ class TrainStep:
                     f"{image.shape[3]} has a single one; use a larger --batch or --crop, fewer "
                     "processes or parts (accumulate), or a network without batch norm"
                 ) from error
-        return score
 
     def _check_gradients(self, names: tuple[str, ...], done: int) -> None:
         """Clip the gradients; raise if one is not finite (a loss scaler skips such steps)."""

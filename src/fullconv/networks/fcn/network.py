@@ -139,15 +139,21 @@ class FCN(nn.Module):
         """Return scores before softmax, one map per class, of the image's size."""
         if self.engine is not None and self.engine.can_run(self, image):
             return self.engine.scores(image)
+        return self.scores(self.features(image), image.shape[-2:])
+
+    def features(self, image: Float[Tensor, "B 3 H W"]) -> dict[str, Tensor]:
+        """Return the backbone's maps that scores are computed from, by their layers' names."""
         pooled = self.mirror.inputs.values() if self.mirror else ()
-        names = (*self.skips, self.top, *pooled)
-        features = self._features(self.normalize(image), names)
+        return self._features(self.normalize(image), (*self.skips, self.top, *pooled))
+
+    def scores(self, features: Mapping[str, Tensor], size: Sides) -> Float[Tensor, "B K H W"]:
+        """Return the scores of an image of this size from its `features`."""
         skips = {skip: self._skip_score(skip, features[skip]) for skip in self.skips}
         if self.mirror:
             decoded: Tensor = self.score_fr(self.mirror(features[self.top], features, skips))
             return decoded
         score: Tensor = self.score_fr(self._with_context("fr", features[self.top]))
-        return self._fused(score, skips, image.shape[-2:])
+        return self._fused(score, skips, size)
 
     def feature_info(self) -> dict[str, FeatureInfo]:
         """Return each feature's width and receptive field, with context layers included."""
