@@ -63,3 +63,8 @@ def test_a_missing_package_is_named_with_its_extra(module, monkeypatch):
     with pytest.raises(MissingExtraError, match=message) as caught:
         require(module, extra="geo", what="reading a.tif")
     assert isinstance(caught.value, ImportError)
+
+
+def test_a_missing_part_of_an_installed_package_is_named():
+    with pytest.raises(MissingExtraError, match=r"needs the package json\.nosuch, which is not"):
+        require("json.nosuch", extra="geo", what="reading a.tif")

@@ -22,6 +22,7 @@ A message says what was found, where, what was expected, and what to do.
 import errno
 import os
 import re
+import sys
 from collections.abc import Iterable
 from copy import copy
 from difflib import get_close_matches
@@ -249,4 +250,6 @@ def require(module: str, *, extra: str, what: str) -> Any:
     try:
         return import_module(module)
     except ImportError as error:
-        raise MissingExtraError(module.partition(".")[0], extra, what) from error
+        package = module.partition(".")[0]
+        missing = module if sys.modules.get(package) else package  # a part, such as ray.serve
+        raise MissingExtraError(missing, extra, what) from error

@@ -38,9 +38,10 @@ class CoordMap:
         return CoordMap(self.scale * inner.scale, self(inner.shift))
 
     def __str__(self) -> str:
+        scaled = "i" if self.scale == 1 else f"{self.scale} i"
         if not self.shift:
-            return f"{self.scale} i"
-        return f"{self.scale} i {'+' if self.shift > 0 else '-'} {abs(self.shift)}"
+            return scaled
+        return f"{scaled} {'+' if self.shift > 0 else '-'} {abs(self.shift)}"
 
     def inverse(self) -> "CoordMap":
         """Return the map from input coordinates to output pixels."""

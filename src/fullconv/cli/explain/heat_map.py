@@ -65,8 +65,9 @@ def command(
     import numpy as np
     import torch
 
-    from fullconv.errors import ConfigError
+    from fullconv.errors import ConfigError, UnknownNameError
     from fullconv.explain.class_heatmap import heat_picture
+    from fullconv.inference.shelf import is_shelved
     from fullconv.io.images import read_image, scale_image, write_image
     from fullconv.networks.backbones import create_classifier
     from fullconv.networks.dense.convolutionalize import convolutionalize
@@ -74,7 +75,16 @@ def command(
     if not 0.1 <= enlarge <= 16:
         raise ConfigError(f"--enlarge {enlarge:g}: expected a factor from 0.1 to 16")
     image = read_image(photo)
-    network = create_classifier(classifier, classes).eval()
+    try:
+        network = create_classifier(classifier, classes).eval()
+    except UnknownNameError as error:
+        if not Path(classifier).exists() and not is_shelved(classifier):
+            raise
+        raise ConfigError(
+            f"{classifier} is no image classifier, of which heat maps are; for a model of "
+            f"fullconv: fullconv explain {classifier} {photo} --page page.html, or fullconv "
+            f"explain skips {classifier} {photo}"
+        ) from error
     normalize = _load_weights(network, classifier, weights)
     dense = convolutionalize(network)
     own_size = dense.size
