@@ -133,3 +133,17 @@ def test_every_kind_of_network(kind, tmp_path):
     net = export_models.network(**KINDS[kind])
     EXPORTER.write(net, tmp_path / "net.onnx")
     assert export_models.max_difference(net, RUNTIME.open(tmp_path / "net.onnx").run) < 2e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["same", "bilinear", "resnet", "efficientnet"])
+def test_int8_of_every_kind_of_network(kind, tmp_path):
+    net = export_models.network(**KINDS[kind])
+    EXPORTER.write(net, tmp_path / "net.onnx")
+    EXPORTER.quantize(
+        tmp_path / "net.onnx", tmp_path / "int8.onnx", [export_models.batch(1, 96, 128)]
+    )
+    run = RUNTIME.open(tmp_path / "int8.onnx").run
+    for batch in (export_models.batch(1, 96, 128), export_models.batch(2, 65, 47)):
+        expected, found = export_models.scores(net, batch), run(batch)
+        assert np.abs(expected - found).max() < 0.3 * np.abs(expected).max()

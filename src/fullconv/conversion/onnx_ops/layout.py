@@ -22,10 +22,11 @@ def pad(graph: GraphBuilder, call: OpCall) -> ir.Value:
     rank = graph.rank(x)
     # PyTorch lists the last dimension first.
     pairs = [(pads[at], pads[at + 1]) for at in range(0, len(pads), 2)][::-1]
-    dims = list(range(rank - len(pairs), rank))
-    inputs = [graph.value(x), graph.sides([pair[0] for pair in pairs] + [p[1] for p in pairs])]
-    inputs.append(graph.value(float(value or 0)))
-    found: ir.Value = graph.add("Pad", *inputs, graph.numbers(dims), mode=_MODES[mode])
+    # All dimensions are listed: ONNX Runtime's change of layouts reads past a shorter list.
+    pairs = [(0, 0)] * (rank - len(pairs)) + pairs
+    sides = graph.sides([before for before, _ in pairs] + [after for _, after in pairs])
+    inputs = graph.value(x), sides, graph.value(float(value or 0))
+    found: ir.Value = graph.add("Pad", *inputs, mode=_MODES[mode])
     return found
 
 
