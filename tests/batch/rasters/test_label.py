@@ -41,7 +41,8 @@ def strips(monkeypatch):
     """Plan strips of 40 rows in bands of 100 columns, blocks of 32, as for a large raster."""
     planned = Plan("strips", True, (0, 0), 40, 100)
 
-    def replanned(network, size, memory, resized, held):
+    def replanned(network, size, memory, resized, held, whole_width):
+        assert whole_width
         return replace(planned, size=size, resized=None if resized == size else resized)
 
     monkeypatch.setattr(labelling, "plan", replanned)
@@ -409,7 +410,7 @@ def test_a_raster_that_changed_is_not_resumed(model, strips, tmp_path):
 def test_a_network_with_global_pooling_gets_blended_tiles_and_a_note(tmp_path, model, monkeypatch):
     planned = Plan("tiles", False, (0, 0), 128, 128, note="blended", overlap=32)
     monkeypatch.setattr(
-        labelling, "plan", lambda net, size, memory, resized, held: replace(planned, size=size)
+        labelling, "plan", lambda net, size, memory, **given: replace(planned, size=size)
     )
     monkeypatch.setattr(labelling, "BLOCK", 32)
     source = write(tmp_path / "a.tif", random_bands(3))

@@ -12,8 +12,9 @@ from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_edit import add_metadata
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
-# Convolutions are nearly all of the work; sums of scores stay float32.
-QUANTIZED = ["Conv", "MaxPool", "Relu"]
+# Convolutions are nearly all of the work; sums of scores stay float32. The range of a convolution's
+# int8 output ends where the Relu or Clip (ReLU6) after it ends.
+QUANTIZED = ["Conv", "MaxPool", "Relu", "Clip"]
 
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:

@@ -141,7 +141,7 @@ class FCN(nn.Module):
             return self.engine.scores(image)
         return self.scores(self.features(image), image.shape[-2:])
 
-    def features(self, image: Float[Tensor, "B 3 H W"]) -> dict[str, Tensor]:
+    def features(self, image: Float[Tensor, "B C H W"]) -> dict[str, Tensor]:
         """Return the backbone's maps that scores are computed from, by their layers' names."""
         pooled = self.mirror.inputs.values() if self.mirror else ()
         return self._features(self.normalize(image), (*self.skips, self.top, *pooled))
