@@ -11,15 +11,7 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
 from fullconv.inference.blended_tiles import Spans, TileBlender
-from fullconv.inference.planner import (
-    ALIGN,
-    Plan,
-    ScaledNetwork,
-    band_executors,
-    engine_windows,
-    plan,
-    plan_parts,
-)
+from fullconv.inference.planner import ALIGN, Plan, ScaledNetwork, band_executors, plan, plan_parts
 from fullconv.inference.score_labels import score_labels
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
@@ -99,7 +91,8 @@ def stream(
         scores: also return scores.
 
     Returns:
-        Regions that cover the rows once, from top to bottom, at full width except for tiles.
+        Regions that cover the rows once, from top to bottom, at full width except for windows
+        and tiles.
 
     Raises:
         WeightsError: the scores are not numbers.
@@ -130,9 +123,7 @@ def _windows(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int
     if planned.resized:
         yield from _scaled(_windows, network, read, planned, rows)
         return
-    windows = engine_windows(network, planned.size)
-    assert windows is not None  # it was planned for this network
-    for wanted, region in windows:
+    for wanted, region in planned.windows or ():
         (first, end), (left, right) = wanted
         first, end = max(first, rows[0]), min(end, rows[1])
         if first >= end:

@@ -11,6 +11,7 @@ from fullconv.engines.choose import choose_engine
 from fullconv.errors import MemoryBudgetError
 from fullconv.inference.planner import plan, windows
 from fullconv.inference.planner.windows import divide, engine_windows
+from fullconv.inference.tiling import stream
 from random_networks import photo, random_network
 
 
@@ -63,6 +64,23 @@ def test_scores_equal_those_of_the_whole_image(engine, name, settings):
     assert (found.score - whole.score).abs().max() <= 2e-6 * whole.score.abs().max()
     assert np.mean(found.labels == whole.labels) > 0.999  # ties
     assert model.engine_takes(image.shape)
+
+
+@pytest.mark.parametrize("most_pixels", [None, 80 * 900])
+def test_a_plan_outlives_its_engine(engine, most_pixels):
+    """Another thread may call `optimize` between the planning and the computation."""
+    network, image = random_network("fcn8s-vgg11", width=1 / 32, hidden=4), photo(150, 1201)
+    whole = fc.Model(network, list("abcd")).predict(image)
+    planned = plan(engine(network), image.shape[:2])
+    assert planned.kind == "windows"
+    if most_pixels is None:
+        network.engine = None
+    else:
+        choose_engine(network, "onnx", most_pixels=most_pixels)
+    labels = np.full(image.shape[:2], 255, np.uint8)
+    for part in stream(network, lambda at: image[at.slices], planned):
+        labels[part.window.slices] = part.labels
+    assert np.mean(labels == whole.labels) > 0.999  # ties
 
 
 def test_scaled_images_are_enlarged_from_the_windows_scores(engine):

@@ -99,7 +99,8 @@ def _windows(network: nn.Module, start: Plan, scores: bool) -> Plan | None:
         kept += 4 * classes * start.resized[0] * start.resized[1]
     rows, columns = windows.largest
     peak = start.held + kept + network.engine.peak(windows.largest)  # type: ignore[union-attr, operator]
-    return replace(start, kind="windows", rows=rows, columns=columns, peak=peak, note="")
+    found = replace(start, kind="windows", rows=rows, columns=columns, peak=peak, note="")
+    return replace(found, windows=windows)
 
 
 def _too_little(

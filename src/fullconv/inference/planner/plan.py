@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fullconv.inference.planner.windows import Windows
 from fullconv.inference.streaming.executor import POSITIONS, StreamExecutor
 from fullconv.inference.streaming.graph import OpGraph, Region
 
@@ -30,6 +31,8 @@ class Plan:
         bands: channels of the image.
         overlap: pixels that neighbouring tiles share.
         held: bytes of `peak` that are held during the whole computation.
+        windows: of the kind "windows". They are in the plan, since the network may have another
+            engine, or none, by the time that they are computed: the scores are the same.
     """
 
     kind: Literal["whole", "strips", "windows", "tiles"]
@@ -43,6 +46,7 @@ class Plan:
     bands: int = 3
     overlap: int = 0
     held: int = 0
+    windows: Windows | None = None
 
     @property
     def result(self) -> tuple[int, int]:
