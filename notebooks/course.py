@@ -26,8 +26,8 @@ _ = torch.manual_seed(0)
 # %% [markdown]
 # ## 1. From one class to one class per pixel
 #
-# A classifier answers with one list of scores for the whole image. A fully convolutional network
-# answers with a map: a score for each class at each pixel, for an image of any size.
+# A classifier returns one list of scores for the whole image. A fully convolutional network
+# returns a map: a score for each class at each pixel, for an image of any size.
 
 # %%
 image = 255 * torch.rand(1, 3, 224, 224)
@@ -160,7 +160,7 @@ plt.show()
 
 # %% [markdown]
 # The network was trained with all its scores, so the first picture is not what a network trained
-# as FCN-32s would answer. But it shows the division of labour: the coarse scores know the large
+# as FCN-32s would predict. But it shows the division of labour: the coarse scores know the large
 # areas and roughly where they meet, and the finer skips add smaller things and sharper edges. The
 # finest changes few pixels; after so few steps it has hardly begun to learn.
 #

@@ -32,7 +32,7 @@ print(
 # ## 1. Look at the data
 #
 # A sample is a photo and its *labels*: an array of the same height and width that holds the class
-# number of each pixel, 0 or 1. (255 would mean *ignore*: nobody knows.)
+# number of each pixel, 0 or 1. (255 is the ignore label: the class is not known.)
 
 
 # %%
@@ -67,7 +67,7 @@ show(
 )
 
 # %% [markdown]
-# How many of the pixels are nuclei? Remember the answer, we will need it.
+# How many of the pixels are nuclei? Remember the number, we will need it.
 
 # %%
 nucleus = np.mean([np.mean(sample.labels == 1) for sample in train])
@@ -141,7 +141,7 @@ show(
 
 # %%
 evaluation = fc.evaluate(model, val)
-nothing = fc.Confusion(len(val.classes))  # a "network" that answers background everywhere
+nothing = fc.Confusion(len(val.classes))  # a "network" that predicts background everywhere
 for sample in val:
     nothing.add(sample.labels, np.zeros_like(sample.labels))
 
@@ -182,9 +182,9 @@ for name, labels in (("ground truth", sample.labels), ("prediction", prediction.
 show([sample.image, prediction.overlay(legend=False)], titles=["photo", "prediction as an overlay"])
 
 # %% [markdown]
-# Both are lower than the truth. The area, since the network is still careful: it leaves out the
-# rim of a nucleus, where the probability is below 1/2. The number, since nuclei that touch become
-# one region: the network decides about pixels, not about objects.
+# Both are lower than those of the ground truth. The area, since the network is still careful: it
+# leaves out the rim of a nucleus, where the probability is below 1/2. The number, since nuclei that
+# touch become one region: the network decides about pixels, not about objects.
 #
 # ## What next
 #

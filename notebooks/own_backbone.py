@@ -26,7 +26,7 @@ _ = torch.manual_seed(0)
 # ## 1. Any classifier by its name
 #
 # A network's name is the stride of its finest skip and a classifier. fullconv traces an image
-# through the classifier and derives where each feature lies in the image, so no table of networks
+# through the classifier and derives where each feature is in the image, so no table of networks
 # is needed.
 
 # %%

@@ -64,7 +64,7 @@ def test_a_pair_that_changes_the_features_is_not_folded(monkeypatch):
     assert len(FoldedNorms(network)) == 0
 
 
-def test_layers_that_somebody_looks_at_are_left_alone():
+def test_layers_with_hooks_are_left_alone():
     network = random_network("fcn8s-vgg11_bn", width=1 / 16, hidden=8)
     count = len(FoldedNorms(network))
     network.get_submodule("backbone.bn1_1").register_forward_hook(lambda *given: None)

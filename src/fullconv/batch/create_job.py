@@ -123,7 +123,7 @@ def create_job(
 
 
 def _check_channels(model: Model, inputs: Sequence[Input]) -> None:
-    """Refuse a model of other channels than photos have, unless they lie beside the photos."""
+    """Refuse a model of channels that neither photos nor folders beside them have."""
     if model.channels == RGB:
         return
     what = describe_channels(model.channels, model.inputs)

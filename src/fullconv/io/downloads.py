@@ -10,7 +10,7 @@ from urllib.request import urlopen
 from fullconv.errors import WeightsError
 from fullconv.io.atomic import replacing
 
-TIMEOUT = 30  # seconds without an answer
+TIMEOUT = 30  # seconds without data
 _BLOCK = 1 << 20  # bytes
 
 
@@ -39,12 +39,12 @@ def download(address: str, path: Path, size: int, sha256: str) -> None:
             f"{elsewhere}"
         )
     try:
-        answer = urlopen(address, timeout=TIMEOUT)
+        response = urlopen(address, timeout=TIMEOUT)
     except (OSError, HTTPException, ValueError) as error:
         raise WeightsError(f"{address} cannot be reached ({error}); {elsewhere}") from error
-    with answer, replacing(path, size) as temporary, open(temporary, "wb") as file:
+    with response, replacing(path, size) as temporary, open(temporary, "wb") as file:
         try:
-            found = _copy(answer, file, size)
+            found = _copy(response, file, size)
         except (OSError, HTTPException) as error:
             raise WeightsError(f"{address}: the download broke off; {elsewhere}") from error
         if found != sha256:
@@ -54,10 +54,10 @@ def download(address: str, path: Path, size: int, sha256: str) -> None:
             )
 
 
-def _copy(answer: BinaryIO, file: BinaryIO, size: int) -> str:
+def _copy(response: BinaryIO, file: BinaryIO, size: int) -> str:
     """Copy at most one byte more than `size`; return the SHA-256 of what was copied."""
     digest, left = hashlib.sha256(), size + 1
-    while left and (block := answer.read(min(left, _BLOCK))):
+    while left and (block := response.read(min(left, _BLOCK))):
         digest.update(block)
         file.write(block)
         left -= len(block)

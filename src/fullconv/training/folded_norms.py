@@ -145,7 +145,7 @@ def _foldable(network: FCN) -> dict[str, str]:
 
 
 def _has_hooks(layer: nn.Module) -> bool:
-    """Return whether somebody looks at what a layer gets or gives."""
+    """Return whether a hook reads a layer's inputs, outputs or gradients."""
     return bool(
         layer._forward_hooks
         or layer._forward_pre_hooks

@@ -1,7 +1,7 @@
 """A teacher: the averaged predictions of a model, which the loss learns beside the labels.
 
 They are computed once (test-time augmentation, at the teacher's scales), kept in the cache as one
-file per photo, and augmented as the photo is. What was interrupted goes on where it was.
+file per photo, and augmented as the photo is. An interrupted computation is resumed.
 """
 
 import hashlib

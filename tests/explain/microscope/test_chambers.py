@@ -85,7 +85,7 @@ def test_dense_scores_are_those_of_the_score_layer(browser, page, made):
     shown = opened(browser, page)
     found = values(shown, "dense", input=x.tolist(), weight=weight.tolist())
     expected = F.conv2d(x[None, None], weight[None, None], torch.ones(1))[0, 0]
-    assert difference(found["answers"], expected) < EXACT
+    assert difference(found["scores"], expected) < EXACT
     scores = score_maps(made.network)[0]
     assert difference(np.transpose(found["own"]), scores.flatten(1)) < EXACT
     shown.close()

@@ -150,7 +150,7 @@ def describe_channels(channels: int, inputs: Sequence[ExtraInput]) -> str:
 def input_file(photo: Path, extra: ExtraInput) -> Path:
     """Return the file of an input that belongs to a photo.
 
-    It has the photo's name, with any suffix of an image, and lies in the folder of the input's name
+    It has the photo's name, with any suffix of an image, and is in the folder of the input's name
     beside a folder that holds the photo: images/train/a.jpg -> depth/train/a.png.
 
     Raises:

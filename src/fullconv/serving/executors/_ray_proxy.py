@@ -1,8 +1,8 @@
 """In Ray Serve's HTTP proxy: every request gets a whole response, also if its replica is lost.
 
-Ray answers a request whose replica died with "500 Internal Server Error", and others of its own in
-plain text. Here they become problems as those of the application, and a lost prediction a 503: it
-changes nothing, so a client may send it again.
+Ray's response to a request whose replica died is "500 Internal Server Error"; it has others of its
+own in plain text. Here they become problems as those of the application, and a lost prediction a
+503: it changes nothing, so a client may send it again.
 """
 
 from starlette.datastructures import MutableHeaders

@@ -20,7 +20,7 @@ Object.assign(TEXTS, {
   "bilinear.factor": ["Factor", "倍数"],
   "bilinear.table": ["Table of the new pixels, exact", "新像素表（精确分数）"],
   "bilinear.at": [
-    "New row {0} lies at {1} of the old rows, new column {2} at {3} of the old columns.",
+    "New row {0} is at {1} of the old rows, new column {2} at {3} of the old columns.",
     "新的第 {0} 行位于旧行的 {1} 处，新的第 {2} 列位于旧列的 {3} 处。"],
   "bilinear.kernel": ["As a kernel", "写成卷积核"],
   "bilinear.kernelIdea": [

@@ -11,7 +11,7 @@ import { outputLength } from "../operations.js";
 Object.assign(TEXTS, {
   crops: ["Padding 100 and the crops", "填充 100 与裁剪"],
   "crops.idea": [
-    "Each map is a ruler: pixel i lies at scale · i + shift in the image. Two maps that are added, or a score and the image, have different beginnings; the crop drops pixels until both begin at the same place. 19, 5, 9, 27 and 31 are results, not choices. Move the slider of a ruler until both meet.",
+    "Each map is a ruler: pixel i is at scale · i + shift in the image. Two maps that are added, or a score and the image, have different beginnings; the crop drops pixels until both begin at the same place. 19, 5, 9, 27 and 31 are results, not choices. Move the slider of a ruler until both meet.",
     "每张特征图都是一把尺：第 i 个像素位于图像的 scale · i + shift 处。相加的两张图（或得分与图像）起点不同；裁剪就是丢掉若干像素，使两者从同一处开始。19、5、9、27、31 都是算出来的，不是随意选的。请拖动滑块，直到两把尺对齐。"],
   "crops.network": ["Network", "网络"],
   "crops.own": ["your network", "你的网络"],

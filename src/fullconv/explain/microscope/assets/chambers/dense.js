@@ -1,5 +1,5 @@
 // @ts-check
-// Chamber 1: a fully connected layer becomes a convolution, and one answer a map of answers.
+// Chamber 1: a fully connected layer becomes a convolution, and one score a map of scores.
 
 import { TEXTS, say } from "../../../../pages/assets/language.js";
 import { element, factor, formula, Grid, heatColour, photoColour, Picture, row, show, signed,
@@ -9,15 +9,15 @@ import { convolution, fullyConnected, mapOf, rowsOf } from "../operations.js";
 Object.assign(TEXTS, {
   dense: ["Fully connected → 1 x 1 convolution", "全连接 → 1 x 1 卷积"],
   "dense.idea": [
-    "A fully connected layer multiplies all pixels of its input by weights. Written as a convolution with a kernel of that size, the same weights work on an input of any size: one answer becomes a map of answers. Enlarge the input, and move the cursor over the answers.",
-    "全连接层把输入的全部像素与权重相乘。把同样的权重写成同样大小的卷积核，就能用于任意大小的输入：一个答案变成一张答案图。请放大输入，并在答案上移动光标。"],
+    "A fully connected layer multiplies all pixels of its input by weights. Written as a convolution with a kernel of that size, the same weights work on an input of any size: one score becomes a map of scores. Enlarge the input, and move the cursor over the scores.",
+    "全连接层把输入的全部像素与权重相乘。把同样的权重写成同样大小的卷积核，就能用于任意大小的输入：一个得分变成一张得分图。请放大输入，并在得分上移动光标。"],
   "dense.size": ["Side of the input", "输入边长"],
   "dense.weights": ["Weights of the fully connected layer: 9 numbers", "全连接层的权重：9 个数"],
   "dense.vector": ["Pixels under the cursor, in a row", "光标处的像素，排成一行"],
   "dense.kernel": ["The same weights as a kernel", "同样的权重，写成卷积核"],
-  "dense.answers": ["Answers", "答案"],
-  "dense.one": ["One answer: the classifier.", "一个答案：分类网络。"],
-  "dense.many": ["{0} x {0} answers from the same 9 weights.", "同样 9 个权重，得到 {0} x {0} 个答案。"],
+  "dense.scores": ["Scores", "得分"],
+  "dense.one": ["One score: the classifier.", "一个得分：分类网络。"],
+  "dense.many": ["{0} x {0} scores from the same 9 weights.", "同样 9 个权重，得到 {0} x {0} 个得分。"],
   "dense.full": ["fully connected", "全连接"],
   "dense.conv": ["convolution", "卷积"],
   "dense.own": ["Your network: its last layer is a 1 x 1 convolution", "你的网络：最后一层就是 1 x 1 卷积"],
@@ -55,14 +55,14 @@ export const denseChamber = {
     const input = new Grid("input", move);
     const [vector, pixels] = [new Grid("dense.weights"), new Grid("dense.vector")];
     const kernel = new Grid("dense.kernel");
-    const answers = new Grid("dense.answers", move);
+    const scores = new Grid("dense.scores", move);
     const count = element("p");
     const [byVector, byKernel] = [formula(), formula()];
     const sizes = slider("dense.size", 3, 8, size, (value) => {
       size = value;
       move(at[0], at[1]);
     });
-    root.append(sizes.root, row(input.root, kernel.root, answers.root), count,
+    root.append(sizes.root, row(input.root, kernel.root, scores.root), count,
       row(pixels.root, vector.root), byVector, byKernel);
 
     const crop = () => DENSE_INPUT.slice(0, size).map((line) => line.slice(0, size));
@@ -75,7 +75,7 @@ export const denseChamber = {
       input.update(x.map((line) => line.map(show)), seen, at);
       vector.update([weights.map(show)], () => "orange");
       kernel.update(DENSE_WEIGHT.map((line) => line.map(show)), () => "orange");
-      answers.update(y.map((line) => line.map(show)), () => "green", at);
+      scores.update(y.map((line) => line.map(show)), () => "green", at);
       count.textContent = size === 3 ? say("dense.one") : say("dense.many", size - 2);
       const values = windowOf(x, at[0], at[1]);
       pixels.update([values.map(show)], () => "blue");
@@ -92,7 +92,7 @@ export const denseChamber = {
       update,
       /** For tests: what this chamber computes. */
       values: (/** @type {any} */ given) => ({
-        answers: rowsOf(convolution(mapOf(given.input), { ...layer, weight: given.weight.flat() })),
+        scores: rowsOf(convolution(mapOf(given.input), { ...layer, weight: given.weight.flat() })),
         own: own.values(),
       }),
       ready: own.ready,

@@ -21,7 +21,7 @@ Object.assign(TEXTS, {
     "Pixel ({0}, {1}) of {2} sees rows {3} to {4} and columns {5} to {6}: {7} x {7} pixels, stride {8}. Its centre is at row {9}, column {10}.",
     "{2} 的像素 ({0}, {1}) 看到第 {3} 到 {4} 行、第 {5} 到 {6} 列：{7} x {7} 像素，步距 {8}。中心在第 {9} 行、第 {10} 列。"],
   "field.half": [
-    "Half of all paths lie in the inner {0} x {0} pixels, 95 % in {1} x {1}.",
+    "Half of all paths are in the inner {0} x {0} pixels, 95 % in {1} x {1}.",
     "一半的路径落在中央 {0} x {0} 像素内，95 % 落在 {1} x {1} 内。"],
   "field.unbounded": ["{0} depends on the whole photo.", "{0} 取决于整张照片。"],
   "field.growth": ["How it grows", "它如何增大"],
