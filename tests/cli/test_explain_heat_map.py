@@ -32,8 +32,8 @@ def test_a_mistake_is_one_clear_message(tmp_path, capsys):
         (["squeezenet1_1", photo(tmp_path), "--classes", "7", "--class", "9"], "expected 0 to 6"),
         (["squeezenet1_1", photo(tmp_path), "--enlarge", "99"], "from 0.1 to 16"),
         (["squeezenet1_1", "nowhere.png"], "no such file"),
-        (["nuclei", photo(tmp_path)], "nuclei is no image classifier, .* explain skips nuclei"),
-        ([str(tmp_path), photo(tmp_path)], "is no image classifier"),
+        (["nuclei", photo(tmp_path)], "nuclei is not an image classifier, .* explain skips nuclei"),
+        ([str(tmp_path), photo(tmp_path)], "is not an image classifier"),
     ):
         assert run(["explain", *arguments, "--out", str(tmp_path / "heat.png")]) == 2
         assert re.search(message, capsys.readouterr().err)

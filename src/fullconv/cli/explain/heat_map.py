@@ -65,26 +65,15 @@ def command(
     import numpy as np
     import torch
 
-    from fullconv.errors import ConfigError, UnknownNameError
+    from fullconv.errors import ConfigError
     from fullconv.explain.class_heatmap import heat_picture
-    from fullconv.inference.shelf import is_shelved
     from fullconv.io.images import read_image, scale_image, write_image
-    from fullconv.networks.backbones import create_classifier
     from fullconv.networks.dense.convolutionalize import convolutionalize
 
     if not 0.1 <= enlarge <= 16:
         raise ConfigError(f"--enlarge {enlarge:g}: expected a factor from 0.1 to 16")
     image = read_image(photo)
-    try:
-        network = create_classifier(classifier, classes).eval()
-    except UnknownNameError as error:
-        if not Path(classifier).exists() and not is_shelved(classifier):
-            raise
-        raise ConfigError(
-            f"{classifier} is no image classifier, of which heat maps are; for a model of "
-            f"fullconv: fullconv explain {classifier} {photo} --page page.html, or fullconv "
-            f"explain skips {classifier} {photo}"
-        ) from error
+    network = _create(classifier, classes, photo)
     normalize = _load_weights(network, classifier, weights)
     dense = convolutionalize(network)
     own_size = dense.size
@@ -115,6 +104,24 @@ def command(
         grid = f"{score.shape[1]} x {score.shape[2]}"
         say(f"class {chosen} ({names[chosen]}) at {grid} positions of {height} x {width}  {out}")
     write_json(json, {"top": top, "shown": chosen, "grid": list(score.shape[1:])})
+
+
+def _create(classifier: str, classes: int, photo: Path) -> "nn.Module":
+    """Create the classifier; a segmentation model in its place is refused with its own commands."""
+    from fullconv.errors import ConfigError, UnknownNameError
+    from fullconv.inference.shelf import is_shelved
+    from fullconv.networks.backbones import create_classifier
+
+    try:
+        return create_classifier(classifier, classes).eval()
+    except UnknownNameError as error:
+        if not Path(classifier).exists() and not is_shelved(classifier):
+            raise
+        raise ConfigError(
+            f"{classifier} is not an image classifier, whose heat maps this command draws; for a "
+            f"model of fullconv: fullconv explain {classifier} {photo} --page page.html, or "
+            f"fullconv explain skips {classifier} {photo}"
+        ) from error
 
 
 def _round_side(side: float, own_size: int) -> int:
