@@ -29,7 +29,7 @@ def run(network, folder, size=None):
         ("fcn8s-vgg11", {"padding": 100, "order": "bgr"}),
         ("fcn8s-vgg11_bn", {"fusing": "sum", "upsampling": "bilinear"}),
         ("fcn8s-vgg11", {"upsampling": "bilinear-corners", "learn_upsampling": False}),
-        ("fcn4s-vgg11", {"learn_upsampling": True, "context": 4}),
+        ("fcn4s-vgg11", {"learn_upsampling": True, "context": 4, "pyramid": 2}),
         ("fcn4s-mobilenetv3_small_050", {}),
     ],
 )

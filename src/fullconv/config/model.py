@@ -14,6 +14,7 @@ from fullconv.config.network import (
     HiddenSetting,
     LearnUpsamplingSetting,
     PaddingSetting,
+    PyramidSetting,
     SkipContextSetting,
     SkipScalesSetting,
     TopSetting,
@@ -69,6 +70,7 @@ class ModelSettings(Settings):
     skip_scales: SkipScalesSetting = None
     context: ContextSetting = None
     skip_context: SkipContextSetting = None
+    pyramid: PyramidSetting = None
     inputs: str | None = Field(
         None,
         max_length=400,

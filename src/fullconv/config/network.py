@@ -85,6 +85,17 @@ SkipContextSetting = Annotated[
     ),
 ]
 
+PyramidSetting = Annotated[
+    int | None,
+    Field(
+        ge=0,
+        le=1024,
+        description="Pyramid pooling before score_fr: channels of each of four means of the "
+        "feature, over sliding windows of 3, 5, 9 and 17 of its pixels; 0 for no such layer.",
+        json_schema_extra=depends("no such layer"),
+    ),
+]
+
 
 class Architecture(Settings):
     """What a network is built from; stored in the header of its model file."""
@@ -102,6 +113,7 @@ class Architecture(Settings):
     skip_scales: SkipScalesSetting = None
     context: ContextSetting = None
     skip_context: SkipContextSetting = None
+    pyramid: PyramidSetting = None
     channels: int = Field(RGB, ge=RGB, le=MOST_CHANNELS)
     streams: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(None, min_length=2)
 
@@ -116,9 +128,9 @@ class Architecture(Settings):
 
     @model_serializer(mode="wrap")
     def _without_later_settings(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave out what no network of RGB photos has, so that their files keep their bytes."""
+        """Leave out settings that came later, so that files without them keep their bytes."""
         values: dict[str, Any] = write(self)
-        usual = {"channels": RGB, "streams": None}
+        usual = {"channels": RGB, "streams": None, "pyramid": None}
         return {key: v for key, v in values.items() if key not in usual or v != usual[key]}
 
 
@@ -202,6 +214,6 @@ def new_architecture(name: str, classes: int, **settings: Any) -> Architecture:
         "skip_context": skip_context,
         **given,
     }
-    for key in ("context", "skip_context"):
-        values[key] = values[key] or None  # 0: no such layer
+    for key in ("context", "skip_context", "pyramid"):
+        values[key] = values.get(key) or None  # 0: no such layer
     return Architecture.checked(name=name, classes=classes, **values)

@@ -11,7 +11,7 @@ from fullconv.weights.sources import format_names
 Shapes = Mapping[str, tuple[int, ...]]
 
 # Layers that depend on the classes or on the stride, so that another file lacks them.
-_OWN_LAYERS = ("score", "upscore", "scale", "context", "mirror", "fc8")
+_OWN_LAYERS = ("score", "upscore", "scale", "context", "pyramid", "mirror", "fc8")
 
 
 def convolutions(shapes: Shapes) -> list[str]:

@@ -70,6 +70,7 @@ def test_a_batch_norm_is_a_scale_and_a_shift():
         ("fcn8s-vgg11", {}, True),
         ("fcn8s-vgg11", {"context": 8, "skip_context": 4, "skip_scales": (0.1, 0.01)}, True),
         ("fcn8s-vgg11", {"upsampling": "unpooling"}, False),
+        ("fcn8s-vgg11", {"pyramid": 4}, False),
         ("fcn32s-alexnet", {}, False),  # has local response normalization
         ("fcn8s-vgg11", {"width": 1 / 4, "hidden": 64}, False),
     ],

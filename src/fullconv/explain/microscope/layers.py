@@ -25,7 +25,7 @@ IGNORED = (nn.Dropout, nn.Dropout2d, nn.Identity)
 def can_run(network: FCN) -> bool:
     """Return whether the page has an operation for every layer of the network."""
     chain = network.backbone
-    if not isinstance(chain, NamedSequential) or network.mirror is not None:
+    if not isinstance(chain, NamedSequential) or network.mirror or hasattr(network, "pyramid_fr"):
         return False
     return all(map(_is_known, chain.children()))
 

@@ -50,6 +50,7 @@ def create_model(
     skip_scales: Sequence[float] | None = None,
     context: int | None = None,
     skip_context: int | Sequence[int] | None = None,
+    pyramid: int | None = None,
     channels: int | None = None,
     streams: Sequence[int] | None = None,
 ) -> FCN:
@@ -83,6 +84,8 @@ def create_model(
             paper. None is 160 for EfficientNet-Lite2, and 0 for others.
         skip_context: width of such a layer before each skip's scores, or one width for each skip,
             coarsest first; None is 48 and 0.
+        pyramid: width of each mean of a `Pyramid` layer at the coarsest stride; None and 0 for
+            none.
         channels: of the image: red, green and blue, and any number after them, such as depth. None
             is 3, or the sum of the streams'.
         streams: channels of each of several backbones, whose scores are added (late fusion): (3, 3)
@@ -108,6 +111,7 @@ def create_model(
             skip_context=skip_context
             if skip_context is None or isinstance(skip_context, int)
             else tuple(skip_context),
+            pyramid=pyramid or None,
             channels=channels or (sum(streams) if streams else RGB),
             streams=None if streams is None else tuple(streams),
         ),
@@ -141,6 +145,7 @@ def build(architecture: Architecture, normalization: Normalization) -> FCN:
         architecture.fusing,
         architecture.context,
         architecture.skip_context,
+        architecture.pyramid,
     )
     network.normalization = normalization.for_channels(architecture.channels)
     network.architecture = architecture

@@ -25,6 +25,7 @@ from fullconv.networks.layers import (
     crop,
 )
 from fullconv.networks.padding import sparse
+from fullconv.networks.pyramid import Pyramid
 
 
 class OptimizedBackbone(Protocol):
@@ -83,6 +84,7 @@ class FCN(nn.Module):
         fusing: likewise.
         context: likewise.
         skip_context: likewise.
+        pyramid: likewise.
 
     Raises:
         GeometryError: no whole crops align the features' pixels.
@@ -101,6 +103,7 @@ class FCN(nn.Module):
         fusing: Fusing = "cascade",
         context: int | None = None,
         skip_context: int | Sequence[int] | None = None,
+        pyramid: int | None = None,
     ) -> None:
         super().__init__()
         self.backbone = backbone
@@ -117,9 +120,9 @@ class FCN(nn.Module):
         # False computes all of a wide padding, with the same result; see `networks.padding.sparse`.
         self.sparse_padding = True
         skip_widths = _of_each(skip_context, self.skips)
-        _check(upsampling, fusing, learn_upsampling, bool(context or any(skip_widths)))
+        _check(upsampling, fusing, learn_upsampling, bool(context or pyramid or any(skip_widths)))
         self.top: str = self._backbone.top
-        self._add_contexts(context, skip_widths)
+        self._add_contexts(context, skip_widths, pyramid)
         features = self.feature_info()
         if upsampling == "unpooling":
             self.mirror = UnpoolingDecoder(backbone, features[self.top].width, self.skips)
@@ -156,11 +159,10 @@ class FCN(nn.Module):
         return self._fused(score, skips, size)
 
     def feature_info(self) -> dict[str, FeatureInfo]:
-        """Return each feature's width and receptive field, with context layers included."""
+        """Return each feature's width and receptive field, after pyramid and context layers."""
         info = self._backbone.feature_info()
         for feature, suffix in ((self.top, "fr"), *((skip, skip) for skip in self.skips)):
-            layer = self._modules.get(f"context_{suffix}")
-            if isinstance(layer, Context):
+            for layer in self._before_score(suffix):
                 info[feature] = layer.after(info[feature])
         return info
 
@@ -225,14 +227,19 @@ class FCN(nn.Module):
         upsampled: Tensor = layer(score, size) if isinstance(layer, CornerResize) else layer(score)
         return upsampled
 
-    def _add_contexts(self, context: int | None, skip_widths: Sequence[int]) -> None:
-        features = self._backbone.feature_info()
+    def _add_contexts(
+        self, context: int | None, skip_widths: Sequence[int], pyramid: int | None
+    ) -> None:
+        widths = {name: info.width for name, info in self._backbone.feature_info().items()}
+        if pyramid:
+            self.pyramid_fr = Pyramid(widths[self.top], pyramid)
+            widths[self.top] += pyramid * len(self.pyramid_fr.windows)
         for feature, suffix, width in (
             (self.top, "fr", context),
             *zip(self.skips, self.skips, skip_widths, strict=True),
         ):
             if width:
-                self.add_module(f"context_{suffix}", Context(features[feature].width, width))
+                self.add_module(f"context_{suffix}", Context(widths[feature], width))
 
     def _add_scores(self, features: Mapping[str, FeatureInfo]) -> None:
         wide = features[self.top].width
@@ -243,8 +250,16 @@ class FCN(nn.Module):
             self.add_module(f"score_{skip}", nn.Conv2d(wide, scores, 1))
 
     def _with_context(self, suffix: str, feature: Tensor) -> Tensor:
-        layer = self._modules.get(f"context_{suffix}")
-        return feature if layer is None else layer(feature)
+        for layer in self._before_score(suffix):
+            feature = layer(feature)
+        return feature
+
+    def _before_score(self, suffix: str) -> Iterator[Pyramid | Context]:
+        """Yield the layers between a feature and its score layer."""
+        for kind in ("pyramid", "context"):
+            layer = self._modules.get(f"{kind}_{suffix}")
+            if isinstance(layer, Pyramid | Context):
+                yield layer
 
     def _skip_score(self, skip: str, feature: Tensor) -> Tensor:
         scale = self.skip_scales.get(skip)
@@ -284,4 +299,6 @@ def _check(upsampling: Upsampling, fusing: Fusing, learn_upsampling: bool, conte
     if fusing == "sum" and upsampling == "unpooling":
         raise ConfigError('fusing "sum" has no effect with "unpooling", which fuses no scores')
     if upsampling == "unpooling" and context:
-        raise ConfigError('context has no effect with "unpooling", which scores no features')
+        raise ConfigError(
+            'context and pyramid have no effect with "unpooling", which scores no features'
+        )
