@@ -81,7 +81,10 @@ class Loss:
 
 
 def make_loss(
-    spec: str, weights: Float[Tensor, " K"] | None = None, smoothing: float = 0.0
+    spec: str,
+    weights: Float[Tensor, " K"] | None = None,
+    smoothing: float = 0.0,
+    setting: str = "loss",
 ) -> Loss:
     """Create the loss that a text describes.
 
@@ -89,21 +92,22 @@ def make_loss(
         spec: names with optional factors and settings: "cross-entropy+0.5*lovasz".
         weights: per class, for the terms that average over pixels.
         smoothing: label smoothing of the cross entropies, in [0, 1).
+        setting: what gave the text, for errors.
 
     Raises:
         ConfigError: the text is invalid, or no term uses the weights or the smoothing.
     """
-    terms = tuple(_parse_term(part.strip(), spec) for part in spec.split("+"))
+    terms = tuple(_parse_term(part.strip(), f"{setting} is {spec!r}") for part in spec.split("+"))
     if weights is not None and not any(term.takes_weights for _, term in terms):
         raise ConfigError(
-            f"loss is {spec!r}, which weighs all classes equally and takes no class weights; leave "
-            "--balance at none, or add a loss over pixels, e.g. cross-entropy"
+            f"{setting} is {spec!r}, which weighs all classes equally and takes no class weights; "
+            "leave --balance at none, or add a loss over pixels, e.g. cross-entropy"
         )
     if smoothing and not any(term.takes_smoothing for _, term in terms):
         supported = ", ".join(name for name in losses if losses[name].takes_smoothing)
         raise ConfigError(
-            f"label_smoothing is {smoothing:g}, but loss is {spec!r}, which does not support it; "
-            f"supported by: {supported}"
+            f"label_smoothing is {smoothing:g}, but {setting} is {spec!r}, which does not support "
+            f"it; supported by: {supported}"
         )
     return Loss(terms, weights, smoothing)
 
@@ -118,31 +122,31 @@ def final_loss(config: TrainConfig, weights: Float[Tensor, " K"] | None) -> Loss
     """
     if config.final_loss is None:
         return None
-    terms = make_loss(config.final_loss).terms
+    terms = make_loss(config.final_loss, setting="final_loss").terms
     weighted = any(term.takes_weights for _, term in terms)
     smoothed = any(term.takes_smoothing for _, term in terms)
     return Loss(terms, weights if weighted else None, config.label_smoothing if smoothed else 0.0)
 
 
-def _parse_term(text: str, spec: str) -> tuple[float, Term]:
+def _parse_term(text: str, found: str) -> tuple[float, Term]:
     match = _TERM.fullmatch(text)
     if not match:
         raise ConfigError(
-            f"loss is {spec!r}: expected names joined as in {EXAMPLE}, not {text!r}; "
+            f"{found}: expected names joined as in {EXAMPLE}, not {text!r}; "
             f"the names are {', '.join(losses)}"
         )
     try:
         kind = losses[match["name"]]
     except UnknownNameError as error:
-        raise ConfigError(f"loss is {spec!r}: {error}; joined as in {EXAMPLE}") from error
+        raise ConfigError(f"{found}: {error}; joined as in {EXAMPLE}") from error
     factor = float(match["factor"] or 1)
     if not 0 < factor < float("inf"):
-        raise ConfigError(f"loss is {spec!r}: a factor must be a number above 0, not {factor:g}")
+        raise ConfigError(f"{found}: a factor must be a number above 0, not {factor:g}")
     try:
         options = _parse_options(match["options"] or "", match["name"], kind)
         return factor, kind.checked(**options)
     except ConfigError as error:
-        raise ConfigError(f"loss is {spec!r}: {error}") from error
+        raise ConfigError(f"{found}: {error}") from error
 
 
 def _parse_options(text: str, name: str, kind: type[Term]) -> Mapping[str, str]:
