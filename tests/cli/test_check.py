@@ -1,5 +1,6 @@
 """The command check: findings, report, settings, exit codes."""
 
+import io
 import json
 import re
 from itertools import pairwise
@@ -7,10 +8,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from browser import check_page
 from faulty_datasets import build, clip, rewrite, swapped
-from fullconv.cli import run
+from fullconv.cli import _console, run
 from fullconv.config import RunConfig
 from fullconv.data.formats import open_data
 from fullconv.io.settings_file import read_settings
@@ -275,3 +277,15 @@ def test_the_report_reads_well_in_a_browser(photos, browser):
     rewrite(photos.mask("val", 1), swapped(2, 9))
     assert check(photos, "--quiet") == 4
     check_page(browser, photos.folder.parent / "runs/check/photos-001/report.html")
+
+
+def test_a_terminal_shows_long_lines_in_several_indented_ones(photos, monkeypatch):
+    rewrite(photos.mask("val", 1), swapped(2, 9))
+    stream = io.StringIO()
+    settings = {"force_terminal": True, "color_system": None, "soft_wrap": True, "highlight": False}
+    monkeypatch.setattr(_console, "console", Console(file=stream, width=60, **settings))
+    assert check(photos) == 4
+    lines = [line for line in stream.getvalue().splitlines() if "\x1b" not in line]
+    remedy = next(number for number, line in enumerate(lines) if line.startswith("         ->"))
+    assert lines[remedy + 1].startswith(12 * " ")
+    assert max(len(line) for line in lines if "/" not in line) <= 60  # a path is not broken

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from math import isnan
 from typing import TYPE_CHECKING, Any
 
-from fullconv.cli._console import format_table, nan_to_none, say, say_lines
+from fullconv.cli._console import format_table, nan_to_none, say, say_lines, say_wrapped
 
 if TYPE_CHECKING:
     from fullconv.data.checks import Diagnosis, Survey
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 3  # files of one cause that are printed
 MAX_CAUSES = 5  # causes of one kind that are printed
 RARE = 0.01  # share of pixels below which a class is called rare
+_INDENT = 9  # blanks before what belongs to a cause
 _SEVERITIES = {"error": "ERROR", "warning": "WARN ", "note": "note "}
 
 
@@ -68,7 +69,7 @@ def print_diagnosis(
     if not quiet:
         width = max(map(len, facts))
         for name, value in facts.items():
-            say(f"{name.ljust(width)}  {value}")
+            say_wrapped(f"{name.ljust(width)}  {value}", width + 2)
         splits = diagnosis.survey.splits
         rows = [
             (row.name, f"{100 * row.share:.2f} %", *map(str, row.images), _remark(row))
@@ -80,7 +81,7 @@ def print_diagnosis(
     _print_causes(diagnosis)
     if bounds and not quiet:
         for sentence in bounds.sentences():
-            say(f"advice {sentence}")
+            say_wrapped(f"advice {sentence}")
 
 
 def _print_causes(diagnosis: "Diagnosis") -> None:
@@ -102,15 +103,15 @@ def _print_cause(findings: "Sequence[Finding]") -> None:
     first = findings[0]
     severity = _SEVERITIES[first.severity]
     if len(findings) == 1:
-        say(f"{severity}  {first.file}: {first.found}")
+        say_wrapped(f"{severity}  {first.file}: {first.found}", _INDENT)
     else:
         say(f"{severity}  {TITLES.get(first.code, first.code)} ({len(findings)})")
         for finding in findings[:MAX_SHOWN]:
-            say(f"         {finding.file}: {finding.found}")
+            say_wrapped(f"         {finding.file}: {finding.found}", _INDENT + 2)
         if len(findings) > MAX_SHOWN:
             say(f"         and {len(findings) - MAX_SHOWN} more, in the report")
-    say(f"         expected {first.expected}")
-    say(f"         -> {first.remedy}")
+    say_wrapped(f"         expected {first.expected}", _INDENT)
+    say_wrapped(f"         -> {first.remedy}", _INDENT + 3)
 
 
 def _remark(row: Any) -> str:

@@ -111,10 +111,10 @@ def say_path(path: Path, before: str = "", after: str = "") -> None:
     console.print(text.append(printable(after)))
 
 
-def say_wrapped(text: str) -> None:
+def say_wrapped(text: str, indent: int = 7) -> None:
     """Print one line, which a terminal that is narrower shows as several, indented ones."""
     if console.is_terminal:
-        lines = textwrap.TextWrapper(console.width, subsequent_indent=7 * " ")
+        lines = textwrap.TextWrapper(console.width, subsequent_indent=indent * " ")
         lines.break_long_words = lines.break_on_hyphens = False  # a path has to stay as it is
         text = lines.fill(text)
     say_lines(text)
