@@ -2,10 +2,11 @@
 
 Run: python benchmarks/busy_machine.py [--rounds 5] [--seconds 1.5] [--load CORES].
 Measures a step of training on the included photos of nuclei with the default network, an
-evaluation of eight photos, and single predictions with the model that comes with fullconv, plain
-and optimized, on 360 x 480 pixels. Each setting has its own process, which sleeps while the others
-compute; all run in turns, first on the machine as it is, then beside `--load` processes that never
-wait. The setting "PyTorch's" has its own waiting of threads and computes each batch whole.
+evaluation of eight photos, and single predictions with the model that comes with fullconv on 360 x
+480 pixels: plain, and in each engine that is installed. Each setting has its own process, which
+sleeps while the others compute; all run in turns, first on the machine as it is, then beside
+`--load` processes that never wait. The setting "PyTorch's" has its own waiting of threads and
+computes each batch whole.
 """
 
 import os
@@ -13,7 +14,7 @@ import statistics
 import subprocess
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def tasks() -> Tasks:
 
     import fullconv as fc
     from fullconv.config import RunConfig
+    from fullconv.engines import installed_engines
     from fullconv.evaluation.scored_samples import score_samples
     from fullconv.training.initial_model import start_model
     from fullconv.training.resolve import resolve
@@ -42,14 +44,20 @@ def tasks() -> Tasks:
     config, _ = resolve_network(resolve(given, photos)[0], photos)
     model, _ = start_model(config, photos)
     steps = Trainer(model, photos, config).run()
-    plain, optimized = fc.load(MODEL), fc.load(MODEL).optimize()
+    plain = fc.load(MODEL)
     image = np.random.default_rng(0).integers(0, 256, (360, 480, 3), np.uint8)
     other = fc.Model(fc.create_model("fcn4s-efficientnet_lite2", 2), photos.classes)
+    names = ("torch", *installed_engines())
+    engines = {f"Model.predict, {name}": fc.load(MODEL).optimize(name) for name in names}
+
+    def prediction(model: fc.Model) -> Callable[[], object]:
+        return lambda: model.predict(image)
+
     return {
         "step of training": lambda: next(steps),
         "evaluation of 8 photos": lambda: list(score_samples(other, photos.take(range(8)))),
-        "Model.predict": lambda: plain.predict(image),
-        "Model.predict, optimized": lambda: optimized.predict(image),
+        "Model.predict": prediction(plain),
+        **{name: prediction(model) for name, model in engines.items()},
     }
 
 
