@@ -52,6 +52,37 @@ def test_a_graph_for_one_size_computes_no_sizes(tmp_path):
     assert not kinds & {"Shape", "Mod"}
 
 
+class Paddings(nn.Module):
+    """Paddings by zeros before convolutions, and others, which stay."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(2)
+        self.first = nn.Conv2d(3, 4, 3, 1, padding=(0, 1))
+        self.second = nn.Conv2d(4, 3, 3, padding=1)
+
+    def forward(self, image):
+        x = self.first(F.pad(image, (2, 1, 1, 3)))
+        x = self.second(F.pad(x, (1, 1, 1, 1), value=0.5)) - F.pad(self.second(x), (1, 1, 1, 1))
+        return x[..., :9, :11]
+
+
+def test_convolutions_add_the_zeros_of_paddings_before_them(tmp_path):
+    network = Paddings().eval()
+    image = torch.rand(1, 3, 9, 11)
+    found = torch.from_numpy(run(network, tmp_path, (9, 11))(image.numpy()))
+    with torch.no_grad():
+        assert (found - network(image)).abs().max() < 1e-5
+    nodes = onnx.load(tmp_path / "network.onnx").graph.node
+    pads = [
+        list(onnx.helper.get_node_attr_value(node, "pads"))
+        for node in nodes
+        if node.op_type == "Conv"
+    ]
+    assert pads == [[1, 3, 3, 2], [1, 1, 1, 1], [1, 1, 1, 1]]  # rows, columns: before, then after
+    assert sum(node.op_type == "Pad" for node in nodes) == 2
+
+
 class Functions(nn.Module):
     """What backbones of other libraries are made of, in one network."""
 

@@ -1,14 +1,19 @@
-"""Fold batch norms into the convolutions before them, in the recorded calls."""
+"""Fold batch norms into the convolutions before them, and paddings into those after them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from fullconv.conversion.record import NetworkCall, NetworkCalls
+from fullconv.conversion.sides import MapSide, simplify, term_of
 from fullconv.inference.streaming.ops._op import Slot
 from fullconv.networks.tracing.ops import OpCall
+
+Pads = tuple[int, int, int, int]
+"""Zeros around a map: rows above, columns to the left, rows below, columns to the right."""
 
 
 def fold_batch_norms(recorded: NetworkCalls) -> NetworkCalls:
@@ -35,6 +40,76 @@ def fold_batch_norms(recorded: NetworkCalls) -> NetworkCalls:
             made[call.outputs[0]] = len(calls)
         calls.append(call)
     return replace(recorded, calls=tuple(calls), names=names)
+
+
+def fold_paddings(recorded: NetworkCalls) -> NetworkCalls:
+    """Return the calls with each padding by zeros that only convolutions read folded into them.
+
+    A quantized convolution pads its input in int8; a padding of its own would be computed in
+    float32, between two changes of the type and of the layout.
+    """
+    readers: dict[int, list[NetworkCall]] = defaultdict(list)
+    for call in recorded.calls:
+        for index in call.inputs:
+            readers[index].append(call)
+    paddings: dict[int, tuple[NetworkCall, Pads]] = {}
+    for call in recorded.calls:
+        result = call.outputs[0]
+        pads = _zeros_around(call.call, recorded.fixed)
+        if pads and result != recorded.output and all(map(_is_convolution, readers[result])):
+            paddings[result] = call, pads
+    calls = []
+    for call in recorded.calls:
+        if call.inputs[0] in paddings:
+            call = _padded(call, *paddings[call.inputs[0]])
+        if call.outputs[0] not in paddings:
+            calls.append(call)
+    return replace(recorded, calls=tuple(calls))
+
+
+def _zeros_around(call: OpCall, fixed: Mapping[MapSide, int]) -> Pads | None:
+    """Return the rows and columns of zeros that a call adds; None if it does something else.
+
+    Also None if their number depends on the image's size, or some are cut off.
+    """
+    if call.name != "pad" or call.argument(3, "value"):
+        return None
+    pads = [simplify(term_of(pad), fixed.get) for pad in call.argument(1, "pad")]
+    numbers = [pad for pad in pads if isinstance(pad, int) and pad >= 0]
+    if call.argument(2, "mode", "constant") != "constant" or not len(pads) == len(numbers) == 4:
+        return None
+    left, right, top, bottom = numbers
+    return top, left, bottom, right
+
+
+def _is_convolution(call: NetworkCall) -> bool:
+    """Return whether a call convolves a feature map with fixed weights and a padding by numbers."""
+    convolution = call.call
+    return (
+        convolution.name == "conv2d"
+        and len(call.inputs) == 1
+        and not isinstance(convolution.argument(4, "padding", 0), str)
+    )
+
+
+def _padded(call: NetworkCall, padding: NetworkCall, added: Pads) -> NetworkCall:
+    """Return a convolution that itself adds the zeros of a padding before it."""
+    own = four_pads(call.call.argument(4, "padding", 0))
+    names = "bias", "stride", "padding", "dilation", "groups"
+    settings = [
+        call.call.argument(at, name, default)
+        for at, (name, default) in enumerate(zip(names, (None, 1, 0, 1, 1), strict=True), 2)
+    ]
+    settings[2] = tuple(a + b for a, b in zip(added, own, strict=True))
+    args = (padding.call.args[0], call.call.argument(1, "weight"), *settings)
+    return replace(call, call=replace(call.call, args=args, kwargs={}), inputs=padding.inputs)
+
+
+def four_pads(padding: int | Sequence[int]) -> Pads:
+    """Return a convolution's padding as (top, left, bottom, right), given in any form."""
+    numbers = (padding,) if isinstance(padding, int) else tuple(padding)
+    top, left, bottom, right = numbers * (4 // len(numbers))
+    return top, left, bottom, right
 
 
 def _folded(convolution: OpCall, norm: OpCall) -> OpCall | None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from fullconv.conversion.fold import fold_batch_norms
+from fullconv.conversion.fold import fold_batch_norms, fold_paddings
 from fullconv.conversion.portable import make_portable
 from fullconv.conversion.record import record_calls
 from fullconv.errors import ExportError, GeometryError, require
@@ -54,7 +54,7 @@ def write_calls(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.
     from fullconv.conversion.onnx_builder import GraphBuilder
     from fullconv.conversion.onnx_ops import rules
 
-    recorded = fold_batch_norms(record_calls(network, size))
+    recorded = fold_paddings(fold_batch_norms(record_calls(network, size)))
     graph = GraphBuilder(recorded.fixed, recorded.shapes, recorded.names)
     for made in recorded.calls:
         graph.module = made.module

@@ -1,6 +1,7 @@
 """Palettes, the ignore label, and label maps in colour."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Bool, Integer, Shaped, UInt8
@@ -70,12 +71,23 @@ def overlay(
     Classes in black or nearly black, usually the background, are left as in the image, which their
     colour would only darken.
     """
+    tables = _blending_tables(tuple(map(tuple, palette)), strength)
     blended = np.empty_like(image)
     for pixels, given, result in zip(*map(row_blocks, (labels, image, blended)), strict=True):
-        colors = colorize(pixels, palette).astype(np.float32)
-        opacity = strength * (colors.max(2, keepdims=True) >= DARK)
-        result[:] = ((1 - opacity) * given + opacity * colors).round()
+        first = pixels.astype(np.intp) * 256  # entry of the label's table
+        for channel, table in enumerate(tables):
+            result[..., channel] = table.take(first + given[..., channel])
     return blended
+
+
+@lru_cache(maxsize=8)
+def _blending_tables(palette: Palette, strength: float) -> UInt8[np.ndarray, "3 entries"]:
+    """Return what each value of a channel becomes under each label, at label * 256 + value."""
+    colors = np.array(full_palette(palette), np.float32)[:, None]  # label, value, channel
+    opacity = strength * (colors.max(2, keepdims=True) >= DARK)
+    values = np.arange(256, dtype=np.float32)[:, None]
+    blended = ((1 - opacity) * values + opacity * colors).round().astype(np.uint8)
+    return np.ascontiguousarray(blended.reshape(-1, 3).T)
 
 
 def row_blocks(array: Shaped[np.ndarray, "H W ..."]) -> Iterator[Shaped[np.ndarray, "h W ..."]]:

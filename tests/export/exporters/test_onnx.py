@@ -104,6 +104,30 @@ def test_a_missing_package_is_named(net, tmp_path, monkeypatch):
         RUNTIME.open(tmp_path / "net.onnx")
 
 
+def test_layers_of_a_graph_for_one_size_pass_int8_to_each_other(net, tmp_path):
+    EXPORTER.write(net, tmp_path / "net.onnx", size := (40, 50))
+    image = export_models.batch(1, *size)
+    EXPORTER.quantize(tmp_path / "net.onnx", tmp_path / "int8.onnx", [image])
+    nodes = list(onnx.load(tmp_path / "int8.onnx").graph.node)
+    made = {name: node for node in nodes for name in node.output}
+
+    def source(name):
+        """Return what computes an int8 value; "constant" if it is stored, None of a float."""
+        if (node := made.get(name)) is None or node.op_type != "DequantizeLinear":
+            return None
+        quantized = made.get(node.input[0])
+        return made[quantized.input[0]].op_type if quantized else "constant"
+
+    reads = [source(n.input[0]) for n in nodes if n.op_type in ("Conv", "MaxPool")]
+    assert len(reads) == 18 and reads[0] == "Div" and set(reads[1:]) == {"Conv", "Add", "MaxPool"}
+    # Constant values are subtracted in int8 between the layers that border skipping divides.
+    sums = [{source(name) for name in n.input} for n in nodes if n.op_type == "Add"]
+    assert sums.count({"Conv", "constant"}) == 6
+    expected = export_models.scores(net, image)
+    found = RUNTIME.open(tmp_path / "int8.onnx").run(image)
+    assert np.abs(expected - found).max() / np.abs(expected).max() < 0.3
+
+
 @pytest.mark.slow
 def test_a_graph_for_one_size_uses_border_skipping(net, tmp_path):
     EXPORTER.write(net, tmp_path / "net.onnx", (40, 50))

@@ -4,6 +4,7 @@ from typing import Any
 
 import onnx_ir as ir
 
+from fullconv.conversion.fold import four_pads
 from fullconv.conversion.onnx_builder import GraphBuilder
 from fullconv.conversion.onnx_ops import register
 from fullconv.networks.tracing.ops import OpCall, UnsupportedOpError
@@ -111,4 +112,4 @@ def _pads(graph: GraphBuilder, call: OpCall, position: int) -> list[int]:
     padding: Any = call.argument(position, "padding", 0)
     if isinstance(padding, str):
         raise UnsupportedOpError(f"pads by {padding!r}")
-    return 2 * _pair(graph, call, position, "padding", 0)
+    return list(four_pads(graph.integers(padding, 1)))

@@ -1,5 +1,6 @@
 """Write ONNX files (.onnx), for ONNX Runtime and many others."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from fullconv.inference.runtimes import INPUT, KEY, quiet
 
 # Convolutions are nearly all of the work; sums of scores stay float32. The range of a convolution's
 # int8 output ends where the Relu or Clip (ReLU6) after it ends.
-QUANTIZED = ["Conv", "MaxPool", "Relu", "Clip"]
+ACTIVATIONS, WINDOWS = ["Relu", "Clip"], ["Conv", "MaxPool"]
+SHIFT = "Add"  # of constants, between an activation and a window: `FixedSizeBackbone`
 
 
 def write(network: nn.Module, path: Path, size: Size | None = None) -> None:
@@ -53,11 +55,40 @@ def quantize(source: Path, target: Path, images: Images) -> None:
             Reader(),
             quant_format=QuantFormat.QDQ,
             reduce_range=True,  # 8-bit weights saturate on CPUs without VNNI
-            op_types_to_quantize=QUANTIZED,
+            op_types_to_quantize=[*ACTIVATIONS, *WINDOWS, SHIFT],
+            nodes_to_quantize=_quantized_nodes(source),
             per_channel=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+
+
+def _quantized_nodes(path: Path) -> list[str]:
+    """Return the names of the nodes that compute in int8.
+
+    Sums of constants are among them only inside a chain of int8 layers: in float32, they would cost
+    two changes of the type and of the layout, and anywhere else they may need more digits.
+    """
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    made = {name: node.op_type for node in graph.node for name in node.output}
+    read = defaultdict(set)
+    for node in graph.node:
+        for name in node.input:
+            read[name].add(node.op_type)
+
+    def shifts(node: Any) -> bool:
+        constants = {one.name for one in graph.initializer} & set(node.input)
+        maps = set(node.input) - constants
+        inside = all(made.get(name) in ACTIVATIONS for name in maps) and read[node.output[0]]
+        return bool(constants and maps and inside) and read[node.output[0]] <= set(WINDOWS)
+
+    return [
+        node.name
+        for node in graph.node
+        if node.op_type in ACTIVATIONS + WINDOWS or (node.op_type == SHIFT and shifts(node))
+    ]
 
 
 exporters.register("onnx")(

@@ -3,10 +3,11 @@
 Slices and concatenations between layers, as in `sparse`, would break the int8 chains of a runtime.
 This form needs none: after its constant values are subtracted, a map is zero in its constant
 region, so a convolution's own zero padding continues it exactly, as far as the image's influence
-grows. At the end the map of an all-zero image, which is a constant tensor, is added.
+grows, and as far as a pooling after it reads: a pooling pads with other values. At the end the map
+of an all-zero image, which is a constant tensor, is added.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +34,7 @@ class FixedSizeBackbone(nn.Module):
         super().__init__()
         self.layers = chain
         self.regions = plan_regions(dict(chain.named_children()), (1, 3, *size))
+        self.spans = _computed_spans(chain, self.regions)
         assembled = {*names, *list(self.regions)[-1:]}
         x, constant = torch.zeros(1, 3, *size), torch.zeros(1, 3, 1, 1)
         self.register_buffer("constant", constant)
@@ -41,6 +43,7 @@ class FixedSizeBackbone(nn.Module):
                 layer = chain.get_submodule(name)
                 x, constant = layer(x), _constant(layer, constant)
                 self.register_buffer(f"constant_{name}", constant)
+                self.register_buffer(f"negative_{name}", -constant)
                 if name in assembled:
                     self.register_buffer(f"empty_{name}", x)
 
@@ -61,7 +64,7 @@ class FixedSizeBackbone(nn.Module):
         """Return the outputs of the layers `names`."""
         wanted, outputs = set(names), dict[str, Tensor]()
         spans: Spans | None = None  # the part of the map that x covers
-        constant = self.get_buffer("constant")
+        before = ""  # the layer that x comes from
         subtracted = True  # whether the constant values are subtracted from x
         for name, layer in self.layers.named_children():
             if len(outputs) == len(wanted):
@@ -72,19 +75,31 @@ class FixedSizeBackbone(nn.Module):
                 outputs |= {name: x} if name in wanted else {}
                 continue
             if isinstance(layer, WindowLayers):
-                core = x if subtracted else x - constant
-                core = _pad_core(core, spans or _image_spans(x, regions), regions)
+                core = x if subtracted else self._subtracted(x, before)
+                reads = _reads(regions, self.spans[name])
+                core = _pad_core(core, spans or _image_spans(x, regions), reads)
                 x, subtracted = self._run(name, layer, core), isinstance(layer, nn.MaxPool2d)
             else:
-                x, subtracted = layer(x + constant if subtracted else x), False
-            spans = regions.axes[0].influenced, regions.axes[1].influenced
-            constant = self.get_buffer(f"constant_{name}")
+                values = x + self._constant_of(before) if subtracted else x
+                x, subtracted = layer(values), False
+            spans, before = self.spans[name], name
             if f"empty_{name}" in self._buffers:
                 empty = self.get_buffer(f"empty_{name}")
-                full = _assemble(x if subtracted else x - constant, spans, empty)
+                full = _assemble(x if subtracted else self._subtracted(x, name), spans, empty)
                 outputs |= {name: full} if name in wanted else {}
                 x = full if name == next(reversed(self.regions)) else x
         return outputs
+
+    def _constant_of(self, name: str) -> Tensor:
+        """Return the constant values of a layer's output; without a name, of the image."""
+        return self.get_buffer(f"constant_{name}" if name else "constant")
+
+    def _subtracted(self, x: Tensor, name: str) -> Tensor:
+        """Return a layer's output without its constant values.
+
+        Runtimes add in int8, and do not subtract.
+        """
+        return x + self.get_buffer(f"negative_{name}")
 
     def _run(self, name: str, layer: nn.Module, x: Tensor) -> Tensor:
         """Return a convolution's output, or a pooling's with the constant values subtracted."""
@@ -108,6 +123,29 @@ def _constant(layer: nn.Module, constant: Tensor) -> Tensor:
     return F.conv2d(window, layer.weight, layer.bias, groups=layer.groups)
 
 
+def _computed_spans(chain: nn.Module, regions: Mapping[str, LayerRegions]) -> dict[str, Spans]:
+    """Return the part of each layer's map to compute: what the image influences, and poolings read.
+
+    A pooling reads up to a window beyond what the image influences.
+    """
+    spans: dict[str, Spans] = {}
+    wanted: Spans | None = None  # by the layers after it; None for what the image influences
+    for name, layer in reversed(list(regions.items())):
+        rows, columns = layer.axes
+        spans[name] = wanted or (rows.influenced, columns.influenced)
+        if isinstance(chain.get_submodule(name), nn.MaxPool2d):
+            wanted = _reads(layer, spans[name])
+        elif isinstance(chain.get_submodule(name), nn.Conv2d):
+            wanted = None
+    return spans
+
+
+def _reads(regions: LayerRegions, spans: Spans) -> Spans:
+    """Return the part of its input that a layer reads for a part of its output."""
+    rows, columns = spans
+    return regions.window.reads(rows), regions.window.reads(columns)
+
+
 def _image_spans(image: Tensor, regions: LayerRegions) -> Spans:
     """Return the image's position inside the padding of the first layer."""
     height, width = image.shape[-2:]
@@ -115,11 +153,10 @@ def _image_spans(image: Tensor, regions: LayerRegions) -> Spans:
     return (start, start + height), (start, start + width)
 
 
-def _pad_core(x: Tensor, spans: Spans, regions: LayerRegions) -> Tensor:
-    """Pad the map with zeros, its constant value, as far as the layer's windows read."""
+def _pad_core(x: Tensor, spans: Spans, reads: Spans) -> Tensor:
+    """Pad the map, which covers `spans`, with zeros, its constant value, to cover `reads`."""
     pads: list[int] = []
-    for (first, end), axis in zip(spans, regions.axes, strict=True):
-        start, stop = regions.window.reads(axis.influenced)
+    for (first, end), (start, stop) in zip(spans, reads, strict=True):
         pads = [first - start, stop - end, *pads]
     return F.pad(x, pads) if any(pads) else x
 
