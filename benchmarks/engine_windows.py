@@ -16,7 +16,7 @@ import torch
 import fullconv as fc
 from fullconv.engines import TITLES, installed_engines
 from fullconv.inference.planner import engine_windows
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 
 
 def main() -> None:

@@ -18,8 +18,9 @@ from PIL import Image
 
 import fullconv.training.trainer as training_module
 from fullconv.config import TrainConfig
+from fullconv.data.batches import Batch
 from fullconv.data.formats import open_data
-from fullconv.data.sample import Batch, Data
+from fullconv.data.sample import Data
 from fullconv.data.transforms import augmentation, fit, generator
 from fullconv.io.images import scale_image, scale_labels
 from fullconv.training.initial_model import initial_model

@@ -22,8 +22,9 @@ from rasterio.features import rasterize, shapes
 from fullconv.batch.video import overlay_video
 from fullconv.batch.writers import writers
 from fullconv.batch.writers._polygonize import polygonize
-from fullconv.inference.predictor import Prediction
-from fullconv.inference.tta import SCALES, average_score
+from fullconv.inference.prediction import Prediction
+from fullconv.inference.tta import average_score
+from fullconv.inference.tta_scales import SCALES
 from fullconv.io.video import record_video
 
 ROUNDS = 5
@@ -57,7 +58,7 @@ def random_prediction(cell: int, height: int = 1024, width: int = 2048) -> Predi
     score = torch.from_numpy(np.stack([np.asarray(one) for one in fine])) * 20
     names = tuple(f"class {number}" for number in range(CLASSES))
     palette = tuple((number * 13, 255 - number * 13, 99) for number in range(CLASSES))
-    return Prediction(np.full((height, width, 3), 90, np.uint8), score, names, palette)
+    return Prediction(np.full((height, width, 3), 90, np.uint8), score.numpy(), names, palette)
 
 
 def seconds(function: Callable[[], object]) -> float:

@@ -25,7 +25,7 @@ from _timing import interleaved, machine, options, table
 from torch import Tensor, nn
 
 from fullconv.config import TrainConfig
-from fullconv.data.sample import Batch
+from fullconv.data.batches import Batch
 from fullconv.networks.fcn import FCN, create_model
 from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import SINGLE_PROCESS

@@ -16,9 +16,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from fullconv.inference.exported_file import open_exported
 from fullconv.inference.model_file import read_card
 from fullconv.inference.runtimes import is_exported
-from fullconv.inference.runtimes.network import open_exported
 from fullconv.inference.shelf import DESCRIPTION, ShelfModel, Speed
 
 MODELS = Path(__file__).parents[1] / "models"

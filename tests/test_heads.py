@@ -9,7 +9,8 @@ from torch import nn
 
 import fullconv as fc
 from fullconv.config import Head, TrainConfig
-from fullconv.data.sample import Sample, collate
+from fullconv.data.batches import collate
+from fullconv.data.sample import Sample
 from fullconv.data.transforms import Crop, Flip, Rotate, Turn, Zoom, ZoomedCrop
 from fullconv.errors import ConfigError, DataError, UnknownNameError
 from fullconv.training.initial_model import initial_model

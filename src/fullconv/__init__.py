@@ -30,7 +30,7 @@ _NAMES = {
     "FCN": "networks.fcn",
     "FullconvError": "errors",
     "Model": "model",
-    "Prediction": "inference.predictor",
+    "Prediction": "inference.prediction",
     "Sample": "data.sample",
     "TrainConfig": "config",
     "compare": "evaluation.comparison",
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
     from fullconv.evaluation.comparison import compare
     from fullconv.evaluation.evaluate import evaluate
     from fullconv.evaluation.metrics import Confusion
-    from fullconv.inference.predictor import Prediction
+    from fullconv.inference.prediction import Prediction
     from fullconv.model import Model, load
     from fullconv.networks.backbones import create_classifier
     from fullconv.networks.dense.convolutionalize import convolutionalize

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SHARE = 0.5  # of the free memory; the rest is for other programs
 MAX_THREADS = 1024  # that anyone asks for; PyTorch's limit depends on the system
+THREADS = "OMP_NUM_THREADS"  # the variable that PyTorch reads when it is imported
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 STATUS = Path("/proc/self/status")
 CPU_INFO = Path("/proc/cpuinfo")
@@ -73,11 +74,28 @@ def usable_cores() -> int:
     return cores if quota == "max" else max(1, min(cores, round(int(quota) / int(period))))
 
 
-def computing_threads() -> int:
-    """Count the threads that PyTorch computes with on a CPU, within a container's limit."""
-    import torch
+def get_threads() -> int:
+    """Return the CPU threads that one image is computed with: PyTorch's setting.
 
-    return min(torch.get_num_threads(), usable_cores())
+    PyTorch is not imported for that: before its import, it is the variable that it will read.
+    """
+    if (torch := sys.modules.get("torch")) is not None:
+        return int(torch.get_num_threads())
+    given = os.environ.get(THREADS, "").split(",")[0].strip()
+    return int(given) if given.isdecimal() and int(given) else usable_cores()
+
+
+def set_threads(count: int) -> None:
+    """Set the CPU threads that one image is computed with; also if PyTorch is imported later."""
+    if (torch := sys.modules.get("torch")) is not None:
+        torch.set_num_threads(count)
+    else:
+        os.environ[THREADS] = str(count)
+
+
+def computing_threads() -> int:
+    """Count the threads that one image is computed with, within a container's limit."""
+    return min(get_threads(), usable_cores())
 
 
 class OtherPrograms:

@@ -3,19 +3,15 @@
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
-from jaxtyping import UInt8
-from torch import Tensor, nn
 
-from fullconv.config import RGB, Head
+from fullconv.config import RGB, Head, Normalization
 from fullconv.data.sample import default_palette
-from fullconv.engines import AUTO, check_engine_of_file
-from fullconv.engines.choose import EngineChoice, choose_engine
-from fullconv.engines.workload import Workload
+from fullconv.engines import AUTO, EngineChoice, check_engine_of_file
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.inference.cpu.optimize import optimize
+from fullconv.inference.exported_file import ExportedFile, open_exported
 from fullconv.inference.model_file import (
     OPTIMIZER,
     Card,
@@ -23,15 +19,13 @@ from fullconv.inference.model_file import (
     read_card,
     write_file,
 )
-from fullconv.inference.planner import engine_windows
-from fullconv.inference.predictor import Prediction, plan_prediction, predict
+from fullconv.inference.prediction import Prediction
+from fullconv.inference.predictor import plan_prediction, predict
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
-from fullconv.inference.runtimes.network import ExportedNetwork, open_exported
 from fullconv.inference.source import read_source
 from fullconv.inference.stopping import Stop, never
-from fullconv.inference.stored_network import read_network
-from fullconv.inference.tta import SCALES, averaging_bytes, check_scales, predict_averaged
+from fullconv.inference.tta_scales import SCALES, check_scales
 from fullconv.io.images import (
     ExtraInput,
     channels_of,
@@ -41,8 +35,13 @@ from fullconv.io.images import (
 )
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
-from fullconv.networks.fcn import FCN
-from fullconv.networks.fcn.heads import select_scores
+
+if TYPE_CHECKING:
+    # Exported files are predicted without PyTorch, so what needs it is imported where it is used.
+    from torch import Tensor
+
+    from fullconv.engines.workload import Workload
+    from fullconv.networks.fcn import FCN
 
 
 class Model:
@@ -70,7 +69,7 @@ class Model:
 
     def __init__(
         self,
-        network: FCN | ExportedNetwork,
+        network: "FCN | ExportedFile",
         classes: Sequence[str],
         palette: Palette | None = None,
         size: tuple[int, int] | None = None,
@@ -80,8 +79,8 @@ class Model:
         inputs: Sequence[ExtraInput] = (),
         heads: Sequence[Head] = (),
     ) -> None:
-        # An ExportedNetwork has all of an FCN that predictions and evaluation use.
-        self.network = cast(FCN, network)
+        self.exported = network if isinstance(network, ExportedFile) else None
+        self._network = None if isinstance(network, ExportedFile) else network
         self.classes = tuple(classes)
         self.palette: Palette = tuple(palette) if palette else default_palette(self.classes)
         self.size = size
@@ -108,9 +107,26 @@ class Model:
             )
 
     @property
+    def network(self) -> "FCN":
+        """The network; of an exported file, one of PyTorch that lets its runtime compute."""
+        if self._network is not None:
+            return self._network
+        from fullconv.inference.exported_network import exported_network
+
+        assert self.exported is not None
+        # It has all of an FCN that evaluation uses.
+        return cast("FCN", exported_network(self.exported))
+
+    @property
+    def _scorer(self) -> "FCN | ExportedFile":
+        """What computes the scores."""
+        return self.exported if self.exported is not None else self.network
+
+    @property
     def channels(self) -> int:
         """Channels of the image: 3, or more if the network takes others after red, green, blue."""
-        return len(self.network.normalization.mean)
+        normalization: Normalization = self._scorer.normalization
+        return len(normalization.mean)
 
     def head(self, name: str) -> "Model":
         """Return the model of one of several heads; the backbone is shared.
@@ -123,6 +139,8 @@ class Model:
         if name not in names:
             raise UnknownNameError("head", name, names)
         number = names.index(name)
+        from fullconv.networks.fcn.heads import select_scores
+
         first = sum(len(head.classes) for head in self.heads[:number])
         found = self.heads[number]
         alone = self.with_network(select_scores(self.network, first, len(found.classes)))
@@ -164,8 +182,7 @@ class Model:
             )
 
     def __repr__(self) -> str:
-        architecture, file = self.network.architecture, self.exported and self.exported.path.name
-        name = file or (architecture.name if architecture else type(self.network).__name__)
+        name = self.exported.path.name if self.exported else _network_name(self.network)
         fitted = f", size={self.size[0]}x{self.size[1]}" if self.size else ""
         fitted += f", input_scale={self.input_scale:g}" if self.input_scale != 1 else ""
         names = ", ".join([*self.classes[:5], *(["..."] if len(self.classes) > 5 else [])])
@@ -249,10 +266,10 @@ class Model:
         scores: bool,
         stop: Stop,
     ) -> Prediction:
-        if any(module.training for module in self.network.modules()):
-            self.network.eval()
+        if self._network and any(module.training for module in self._network.modules()):
+            self._network.eval()
         read = read_source(source, self.band_choice, memory, self.channels, self.inputs)
-        given = self.network, read.image, self.classes, self.palette, self.size
+        given = self._scorer, read.image, self.classes, self.palette, self.size
         limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}
         limits["input_scale"] = self.input_scale
         if scales is None:
@@ -263,11 +280,17 @@ class Model:
                 f'"{self.heads[0].name}")'
             )
         else:
+            from fullconv.inference.tta import predict_averaged
+
             found = predict_averaged(*given, scales, **limits)
         return found if read.missing is None else found.without(read.missing)
 
-    def network_input(self, image: UInt8[np.ndarray, "H W C"]) -> UInt8[np.ndarray, "h w C"]:
-        """Return an image as the network gets it: fitted into `size`, scaled by `input_scale`."""
+    def network_input(self, image: np.ndarray) -> np.ndarray:
+        """Return an image as the network gets it: fitted into `size`, scaled by `input_scale`.
+
+        Args:
+            image: (H, W, C) of uint8.
+        """
         return scale_image(image, fit_size(image.shape, self.size, self.input_scale))
 
     def plan_memory(
@@ -287,16 +310,18 @@ class Model:
         Raises:
             MemoryBudgetError: `memory` is too small.
         """
-        given = self.network, size, self.size, self.input_scale
+        given = self._scorer, size, self.size, self.input_scale
         if scales is None:
             bands = self.channels
             return plan_prediction(*given, memory, scores=scores, held=held, bands=bands).peak
+        from fullconv.inference.tta import averaging_bytes
+
         return averaging_bytes(*given, scales, len(self.classes), memory, held, self.channels)
 
     def optimize(
         self,
         engine: str = AUTO,
-        workload: Workload | None = None,
+        workload: "Workload | None" = None,
         *,
         threads: int | None = None,
         memory: int | None = None,
@@ -327,6 +352,9 @@ class Model:
         if self.exported:
             check_engine_of_file(engine, self.exported.path, self.exported.runtime_name)
             return self
+        from fullconv.engines.choose import choose_engine
+        from fullconv.inference.cpu.optimize import optimize
+
         self.choice = choose_engine(
             self.network,
             engine,
@@ -357,13 +385,15 @@ class Model:
         sizes = [fit_size(size[:2], self.size, self.input_scale * factor) for factor in factors]
         if engine is None:
             return False
+        from fullconv.inference.planner import engine_windows
+
         network = self.network
         return all(engine.takes(one) or engine_windows(network, one) is not None for one in sizes)
 
-    def with_network(self, network: FCN) -> "Model":
+    def with_network(self, network: "FCN") -> "Model":
         """Return this model with another network of the same classes."""
         model = copy.copy(self)
-        model.network = network
+        model.exported, model._network = None, network
         return model
 
     def save(self, path: str | Path) -> None:
@@ -375,12 +405,6 @@ class Model:
             OutputError: the disk is full, or the folder cannot be written.
         """
         write_model(Path(path), self, {})
-
-    @property
-    def exported(self) -> ExportedNetwork | None:
-        """The exported file that computes the scores; None for a model of ours."""
-        network: nn.Module = self.network
-        return network if isinstance(network, ExportedNetwork) else None
 
     @property
     def protocol(self) -> str:
@@ -425,16 +449,23 @@ def load(path: str | Path) -> Model:
     file = model_file(Path(path))
     if is_exported(file):
         return exported_model(open_exported(file))
+    from fullconv.inference.stored_network import read_network
+
     card = read_card(file)
     return _described(read_network(card, file), card)
 
 
-def exported_model(network: ExportedNetwork) -> Model:
+def exported_model(file: ExportedFile) -> Model:
     """Return the model whose predictions come from an exported file."""
-    return _described(network, network.description)
+    return _described(file, file.description)
 
 
-def _described(network: FCN | ExportedNetwork, card: Card | Description) -> Model:
+def _network_name(network: "FCN") -> str:
+    architecture = network.architecture
+    return architecture.name if architecture else type(network).__name__
+
+
+def _described(network: "FCN | ExportedFile", card: Card | Description) -> Model:
     kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
     more = (card.inputs, card.heads) if isinstance(card, Card) else ()
     return Model(network, *kept, card.input_scale, *more)
@@ -443,7 +474,7 @@ def _described(network: FCN | ExportedNetwork, card: Card | Description) -> Mode
 def write_model(
     path: Path,
     model: Model,
-    optimizer: Mapping[str, Tensor],
+    optimizer: "Mapping[str, Tensor]",
     previous: Path | None = None,
     **training: Any,
 ) -> None:

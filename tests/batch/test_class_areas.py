@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fullconv.batch.class_areas import count_pixels, format_csv
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 
 CLASSES = ("sky", 'road, "wet"', "car")
 
@@ -14,7 +14,7 @@ CLASSES = ("sky", 'road, "wet"', "car")
 def predict(labels):
     score = torch.nn.functional.one_hot(torch.tensor(labels), 3).permute(2, 0, 1).float()
     image = np.zeros((*score.shape[1:], 3), np.uint8)
-    return Prediction(image, score, CLASSES, ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
+    return Prediction(image, score.numpy(), CLASSES, ((0, 0, 0), (1, 1, 1), (2, 2, 2)))
 
 
 def test_absent_classes_are_counted_too():

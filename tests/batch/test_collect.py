@@ -13,7 +13,7 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.writers import writers
 from fullconv.batch.writers.contact_sheet import PAGE
 from fullconv.errors import OutputError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.storage import Folder
 from photos import content
 
@@ -32,7 +32,7 @@ def write_prediction(place, input_id):
     labels = np.random.default_rng(len(input_id)).integers(0, 2, (6 + len(input_id), 9))
     score = torch.nn.functional.one_hot(torch.from_numpy(labels), 2).permute(2, 0, 1).float()
     image = np.full((*labels.shape, 3), 40 * len(input_id) % 256, np.uint8)
-    prediction = Prediction(image, score, CLASSES, PALETTE)
+    prediction = Prediction(image, score.numpy(), CLASSES, PALETTE)
     files = {kind: f"{kind}/{input_id}{writers[kind].suffix}" for kind in ("coco", "contact")}
     for kind, name in files.items():
         place.write(name, writers[kind].encode(prediction))

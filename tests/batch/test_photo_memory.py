@@ -14,7 +14,7 @@ from fullconv.batch.photo_memory import plan_photo
 from fullconv.batch.predict import predict_many
 from fullconv.batch.writers import writers
 from fullconv.errors import MemoryBudgetError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import Header, decoding_bytes, peek_header, read_image
 from fullconv.model import load
 from photos import write_model

@@ -6,7 +6,7 @@ import torch
 
 from fullconv.batch.video import describe_video, overlay_video
 from fullconv.errors import ImageError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.video import VideoInfo, read_frames
 from videos import alike, corners, quarters, write_video
 
@@ -17,7 +17,7 @@ TIMES = [0.0, 0.1, 0.15, 0.4]
 def by_brightness(image):
     """Predict class 1 where green is strong, without a network."""
     bright = torch.from_numpy(image[..., 1] > 100).float()
-    return Prediction(image, torch.stack([1 - bright, bright]), CLASSES, PALETTE)
+    return Prediction(image, torch.stack([1 - bright, bright]).numpy(), CLASSES, PALETTE)
 
 
 @pytest.fixture

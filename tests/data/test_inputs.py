@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import fullconv as fc
-from fullconv.data.sample import Sample, collate, with_named_inputs
+from fullconv.data.batches import collate
+from fullconv.data.sample import Sample, with_named_inputs
 from fullconv.data.transforms import Blur, Crop, Flip, Jitter, Rotate, fit
 from fullconv.errors import DataError, ImageError
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from fullconv.data.sample import Data, Sample, collate
+from fullconv.data.batches import collate
+from fullconv.data.sample import Data, Sample
 from fullconv.io.palettes import voc_palette
 
 

@@ -91,7 +91,7 @@ def test_an_evaluation_keeps_neither_images_nor_scores(data):
 
     def scored():
         for item in score_samples(model_for(data), data, keep_scores=True):
-            alive.append((weakref.ref(item.sample.image), weakref.ref(item.prediction.score)))
+            alive.append((weakref.ref(item.sample.image), weakref.ref(item.prediction.score_array)))
             if len(alive) > 2:  # the item before this one is still in use
                 assert [reference() for reference in alive[-3]] == [None, None]
             yield item

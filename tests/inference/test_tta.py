@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from PIL import Image
 
 from fullconv.errors import ConfigError
-from fullconv.inference.tta import SCALES, average_score
+from fullconv.inference.tta import average_score
+from fullconv.inference.tta_scales import SCALES
 
 
 @pytest.fixture

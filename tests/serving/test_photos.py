@@ -15,8 +15,9 @@ from PIL import Image
 
 from fullconv.batch.predict import predict_many
 from fullconv.batch.writers import writers
-from fullconv.engines.choose import EngineChoice
-from fullconv.inference.predictor import Prediction, plan_prediction
+from fullconv.engines import EngineChoice
+from fullconv.inference.prediction import Prediction
+from fullconv.inference.predictor import plan_prediction
 from fullconv.io.images import decode_image, decode_mask
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load

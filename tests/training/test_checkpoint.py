@@ -126,7 +126,7 @@ def test_a_full_disk_leaves_the_latest_checkpoint(run, monkeypatch):
     def full(*arguments):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("fullconv.inference.model_file.save_file", full)
+    monkeypatch.setattr("safetensors.torch.save_file", full)
     next(experiment.events())
     with pytest.raises(OutputError, match="the disk is full"):
         experiment.save()

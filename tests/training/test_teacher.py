@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fullconv.data.sample import collate
+from fullconv.data.batches import collate
 from fullconv.data.transforms import fitted, vary
 from fullconv.errors import ConfigError, DataError
 from fullconv.training import teacher as module

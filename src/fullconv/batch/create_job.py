@@ -19,7 +19,7 @@ from fullconv.config import RGB
 from fullconv.errors import ConfigError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
-from fullconv.inference.tta import check_scales
+from fullconv.inference.tta_scales import check_scales
 from fullconv.io.images import describe_channels
 from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import local_path

@@ -19,7 +19,7 @@ from fullconv.engines.choose import choose_engine
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import ImageError
 from fullconv.hardware import SHARE, free_memory
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import ExtraInput, Header, input_file
 from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, open_place

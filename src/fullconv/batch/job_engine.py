@@ -7,8 +7,8 @@ from pathlib import Path
 
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import JobDescription, read_job, read_jobs
-from fullconv.engines import AUTO, check_engine
-from fullconv.engines.choose import EngineChoice, choose_engine
+from fullconv.engines import AUTO, EngineChoice, check_engine
+from fullconv.engines.choose import choose_engine
 from fullconv.engines.workload import USUAL_SIZE, Workload
 from fullconv.errors import ConfigError, FullconvError
 from fullconv.io.images import fit_size, peek_header

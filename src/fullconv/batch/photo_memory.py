@@ -15,7 +15,7 @@ from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.writers import Writer
 from fullconv.config import RGB
 from fullconv.errors import MemoryBudgetError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import Header, decoding_bytes
 from fullconv.model import Model
@@ -114,7 +114,7 @@ def check_results(prediction: Prediction, outputs: Sequence[Writer], memory: Inp
     Raises:
         MemoryBudgetError: it cannot.
     """
-    image, score = prediction.image.nbytes, prediction.score
+    image, score = prediction.image.nbytes, prediction.score_array
     share = memory.compute if memory.limit is None else memory.limit + image
     kept = image + prediction.labels.nbytes + (score.nbytes if score is not None else 0)
     for writer in outputs:

@@ -17,7 +17,7 @@ from fullconv.batch.run import run_job
 from fullconv.batch.writers import writers
 from fullconv.errors import ConfigError
 from fullconv.hardware import choose_device
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.atomic import scratch, write_bytes
 from fullconv.io.contained import contained
 from fullconv.io.rasters import BandChoice

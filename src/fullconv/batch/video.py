@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import legend
 from fullconv.io.video import Frame, VideoInfo, read_frames, read_info, record_video
 

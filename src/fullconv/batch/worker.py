@@ -13,7 +13,7 @@ from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import check_results
 from fullconv.batch.writers import writers
 from fullconv.errors import EngineError, FullconvError, explain_os_error
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import decode_image, peek_header, read_image, with_inputs
 from fullconv.io.storage import fetch, local_path
 from fullconv.io.value_range import ValueRange

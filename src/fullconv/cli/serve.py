@@ -57,7 +57,7 @@ def command(
     for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="serve", what="fullconv serve")
 
-    from fullconv.serving import EngineOptions, Settings
+    from fullconv.serving import EngineOptions, Settings, are_exported
     from fullconv.serving.executors import ServerPlan, executors
     from fullconv.units import parse_bytes
 
@@ -65,7 +65,9 @@ def command(
     open_server = executors[executor]
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
     studio = options.connect(label_studio)
-    chosen = str(choose_device(device))
+    # Exported files are computed on the CPU, without PyTorch, whose import takes seconds.
+    is_cpu = device in ("auto", "cpu") and are_exported(models)
+    chosen = "cpu" if is_cpu else str(choose_device(device))
     count = replicas or 1
     if executor != "local":
         at_once = at_once or 1  # more photos at once are more replicas
@@ -131,13 +133,11 @@ def _limits(
     timeout: float,
     replicas: int,
 ) -> "Limits":
-    import torch
-
-    from fullconv.hardware import SHARE, free_memory, usable_cores
+    from fullconv.hardware import SHARE, free_memory, set_threads, usable_cores
     from fullconv.serving import Limits
     from fullconv.units import parse_bytes
 
-    torch.set_num_threads(threads)
+    set_threads(threads)
     usual = max(1, usable_cores() // threads) if device == "cpu" else 1
     return Limits(
         memory=int(SHARE * free_memory() / replicas) if memory is None else parse_bytes(memory),

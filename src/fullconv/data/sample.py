@@ -1,4 +1,4 @@
-"""Samples, data sets, and batches of samples of different sizes."""
+"""Samples and data sets."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from jaxtyping import Float, Int64, Shaped, UInt8
-from torch import Tensor
+from jaxtyping import Shaped, UInt8
 
 from fullconv.config import Head
 from fullconv.errors import DataError, UnknownNameError
@@ -20,7 +18,7 @@ from fullconv.io.images import (
     scale_photo,
     with_inputs,
 )
-from fullconv.io.palettes import VOID, Color, Palette, voc_palette
+from fullconv.io.palettes import Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
 
@@ -245,46 +243,6 @@ def scale_sample(sample: Sample, choice: BandChoice | None, source: str) -> Samp
     value_range = choice.value_range if choice else None
     image = scale_photo(sample.image, value_range, f"{source}, {sample.name}")
     return replace(sample, image=image)
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Images and labels as the network uses them; labels of several heads are (B, heads, H, W)."""
-
-    image: Float[Tensor, "B C H W"]
-    labels: Int64[Tensor, "B *heads H W"]
-    names: tuple[str, ...]
-    soft: UInt8[Tensor, "B K H W"] | None = None
-
-
-def collate(samples: Sequence[Sample]) -> Batch:
-    """Return samples as a batch; smaller ones are padded right and below, with the ignore label."""
-    height = max(sample.image.shape[0] for sample in samples)
-    width = max(sample.image.shape[1] for sample in samples)
-    image = torch.zeros(len(samples), samples[0].image.shape[2], height, width)
-    heads = (1 + len(samples[0].others),) if samples[0].others else ()
-    labels = torch.full((len(samples), *heads, height, width), VOID, dtype=torch.int64)
-    for index, sample in enumerate(samples):
-        rows, columns = sample.labels.shape
-        image[index, :, :rows, :columns] = torch.from_numpy(sample.image).permute(2, 0, 1)
-        own = np.stack([sample.labels, *sample.others]) if heads else sample.labels
-        labels[index, ..., :rows, :columns] = torch.from_numpy(own)
-    names = tuple(sample.name for sample in samples)
-    return Batch(image, labels, names, _collate_soft(samples, height, width))
-
-
-def _collate_soft(
-    samples: Sequence[Sample], height: int, width: int
-) -> UInt8[Tensor, "B K H W"] | None:
-    """Return the teacher's probabilities, 0 where samples are padded; None without a teacher."""
-    found = [sample.soft for sample in samples if sample.soft is not None]
-    if not found:
-        return None
-    batch = torch.zeros(len(samples), found[0].shape[2], height, width, dtype=torch.uint8)
-    for index, soft in enumerate(found):
-        rows, columns = soft.shape[:2]
-        batch[index, :, :rows, :columns] = torch.from_numpy(soft).permute(2, 0, 1)
-    return batch
 
 
 def default_palette(classes: Sequence[str]) -> Palette:

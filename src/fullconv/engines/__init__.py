@@ -5,6 +5,7 @@ this machine, and computed by the fastest (`choose`).
 """
 
 import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,21 @@ AUTO = "auto"
 VARIABLE = "FULLCONV_ENGINE"  # the engine where none is asked for
 _PACKAGES = {"onnx": ("onnxruntime", ""), "openvino": ("openvino", "fast")}
 _CONVERTER = ("onnx", "onnxscript")
+
+
+@dataclass(frozen=True)
+class EngineChoice:
+    """The engine that computes a network.
+
+    Attributes:
+        name: "torch", "onnx" or "openvino".
+        reason: why, in one line for users; "" if there is nothing to say.
+        most_pixels: pixels of the largest image that it computes at once.
+    """
+
+    name: str = "torch"
+    reason: str = ""
+    most_pixels: int = 0
 
 
 def installed_engines() -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from torch import nn
 
 from fullconv.config import RGB
 from fullconv.conversion.onnx_graph import save_onnx
-from fullconv.engines import AUTO, TITLES, check_engine, installed_engines
+from fullconv.engines import AUTO, TITLES, EngineChoice, check_engine, installed_engines
 from fullconv.engines.cache import (
     Measured,
     cache_lock,
@@ -47,21 +47,6 @@ TIMED = 2.0  # seconds after which no further round is timed
 
 _OPENERS: dict[str, Callable[[Path], Run]] = {"onnx": run_onnx, "openvino": run_openvino}
 _opened: "WeakValueDictionary[tuple[Any, ...], Run]" = WeakValueDictionary()
-
-
-@dataclass(frozen=True)
-class EngineChoice:
-    """The engine that computes a network.
-
-    Attributes:
-        name: "torch", "onnx" or "openvino".
-        reason: why, in one line for users; "" if there is nothing to say.
-        most_pixels: pixels of the largest image that it computes at once.
-    """
-
-    name: str = "torch"
-    reason: str = ""
-    most_pixels: int = 0
 
 
 def choose_engine(

@@ -22,7 +22,7 @@ from fullconv.evaluation.scored_samples import (
     score_prediction_files,
     score_samples,
 )
-from fullconv.inference.tta import tta_protocol
+from fullconv.inference.tta_scales import tta_protocol
 from fullconv.model import Model
 from fullconv.weights.fingerprint import model_fingerprint
 

@@ -17,7 +17,7 @@ from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.hardware import SHARE, computing_threads, free_memory, thread_pool
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.model import Model
 
 

@@ -4,6 +4,7 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from fullconv.export.parity import (
     fixed_crops,
     odd_crops,
 )
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing, staging
@@ -115,6 +117,7 @@ def describe(model: Model, **facts: Any) -> Description:
         protocol=model.protocol,
         architecture=model.network.architecture,
         normalization=model.network.normalization,
+        pixel_bytes=max(1, ceil(runtime_pixel_bytes(model.network, model.channels))),
         **facts,
     )
 

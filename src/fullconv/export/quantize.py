@@ -20,9 +20,9 @@ from fullconv.export.export import (
 )
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import crop_or_tile, to_batch
+from fullconv.inference.exported_file import ExportedFile
 from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description, QuantizationCost
-from fullconv.inference.runtimes.network import ExportedNetwork
 from fullconv.model import Model, exported_model
 
 CALIBRATION = 32
@@ -88,7 +88,7 @@ def measure_cost(
         DataError: the data has other classes than the model, or no labelled pixel.
     """
     run = runtime_for(path).open(path).run
-    quantized = exported_model(ExportedNetwork(path, run, describe(model, fixed=size)))
+    quantized = exported_model(ExportedFile(path, run, describe(model, fixed=size)))
     before, after = Confusion(len(model.classes)), Confusion(len(model.classes))
     same = pixels = 0
     for one, other in zip(score_samples(model, data), score_samples(quantized, data), strict=True):

@@ -11,24 +11,24 @@ import re
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import torch
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor
 
 from fullconv.config import Architecture, Factor, Head, Normalization, Settings, Size
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
 from fullconv.inference.shelf import hidden, is_shelved, known_names, shelf_file
-from fullconv.inference.tta import SCALES
+from fullconv.inference.tta_scales import SCALES
 from fullconv.io.atomic import replacing, staging
 from fullconv.io.images import ExtraInput, channels_of
 from fullconv.io.rasters import BandChoice
 from fullconv.io.text import parse_json
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 OTHER_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pdparams", ".caffemodel", ".h5")
 """Of models and weights of other programs."""
@@ -118,7 +118,7 @@ def read_card(path: Path) -> Card:
         raise WeightsError(f"{path}: its description cannot be used: {error}") from error
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> "dict[str, Tensor]":
     """Read the network's tensors, without the optimizer's, as float32 (files may be float16).
 
     Raises:
@@ -132,7 +132,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 def read_all_tensors(
     path: Path, wanted: Callable[[str], bool] = lambda name: True, strict: bool = True
-) -> dict[str, Tensor]:
+) -> "dict[str, Tensor]":
     """Read the tensors of a model file, optimizer's included, and compare the file's checksum.
 
     Args:
@@ -164,7 +164,7 @@ def read_all_tensors(
     return tensors
 
 
-def _check_values(path: Path, name: str, tensor: Tensor) -> None:
+def _check_values(path: Path, name: str, tensor: "Tensor") -> None:
     """Refuse values with which every prediction would be the same class, or none."""
     if tensor.is_floating_point() and tensor.numel():
         low, high = (float(end) for end in tensor.float().aminmax())
@@ -183,7 +183,7 @@ def _check_values(path: Path, name: str, tensor: Tensor) -> None:
 
 
 def write_file(
-    path: Path, card: Card, tensors: Mapping[str, Tensor], previous: Path | None = None
+    path: Path, card: Card, tensors: "Mapping[str, Tensor]", previous: Path | None = None
 ) -> None:
     """Write a model file atomically, with a checksum of all that it holds.
 
@@ -196,6 +196,8 @@ def write_file(
     Raises:
         OutputError: the disk is full, or the folder cannot be written.
     """
+    from safetensors.torch import save_file  # imports PyTorch, which exported files do without
+
     header = card.model_dump_json()
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
     checksum = _Checksum(header)
@@ -222,8 +224,10 @@ class _Checksum:
     def __init__(self, header: str) -> None:
         self._layout, self._content = 0, zlib.crc32(header.encode())
 
-    def add(self, name: str, tensor: Tensor) -> None:
+    def add(self, name: str, tensor: "Tensor") -> None:
         """Include the next tensor."""
+        import torch
+
         facts = f"{name} {tensor.dtype} {tuple(tensor.shape)};"
         self._layout = zlib.crc32(facts.encode(), self._layout)
         content = tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy()

@@ -1,32 +1,47 @@
 """Turn scores into labels: the class with the largest score of every pixel."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from jaxtyping import Float, UInt8
-from torch import Tensor
 
 from fullconv.errors import WeightsError
+
+if TYPE_CHECKING:
+    import torch
 
 BLOCK = 2**14  # pixels compared at a time; their scores and labels stay in the core's cache
 
 
-def score_labels(score: Float[Tensor, "K H W"]) -> UInt8[np.ndarray, "H W"]:
+def score_labels(score: "torch.Tensor") -> UInt8[np.ndarray, "H W"]:
     """Return the class of every pixel: the largest score, the first of equals.
 
-    An argmax over the outermost dimension of a tensor jumps through memory for every pixel. Here
-    whole rows of one class after the other are compared, with the processor's vector instructions:
-    about 20 times as fast for 11 classes, on one thread.
-
     Args:
-        score: before softmax, of at most 256 classes; on a GPU, labels are computed there.
+        score: before softmax, float (K, H, W) of at most 256 classes; on a GPU, labels are
+            computed there.
 
     Raises:
         WeightsError: a score is NaN, which would become the label of a class.
     """
     if score.device.type != "cpu":
         _check(not bool(score.amax(0).isnan().any()))
-        return score.argmax(0).to(torch.uint8).cpu().numpy()
-    scores: np.ndarray = score.detach().numpy()
+        return score.argmax(0).byte().cpu().numpy()
+    return largest_scores(score.detach().numpy())
+
+
+def largest_scores(scores: Float[np.ndarray, "K H W"]) -> UInt8[np.ndarray, "H W"]:
+    """Return the class of every pixel: the largest score, the first of equals.
+
+    An argmax over the outermost dimension of an array jumps through memory for every pixel. Here
+    whole rows of one class after the other are compared, with the processor's vector instructions:
+    about 20 times as fast for 11 classes, on one thread.
+
+    Args:
+        scores: before softmax, of at most 256 classes.
+
+    Raises:
+        WeightsError: a score is NaN, which would become the label of a class.
+    """
     _, height, width = scores.shape
     labels = np.zeros((height, width), np.uint8)
     rows = max(1, BLOCK // max(1, width))

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 
 from fullconv.errors import ConfigError
 from fullconv.inference.blended_tiles import Spans, TileBlender
-from fullconv.inference.planner import ALIGN, Plan, ScaledNetwork, band_executors, plan, plan_parts
+from fullconv.inference.planner import (
+    ALIGN,
+    Plan,
+    ScaledNetwork,
+    band_executors,
+    plan,
+    plan_parts,
+    planned_network,
+)
 from fullconv.inference.score_labels import score_labels
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
@@ -105,12 +113,12 @@ def stream(
 
 def _whole(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
     image = image_tensor(read(Window(0, 0, *planned.size)), network)
-    score = planned.subject(network)(image)[0, :, rows[0] : rows[1]].float().cpu()
+    score = planned_network(network, planned)(image)[0, :, rows[0] : rows[1]].float().cpu()
     yield Window(rows[0], 0, rows[1] - rows[0], score.shape[2]), score, (0, 0)
 
 
 def _strips(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:
-    ops = record_ops(planned.subject(network), planned.size, planned.bands)
+    ops = record_ops(planned_network(network, planned), planned.size, planned.bands)
     executors = band_executors(ops, planned, rows)
     top = rows[0]
     for strip in run_side_by_side(executors, lambda region: read_tensor(read, region, network)):

@@ -12,7 +12,7 @@ from fullconv.serving._application import app
 from fullconv.serving._label_studio import LabelStudio
 from fullconv.serving._limits import Access, Limits, Settings
 from fullconv.serving._members import Member, members
-from fullconv.serving._models import EngineOptions, ServedModel, open_models
+from fullconv.serving._models import EngineOptions, ServedModel, are_exported, open_models
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
 
@@ -27,6 +27,7 @@ __all__ = [
     "Service",
     "Settings",
     "app",
+    "are_exported",
     "members",
     "open_models",
 ]

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fullconv.engines import AUTO
-from fullconv.engines.workload import Workload
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.model_file import model_file
+from fullconv.inference.runtimes import is_exported
 from fullconv.inference.shelf import is_shelved
 from fullconv.io.atomic import scratch
 from fullconv.io.value_range import ValueRange
@@ -150,17 +150,33 @@ def open_served_model(
             f"{path} reads bands of rasters ({model.band_choice}), which the server does not; use "
             "`fullconv predict`"
         )
-    model.network.to(device).eval()
     options = engine or EngineOptions()
-    model.optimize(
-        options.name,
-        Workload(at_once=options.at_once),
-        memory=options.memory,
-        announce=options.announce,
-    )
+    if model.exported is not None:
+        model.optimize(options.name)  # checks that it is the file's
+    else:
+        _optimize(name, model, device, options)
+    return ServedModel(name, model, fingerprint, path, state, options)
+
+
+def are_exported(sources: Sequence[str]) -> bool:
+    """Return whether all models are exported files, which need no PyTorch.
+
+    Raises:
+        ConfigError: see `open_models`.
+        WeightsError: there is no such file.
+    """
+    return all(is_exported(Path(_split(source)[1])) for source in sources)
+
+
+def _optimize(name: str, model: Model, device: str, options: EngineOptions) -> None:
+    """Move a network to its device, and choose what computes it there."""
+    from fullconv.engines.workload import Workload  # imports PyTorch
+
+    model.network.to(device).eval()
+    workload = Workload(at_once=options.at_once)
+    model.optimize(options.name, workload, memory=options.memory, announce=options.announce)
     if model.choice.reason:
         options.announce(f"engine  {name}: {model.choice.reason}")
-    return ServedModel(name, model, fingerprint, path, state, options)
 
 
 def _load(path: str) -> tuple[Model, str]:

@@ -12,7 +12,8 @@ from fullconv.batch.writers import Writer, writers
 from fullconv.batch.writers.labels import encode as encode_label_map
 from fullconv.batch.writers.probabilities import encode_confidence
 from fullconv.errors import UnknownNameError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
+from fullconv.inference.score_labels import largest_scores
 from fullconv.io.images import encode_labels
 from fullconv.io.output_text import json_bytes
 from fullconv.io.palettes import row_blocks
@@ -131,17 +132,17 @@ def second_labels(prediction: Prediction) -> UInt8[np.ndarray, "H W"]:
     Args:
         prediction: with scores.
     """
-    score = prediction.score
+    score = prediction.score_array
     assert score is not None
     if len(score) == 1:
         return prediction.labels
     found = np.empty(prediction.labels.shape, np.uint8)
     top = 0
     for rows in row_blocks(prediction.labels):
-        block = score[:, top : top + len(rows)].clone()
-        best = block.argmax(0, keepdim=True)
-        block.scatter_(0, best, -float("inf"))
-        found[top : top + len(rows)] = block.argmax(0).numpy()
+        block = score[:, top : top + len(rows)].copy()
+        best = largest_scores(block)[None].astype(np.intp)
+        np.put_along_axis(block, best, -np.inf, 0)
+        found[top : top + len(rows)] = largest_scores(block)
         top += len(rows)
     return found
 

@@ -17,7 +17,7 @@ from fullconv.batch.memory_gate import InputMemory, MemoryGate
 from fullconv.batch.photo_memory import plan_photo
 from fullconv.batch.writers import Writer
 from fullconv.errors import UnknownNameError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.inference.stopping import Stop
 from fullconv.io.images import Header
 from fullconv.serving._limits import Access, Limits, Settings

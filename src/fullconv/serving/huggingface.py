@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from fullconv.batch.writers import Writer
 from fullconv.errors import printable
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_grey
 from fullconv.io.output_text import json_bytes
 from fullconv.serving._body import (

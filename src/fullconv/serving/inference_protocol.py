@@ -135,8 +135,8 @@ def _predict(
             with waiting(service.gate.compute(memory, stop), stages), stages.measure("compute"):
                 found = predict_photo(served.model, pixels, [output], None, memory.limit, stop)
             labels.append(found.labels)
-            if found.score is not None:
-                scores.append(found.score.numpy())
+            if found.score_array is not None:
+                scores.append(found.score_array)
     service.metrics.pixels.inc(count * prod(first.size))
     return {"labels": np.stack(labels)} | ({"score": np.stack(scores)} if scores else {})
 

@@ -18,7 +18,7 @@ from fullconv.batch.writers.labelstudio import encoding_bytes, predicted
 from fullconv.data.labels.background import is_background
 from fullconv.data.labels.label_config import BRUSH, POLYGON, parse_label_config
 from fullconv.errors import FullconvError, printable
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.output_text import json_bytes
 from fullconv.serving._annotations import fetch_photo, parse_event, save_annotation
 from fullconv.serving._body import Body, file_name, parse_object, read_bytes

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fullconv.data.batches import Batch, collate
 from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
-from fullconv.data.sample import Batch, Data, collate
+from fullconv.data.sample import Data
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.hardware import OtherPrograms, computing_threads, peak_memory
 from fullconv.training.budget import Timing

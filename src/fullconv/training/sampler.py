@@ -13,7 +13,8 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
-from fullconv.data.sample import Batch, Data, Sample, collate
+from fullconv.data.batches import Batch, collate
+from fullconv.data.sample import Data, Sample
 from fullconv.data.transforms import fitted, generator, vary
 from fullconv.hardware import free_memory
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup

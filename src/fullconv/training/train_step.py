@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fullconv.config import TrainConfig
-from fullconv.data.sample import Batch
+from fullconv.data.batches import Batch
 from fullconv.errors import ConfigError, DivergedError
 from fullconv.networks.fcn import FCN
 from fullconv.training.batch_norm import set_training_mode

@@ -14,8 +14,9 @@ from typing import Any
 import torch
 
 from fullconv.config import Part, TrainConfig
+from fullconv.data.batches import Batch
 from fullconv.data.labels.class_weights import class_weights
-from fullconv.data.sample import Batch, Data
+from fullconv.data.sample import Data
 from fullconv.errors import ConfigError, DataError, DivergedError
 from fullconv.hardware import choose_device
 from fullconv.model import Model

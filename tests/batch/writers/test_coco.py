@@ -8,7 +8,7 @@ import torch
 
 import fullconv as fc
 from fullconv.batch.writers.coco import encode, merge_coco
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import write_image
 
 CLASSES, PALETTE = ("sky", "road", "car", "bird"), ((0, 0, 255), (9, 9, 9), (0, 128, 0), (1, 2, 3))
@@ -19,7 +19,7 @@ def predict(seed=0, size=(23, 31), classes=3):
     labels[5:15, 8:20] = 1
     score = torch.nn.functional.one_hot(torch.from_numpy(labels), 4).permute(2, 0, 1).float()
     image = np.full((*size, 3), 90, np.uint8)
-    return Prediction(image, score, CLASSES, PALETTE)
+    return Prediction(image, score.numpy(), CLASSES, PALETTE)
 
 
 def encoded(prediction):

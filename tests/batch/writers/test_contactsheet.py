@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from fullconv.batch.writers.contact_sheet import COLUMNS, GAP, PAGE, PANEL, draw_contact_sheets
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 
 CLASSES, PALETTE = ("sky", "road", "car"), ((0, 0, 255), (60, 70, 80), (0, 128, 0))
 
@@ -14,7 +14,7 @@ CLASSES, PALETTE = ("sky", "road", "car"), ((0, 0, 255), (60, 70, 80), (0, 128, 
 def predict(label, height=40, width=60, grey=200):
     score = torch.zeros(3, height, width)
     score[label] = 1
-    return Prediction(np.full((height, width, 3), grey, np.uint8), score, CLASSES, PALETTE)
+    return Prediction(np.full((height, width, 3), grey, np.uint8), score.numpy(), CLASSES, PALETTE)
 
 
 def colors(picture):

@@ -15,7 +15,7 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.writers.cvat import collect, collect_masks, encode
 from fullconv.batch.writers.labels import encode as encode_labels
 from fullconv.data.formats import open_data
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import write_image
 
 CLASSES = ("background", "road", 'a "b" & <c>\'s', "bird")
@@ -27,7 +27,7 @@ def predict(seed=0, size=(23, 31), classes=CLASSES):
     labels = np.random.default_rng(seed).integers(0, 3, size)
     labels[5:15, 8:20] = 1
     score = torch.nn.functional.one_hot(torch.from_numpy(labels), 4).permute(2, 0, 1).float()
-    return Prediction(np.full((*size, 3), 90, np.uint8), score, classes, PALETTE)
+    return Prediction(np.full((*size, 3), 90, np.uint8), score.numpy(), classes, PALETTE)
 
 
 PREDICTIONS = {"a.png": predict(1), "sub/ü b.png": predict(2, (9, 14))}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fullconv.batch.writers import writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 
 KINDS = ["geojson", "coco", "cvat", "labelme", "labelme-masks"]
 SIDE = 48

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from fullconv.batch.writers import writers
 from fullconv.data.formats import open_data
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import write_image
 
 CLASSES = ("background", "road", "car", "bird")
@@ -25,7 +25,7 @@ def predict(seed=0, size=(23, 31), classes=CLASSES, scale=1):
     labels[5:15, 8:20] = 1
     labels[8:10, 10:12] = 0
     score = torch.nn.functional.one_hot(torch.from_numpy(labels), 4).permute(2, 0, 1).float()
-    return Prediction(np.full((*labels.shape, 3), 90, np.uint8), score, classes, PALETTE)
+    return Prediction(np.full((*labels.shape, 3), 90, np.uint8), score.numpy(), classes, PALETTE)
 
 
 @each_kind

@@ -11,7 +11,7 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.writers.labelstudio import collect, encode, photo_url, predicted
 from fullconv.data.formats import open_data
 from fullconv.data.labels.label_config import parse_label_config
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import write_image
 
 CLASSES = ("background", "road", 'a "quoted" & <b>', "bird")
@@ -26,7 +26,7 @@ def predict(seed=0, size=(23, 31), classes=CLASSES):
     labels = draw.integers(0, 3, size)
     labels[5:15, 8:20] = 1
     score = torch.nn.functional.one_hot(torch.from_numpy(labels), 4).permute(2, 0, 1).float()
-    return Prediction(np.full((*size, 3), 90, np.uint8), score, classes, PALETTE)
+    return Prediction(np.full((*size, 3), 90, np.uint8), score.numpy(), classes, PALETTE)
 
 
 def stored(predictions, folder="photos"):

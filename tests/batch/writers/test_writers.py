@@ -10,7 +10,7 @@ from PIL import Image
 
 from fullconv.batch.writers import writers
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 
 CLASSES, PALETTE = ("sky", "road", "car"), ((0, 0, 255), (60, 70, 80), (0, 128, 0))
 KINDS = {
@@ -23,7 +23,7 @@ KINDS = {
 def prediction():
     score = 3 * torch.randn(3, 12, 17, generator=torch.Generator().manual_seed(0))
     image = np.random.default_rng(0).integers(0, 256, (12, 17, 3)).astype(np.uint8)
-    return Prediction(image, score, CLASSES, PALETTE)
+    return Prediction(image, score.numpy(), CLASSES, PALETTE)
 
 
 def softmax(prediction):
@@ -80,7 +80,7 @@ def test_confidence_is_the_largest_probability(prediction):
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_only_declared_kinds_need_scores(prediction, kind):
-    labels_only = replace(prediction, score=None, stored_labels=prediction.labels)
+    labels_only = replace(prediction, score_array=None, stored_labels=prediction.labels)
     if writers[kind].scores:
         with pytest.raises(ConfigError, match="scores were not kept"):
             writers[kind].encode(labels_only)

@@ -10,7 +10,8 @@ from scipy import ndimage
 from torch.utils.data import DataLoader, Dataset
 
 from fullconv.config import TrainConfig
-from fullconv.data.sample import Sample, collate
+from fullconv.data.batches import collate
+from fullconv.data.sample import Sample
 from fullconv.data.transforms import (
     FILL,
     Blur,

@@ -18,7 +18,7 @@ from fullconv.evaluation.report.error_panels import confidence_levels, explained
 from fullconv.evaluation.report.evaluation_page import write_evaluation_page
 from fullconv.evaluation.report.image_rows import choose_listed, choose_shown, rank_by_cost
 from fullconv.evaluation.scored_samples import ScoredSample
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from html_page import Page
 
 CLASSES = ("sky", "road", "<img src=x onerror=alert(1)>")
@@ -52,7 +52,7 @@ def score(data, indices=None, *, scores=True):
         score = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), 3).permute(2, 0, 1)
         confusion = Confusion(3)
         confusion.add(sample.labels, labels)
-        made = Prediction(sample.image, 4.0 * score, CLASSES, PALETTE) if scores else None
+        made = Prediction(sample.image, (4.0 * score).numpy(), CLASSES, PALETTE) if scores else None
         yield ScoredSample(sample, labels, made, confusion)
 
 
@@ -143,7 +143,7 @@ def test_panels_of_noise_are_made_small_enough():
     sample = Sample(image, labels, "noise")
     noise = torch.randn(3, 500, 700)
     item = ScoredSample(
-        sample, np.roll(labels, 1), Prediction(image, noise, CLASSES, PALETTE), Confusion(3)
+        sample, np.roll(labels, 1), Prediction(image, noise.numpy(), CLASSES, PALETTE), Confusion(3)
     )
     panels = explained_panels(item, PALETTE)
     assert [*panels] == ["photo", "ground truth", "prediction", "errors", "confidence"]

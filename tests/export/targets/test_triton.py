@@ -6,7 +6,7 @@ import export_models
 from fullconv.errors import ConfigError, ExportError
 from fullconv.export.targets import Wanted, targets
 from fullconv.export.targets.triton import config
-from fullconv.inference.runtimes.network import open_exported
+from fullconv.inference.exported_file import open_exported
 
 
 def write(path, size=None):

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from fullconv.inference.exported_file import ExportedFile
+from fullconv.inference.exported_network import ExportedNetwork
 from fullconv.inference.planner import Plan, peak
 from fullconv.inference.planner import memory_cost as needs
 from fullconv.inference.planner.memory_cost import (
@@ -13,7 +15,6 @@ from fullconv.inference.planner.memory_cost import (
     tile_memory,
 )
 from fullconv.inference.runtimes.description import Description
-from fullconv.inference.runtimes.network import ExportedNetwork
 from fullconv.inference.streaming.graph import record_ops
 from fullconv.networks.fcn import create_model
 from random_networks import random_network
@@ -64,7 +65,8 @@ def exported(network, **changes):
         "architecture": network.architecture,
         "normalization": network.normalization,
     }
-    return ExportedNetwork(Path("m.onnx"), lambda image: image, Description(**(facts | changes)))
+    file = ExportedFile(Path("m.onnx"), lambda image: image, Description(**(facts | changes)))
+    return ExportedNetwork(file)
 
 
 def test_an_exported_file_takes_what_its_layers_take():

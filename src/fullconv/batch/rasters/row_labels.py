@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, UInt8
 from torch import nn
 
-from fullconv.inference.planner import Plan
+from fullconv.inference.planner import Plan, planned_network
 from fullconv.inference.score_labels import score_labels
 from fullconv.inference.streaming.executor import StreamExecutor
 from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
@@ -48,7 +48,7 @@ class RowLabeller:
         self._network, self._read, self._plan, self._block = network, read, plan, block
         self._ops: OpGraph | None = None
         if plan.kind == "strips":
-            self._ops = record_ops(plan.subject(network), plan.size, plan.bands)
+            self._ops = record_ops(planned_network(network, plan), plan.size, plan.bands)
 
     @torch.inference_mode()
     def fill(self, labels: UInt8[np.ndarray, "rows W"], top: int) -> Iterator[RowProgress]:
@@ -89,7 +89,7 @@ def context_rows(network: nn.Module, plan: Plan) -> int:
     (height, width), factor = plan.result, plan.result[0] / plan.size[0]
     if plan.kind != "strips":
         return ceil(plan.rows * factor)
-    ops = record_ops(plan.subject(network), plan.size, plan.bands, weights=False)
+    ops = record_ops(planned_network(network, plan), plan.size, plan.bands, weights=False)
     rows = (height // 2, min(height, height // 2 + 1))
     first, end = ops.needed(Region(rows, (0, width)))[0].rows
     return ceil((end - first - 1) * factor)

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from fullconv._registry import Registry
 from fullconv.batch.manifest import JobDescription, PredictionRecord
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.storage import is_url
 
 StoredFile = tuple[PredictionRecord, Callable[[], bytes]]

@@ -7,7 +7,7 @@ from jaxtyping import Bool, UInt8
 
 from fullconv.data.labels.background import is_background
 from fullconv.data.labels.polygonize import count_edges
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import VOID
 
 

@@ -14,7 +14,7 @@ from jaxtyping import Int64, UInt8
 
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import VOID
 
 Entry = Mapping[str, object]

@@ -7,7 +7,7 @@ from jaxtyping import UInt8
 
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import caption, decode_image, encode_jpeg, legend, scale_image
 from fullconv.io.palettes import VOID, Palette
 

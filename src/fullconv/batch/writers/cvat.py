@@ -18,7 +18,7 @@ from fullconv.batch.writers import Collector, StoredFile, Writer, photo_name, wr
 from fullconv.batch.writers._regions import class_masks, encoding_bytes
 from fullconv.batch.writers.labels import encode as encode_labels
 from fullconv.data.labels.background import is_background
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import Color, Palette
 
 DATE = (1980, 1, 1, 0, 0, 0)  # of the files in an archive, whose bytes depend on content only

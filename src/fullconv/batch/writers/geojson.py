@@ -19,7 +19,7 @@ from fullconv.data.labels.polygonize import (
     polygonize,
     tracing_bytes,
 )
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import Palette
 
 PIXELS = (1, 0, 0, 0, 1, 0)

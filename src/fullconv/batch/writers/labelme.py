@@ -15,7 +15,7 @@ from fullconv.batch.writers import Writer, writers
 from fullconv.batch.writers._regions import class_masks, encoding_bytes
 from fullconv.data.labels.outlines import single_ring
 from fullconv.data.labels.polygonize import count_edges, polygonize, tracing_bytes
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_grey
 from fullconv.io.output_text import json_bytes
 

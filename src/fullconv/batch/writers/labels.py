@@ -1,7 +1,7 @@
 """Labels as an indexed PNG."""
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_labels
 
 

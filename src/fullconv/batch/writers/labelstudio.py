@@ -22,7 +22,7 @@ from fullconv.data.labels.brush_rle import encode_brush
 from fullconv.data.labels.label_config import format_label_config
 from fullconv.data.labels.outlines import single_ring
 from fullconv.data.labels.polygonize import polygonize
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.output_text import json_bytes
 from fullconv.io.storage import is_url
 

@@ -1,7 +1,7 @@
 """The photo under the colours of its classes, as a JPEG."""
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_jpeg
 
 

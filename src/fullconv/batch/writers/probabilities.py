@@ -5,7 +5,7 @@ import io
 import numpy as np
 
 from fullconv.batch.writers import Writer, writers
-from fullconv.inference.predictor import Prediction
+from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_grey
 
 

@@ -17,9 +17,9 @@ from fullconv.export.benchmark.worker import run_in_process
 from fullconv.export.exporters import exporter_for, exporters
 from fullconv.export.parity import crop_or_tile, to_batch
 from fullconv.inference.cpu.optimize import optimize
+from fullconv.inference.exported_file import open_exported
 from fullconv.inference.model_file import model_file, read_card
 from fullconv.inference.runtimes import is_exported, runtime_for
-from fullconv.inference.runtimes.network import open_exported
 from fullconv.io.images import fit_size, read_image
 from fullconv.model import load
 from fullconv.networks.fcn.summary import on_meta, summarize
@@ -117,11 +117,8 @@ def run_file(
             runtime_for(path).open(path).run, exported_multiply_adds(architecture, size)
         )
     opened = open_exported(path)
-    work = (
-        exported_multiply_adds(opened.architecture, opened.fixed_size)
-        if opened.architecture
-        else None
-    )
+    made_from = opened.description.architecture
+    work = exported_multiply_adds(made_from, opened.fixed_size) if made_from else None
     return ReadyEngine(opened.run, work, opened.description.precision)
 
 

@@ -10,8 +10,8 @@ from jaxtyping import UInt8
 
 from fullconv.config import Size
 from fullconv.errors import ExportError
+from fullconv.inference.exported_file import ExportedFile
 from fullconv.inference.runtimes.description import Description
-from fullconv.inference.runtimes.network import ExportedNetwork
 from fullconv.inference.runtimes.page import open_page
 from fullconv.io.images import encode_labels, encode_png, fit_size, scale_image
 from fullconv.model import exported_model
@@ -29,7 +29,7 @@ def self_check(path: Path, description: dict[str, Any]) -> dict[str, Any]:
     """
     known = Description.checked(**description)
     photo = draw_photo(*_photo_size(known))
-    model = exported_model(ExportedNetwork(path, open_page(path).run, known))
+    model = exported_model(ExportedFile(path, open_page(path).run, known))
     return {
         "photo": _text(encode_png(photo)),
         "sums": [zlib.crc32(photo.tobytes()), zlib.crc32(scale_image(photo, SCALED).tobytes())],

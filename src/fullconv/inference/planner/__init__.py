@@ -1,8 +1,9 @@
 """Plan whole-image, streamed or tiled inference for a memory limit."""
 
+from fullconv.inference.plan import Plan
 from fullconv.inference.planner.choose import ALIGN, plan, plan_parts
 from fullconv.inference.planner.memory_cost import peak
-from fullconv.inference.planner.plan import Plan, ScaledNetwork, band_executors
+from fullconv.inference.planner.strips import ScaledNetwork, band_executors, planned_network
 from fullconv.inference.planner.windows import engine_windows
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "peak",
     "plan",
     "plan_parts",
+    "planned_network",
 ]

@@ -9,6 +9,7 @@ from torch import nn
 
 from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE
+from fullconv.inference.plan import Plan
 from fullconv.inference.planner.memory_cost import (
     SIDE,
     NetworkCost,
@@ -18,13 +19,11 @@ from fullconv.inference.planner.memory_cost import (
     peak,
     tile_memory,
 )
-from fullconv.inference.planner.plan import Plan
 from fullconv.inference.planner.self_check import streaming_error
+from fullconv.inference.planner.strips import planned_network
 from fullconv.inference.planner.windows import engine_windows
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.units import format_bytes, format_bytes_up, parse_bytes
-
-PLENTY = 8192  # bytes per pixel; VGG-16, which needs most, needs a fifth of this
 
 
 def plan(
@@ -71,11 +70,11 @@ def plan(
         windowed = None if whole_width else _windows(network, start, scores)
         if windowed is not None and (memory is None or windowed.peak <= budget):
             return windowed
-    bound = held + _upper_bound(start)
+    bound = start.upper_bound
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)
     facts = network_cost(network, bands)
-    start = replace(start, peak=held + _estimate(start, facts))
+    start = replace(start, peak=start.estimate(facts.per_pixel, facts.classes))
     if start.peak <= budget or getattr(network, "fixed_size", None):
         return start
     kept = 4 * facts.classes * start.result[0] * start.result[1] if scores else 0
@@ -129,24 +128,11 @@ def plan_parts(network: nn.Module, size: tuple[int, int], bands: int = 3) -> Pla
     return Plan("tiles", exact, size, rows, columns, note=note, bands=bands, overlap=ALIGN)
 
 
-def _upper_bound(start: Plan) -> int:
-    """Return an upper bound in bytes for the whole image, for any network."""
-    height, width = start.result
-    return PLENTY * (start.size[0] + 200) * (start.size[1] + 200) + 8 * 256 * height * width
-
-
-def _estimate(start: Plan, facts: NetworkCost) -> int:
-    """Estimate the bytes for the whole image from the bytes per pixel."""
-    height, width = start.result
-    scaled = 8 * facts.classes * height * width if start.resized else 0
-    return int(facts.per_pixel * max(1024, start.size[0] * start.size[1]) + scaled)
-
-
 def _whole_or_strips(
     network: nn.Module, start: Plan, budget: int, lenient: bool, kept: int
 ) -> Plan:
     """Plan the whole image if a simulation of its ops fits the budget, otherwise strips."""
-    steps = record_ops(start.subject(network), start.size, start.bands, weights=False)
+    steps = record_ops(planned_network(network, start), start.size, start.bands, weights=False)
     taken = start.held + peak(steps, replace(start, rows=start.size[0]))
     if taken <= budget:
         return replace(start, peak=taken)

@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
 from fullconv.hardware import free_memory
+from fullconv.inference.plan import Plan
 from fullconv.inference.planner.per_network import PerNetwork
-from fullconv.inference.planner.plan import Plan, band_executors
+from fullconv.inference.planner.strips import band_executors
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.networks.tracing.copies import copy_modules
 
@@ -94,13 +95,16 @@ def _estimate(network: nn.Module, bands: int) -> NetworkCost:
 
 
 def _exported(network: Any, bands: int) -> NetworkCost:
-    """Estimate the cost of an `ExportedNetwork` from the layers that it was exported from.
+    """Return the cost of an `ExportedNetwork`, which its file holds.
 
-    The runtimes take 0.2 to 0.9 of what is estimated for the layers, without the constant, which is
+    That of a file of an earlier version is estimated from the layers that it was exported from. The
+    runtimes take 0.2 to 0.9 of what is estimated for the layers, without the constant, which is
     PyTorch's, and most of the estimate for a small network.
     """
-    layers: nn.Module | None = network.exported_from()
-    per_pixel = runtime_pixel_bytes(layers, bands) if layers else UNKNOWN
+    per_pixel: float | None = network.file.description.pixel_bytes
+    if per_pixel is None:
+        layers: nn.Module | None = network.exported_from()
+        per_pixel = runtime_pixel_bytes(layers, bands) if layers else UNKNOWN
     return NetworkCost(per_pixel, network.classes, f"this network {network.opaque}")
 
 

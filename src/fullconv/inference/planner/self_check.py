@@ -3,8 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+from fullconv.inference.plan import Plan
 from fullconv.inference.planner.per_network import PerNetwork
-from fullconv.inference.planner.plan import Plan, band_executors
+from fullconv.inference.planner.strips import band_executors
 from fullconv.inference.streaming.executor import run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
 

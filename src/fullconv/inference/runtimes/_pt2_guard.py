@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from fullconv.errors import WeightsError
 from fullconv.inference.runtimes import KEY
 from fullconv.io.text import parse_json
@@ -80,6 +78,8 @@ def check_program(path: Path) -> str | None:
 
 def _forbidden(archive: "PT2ArchiveReader") -> Iterator[str]:
     """Yield what the archive must not hold."""
+    import torch  # which other exported files do without
+
     names = archive.get_file_names()
     yield from (f"the file {name!r}" for name in names if not _FILES.fullmatch(name))
     yield from ("a name twice" for name in names if names.count(name) > 1)

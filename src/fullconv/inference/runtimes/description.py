@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from fullconv.config import Architecture, Factor, Normalization, Settings, Size
-from fullconv.inference.tta import SCALES
+from fullconv.inference.tta_scales import SCALES
 from fullconv.io.rasters import BandChoice
 
 
@@ -72,6 +72,8 @@ class Description(Settings):
         protocol: the evaluation protocol of metrics of this model.
         least: smallest supported (height, width) of an image.
         fixed: the only supported (height, width), one image per call; None for any size.
+        pixel_bytes: estimated bytes per pixel of an image that its computation takes; None in files
+            of earlier versions.
         parity: comparison with the network; None if the file was not compared.
         loss: cost of int8; None for fp32.
         browser: how a page behaves in a browser; None if none was at hand, and for other files.
@@ -93,6 +95,7 @@ class Description(Settings):
     normalization: Normalization
     least: Size = (1, 1)
     fixed: Size | None = None
+    pixel_bytes: float | None = Field(None, gt=0, le=1e9)
     parity: Parity | None = None
     loss: QuantizationCost | None = None
     browser: BrowserCheck | None = None

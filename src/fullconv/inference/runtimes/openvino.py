@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError, require
-from fullconv.hardware import usable_cores
+from fullconv.hardware import get_threads, usable_cores
 from fullconv.inference.runtimes import (
     KEY,
     Opened,
@@ -55,7 +54,7 @@ def run_openvino(path: Path) -> Run:
 
 def _compiled(model: Any) -> Any:
     """Compile a model for as many images at a time as have cores of their own."""
-    threads = torch.get_num_threads()
+    threads = get_threads()
     streams = max(1, usable_cores() // threads)
     kinds = Counter(op.get_type_name() for op in model.get_ops())
     del kinds["Constant"]

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from fullconv.errors import WeightsError
@@ -18,6 +17,8 @@ def open_program(path: Path) -> Opened:
         WeightsError: the file is missing or damaged, holds what could run code, or its weights are
             not finite.
     """
+    import torch  # which other exported files do without
+
     description = check_program(path)
     try:
         with path.open("rb") as stream, quiet():

@@ -28,6 +28,7 @@ def open_server(plan: ServerPlan) -> Iterator[BoundServer]:
     with _listening(plan) as bound:
         models = open_models(plan.sources, plan.device, plan.engine)
         service = Service(models, plan.limits, plan.access, plan.settings)
+        bound.listen()  # clients may connect as soon as the address is printed
         yield LocalServer(plan, service, bound)
 
 

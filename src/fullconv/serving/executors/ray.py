@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from fullconv.batch.ray_cluster import check_room, connected
 from fullconv.errors import ConfigError, EngineError, require
+from fullconv.hardware import set_threads
 from fullconv.serving._application import application
 from fullconv.serving._limits import Limits
 from fullconv.serving._models import open_models
@@ -127,9 +128,7 @@ def _start(
 
 def replica(plan: ServerPlan) -> ASGIApp:
     """Return the application of one replica, whose models have predicted once."""
-    import torch
-
-    torch.set_num_threads(plan.limits.threads)
+    set_threads(plan.limits.threads)
     models = open_models(plan.sources, plan.device, plan.engine)
     service = Service(models, plan.limits, plan.access, plan.settings)
     warm_up(service)

@@ -71,7 +71,7 @@ def test_the_exported_network_has_the_model_facts(model, file):
     network = fc.load(file).network
     assert network.architecture == model.network.architecture
     assert network.normalization == model.network.normalization
-    assert network.classes == 3 and network.path == file
+    assert network.classes == 3 and network.file.path == file
 
 
 def test_evaluation_uses_the_same_protocol(model, file, data):
@@ -89,7 +89,7 @@ def test_the_protocol_names_int8(file):
 
 def test_images_below_the_minimum_size_are_refused(file):
     loaded = fc.load(file)
-    loaded.network.min_size = (17, 17)
+    loaded.exported.min_size = (17, 17)
     loaded.predict(export_models.photos((17, 20))[0])
     message = "16 x 20 pixels; expected at least 17 x 17 for this exported file: use the model"
     with pytest.raises(ImageError, match=message):
@@ -98,7 +98,7 @@ def test_images_below_the_minimum_size_are_refused(file):
 
 def test_a_file_for_one_size_refuses_others_and_splits_batches(file):
     loaded = fc.load(file)
-    loaded.network.fixed_size = (40, 60)
+    loaded.exported.fixed_size = (40, 60)
     assert loaded.predict(export_models.photos((40, 60))[0]).labels.shape == (40, 60)
     batch = export_models.batch(3, 40, 60)
     found = loaded.network(torch.from_numpy(batch)).numpy()

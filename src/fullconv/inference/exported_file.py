@@ -1,23 +1,23 @@
-"""An exported file as a network."""
+"""An exported file that is ready to predict; PyTorch is not needed for that."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+import numpy as np
+from jaxtyping import Float, Shaped
 
-from fullconv.config import Architecture, Normalization, Size
-from fullconv.errors import FullconvError, ImageError, WeightsError
+from fullconv.config import Normalization, Size
+from fullconv.errors import ImageError, WeightsError
+from fullconv.inference.plan import Plan
 from fullconv.inference.runtimes import Run, runtime_for, runtimes
 from fullconv.inference.runtimes.description import Description
+from fullconv.inference.score_resizing import resize_scores
 from fullconv.io.text import parse_json
-from fullconv.networks.fcn import build
-from fullconv.networks.fcn.uninitialized import SkipInitialization
 
 
-class ExportedNetwork(nn.Module):
-    """A network whose scores another runtime computes from an exported file.
+class ExportedFile:
+    """A file whose scores a runtime computes.
 
     Attributes:
         path: the file.
@@ -25,21 +25,26 @@ class ExportedNetwork(nn.Module):
         description: the file's metadata.
         min_size: smallest supported (height, width).
         fixed_size: the only supported (height, width), one image per call; None for any size.
+        network: the file as a network of PyTorch, once something has asked `exported_network` for
+            it.
     """
 
     def __init__(self, path: Path, run: Run, description: Description) -> None:
-        super().__init__()
         self.path, self.run, self.description = path, run, description
-        self.classes = len(description.classes)
         self.min_size: Size = description.least
         self.fixed_size: Size | None = description.fixed
-        # `next(network.parameters())` gives the device of the input: runtimes take CPU memory.
-        self.device_marker = nn.Parameter(torch.empty(0), requires_grad=False)
+        self.network: object = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open_exported, (self.path.absolute(),)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "ExportedFile":
+        return ExportedFile(self.path, self.run, self.description)  # `run` is thread-safe
 
     @property
-    def architecture(self) -> Architecture | None:
-        """The architecture of the network that was exported."""
-        return self.description.architecture
+    def classes(self) -> int:
+        """Scores per pixel."""
+        return len(self.description.classes)
 
     @property
     def normalization(self) -> Normalization:
@@ -52,39 +57,12 @@ class ExportedNetwork(nn.Module):
         runtime = runtime_for(self.path)
         return next(name for name in runtimes if runtimes[name] is runtime)
 
-    def takes_planes(self, size: tuple[int, ...]) -> bool:
-        """Return whether its input is one plane per channel: always."""
-        return True
-
-    @property
-    def opaque(self) -> str:
-        """Why no part of its work can be recorded, as a verb phrase for messages."""
-        return "runs outside of PyTorch, in a runtime that computes whole images only"
-
-    def exported_from(self) -> nn.Module | None:
-        """Return layers like those that were exported, with any weights; None if not known."""
-        if self.architecture is None:
-            return None
-        try:
-            with SkipInitialization():
-                return build(self.architecture, self.normalization).eval()
-        # The description is of a network that is unknown, or too large, on this machine.
-        except (FullconvError, ArithmeticError, MemoryError, RuntimeError):
-            return None
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> "ExportedNetwork":
-        return ExportedNetwork(self.path, self.run, self.description)  # `run` is thread-safe
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open_exported, (self.path.absolute(),)
-
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
-        """Return the scores before softmax, at the image's size.
+    def check_size(self, height: int, width: int) -> None:
+        """Check that it computes images of a size.
 
         Raises:
             ImageError: the image is smaller than `min_size`, or not of `fixed_size`.
         """
-        height, width = image.shape[-2:]
         if height < self.min_size[0] or width < self.min_size[1]:
             raise ImageError(
                 f"an image of {height} x {width} pixels",
@@ -98,13 +76,38 @@ class ExportedNetwork(nn.Module):
                 "file was exported for",
                 remedy="export the model without --size to support any size",
             )
-        batch = image.float().cpu().contiguous()
-        if len(batch) == 1 or not self.fixed_size:
-            return torch.from_numpy(self.run(batch.numpy()))
-        return torch.cat([torch.from_numpy(self.run(one[None].numpy())) for one in batch])
+
+    def plan_whole(self, start: Plan, budget: int) -> Plan | None:
+        """Return the plan for the whole image; None if that takes more than `budget` bytes.
+
+        None also if the file is of a version that did not write what it takes.
+        """
+        if start.upper_bound <= budget:
+            return replace(start, peak=start.upper_bound)
+        if self.description.pixel_bytes is None:
+            return None
+        taken = start.estimate(self.description.pixel_bytes, self.classes)
+        fits = taken <= budget or self.fixed_size is not None
+        return replace(start, peak=taken) if fits else None
+
+    def scores(
+        self, image: Shaped[np.ndarray, "h w 3"], planned: Plan
+    ) -> Float[np.ndarray, "K H W"]:
+        """Return the scores of a whole image.
+
+        Args:
+            image: RGB in [0, 255].
+            planned: from `plan_whole`.
+
+        Raises:
+            ImageError: `check_size` refuses its size.
+        """
+        self.check_size(*image.shape[:2])
+        planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
+        return resize_scores(self.run(planes[None])[0], planned.result)
 
 
-def open_exported(path: Path) -> ExportedNetwork:
+def open_exported(path: Path) -> ExportedFile:
     """Open a file that `fullconv export` wrote.
 
     Raises:
@@ -113,7 +116,7 @@ def open_exported(path: Path) -> ExportedNetwork:
         MissingExtraError: the runtime is not installed.
     """
     opened = runtime_for(path).open(path)
-    return ExportedNetwork(path, opened.run, _parse_description(path, opened.description))
+    return ExportedFile(path, opened.run, _parse_description(path, opened.description))
 
 
 def _parse_description(path: Path, text: str | None) -> Description:
