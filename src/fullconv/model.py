@@ -325,6 +325,7 @@ class Model:
         *,
         threads: int | None = None,
         memory: int | None = None,
+        measure: bool = True,
         announce: Callable[[str], None] = lambda text: None,
     ) -> "Model":
         """Prepare the network for many predictions on this CPU and return the model itself.
@@ -341,6 +342,8 @@ class Model:
             threads: CPU threads of one image; None is PyTorch's setting.
             memory: bytes for all images that are computed at once; None is a quarter of the
                 machine's. PyTorch computes images that would take more.
+            measure: whether "auto" measures a network that is new to this machine; otherwise it
+                takes PyTorch then, and `choice.settled` is False.
             announce: gets a line before something that takes seconds.
 
         Raises:
@@ -361,6 +364,7 @@ class Model:
             workload,
             threads=threads,
             memory=memory,
+            measure=measure,
             announce=announce,
         )
         if self.choice.name == "torch":

@@ -26,11 +26,13 @@ class EngineChoice:
         name: "torch", "onnx" or "openvino".
         reason: why, in one line for users; "" if there is nothing to say.
         most_pixels: pixels of the largest image that it computes at once.
+        settled: False if other engines were not measured on this machine, and may be faster.
     """
 
     name: str = "torch"
     reason: str = ""
     most_pixels: int = 0
+    settled: bool = True
 
 
 def installed_engines() -> tuple[str, ...]:

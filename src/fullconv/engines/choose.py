@@ -57,6 +57,7 @@ def choose_engine(
     threads: int | None = None,
     memory: int | None = None,
     most_pixels: int | None = None,
+    measure: bool = True,
     announce: Callable[[str], None] = lambda text: None,
 ) -> EngineChoice:
     """Choose the engine of a network, and let it compute the network's scores from now on.
@@ -71,6 +72,8 @@ def choose_engine(
         threads: CPU threads of one image; None is PyTorch's setting.
         memory: bytes for all images that are computed at once; None is a quarter of the machine's.
         most_pixels: of the largest image that it computes, if that is settled.
+        measure: whether "auto" converts and times engines that it does not know yet; otherwise it
+            stays with PyTorch then.
         announce: gets a line before something that takes seconds.
 
     Raises:
@@ -91,7 +94,7 @@ def choose_engine(
         return EngineChoice()
     assert isinstance(network, FCN)
     network.eval()
-    search = _Search(network, names, workload, memory, most_pixels, announce)
+    search = _Search(network, names, workload, memory, most_pixels, measure, announce)
     with _threads(threads):
         try:
             root = engine_cache()
@@ -116,6 +119,7 @@ class _Search:
     workload: Workload
     memory: int | None
     most_pixels: int | None
+    measure: bool
     announce: Callable[[str], None]
 
     def forced(self, root: Path) -> EngineChoice:
@@ -136,6 +140,8 @@ class _Search:
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())
         measured, run = self._known(folder, machine), None
+        if measured is None and not self.measure:
+            return EngineChoice(settled=False)
         if measured is None:
             converted = cached_graph(folder) is not None
             if not self.workload.conversion_pays(self.network, converted):

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from threading import Thread
 
 from starlette.routing import Router
 from starlette.types import ASGIApp
@@ -14,6 +15,7 @@ from fullconv.serving._members import members
 from fullconv.serving._models import ServedModel
 from fullconv.serving._requests import Requests
 from fullconv.serving._service import Service
+from fullconv.serving._settle import settle_engines
 from fullconv.serving._warm_up import warm_up
 from fullconv.serving._watch import Watcher
 
@@ -71,11 +73,12 @@ def application(service: Service) -> ASGIApp:
 
 async def _get_ready(service: Service) -> None:
     """Compute one prediction with each model; the server is ready if that succeeds."""
-    if service.ready:
-        return
-    try:
-        await asyncio.to_thread(warm_up, service)
-    except Exception:
-        logger.exception("the warm-up failed, so the server does not become ready")
-        return
-    service.ready = True
+    if not service.ready:
+        try:
+            await asyncio.to_thread(warm_up, service)
+        except Exception:
+            logger.exception("the warm-up failed, so the server does not become ready")
+            return
+        service.ready = True
+    # A thread that the server's end does not wait for.
+    Thread(target=settle_engines, args=(service,), daemon=True).start()

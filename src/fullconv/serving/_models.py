@@ -32,12 +32,15 @@ class EngineOptions:
         name: "auto", "torch", "onnx" or "openvino".
         at_once: photos computed at the same time.
         memory: bytes for all of them; None is a quarter of the machine's.
+        measure: whether the engines of a network that is new to this machine are measured before
+            the model is served; otherwise PyTorch computes it until `settle_engines` has done that.
         announce: gets a line about the engine, and one before something that takes seconds.
     """
 
     name: str = AUTO
     at_once: int = 1
     memory: int | None = None
+    measure: bool = True
     announce: Callable[[str], None] = lambda text: None
 
 
@@ -154,7 +157,7 @@ def open_served_model(
     if model.exported is not None:
         model.optimize(options.name)  # checks that it is the file's
     else:
-        _optimize(name, model, device, options)
+        optimize_served(name, model, device, options)
     return ServedModel(name, model, fingerprint, path, state, options)
 
 
@@ -168,13 +171,18 @@ def are_exported(sources: Sequence[str]) -> bool:
     return all(is_exported(Path(_split(source)[1])) for source in sources)
 
 
-def _optimize(name: str, model: Model, device: str, options: EngineOptions) -> None:
+def optimize_served(name: str, model: Model, device: str, options: EngineOptions) -> None:
     """Move a network to its device, and choose what computes it there."""
     from fullconv.engines.workload import Workload  # imports PyTorch
 
     model.network.to(device).eval()
-    workload = Workload(at_once=options.at_once)
-    model.optimize(options.name, workload, memory=options.memory, announce=options.announce)
+    model.optimize(
+        options.name,
+        Workload(at_once=options.at_once),
+        memory=options.memory,
+        measure=options.measure,
+        announce=options.announce,
+    )
     if model.choice.reason:
         options.announce(f"engine  {name}: {model.choice.reason}")
 

@@ -47,6 +47,7 @@ class Service:
         gate: lets photos in as the memory allows.
         ready: whether a warm-up has ended well.
         draining: whether it takes no new work.
+        measuring: whether engines are being measured.
         in_progress: requests for predictions that have a place.
     """
 
@@ -56,6 +57,7 @@ class Service:
     settings: Settings = field(default_factory=Settings)
     ready: bool = False
     draining: bool = False
+    measuring: bool = False
     in_progress: int = 0
     open_requests: int = 0
 

@@ -52,7 +52,7 @@ class Watcher:
         """Replace a model; return the state of its file that this deals with."""
         try:
             device = str(next(served.model.network.parameters()).device)
-            options = replace(served.options, announce=logger.info)
+            options = replace(served.options, measure=True, announce=logger.info)
             new = open_served_model(served.name, served.path, device, options)
             found = new.state or found
             if new.fingerprint == served.fingerprint:

@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fullconv.errors import ConfigError
 from fullconv.serving._application import application
@@ -26,7 +26,7 @@ def open_server(plan: ServerPlan) -> Iterator[BoundServer]:
     if plan.replicas != 1:
         raise ConfigError("--replicas needs --executor ray; one process has --at-once instead")
     with _listening(plan) as bound:
-        models = open_models(plan.sources, plan.device, plan.engine)
+        models = open_models(plan.sources, plan.device, replace(plan.engine, measure=False))
         service = Service(models, plan.limits, plan.access, plan.settings)
         bound.listen()  # clients may connect as soon as the address is printed
         yield LocalServer(plan, service, bound)
@@ -61,7 +61,7 @@ class LocalServer:
             root_path=self.plan.root_path,
             signals=signals,
         )
-        return self.service.gate.computing > 0
+        return self.service.gate.computing > 0 or self.service.measuring
 
 
 @contextmanager
