@@ -4,42 +4,39 @@ import json
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
 
 import pytest
 
+from webdriver import Session, end, patient
+
 NAMES = ("firefox-esr", "firefox")
+COMMANDS = {"url": "Navigate", "execute/sync": "ExecuteScript", "element": "FindElement"}
+"""Marionette's names of WebDriver's commands; its values have the same names."""
 
 
-class Firefox:
+class Firefox(Session):
     """A window of Firefox without a screen."""
 
     def __init__(self, port):
-        self.socket = _connect(port)
+        self.socket = patient(
+            lambda: socket.create_connection(("127.0.0.1", port), timeout=180), "Firefox"
+        )
         self.rest = b""
         self.count = 0
         assert self._read()["marionetteProtocol"] == 3
-        self.call("WebDriver:NewSession", strictFileInteractability=False)
+        self._call("NewSession", strictFileInteractability=False)
 
-    def open(self, address):
-        """Load an address."""
-        self.call("WebDriver:Navigate", url=address)
+    def command(self, name, **given):
+        """Send a command of WebDriver's."""
+        kind, _, rest = name.partition("/")
+        if kind == "element" and rest:
+            return self._call("ElementSendKeys", id=rest.removesuffix("/value"), **given)
+        return self._call(COMMANDS[name], **given)["value"]
 
-    def evaluate(self, expression):
-        """Return the value of an expression in the page."""
-        return self.call("WebDriver:ExecuteScript", script=f"return {expression}", args=[])["value"]
-
-    def choose(self, selector, path):
-        """Choose a file in an input."""
-        found = self.call("WebDriver:FindElement", using="css selector", value=selector)
-        (number,) = found["value"].values()
-        self.call("WebDriver:ElementSendKeys", id=number, text=str(path))
-
-    def call(self, command, **given):
-        """Call a command, and return its result."""
+    def _call(self, command, **given):
         self.count += 1
-        message = json.dumps([0, self.count, command, given]).encode()
+        message = json.dumps([0, self.count, f"WebDriver:{command}", given]).encode()
         self.socket.sendall(b"%d:%s" % (len(message), message))
         _, number, error, result = self._read()
         assert number == self.count and error is None, error
@@ -58,16 +55,6 @@ class Firefox:
         part = self.socket.recv(2**16)
         assert part, "Firefox has ended"
         self.rest += part
-
-
-def _connect(port):
-    end = time.monotonic() + 120
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port), timeout=180)
-        except OSError:
-            assert time.monotonic() < end, "Firefox does not start"
-            time.sleep(0.2)
 
 
 @contextmanager
@@ -91,9 +78,4 @@ def open_firefox(folder):
         yield firefox
         firefox.socket.close()
     finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)

@@ -3,9 +3,12 @@
 import base64
 import io
 import time
+import zlib
 
 import numpy as np
 from PIL import Image
+
+from fullconv.io.images import decode_image, scale_image
 
 
 def noise(height=71, width=93, seed=0):
@@ -18,6 +21,45 @@ def encoded(kind, picture=None, **options):
     stream = io.BytesIO()
     (picture or Image.fromarray(noise())).save(stream, kind, **options)
     return stream.getvalue()
+
+
+def photo_files():
+    """Yield kinds of files that browsers decode, and a photo of each."""
+    picture = Image.fromarray(noise())
+    alpha = picture.copy()
+    alpha.putalpha(Image.fromarray(noise(seed=1)[..., 0]))
+    yield "JPEG 4:2:0", encoded("JPEG", quality=80, subsampling=2)
+    yield "JPEG 4:4:4", encoded("JPEG", quality=95, subsampling=0)
+    yield "JPEG progressive", encoded("JPEG", progressive=True)
+    yield "JPEG grey", encoded("JPEG", picture.convert("L"))
+    yield "JPEG CMYK", encoded("JPEG", picture.convert("CMYK"))
+    yield "PNG", encoded("PNG")
+    yield "PNG grey", encoded("PNG", picture.convert("L"))
+    yield "PNG palette", encoded("PNG", picture.quantize(40))
+    yield "PNG transparent", encoded("PNG", alpha)
+    yield "PNG gamma", _with_gamma(encoded("PNG"))
+    yield "WebP", encoded("WEBP", quality=80)
+    yield "WebP lossless", encoded("WEBP", lossless=True)
+    yield "BMP", encoded("BMP")
+
+
+def _with_gamma(png):
+    data = b"gAMA" + (100000).to_bytes(4, "big")
+    chunk = (4).to_bytes(4, "big") + data + zlib.crc32(data).to_bytes(4, "big")
+    return png[:33] + chunk + png[33:]
+
+
+def checksums(shown, content):
+    """Return the checksums of the pixels of a file, decoded and scaled in a page."""
+    text = base64.b64encode(content).decode()
+    photo = f"new Blob([bytesOf('{text}')])"
+    return shown.evaluate(f"fullconv.source.predict({photo}, null, [20, 31]).then((f) => f.sums)")
+
+
+def expected_checksums(content):
+    """Return those of the command."""
+    image = decode_image(content, "photo")
+    return [zlib.crc32(image.tobytes()), zlib.crc32(scale_image(image, (20, 31)).tobytes())]
 
 
 def opened(browser, page, **options):

@@ -79,7 +79,7 @@ def command(
         limits,
         access,
         Settings(not no_page, corrections, options.WATCH_SECONDS if watch else None, studio),
-        EngineOptions(engine, limits.at_once, total, announce),
+        EngineOptions(engine, limits.at_once, total, announce=announce),
         chosen,
         host,
         port,

@@ -21,9 +21,20 @@ from fullconv.export.export import export
 from fullconv.export.exporters import exporters
 from fullconv.inference.runtimes.page import SETTINGS, read_element, replace_element
 from fullconv.io import palettes
-from fullconv.io.images import decode_image, scale_image
+from fullconv.io.images import decode_image
 from fullconv.io.rasters import BandChoice
-from shown_pages import choose, downloaded, encoded, labels_of, noise, opened, wait_until
+from shown_pages import (
+    checksums,
+    choose,
+    downloaded,
+    encoded,
+    expected_checksums,
+    labels_of,
+    noise,
+    opened,
+    photo_files,
+    wait_until,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -33,34 +44,9 @@ def model(page):
     return fc.load(page)
 
 
-def kinds():
-    picture = Image.fromarray(noise())
-    alpha = picture.copy()
-    alpha.putalpha(Image.fromarray(noise(seed=1)[..., 0]))
-    yield "JPEG 4:2:0", encoded("JPEG", quality=80, subsampling=2)
-    yield "JPEG 4:4:4", encoded("JPEG", quality=95, subsampling=0)
-    yield "JPEG progressive", encoded("JPEG", progressive=True)
-    yield "JPEG grey", encoded("JPEG", picture.convert("L"))
-    yield "JPEG CMYK", encoded("JPEG", picture.convert("CMYK"))
-    yield "PNG", encoded("PNG")
-    yield "PNG grey", encoded("PNG", picture.convert("L"))
-    yield "PNG palette", encoded("PNG", picture.quantize(40))
-    yield "PNG transparent", encoded("PNG", alpha)
-    yield "PNG gamma", with_gamma(encoded("PNG"))
-    yield "WebP", encoded("WEBP", quality=80)
-    yield "WebP lossless", encoded("WEBP", lossless=True)
-    yield "BMP", encoded("BMP")
-
-
-def with_gamma(png):
-    data = b"gAMA" + (100000).to_bytes(4, "big")
-    chunk = (4).to_bytes(4, "big") + data + zlib.crc32(data).to_bytes(4, "big")
-    return png[:33] + chunk + png[33:]
-
-
 def test_files_are_decoded_and_scaled_as_by_the_command_to_the_byte(browser, page):
     shown = opened(browser, page)
-    for name, content in kinds():
+    for name, content in photo_files():
         assert checksums(shown, content) == expected_checksums(content), name
 
 
@@ -70,17 +56,6 @@ def test_photos_are_turned_by_their_exif_orientation(browser, page, tmp_path):
         write_rotated(tmp_path / "a.jpg", noise(), orientation)
         content = (tmp_path / "a.jpg").read_bytes()
         assert checksums(shown, content) == expected_checksums(content), orientation
-
-
-def checksums(shown, content):
-    text = base64.b64encode(content).decode()
-    photo = f"new Blob([bytesOf('{text}')])"
-    return shown.evaluate(f"fullconv.source.predict({photo}, null, [20, 31]).then((f) => f.sums)")
-
-
-def expected_checksums(content):
-    image = decode_image(content, "photo")
-    return [zlib.crc32(image.tobytes()), zlib.crc32(scale_image(image, (20, 31)).tobytes())]
 
 
 def test_labels_are_those_of_the_command(browser, page, model):
