@@ -2,11 +2,12 @@
 
 import base64
 import io
+import struct
 import time
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageCms
 
 from fullconv.io.images import decode_image, scale_image
 
@@ -32,15 +33,28 @@ def photo_files():
     yield "JPEG 4:4:4", encoded("JPEG", quality=95, subsampling=0)
     yield "JPEG progressive", encoded("JPEG", progressive=True)
     yield "JPEG grey", encoded("JPEG", picture.convert("L"))
+    yield "JPEG profile", encoded("JPEG", quality=80, icc_profile=_swapped_colours())
     yield "JPEG CMYK", encoded("JPEG", picture.convert("CMYK"))
     yield "PNG", encoded("PNG")
     yield "PNG grey", encoded("PNG", picture.convert("L"))
     yield "PNG palette", encoded("PNG", picture.quantize(40))
     yield "PNG transparent", encoded("PNG", alpha)
     yield "PNG gamma", _with_gamma(encoded("PNG"))
+    yield "PNG profile", encoded("PNG", icc_profile=_swapped_colours())
+    yield "WebP profile", encoded("WEBP", lossless=True, icc_profile=_swapped_colours())
     yield "WebP", encoded("WEBP", quality=80)
     yield "WebP lossless", encoded("WEBP", lossless=True)
     yield "BMP", encoded("BMP")
+
+
+def _swapped_colours():
+    """Return a colour profile that exchanges red and blue, so that nobody overlooks its use."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack(">I", profile[128:132])
+    tags = struct.iter_unpack(">4sII", profile[132 : 132 + 12 * count])
+    red, blue = (slice(at, at + n) for name, at, n in sorted(tags) if name in (b"rXYZ", b"bXYZ"))
+    profile[red], profile[blue] = profile[blue], profile[red]
+    return bytes(profile)
 
 
 def _with_gamma(png):
@@ -52,7 +66,7 @@ def _with_gamma(png):
 def checksums(shown, content):
     """Return the checksums of the pixels of a file, decoded and scaled in a page."""
     text = base64.b64encode(content).decode()
-    photo = f"new Blob([bytesOf('{text}')])"
+    photo = f"new Blob([Uint8Array.from(atob('{text}'), (c) => c.charCodeAt(0))])"
     return shown.evaluate(f"fullconv.source.predict({photo}, null, [20, 31]).then((f) => f.sums)")
 
 

@@ -7,11 +7,12 @@ import zlib
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 from torch.nn import functional as F
 
 from fullconv.io.images import decode_image, fit_size
 from node import node, pack
+from shown_pages import encoded
 
 SIZES = [
     ((47, 63), (29, 41)),
@@ -97,6 +98,21 @@ def test_the_first_of_equal_scores_is_the_label_and_scores_that_are_no_numbers_a
         return [labels[0], second[0], refused];"""
     )
     assert found == [1, 2, "the network's scores are not numbers"]
+
+
+def test_the_profile_of_a_jpeg_is_left_out_and_nothing_else():
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = encoded("JPEG", exif=exif)
+    for large in (profile, profile + bytes(70_000)):  # the larger one is in two segments
+        found = node(
+            """const { withoutProfile } = await load("photos");
+            return given.files.map(({ bytes }) =>
+              withoutProfile(new Uint8Array(Buffer.from(bytes, "base64"))));""",
+            files=[pack(encoded("JPEG", exif=exif, icc_profile=large)), pack(plain)],
+        )
+        assert found == [plain, plain]
 
 
 def png(picture, **options):

@@ -2,7 +2,7 @@
 // Elements of the page, work in the second worker, and photos that it decodes.
 
 import { Remote } from "./calls.js";
-import { identify, Refused } from "./photos.js";
+import { identify, Refused, withoutProfile } from "./photos.js";
 
 /** @type {Remote | null} */
 let helper = null;
@@ -32,20 +32,25 @@ export function help(action, ...given) {
 /**
  * Decode a photo, turned by its EXIF orientation. Colours are not converted, as in Pillow; PNGs
  * with transparent parts are decoded by the helper, since a canvas loses the colours below them,
- * and those of more than 8 bits, of which it loses the lower ones.
+ * those of more than 8 bits, of which it loses the lower ones, and those that describe their
+ * colours, which WebKit converts all the same, as it does in JPEGs.
  * @param {Blob} file
  * @param {number[] | null} range values of more than 8 bits that become black and white
  * @returns {Promise<import("./photos.js").Photo>}
  */
 export async function decodePhoto(file, range = null) {
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const { kind, alpha, deep, plain } = identify(bytes);
+  const { kind, alpha, tinted, deep, plain } = identify(bytes);
   if (deep && (!range || !plain)) throw new Refused("deep");
   try {
-    if (deep || (alpha && plain)) return { ...(await help("rgba", bytes, range)), bitmap: null, note: "" };
+    if (deep || ((alpha || tinted) && plain)) {
+      return { ...(await help("rgba", bytes, range)), bitmap: null, note: "" };
+    }
     const options = /** @type {ImageBitmapOptions} */ (
       { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-    const bitmap = await createImageBitmap(new Blob([bytes], { type: file.type }), options);
+    const part = kind === "JPEG" ? withoutProfile(bytes) : bytes;
+    const { type } = file;
+    const bitmap = await createImageBitmap(new Blob([part], { type }), options);
     const { width, height } = bitmap;
     return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
   } catch {

@@ -1,7 +1,7 @@
 // @ts-check
 // What is known of photos before they are decoded, or why a file is refused.
 
-import { pngHeader } from "./png.js";
+import { join, pngHeader } from "./png.js";
 
 /** An error whose message is a key of `messages.js`, with what to put in. */
 export class Refused extends Error {
@@ -27,8 +27,9 @@ const ascii = (/** @type {Uint8Array} */ bytes, /** @type {number} */ start, /**
 /**
  * Return the kind of a file by its content.
  * @param {Uint8Array} bytes
- * @returns {{kind: string, alpha: boolean, deep?: boolean, plain?: boolean}} deep: more than 8 bits;
- *   plain: whether `decodePng` reads it as it is
+ * @returns {{kind: string, alpha: boolean, tinted?: boolean, deep?: boolean, plain?: boolean}}
+ *   tinted: whether it describes its colours; deep: more than 8 bits; plain: whether `decodePng`
+ *   reads it as it is
  */
 export function identify(bytes) {
   if (!bytes.length) throw new Refused("emptyFile");
@@ -37,7 +38,8 @@ export function identify(bytes) {
     if (png.has("acTL")) throw new Refused("animated");
     const deep = png.depth > 8;
     const plain = !png.interlaced && !png.has("eXIf") && !(deep && png.type === 4);
-    return { kind: "PNG", alpha: png.type >= 4 || png.has("tRNS"), deep, plain };
+    const tinted = ["gAMA", "cHRM", "iCCP"].some(png.has);
+    return { kind: "PNG", alpha: png.type >= 4 || png.has("tRNS"), tinted, deep, plain };
   }
   if (bytes[0] === 0xff && bytes[1] === 0xd8) return { kind: "JPEG", alpha: false };
   if (ascii(bytes, 0, 4) === "RIFF" && ascii(bytes, 8, 12) === "WEBP") {
@@ -49,6 +51,24 @@ export function identify(bytes) {
   if (ascii(bytes, 0, 2) === "BM") return { kind: "BMP", alpha: false };
   if (ascii(bytes, 4, 12) === "ftypavif") return { kind: "AVIF", alpha: false };
   throw new Refused("notAPhoto");
+}
+
+/**
+ * Return a JPEG file without its colour profile, which WebKit would apply.
+ * @param {Uint8Array} bytes
+ */
+export function withoutProfile(bytes) {
+  const parts = [];
+  let kept = 0;
+  for (let at = 2; at + 4 <= bytes.length && bytes[at + 1] !== 0xda; ) {
+    const end = at + 2 + 256 * bytes[at + 2] + bytes[at + 3];
+    if (bytes[at + 1] === 0xe2 && ascii(bytes, at + 4, at + 15) === "ICC_PROFILE") {
+      parts.push(bytes.subarray(kept, at));
+      kept = end;
+    }
+    at = end;
+  }
+  return join([...parts, bytes.subarray(kept)]);
 }
 
 /** @param {number} pixels */
