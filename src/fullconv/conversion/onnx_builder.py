@@ -1,6 +1,7 @@
 """Build an ONNX graph node by node: values of feature maps, constants, and computed sizes."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,10 @@ class GraphBuilder:
         fixed: dimensions of feature maps that are the same for all images.
         shapes: of the feature maps, on the image that was recorded.
         names: id of a weight -> its name.
+        inputs: index of a feature map that the graph is given -> its name there.
 
     Attributes:
-        image: the graph's input.
+        sides_given: sides that the graph is given, since it has no map with them -> their names.
         values: index of a feature map -> its value.
         module: path of the layer whose nodes are added, which names them.
     """
@@ -36,9 +38,10 @@ class GraphBuilder:
         fixed: Mapping[MapSide, int],
         shapes: Sequence[tuple[int, ...]],
         names: Mapping[int, str],
+        inputs: Mapping[int, str] = MappingProxyType({0: INPUT}),
     ) -> None:
-        self.image = ir.val(INPUT, ir.DataType.FLOAT)
-        self.values: dict[int, ir.Value] = {0: self.image}
+        self.sides_given: dict[MapSide, str] = {}
+        self.values = {i: ir.val(name, ir.DataType.FLOAT) for i, name in inputs.items()}
         self.module = ""
         self._fixed, self._shapes, self._names = fixed, shapes, names
         self._nodes: list[ir.Node] = []
@@ -47,7 +50,8 @@ class GraphBuilder:
         self._transposed: dict[int, Tensor] = {}
         self._numbers: dict[tuple[Any, ...], ir.Value] = {}
         self._terms: dict[Term, ir.Value] = {}
-        self._used = {INPUT: 1, OUTPUT: 1}
+        self._inputs = [*self.values.values()]
+        self._used = dict.fromkeys([*inputs.values(), OUTPUT], 1)
 
     def value(self, given: Any) -> ir.Value:
         """Return the value of a feature map, a weight or a number.
@@ -148,22 +152,26 @@ class GraphBuilder:
         return parts[0] if len(parts) == 1 else self.add("Concat", *parts, axis=0)
 
     def model(
-        self, score: ir.Value, shape: Sequence[int | str], size: Sequence[int | str]
+        self,
+        outputs: Mapping[str, tuple[ir.Value, Sequence[int | str]]],
+        inputs: Sequence[Sequence[int | str]],
     ) -> ir.Model:
-        """Return the model that computes `score`.
+        """Return the model that computes some values.
 
         Args:
-            score: the graph's output.
-            shape: of the scores; text for dimensions that are free.
-            size: likewise, of the image.
+            outputs: name -> a value, and its shape; text for dimensions that are free.
+            inputs: shapes of the feature maps that it is given.
         """
-        output = self.add("Identity", score)
-        output.name = OUTPUT
-        for value, sides in ((self.image, size), (output, shape)):
-            value.shape, value.dtype = ir.Shape(sides), ir.DataType.FLOAT
+        made = []
+        for name, (value, shape) in outputs.items():
+            made.append(self.add("Identity", value))
+            made[-1].name = name
+            made[-1].shape, made[-1].dtype = ir.Shape(shape), ir.DataType.FLOAT
+        for value, shape in zip(self._inputs, inputs, strict=False):
+            value.shape = ir.Shape(shape)
         graph = ir.Graph(
-            [self.image],
-            [output],
+            self._inputs,
+            made,
             nodes=self._nodes,
             initializers=list(self._initializers.values()),
             opset_imports={"": OPSET},
@@ -183,13 +191,22 @@ class GraphBuilder:
 
     def _compute(self, term: MapSide | Formula) -> ir.Value:
         if isinstance(term, MapSide):
-            found = self.values[term.index]
+            found = self.values.get(term.index)
+            if found is None:
+                return self._given(term)
             return self.add("Shape", found, start=term.dim, end=term.dim + 1)  # type: ignore[no-any-return]
         left, right = self._computed(term.left), self._computed(term.right)
         if term.operator == "//":  # ONNX rounds towards zero
             left = self.add("Sub", left, self.add("Mod", left, right))
             return self.add("Div", left, right)  # type: ignore[no-any-return]
         return self.add(_OPERATORS[term.operator], left, right)  # type: ignore[no-any-return]
+
+    def _given(self, side: MapSide) -> ir.Value:
+        """Return a side as an input of the graph."""
+        name = self.sides_given[side] = f"side{side.index}.{side.dim}"
+        found = ir.val(name, ir.DataType.INT64, shape=ir.Shape([1]))
+        self._inputs.append(found)
+        return found
 
     def _constant(self, array: np.ndarray, name: str) -> ir.Value:
         name = self._unique(name)

@@ -1,5 +1,6 @@
 """Convert a network to an ONNX graph, which ONNX Runtime runs and OpenVINO imports."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,13 +9,15 @@ from torch import nn
 
 from fullconv.conversion.fold import fold_batch_norms, fold_paddings
 from fullconv.conversion.portable import make_portable
-from fullconv.conversion.record import record_calls
+from fullconv.conversion.record import NetworkCall, record_calls
 from fullconv.errors import ExportError, GeometryError, require
 from fullconv.inference.runtimes import INPUT, OUTPUT, first_line, quiet
 from fullconv.networks.tracing.ops import UnsupportedOpError
 
 if TYPE_CHECKING:
     import onnx_ir as ir
+
+    from fullconv.conversion.onnx_builder import GraphBuilder
 
 _FREE_IMAGE: tuple[int | str, ...] = ("batch", 3, "height", "width")
 _FREE_SCORES: tuple[int | str, ...] = ("batch", "classes", "height", "width")
@@ -52,11 +55,26 @@ def write_calls(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.
         GeometryError: the network does not run on images of the sizes that are recorded.
     """
     from fullconv.conversion.onnx_builder import GraphBuilder
-    from fullconv.conversion.onnx_ops import rules
 
     recorded = fold_paddings(fold_batch_norms(record_calls(network, size)))
     graph = GraphBuilder(recorded.fixed, recorded.shapes, recorded.names)
-    for made in recorded.calls:
+    add_calls(graph, recorded.calls)
+    if graph.sides_given:
+        raise UnsupportedOpError("takes the size of a map that the graph does not have")
+    shape = list(recorded.shapes[recorded.output]) if size else _FREE_SCORES
+    outputs = {OUTPUT: (graph.values[recorded.output], shape)}
+    return graph.model(outputs, [[1, 3, *size] if size else _FREE_IMAGE])
+
+
+def add_calls(graph: "GraphBuilder", calls: Iterable[NetworkCall]) -> None:
+    """Add the nodes of some calls.
+
+    Raises:
+        UnsupportedOpError: a call has no rule, or depends on the image's size in an unknown way.
+    """
+    from fullconv.conversion.onnx_ops import rules
+
+    for made in calls:
         graph.module = made.module
         if made.call.name not in rules:
             raise UnsupportedOpError(f"calls {made.call.name}, for which there is no rule")
@@ -64,8 +82,6 @@ def write_calls(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.
         values = found if isinstance(found, tuple) else (found,)
         graph.values |= dict(zip(made.outputs, values, strict=True))
     graph.module = ""
-    shape = list(recorded.shapes[recorded.output]) if size else _FREE_SCORES
-    return graph.model(graph.values[recorded.output], shape, [1, 3, *size] if size else _FREE_IMAGE)
 
 
 def exported_graph(network: nn.Module, size: tuple[int, int] | None = None) -> "ir.Model":

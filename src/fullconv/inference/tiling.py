@@ -21,6 +21,7 @@ from fullconv.inference.planner import (
     planned_network,
 )
 from fullconv.inference.score_labels import score_labels
+from fullconv.inference.scores_in_windows import scores_in_windows
 from fullconv.inference.streaming.executor import StreamExecutor, run_side_by_side
 from fullconv.inference.streaming.graph import Region, record_ops
 from fullconv.io.window import Window
@@ -131,15 +132,12 @@ def _windows(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int
     if planned.resized:
         yield from _scaled(_windows, network, read, planned, rows)
         return
-    for wanted, region in planned.windows or ():
-        (first, end), (left, right) = wanted
-        first, end = max(first, rows[0]), min(end, rows[1])
-        if first >= end:
-            continue
-        score: Tensor = network(read_tensor(read, region, network))[0]
-        top, start = region.rows[0], region.columns[0]
-        part = score[:, first - top : end - top, left - start : right - start]
-        yield Window(first, left, end - first, right - left), part.contiguous(), (0, 0)
+    assert planned.windows
+    parts = scores_in_windows(
+        network, lambda region: read_tensor(read, region, network), planned.windows, rows
+    )
+    for ((first, end), (left, right)), score in parts:
+        yield Window(first, left, end - first, right - left), score, (0, 0)
 
 
 def _tiles(network: nn.Module, read: Read, planned: Plan, rows: tuple[int, int]) -> ScoredWindows:

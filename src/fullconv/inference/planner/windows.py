@@ -1,37 +1,49 @@
 """Divide an image into windows that an engine computes one by one, equal to the whole image.
 
-An engine computes whole images only. For a part of the scores it gets the part of the image that
-these depend on, from a multiple of every stride on, so each layer's pixels stay where they are in
-the whole image; what lies further out is not used of its scores.
+An engine computes whole images only. For a part of a stage's maps it gets the part of the stage's
+inputs that these depend on, from a multiple of every stride on, so each layer's pixels stay where
+they are in the whole image; what lies further out is not used of its results. A network is computed
+as one stage, or as several (`stages`).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from itertools import pairwise, product
-from math import ceil, lcm
+from math import ceil, inf, lcm, prod
+from typing import NamedTuple, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
 from fullconv.inference.planner.per_network import PerNetwork
-from fullconv.inference.streaming.graph import Op, OpGraph, Region, record_ops
+from fullconv.inference.planner.stages import Stage, places, resizes, whole_stage
+from fullconv.inference.streaming.graph import OpGraph, Region, Value, record_ops
 from fullconv.inference.streaming.ops.resize import LinearResize
 from fullconv.networks.geometry import Span
 
-MOST_WORK = 1.35  # times the pixels of the whole image, at most; PyTorch's strips compute 1
+MOST_WORK = 1.35  # times the work of the whole image, at most; PyTorch's strips compute 1
 MOST_PARTS = 8  # of each axis
+FIXED = 2**23  # bytes beside what grows with the image
 
-_known: PerNetwork["Windows | None"] = PerNetwork()
+ShapeOf = Callable[[int], tuple[int, ...]]
+"""Return the shape of a map, given its index."""
+
+Compute = Callable[[int, Mapping[int, Tensor], ShapeOf], Sequence[Tensor]]
+"""Compute a stage for a part of the image: its number, its inputs, and the shapes that all maps of
+that part have -> its outputs."""
+
+_known: PerNetwork["Division | None"] = PerNetwork()
 
 
 @dataclass(frozen=True)
 class Windows:
-    """How an image is divided.
+    """How an image is divided, in pixels of the image.
 
     Attributes:
-        rows: of the scores: (first, end) of each row of windows.
+        rows: (first, end) of each row of windows.
         columns: likewise.
-        read_rows: of the image that each of `rows` is computed from.
+        read_rows: what each of `rows` is computed from.
         read_columns: likewise.
     """
 
@@ -39,6 +51,11 @@ class Windows:
     columns: tuple[Span, ...]
     read_rows: tuple[Span, ...]
     read_columns: tuple[Span, ...]
+
+    @property
+    def count(self) -> int:
+        """The number of windows."""
+        return len(self.rows) * len(self.columns)
 
     @property
     def largest(self) -> tuple[int, int]:
@@ -52,87 +69,357 @@ class Windows:
         return computed / (_total(self.rows) * _total(self.columns))
 
     def __iter__(self) -> Iterator[tuple[Region, Region]]:
-        """Yield each window of the scores, and the region of the image that it is computed from."""
+        """Yield each window, and the region of the image that it is computed from."""
         for down in zip(self.rows, self.read_rows, strict=True):
             for across in zip(self.columns, self.read_columns, strict=True):
                 yield Region(down[0], across[0]), Region(down[1], across[1])
 
 
-def engine_windows(network: nn.Module, size: tuple[int, int]) -> Windows | None:
-    """Return the windows in which a network's engine computes an image; the least work of all.
+class Cost(NamedTuple):
+    """Seconds that a stage takes: for each window, and for each pixel of the image in it."""
 
-    They follow from the size and the engine's limit alone.
+    window: float
+    pixel: float
+
+
+@dataclass(frozen=True)
+class StagedNetwork:
+    """A network that an engine computes in stages.
+
+    Attributes:
+        network: what the stages are of; its calls are those of the stages.
+        stages: in their order.
+        compute: computes one of them.
+        costs: of each, as measured; () if they are unknown.
+    """
+
+    network: nn.Module
+    stages: tuple[Stage, ...]
+    compute: Compute
+    costs: tuple[Cost, ...] = ()
+
+
+class WindowEngine(Protocol):
+    """What the planner asks of an engine.
+
+    Attributes:
+        most_pixels: pixels of the largest image that it computes at once.
+        pixel_bytes: bytes per pixel that it takes for a whole image.
+        cost: of a whole image, as measured; None if it is unknown.
+        strip_cost: of PyTorch's strips, likewise.
+    """
+
+    most_pixels: int
+    pixel_bytes: float
+    cost: Cost | None
+    strip_cost: Cost | None
+
+    def takes(self, size: tuple[int, ...]) -> bool:
+        """Return whether it computes images of this (height, width)."""
+
+    def staged(self) -> StagedNetwork | None:
+        """Return the network in stages; None if it cannot be computed so."""
+
+
+@dataclass(frozen=True)
+class MapGrid:
+    """Where the pixels of a map are in the image: from every multiple of all strides on.
+
+    Attributes:
+        value: the map of an image of `size`.
+        stride: pixels of the image per pixel of the map.
+        size: of the image.
+        aligned: a size that all strides divide.
+        map_size: (height, width) of the map of an image of that size.
+    """
+
+    value: Value
+    stride: Fraction
+    size: tuple[int, int]
+    aligned: tuple[int, int]
+    map_size: tuple[int, int]
+
+    def span(self, axis: int, image: Span) -> Span:
+        """Return the map's pixels of a part of the image, which begins at a multiple of strides."""
+        if self.value.is_global:
+            return 0, 1
+        first, end = image
+        if end == self.size[axis]:
+            return int(first / self.stride), self.value.size[axis]
+        past = self.map_size[axis] + Fraction(end - self.aligned[axis]) / self.stride
+        return int(first / self.stride), int(past)
+
+    def image(self, axis: int, span: Span) -> tuple[Fraction, Fraction]:
+        """Return between which pixels the part of the image is that has these of the map."""
+        past = self.aligned[axis] + (span[1] - self.map_size[axis]) * self.stride
+        return span[0] * self.stride, past
+
+    def shape(self, region: Region) -> tuple[int, ...]:
+        """Return the shape of the map for a region of the image."""
+        shape = list(self.value.shape)
+        for axis, dim in enumerate((self.value.rows, self.value.columns)):
+            first, end = self.span(axis, region[axis])
+            shape[dim] = end - first
+        return tuple(shape)
+
+    def part(self, x: Tensor, read: Region, within: Region) -> Tensor:
+        """Return the map's part for a region of the image.
+
+        Args:
+            x: the map for the region `read` of the image.
+            read: likewise.
+            within: that is wanted.
+        """
+        dims = (self.value.rows, self.value.columns)
+        for axis, dim in enumerate(dims):
+            begin = self.span(axis, read[axis])[0]
+            first, end = self.span(axis, within[axis])
+            x = x.narrow(dim, first - begin, end - first)
+        return x
+
+
+@dataclass(frozen=True)
+class Division:
+    """How an image is computed: stage by stage, each window by window.
+
+    Attributes:
+        size: (height, width) of the image.
+        stages: of the network.
+        windows: of each stage.
+        grids: of all maps.
+        output: the map of the scores.
+        peak: bytes, besides the network itself and the scores that are kept.
+        seconds: predicted from what was measured; NaN if nothing was.
+        compute: computes a stage; None for the whole network as one stage.
+    """
+
+    size: tuple[int, int]
+    stages: tuple[Stage, ...]
+    windows: tuple[Windows, ...]
+    grids: Mapping[int, MapGrid] = field(repr=False)
+    output: int
+    peak: int
+    seconds: float = inf
+    compute: Compute | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def work(self) -> float:
+        """The multiply-adds and numbers computed in all, relative to those of the whole image."""
+        total = sum(stage.work for stage in self.stages)
+        pairs = zip(self.stages, self.windows, strict=True)
+        return sum(stage.work * windows.work for stage, windows in pairs) / total
+
+    @property
+    def largest(self) -> tuple[int, int]:
+        """(height, width) of the largest part of the image of which scores are computed at once."""
+        return self.windows[-1].largest
+
+
+def engine_windows(network: nn.Module, size: tuple[int, int]) -> Division | None:
+    """Return the windows in which a network's engine computes an image; the fastest of all.
+
+    They follow from the size, the engine's limit and what was measured of it.
 
     Args:
         network: with an engine or without one.
         size: (height, width) of an image that is too large for the engine.
 
     Returns:
-        None if there is no engine, or no division costs at most `MOST_WORK`, or the network's
-        scores depend on the whole image.
+        None if there is no engine, or no division costs at most `MOST_WORK`, or the scores depend
+        on the whole image, or PyTorch's strips are faster.
     """
-    engine = getattr(network, "engine", None)
-    if (
-        engine is None
-        or engine.takes(size)
-        or engine.most_pixels * MOST_PARTS**2 < size[0] * size[1]
-    ):
+    engine: WindowEngine | None = getattr(network, "engine", None)
+    if engine is None or engine.takes(size):
         return None
-    most: int = engine.most_pixels
-    found = _known.get(network, (size, most), lambda: divide(network, size, most))
-    return found if found is not None and engine.takes(found.largest) else None
+    key = (size, engine.most_pixels, engine.cost, engine.strip_cost)
+    return _known.get(network, key, lambda: _fastest(network, size, engine))
 
 
-def divide(network: nn.Module, size: tuple[int, int], most_pixels: int) -> Windows | None:
-    """Return the windows of at most `most_pixels` with the least work; see `engine_windows`."""
+def _fastest(network: nn.Module, size: tuple[int, int], engine: WindowEngine) -> Division | None:
+    """Return the fastest division of the network as one stage or in several."""
+    memory = int(engine.most_pixels * engine.pixel_bytes) + FIXED
+    found = [divide(network, size, memory, engine.pixel_bytes, cost=engine.cost)]
+    if found[0] is None or found[0].work > 1 and engine.cost is not None:
+        staged = engine.staged()
+        found.append(staged and divide_stages(staged, size, memory))
+    strips = engine.strip_cost
+    most = inf if strips is None else strips.pixel * prod(size)
+    fitting = [one for one in found if one is not None and not one.seconds > most]
+    return min(fitting, key=lambda one: one.seconds, default=None)
+
+
+def divide(
+    network: nn.Module,
+    size: tuple[int, int],
+    memory: int,
+    pixel_bytes: float,
+    *,
+    cost: Cost | None = None,
+) -> Division | None:
+    """Return the windows of a network as one stage; None if none cost at most `MOST_WORK`.
+
+    Args:
+        network: image -> scores.
+        size: (height, width) of the image.
+        memory: bytes.
+        pixel_bytes: bytes that it takes for each pixel of a window.
+        cost: of a window.
+    """
     try:
-        ops = record_ops(network, size, weights=False)
+        geometry = Geometry.of(network, size, allow_global=False)
     except GeometryError:
         return None
-    if not keeps_places(ops):
+    if geometry is None:
         return None
-    step = alignment(ops)
-    down = [_divided(ops, size, count, step, 0) for count in range(1, MOST_PARTS + 1)]
-    across = [_divided(ops, size, count, step, 1) for count in range(1, MOST_PARTS + 1)]
-    fitting = [
-        found
-        for (rows, read_rows), (columns, read_columns) in product(down, across)
-        if (found := Windows(rows, columns, read_rows, read_columns)).work <= MOST_WORK
-        and found.largest[0] * found.largest[1] <= most_pixels
-    ]
-    return min(fitting, key=lambda found: found.work, default=None)
+    stages = (replace(whole_stage(geometry.graph), pixel_bytes=pixel_bytes),)
+    return geometry.divided(stages, memory, () if cost is None else (cost,), None)
 
 
-def alignment(ops: OpGraph) -> int:
+def divide_stages(staged: StagedNetwork, size: tuple[int, int], memory: int) -> Division | None:
+    """Return the windows of all stages of a network; None if none cost at most `MOST_WORK`."""
+    try:
+        geometry = Geometry.of(staged.network, size, allow_global=True)
+    except GeometryError:
+        return None
+    if geometry is None:
+        return None
+    return geometry.divided(staged.stages, memory, staged.costs, staged.compute)
+
+
+class Geometry:
+    """Where the maps of a network are in an image of one size.
+
+    Args:
+        graph: of an image of `size`.
+        aligned: of an image whose sides all strides divide.
+        step: pixels of the image that all strides divide.
+    """
+
+    def __init__(self, graph: OpGraph, aligned: OpGraph, step: int) -> None:
+        self.graph, self.step = graph, step
+        self.size, base = graph.values[0].size, aligned.values[0].size
+        self.grids = {
+            index: MapGrid(value, other.stride, self.size, base, other.size)
+            for index, (value, other) in enumerate(zip(graph.values, aligned.values, strict=True))
+        }
+
+    @classmethod
+    def of(
+        cls, network: nn.Module, size: tuple[int, int], allow_global: bool
+    ) -> "Geometry | None":
+        """Return the geometry of a network; None if a shift of the image does not shift all maps.
+
+        Raises:
+            GeometryError: a part of the scores cannot be computed alone.
+        """
+        graph = record_ops(network, size, weights=False, allow_global=allow_global)
+        if not keeps_places(graph):
+            return None
+        step = alignment(graph)
+        base = tuple(max(2 * step, side // step * step) for side in size)
+        aligned = record_ops(
+            network, (base[0], base[1]), weights=False, allow_global=allow_global
+        )
+        return cls(graph, aligned, step)
+
+    def divided(
+        self,
+        stages: tuple[Stage, ...],
+        memory: int,
+        costs: Sequence[Cost],
+        compute: Compute | None,
+    ) -> Division | None:
+        """Return the division of least cost within the memory; see `divide`."""
+        windows, peak, seconds = [], 0, 0.0
+        for stage, cost in zip(stages, costs or [Cost(0, stage.work) for stage in stages], strict=True):
+            held = FIXED + sum(self._bytes(index) for index in stage.kept if compute)
+            found = self._windows(stage, memory - held, cost)
+            if found is None:
+                return None
+            windows.append(found)
+            peak = max(peak, held + int(stage.pixel_bytes * prod(found.largest)))
+            seconds += cost.window * found.count + cost.pixel * found.work * prod(self.size)
+        made = Division(
+            self.size,
+            stages,
+            tuple(windows),
+            self.grids,
+            self.graph.output,
+            peak,
+            seconds,
+            compute,
+        )
+        return made if made.work <= MOST_WORK else None
+
+    def _windows(self, stage: Stage, memory: int, cost: Cost) -> Windows | None:
+        """Return the windows of a stage of least cost; None if none fit the memory."""
+        counts = range(1, 2 if stage.is_global else MOST_PARTS + 1)
+        best, least, enough = None, inf, inf
+        axes: dict[tuple[int, int], tuple[tuple[Span, ...], tuple[Span, ...]]] = {}
+        for down, across in sorted(product(counts, counts), key=lambda pair: prod(pair)):
+            if down * across > enough:
+                break
+            for axis, count in enumerate((down, across)):
+                if (axis, count) not in axes:
+                    axes[axis, count] = self._parts(stage, count, axis)
+            (rows, read_rows), (columns, read_columns) = axes[0, down], axes[1, across]
+            found = Windows(rows, columns, read_rows, read_columns)
+            taken = cost.window * found.count + cost.pixel * found.work * prod(self.size)
+            if stage.pixel_bytes * prod(found.largest) <= memory and taken < least:
+                best, least = found, taken
+                enough = min(enough, 2 * down * across)  # more windows only cost more
+        return best
+
+    def _parts(
+        self, stage: Stage, count: int, axis: int
+    ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
+        """Return equal parts of an axis, and the parts of the image that they are computed from."""
+        side = self.size[axis]
+        length = ceil(side / count / self.step) * self.step
+        parts = tuple(pairwise([*range(0, side, length), side]))
+        return parts, tuple(self._read(stage, part, axis) for part in parts)
+
+    def _read(self, stage: Stage, part: Span, axis: int) -> Span:
+        """Return the part of the image that a part of a stage's outputs is computed from."""
+        wanted = {}
+        for index in stage.outputs:
+            spans = [(0, side) for side in self.graph.values[index].size]
+            spans[axis] = self.grids[index].span(axis, part)
+            wanted[index] = Region(*spans)
+        needed = self.graph.needed_for(wanted, stage.ops)
+        first, end = Fraction(part[0]), Fraction(part[1])
+        for index, region in needed.items():
+            span = region[axis]
+            if span[0] < span[1] and not self.graph.values[index].is_global:
+                begin, past = self.grids[index].image(axis, span)
+                first, end = min(first, begin), max(end, past)
+        begun = max(0, int(first // self.step) * self.step)
+        return begun, min(self.size[axis], ceil(end / self.step) * self.step)
+
+    def _bytes(self, index: int) -> int:
+        value = self.graph.values[index]
+        return prod(value.shape) * value.bytes
+
+
+def alignment(graph: OpGraph) -> int:
     """Return the number of pixels whose multiples the windows begin at: that of all strides."""
-    exact = {0}  # values whose stride is exact: an interpolation's depends on the image's size
-    for op in ops.ops:
-        if exact.issuperset(op.inputs) and not any(_resizes(op)):
-            exact.update(op.outputs)
-    return lcm(*(int(ops.values[index].stride) or 1 for index in exact))
+    return lcm(*(int(graph.values[index].stride) or 1 for index in places(graph)))
 
 
-def keeps_places(ops: OpGraph) -> bool:
+def keeps_places(graph: OpGraph) -> bool:
     """Return whether a shift of the image by the alignment shifts all maps.
 
     Interpolations have to enlarge by a whole number, and nothing may have a stride after them.
     """
     enlarged: set[int] = set()
-    for op in ops.ops:
-        resizes = list(_resizes(op))
-        if not all(map(_is_regular, resizes)):
+    for op in graph.ops:
+        if not all(map(_is_regular, resizes(op))):
             return False
-        if resizes or not enlarged.isdisjoint(op.inputs):
+        if any(resizes(op)) or not enlarged.isdisjoint(op.inputs):
             enlarged.update(op.outputs)
             if any(rule.scale > 1 for axes in op.partial.reads for rule in axes):
                 return False
     return True
-
-
-def _resizes(op: Op) -> Iterator[LinearResize]:
-    """Yield the interpolations of an op."""
-    for axes in op.partial.reads:
-        yield from (rule for rule in axes if isinstance(rule, LinearResize))
 
 
 def _is_regular(resize: LinearResize) -> bool:
@@ -140,22 +427,6 @@ def _is_regular(resize: LinearResize) -> bool:
     if resize.align_corners:
         return resize.size > 1 and (resize.result - 1) % (resize.size - 1) == 0
     return resize.factor is None and resize.result % resize.size == 0
-
-
-def _divided(
-    ops: OpGraph, size: tuple[int, int], count: int, step: int, axis: int
-) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-    """Return equal parts of an axis, and the parts of the image that they are computed from."""
-    side = size[axis]
-    length = ceil(side / count / step) * step
-    edges = [*range(0, side, length), side]
-    parts = tuple(pairwise(edges))
-    reads = []
-    for part in parts:
-        wanted = Region(part, (0, size[1])) if axis == 0 else Region((0, size[0]), part)
-        first, end = ops.needed(wanted)[0][axis]
-        reads.append((min(first, part[0]) // step * step, max(end, part[1])))
-    return parts, tuple(reads)
 
 
 def _longest(spans: tuple[Span, ...]) -> int:

@@ -21,6 +21,8 @@ INPUT, OUTPUT = "image", "score"  # names of an exported graph's input and outpu
 MODEL_SUFFIX = ".safetensors"  # our own model files, which need no runtime
 
 Run = Callable[[Float[np.ndarray, "B 3 H W"]], Float[np.ndarray, "B K H W"]]
+RunStage = Callable[[Mapping[str, np.ndarray]], list[np.ndarray]]
+"""Compute a graph: arrays by the names of its inputs -> its outputs, in their order."""
 
 
 @dataclass(frozen=True)

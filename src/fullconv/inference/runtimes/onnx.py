@@ -1,5 +1,6 @@
 """Run .onnx files with ONNX Runtime."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fullconv.inference.runtimes import (
     OUTPUT,
     Opened,
     Run,
+    RunStage,
     Runtime,
     first_line,
     runtimes,
@@ -49,13 +51,25 @@ def run_onnx(path: Path) -> Run:
     return _runner(_session(path))
 
 
-def _session(path: Path) -> Any:
+def run_onnx_stage(content: bytes) -> RunStage:
+    """Return the function of a graph with several inputs or outputs."""
+    session = _session(content)
+    names = [value.name for value in session.get_outputs()]
+
+    def run(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        found: list[np.ndarray] = session.run(names, inputs)
+        return found
+
+    return run
+
+
+def _session(graph: Path | bytes) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_threads()
     options.log_severity_level = 3  # errors only
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def _runner(session: Any) -> Run:

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from fullconv.inference.runtimes import (
     KEY,
     Opened,
     Run,
+    RunStage,
     Runtime,
     check_finite,
     first_line,
@@ -50,6 +52,21 @@ def open_openvino(path: Path) -> Opened:
 def run_openvino(path: Path) -> Run:
     """Return the scores' function of an .onnx graph, whose values were checked."""
     return _runner(_compiled(core().read_model(path)))
+
+
+def run_openvino_stage(content: bytes) -> RunStage:
+    """Return the function of an .onnx graph with several inputs or outputs."""
+    compiled = _compiled(core().read_model(content))
+    per_thread = threading.local()
+
+    def run(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+        if not hasattr(per_thread, "request"):
+            per_thread.request = compiled.create_infer_request()
+        given = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        result = per_thread.request.infer(given, share_inputs=True, share_outputs=False)
+        return [np.asarray(result[at]) for at in range(len(compiled.outputs))]
+
+    return run
 
 
 def _compiled(model: Any) -> Any:

@@ -5,6 +5,7 @@ and resize is then a plain number, whatever the layers computed it from. Ops tha
 supports, or that depend on the whole image, are refused by name.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import Any
@@ -22,7 +23,7 @@ from fullconv.inference.streaming.ops._op import (
     Slot,
     Value,
 )
-from fullconv.inference.streaming.ranges import clip
+from fullconv.inference.streaming.ranges import WholeAxis, clip
 from fullconv.networks.tracing.copies import RunCopy, empty_batch, meta_copy
 from fullconv.networks.tracing.ops import OpCall, OpKind, UnsupportedOpError, tensors_in
 from fullconv.networks.tracing.recorder import FunctionRecorder, name_of, run_recorded
@@ -58,8 +59,17 @@ class OpGraph:
 
     def needed(self, region: Region) -> dict[int, Region]:
         """Return the part of each value that a region of the output depends on."""
-        parts = {self.output: region}
-        for op in reversed(self.ops):
+        return self.needed_for({self.output: region}, range(len(self.ops)))
+
+    def needed_for(self, wanted: Mapping[int, Region], ops: Sequence[int]) -> dict[int, Region]:
+        """Return the part of each value that regions of some depend on, by some of the ops.
+
+        Args:
+            wanted: index of a value -> the region of it.
+            ops: indices of ops, in an order in which they can run.
+        """
+        parts = dict(wanted)
+        for op in (self.ops[at] for at in reversed(ops)):
             outputs = [parts[index] for index in op.outputs if index in parts]
             if not outputs:
                 continue
@@ -77,7 +87,11 @@ class OpGraph:
 
 
 def record_ops(
-    network: nn.Module, size: tuple[int, int], channels: int = 3, weights: bool = True
+    network: nn.Module,
+    size: tuple[int, int],
+    channels: int = 3,
+    weights: bool = True,
+    allow_global: bool = False,
 ) -> OpGraph:
     """Record the ops of a network, in evaluation mode, on an image of `size` (height, width).
 
@@ -86,6 +100,8 @@ def record_ops(
         size: of the image.
         channels: of the image.
         weights: whether the ops hold the network's weights; without them they compute shapes only.
+        allow_global: whether an op may read all of a map, as a mean over the image does. Such a
+            graph tells what depends on what; it cannot be streamed.
 
     Other threads may use the network meanwhile: a copy of its modules is recorded.
 
@@ -95,12 +111,14 @@ def record_ops(
     if opaque := getattr(network, "opaque", ""):
         raise GeometryError(opaque)
     try:
-        return _record(empty_batch(network), size, channels, weights)
+        return _record(empty_batch(network), size, channels, weights, allow_global)
     except (_NeedsNumbersError, GeometryError):  # a batch of no images is not enough
-        return _record(meta_copy(network), size, channels, weights)
+        return _record(meta_copy(network), size, channels, weights, allow_global)
 
 
-def _record(copy: RunCopy, size: tuple[int, int], channels: int, weights: bool) -> OpGraph:
+def _record(
+    copy: RunCopy, size: tuple[int, int], channels: int, weights: bool, allow_global: bool
+) -> OpGraph:
     for module in copy.network.modules():
         if hasattr(module, "sparse_padding"):  # it holds for one whole image only
             module.sparse_padding = False  # type: ignore[assignment]
@@ -111,6 +129,7 @@ def _record(copy: RunCopy, size: tuple[int, int], channels: int, weights: bool) 
     recorder = OpRecorder(
         copy.image(size, channels),
         {key: (t, own if weights else t) for key, (t, own) in copy.weights.items()},
+        allow_global,
     )
     try:
         scores = run_recorded(copy, recorder.image, recorder)
@@ -132,11 +151,14 @@ class OpRecorder(FunctionRecorder[int]):
     Args:
         image: the network's input.
         weights: id of each weight without data -> that tensor and the weight itself.
+        allow_global: see `record_ops`.
     """
 
-    def __init__(self, image: Tensor, weights: dict[int, tuple[Tensor, Tensor]]) -> None:
+    def __init__(
+        self, image: Tensor, weights: dict[int, tuple[Tensor, Tensor]], allow_global: bool = False
+    ) -> None:
         super().__init__()
-        self.image = image
+        self.image, self._allow_global = image, allow_global
         self._values = [Value(_shape(image), bytes=image.element_size())]
         self._ops: list[Op] = []
         self._weights = weights
@@ -170,6 +192,7 @@ class OpRecorder(FunctionRecorder[int]):
             self._with_weights(call.kwargs, slots),
             inputs=tuple(self._values[index] for index in inputs),
             shapes=tuple(_shape(tensor) for tensor in results),
+            allow_global=self._allow_global,
         )
         if not len(self.image) and recorded.kind in _COUNT_IMAGES:
             raise _NeedsNumbersError(call.name)
@@ -191,15 +214,18 @@ class OpRecorder(FunctionRecorder[int]):
     def _add(
         self, name: str, inputs: tuple[int, ...], results: list[Tensor], partial: PartialOp
     ) -> None:
-        source = self._values[inputs[0]]
+        values = [self._values[index] for index in inputs]
+        at = next((at for at, value in enumerate(values) if not value.is_global), 0)
+        source, reads = values[at], partial.reads[at]
         rows, columns = partial.dims or (source.rows, source.columns)
-        stride = source.stride * partial.reads[0][0].scale
+        stride = source.stride * reads[0].scale
+        is_global = source.is_global or isinstance(reads[0], WholeAxis)
         outputs = []
         for tensor in results:
             index = len(self._values)
             outputs.append(index)
             self.remember(tensor, index)
-            value = Value(_shape(tensor), rows, columns, stride, tensor.element_size())
+            value = Value(_shape(tensor), rows, columns, stride, tensor.element_size(), is_global)
             self._values.append(value)
         self._ops.append(Op(name, inputs, tuple(outputs), partial))
 

@@ -115,6 +115,26 @@ class UnpoolWindow:
         return windows.reads(touched) if self.reads_all else touched
 
 
+@dataclass(frozen=True)
+class WholeAxis:
+    """Every output reads all inputs, as a mean over the whole map does.
+
+    Attributes:
+        size: of the input.
+    """
+
+    size: int
+
+    @property
+    def scale(self) -> Fraction:
+        """Input positions per output position; what it computes has no positions."""
+        return Fraction(1)
+
+    def reads(self, outputs: Span) -> Span:
+        """Return all inputs."""
+        return 0, self.size
+
+
 def clip(span: Span, size: int) -> Span:
     """Return the part of a span that is in an input of `size` positions; it may be empty."""
     first = min(max(span[0], 0), size)

@@ -35,6 +35,7 @@ class Value:
         columns: the dimension of its columns.
         stride: image rows per row of the map.
         bytes: per number.
+        is_global: whether it has one row and column, computed from all of the image.
     """
 
     shape: tuple[int, ...]
@@ -42,6 +43,7 @@ class Value:
     columns: int = 3
     stride: Fraction = Fraction(1)
     bytes: int = 4
+    is_global: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -63,10 +65,17 @@ class RecordedCall(OpCall):
     Attributes:
         inputs: the feature maps, in the order of their slots.
         shapes: of the tensors that it returned.
+        allow_global: whether it may read all of a map, which is refused otherwise.
     """
 
     inputs: tuple[Value, ...] = ()
     shapes: tuple[tuple[int, ...], ...] = ()
+    allow_global: bool = False
+
+    @property
+    def source(self) -> Value:
+        """The first feature map with positions; if there is none, the first."""
+        return next((value for value in self.inputs if not value.is_global), self.inputs[0])
 
     def run(self, parts: Sequence[Tensor]) -> Any:
         """Repeat the call on parts of the feature maps."""

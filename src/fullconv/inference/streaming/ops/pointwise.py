@@ -6,8 +6,14 @@ from math import prod
 from torch import Tensor
 
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall, Region, Value
-from fullconv.inference.streaming.ranges import Shift
+from fullconv.inference.streaming.ops._op import (
+    AxisRules,
+    PartialOp,
+    RecordedCall,
+    Region,
+    Value,
+)
+from fullconv.inference.streaming.ranges import Shift, WholeAxis
 from fullconv.networks.tracing.ops import OpKind, UnsupportedOpError, tensors_in
 
 _VERBS: dict[OpKind | None, str] = {
@@ -17,18 +23,19 @@ _VERBS: dict[OpKind | None, str] = {
     OpKind.ATTENTION: "attends",
 }
 IN_PLACE = (Shift(), Shift())  # along rows and columns
+_WHOLE_PIXEL = (WholeAxis(1), WholeAxis(1))
 
 
 @rules.register(OpKind.POINTWISE)
 @rules.register(OpKind.DROPOUT)
 def pointwise(call: RecordedCall) -> PartialOp:
     """Compute a function of numbers, or of several numbers at the same position."""
-    first = call.inputs[0]
+    first = call.source
     rank = len(call.shapes[0])
     rows, columns = first.rows - len(first.shape), first.columns - len(first.shape)
     for value in call.inputs:
         dims = (value.rows - len(value.shape), value.columns - len(value.shape))
-        if dims != (rows, columns) or value.size != first.size:
+        if dims != (rows, columns) or (value.size != first.size and not value.is_global):
             raise UnsupportedOpError(
                 f"calls {call.name} on feature maps of {first.size} and {value.size}"
             )
@@ -36,7 +43,8 @@ def pointwise(call: RecordedCall) -> PartialOp:
         sizes = [prod(weight.shape[dim:][:1]) for dim in (rows, columns) if weight.dim() >= -dim]
         if any(size != 1 for size in sizes):
             raise UnsupportedOpError(f"calls {call.name} with a weight for every position")
-    return PartialOp((IN_PLACE,) * len(call.inputs), run_call(call), (rank + rows, rank + columns))
+    reads = tuple(_WHOLE_PIXEL if value.is_global else IN_PLACE for value in call.inputs)
+    return PartialOp(reads, run_call(call), (rank + rows, rank + columns))
 
 
 @rules.register(OpKind.CHANNELS)
@@ -53,13 +61,30 @@ def channels(call: RecordedCall) -> PartialOp:
 def reduction(call: RecordedCall) -> PartialOp:
     """Compute a mean, sum or maximum over dimensions other than rows and columns."""
     value = call.inputs[0]
-    refuse_positions(call, call.mixed_dims(len(value.shape)), value)
+    dims = {dim % len(value.shape) for dim in call.mixed_dims(len(value.shape))}
+    if not (call.allow_global and dims >= {value.rows, value.columns}):
+        refuse_positions(call, dims, value)
     if len(call.shapes[0]) != len(value.shape):
         raise UnsupportedOpError(f"calls {call.name} without keepdim")
-    return PartialOp((IN_PLACE,), run_call(call))
+    return PartialOp((_reads(value, call.shapes[0]),), run_call(call))
 
 
 @rules.register(OpKind.ADAPTIVE_POOLING)
+def adaptive_pooling(call: RecordedCall) -> PartialOp:
+    """Pool all positions into one."""
+    value, shape = call.inputs[0], call.shapes[0]
+    if not call.allow_global or (shape[value.rows], shape[value.columns]) != (1, 1):
+        return over_the_whole_image(call)
+    return PartialOp((_reads(value, shape),), run_call(call))
+
+
+def _reads(value: Value, shape: Sequence[int]) -> AxisRules:
+    """Return what a function reads whose result has the dimensions of its input."""
+    if (shape[value.rows], shape[value.columns]) == value.size:
+        return IN_PLACE
+    return WholeAxis(value.size[0]), WholeAxis(value.size[1])
+
+
 @rules.register(OpKind.GLOBAL_NORM)
 @rules.register(OpKind.MATMUL)
 @rules.register(OpKind.ATTENTION)

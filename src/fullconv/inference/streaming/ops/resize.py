@@ -56,7 +56,9 @@ class LinearResize:
 
     @property
     def scale(self) -> Fraction:
-        """Input positions per output position, approximately."""
+        """Input positions per output position; of a given factor approximately."""
+        if self.align_corners and self.size > 1 and self.result > 1:
+            return Fraction(self.size - 1, self.result - 1)
         return Fraction(self.size, self.result)
 
     def reads(self, outputs: Span) -> Span:
