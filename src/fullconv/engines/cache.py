@@ -3,6 +3,7 @@
 KEY/network.onnx     the network's graph and weights, which every engine reads
 KEY/entry.json       its size and checksum, and a name for users
 KEY/MACHINE.json     what was measured on a kind of machine, see `Measured`
+KEY/MACHINE.ENGINE.json    of images in windows, see `WindowCosts`
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from torch import nn
 from fullconv._version import __version__
 from fullconv.config import Settings, Size
 from fullconv.hardware import installed_versions, processor_name, usable_cores
+from fullconv.inference.planner.windows import Cost
 from fullconv.io.atomic import building, write_text
 from fullconv.io.caches import cache_folder
 from fullconv.io.locks import locked
@@ -67,6 +69,20 @@ class Measured(Settings):
     opening: dict[str, float] = Field(default_factory=dict)
     difference: dict[str, float] = Field(default_factory=dict)
     refused: dict[str, str] = Field(default_factory=dict)
+
+
+class WindowCosts(Settings):
+    """What was measured of an engine's windows on a machine, in seconds.
+
+    Attributes:
+        whole: for each window of the network as one stage, and for each pixel in it.
+        stages: likewise, of each stage; () if it cannot be computed in stages.
+        strips: of PyTorch's strips, for each pixel; None if the network has none.
+    """
+
+    whole: Cost
+    stages: tuple[Cost, ...]
+    strips: float | None
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,20 @@ def write_measured(folder: Path, machine: str, measured: Measured) -> None:
         OutputError: the cache cannot be written.
     """
     write_text(folder / f"{machine}.json", measured.model_dump_json())
+
+
+def read_costs(folder: Path, machine: str, engine: str) -> WindowCosts | None:
+    """Return what was measured of an engine's windows on this kind of machine, if it was."""
+    return _read(folder / f"{machine}.{engine}.json", WindowCosts)
+
+
+def write_costs(folder: Path, machine: str, engine: str, costs: WindowCosts) -> None:
+    """Store what was measured of an engine's windows.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    write_text(folder / f"{machine}.{engine}.json", costs.model_dump_json())
 
 
 def list_cache() -> list[CachedNetwork]:

@@ -14,6 +14,7 @@ from torch import nn
 
 from fullconv.config import RGB
 from fullconv.conversion.onnx_graph import save_onnx
+from fullconv.conversion.stage_graphs import staged_graphs
 from fullconv.engines import AUTO, TITLES, EngineChoice, check_engine, installed_engines
 from fullconv.engines.cache import (
     Measured,
@@ -26,17 +27,18 @@ from fullconv.engines.cache import (
     write_graph,
     write_measured,
 )
+from fullconv.engines.large_images import LargeImages
 from fullconv.engines.proof import compare, sample_image
-from fullconv.engines.running import FIXED, RunningEngine
+from fullconv.engines.running import RunningEngine
 from fullconv.engines.workload import TINY, Workload, conversion_seconds, time_call
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
 from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
-from fullconv.inference.planner.windows import divide
-from fullconv.inference.runtimes import Run, first_line
-from fullconv.inference.runtimes.onnx import run_onnx
-from fullconv.inference.runtimes.openvino import run_openvino
+from fullconv.inference.planner.windows import FIXED, StagedNetwork, divide, divide_stages
+from fullconv.inference.runtimes import Run, RunStage, first_line
+from fullconv.inference.runtimes.onnx import run_onnx, run_onnx_stage
+from fullconv.inference.runtimes.openvino import run_openvino, run_openvino_stage
 from fullconv.io.atomic import scratch
 from fullconv.networks.fcn import FCN
 
@@ -46,6 +48,10 @@ ROUNDS = 3, 9  # at least and at most
 TIMED = 2.0  # seconds after which no further round is timed
 
 _OPENERS: dict[str, Callable[[Path], Run]] = {"onnx": run_onnx, "openvino": run_openvino}
+_STAGE_OPENERS: dict[str, Callable[[bytes], RunStage]] = {
+    "onnx": run_onnx_stage,
+    "openvino": run_openvino_stage,
+}
 _opened: "WeakValueDictionary[tuple[Any, ...], Run]" = WeakValueDictionary()
 
 
@@ -127,7 +133,7 @@ class _Search:
         name, key = self.names[0], network_key(self.network)
         run = self._open(name, key, lambda: self._graph(root, key, patient=True))
         compare(self.network, run)
-        return self._use(name, run, "")
+        return self._use(name, run, "", root / key)
 
     def fastest(self, root: Path) -> EngineChoice:
         """Use the fastest engine, if it is known or finding out pays."""
@@ -135,7 +141,7 @@ class _Search:
             return EngineChoice()
         (height, width), most = self.workload.size, self._limit()
         is_large = self.workload.images is not None and height * width > most
-        if is_large and divide(self.network, (height, width), most) is None:
+        if is_large and not self._divides((height, width), most):
             return EngineChoice()  # PyTorch computes photos of this size, in parts
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())
@@ -157,7 +163,20 @@ class _Search:
                 return EngineChoice()
             run = self._open(name, key, lambda: self._graph(root, key))
             compare(self.network, run)
-        return self._use(name, run, reason)
+        return self._use(name, run, reason, folder)
+
+    def _divides(self, size: tuple[int, int], most_pixels: int) -> bool:
+        """Return whether an engine would compute images of `size` in windows."""
+        pixel_bytes = runtime_pixel_bytes(self.network)
+        memory = int(most_pixels * pixel_bytes) + FIXED
+        if divide(self.network, size, memory, pixel_bytes):
+            return True
+        try:
+            made = staged_graphs(self.network)
+            staged = StagedNetwork(made.network, made.stages, lambda *_: ())
+            return divide_stages(staged, size, memory) is not None
+        except ExportError:
+            return False
 
     def _known(self, folder: Path, machine: str) -> Measured | None:
         """Return what was measured here of all engines; None if some was not."""
@@ -255,10 +274,12 @@ class _Search:
             _opened[identity] = run
         return run
 
-    def _use(self, name: str, run: Run, reason: str) -> EngineChoice:
+    def _use(self, name: str, run: Run, reason: str, folder: Path) -> EngineChoice:
         most = self._limit()
         pixel_bytes = runtime_pixel_bytes(self.network)
-        self.network.engine = RunningEngine(name, self.network, run, pixel_bytes, most)
+        record = machine_key(torch.get_num_threads()), name
+        large = LargeImages(self.network, run, _STAGE_OPENERS[name], folder, record)
+        self.network.engine = RunningEngine(name, self.network, run, pixel_bytes, most, large)
         return EngineChoice(name, reason or TITLES[name], most)
 
     def _limit(self) -> int:

@@ -1,6 +1,6 @@
 """An engine at work: it computes a network's scores in place of PyTorch's layers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -9,13 +9,12 @@ from torch import Tensor
 
 from fullconv.config import Size
 from fullconv.engines import TITLES
+from fullconv.engines.large_images import LargeImages
 from fullconv.inference.cpu.optimize import weights_state
+from fullconv.inference.planner.windows import FIXED, LEAST_SIDE, Cost, WindowWays
 from fullconv.inference.runtimes import Run
 from fullconv.networks.fcn import FCN
 from fullconv.networks.padding.regions import has_hooks
-
-MIN_SIDE = 32  # pixels; PyTorch computes smaller images, which pooling leaves one pixel of
-FIXED = 2**23  # bytes beside what grows with the image
 
 
 @dataclass(eq=False)
@@ -30,7 +29,8 @@ class RunningEngine:
         network: the network that it computes.
         run: image -> scores.
         pixel_bytes: bytes per pixel of an image.
-        most_pixels: pixels of the largest image that it computes.
+        most_pixels: pixels of the largest image that it computes at once.
+        large: computes larger images in windows.
         threads: CPU threads of one image.
     """
 
@@ -39,6 +39,7 @@ class RunningEngine:
     run: Run
     pixel_bytes: float
     most_pixels: int
+    large: LargeImages
     threads: int = field(default_factory=torch.get_num_threads)
 
     def __post_init__(self) -> None:
@@ -58,7 +59,7 @@ class RunningEngine:
     def takes(self, size: Size | tuple[int, ...]) -> bool:
         """Return whether it computes images of this (height, width)."""
         height, width = size[:2]
-        return min(height, width) >= MIN_SIDE and height * width <= self.most_pixels
+        return min(height, width) >= LEAST_SIDE and height * width <= self.most_pixels
 
     def takes_planes(self, size: tuple[int, ...]) -> bool:
         """Return whether its input is one plane per channel, as other engines than PyTorch take."""
@@ -68,9 +69,22 @@ class RunningEngine:
         """Return the bytes that an image of this (height, width) takes, besides the weights."""
         return int(self.pixel_bytes * size[0] * size[1]) + FIXED
 
+    @property
+    def memory(self) -> int:
+        """The bytes that one image may take, besides the weights."""
+        return int(self.most_pixels * self.pixel_bytes) + FIXED
+
+    def window_ways(self) -> WindowWays:
+        """Return how it computes images that are larger than it takes, and what that costs."""
+        if not self._is_current():
+            return WindowWays(None, None, None)
+        staged, costs = self.large.prepare()
+        strips = None if costs.strips is None else Cost(0, costs.strips)
+        return WindowWays(staged and replace(staged, costs=costs.stages), costs.whole, strips)
+
     def note(self, size: Size) -> str:
         """Return why PyTorch computes an image of this size, for users; "" if it does not."""
-        if self.takes(size) or min(size) < MIN_SIDE:
+        if self.takes(size) or min(size) < LEAST_SIDE:
             return ""
         most = self.most_pixels / 1e6
         return f"computed by PyTorch: {self.title} has memory for {most:.1f} megapixels here"
@@ -83,7 +97,11 @@ class RunningEngine:
             return False
         if image.device.type != "cpu" or image.dtype != torch.float32 or image.shape[0] != 1:
             return False
-        if not self.takes(image.shape[2:]) or any(map(has_hooks, self._modules)):
+        return self.takes(image.shape[2:]) and self._is_current()
+
+    def _is_current(self) -> bool:
+        """Return whether it computes what the layers do: with the same weights, without hooks."""
+        if any(map(has_hooks, self._modules)):
             return False
         return self._state == weights_state(self._modules)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fullconv.inference.planner.windows import Windows
+    from fullconv.inference.planner.windows import Division
 
 PLENTY = 8192  # bytes per pixel; VGG-16, which needs most, needs a fifth of this
 
@@ -41,7 +41,7 @@ class Plan:
     bands: int = 3
     overlap: int = 0
     held: int = 0
-    windows: "Windows | None" = None
+    windows: "Division | None" = None
 
     @property
     def result(self) -> tuple[int, int]:

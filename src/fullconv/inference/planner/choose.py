@@ -97,7 +97,7 @@ def _windows(network: nn.Module, start: Plan, scores: bool) -> Plan | None:
     if start.resized and scores:
         kept += 4 * classes * start.resized[0] * start.resized[1]
     rows, columns = windows.largest
-    peak = start.held + kept + network.engine.peak(windows.largest)  # type: ignore[union-attr, operator]
+    peak = start.held + kept + windows.peak
     found = replace(start, kind="windows", rows=rows, columns=columns, peak=peak, note="")
     return replace(found, windows=windows)
 

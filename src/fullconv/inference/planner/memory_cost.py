@@ -71,7 +71,8 @@ def largest_tile(facts: NetworkCost, budget: int) -> int:
 
 def runtime_pixel_bytes(layers: nn.Module, bands: int = 3) -> float:
     """Estimate the bytes per pixel of an image that a runtime other than PyTorch takes."""
-    return network_cost(layers, bands).per_pixel - FIXED / SIDE**2
+    cost = network_cost(layers, bands)
+    return cost.per_pixel if cost.refusal else cost.per_pixel - FIXED / SIDE**2
 
 
 def free_device_memory(network: nn.Module) -> int:

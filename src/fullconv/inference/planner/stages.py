@@ -120,9 +120,7 @@ class _Schedule:
             if self._bytes(live[end]) < self._bytes(live[best[level]] if level in best else None):
                 best[level] = end
         chosen |= {
-            end
-            for level, end in best.items()
-            if level > 1 and self._bytes(live[end]) <= MOST_KEPT
+            end for level, end in best.items() if level > 1 and self._bytes(live[end]) <= MOST_KEPT
         }
         return sorted(chosen | set(self._around_globals(allowed)))
 
@@ -135,7 +133,9 @@ class _Schedule:
 
     def _level(self, end: int) -> int:
         """Return the largest stride of the maps computed before a position."""
-        values = (self.graph.values[i] for at in self.order[:end] for i in self.graph.ops[at].outputs)
+        values = (
+            self.graph.values[i] for at in self.order[:end] for i in self.graph.ops[at].outputs
+        )
         return int(max((value.stride for value in values if not value.is_global), default=1))
 
     def _live(self, end: int) -> set[int]:
@@ -147,7 +147,7 @@ class _Schedule:
     def _peak(self, first: int, end: int, kept: Set[int]) -> float:
         """Return the most bytes per pixel that the values other than `kept` take at a time.
 
-        Parts of the kept ones, which are inputs and outputs, count while an op reads or writes them.
+        Parts of the kept ones, inputs and outputs, count while an op reads or writes them.
         """
         last = {i: at for at in range(first, end) for i in self.graph.ops[self.order[at]].inputs}
         held: set[int] = set()

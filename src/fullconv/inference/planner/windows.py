@@ -25,6 +25,7 @@ from fullconv.networks.geometry import Span
 MOST_WORK = 1.35  # times the work of the whole image, at most; PyTorch's strips compute 1
 MOST_PARTS = 8  # of each axis
 FIXED = 2**23  # bytes beside what grows with the image
+LEAST_SIDE = 32  # pixels; PyTorch computes smaller images, which pooling leaves one pixel of
 
 ShapeOf = Callable[[int], tuple[int, ...]]
 """Return the shape of a map, given its index."""
@@ -99,26 +100,38 @@ class StagedNetwork:
     costs: tuple[Cost, ...] = ()
 
 
+class WindowWays(NamedTuple):
+    """How an engine computes an image that it has no memory for at once.
+
+    Attributes:
+        staged: the network in stages; None if it cannot be computed so.
+        whole: the cost of the network as one stage, as measured; None if it is unknown.
+        strips: the cost of PyTorch's strips, likewise; None also if there are none.
+    """
+
+    staged: StagedNetwork | None
+    whole: Cost | None
+    strips: Cost | None
+
+
 class WindowEngine(Protocol):
     """What the planner asks of an engine.
 
     Attributes:
-        most_pixels: pixels of the largest image that it computes at once.
         pixel_bytes: bytes per pixel that it takes for a whole image.
-        cost: of a whole image, as measured; None if it is unknown.
-        strip_cost: of PyTorch's strips, likewise.
+        memory: bytes that an image may take.
+        settings: tells it from other engines of the network.
     """
 
-    most_pixels: int
     pixel_bytes: float
-    cost: Cost | None
-    strip_cost: Cost | None
+    memory: int
+    settings: tuple[str, int, int]
 
     def takes(self, size: tuple[int, ...]) -> bool:
-        """Return whether it computes images of this (height, width)."""
+        """Return whether it computes images of this (height, width) at once."""
 
-    def staged(self) -> StagedNetwork | None:
-        """Return the network in stages; None if it cannot be computed so."""
+    def window_ways(self) -> WindowWays:
+        """Return how it computes larger images."""
 
 
 @dataclass(frozen=True)
@@ -189,7 +202,7 @@ class Division:
         grids: of all maps.
         output: the map of the scores.
         peak: bytes, besides the network itself and the scores that are kept.
-        seconds: predicted from what was measured; NaN if nothing was.
+        seconds: predicted from what was measured; of no meaning if nothing was.
         compute: computes a stage; None for the whole network as one stage.
     """
 
@@ -218,34 +231,37 @@ class Division:
 def engine_windows(network: nn.Module, size: tuple[int, int]) -> Division | None:
     """Return the windows in which a network's engine computes an image; the fastest of all.
 
-    They follow from the size, the engine's limit and what was measured of it.
+    They follow from the size, the engine's memory and what was measured of it.
 
     Args:
         network: with an engine or without one.
         size: (height, width) of an image that is too large for the engine.
 
     Returns:
-        None if there is no engine, or no division costs at most `MOST_WORK`, or the scores depend
-        on the whole image, or PyTorch's strips are faster.
+        None if there is no engine, or no division costs at most `MOST_WORK`, or PyTorch's strips
+        are faster.
     """
     engine: WindowEngine | None = getattr(network, "engine", None)
-    if engine is None or engine.takes(size):
+    if engine is None or engine.takes(size) or min(size) < LEAST_SIDE:
         return None
-    key = (size, engine.most_pixels, engine.cost, engine.strip_cost)
-    return _known.get(network, key, lambda: _fastest(network, size, engine))
+    ways = engine.window_ways()
+    staged = ways.staged.costs if ways.staged else None
+    key = (size, engine.settings, staged, ways.whole, ways.strips)
+    return _known.get(network, key, lambda: _fastest(network, size, engine, ways))
 
 
-def _fastest(network: nn.Module, size: tuple[int, int], engine: WindowEngine) -> Division | None:
+def _fastest(
+    network: nn.Module, size: tuple[int, int], engine: WindowEngine, ways: WindowWays
+) -> Division | None:
     """Return the fastest division of the network as one stage or in several."""
-    memory = int(engine.most_pixels * engine.pixel_bytes) + FIXED
-    found = [divide(network, size, memory, engine.pixel_bytes, cost=engine.cost)]
-    if found[0] is None or found[0].work > 1 and engine.cost is not None:
-        staged = engine.staged()
-        found.append(staged and divide_stages(staged, size, memory))
-    strips = engine.strip_cost
-    most = inf if strips is None else strips.pixel * prod(size)
-    fitting = [one for one in found if one is not None and not one.seconds > most]
-    return min(fitting, key=lambda one: one.seconds, default=None)
+    found = [divide(network, size, engine.memory, engine.pixel_bytes, cost=ways.whole)]
+    if ways.staged:
+        found.append(divide_stages(ways.staged, size, engine.memory))
+    fitting = [one for one in found if one is not None]
+    best = min(fitting, key=lambda one: one.seconds, default=None)
+    if best and ways.strips and ways.strips.pixel * prod(size) < best.seconds:
+        return None
+    return best
 
 
 def divide(
@@ -304,9 +320,7 @@ class Geometry:
         }
 
     @classmethod
-    def of(
-        cls, network: nn.Module, size: tuple[int, int], allow_global: bool
-    ) -> "Geometry | None":
+    def of(cls, network: nn.Module, size: tuple[int, int], allow_global: bool) -> "Geometry | None":
         """Return the geometry of a network; None if a shift of the image does not shift all maps.
 
         Raises:
@@ -317,9 +331,7 @@ class Geometry:
             return None
         step = alignment(graph)
         base = tuple(max(2 * step, side // step * step) for side in size)
-        aligned = record_ops(
-            network, (base[0], base[1]), weights=False, allow_global=allow_global
-        )
+        aligned = record_ops(network, (base[0], base[1]), weights=False, allow_global=allow_global)
         return cls(graph, aligned, step)
 
     def divided(
@@ -331,7 +343,9 @@ class Geometry:
     ) -> Division | None:
         """Return the division of least cost within the memory; see `divide`."""
         windows, peak, seconds = [], 0, 0.0
-        for stage, cost in zip(stages, costs or [Cost(0, stage.work) for stage in stages], strict=True):
+        for stage, cost in zip(
+            stages, costs or [Cost(0, stage.work) for stage in stages], strict=True
+        ):
             held = FIXED + sum(self._bytes(index) for index in stage.kept if compute)
             found = self._windows(stage, memory - held, cost)
             if found is None:
