@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: interleaved rounds, medians of paired ratios, the machine."""
+"""Shared by the benchmarks: models, interleaved rounds, medians of paired ratios, the machine."""
 
 import os
 import platform
@@ -8,8 +8,11 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from time import perf_counter, process_time
+from typing import Any
 
 import torch
+
+import fullconv as fc
 
 Variants = Mapping[str, Callable[[], object]]
 
@@ -72,3 +75,14 @@ def machine(threads: int) -> str:
         model = next((line.split(": ")[1] for line in lines if "model name" in line), model)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
     return f"{date.today()}, {model}, {threads} threads, torch {torch.__version__}, load {load}"
+
+
+def open_model(name: str, classes: int = 11, **settings: Any) -> fc.Model:
+    """Load a model file, or create a network with random weights."""
+    if Path(name).exists():
+        return fc.load(name)
+    torch.manual_seed(0)
+    network = fc.create_model(name, classes=classes, **settings).eval()
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight, std=0.01)
+    return fc.Model(network, [f"class {number}" for number in range(classes)])

@@ -11,10 +11,10 @@ import statistics
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
+from _timing import open_model
 
 import fullconv as fc
 from fullconv.engines import TITLES, installed_engines
@@ -40,17 +40,6 @@ def main() -> None:
         for size in chosen.sizes:
             height, width = map(int, size.split("x"))
             measure(name, (height, width), chosen.rounds, clock)
-
-
-def open_model(name: str) -> fc.Model:
-    """Load a model file, or create a network with random weights."""
-    if Path(name).exists():
-        return fc.load(name)
-    torch.manual_seed(0)
-    network = fc.create_model(name, classes=11).eval()
-    for layer in network.score_layers():
-        torch.nn.init.normal_(layer.weight, std=0.01)
-    return fc.Model(network, [f"class {number}" for number in range(11)])
 
 
 def measure(name: str, size: tuple[int, int], rounds: int, clock: Callable[[], float]) -> None:

@@ -39,6 +39,7 @@ def test_the_same_command_resumes(folder, capsys):
     values = json.loads(shown.out)
     assert len(values["predictions"]) == 5
     assert sum(values["predictions"][0]["areas"].values()) == pytest.approx(1)
+    assert set(values["seconds"].values()) == {0} and "time spent" not in shown.err
 
 
 def test_shards_then_merge(folder, capsys):
@@ -61,6 +62,9 @@ def test_what_is_left_out_of_a_folder_is_told_counted_and_recorded(folder, capsy
         (folder / "photos" / name).write_bytes(b"x" * 100)
     assert predict("photos", "--out", "out", "--json", "-") == 0
     shown = capsys.readouterr()
+    seconds = json.loads(shown.out)["seconds"]
+    assert list(seconds) == ["read", "compute", "write"] and all(seconds.values())
+    assert "time spent: reading " in shown.err
     left_out = json.loads(shown.out)["left_out"]
     assert left_out["pictures"] == {".gif": 1, ".jxl": 2}
     assert json.loads((folder / "out/predict.json").read_text())["left_out"] == left_out

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 
 from fullconv.batch.collect import collected_paths
@@ -21,6 +21,7 @@ from fullconv.batch.manifest import (
 )
 from fullconv.batch.names import assign_names, output_files
 from fullconv.batch.sharding import select_shard
+from fullconv.batch.stage_times import StageTimes
 from fullconv.batch.stale import remove_stale
 from fullconv.errors import ConfigError, ImageError
 from fullconv.io.storage import Folder, Place, local_path
@@ -39,6 +40,7 @@ class PendingWork:
         others: number of predictions in the output folder that are of none of these inputs.
         notes: sentences for the user, about what was left out or not removed.
         lists: fingerprint of the lists when they were read.
+        times: what the photos took, while and after the job runs in this process.
     """
 
     job: PredictionJob
@@ -49,6 +51,7 @@ class PendingWork:
     others: int = 0
     notes: tuple[str, ...] = ()
     lists: str = ""
+    times: StageTimes = field(default_factory=StageTimes, compare=False)
 
     @property
     def left(self) -> list[Input]:

@@ -74,7 +74,7 @@ def _predict_all(pending: PendingWork, stop_requests: Sequence[object]) -> JobEv
     photos = [item for item in pending.left if item.medium == "photo"]
     if photos:
         run = executors[pending.executor]
-        yield from run(Worker(pending.job), _until_stopped(stop_requests, photos))
+        yield from run(Worker(pending.job, pending.times), _until_stopped(stop_requests, photos))
     large = [item for item in pending.left if item.medium != "photo"]
     large_job = pending.job.for_large_inputs()
     if large and not stop_requests:

@@ -1,6 +1,6 @@
 """Predict one photo of a job: read it, compute its prediction, write the output files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fullconv.batch.class_areas import count_pixels
@@ -11,6 +11,7 @@ from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import check_results
+from fullconv.batch.stage_times import StageTimes
 from fullconv.batch.writers import writers
 from fullconv.errors import EngineError, FullconvError, explain_os_error
 from fullconv.inference.prediction import Prediction
@@ -44,9 +45,15 @@ class LoadedPhoto:
 
 @dataclass(frozen=True)
 class Worker:
-    """Predict the photos of a job, in any thread of any machine."""
+    """Predict the photos of a job, in any thread of any machine.
+
+    Attributes:
+        job: what is the same for all photos.
+        times: gets the time of each stage.
+    """
 
     job: PredictionJob
+    times: StageTimes = field(default_factory=StageTimes, compare=False)
 
     @property
     def threads(self) -> int:
@@ -86,6 +93,10 @@ class Worker:
 
     def read(self, item: Input, opened: OpenedPhoto) -> LoadedPhoto:
         """Decode a photo."""
+        with self.times.measure("read"):
+            return self._read(item, opened)
+
+    def _read(self, item: Input, opened: OpenedPhoto) -> LoadedPhoto:
         if opened.content is not None:
             image = decode_image(opened.content, item.where, self.value_range)
             return LoadedPhoto(image, len(opened.content))
@@ -98,12 +109,17 @@ class Worker:
 
     def compute(self, photo: LoadedPhoto, opened: OpenedPhoto) -> Prediction:
         """Predict a photo, and check that its files can be encoded."""
-        prediction = self.job.predict(photo.image, opened.memory.limit)
+        with self.times.measure("compute"):
+            prediction = self.job.predict(photo.image, opened.memory.limit)
         check_results(prediction, self.job.outputs, opened.memory)
         return prediction
 
     def write(self, item: Input, photo: LoadedPhoto, prediction: Prediction) -> PredictionRecord:
         """Write the output files, then return the manifest entry that makes them count."""
+        with self.times.measure("write"):
+            return self._write(item, photo, prediction)
+
+    def _write(self, item: Input, photo: LoadedPhoto, prediction: Prediction) -> PredictionRecord:
         target, files = self.job.target, output_files(item, self.job.kinds)
         for kind, name in files.items():
             target.write(name, writers[kind].encode_photo(prediction, item.where))

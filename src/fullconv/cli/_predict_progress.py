@@ -159,6 +159,9 @@ def _print_after(pending: "PendingWork", records: "dict[str, Record]", seconds: 
     written = _format_written(pending, records)
     rate = f", {new / seconds:.1f} photos/s" if written and new > 1 and photos_only else ""
     say(f"{_format_totals(pending, records)}{rate}{written}")
+    if rate and (shares := pending.times.shares):
+        stages = zip(("reading", "computing", "writing"), shares.values(), strict=True)
+        say("time spent: " + ", ".join(f"{what} {share:.0%}" for what, share in stages))
     if failed := _failures(records):
         say(format_failures(failed, f"{job.out}/{job.description.file('errors', '.jsonl')}"))
 

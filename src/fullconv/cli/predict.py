@@ -100,6 +100,7 @@ def _run(pending: "PendingWork", json: Path | None, quiet: bool) -> None:
     records = show_progress(pending, quiet)
     left_out = pending.job.description.left_out
     facts = {"engine": pending.job.description.engine, "left_out": left_out}
+    facts["seconds"] = pending.times.seconds  # of each stage of the photos
     write_json(json, {"folder": pending.job.out, **as_json(records), **facts})
     failed = [record for record in records.values() if isinstance(record, FailureRecord)]
     if any(record.unexpected for record in failed):

@@ -7,9 +7,10 @@ import pytest
 import export_models
 from fullconv.errors import MissingExtraError, WeightsError
 from fullconv.export.exporters import exporters
+from fullconv.export.exporters.openvino import sums_of_maps
 from fullconv.inference.runtimes import runtimes
 
-pytest.importorskip("openvino", reason="needs the extra [openvino]")
+openvino = pytest.importorskip("openvino", reason="needs the extra [openvino]")
 pytest.importorskip("onnxscript", reason="needs the extra [openvino]")
 EXPORTER = exporters["openvino"]
 RUNTIME = runtimes["openvino"]
@@ -91,6 +92,14 @@ def test_int8_scores_are_close(net, file, tmp_path):
         run(images[0]) for run in (lambda x: export_models.scores(net, x), _run(tmp_path))
     )
     assert 0 < np.abs(expected - found).max() / np.abs(expected).max() < 0.3
+    # Sums of scores stay float32: what they read comes from no change to 8 bits.
+    read = {
+        op.get_friendly_name(): [one.get_node().get_type_name() for one in op.input_values()]
+        for op in openvino.Core().read_model(tmp_path / "int8.xml").get_ops()
+    }
+    kinds = [read[name] for name in sums_of_maps(openvino.Core().read_model(file))]
+    assert len(kinds) == 2 and "FakeQuantize" not in sum(kinds, [])
+    assert any("FakeQuantize" in inputs for inputs in read.values())
 
 
 def _run(folder):

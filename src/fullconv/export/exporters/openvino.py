@@ -5,6 +5,7 @@ import io
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -54,10 +55,32 @@ def quantize(source: Path, target: Path, images: Images) -> None:
     with quiet(), contextlib.redirect_stdout(io.StringIO()):  # its progress bars
         nncf = require("nncf", extra="openvino", what="int8 for OpenVINO")
         nncf.set_log_level(logging.ERROR)
-        quantized = nncf.quantize(
-            core().read_model(source), nncf.Dataset(list(images)), subset_size=len(images)
-        )
+        model = core().read_model(source)
+        exact = nncf.IgnoredScope(names=sums_of_maps(model), types=["Interpolate"], validate=False)
+        data = nncf.Dataset(list(images))
+        quantized = nncf.quantize(model, data, subset_size=len(images), ignored_scope=exact)
         openvino.save_model(quantized, target, compress_to_fp16=False)
+
+
+def sums_of_maps(model: Any) -> list[str]:
+    """Return the names of the sums of two maps, which stay in float32, as in ONNX files.
+
+    Scores of several strides have ranges of their own, and 256 steps for their sum are too few: on
+    CamVid's model they cost 5 points of mean IoU.
+    """
+    return [
+        op.get_friendly_name()
+        for op in model.get_ops()
+        if op.get_type_name() == "Add"
+        and not any(_is_constant(value.get_node()) for value in op.input_values())
+    ]
+
+
+def _is_constant(node: Any) -> bool:
+    """Return whether a node is a constant, such as a bias, or another shape of one."""
+    while node.get_type_name() in ("Reshape", "Convert"):
+        node = node.input_value(0).get_node()
+    return bool(node.get_type_name() == "Constant")
 
 
 exporters.register("openvino")(
