@@ -7,10 +7,12 @@ turns: medians, and medians of the ratios within a round. Then what the first co
 comparison of scores each time that an engine is opened, and the opening.
 """
 
+import json
 import statistics
 import time
 from argparse import ArgumentParser
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -32,18 +34,27 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--cpu", action="store_true", help="CPU time, for a shared machine")
+    parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
     clock = time.process_time if chosen.cpu else time.perf_counter
     print(f"{processor_name()}, {chosen.threads} threads, {'CPU' if chosen.cpu else 'wall'} time")
+    results = []
     for name in chosen.models:
         for size in chosen.sizes:
             height, width = map(int, size.split("x"))
-            measure(name, (height, width), chosen.rounds, clock)
+            seconds = measure(name, (height, width), chosen.rounds, clock)
+            engines = [key for key in seconds if key in TITLES]
+            facts = {"model": name, "size": f"{height} x {width}", "engines": engines}
+            results.append({**facts, "seconds": seconds})
+            if chosen.json:
+                chosen.json.write_text(json.dumps(results, indent=1))
 
 
-def measure(name: str, size: tuple[int, int], rounds: int, clock: Callable[[], float]) -> None:
-    """Print the table of one model at one size."""
+def measure(
+    name: str, size: tuple[int, int], rounds: int, clock: Callable[[], float]
+) -> dict[str, list[float]]:
+    """Print the table of one model at one size; return the seconds of the rounds."""
     print(f"\n{name}, {size[0]} x {size[1]}")
     photo = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
     models, calls = {}, {}
@@ -71,6 +82,7 @@ def measure(name: str, size: tuple[int, int], rounds: int, clock: Callable[[], f
                 f"  {TITLES[engine]}: scores differ by {found:.1e} of the largest at {len(SIZES)} "
                 f"sizes; {1e3 * (clock() - start):.0f} ms to compare them"
             )
+    return seconds
 
 
 def run_and_predict(
