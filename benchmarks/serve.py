@@ -3,7 +3,9 @@
 Run: python benchmarks/serve.py [MODEL] [--photos N]. Without a model, an untrained FCN-8s on VGG-11
 with batch norm at a quarter of its width is used. Photos are drawn scenes of 360 x 480 as JPEG.
 
-- start: seconds from the command to readiness, of which the import of PyTorch.
+- start: seconds from the command to readiness, beside those that importing PyTorch takes, of a
+  model that is new to the machine (and when its engines are measured), of one whose engines are
+  known, and of its exported file, without PyTorch.
 - overhead: of requests one after the other, the time that a client waits beyond decoding,
   computation and encoding (`Server-Timing`).
 - overload: ten times as many clients as there are places, at once: statuses, the 99th percentile of
@@ -36,18 +38,22 @@ from urllib.request import urlopen
 import torch
 
 import fullconv as fc
-from fullconv.io.images import encode_jpeg
+from fullconv.export.export import export
+from fullconv.io.images import decode_image, encode_jpeg
 
 QUEUE, MEMORY = 8, 2**30
+SWITCH = 2  # seconds in which the server changes to the fastest
 
 
 class Server:
     """A server process; `address` is HOST:PORT."""
 
-    def __init__(self, model: Path, *options: str) -> None:
+    def __init__(self, model: Path, *options: str, cache: Path | None = None) -> None:
         command = [sys.executable, "-m", "fullconv", "serve", str(model), "--port", "0", *options]
-        start = time.perf_counter()
+        start = self.began = time.perf_counter()
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        if cache is not None:
+            environment["FULLCONV_CACHE"] = str(cache)
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
@@ -94,9 +100,9 @@ class Server:
 
 
 @contextmanager
-def serving(model: Path, *options: str) -> Iterator[Server]:
+def serving(model: Path, *options: str, cache: Path | None = None) -> Iterator[Server]:
     """Run a server until the block ends."""
-    server = Server(model, *options)
+    server = Server(model, *options, cache=cache)
     try:
         yield server
     finally:
@@ -113,6 +119,37 @@ def stages(headers: dict) -> float:
 def percentile(values: list[float], share: float) -> float:
     """Return the value below which a share of the values is."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
+
+
+def start(model: Path, photo: bytes, folder: Path) -> None:
+    """Measure the start of a server."""
+    times = [timed(sys.executable, "-c", "import torch") for _ in range(3)]
+    print(f"start     importing torch alone takes {min(times):.1f} s")
+    cache, exported = folder / "cache", folder / "model.onnx"
+    export(fc.load(model), exported, [decode_image(photo, "photo")])
+    for name, path in (("new", model), ("known", model), ("exported", exported)):
+        with serving(path, cache=cache) as server:
+            found = f"start     {name:8} ready after {server.seconds:.1f} s"
+            found += f", {server.memory('VmRSS') / 2**20:.0f} MiB"
+            if name == "new":
+                while not is_measured(cache) and server.process.poll() is None:
+                    time.sleep(0.1)
+                found += f"; engines measured after {time.perf_counter() - server.began:.0f} s"
+                time.sleep(SWITCH)
+            headers = server.ask("POST", "/predict", photo)[1]
+            print(f"{found}; computed by {headers['fullconv-engine']}", flush=True)
+
+
+def is_measured(cache: Path) -> bool:
+    """Return whether the engines of a network are in the cache, with their times."""
+    return any(file.name != "entry.json" for file in cache.glob("engines/*/*.json"))
+
+
+def timed(*command: str) -> float:
+    """Return the seconds that a command takes."""
+    began = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - began
 
 
 def overhead(server: Server, photo: bytes, count: int) -> None:
@@ -216,11 +253,9 @@ def main() -> None:
         scene = fc.open_data("scenes:1@360x480")[0].image
         photo = encode_jpeg(scene)
         large = encode_jpeg(scene.repeat(5, 0).repeat(5, 1))
-        imported = time.perf_counter()
-        subprocess.run([sys.executable, "-c", "import torch"], check=True)
-        imported = time.perf_counter() - imported
+        if model.suffix == ".safetensors":
+            start(model, photo, Path(folder))
         with serving(model, "--memory", "400MiB", "--at-once", "1") as server:
-            print(f"start     {server.seconds:.1f} s, of which importing torch {imported:.1f} s")
             overhead(server, photo, given.photos)
             throughput(server, photo, given.photos)
             leaving(server, large)
@@ -232,6 +267,8 @@ def untrained(path: Path) -> Path:
     """Save a network with random weights."""
     torch.manual_seed(0)
     network = fc.create_model("fcn8s-vgg11_bn", classes=11, width=0.25)
+    for layer in network.score_layers():
+        torch.nn.init.normal_(layer.weight, std=0.01)
     fc.Model(network, [f"class {number}" for number in range(11)]).save(path)
     return path
 

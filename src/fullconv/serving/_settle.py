@@ -3,7 +3,6 @@
 import logging
 from dataclasses import replace
 
-from fullconv.batch.shared_model import unoptimized
 from fullconv.serving._models import ServedModel, optimize_served
 from fullconv.serving._service import Service
 from fullconv.serving._warm_up import warm_up_model
@@ -27,6 +26,8 @@ def settle_engines(service: Service) -> None:
 
 def _settle(service: Service, served: ServedModel) -> None:
     """Choose the engine of one model, on a copy of its network with the same weights."""
+    from fullconv.batch.shared_model import unoptimized  # imports PyTorch
+
     options = replace(served.options, measure=True, announce=logger.info)
     model = unoptimized(served.model)
     try:
