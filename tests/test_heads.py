@@ -3,19 +3,20 @@
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from scipy.io import savemat
 from torch import nn
 
 import fullconv as fc
+import fullconv.model
 from fullconv.config import Head, TrainConfig
 from fullconv.data.batches import collate
 from fullconv.data.sample import Sample
 from fullconv.data.transforms import Crop, Flip, Rotate, Turn, Zoom, ZoomedCrop
 from fullconv.errors import ConfigError, DataError, UnknownNameError
+from fullconv.evaluation.head_metrics import HeadMetrics
+from fullconv.evaluation.metrics import Confusion
 from fullconv.training.initial_model import initial_model
+from siftflow_folder import write_siftflow
 
-SCENES = "spatial_envelope_256x256_static_8outdoorcategories"
 HEADS = (
     Head(name="thing", classes=("sky", "tree", "road"), palette=((0, 0, 0), (0, 9, 0), (9, 9, 9))),
     Head(name="shape", classes=("flat", "tall"), palette=((0, 0, 0), (255, 0, 0))),
@@ -33,20 +34,7 @@ def model():
 
 @pytest.fixture
 def flow(tmp_path):
-    draw = np.random.default_rng(0)
-    for folder in ("Images", "SemanticLabels", "GeoLabels"):
-        (tmp_path / folder / SCENES).mkdir(parents=True)
-    for number in range(6):
-        photo = draw.integers(0, 256, (24, 32, 3), dtype=np.uint8)
-        geo = np.full((24, 32), 1, np.int16)
-        geo[12:] = 2
-        geo[:3] = -1
-        semantic = np.where(geo == 2, 22, 28).astype(np.uint8)  # road and sky
-        semantic[0, 0] = 0
-        Image.fromarray(photo).save(tmp_path / "Images" / SCENES / f"a{number}.png")
-        savemat(tmp_path / "SemanticLabels" / SCENES / f"a{number}.mat", {"S": semantic})
-        savemat(tmp_path / "GeoLabels" / SCENES / f"a{number}.mat", {"S": geo})
-    return tmp_path
+    return write_siftflow(tmp_path)
 
 
 def test_each_head_has_its_labels(model):
@@ -98,8 +86,60 @@ def test_what_takes_one_head_says_so(model):
         model.one_head("shap")
     with pytest.raises(ConfigError, match="has one head"):
         model.head("shape").one_head("shape")
-    with pytest.raises(ConfigError, match="test-time augmentation"):
-        model.predict(np.zeros((8, 8, 3), np.uint8), tta=True)
+
+
+def test_test_time_augmentation_averages_each_head(model):
+    image = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
+    together = model.predict(image, scales=(1, 0.5))
+    for head in HEADS:
+        alone = model.head(head.name).predict(image, scales=(1, 0.5))
+        assert (together.heads[head.name].labels == alone.labels).all()
+        assert torch.allclose(together.heads[head.name].score, alone.score, atol=1e-4)
+    sums = together.heads["shape"].probabilities.sum(0)
+    assert np.allclose(sums, 1, atol=1e-5)
+
+
+def test_all_heads_are_evaluated_in_one_pass(flow, monkeypatch):
+    data = fc.open_data(f"siftflow:{flow}?head=semantic,geometric")
+    network = fc.create_model("fcn32s-vgg11", 36, **TINY).eval()
+    nn.init.normal_(network.score_fr.weight)
+    model = fc.Model(network, data.classes, data.palette, heads=data.heads)
+    passes = []
+    predict = fullconv.model.predict
+    with monkeypatch.context() as patch:
+
+        def counted(*given, **options):
+            passes.append(1)
+            return predict(*given, **options)
+
+        patch.setattr(fullconv.model, "predict", counted)
+        found = fc.evaluate_heads(model, data)
+    assert len(passes) == len(data)
+    for name, head in found.heads.items():
+        alone = fc.evaluate(model.head(name), data.head(name))
+        assert (head.confusion.counts == alone.confusion.counts).all()
+        assert head.protocol == alone.protocol
+    shares = [head.mean_iou for head in found.heads.values()]
+    assert found.mean_iou == sum(shares) / 2
+    values = found.to_dict()
+    assert values["mean_iou"] == found.mean_iou
+    assert values["heads"]["geometric"]["mean_iou"] == shares[1]
+    with pytest.raises(ConfigError, match="the heads semantic, geometric; evaluate_heads"):
+        fc.evaluate(model, data)
+    with pytest.raises(DataError, match="labels of one head; expected those of the model"):
+        fc.evaluate_heads(model, data.head("semantic"))
+    with pytest.raises(DataError, match=r"the heads semantic, geometric.*, one head"):
+        fc.evaluate(model.head("semantic"), data)
+
+
+def test_a_head_without_labels_is_no_part_of_the_mean():
+    right, empty = Confusion(1, np.array([[3, 1]])), Confusion(2)
+    found = HeadMetrics({"a": right, "b": empty})
+    assert found.mean_iou == 0.75
+    assert found.paper_metrics()["a_mean_iou"] == 0.75
+    assert np.isnan(found.paper_metrics()["b_mean_iou"])
+    assert np.isnan(HeadMetrics({"b": empty}).mean_iou)
+    assert [*HeadMetrics({"": right}).paper_metrics()] == [*right.paper_metrics()]
 
 
 def test_heads_have_to_fit():

@@ -38,6 +38,7 @@ _NAMES = {
     "create_classifier": "networks.backbones",
     "create_model": "networks.fcn",
     "evaluate": "evaluation.evaluate",
+    "evaluate_heads": "evaluation.evaluate",
     "grow": "networks.fcn.staging",
     "load": "model",
     "load_weights": "weights.load",
@@ -73,6 +74,7 @@ __all__ = [  # noqa: RUF022 - in the order a user meets them
     "TrainConfig",
     "train",
     "evaluate",
+    "evaluate_heads",
     "compare",
     "Confusion",
     "Prediction",
@@ -86,7 +88,7 @@ if TYPE_CHECKING:
     from fullconv.data.sample import Data, Sample
     from fullconv.errors import FullconvError
     from fullconv.evaluation.comparison import compare
-    from fullconv.evaluation.evaluate import evaluate
+    from fullconv.evaluation.evaluate import evaluate, evaluate_heads
     from fullconv.evaluation.metrics import Confusion
     from fullconv.inference.prediction import Prediction
     from fullconv.model import Model, load

@@ -224,7 +224,8 @@ class Model:
     ) -> Prediction | list[Prediction]:
         """Segment an image, or each image of a list.
 
-        With several heads, the prediction is that of the first; `Prediction.heads` has all.
+        With several heads, the prediction is that of the first; `Prediction.heads` has all, from
+        the same pass of the network.
 
         Any number of threads may predict with one model, or with models that share a network, and
         call `optimize` meanwhile. The network is put into evaluation mode; it must not be trained,
@@ -272,13 +273,9 @@ class Model:
         given = self._scorer, read.image, self.classes, self.palette, self.size
         limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}
         limits["input_scale"] = self.input_scale
+        limits["heads"] = self.heads
         if scales is None:
-            found = predict(*given, scores=scores, heads=self.heads, **limits)
-        elif self.heads:
-            raise ConfigError(
-                "test-time augmentation averages the probabilities of one head; use model.head("
-                f'"{self.heads[0].name}")'
-            )
+            found = predict(*given, scores=scores, **limits)
         else:
             from fullconv.inference.tta import predict_averaged
 
@@ -312,11 +309,12 @@ class Model:
         """
         given = self._scorer, size, self.size, self.input_scale
         if scales is None:
-            bands = self.channels
-            return plan_prediction(*given, memory, scores=scores, held=held, bands=bands).peak
+            limits: Any = {"scores": scores, "held": held, "bands": self.channels}
+            return plan_prediction(*given, memory, heads=self.heads, **limits).peak
         from fullconv.inference.tta import averaging_bytes
 
-        return averaging_bytes(*given, scales, len(self.classes), memory, held, self.channels)
+        count = sum(len(head.classes) for head in self.heads) or len(self.classes)
+        return averaging_bytes(*given, scales, count, memory, held, self.channels)
 
     def optimize(
         self,
@@ -413,12 +411,20 @@ class Model:
     @property
     def protocol(self) -> str:
         """The evaluation protocol, which makes metrics of this model comparable."""
+        return self._protocol(len(self.classes))
+
+    def protocols(self, suffix: str = "") -> dict[str, str]:
+        """Return the protocol of each head by its name, or of a single one by "", with a suffix."""
+        counts = {head.name: len(head.classes) for head in self.heads} or {"": len(self.classes)}
+        return {name: self._protocol(classes) + suffix for name, classes in counts.items()}
+
+    def _protocol(self, classes: int) -> str:
         scaled = f"photos fitted into {self.size[0]} x {self.size[1]}" if self.size else "full size"
         if self.input_scale != 1:
             scaled += f", scaled by {self.input_scale:g}"
         precision = self.exported.description.precision if self.exported else "fp32"
         return (
-            f"{len(self.classes)} classes; ignored pixels (255) excluded; absent classes excluded "
+            f"{classes} classes; ignored pixels (255) excluded; absent classes excluded "
             f"from means; {scaled}, scored at the labels' own size; one confusion matrix over all "
             "pixels" + ("" if precision == "fp32" else f"; computed in {precision}")
         )

@@ -40,7 +40,7 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs")
     experiment = started(out, RunConfig(**TINY))
     events = list(experiment.events())
-    return experiment, events, experiment.finish()
+    return experiment, events, experiment.finish().first
 
 
 def test_the_run_folder_has_all_files(finished):

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fullconv.config import TrainConfig
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.networks.fcn import create_model
 from fullconv.training.monitor import TrainingMonitor
@@ -19,7 +20,7 @@ def recorder(lr=0.01, steps=1000):
 def confusion(rows):
     counts = np.zeros((3, 4), np.int64)
     counts[:, :3] = rows
-    return Confusion(3, counts)
+    return HeadMetrics({"": Confusion(3, counts)})
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ def test_a_stopped_run_gets_a_report_of_its_best_model(whole, tmp_path):
     experiment = train(run, until=2)
     assert experiment.report_so_far() is None and not (run.folder / "report.html").exists()
     experiment = train(run, until=5)
-    assert len(experiment.report_so_far().image_iou) >= 1
+    assert len(experiment.report_so_far().first.image_iou) >= 1
     page = (run.folder / "report.html").read_text()
     assert "stopped after step 5 of 7" in page and not run.finished
     train(run)

@@ -28,16 +28,26 @@ def write_collected(
     Raises:
         OutputError: a file cannot be written, or a prediction's file is missing.
     """
-    rows = ((record.id, list(record.pixels.values())) for _, record in predictions)
+    for folder, own in job.by_head().items():
+        _write_of_head(target, folder, own, predictions)
+
+
+def _write_of_head(
+    target: Place, folder: str, job: JobDescription, predictions: Sequence[StoredPrediction]
+) -> None:
+    """Write the collected files of a head into its folder: "geometric/", or "" for one head."""
+    head = folder.rstrip("/")
+    pixels = ((r.id, r.heads.get(head, {}) if head else r.pixels) for _, r in predictions)
+    rows = ((name, list(counts.values())) for name, counts in pixels)
     lines = (line.encode("utf-8", "backslashreplace") for line in format_csv(rows, job.classes))
-    _write(target, job.file("areas", ".csv"), lines)
+    _write(target, folder + job.file("areas", ".csv"), lines)
     for kind, collector in _collectors(job):
         stored = [
-            (record, _reader(place, record.files[kind]))
+            (record, _reader(place, record.files[folder + kind]))
             for place, record in predictions
-            if kind in record.files
+            if folder + kind in record.files
         ]
-        root = _root(job, collector)
+        root = folder + _root(job, collector)
         written = set()
         for name, pieces in collector.make(stored, job):
             _write(target, root + name, pieces)
@@ -48,15 +58,25 @@ def write_collected(
 
 def remove_collected(target: Place, job: JobDescription) -> None:
     """Remove all collected files."""
-    target.remove(job.file("areas", ".csv"))
-    for _, collector in _collectors(job):
-        for name in _existing(target, _root(job, collector), collector):
-            target.remove(name)
+    for folder, own in job.by_head().items():
+        target.remove(folder + own.file("areas", ".csv"))
+        for _, collector in _collectors(own):
+            for name in _existing(target, folder + _root(own, collector), collector):
+                target.remove(name)
+
+
+def area_files(job: JobDescription) -> list[str]:
+    """Return areas.csv of each head, or the only one."""
+    return [folder + job.file("areas", ".csv") for folder in job.by_head()]
 
 
 def collected_paths(job: JobDescription) -> list[str]:
     """Return the collected files, and folders with a final slash; without areas.csv."""
-    return [_root(job, collector) for _, collector in _collectors(job)]
+    return [
+        folder + _root(job, collector)
+        for folder in job.by_head()
+        for _, collector in _collectors(job)
+    ]
 
 
 def _collectors(job: JobDescription) -> Iterator[tuple[str, Collector]]:
@@ -75,7 +95,8 @@ def _root(job: JobDescription, collector: Collector) -> str:
 
 def _existing(target: Place, root: str, collector: Collector) -> set[str]:
     if not root.endswith("/"):
-        return {root} & target.names()
+        folder, _, name = root.rpartition("/")
+        return {root} if name in target.names(folder) else set()
     names = target.names(root[:-1])
     return {root + name for name in names if re.fullmatch(collector.names, name)}
 

@@ -63,7 +63,7 @@ def create_job(
         memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
         scales: TTA scales; () turns TTA off.
         band_choice: how rasters are read; what it leaves open is as in the model's training.
-        head: the name of the model's head in its file, if that has several.
+        head: the name of the model's head in its file, if the model is one of several there.
         left_out: what was found in folders beside the inputs.
         engine: "auto", "torch", "onnx" or "openvino".
         distributed: whether other machines compute photos too.
@@ -77,9 +77,6 @@ def create_job(
     if scales:
         check_scales(scales)
     _check_channels(model, inputs)
-    if model.heads:
-        names = ", ".join(one.name for one in model.heads)
-        raise ConfigError(f"the model has the heads {names}; predict with one: model.head(NAME)")
     band_choice = band_choice.or_else(model.band_choice)
     mine = select_shard(inputs, shard)
     description = JobDescription(
@@ -92,6 +89,7 @@ def create_job(
         mine=len(mine),
         palette=model.palette,
         left_out=left_out.as_json() if left_out else {},
+        heads=model.heads,
     )
     resources = _plan_resources(inputs, shard, device, threads, memory)
     workload = job_workload(model, mine, scales, resources["at_once"])

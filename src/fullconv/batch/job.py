@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
+from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import plan_photo, predict_photo
 from fullconv.batch.shared_model import open_model, unoptimized
 from fullconv.batch.writers import Writer, writers
@@ -49,7 +50,7 @@ class PredictionJob:
         optimize: whether the job is large enough to optimize the network for this CPU first.
         band_choice: how rasters are read, and photos with more than 8 bits scaled.
         inputs: channels after red, green and blue, read from folders beside a photo's.
-        head: that of several whose classes are predicted; "" for models of one.
+        head: the only one of several whose classes are predicted; "" for all that there are.
     """
 
     model: str
@@ -159,6 +160,10 @@ class PredictionJob:
             ImageError: one of them is missing.
         """
         return [input_file(photo, extra) for extra in self.inputs]
+
+    def output_files(self, item: Input) -> dict[str, str]:
+        """Return an input's output files: kind -> path below the output folder."""
+        return output_files(item, self.kinds, self.description.head_names)
 
     def record(self, item: Input, **facts: Any) -> PredictionRecord:
         """Return the manifest entry of a predicted input.

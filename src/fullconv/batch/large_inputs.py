@@ -12,7 +12,6 @@ from fullconv.batch.fingerprint import file_state
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import Record
-from fullconv.batch.names import output_files
 from fullconv.batch.rasters.label import label_raster
 from fullconv.batch.rasters.outputs import RasterOutputs
 from fullconv.batch.video import describe_video, overlay_video
@@ -69,7 +68,7 @@ def predict_large_input(job: PredictionJob, item: Input, fresh: bool = False) ->
 
 
 def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
-    source, files = job.input_path(item), output_files(item, job.kinds)
+    source, files = job.input_path(item), job.output_files(item)
     target, state = job.target, file_state(source)
     assert isinstance(target, Folder)  # checked by plan_resume
     paths = {kind: target.path(name) for kind, name in files.items()}
@@ -106,7 +105,7 @@ def _read_pixels(areas: Path, classes: Sequence[str]) -> dict[str, int]:
 
 
 def _predict_video(job: PredictionJob, item: Input) -> JobEvents:
-    source, files = job.input_path(item), output_files(item, job.kinds)
+    source, files = job.input_path(item), job.output_files(item)
     target, classes = job.target, job.description.classes
     assert isinstance(target, Folder)  # checked by plan_resume
     size, pixels = (0, 0), np.zeros(len(classes), np.int64)

@@ -12,10 +12,11 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from fullconv.batch.stored import check_types, parse_object
+from fullconv.config import Head
 from fullconv.errors import DataError
 from fullconv.io.contained import is_contained
 from fullconv.io.output_text import json_bytes
@@ -42,6 +43,8 @@ class PredictionRecord:
         files: kind -> path below the output folder.
         pixels: class -> number of pixels; of a video, in all frames.
         note: how it was predicted, if a user should know; else "".
+        heads: head -> class -> number of pixels, if the model has several heads; `pixels` is that
+            of the first.
     """
 
     id: str
@@ -56,12 +59,17 @@ class PredictionRecord:
     note: str = ""
     modified: str = ""
     digest: str = ""
+    heads: dict[str, dict[str, int]] = field(default_factory=dict)
 
     @property
     def areas(self) -> dict[str, float]:
         """Class -> its share of the pixels that have a class, in [0, 1]."""
-        total = max(1, sum(self.pixels.values()))
-        return {name: count / total for name, count in self.pixels.items()}
+        return _shares(self.pixels)
+
+    @property
+    def head_areas(self) -> dict[str, dict[str, float]]:
+        """Head -> class -> its share, of each of several heads; {} for one."""
+        return {name: _shares(pixels) for name, pixels in self.heads.items()}
 
 
 @dataclass(frozen=True)
@@ -101,6 +109,8 @@ class JobDescription:
         engine_pixels: pixels of the largest image that it computes, other than torch; PyTorch
             computes larger ones.
         left_out: what was found in folders and is no input, e.g. {"pictures": {".heic": 5}}.
+        heads: the heads whose predictions are written, if there are several; `classes` and
+            `palette` are those of the first.
     """
 
     model: str
@@ -114,6 +124,19 @@ class JobDescription:
     engine: str = "torch"
     engine_pixels: int = 0
     left_out: dict[str, Any] = field(default_factory=dict)
+    heads: tuple[Head, ...] = ()
+
+    def by_head(self) -> "dict[str, JobDescription]":
+        """Return the job of each head by the folder of its files: "geometric/"; "" for one head."""
+        return {
+            f"{head.name}/": replace(self, classes=head.classes, palette=head.palette, heads=())
+            for head in self.heads
+        } or {"": self}
+
+    @property
+    def head_names(self) -> tuple[str, ...]:
+        """The names of several heads; () for one."""
+        return tuple(head.name for head in self.heads)
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -137,6 +160,11 @@ class JobDescription:
         """The names of manifest, errors and job file; without the journal."""
         manifests = [self.file(stem, ".jsonl") for stem in ("manifest", "errors")]
         return (*manifests, self.file("predict", ".json"))
+
+
+def _shares(pixels: Mapping[str, int]) -> dict[str, float]:
+    total = max(1, sum(pixels.values()))
+    return {name: count / total for name, count in pixels.items()}
 
 
 def is_job_file(name: str) -> bool:
@@ -170,6 +198,7 @@ def read_job_file(place: Place, name: str) -> JobDescription:
             raise ValueError(f"format {version}, expected {FORMAT}")
         values |= {key: tuple(values[key]) for key in ("classes", "shard")}
         values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
+        values["heads"] = tuple(Head(**head) for head in values.get("heads", ()))
         job = check_types(JobDescription(**values))
         if job.file("predict", ".json") != name or not 0 <= job.shard[0] < job.shard[1]:
             raise ValueError(f"shard {job.shard} in a file of this name")
@@ -193,6 +222,8 @@ def read_job(place: Place, shard: tuple[int, int]) -> JobDescription | None:
 def write_job(place: Place, job: JobDescription) -> None:
     """Write a shard's job file."""
     values = {"format": FORMAT, **asdict(job)}
+    values["heads"] = [head.model_dump(mode="json") for head in job.heads]
+    values = {key: value for key, value in values.items() if value or key != "heads"}
     place.write(job.file("predict", ".json"), json_bytes(values, indent=2))
 
 
@@ -253,7 +284,8 @@ def journal_files(place: Place, job: JobDescription) -> list[str]:
 
 def to_json_line(record: Record) -> bytes:
     """Return a record as one line of JSON."""
-    return json_bytes(asdict(record))
+    values = asdict(record)
+    return json_bytes({key: value for key, value in values.items() if value or key != "heads"})
 
 
 def _read_lines(place: Place, name: str, skipped: list[str] | None) -> Iterator[Record]:
@@ -290,7 +322,7 @@ def _parse_record(line: bytes) -> Record:
     if "/" in record.name:
         raise ValueError(f"the name {record.name!r}")
     for kind, file in record.files.items():
-        folder, _, name = file.partition("/")
+        folder, _, name = file.rpartition("/")
         if not (is_contained(file) and folder == kind and name.startswith(f"{record.name}.")):
             raise ValueError(f"the file {file!r}, which is not in the folder {kind}/ of this job,")
     return record

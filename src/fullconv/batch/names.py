@@ -49,10 +49,11 @@ def assign_names(inputs: Sequence[Input], known: Mapping[str, str] | None = None
     return named
 
 
-def output_files(item: Input, kinds: Sequence[str]) -> dict[str, str]:
+def output_files(item: Input, kinds: Sequence[str], heads: Sequence[str] = ()) -> dict[str, str]:
     """Return an input's output files: kind -> path below the output folder.
 
-    A raster has labels and areas, and polygons if `kinds` has geojson; a video has one video.
+    A raster has labels and areas, and polygons if `kinds` has geojson; a video has one video. Each
+    of several heads has a folder, which is a part of the kind: "geometric/labels".
     """
     name = item.name
     if item.medium == "video":
@@ -60,7 +61,11 @@ def output_files(item: Input, kinds: Sequence[str]) -> dict[str, str]:
     if item.medium == "raster":
         polygons = {"geojson": f"geojson/{name}.geojson"} if "geojson" in kinds else {}
         return {"labels": f"labels/{name}.tif", "areas": f"areas/{name}.csv", **polygons}
-    return {kind: f"{kind}/{name}{writers[kind].suffix}" for kind in kinds}
+    return {
+        f"{folder}{kind}": f"{folder}{kind}/{name}{writers[kind].suffix}"
+        for folder in ([f"{head}/" for head in heads] or [""])
+        for kind in kinds
+    }
 
 
 def _path(item: Input) -> PurePath:

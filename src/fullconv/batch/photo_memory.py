@@ -47,7 +47,7 @@ def plan_photo(
     """
     image, scores = model.channels * prod(header.size), need_scores(outputs)
     others = image - RGB * prod(header.size)
-    results = _result_bytes(header, outputs, len(model.classes))
+    results = _result_bytes(model, header, outputs)
     held = max(decoding_bytes(header) + others, image + results)
     reason: MemoryBudgetError | None = None
     while at_once and held > total // at_once:
@@ -114,11 +114,14 @@ def check_results(prediction: Prediction, outputs: Sequence[Writer], memory: Inp
     Raises:
         MemoryBudgetError: it cannot.
     """
-    image, score = prediction.image.nbytes, prediction.score_array
+    image = prediction.image.nbytes
     share = memory.compute if memory.limit is None else memory.limit + image
-    kept = image + prediction.labels.nbytes + (score.nbytes if score is not None else 0)
+    parts = prediction.by_head().values()
+    score = sum(part.score_array.nbytes for part in parts if part.score_array is not None)
+    kept = image + sum(part.labels.nbytes for part in parts) + score
     for writer in outputs:
-        need = kept + writer.encoding_bytes(prediction) if writer.encoding_bytes else 0
+        encoding = max(map(writer.encoding_bytes, parts)) if writer.encoding_bytes else 0
+        need = kept + encoding if writer.encoding_bytes else 0
         if need > share:
             raise MemoryBudgetError(
                 f"the predicted regions are so many that their file ({writer.summary}) takes "
@@ -132,8 +135,9 @@ def need_scores(outputs: Sequence[Writer]) -> bool:
     return any(writer.scores for writer in outputs)
 
 
-def _result_bytes(header: Header, outputs: Sequence[Writer], classes: int) -> int:
+def _result_bytes(model: Model, header: Header, outputs: Sequence[Writer]) -> int:
     """Return the bytes of labels and kept scores, and of the largest file that is encoded."""
-    kept = 4 * classes if need_scores(outputs) else 0
-    encoding = max((w.pixel_bytes + w.score_bytes * classes for w in outputs), default=0)
-    return (1 + kept + encoding) * prod(header.size)
+    heads = [len(head.classes) for head in model.heads] or [len(model.classes)]
+    kept = 4 * sum(heads) if need_scores(outputs) else 0
+    encoding = max((w.pixel_bytes + w.score_bytes * max(heads) for w in outputs), default=0)
+    return (len(heads) + kept + encoding) * prod(header.size)

@@ -44,6 +44,7 @@ def predict_many(
     shard: tuple[int, int] = (0, 1),
     retry_failed: bool = False,
     fresh: bool = False,
+    head: str = "",
 ) -> Iterator[Record]:
     """Predict photos, rasters and videos, as `fullconv predict` does; the same call resumes.
 
@@ -70,12 +71,13 @@ def predict_many(
         shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
         retry_failed: retry inputs that failed before.
         fresh: remove earlier predictions in `out` first.
+        head: one of several heads of the model; "" for all, each in a folder of its name.
 
     Raises:
         ConfigError: an option is invalid, or a `Model` is given to another executor than "local".
         ImageError: there is no such input.
     """
-    wanted = _Wanted(check_kinds(save), tta, scales, BandChoice(bands, value_range))
+    wanted = _Wanted(check_kinds(save), tta, scales, BandChoice(bands, value_range), head)
     with ExitStack() as stack:  # removes the file of a `Model` when the predictions are finished
         path = _save_if_needed(model, executor, stack)
         resources: dict[str, Any] = {
@@ -94,14 +96,17 @@ def write_prediction(
 ) -> list[Path]:
     """Write the output files of one prediction, e.g. folder/labels/name.png; return their paths.
 
+    Each of several heads has a folder of its name, e.g. folder/geometric/labels/name.png.
+
     Raises:
         DataError: the name leads out of the folder.
         OutputError: a file cannot be written.
     """
-    files = output_files(Input(name, name, name), check_kinds(save))
+    files = output_files(Input(name, name, name), check_kinds(save), [*prediction.heads])
     paths = {k: contained(Path(folder), file, replaced=True) for k, file in files.items()}
     for kind, path in paths.items():
-        write_bytes(path, encode_prediction(prediction, kind))
+        head, _, own = kind.rpartition("/")
+        write_bytes(path, encode_prediction(prediction.by_head()[head], own))
     return list(paths.values())
 
 
@@ -129,6 +134,7 @@ class _Wanted:
     tta: bool
     scales: Sequence[float] | None
     band_choice: BandChoice
+    head: str
 
 
 def _create_job(
@@ -139,6 +145,7 @@ def _create_job(
 ) -> tuple[PredictionJob, list[Input]]:
     """Load the model, find the inputs and create the job; `options` are of `create_job`."""
     loaded, left_out = load(path), LeftOut()
+    loaded = loaded.one_head(wanted.head) if wanted.head else loaded
     choice = wanted.band_choice.or_else(loaded.band_choice)
     sources = [inputs] if isinstance(inputs, str | Path) else inputs
     resolved = resolve_inputs(map(str, sources), options["out"], left_out)
@@ -151,6 +158,7 @@ def _create_job(
         scales=wanted.scales or (loaded.tta_scales if wanted.tta else ()),
         band_choice=choice,
         left_out=left_out,
+        head=wanted.head,
         **options,
     )
     return job, found

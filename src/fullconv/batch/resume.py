@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from fullconv.batch.collect import collected_paths
+from fullconv.batch.collect import area_files, collected_paths
 from fullconv.batch.executors import executors
 from fullconv.batch.fingerprint import FileState, content_digest, file_state
 from fullconv.batch.inputs import Input
@@ -19,7 +19,7 @@ from fullconv.batch.manifest import (
     read_job_names,
     read_records,
 )
-from fullconv.batch.names import assign_names, output_files
+from fullconv.batch.names import assign_names
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.stage_times import StageTimes
 from fullconv.batch.stale import remove_stale
@@ -114,10 +114,17 @@ def check_large_inputs(job: PredictionJob, inputs: Sequence[Input], executor: st
     """Check that rasters and videos can be predicted with these options.
 
     Raises:
-        ConfigError: with another executor than local, into a store, or a raster with TTA.
+        ConfigError: with another executor than local, into a store, with several heads, or a
+            raster with TTA.
     """
     large = next((item for item in inputs if item.medium != "photo"), None)
     raster = next((item for item in inputs if item.medium == "raster"), None)
+    heads = job.description.head_names
+    if large and heads:
+        raise ConfigError(
+            f"{large.where}: a {large.medium} is predicted with one head, found "
+            f"{', '.join(heads)}; choose one with --head"
+        )
     if large and executor != "local":
         raise ConfigError(
             f"{large.where}: a {large.medium} needs --executor local, found {executor}; to divide "
@@ -156,9 +163,9 @@ def _check_nothing_overwritten(
         ConfigError: there is one.
     """
     description = job.description
-    lists = [*description.files, description.file("areas", ".csv")]
+    lists = [*description.files, *area_files(description)]
     collected = [path for path in collected_paths(description) if not path.endswith("/")]
-    names = (name for item in mine for name in output_files(item, job.kinds).values())
+    names = (name for item in mine for name in job.output_files(item).values())
     for name in chain(lists, collected, names):
         if name in listing:
             raise ConfigError(
@@ -187,7 +194,7 @@ def _is_done(
     """Return whether a record still holds: same input and job, and all its files exist."""
     if isinstance(record, FailureRecord):
         return not retry_failed
-    files = output_files(item, job.kinds)
+    files = job.output_files(item)
     complete = record.files == files and all(name in listing for name in files.values())
     same_job = record.key == job.description.key(item.id)
     return complete and same_job and _is_unchanged(record, item, job)

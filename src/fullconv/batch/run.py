@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 
 import torch
 
-from fullconv.batch.collect import collected_paths, write_collected
+from fullconv.batch.collect import area_files, collected_paths, write_collected
 from fullconv.batch.executors import executors
 from fullconv.batch.inputs import Input
 from fullconv.batch.journal import Journal
@@ -17,7 +17,6 @@ from fullconv.batch.manifest import (
     write_job,
     write_records,
 )
-from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork, check_unchanged
 from fullconv.batch.worker import Worker
 from fullconv.io.storage import Folder
@@ -100,9 +99,9 @@ def _remove_partial_files(pending: PendingWork) -> None:
     if not isinstance(target, Folder):
         return
     description = job.description
-    own = {*description.files, description.file("areas", ".csv"), *collected_paths(description)}
+    own = {*description.files, *area_files(description), *collected_paths(description)}
     for item in pending.inputs:
-        own |= set(output_files(item, job.kinds).values())
+        own |= set(job.output_files(item).values())
     for folder in {name.rpartition("/")[0] for name in own}:
         for name in target.names(folder):
             prefix = f"{folder}/".lstrip("/")

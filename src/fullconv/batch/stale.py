@@ -87,9 +87,11 @@ def _journal(job_file: str) -> str:
 def _remove_shard(target: Place, job: JobDescription) -> list[str]:
     """Remove a shard's lists, and all predictions that its manifest and journal list."""
     skipped: list[str] = []
+    known = {*writers, *_KINDS_OF_LARGE_INPUTS}
+    known |= {f"{head}/{kind}" for head in job.head_names for kind in writers}
     for record in read_records(target, job, skipped).values():
         for kind, name in record.files.items() if isinstance(record, PredictionRecord) else ():
-            if kind in writers or kind in _KINDS_OF_LARGE_INPUTS:
+            if kind in known:
                 target.remove(name)
     remove_collected(target, job)
     write_records(target, job, {})

@@ -9,7 +9,6 @@ from fullconv.batch.inputs import Input
 from fullconv.batch.job import Image, PredictionJob
 from fullconv.batch.manifest import FailureRecord, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
-from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import check_results
 from fullconv.batch.stage_times import StageTimes
 from fullconv.batch.writers import writers
@@ -120,9 +119,11 @@ class Worker:
             return self._write(item, photo, prediction)
 
     def _write(self, item: Input, photo: LoadedPhoto, prediction: Prediction) -> PredictionRecord:
-        target, files = self.job.target, output_files(item, self.job.kinds)
+        target, files = self.job.target, self.job.output_files(item)
+        parts = prediction.by_head()
         for kind, name in files.items():
-            target.write(name, writers[kind].encode_photo(prediction, item.where))
+            head, _, own = kind.rpartition("/")
+            target.write(name, writers[own].encode_photo(parts[head], item.where))
         height, width = prediction.labels.shape
         return self.job.record(
             item,
@@ -132,8 +133,9 @@ class Worker:
             modified=photo.modified,
             digest=photo.digest,
             files=files,
-            pixels=dict(zip(prediction.classes, count_pixels(prediction), strict=True)),
+            pixels=_pixels(prediction),
             note=prediction.note,
+            heads={name: _pixels(part) for name, part in prediction.heads.items()},
         )
 
     def record_failure(self, item: Input, error: Exception) -> FailureRecord:
@@ -152,6 +154,11 @@ class Worker:
         if isinstance(error, OSError):
             return explain_os_error(error)
         return f"unexpected error ({type(error).__name__}: {error})"
+
+
+def _pixels(prediction: Prediction) -> dict[str, int]:
+    """Return the number of pixels of each class."""
+    return dict(zip(prediction.classes, count_pixels(prediction), strict=True))
 
 
 def is_unexpected(error: Exception) -> bool:

@@ -29,7 +29,7 @@ from fullconv.io.atomic import explained, is_special, write_bytes
 from fullconv.io.output_text import json_bytes
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
 
 
 Item = TypeVar("Item")
@@ -195,6 +195,24 @@ def format_table(titles: Sequence[str], rows: Iterable[Sequence[str]], left: int
 
 def _cut(text: str) -> str:
     return text if len(text) <= NAME_WIDTH else f"{text[: NAME_WIDTH - 3]}..."
+
+
+def say_head(name: str) -> None:
+    """Print the title of one of several heads; nothing for a model of one head."""
+    if name:
+        say(f"head {name}")
+
+
+def say_metrics(evaluation: "HeadEvaluations") -> None:
+    """Print the metrics: of several heads those of each, and the mean of their mean IoU."""
+    from fullconv.evaluation.metrics import format_percent
+    from fullconv.evaluation.summary import format_metrics
+
+    for name, head in evaluation.heads.items():
+        say_head(name)
+        say_fields(format_metrics(head))
+    if len(evaluation.heads) > 1:
+        say(f"mean of the heads' mean IoU {format_percent(evaluation.mean_iou)}")
 
 
 def format_class_table(evaluation: "Evaluation") -> str:

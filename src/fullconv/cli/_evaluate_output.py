@@ -3,13 +3,42 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fullconv.cli._console import format_class_table, format_table, say, say_fields, say_lines
+from fullconv.cli._console import (
+    format_class_table,
+    format_table,
+    say,
+    say_fields,
+    say_head,
+    say_lines,
+)
 from fullconv.units import count
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
 
 MAX_GROUPS = 20  # groups that are listed; the others are in groups.csv
+
+
+def print_evaluations(
+    evaluations: "HeadEvaluations", folders: dict[str, Path], quiet: bool, suspects: bool
+) -> None:
+    """Print the metrics of each head, and its suspected label errors if they were looked for.
+
+    Args:
+        evaluations: of each head.
+        folders: where its results are.
+        quiet: print only the metrics of the whole data set.
+        suspects: whether to print suspected label errors.
+    """
+    from fullconv.evaluation.metrics import format_percent
+
+    for name, evaluation in evaluations.heads.items():
+        say_head(name)
+        print_evaluation(evaluation, quiet)
+        if suspects:
+            print_suspects(evaluation, folders[name])
+    if len(evaluations.heads) > 1:
+        say(f"mean of the heads' mean IoU {format_percent(evaluations.mean_iou)}")
 
 
 def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:

@@ -33,6 +33,15 @@ Data = Annotated[
         show_default="the model's training data, else drawn scenes",
     ),
 ]
+Head = Annotated[
+    str | None,
+    typer.Option(
+        "--head",
+        metavar="NAME",
+        help="One of several heads of the model, with its classes.",
+        show_default="its only head",
+    ),
+]
 Photos = Annotated[
     list[str] | None,
     typer.Option(

@@ -57,7 +57,7 @@ Head = Annotated[
         "--head",
         metavar="NAME",
         help="One of several heads of the model, with its classes.",
-        show_default="its only head",
+        show_default="all of them",
     ),
 ]
 GroupBy = Annotated[

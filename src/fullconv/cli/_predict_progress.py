@@ -74,7 +74,13 @@ def format_failures(failed: "Sequence[FailureRecord]", errors: str) -> str:
 def as_json(records: "dict[str, Record]") -> dict[str, Any]:
     """Return what --json writes: files and class areas of each prediction, and the failures."""
     predictions = [
-        {"id": record.id, "name": record.name, "files": record.files, "areas": record.areas}
+        {
+            "id": record.id,
+            "name": record.name,
+            "files": record.files,
+            "areas": record.areas,
+            **({"heads": record.head_areas} if record.heads else {}),
+        }
         for record in _predictions(records)
     ]
     return {"predictions": predictions, "failed": [r.error for r in _failures(records)]}
@@ -174,15 +180,19 @@ def _format_totals(pending: "PendingWork", records: "dict[str, Record]") -> str:
 
 def _format_written(pending: "PendingWork", records: "dict[str, Record]") -> str:
     """Return the written folders and files in a few words; "" if there are none."""
-    from fullconv.batch.collect import collected_paths
+    from fullconv.batch.collect import area_files, collected_paths
 
     names = (name for record in _predictions(records) for name in record.files.values())
-    folders = list(dict.fromkeys(name.partition("/")[0] for name in names))
+    folders = list(dict.fromkeys(name.split("/")[-2] for name in names))
     if not folders:
         return ""
     first = folders[0] if len(folders) == 1 else f"{{{','.join(folders)}}}"
     description = pending.job.description
-    files = [first, description.file("areas", ".csv"), *collected_paths(description)]
+    if heads := description.head_names:
+        alone = next(iter(description.by_head().values()))
+        files = [first, *area_files(alone), *collected_paths(alone)]
+        return f" -> {pending.job.out}/{{{','.join(heads)}}}/{', '.join(files)}"
+    files = [first, *area_files(description), *collected_paths(description)]
     return f" -> {pending.job.out}/{', '.join(files)}"
 
 

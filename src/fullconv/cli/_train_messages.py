@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 from fullconv.cli._console import (
     format_class_table,
     say,
-    say_fields,
+    say_head,
     say_lines,
+    say_metrics,
     say_path,
     say_wrapped,
 )
@@ -15,7 +16,7 @@ from fullconv.cli._train_line import format_left
 from fullconv.units import count, format_bytes, format_clock, format_duration
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluate import HeadEvaluations
     from fullconv.training.events import EvalProgress, Note, Round
     from fullconv.training.experiment import Experiment
     from fullconv.training.plan import TrainingPlan
@@ -30,11 +31,13 @@ MIN_SIDE = 96  # pixels: crops that the hint suggests are not smaller
 
 def say_setup(experiment: "Experiment") -> None:
     """Print the model, the data and the run folder."""
+    from fullconv.training.report import describe_classes
+
     config, trainer = experiment.config, experiment.trainer
     parameters = sum(p.numel() for p in experiment.model.network.parameters())
-    say(
+    say_wrapped(
         f"model  {config.model} ({parameters / 1e6:.1f} M parameters), "
-        f"{count(len(experiment.model.classes), 'class')}"
+        f"{describe_classes(experiment.model)}"
     )
     say_wrapped(
         f"data   {count(len(experiment.train), 'training image')}, "
@@ -203,7 +206,7 @@ def say_stopped(experiment: "Experiment") -> None:
     say(f"Stopped after step {trainer.done} of {trainer.steps}; the checkpoint is saved.")
 
 
-def say_usable(experiment: "Experiment", evaluation: "Evaluation | None") -> None:
+def say_usable(experiment: "Experiment", evaluation: "HeadEvaluations | None") -> None:
     """Print what a stopped run leaves that can be used, and how to resume it.
 
     Args:
@@ -217,7 +220,7 @@ def say_usable(experiment: "Experiment", evaluation: "Evaluation | None") -> Non
     else:
         say("usable  no model yet: none has been evaluated")
     if evaluation:
-        photos = count(len(evaluation.image_iou), "photo")
+        photos = count(len(evaluation.first.image_iou), "photo")
         say_path(folder / "report.html", "report  ", f"   (so far, on {photos})")
     left = seconds_left(experiment)
     say(f"resume  fullconv train --resume {folder}   ({format_left(left)})")
@@ -233,17 +236,17 @@ def say_unreported(experiment: "Experiment") -> None:
     say(f"resume  fullconv train --resume {folder}")
 
 
-def say_finished(experiment: "Experiment", evaluation: "Evaluation", quiet: bool) -> None:
+def say_finished(experiment: "Experiment", evaluation: "HeadEvaluations", quiet: bool) -> None:
     """Print the metrics of the kept model, and what to do with the run."""
-    from fullconv.evaluation.summary import format_metrics
-
     if not quiet:
-        say_lines(format_class_table(evaluation))
+        for name, head in evaluation.heads.items():
+            say_head(name)
+            say_lines(format_class_table(head))
     progress, samples = experiment.progress, len(experiment.val)
-    used = len(evaluation.image_iou)
+    used = len(evaluation.first.image_iou)
     some = f", on {used} of {samples} photos" if used < samples else ""
     say(f"best model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
-    say_fields(format_metrics(evaluation))
+    say_metrics(evaluation)
     say_path(experiment.run.folder / "report.html", "report  ")
     say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
     say(f"longer  fullconv train --resume {experiment.run.folder} --minutes 10")

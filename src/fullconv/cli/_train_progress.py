@@ -16,7 +16,7 @@ from fullconv.cli._train_line import ProgressLine, activity
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
-    from fullconv.evaluation.evaluate import Evaluation, Progress
+    from fullconv.evaluation.evaluate import HeadEvaluations, Progress
     from fullconv.evaluation.scored_samples import ScoredSample
     from fullconv.training.distributed import ProcessGroup
     from fullconv.training.experiment import Experiment
@@ -34,7 +34,7 @@ def train_stages(
     quiet: bool = False,
     max_seconds: float | None = None,
     further: tuple[str, float] | None = None,
-) -> "Evaluation | None":
+) -> "HeadEvaluations | None":
     """Run every unfinished stage and print its progress.
 
     Args:
@@ -47,7 +47,7 @@ def train_stages(
         further: duration for which the last stage is trained after its checkpoint.
 
     Returns:
-        The evaluation of the last stage; None in all processes but the main one.
+        The evaluations of the last stage; None in all processes but the main one.
 
     Raises:
         typer.Exit: it was asked to stop, and a checkpoint is saved.
@@ -80,7 +80,7 @@ def train_stages(
 
 def train_to_end(
     experiment: "Experiment", quiet: bool = False, deadline: float = math.inf
-) -> "Evaluation | None":
+) -> "HeadEvaluations | None":
     """Run an experiment to its end, or to a deadline of time.monotonic(), and print progress."""
     is_main = experiment.group.is_main
     quiet = quiet or not is_main

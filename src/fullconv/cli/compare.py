@@ -107,6 +107,7 @@ def _scores(
     averaging: tuple[bool, str | None],
     device: str,
 ) -> _Source:
+    from fullconv.errors import ConfigError
     from fullconv.evaluation.evaluate import evaluate, evaluate_files
     from fullconv.evaluation.scored_samples import (
         open_predictions,
@@ -123,6 +124,12 @@ def _scores(
         scores = Scores.of(evaluate_files(files, samples, **given), source)
         return _Source(scores, partial(score_prediction_files, files, samples))
     model = options.open_model(source, device)
+    if model.heads:
+        names = ", ".join(head.name for head in model.heads)
+        raise ConfigError(
+            f"{source} has the heads {names}; run fullconv evaluate on each model, and compare the "
+            f"folders of one head: runs/evaluate/NAME-001/{model.heads[0].name}"
+        )
     scales = parse_scales(*averaging, model.tta_scales) or None
     options.prepare_model(model, samples, "torch", scales, lambda text: None)
     scores = Scores.of(evaluate(model, samples, scales=scales, **given), source)

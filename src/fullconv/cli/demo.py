@@ -43,8 +43,9 @@ def command(
     with activity("reading the photos", quiet):
         experiment, config = prepare(settings, SINGLE_PROCESS)
     run = create_run(out, "train", "demo", config.model_dump(mode="json"))
-    evaluation = train_stages(config, run, experiment, SINGLE_PROCESS, quiet)
-    assert evaluation, "one process has the evaluation"
+    evaluations = train_stages(config, run, experiment, SINGLE_PROCESS, quiet)
+    assert evaluations, "one process has the evaluation"
+    evaluation = evaluations.first
     picture = _write_picture(experiment, evaluation)
     label = len(evaluation.classes) - 1
     say(

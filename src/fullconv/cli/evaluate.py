@@ -1,6 +1,6 @@
 """fullconv evaluate: measure the accuracy of a model, or of predictions in files."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluate import HeadEvaluations, Progress
     from fullconv.evaluation.report.evaluation_page import ReadSamples
     from fullconv.model import Model
 
@@ -43,13 +43,11 @@ def command(
 
     Prints pixel accuracy, mean accuracy, mean IoU with its confidence interval, and the IoU of
     every class. Writes all metrics, those of each image and group, and the confusion matrix to
-    OUT/evaluate/NAME-001.
+    OUT/evaluate/NAME-001; of several heads, those of each to a folder there.
     """
-    from fullconv.cli._evaluate_output import print_evaluation, print_suspects
+    from fullconv.cli._evaluate_output import print_evaluations
     from fullconv.data.formats import open_data
-    from fullconv.evaluation.report.evaluation_page import write_evaluation_page
-    from fullconv.evaluation.result_files import write_results
-    from fullconv.evaluation.suspect_files import write_suspects
+    from fullconv.evaluation.result_files import write_head_results
     from fullconv.training.run.folder import new_results
 
     options.check_options(predictions, suspects, tta)
@@ -57,34 +55,29 @@ def command(
     samples = open_data(source, None if split == "all" else split, group_by)
     for warning in samples.warnings:
         say(f"warning: {warning}")
+    samples = samples.head(head) if head and samples.heads else samples
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
         found = _evaluate_files(predictions, samples, given)
     else:
-        opened = options.open_model(model, device).one_head(head)
-        samples = samples.head(head) if head and samples.heads else samples
+        opened = options.open_model(model, device)
+        opened = opened.one_head(head) if head else opened
         chosen = parse_scales(tta, scales, opened.tta_scales) or None
         announce = (lambda text: None) if quiet or str(json) == "-" else say
         options.prepare_model(opened, samples, engine, chosen, announce)
         found = _evaluate_model(opened, model, samples, given | {"suspects": suspects}, chosen)
     with new_results(out, "evaluate", found.name) as folder:
-        write_results(folder, found.evaluation)
+        folders = write_head_results(folder, found.evaluations)
     if suspects:
-        write_suspects(folder, found.evaluation.suspects, found.samples)
-    page = None
-    if explain or report:
-        page = write_evaluation_page(
-            folder, found.evaluation, samples.palette, found.read, progress
-        )
+        _write_suspects(found, folders)
+    pages = _write_pages(found, folders, progress) if explain or report else []
     if str(json) != "-":
-        print_evaluation(found.evaluation, quiet)
-        if suspects:
-            print_suspects(found.evaluation, folder)
+        print_evaluations(found.evaluations, folders, quiet, suspects > 0)
         say(f"results  {folder}")
-        if page:
+        for page in pages:
             say(f"report  {page}")
-    write_json(json, found.evaluation.to_dict())
+    write_json(json, found.evaluations.to_dict())
 
 
 @dataclass(frozen=True)
@@ -93,15 +86,15 @@ class _Evaluated:
 
     Attributes:
         name: of its folder.
-        evaluation: the metrics.
+        evaluations: the metrics of each head.
         samples: the data set, its photos scaled as for the model.
-        read: reads samples and predictions once more, by their indices.
+        read: reads samples and predictions of each head once more, by their indices.
     """
 
     name: str
-    evaluation: "Evaluation"
+    evaluations: "HeadEvaluations"
     samples: "Data"
-    read: "ReadSamples"
+    read: "Mapping[str, ReadSamples]"
 
 
 def _evaluate_model(
@@ -111,26 +104,52 @@ def _evaluate_model(
     given: Any,
     scales: Sequence[float] | None,
 ) -> _Evaluated:
-    from fullconv.evaluation.evaluate import evaluate
-    from fullconv.evaluation.scored_samples import score_samples
+    from fullconv.evaluation.evaluate import HeadEvaluations, evaluate_heads
+    from fullconv.evaluation.scored_samples import score_head
 
     scaled = samples.scaled_for(model.band_choice)
     with saying_if_busy():
-        evaluation = evaluate(model, scaled, scales=scales, **given)
-    read = partial(score_samples, model, scaled, scales=scales, keep_scores=True)
-    return _Evaluated(_name_of(path), replace(evaluation, model=path), scaled, read)
+        found = evaluate_heads(model, scaled, scales=scales, **given)
+    heads = {name: replace(each, model=path) for name, each in found.heads.items()}
+    options: Any = {"scales": scales, "keep_scores": True}
+    read: dict[str, ReadSamples] = {
+        n: partial(score_head, n, model, scaled, **options) for n in heads
+    }
+    return _Evaluated(_name_of(path), HeadEvaluations(heads), scaled, read)
 
 
 def _evaluate_files(predictions: Path, samples: "Data", given: Any) -> _Evaluated:
-    from fullconv.evaluation.evaluate import evaluate_files
+    from fullconv.evaluation.evaluate import HeadEvaluations, evaluate_files
     from fullconv.evaluation.scored_samples import open_predictions, score_prediction_files
 
+    heads, read = {}, {}
+    for name, data in samples.by_head().items():
+        files = open_predictions(options.labels_folder(predictions / name), data)
+        heads[name] = evaluate_files(files, data, **given)
+        read[name] = partial(score_prediction_files, files, data)
     folder = options.labels_folder(predictions)
-    files = open_predictions(folder, samples)
-    evaluation = evaluate_files(files, samples, **given)
-    return _Evaluated(
-        folder.name, evaluation, samples, partial(score_prediction_files, files, samples)
-    )
+    return _Evaluated(folder.name, HeadEvaluations(heads), samples, read)
+
+
+def _write_suspects(found: _Evaluated, folders: dict[str, Path]) -> None:
+    """Write the suspected label errors of each head."""
+    from fullconv.evaluation.suspect_files import write_suspects
+
+    for name, data in found.samples.by_head().items():
+        write_suspects(folders[name], found.evaluations.heads[name].suspects, data)
+
+
+def _write_pages(found: _Evaluated, folders: dict[str, Path], progress: "Progress") -> list[Path]:
+    """Write the report of each head; return their paths."""
+    from fullconv.evaluation.report.evaluation_page import write_evaluation_page
+
+    pages = []
+    for name, data in found.samples.by_head().items():
+        evaluation, folder = found.evaluations.heads[name], folders[name]
+        title = f"{folder.parent.name}: {name}" if name else folder.name
+        given = folder, evaluation, data.palette, found.read[name], progress
+        pages.append(write_evaluation_page(*given, title))
+    return pages
 
 
 def _name_of(model: str) -> str:

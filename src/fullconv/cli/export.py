@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import _export_options as options
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import Head, Json, Quiet, parse_size
+from fullconv.cli._options import Json, Quiet, parse_size
 from fullconv.units import format_bytes
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def command(
     tolerance: options.Tolerance = 1.0,
     size: options.Size = None,
     program: options.For = None,
-    head: Head = None,
+    head: options.Head = None,
     runtime: options.Runtime = None,
     json: Json = None,
     quiet: Quiet = False,
@@ -64,7 +64,7 @@ def command(
     source = data or _find_training_data(Path(model))
     with exported_folder(path) if is_folder else nullcontext(path) as target:
         if int8:
-            result = _quantize(opened, target, source, tolerance, fixed)
+            result = _quantize(opened, head, target, source, tolerance, fixed)
         else:
             images, images_name = _read_images(source, photos, opened.band_choice)
             if not quiet:
@@ -109,7 +109,7 @@ def _write_for(
     images, images_name = _read_images(source, photos, opened.band_choice)
     if not quiet:
         say(f"comparing on {images_name}")
-    written = target.write(Wanted(opened, Path(model), path, images, size))
+    written = target.write(Wanted(opened, Path(model), path, images, size, head))
     if str(json) != "-":
         if written.parity:
             _print_parity(written.parity)
@@ -163,7 +163,12 @@ def _store_runtime(file: Path, folder: Path) -> None:
 
 
 def _quantize(
-    model: Any, file: Path, source: str | None, tolerance: float, size: tuple[int, int] | None
+    model: Any,
+    head: str | None,
+    file: Path,
+    source: str | None,
+    tolerance: float,
+    size: tuple[int, int] | None,
 ) -> "Description":
     from fullconv.data.formats import open_data
     from fullconv.errors import ConfigError
@@ -173,7 +178,10 @@ def _quantize(
     if source is None:
         raise ConfigError("--int8 needs images with masks to measure its cost; add --data DATA")
     train = open_data(source, "train")
-    return export_int8(model, file, train, open_validation(source, train)[0], tolerance, size)
+    val = open_validation(source, train)[0]
+    if head and train.heads:
+        train, val = train.head(head), val.head(head)
+    return export_int8(model, file, train, val, tolerance, size)
 
 
 def _find_training_data(model: Path) -> str | None:

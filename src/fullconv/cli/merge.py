@@ -34,7 +34,9 @@ def command(
     failed = [record for record in records if isinstance(record, FailureRecord)]
     folder = out or outs[0]
     done = format_counts(medium_of(r) for r in records if isinstance(r, PredictionRecord))
-    say(f"{done}, {len(failed):,} failed, each once -> {folder}/manifest.jsonl, areas.csv")
+    heads = next((r.heads for r in records if isinstance(r, PredictionRecord)), {})
+    areas = f"{{{','.join(heads)}}}/areas.csv" if heads else "areas.csv"
+    say(f"{done}, {len(failed):,} failed, each once -> {folder}/manifest.jsonl, {areas}")
     if failed:
         say(format_failures(failed, f"{folder}/errors.jsonl"))
     predicted = len(records) - len(failed)

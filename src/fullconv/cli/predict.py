@@ -45,8 +45,9 @@ def command(
     """Predict photos, rasters and videos.
 
     Writes OUT/labels/NAME.png (pixel values are classes), OUT/overlay/NAME.jpg and OUT/areas.csv; a
-    GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. After an interruption, the same
-    command resumes; nothing is computed twice.
+    GeoTIFF becomes OUT/labels/NAME.tif, a video OUT/video/NAME.mp4. Of several heads, each has a
+    folder: OUT/HEAD/labels/NAME.png. After an interruption, the same command resumes; nothing is
+    computed twice.
     """
     from fullconv.batch.create_job import create_job
     from fullconv.batch.inputs import detect_media, resolve_inputs
@@ -56,7 +57,8 @@ def command(
     from fullconv.model import load
 
     kinds, part = options.parse_kinds(save), options.parse_shard(shard, out)
-    opened = load(model).one_head(head)
+    opened = load(model)
+    opened = opened.one_head(head) if head else opened
     band_choice = options.parse_band_choice(bands, limits).or_else(opened.band_choice)
     averaged = options.parse_scales(tta, scales, opened.tta_scales)
     one_file = names_one_file(out)

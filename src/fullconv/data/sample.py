@@ -157,12 +157,34 @@ class Data:
 
         return replace(self, classes=found.classes, palette=found.palette, heads=(), read=read_head)
 
-    def check_classes(self, classes: Sequence[str], remedy: str) -> None:
-        """Check that the classes are those of a model, in its order.
+    def by_head(self) -> dict[str, "Data"]:
+        """Return the data set of each head by its name; with one head, itself by the name ""."""
+        return {head.name: self.head(head.name) for head in self.heads} or {"": self}
+
+    def check_classes(
+        self, classes: Sequence[str], remedy: str, heads: Sequence[Head] = ()
+    ) -> None:
+        """Check that the classes are those of a model, in its order, and the heads likewise.
 
         Raises:
             DataError: they are not; `remedy` says what to do.
         """
+        ours, theirs = (_describe_heads(each) for each in (self.heads, heads))
+        if ours != theirs:
+            raise DataError(
+                f"labels of {ours}",
+                expected=f"those of the model, {theirs}",
+                remedy=remedy,
+                where=self.source,
+            )
+        for head, other in zip(self.heads, heads, strict=True):
+            if head.classes != other.classes:
+                raise DataError(
+                    f"the classes {', '.join(head.classes)} of {head.name}",
+                    expected=f"those of the model, {', '.join(other.classes)}",
+                    remedy=remedy,
+                    where=self.source,
+                )
         if self.classes != tuple(classes):
             raise DataError(
                 f"the classes {', '.join(self.classes)}",
@@ -170,6 +192,10 @@ class Data:
                 remedy=remedy,
                 where=self.source,
             )
+
+
+def _describe_heads(heads: Sequence[Head]) -> str:
+    return f"the heads {', '.join(head.name for head in heads)}" if heads else "one head"
 
 
 @dataclass(frozen=True)

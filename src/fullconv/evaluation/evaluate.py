@@ -1,7 +1,7 @@
 """Evaluate a model, or prediction files, on a data set."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,9 @@ import numpy as np
 
 from fullconv.data.discovery.resplit import sample_groups, without_groups
 from fullconv.data.sample import Data
+from fullconv.errors import ConfigError, DataError
 from fullconv.evaluation.confidence_intervals import Resampled, choose_units, resample
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.image_counts import ImageCounts, class_counts, class_f1, class_precision
 from fullconv.evaluation.image_table import ImageTable, ImageTableBuilder
 from fullconv.evaluation.metrics import Confusion, Matrix, Metrics
@@ -146,6 +148,23 @@ class Evaluation(Metrics):
         }
 
 
+class HeadEvaluations(HeadMetrics[Evaluation]):
+    """The evaluation of each head of a model."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the metrics as plain values for JSON.
+
+        Those of a model with one head are `Evaluation.to_dict`. With several, the paper's metrics
+        are means over the heads, and "heads" has the metrics of each by its name.
+        """
+        heads = {name: evaluation.to_dict() for name, evaluation in self.heads.items()}
+        if "" in heads:
+            return heads[""]
+        means = HeadMetrics(self.heads).paper_metrics()
+        kept = {name: _nan_to_none(means[name]) for name in self.first.paper_metrics()}
+        return {**kept, "heads": heads}
+
+
 def evaluate(
     model: Model,
     data: Data,
@@ -176,16 +195,45 @@ def evaluate(
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
+        ConfigError: the model has several heads; see `evaluate_heads`.
+    """
+    if model.heads:
+        names = ", ".join(head.name for head in model.heads)
+        raise ConfigError(
+            f"the model has the heads {names}; evaluate_heads(model, data) evaluates all of them"
+        )
+    options: Any = {"groups": groups, "explain": explain, "suspects": suspects}
+    return evaluate_heads(model, data, tta=tta, scales=scales, progress=progress, **options).first
+
+
+def evaluate_heads(
+    model: Model,
+    data: Data,
+    *,
+    tta: bool = False,
+    scales: Sequence[float] | None = None,
+    groups: str | None = None,
+    explain: bool = False,
+    suspects: int = 0,
+    progress: Progress | None = None,
+) -> HeadEvaluations:
+    """Evaluate all heads of a model on a data set with the same heads; each image is computed once.
+
+    The arguments are those of `evaluate`. A model with one head has its evaluation by the name "".
+
+    Raises:
+        DataError: the data set has other classes or heads than the model, or no samples.
     """
     if scales is None and tta:
         scales = model.tta_scales
-    protocol = model.protocol + tta_protocol(scales)
     keep = explain or suspects > 0
     scored: Iterable[ScoredSample] = score_samples(model, data, scales=scales, keep_scores=keep)
     if progress:
         scored = progress(scored, len(data), "evaluating")
-    evaluation = summarize(scored, data, protocol, groups, explain, suspects)
-    return replace(evaluation, model_digest=model_fingerprint(model), engine=model.engine)
+    protocols = model.protocols(tta_protocol(scales))
+    found = summarize_heads(scored, data, protocols, groups, explain, suspects)
+    facts: Any = {"model_digest": model_fingerprint(model), "engine": model.engine}
+    return HeadEvaluations({name: replace(each, **facts) for name, each in found.heads.items()})
 
 
 def evaluate_files(
@@ -206,8 +254,16 @@ def evaluate_files(
         progress: see there.
 
     Raises:
-        DataError: see `score_prediction_files`.
+        DataError: see `score_prediction_files`; or the data set has labels of several heads.
     """
+    if data.heads:
+        names = ", ".join(head.name for head in data.heads)
+        raise DataError(
+            f"labels of the heads {names}",
+            expected="those of one, which the predictions are of",
+            remedy=f'evaluate data.head("{data.heads[0].name}")',
+            where=data.source,
+        )
     reader = open_predictions(predictions, data)
     protocol = FILES_PROTOCOL.format(classes=len(data.classes), rule=reader.table.rule)
     scored: Iterable[ScoredSample] = score_prediction_files(reader, data)
@@ -225,26 +281,66 @@ def summarize(
     suspects: int = 0,
 ) -> Evaluation:
     """Return the metrics over all scored samples; the other arguments are those of `evaluate`."""
+    return summarize_heads(scored, data, {"": protocol}, groups, explain, suspects).first
+
+
+def summarize_heads(
+    scored: Iterable[ScoredSample],
+    data: Data,
+    protocols: Mapping[str, str],
+    groups: str | None = None,
+    explain: bool = False,
+    suspects: int = 0,
+) -> HeadEvaluations:
+    """Return the metrics over all scored samples, for each head.
+
+    Args:
+        scored: the samples, with the heads of the data set.
+        data: the data set.
+        protocols: name of the head, "" for a single one -> how its metrics are computed.
+        groups: as for `evaluate`, like the other arguments.
+        explain: see there.
+        suspects: see there.
+    """
     rule = groups or without_groups(data.source)[1]
     grouped = tuple(map(sample_groups(rule), data.names)) if rule else None  # or fail before work
-    total, images = Confusion(len(data.classes)), ImageTableBuilder()
-    explanation = _explanation_builder(data.classes) if explain else None
-    finder = _suspect_finder(suspects) if suspects else None
+    sums = {name: _Sums(head, explain, suspects) for name, head in data.by_head().items()}
     for item in scored:
-        total += item.confusion
+        for name, part in item.by_head().items():
+            sums[name].add(part)
+    return HeadEvaluations({name: sums[name].result(protocols[name], grouped) for name in sums})
+
+
+class _Sums:
+    """What is kept of the scored samples of one head."""
+
+    def __init__(self, data: Data, explain: bool, suspects: int) -> None:
+        self.data = data
+        self.total, self.images = Confusion(len(data.classes)), ImageTableBuilder()
+        self.explanation = _explanation_builder(data.classes) if explain else None
+        self.finder = _suspect_finder(suspects) if suspects else None
+
+    def add(self, item: ScoredSample) -> None:
+        """Count a sample."""
+        self.total += item.confusion
         score = item.prediction.score if item.prediction else None
-        images.add(item.sample.name, item.sample.labels, item.labels, item.confusion, score)
-        if explanation:
-            explanation.add(item.sample.labels, item.labels, score)
-        if finder and score is not None:
-            finder.add(item.sample.name, item.sample.labels, item.labels, score)
-    table, split = images.table(len(data.classes)), data.split or "all"
-    evaluation = Evaluation(data.classes, total, table, protocol, grouped, data.source, split)
-    found = tuple(finder.found) if finder else ()
-    if explanation is None:
-        return replace(evaluation, suspects=found)
-    units = choose_units(table.names, grouped)
-    return replace(evaluation, suspects=found, explanation=explanation.result(total, units))
+        self.images.add(item.sample.name, item.sample.labels, item.labels, item.confusion, score)
+        if self.explanation:
+            self.explanation.add(item.sample.labels, item.labels, score)
+        if self.finder and score is not None:
+            self.finder.add(item.sample.name, item.sample.labels, item.labels, score)
+
+    def result(self, protocol: str, groups: tuple[str, ...] | None) -> Evaluation:
+        """Return the metrics."""
+        data, table = self.data, self.images.table(len(self.data.classes))
+        facts = protocol, groups, data.source, data.split or "all"
+        evaluation = Evaluation(data.classes, self.total, table, *facts)
+        found = tuple(self.finder.found) if self.finder else ()
+        if self.explanation is None:
+            return replace(evaluation, suspects=found)
+        units = choose_units(table.names, groups)
+        explanation = self.explanation.result(self.total, units)
+        return replace(evaluation, suspects=found, explanation=explanation)
 
 
 def _explanation_builder(classes: tuple[str, ...]) -> "ExplanationBuilder":

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.evaluation.confidence_intervals import Interval, Units, resample
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
 from fullconv.evaluation.explanation_files import write_explanation
 from fullconv.evaluation.image_counts import (
     ImageCounts,
@@ -52,6 +52,23 @@ def write_results(folder: Path, evaluation: Evaluation) -> list[Path]:
         files += write_explanation(folder, evaluation.explanation)
     write_bytes(folder / METRICS, json_bytes(evaluation.to_dict(), indent=2))
     return files
+
+
+def write_head_results(folder: Path, evaluations: HeadEvaluations) -> dict[str, Path]:
+    """Write the results of each head; return their folders by the names of the heads.
+
+    The results of a model with one head are in `folder` itself. With several heads, each has a
+    folder of its name there, and metrics.json beside them has all metrics.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folders = {name: folder / name for name in evaluations.heads}
+    for name, evaluation in evaluations.heads.items():
+        write_results(folders[name], evaluation)
+    if "" not in folders:
+        write_bytes(folder / METRICS, json_bytes(evaluations.to_dict(), indent=2))
+    return folders
 
 
 def per_image_rows(evaluation: Evaluation) -> Iterator[Row]:

@@ -1,9 +1,9 @@
 """Predict samples, or read their predictions, and count their pixels: one sample at a time."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -30,12 +30,19 @@ class ScoredSample:
         labels: the predicted class of each pixel; 255 for none.
         prediction: None for predictions that were read from files.
         confusion: confusion matrix of this sample.
+        heads: the same for each of several heads by its name, the first of which is this one; {}
+            for one head.
     """
 
     sample: Sample
     labels: UInt8[np.ndarray, "H W"]
     prediction: Prediction | None
     confusion: Confusion
+    heads: Mapping[str, "ScoredSample"] = field(default_factory=dict)
+
+    def by_head(self) -> Mapping[str, "ScoredSample"]:
+        """Return the scored sample of each head by its name; with one head, itself by ""."""
+        return self.heads or {"": self}
 
 
 def score_samples(
@@ -58,9 +65,9 @@ def score_samples(
         keep_scores: keep the scores of images that are processed in parts, too.
 
     Raises:
-        DataError: the data set has other classes than the model, or no samples.
+        DataError: the data set has other classes or heads than the model, or no samples.
     """
-    data.check_classes(model.classes, "evaluate it on data with its own classes")
+    data.check_classes(model.classes, _remedy(model, data), model.heads)
     if not len(data):
         raise DataError(
             f"no samples to evaluate on in the split {data.split or 'all'}",
@@ -85,12 +92,41 @@ def score_samples(
                 raise
             with alone:
                 prediction = model.predict(sample.image, **given)
-        confusion = Confusion(len(data.classes))
-        confusion.add(sample.labels, prediction.labels)
-        shown = replace(sample, image=prediction.image)  # the photo
-        return ScoredSample(shown, prediction.labels, prediction, confusion)
+        return _compare(replace(sample, image=prediction.image), prediction)  # the photo
 
     yield from map(score, chosen) if at_once <= 1 else _map_ahead(score, chosen, at_once)
+
+
+def score_head(
+    head: str, model: Model, data: Data, indices: Sequence[int] | None = None, **options: Any
+) -> Iterator[ScoredSample]:
+    """Predict and score the samples with all heads of the model, and yield one head's.
+
+    The other arguments are those of `score_samples`; the head of a model with one is "".
+    """
+    for scored in score_samples(model, data, indices, **options):
+        yield scored.by_head()[head]
+
+
+def _remedy(model: Model, data: Data) -> str:
+    """Return what to do if the classes of a model and a data set differ."""
+    if model.heads and not data.heads:
+        return f"choose one of the model, e.g. --head {model.heads[0].name}"
+    if data.heads and not model.heads:
+        return f"choose one of the data set, e.g. ?head={data.heads[0].name}"
+    return "evaluate it on data with its own classes"
+
+
+def _compare(sample: Sample, prediction: Prediction) -> ScoredSample:
+    """Count the pixels of a sample, for each of its heads if there are several."""
+    confusion = Confusion(len(prediction.classes))
+    confusion.add(sample.labels, prediction.labels)
+    parts = zip(prediction.heads.items(), (sample.labels, *sample.others), strict=False)
+    heads = {
+        name: _compare(replace(sample, labels=labels, others=()), part)
+        for (name, part), labels in parts
+    }
+    return ScoredSample(sample, prediction.labels, prediction, confusion, heads)
 
 
 def _most_at_once(model: Model) -> int:

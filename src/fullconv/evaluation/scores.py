@@ -56,8 +56,10 @@ def read_scores(path: Path, name: str = "") -> Scores:
         DataError: a file is missing, damaged, or of another program.
     """
     folder = path if path.is_dir() else path.parent
+    heads: list[str] = []
     try:
         metrics = read_json(folder / METRICS)
+        heads = [*map(str, metrics["heads"])] if "heads" in metrics else []
         classes = tuple(map(str, metrics["per_class"]))
         rows = [*csv.reader(read_utf8(folder / PER_IMAGE).splitlines())][1:]
         width = 3 * len(classes)
@@ -72,6 +74,11 @@ def read_scores(path: Path, name: str = "") -> Scores:
             str(metrics["labels_digest"]),
         )
     except (ValueError, LookupError, TypeError, OverflowError, csv.Error) as error:
+        if heads:
+            raise ConfigError(
+                f"{folder} has the metrics of the heads {', '.join(heads)}; compare those of one, "
+                f"e.g. {folder / heads[0]}"
+            ) from error
         raise DataError("the files are damaged", expected=_EXPECTED, where=folder) from error
 
 

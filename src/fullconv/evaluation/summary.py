@@ -19,11 +19,18 @@ def format_metrics(metrics: Metrics) -> str:
 
 
 def choose_gallery(
-    model: Model, data: Data, evaluation: Evaluation, count: int = GALLERY_SIZE
+    model: Model, data: Data, evaluation: Evaluation, head: str = "", count: int = GALLERY_SIZE
 ) -> list[GallerySample]:
     """Return the `count` samples with the best and the worst mean IoU, half each, best first.
 
     Each is predicted again: an evaluation does not keep predictions.
+
+    Args:
+        model: the evaluated model.
+        data: the evaluated samples, with the labels of one head.
+        evaluation: that of the head.
+        head: its name; "" for a model of one head.
+        count: number of samples.
     """
     image_iou = evaluation.image_iou
     ranked = sorted(
@@ -34,7 +41,7 @@ def choose_gallery(
     samples = []
     chosen = data.scaled_for(model.band_choice).with_inputs(model.inputs).take([*best, *worst])
     for sample in chosen:
-        found = model.predict(sample.image)
+        found = model.predict(sample.image).by_head()[head]
         samples.append(
             GallerySample(
                 sample.name, found.image, sample.labels, found.labels, image_iou[sample.name]

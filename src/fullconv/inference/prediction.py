@@ -118,6 +118,10 @@ class Prediction:
             counts += np.bincount(rows.ravel(), minlength=256)
         return tuple(counts[: len(self.classes)].tolist())
 
+    def by_head(self) -> Mapping[str, "Prediction"]:
+        """Return the prediction of each head by its name; with one head, itself by the name ""."""
+        return self.heads or {"": self}
+
     def without_scores(self) -> "Prediction":
         """Return the prediction without its scores, which take most of its memory."""
         heads = {name: head.without_scores() for name, head in self.heads.items()}

@@ -76,7 +76,7 @@ def predict(
     sizing = size, input_scale
     bands = image.shape[2]
     planned = plan_prediction(
-        network, shape, *sizing, memory, scores=scores, held=held, bands=bands
+        network, shape, *sizing, memory, scores=scores, held=held, bands=bands, heads=heads
     )
     keep = scores or planned.kind == "whole"
     labels = np.empty((max(1, len(heads)), *shape), np.uint8)
@@ -92,7 +92,7 @@ def predict(
         for window, part_labels, part, seen in _compute(network, read, planned, scores=wanted):
             seam = seen
             if heads and part is not None:
-                for layer, scores_of_head in zip(labels, _split(part, heads), strict=True):
+                for layer, scores_of_head in zip(labels, split_scores(part, heads), strict=True):
                     layer[window.slices] = largest_scores(scores_of_head)
             else:
                 labels[0][window.slices] = part_labels
@@ -112,7 +112,7 @@ def predict(
         planned,
         seam[1] / seam[0] if seam[0] else None,
     )
-    return _with_heads(found, heads, labels) if heads else found
+    return with_heads(found, heads, [*labels]) if heads else found
 
 
 Parts = Iterator[tuple[Window, np.ndarray, np.ndarray | None, tuple[int, int]]]
@@ -151,18 +151,24 @@ def _module(network: "torch.nn.Module | ExportedFile") -> "torch.nn.Module":
     return exported_network(network)
 
 
-def _split(score: Float[np.ndarray, "K H W"], heads: Sequence[Head]) -> list[np.ndarray]:
-    """Return the scores of each head."""
+def split_scores(score: Float[np.ndarray, "K H W"], heads: Sequence[Head]) -> list[np.ndarray]:
+    """Return the scores of each of several heads."""
     ends = np.cumsum([len(head.classes) for head in heads])
     return np.split(score, ends[:-1])
 
 
-def _with_heads(
-    whole: Prediction, heads: Sequence[Head], labels: UInt8[np.ndarray, "N H W"]
+def with_heads(
+    whole: Prediction, heads: Sequence[Head], labels: Sequence[UInt8[np.ndarray, "H W"]]
 ) -> Prediction:
-    """Return the prediction of the first head, with those of all heads."""
+    """Return the prediction of the first head, with those of all heads.
+
+    Args:
+        whole: the prediction with the scores of all heads, or without scores.
+        heads: two or more.
+        labels: of each head.
+    """
     kept = whole.score_array
-    scores = [None] * len(heads) if kept is None else _split(kept, heads)
+    scores = [None] * len(heads) if kept is None else split_scores(kept, heads)
     parts = {
         head.name: replace(
             whole,
@@ -186,6 +192,7 @@ def plan_prediction(
     scores: bool = False,
     held: int = 0,
     bands: int = RGB,
+    heads: Sequence[Head] = (),
 ) -> Plan:
     """Plan what `predict` does with an image of `shape` (height, width) and `bands` channels.
 
@@ -195,7 +202,7 @@ def plan_prediction(
         MemoryBudgetError: `memory` is too small.
     """
     input_size = images.fit_size(shape, size, input_scale)
-    held += prod(shape)  # the labels
+    held += max(1, len(heads)) * prod(shape)  # the labels
     if input_size != shape:
         held += (4 + bands) * prod(input_size)  # Pillow's copy, and the array
     if isinstance(network, ExportedFile):

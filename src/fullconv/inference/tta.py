@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -9,10 +10,11 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor, nn
 
-from fullconv.config import RGB
+from fullconv.config import RGB, Head
 from fullconv.inference.exported_file import ExportedFile
 from fullconv.inference.prediction import Prediction, photo_of
-from fullconv.inference.predictor import plan_prediction, predict
+from fullconv.inference.predictor import plan_prediction, predict, split_scores, with_heads
+from fullconv.inference.score_labels import largest_scores
 from fullconv.inference.stopping import Stop, never
 from fullconv.inference.tta_scales import SCALES, check_scales
 from fullconv.io.images import fit_size, scale_image
@@ -31,28 +33,35 @@ def predict_averaged(
     memory: int | str | None = None,
     held: int = 0,
     stop: Stop = never,
+    heads: Sequence[Head] = (),
 ) -> Prediction:
     """Predict an image with test-time augmentation.
 
     The arguments are those of `predict`; `scales` are factors on the (height, width) of a plain
-    prediction. The score of the prediction is the logarithm of the mean probability.
+    prediction. The score of the prediction is the logarithm of the mean probability; the
+    probabilities of several heads are averaged each for itself.
 
     Raises:
         ConfigError: `check_scales` refuses the scales.
         MemoryBudgetError: `memory` is too small.
     """
+    scores = sum(len(head.classes) for head in heads) or len(classes)
 
     def score(view: UInt8[np.ndarray, "h w C"]) -> Float[Tensor, "K h w"]:
         # The view has its final size; fitting it into `size` would make all scales equal.
-        beside = held + _held_beside(image.shape, view.shape, len(classes))
+        beside = held + _held_beside(image.shape, view.shape, scores)
         prediction = predict(
             network, view, classes, palette, memory=memory, scores=True, held=beside, stop=stop
         )
         assert prediction.score is not None
         return prediction.score
 
-    averaged = average_score(score, image, scales, size=size, input_scale=input_scale)
-    return Prediction(photo_of(image), averaged.numpy(), tuple(classes), tuple(palette))
+    sizing: Any = {"size": size, "input_scale": input_scale}
+    averaged = average_score(score, image, scales, heads=heads, **sizing).numpy()
+    found = Prediction(photo_of(image), averaged, tuple(classes), tuple(palette))
+    if not heads:
+        return found
+    return with_heads(found, heads, [*map(largest_scores, split_scores(averaged, heads))])
 
 
 def averaging_bytes(
@@ -94,6 +103,7 @@ def average_score(
     flip: bool = True,
     size: tuple[int, int] | None = None,
     input_scale: float = 1.0,
+    heads: Sequence[Head] = (),
 ) -> Float[Tensor, "K H W"]:
     """Return the logarithm of the mean softmax over all views of an image.
 
@@ -109,6 +119,7 @@ def average_score(
         flip: also score each view flipped horizontally.
         size: (height, width) that a plain prediction downscales images to fit; None for no limit.
         input_scale: factor that it scales them by, after `size`.
+        heads: ranges of the scores, each with probabilities of its own; () for one.
 
     Raises:
         ConfigError: `check_scales` refuses the scales.
@@ -118,10 +129,19 @@ def average_score(
     for view, flipped in views(image, [input_scale * scale for scale in scales], flip, size):
         score = score_function(view)
         score = score.flip(-1) if flipped else score
-        logarithm = _resized(score, image.shape[:2]).log_softmax(0)
+        logarithm = _log_probabilities(_resized(score, image.shape[:2]), heads)
         total = logarithm if total is None else torch.logaddexp(total, logarithm, out=total)
     assert total is not None  # there is at least one scale
     return total.sub_(math.log(len(scales) * (1 + flip)))
+
+
+def _log_probabilities(
+    score: Float[Tensor, "K H W"], heads: Sequence[Head]
+) -> Float[Tensor, "K H W"]:
+    if not heads:
+        return score.log_softmax(0)
+    parts = torch.split(score, [len(head.classes) for head in heads])
+    return torch.cat([part.log_softmax(0) for part in parts])
 
 
 def views(

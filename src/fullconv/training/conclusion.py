@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from fullconv.config import RunConfig
 from fullconv.data.sample import Data
-from fullconv.evaluation.evaluate import Evaluation, Progress, summarize
+from fullconv.evaluation.evaluate import HeadEvaluations, Progress, summarize_heads
 from fullconv.evaluation.report.page import write_report
 from fullconv.evaluation.scored_samples import ScoredSample, score_samples
 from fullconv.model import load
@@ -21,8 +21,8 @@ def conclude(
     best_epoch: int,
     notes: Sequence[str] = (),
     progress: Progress | None = None,
-) -> Evaluation:
-    """Evaluate a run's best model and write its report; return the evaluation.
+) -> HeadEvaluations:
+    """Evaluate a run's best model and write its report; return the evaluation of each head.
 
     Args:
         config: the run's settings, resolved.
@@ -40,7 +40,7 @@ def conclude(
         scored = progress(scored, len(val), "evaluating the best model")
     stopped = trainer.done < trainer.steps
     cut = f"; stopped after step {trainer.done} of {trainer.steps}" if stopped else ""
-    evaluation = summarize(scored, val, best.protocol + cut + "".join(notes))
-    report = report_data(config, trainer, val, best, best_epoch, evaluation, logger)
+    evaluations = summarize_heads(scored, val, best.protocols(cut + "".join(notes)))
+    report = report_data(config, trainer, val, best, best_epoch, evaluations, logger)
     write_report(logger.run.folder, report)
-    return evaluation
+    return evaluations

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 
 
@@ -19,10 +20,10 @@ class Round:
     Attributes:
         epoch: the epoch of its last step, from 1.
         row: its row of results.csv.
-        best: the highest mean IoU so far, and its epoch.
+        best: the highest mean IoU so far, of several heads their mean, and its epoch.
         is_best: whether this round has it.
         seconds: time of this round, evaluation included.
-        confusion: of its evaluation; None if it was not evaluated.
+        metrics: confusion matrices of its evaluation; None if it was not evaluated.
     """
 
     epoch: int
@@ -30,7 +31,7 @@ class Round:
     best: tuple[float, int]
     is_best: bool
     seconds: float
-    confusion: Confusion | None = field(default=None, repr=False)
+    metrics: HeadMetrics[Confusion] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from fullconv._version import __version__
 from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.sample import with_named_inputs
-from fullconv.evaluation.evaluate import Evaluation, Progress
+from fullconv.evaluation.evaluate import HeadEvaluations, Progress
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.inference.model_file import read_card
@@ -38,7 +39,7 @@ from fullconv.training.run.logger import RunLogger
 from fullconv.training.run.trackers import Tracking
 from fullconv.training.time_left import TimeLeft
 from fullconv.training.trainer import Step, Trainer
-from fullconv.training.validation import evaluate_in_parts, open_splits
+from fullconv.training.validation import evaluate_in_parts, no_confusions, open_splits
 from fullconv.units import count
 
 SAVE_SECONDS = 300.0  # between checkpoints within a round: a kill loses at most this much work
@@ -134,7 +135,7 @@ class Experiment:
             if self.val is not self.train and self.config.train_on == "train":
                 write_splits(run.folder / "splits", {"train": self.train, "val": self.val})
         self.logger = RunLogger(
-            run, self.train.classes, self.tracking, self.trainer.done, self.group.is_main
+            run, self.train.score_names, self.tracking, self.trainer.done, self.group.is_main
         )
         if self.group.is_main and self.trainer.done:
             logged = self.trainer.done - bool(self.progress.loss_count)
@@ -188,7 +189,7 @@ class Experiment:
                 self.run.write_config(self.config.model_dump(mode="json"))
                 self.run.reopen()
         self.time_left = TimeLeft(trainer.plan, timing, len(self.val), trainer.done)
-        self.monitor = TrainingMonitor(self.train.classes, self.config, trainer.steps)
+        self.monitor = TrainingMonitor(self.train.score_names, self.config, trainer.steps)
         if self.logger.rows:
             self.monitor.resume(self.logger.rows[0].get("loss", math.nan))
 
@@ -227,7 +228,7 @@ class Experiment:
             notes = self.progress.notes() | facts | {"steps": self.trainer.steps}
             self.trainer.save(self.run.last, **notes)
 
-    def finish(self, progress: Progress | None = None) -> Evaluation:
+    def finish(self, progress: Progress | None = None) -> HeadEvaluations:
         """Evaluate the kept model and write the report and the summary, which ends the run.
 
         `progress` is that of `evaluate`.
@@ -239,7 +240,7 @@ class Experiment:
         self.run.write_summary(result)
         return evaluation
 
-    def report_so_far(self, progress: Progress | None = None) -> Evaluation | None:
+    def report_so_far(self, progress: Progress | None = None) -> HeadEvaluations | None:
         """Write a report of the best model so far, from a few seconds of evaluation.
 
         Returns:
@@ -251,7 +252,7 @@ class Experiment:
         affordable = int(PARTIAL_SECONDS / image) if image else 1
         return self._conclude(spread(len(self.val), max(1, affordable)), progress)
 
-    def _conclude(self, chosen: Sequence[int], progress: Progress | None) -> Evaluation:
+    def _conclude(self, chosen: Sequence[int], progress: Progress | None) -> HeadEvaluations:
         """Evaluate the kept model on some of the samples, and write the report."""
         some = f"; on {len(chosen)} of {len(self.val)} photos, evenly spaced"
         notes = (some if len(chosen) < len(self.val) else "", self.split_note)
@@ -295,11 +296,11 @@ class Experiment:
         trainer = self.trainer
         trainer.check_weights()
         done, epoch = trainer.done, trainer.epoch
-        confusion = (yield from self._validate()) if trainer.plan.evaluates(done) else None
+        metrics = (yield from self._validate()) if trainer.plan.evaluates(done) else None
         seconds = time.monotonic() - began
-        row = self._row(confusion or Confusion(len(self.model.classes)), seconds)
+        row = self._row(metrics or no_confusions(self.train), seconds)
         self.progress.end_round()
-        tracker_notes = self.logger.epoch(row, confusion)  # before the checkpoint, see RunLogger
+        tracker_notes = self.logger.epoch(row, metrics)  # before the checkpoint, see RunLogger
         self.save()
         yield from (Note(done, text) for text in tracker_notes)
         yield Round(
@@ -308,29 +309,29 @@ class Experiment:
             best=(self.progress.best_score, self.progress.best_epoch),
             is_best=self.progress.best_step == done,
             seconds=seconds,
-            confusion=confusion,
+            metrics=metrics,
         )
-        if confusion:
-            yield from self._log_notes(self.monitor.epoch(done, confusion, self.model.network))
+        if metrics:
+            yield from self._log_notes(self.monitor.epoch(done, metrics, self.model.network))
 
-    def _validate(self) -> Generator[EvalProgress, None, Confusion]:
+    def _validate(self) -> Generator[EvalProgress, None, HeadMetrics[Confusion]]:
         """Evaluate with the weights of the final model, and save it if it is the best so far."""
         trainer = self.trainer
         began = time.monotonic()
         data = self.val.take(trainer.plan.images(len(self.val)))
         with trainer.inference_weights():
             trainer.broadcast_weights()
-            confusion = yield from evaluate_in_parts(self.model, data, self.group)
-            score = nan_to_lowest(confusion.mean_iou)
+            metrics = yield from evaluate_in_parts(self.model, data, self.group)
+            score = nan_to_lowest(metrics.mean_iou)
             if self.config.keep == "last" or score > self.progress.best_score:
                 self.progress.keep(score, trainer.epoch, trainer.done)
                 if self.group.is_main:
                     self.model.save(self.run.best)
         if self.time_left:
             self.time_left.add_evaluation(time.monotonic() - began)
-        return confusion
+        return metrics
 
-    def _row(self, confusion: Confusion, seconds: float) -> dict[str, float]:
+    def _row(self, metrics: HeadMetrics[Confusion], seconds: float) -> dict[str, float]:
         """Return the epoch's row of results.csv."""
         trainer = self.trainer
         return {
@@ -338,7 +339,7 @@ class Experiment:
             "step": trainer.done,
             "loss": self.progress.mean_loss,
             "lr": trainer.learning_rate(trainer.done - 1),
-            **confusion.paper_metrics(),
+            **metrics.paper_metrics(),
             "seconds": round(seconds, 1),
             **self.logger.speed(trainer.batch, trainer.device),
         }

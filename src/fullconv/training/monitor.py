@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Sequence
 
 from fullconv.config import TrainConfig
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.networks.fcn import FCN
 
@@ -20,7 +21,7 @@ class TrainingMonitor:
     """Warnings about one training; each kind is given at most once.
 
     Args:
-        classes: class names.
+        classes: class names; of several heads, one head's after the other's.
         config: of the training.
         steps: number of steps of the training.
     """
@@ -47,9 +48,14 @@ class TrainingMonitor:
         self._last = [*self._last[1 - MEAN_STEPS :], loss]
         return self._new(self._check_losses(number))
 
-    def epoch(self, number: int, confusion: Confusion, network: FCN) -> list[str]:
+    def epoch(self, number: int, metrics: HeadMetrics[Confusion], network: FCN) -> list[str]:
         """Check the evaluation after `number` steps; return new warnings."""
-        warnings = self._check_predictions(number, confusion) | self._check_skips(network)
+        warnings, first = self._check_skips(network), 0
+        for name, confusion in metrics.heads.items():
+            classes = self.classes[first : first + confusion.classes]
+            found = self._check_predictions(number, confusion, classes)
+            warnings |= {f"{kind} {name}": text for kind, text in found.items()}
+            first += confusion.classes
         return self._new(warnings)
 
     def _new(self, warnings: dict[str, str]) -> list[str]:
@@ -82,8 +88,10 @@ class TrainingMonitor:
             }
         return {}
 
-    def _check_predictions(self, number: int, confusion: Confusion) -> dict[str, str]:
-        predicted = confusion.counts.sum(0)[: len(self.classes)]
+    def _check_predictions(
+        self, number: int, confusion: Confusion, classes: tuple[str, ...]
+    ) -> dict[str, str]:
+        predicted = confusion.counts.sum(0)[: len(classes)]
         labelled = confusion.pixels
         if not predicted.sum():
             return {}
@@ -92,13 +100,13 @@ class TrainingMonitor:
         share, true_share = predicted[top] / predicted.sum(), labelled[top] / max(1, labelled.sum())
         if share > COLLAPSED and share > EXCESS * true_share:
             warnings["collapse"] = (
-                f"{share:.0%} of the pixels are predicted as {self.classes[top]} (ground truth "
+                f"{share:.0%} of the pixels are predicted as {classes[top]} (ground truth "
                 f"{true_share:.0%}): the network predicts one class everywhere; most likely "
                 f"{self._likely_cause()}"
             )
         never = [
             name
-            for name, pixels, true_pixels in zip(self.classes, predicted, labelled, strict=True)
+            for name, pixels, true_pixels in zip(classes, predicted, labelled, strict=True)
             if true_pixels and not pixels
         ]
         if never and number >= self.steps / 2:

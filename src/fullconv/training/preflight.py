@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fullconv.data.batches import Batch, collate
-from fullconv.data.labels.class_weights import MAX_SAMPLES, Counts, count_labels
+from fullconv.data.labels.class_weights import MAX_SAMPLES, count_labels
 from fullconv.data.sample import Data
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.hardware import OtherPrograms, computing_threads, peak_memory
@@ -228,12 +228,9 @@ def _check_gradients(trainer: Trainer) -> Iterator[str]:
 
 
 def _check_labels(trainer: Trainer) -> Iterator[str]:
-    counts: Counts = count_labels(trainer.data)
-    absent = [
-        name
-        for name, pixels in zip(trainer.model.classes, counts.pixels, strict=True)
-        if not pixels
-    ]
+    pixels = [p for head in trainer.data.by_head().values() for p in count_labels(head).pixels]
+    names = zip(trainer.data.score_names, pixels, strict=True)
+    absent = [name for name, found in names if not found]
     if absent:
         noun, pronoun = ("class ", "it") if len(absent) == 1 else ("any of the classes ", "they")
         if len(absent) == 1 and absent[0].startswith("class "):

@@ -1,15 +1,17 @@
 """The contents of a run's report."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from fullconv._version import __version__
 from fullconv.config import NONE, RunConfig
 from fullconv.data.sample import Data
-from fullconv.evaluation.evaluate import Evaluation
-from fullconv.evaluation.report.page import ReportData
+from fullconv.evaluation.evaluate import HeadEvaluations
+from fullconv.evaluation.metrics import EpochIoU
+from fullconv.evaluation.report.page import HeadReport, ReportData
 from fullconv.evaluation.summary import choose_gallery
 from fullconv.model import Model
+from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.trainer import Trainer
 from fullconv.units import count, format_duration
@@ -21,7 +23,7 @@ def report_data(
     val: Data,
     best: Model,
     best_epoch: int,
-    evaluation: Evaluation,
+    evaluations: HeadEvaluations,
     logger: RunLogger,
 ) -> ReportData:
     """Collect what the report of a finished run shows.
@@ -32,27 +34,45 @@ def report_data(
         val: the evaluated samples.
         best: the model that the run keeps.
         best_epoch: its epoch.
-        evaluation: of that model.
+        evaluations: of that model.
         logger: of the run.
     """
     folder, evaluated = logger.run.folder, len(val)
     history = logger.run.read_results()
-    weights = trainer.loss.weights
     return ReportData(
         title=folder.name,
         summary=_summary(config, trainer, evaluated),
         facts=report_facts(config, trainer, evaluated, best_epoch, history),
-        classes=best.classes,
-        palette=best.palette,
         history=history,
-        confusion=evaluation.confusion,
-        gallery=choose_gallery(best, val, evaluation),
-        protocol=evaluation.protocol,
+        heads=tuple(_head_reports(trainer, val, best, evaluations, logger.class_rows)),
         commands=next_commands(folder, config.data),
-        class_history=logger.class_rows,
-        class_weights=None if weights is None else weights.tolist(),
         notes=logger.notes,
     )
+
+
+def _head_reports(
+    trainer: Trainer,
+    val: Data,
+    best: Model,
+    evaluations: HeadEvaluations,
+    history: Sequence[EpochIoU],
+) -> Iterator[HeadReport]:
+    """Yield what the report shows of each head of the model."""
+    loss, first = trainer.loss, 0
+    losses = loss.parts if isinstance(loss, HeadsLoss) else (loss,)
+    for part, (name, data) in zip(losses, val.by_head().items(), strict=True):
+        evaluation, own = evaluations.heads[name], slice(first, first + len(data.classes))
+        yield HeadReport(
+            name=name,
+            classes=data.classes,
+            palette=data.palette,
+            confusion=evaluation.confusion,
+            gallery=choose_gallery(best, data, evaluation, name),
+            protocol=evaluation.protocol,
+            class_history=[row._replace(iou=row.iou[own]) for row in history],
+            class_weights=None if part.weights is None else part.weights.tolist(),
+        )
+        first = own.stop
 
 
 def next_commands(folder: Path, data: str) -> list[str]:
@@ -63,9 +83,16 @@ def next_commands(folder: Path, data: str) -> list[str]:
     ]
 
 
+def describe_classes(model: Model) -> str:
+    """Return the number of classes in words, e.g. "semantic 33 classes, geometric 3 classes"."""
+    if not model.heads:
+        return count(len(model.classes), "class")
+    return ", ".join(f"{head.name} {count(len(head.classes), 'class')}" for head in model.heads)
+
+
 def _summary(config: RunConfig, trainer: Trainer, evaluated: int) -> str:
     return (
-        f"{config.model}, {count(len(trainer.model.classes), 'class')}, trained on "
+        f"{config.model}, {describe_classes(trainer.model)}, trained on "
         f"{count(len(trainer.data), 'image')} of {config.data}, evaluated on {evaluated:,}"
     )
 

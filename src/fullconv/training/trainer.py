@@ -272,10 +272,5 @@ def _check_classes(model: Model, data: Data) -> None:
             expected="one photo with its mask at least",
             where=data.source,
         )
-    data.check_classes(model.classes, "use a model with the classes of the data set")
-    if model.heads != data.heads:
-        names = (", ".join(head.name for head in each) for each in (data.heads, model.heads))
-        ours, theirs = (name or "one head" for name in names)
-        raise DataError(
-            f"labels of {ours}", expected=f"those of the model, {theirs}", where=data.source
-        )
+    remedy = "use a model with the classes of the data set"
+    data.check_classes(model.classes, remedy, model.heads)

@@ -8,6 +8,7 @@ import torch
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Data, joined
 from fullconv.errors import NoSplitError
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.model import Model
@@ -50,28 +51,37 @@ def open_validation(source: str, train: Data) -> tuple[Data, str]:
 
 def evaluate_in_parts(
     model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS
-) -> Generator[EvalProgress, None, Confusion]:
-    """Evaluate a model, yielding the progress; return the confusion matrix of all processes."""
-    confusion = Confusion(len(model.classes))
+) -> Generator[EvalProgress, None, HeadMetrics[Confusion]]:
+    """Evaluate a model, yielding the progress; return the confusions of all processes."""
+    total = dict(no_confusions(data).heads)
     samples = math.ceil(len(data) / group.size)
-    for number, part in enumerate(confusions(model, data, group), 1):
-        confusion += part
+    for number, parts in enumerate(confusions(model, data, group), 1):
+        for name, part in parts.heads.items():
+            total[name] += part
         yield EvalProgress(number, samples)
-    return sum_confusions(confusion, model, group)
+    return HeadMetrics({n: sum_confusions(each, model, group) for n, each in total.items()})
+
+
+def no_confusions(data: Data) -> HeadMetrics[Confusion]:
+    """Return confusion matrices without pixels, for each head of a data set."""
+    return HeadMetrics(
+        {name: Confusion(len(head.classes)) for name, head in data.by_head().items()}
+    )
 
 
 def confusions(
     model: Model, data: Data, group: ProcessGroup = SINGLE_PROCESS
-) -> Iterator[Confusion]:
-    """Yield the confusion matrix of each sample of this process's part.
+) -> Iterator[HeadMetrics[Confusion]]:
+    """Yield the confusion matrices of each sample of this process's part, for each head.
 
-    Every process yields equally many, if necessary an empty one, so that they stay in step.
+    Every process yields equally many, if necessary empty ones, so that they stay in step.
     """
     part = data.take(group.shard(range(len(data))))
     scored = score_samples(model, part) if len(part) else iter(())
     for _ in range(0, len(data), group.size):
         result = next(scored, None)
-        yield result.confusion if result else Confusion(len(data.classes))
+        heads = {n: each.confusion for n, each in result.by_head().items()} if result else {}
+        yield HeadMetrics(heads) if heads else no_confusions(data)
 
 
 def sum_confusions(confusion: Confusion, model: Model, group: ProcessGroup) -> Confusion:

@@ -12,7 +12,7 @@ from browser import check_page
 from fullconv.errors import OutputError
 from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.evaluation.report.gallery import GallerySample
-from fullconv.evaluation.report.page import ReportData, worst_classes, write_report
+from fullconv.evaluation.report.page import HeadReport, ReportData, worst_classes, write_report
 from html_page import Page
 
 HOSTILE = (
@@ -45,17 +45,27 @@ def report():
         title="street-001",
         summary="fcn8s-vgg16, 3 classes, evaluated on 40 photos",
         facts={"model": "fcn8s-vgg16", "seed": "1337"},
-        classes=("sky", "road", "bird"),
-        palette=((0, 0, 255), (90, 90, 90), (200, 0, 0)),
         history=[epoch(1, mean_iou=0.25), epoch(2, mean_iou=0.5), epoch(3, mean_iou=0.375)],
-        confusion=confusion([[60, 20, 0, 0], [10, 10, 0, 0], [0, 0, 0, 0]]),
-        gallery=[sample("worst", 0.1), sample("best", 0.9), sample("empty", float("nan"))],
-        protocol="3 classes; void 255 left out",
+        heads=[
+            HeadReport(
+                name="",
+                classes=("sky", "road", "bird"),
+                palette=((0, 0, 255), (90, 90, 90), (200, 0, 0)),
+                confusion=confusion([[60, 20, 0, 0], [10, 10, 0, 0], [0, 0, 0, 0]]),
+                gallery=[sample("worst", 0.1), sample("best", 0.9), sample("empty", float("nan"))],
+                protocol="3 classes; void 255 left out",
+            )
+        ],
         commands=[
             "fullconv predict runs/street-001 a.jpg",
             "fullconv export runs/street-001 a.onnx",
         ],
     )
+
+
+def changed(report, head, **values):
+    """Return a report with other values, and other values of its only head."""
+    return replace(report, heads=[replace(report.heads[0], **head)], **values)
 
 
 @pytest.fixture(scope="session")
@@ -139,14 +149,14 @@ def test_samples_go_from_best_to_worst(page):
 def test_best_worst_and_unlabelled_samples_are_in_three_columns(report, tmp_path):
     shares = {"a": 0.9, "b": 0.8, "c": 0.7, "d": 0.1, "e": 0.2, "f": 0.3, "g": float("nan")}
     pictures = [sample(name, share) for name, share in shares.items()]
-    page = Page(write_report(tmp_path, replace(report, gallery=pictures)))
+    page = Page(write_report(tmp_path, changed(report, {"gallery": pictures})))
     names = [tag["alt"][0] for tag in page.all("img") if ": photo" in tag["alt"]]
     assert names == list("abcdefg")
     assert re.search(r"Best a .* c .*Worst d .* f .*Without labels g -", page.text, re.DOTALL)
 
 
 def test_a_single_sample_is_only_the_best(report, tmp_path):
-    page = Page(write_report(tmp_path, replace(report, gallery=[sample("only", 0.5)])))
+    page = Page(write_report(tmp_path, changed(report, {"gallery": [sample("only", 0.5)]})))
     assert "Best only" in page.text and "Worst" not in page.text
 
 
@@ -154,14 +164,14 @@ def test_a_single_sample_is_only_the_best(report, tmp_path):
 def full_page(report, tmp_path_factory):
     rows = [row | {"seconds": 30.0, "step_seconds": 0.5} for row in report.history]
     rows = [row | {"images_per_second": 8.0, "memory": 2.0**30} for row in rows]
-    more = replace(
+    history = [
+        EpochIoU(1, 10, (0.25, 0.5, float("nan"))),
+        EpochIoU(3, 30, (0.75, 0.125, float("nan"))),
+    ]
+    more = changed(
         report,
+        {"class_history": history, "class_weights": (0.5, 1.25, 0.0)},
         history=rows,
-        class_history=[
-            EpochIoU(1, 10, (0.25, 0.5, float("nan"))),
-            EpochIoU(3, 30, (0.75, 0.125, float("nan"))),
-        ],
-        class_weights=(0.5, 1.25, 0.0),
         notes=[(0, "no pixel is labelled bird"), (1200, "the loss <b>rose</b>")],
     )
     return Page(write_report(tmp_path_factory.mktemp("full_page"), more))
@@ -239,19 +249,22 @@ def test_csv_files_hold_the_numbers(folder):
 
 def test_hostile_names_are_inert(report, tmp_path):
     counts = np.full((4, 5), 3)
-    hostile = replace(
+    head = {
+        "protocol": HOSTILE[0],
+        "classes": HOSTILE,
+        "palette": ((1, 2, 3),) * 4,
+        "confusion": confusion(counts),
+        "class_history": [EpochIoU(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
+        "gallery": [sample(HOSTILE[1], 0.5)],
+    }
+    hostile = changed(
         report,
+        head,
         title=HOSTILE[0],
         summary=HOSTILE[1],
-        protocol=HOSTILE[0],
         facts={HOSTILE[0]: HOSTILE[1]},
-        classes=HOSTILE,
-        palette=((1, 2, 3),) * 4,
-        confusion=confusion(counts),
         history=[],
-        class_history=[EpochIoU(epoch, epoch, (0.5,) * 4) for epoch in (1, 2)],
         notes=[(1, HOSTILE[0])],
-        gallery=[sample(HOSTILE[1], 0.5)],
         commands=HOSTILE,
     )
     path = write_report(tmp_path, hostile)
@@ -269,7 +282,7 @@ def test_hostile_names_are_inert(report, tmp_path):
 
 def test_an_evaluation_without_training_has_no_curves(report, tmp_path):
     page = Page(
-        write_report(tmp_path, replace(report, history=[], gallery=[], facts={}, commands=[]))
+        write_report(tmp_path, changed(report, {"gallery": []}, history=[], facts={}, commands=[]))
     )
     assert sorted(f.name for f in tmp_path.iterdir()) == [
         "confusion_matrix.csv",
@@ -291,16 +304,42 @@ def test_an_evaluation_without_training_has_no_curves(report, tmp_path):
 
 
 def test_an_evaluation_without_any_pixel_is_reported(report, tmp_path):
-    page = Page(write_report(tmp_path, replace(report, confusion=Confusion(3), gallery=[])))
+    page = Page(write_report(tmp_path, changed(report, {"confusion": Confusion(3), "gallery": []})))
     assert "mean IoU -" in page.text and "Lowest" not in page.text
 
 
 def test_files_of_samples_stay_in_their_folder_and_apart(report, tmp_path):
     names = ["../../../up", "a/b", "a b", "A_b", "a~b", "...", "é" * 200]
-    write_report(tmp_path / "run", replace(report, gallery=[sample(name, 0.5) for name in names]))
+    write_report(
+        tmp_path / "run", changed(report, {"gallery": [sample(name, 0.5) for name in names]})
+    )
     written = [file for file in tmp_path.rglob("*.png") if file.parent.name == "samples"]
     assert len({file.name.casefold() for file in written}) == len(names)
     assert {file.parent for file in written} == {tmp_path / "run" / "samples"}
+
+
+def test_each_head_has_its_sections_and_files(report, tmp_path):
+    other = replace(
+        report.heads[0],
+        name="shape",
+        classes=("flat", "tall"),
+        confusion=confusion([[10, 0, 0], [10, 0, 0]]),
+        gallery=[sample("a", 0.5)],
+        protocol="2 classes",
+    )
+    heads = [replace(report.heads[0], name="thing"), other]
+    page = Page(write_report(tmp_path, replace(report, heads=heads)))
+    assert not page.open
+    # (60 / 90 + 10 / 40) / 2 of the first head, (10 / 20 + 0) / 2 of the other; and their mean.
+    assert "mean IoU 35.4 %" in page.text
+    assert "thing 45.8 %" in page.text and "shape 25.0 %" in page.text
+    for title in ("Classes", "Confusion matrix", "Best and worst samples"):
+        assert f"{title}: thing" in page.text and f"{title}: shape" in page.text
+    assert "shape: 2 classes" in page.text
+    for head in heads:
+        rows = (tmp_path / head.name / "per_class.csv").read_text().splitlines()
+        assert [row.split(",")[0] for row in rows] == ["class", *head.classes]
+    assert (tmp_path / "shape" / "samples" / "a.png").is_file()
 
 
 def test_equal_reports_have_equal_bytes(report, folder, tmp_path):
@@ -311,7 +350,7 @@ def test_equal_reports_have_equal_bytes(report, folder, tmp_path):
 def test_a_file_that_cannot_be_written_is_an_output_error(report, tmp_path):
     (tmp_path / "per_class.csv").mkdir()
     with pytest.raises(OutputError, match=r"per_class\.csv"):
-        write_report(tmp_path, replace(report, history=[], gallery=[]))
+        write_report(tmp_path, changed(report, {"gallery": []}, history=[]))
 
 
 def test_a_worst_class_has_the_larger_of_its_two_kinds_of_error():

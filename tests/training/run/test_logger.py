@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
@@ -39,7 +40,8 @@ def diary(monkeypatch):
 
 
 def confusion(right):
-    return Confusion(2, np.array([[right, 10 - right, 0], [0, 10, 0]], np.int64))
+    counts = np.array([[right, 10 - right, 0], [0, 10, 0]], np.int64)
+    return HeadMetrics({"": Confusion(2, counts)})
 
 
 def started(folder, done=0, is_main=True):

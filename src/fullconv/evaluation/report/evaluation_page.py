@@ -69,8 +69,9 @@ def write_evaluation_page(
     palette: Palette,
     read: ReadSamples,
     progress: Progress | None = None,
+    title: str = "",
 ) -> Path:
-    """Write report.html into a folder, which names it.
+    """Write report.html into a folder, whose name is the title if none is given.
 
     Only the images that are shown are read, one at a time; of each, small pictures are kept.
 
@@ -97,7 +98,7 @@ def write_evaluation_page(
         "evaluation.html.j2",
         styles=["report.css", "evaluation.css"],
         scripts=["images.js"],
-        title=folder.name,
+        title=title or folder.name,
         evaluation=evaluation,
         numbers=_numbers(evaluation),
         findings=explain_in_words(explanation) if explanation else [],

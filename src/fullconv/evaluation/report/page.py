@@ -5,9 +5,11 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.evaluation.report.charts import (
     DARK,
@@ -35,6 +37,31 @@ Panels = tuple[GallerySample, dict[str, bytes]]
 
 
 @dataclass(frozen=True)
+class HeadReport:
+    """What a report shows of one head of the model.
+
+    Attributes:
+        name: of the head; "" for a model of one head.
+        classes: class names.
+        palette: one colour per class.
+        confusion: confusion matrix over all evaluated pixels.
+        gallery: samples to show, in any order; may be empty.
+        protocol: how the metrics were computed, in one line.
+        class_history: rows of per_class_history.csv; empty for an evaluation without training.
+        class_weights: weight of each class in the loss; None if all are equal.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    palette: Palette
+    confusion: Confusion
+    gallery: Sequence[GallerySample]
+    protocol: str
+    class_history: Sequence[EpochIoU] = ()
+    class_weights: Sequence[float] | None = None
+
+
+@dataclass(frozen=True)
 class ReportData:
     """The content of a report.
 
@@ -42,30 +69,18 @@ class ReportData:
         title: name of the run, e.g. "street-001".
         summary: a sentence: which model, trained and evaluated on which data.
         facts: settings and provenance, name to value.
-        classes: class names.
-        palette: one colour per class.
         history: rows of results.csv; empty for an evaluation without training.
-        confusion: confusion matrix over all evaluated pixels.
-        gallery: samples to show, in any order; may be empty.
-        protocol: how the metrics were computed, in one line.
+        heads: what is shown of each head of the model.
         commands: commands to run next.
-        class_history: rows of per_class_history.csv; empty for an evaluation without training.
-        class_weights: weight of each class in the loss; None if all are equal.
         notes: (step, message) of what was noticed during training; step 0 is before the first.
     """
 
     title: str
     summary: str
     facts: Mapping[str, str]
-    classes: tuple[str, ...]
-    palette: Palette
     history: Sequence[Mapping[str, float | int]]
-    confusion: Confusion
-    gallery: Sequence[GallerySample]
-    protocol: str
+    heads: Sequence[HeadReport]
     commands: Sequence[str]
-    class_history: Sequence[EpochIoU] = ()
-    class_weights: Sequence[float] | None = None
     notes: Sequence[tuple[int, str]] = ()
 
 
@@ -92,7 +107,7 @@ def write_report(folder: Path, report: ReportData) -> Path:
     """Write the report of a run into its folder.
 
     Writes report.html (self-contained), curves.png, confusion_matrix.png and .csv, per_class.csv
-    and samples/NAME.png.
+    and samples/NAME.png; if the model has several heads, the last four into a folder for each.
 
     Returns:
         The path of report.html.
@@ -106,21 +121,33 @@ def write_report(folder: Path, report: ReportData) -> Path:
         for theme in (LIGHT, DARK)
         if report.history
     ]
-    matrix = [
-        draw_confusion(report.confusion.counts, report.classes, theme) for theme in (LIGHT, DARK)
-    ]
     if curves:
         write_bytes(folder / "curves.png", curves[0])
-    write_bytes(folder / "confusion_matrix.png", matrix[0])
-    write_text(folder / "confusion_matrix.csv", _confusion_csv(report))
-    write_text(folder / "per_class.csv", _per_class_csv(report))
-    ranked = sorted(report.gallery, key=lambda s: (math.isnan(s.mean_iou), -s.mean_iou, s.name))
-    for sample, stem in zip(ranked, _file_stems(sample.name for sample in ranked), strict=True):
-        drawn = draw_sample(sample, report.classes, report.palette)
-        write_image(folder / "samples" / f"{stem}.png", drawn)
+    sections = [_write_head(folder / head.name, head) for head in report.heads]
     page = folder / "report.html"
-    write_text(page, _render(report, ranked, curves, matrix))
+    write_text(page, _render(report, sections, curves))
     return page
+
+
+def _write_head(folder: Path, head: HeadReport) -> dict[str, Any]:
+    """Write the files of one head; return what its sections in the page are rendered from."""
+    matrix = [draw_confusion(head.confusion.counts, head.classes, theme) for theme in (LIGHT, DARK)]
+    write_bytes(folder / "confusion_matrix.png", matrix[0])
+    write_text(folder / "confusion_matrix.csv", _confusion_csv(head))
+    write_text(folder / "per_class.csv", _per_class_csv(head))
+    ranked = sorted(head.gallery, key=lambda s: (math.isnan(s.mean_iou), -s.mean_iou, s.name))
+    for sample, stem in zip(ranked, _file_stems(sample.name for sample in ranked), strict=True):
+        drawn = draw_sample(sample, head.classes, head.palette)
+        write_image(folder / "samples" / f"{stem}.png", drawn)
+    return {
+        "data": head,
+        "matrix": matrix,
+        "rows": list(zip(_per_class(head), head.palette, strict=False)),
+        "worst": worst_classes(head.confusion, head.classes),
+        "legend": legend_entries(ranked, head.classes, head.palette),
+        "columns": _columns(ranked, head.palette),
+        "trends": _trends(head),
+    }
 
 
 def worst_classes(confusion: Confusion, classes: Sequence[str], count: int = 3) -> list[WorstClass]:
@@ -142,25 +169,25 @@ def _worst_class(confusion: Confusion, classes: Sequence[str], label: int) -> Wo
     return WorstClass(name, iou, classes[int(false.argmax())], share, False)
 
 
-def _confusion_csv(report: ReportData) -> str:
-    counts = report.confusion.counts.tolist()
-    rows = [[name, *row] for name, row in zip(report.classes, counts, strict=True)]
-    return csv_text([["ground truth", *report.classes, UNLABELLED], *rows])
+def _confusion_csv(head: HeadReport) -> str:
+    counts = head.confusion.counts.tolist()
+    rows = [[name, *row] for name, row in zip(head.classes, counts, strict=True)]
+    return csv_text([["ground truth", *head.classes, UNLABELLED], *rows])
 
 
-def _per_class_csv(report: ReportData) -> str:
+def _per_class_csv(head: HeadReport) -> str:
     rows = []
-    for name, pixels, *shares in _per_class(report):
+    for name, pixels, *shares in _per_class(head):
         cells = ["-" if math.isnan(share) else f"{share:.6f}" for share in shares]
         rows.append([name, pixels, *cells])
     return csv_text([["class", "pixels", "accuracy", "iou"], *rows])
 
 
-def _per_class(report: ReportData) -> list[tuple[str, int, float, float]]:
+def _per_class(head: HeadReport) -> list[tuple[str, int, float, float]]:
     """Return (name, target pixels, accuracy, IoU) of each class."""
-    metrics = report.confusion
+    metrics = head.confusion
     columns = metrics.pixels.tolist(), metrics.accuracy.tolist(), metrics.iou.tolist()
-    return list(zip(report.classes, *columns, strict=True))
+    return list(zip(head.classes, *columns, strict=True))
 
 
 def _file_stems(names: Iterable[str]) -> list[str]:
@@ -174,24 +201,18 @@ def _file_stems(names: Iterable[str]) -> list[str]:
 
 
 def _render(
-    report: ReportData,
-    ranked: Sequence[GallerySample],
-    curves: Sequence[bytes],
-    matrix: Sequence[bytes],
+    report: ReportData, sections: Sequence[Mapping[str, Any]], curves: Sequence[bytes]
 ) -> str:
+    metrics = HeadMetrics({head.name: head.confusion for head in report.heads})
     evaluated = [row for row in report.history if math.isfinite(row.get("mean_iou", math.nan))]
     return render(
         "report.html.j2",
         styles=["report.css"],
         report=report,
+        metrics=metrics.paper_metrics(),
         curves=curves,
-        matrix=matrix,
+        sections=sections,
         best=max(evaluated, key=lambda row: row["mean_iou"], default=None),
-        rows=list(zip(_per_class(report), report.palette, strict=False)),
-        worst=worst_classes(report.confusion, report.classes),
-        legend=legend_entries(ranked, report.classes, report.palette),
-        columns=_columns(ranked, report.palette),
-        trends=_trends(report),
         costs=training_costs(report.history),
         unlabelled=UNLABELLED,
     )
@@ -210,13 +231,13 @@ def _columns(ranked: Sequence[GallerySample], palette: Palette) -> list[tuple[st
     return [(title, samples) for title, samples in columns if samples]
 
 
-def _trends(report: ReportData) -> list[tuple[str, Color, Sparkline | None]]:
+def _trends(head: HeadReport) -> list[tuple[str, Color, Sparkline | None]]:
     """Return the IoU curve of each class; none for a single epoch."""
-    history = report.class_history
+    history = head.class_history
     if len(history) < 2:
         return []
     epochs = [row.epoch for row in history]
     return [
         (name, color, sparkline(epochs, [row.iou[label] for row in history], epochs[-1], 1.0))
-        for label, (name, color) in enumerate(zip(report.classes, report.palette, strict=False))
+        for label, (name, color) in enumerate(zip(head.classes, head.palette, strict=False))
     ]

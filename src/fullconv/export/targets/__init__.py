@@ -28,6 +28,7 @@ class Wanted:
         path: the file or folder to write.
         photos: images to compare scores on, at three or more odd sizes.
         size: the only (height, width) that the exported graph supports; None for any size.
+        head: name of the model's head, if it is one of several in `source`.
     """
 
     model: Model
@@ -35,6 +36,7 @@ class Wanted:
     path: Path
     photos: Photos
     size: Size | None = None
+    head: str | None = None
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def check(path: Path, size: Size | None) -> None:
 def write(wanted: Wanted) -> Written:
     """Write the folder; exported files are verified before it gets its name."""
     file = model_file(wanted.source)
-    card, metrics = read_card(file), read_metrics(wanted.source)
+    card, metrics = read_card(file), read_metrics(wanted.source, wanted.head)
     notes: list[str] = []
     with building(wanted.path) as folder:
         shutil.copyfile(file, folder / FILE)
@@ -81,11 +81,17 @@ def config(card: Card) -> dict[str, Any]:
     return {"library_name": LIBRARY, "fullconv": __version__, **values}
 
 
-def read_metrics(source: Path) -> dict[str, Any]:
-    """Return the final metrics of a run folder; none of other sources and unfinished runs."""
+def read_metrics(source: Path, head: str | None = None) -> dict[str, Any]:
+    """Return the final metrics of a run folder; none of other sources and unfinished runs.
+
+    Args:
+        source: the folder, or another source of a model.
+        head: that of the run's several heads whose metrics are wanted; None for one.
+    """
     if not source.is_dir() or not Run(source).finished:
         return {}
     values = read_json(Run(source).summary)
+    values = values.get("heads", {}).get(head, {}) if head else values
     names = (*METRICS, "mean_iou_interval", "per_class", "images", "split", "protocol", "data")
     kept = {name: values[name] for name in names if name in values}
     if "data" in kept:  # the folder's name alone: its path is private

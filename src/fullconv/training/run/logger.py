@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import torch
 
+from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion, EpochIoU
 from fullconv.hardware import peak_memory
 from fullconv.training.run.event_log import EventLog
@@ -23,7 +24,7 @@ class RunLogger:
 
     Args:
         run: the folder of the run.
-        classes: class names.
+        classes: class names; of several heads, see `Data.score_names`.
         tracking: the trackers, not yet started.
         done: step of the checkpoint that is resumed; 0 for a new run.
         is_main: whether this process writes files.
@@ -84,20 +85,20 @@ class RunLogger:
             "memory": peak_memory(device),
         }
 
-    def epoch(self, row: Mapping[str, float], confusion: Confusion | None) -> list[str]:
+    def epoch(self, row: Mapping[str, float], metrics: HeadMetrics[Confusion] | None) -> list[str]:
         """Log an epoch; return notes about trackers that failed.
 
         Args:
             row: its row of results.csv.
-            confusion: of its evaluation; None if it was not evaluated.
+            metrics: of its evaluation; None if it was not evaluated.
         """
         step = int(row["step"])
         self.rows = [*(earlier for earlier in self.rows if earlier["step"] < step), dict(row)]
         if not self.is_main:
             return []
         self.run.write_results(self.rows)
-        iou = tuple(map(float, confusion.iou)) if confusion else ()
-        if confusion:
+        iou = tuple(map(float, metrics.iou)) if metrics else ()
+        if metrics:
             earlier_rows = [earlier for earlier in self.class_rows if earlier.step < step]
             self.class_rows = [*earlier_rows, EpochIoU(int(row["epoch"]), step, iou)]
             self.run.write_class_history(self.classes, self.class_rows)

@@ -35,7 +35,7 @@ def read_results(path: Path) -> list[dict[str, float]]:
         ConfigError: the file is damaged.
     """
     names, rows = _read(path)
-    if odd := [name for name in names if not re.fullmatch(r"\w+", name)]:
+    if odd := [name for name in names if not re.fullmatch(r"[\w-]+", name)]:
         raise _damaged(path, 1, f"the column {odd[0][:40]!r}", "names of metrics")
     return [dict(zip(names, row, strict=True)) for row in rows]
 
