@@ -56,6 +56,16 @@ def test_the_figures_are_small_and_have_dark_colors():
         assert "prefers-color-scheme:dark" in text and ElementTree.fromstring(text).tag
 
 
+def test_every_chamber_of_the_microscope_is_linked_by_its_chapter(script):
+    chambers = set(re.findall(r'<section id="(\w+)"', script.MICROSCOPE.read_text("utf-8")))
+    assert len(chambers) == 9
+    link = re.compile(r"microscope\.html#(\w+)")
+    links = [link.findall(page.read_text("utf-8")) for page in CHAPTERS]
+    assert all(links) and {name for found in links for name in found} == chambers
+    chinese = [ROOT / "docs" / "zh" / "course" / page.name for page in CHAPTERS]
+    assert [link.findall(page.read_text("utf-8")) for page in chinese] == links
+
+
 @pytest.mark.parametrize("page", CHAPTERS, ids=lambda page: page.stem)
 def test_every_chapter_has_all_its_parts(page):
     text = page.read_text(encoding="utf-8")

@@ -86,7 +86,6 @@ const complain = (/** @type {any} */ error) => {
 async function main() {
   get("chambers").replaceChildren(...CHAMBERS.map(({ id }, n) => element("li", {},
     element("a", { href: `#${id}` }, `${n + 1}. `, element("span", { text: id })))));
-  get("main").replaceChildren(...CHAMBERS.map(({ id }) => element("section", { id, hidden: true })));
   get("language").onchange = () => speak(get("language").value);
   speak(navigator.language);
   try {
