@@ -2,11 +2,15 @@
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 import fullconv as fc
 from fullconv.explain.microscope.page import assemble
 from fullconv.explain.microscope.record import Plan, record
 
+CHAMBERS = ("dense", "bilinear", "transposed", "checkerboard", "unpooling", "skips", "crops",
+            "field", "network")  # fmt: skip
+EXACT = 1e-5  # of the largest value
 CLASSES = ("sky", "road", "car", "tree")
 
 
@@ -58,3 +62,9 @@ def difference(found, expected):
     expected = np.asarray(expected, np.float64)
     found = np.asarray(found, np.float64).reshape(expected.shape)
     return float(np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-30))
+
+
+def convolved(x, kernel, stride):
+    """Return PyTorch's transposed convolution of rows of numbers."""
+    x, kernel = (torch.tensor(rows, dtype=torch.float64)[None, None] for rows in (x, kernel))
+    return F.conv_transpose2d(x, kernel, stride=stride)[0, 0]

@@ -16,13 +16,20 @@ from fullconv.explain.microscope.layers import stage_name
 from fullconv.explain.skips import skip_contributions
 from fullconv.networks.geometry import receptive_field
 from fullconv.networks.layers import NamedSequential
-from microscopes import batch, difference, learn_upsampling, model, photo, write_page
+from microscopes import (
+    CHAMBERS,
+    EXACT,
+    batch,
+    convolved,
+    difference,
+    learn_upsampling,
+    model,
+    photo,
+    write_page,
+)
 
 pytestmark = pytest.mark.slow
 
-CHAMBERS = ("dense", "bilinear", "transposed", "checkerboard", "unpooling", "skips", "crops",
-            "field", "network")  # fmt: skip
-EXACT = 1e-5  # of the largest value
 IMAGE = photo()
 MODELS = {
     "same": lambda: model(),
@@ -69,12 +76,6 @@ def opened(browser, path, chamber="", **options):
 
 def values(shown, chamber, **given):
     return shown.evaluate(f"microscope.values('{chamber}', {json.dumps(given)})")
-
-
-def convolved(x, kernel, stride):
-    """Return PyTorch's transposed convolution of rows of numbers."""
-    x, kernel = (torch.tensor(rows, dtype=torch.float64)[None, None] for rows in (x, kernel))
-    return F.conv_transpose2d(x, kernel, stride=stride)[0, 0]
 
 
 # Chamber 1
