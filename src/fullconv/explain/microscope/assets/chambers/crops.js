@@ -44,6 +44,7 @@ Object.assign(TEXTS, {
 });
 
 const RULER_AFTER = 4; // pixels that a ruler shows after the crop
+const LABEL = 18; // units of a drawing between two numbers of a ruler
 
 /** @param {import("../networks.js").Geometry} network @param {number} side */
 export function mapRows(network, side) {
@@ -185,11 +186,12 @@ function drawPair(pair) {
       [[38, cropped, wide, count], [66, other, narrow, RULER_AFTER + 1]])) {
       parts.text(0, y + 4, name, "strong");
       parts.line(x(at(map, 0)), y, x(at(map, many - 1)), y, "axis");
-      const every = count <= 20 ? 1 : 5;
+      const gap = Math.abs(x(at(map, 1)) - x(at(map, 0)));
+      const every = gap >= LABEL ? 1 : count <= 20 ? 2 : 5;
       for (let i = 0; i < many; i++) {
         const dropped = map === wide && i < drop;
         parts.dot(x(at(map, i)), y, count > 20 && width < 500 ? 2.5 : 4, dropped ? "dropped" : "kept");
-        const crowded = every > 1 && map === wide && 0 < Math.abs(i - drop) && Math.abs(i - drop) < 3;
+        const crowded = map === wide && i !== drop && Math.abs(i - drop) * gap < LABEL;
         if ((i % every === 0 && !crowded) || (map === wide && i === drop)) {
           parts.text(x(at(map, i)), map === wide ? y - 10 : y + 20, String(i), "middle");
         }

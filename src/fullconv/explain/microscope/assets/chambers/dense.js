@@ -170,7 +170,7 @@ function ownScores(root, model) {
     terms.replaceChildren(...shown.map(({ c, value, w }) => element("tr", {},
       element("td", {}, `${say("channel")} ${dense.channels ? dense.channels[c] : c}`),
       element("td", {}, `${factor(w)}·${factor(value)}`), element("td", {}, `= ${show(w * value)}`))),
-    element("tr", {}, element("td", { text: "dense.rest" }), element("td"),
+    element("tr", {}, element("td", { text: "dense.rest", colSpan: 2 }),
       element("td", {}, `= ${show(others)}`)));
     line.textContent = `${classes[k]}: ${show(dense.bias[k])}`
       + shown.map((one) => signed(one.value * one.w)).join("") + signed(others)
