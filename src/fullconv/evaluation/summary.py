@@ -19,7 +19,7 @@ def format_metrics(metrics: Metrics) -> str:
 
 
 def choose_gallery(
-    model: Model, data: Data, evaluation: Evaluation, head: str = "", count: int = GALLERY_SIZE
+    model: Model, data: Data, evaluation: Evaluation, count: int = GALLERY_SIZE, head: str = ""
 ) -> list[GallerySample]:
     """Return the `count` samples with the best and the worst mean IoU, half each, best first.
 
@@ -29,8 +29,8 @@ def choose_gallery(
         model: the evaluated model.
         data: the evaluated samples, with the labels of one head.
         evaluation: that of the head.
-        head: its name; "" for a model of one head.
         count: number of samples.
+        head: name of the head; "" for a model of one.
     """
     image_iou = evaluation.image_iou
     ranked = sorted(

@@ -67,7 +67,7 @@ def _head_reports(
             classes=data.classes,
             palette=data.palette,
             confusion=evaluation.confusion,
-            gallery=choose_gallery(best, data, evaluation, name),
+            gallery=choose_gallery(best, data, evaluation, head=name),
             protocol=evaluation.protocol,
             class_history=[row._replace(iou=row.iou[own]) for row in history],
             class_weights=None if part.weights is None else part.weights.tolist(),
