@@ -56,7 +56,8 @@ def trained(group, accumulate=1):
 
 def confusion_of(model, data, group=SINGLE_PROCESS):
     """Return the confusion matrix over a data set, of which each process evaluates a part."""
-    merged = merge_confusions(confusions(model, data, group), len(data.classes))
+    parts = (each.first for each in confusions(model, data, group))
+    merged = merge_confusions(parts, len(data.classes))
     return sum_confusions(merged, model, group)
 
 
