@@ -89,7 +89,9 @@ def without_code(text: str) -> str:
 
 @cache
 def anchors(page: Path) -> frozenset[str]:
-    """Return the anchors of a page's headings, by GitHub's rule."""
+    """Return the anchors of a page's headings, by GitHub's rule; of HTML, the ids."""
+    if page.suffix == ".html":
+        return frozenset(re.findall(r'<\w+[^>]* id="([^"]+)"', read(page)))
     found: set[str] = set()
     for title in re.findall(r"^#+ (.*)$", without_code(read(page)), re.MULTILINE):
         slug = re.sub(r"[^\w\- ]", "", re.sub(r"\[(.*?)\]\(.*?\)", r"\1", title).lower())
