@@ -7,8 +7,8 @@ The photos are mosaics of parts of real ones (--texture; by default those of `sa
 which take as long to decode and to encode as photos do. The model is a file, or an untrained
 network by its name: speed does not depend on the weights.
 
-Both variants read the same files, use the same engine, and atomically write the same labels and
-overlays. In each round both predict the same part of the photos.
+Both variants read the same files, use the same engine, which is opened before, and atomically
+write the same labels and overlays. In each round both predict the same part of the photos.
 
 - loop: read, predict and write, one photo after the other; the engine uses all cores.
 - predict: what `fullconv predict FOLDER` does: one photo per core at the same time, while others
@@ -86,40 +86,54 @@ def draw(folder: Path, photos: Sequence[np.ndarray], size: tuple[int, int], coun
     return folder
 
 
-def loop(model: Model, inputs: Sequence[Input], out: Path) -> None:
-    """Predict with a hand-written loop."""
-    for item in inputs:
-        prediction = model.predict(item.where)
-        named = replace(item, name=Path(item.where).stem)
-        for kind, name in output_files(named, KINDS).items():
-            write_bytes(out / name, writers[kind].encode(prediction))
+def prepare_loop(model: Model, inputs: Sequence[Input], out: Path) -> Callable[[], object]:
+    """Return a hand-written loop over the photos."""
+
+    def loop() -> None:
+        for item in inputs:
+            prediction = model.predict(item.where)
+            named = replace(item, name=Path(item.where).stem)
+            for kind, name in output_files(named, KINDS).items():
+                write_bytes(out / name, writers[kind].encode(prediction))
+
+    return loop
 
 
-def predict(path: Path, engine: str, inputs: Sequence[Input], out: Path, times: StageTimes) -> None:
-    """Predict as `fullconv predict` does."""
+def prepare_job(
+    path: Path, engine: str, inputs: Sequence[Input], out: Path, times: StageTimes
+) -> Callable[[], object]:
+    """Return what `fullconv predict` does with the photos; its model and engine are opened."""
     job = create_job(fc.load(path), path, inputs, out=out, kinds=KINDS, engine=engine)
+    job.prepare()
     pending = replace(plan_resume(job, inputs), times=times)
-    if len(list(run_job(pending))) != len(inputs):
-        raise SystemExit("some images have no prediction")
+
+    def run() -> None:
+        if len(list(run_job(pending))) != len(inputs):
+            raise SystemExit("some images have no prediction")
+
+    return run
 
 
 def measure(path: Path, engine: str, photos: Sequence[Input], rounds: int) -> dict[str, Any]:
     """Return the seconds of each round, and what follows from them."""
     model, times = fc.load(path).optimize(engine), StageTimes()
-    variants: dict[str, Callable[[Sequence[Input], Path], None]] = {
-        "loop": lambda part, out: loop(model, part, out),
-        "predict": lambda part, out: predict(path, engine, part, out, times),
+    threads = torch.get_num_threads()
+    variants: dict[str, Callable[[Sequence[Input], Path], Callable[[], object]]] = {
+        "loop": lambda part, out: prepare_loop(model, part, out),
+        "predict": lambda part, out: prepare_job(path, engine, part, out, times),
     }
     wall: dict[str, list[float]] = {name: [] for name in variants}
     cpu: dict[str, list[float]] = {name: [] for name in variants}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, run in variants.items():  # warm up
-            run(photos[:MIN_IMAGES], Path(scratch, "warm", name))
+        for name, prepare in variants.items():  # warm up
+            prepare(photos[:MIN_IMAGES], Path(scratch, "warm", name))()
         times.seconds |= dict.fromkeys(times.seconds, 0.0)
         for number in range(rounds):
-            for name, run in variants.items():
+            for name, prepare in variants.items():
+                torch.set_num_threads(threads)
+                run = prepare(photos[number::rounds], Path(scratch, str(number), name))
                 start, used = perf_counter(), process_time()
-                run(photos[number::rounds], Path(scratch, str(number), name))
+                run()
                 wall[name].append(perf_counter() - start)
                 cpu[name].append(process_time() - used)
     ratio = median(a / b for a, b in zip(wall["loop"], wall["predict"], strict=True))
@@ -131,6 +145,7 @@ def measure(path: Path, engine: str, photos: Sequence[Input], rounds: int) -> di
         "rates": {name: len(photos) / sum(taken) for name, taken in wall.items()},
         "ratio": ratio,
         "busy": busy,
+        "cpu": {name: sum(taken) / len(photos) for name, taken in cpu.items()},
         "bound": ratio / busy["predict"],
         "shares": times.shares,
     }

@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from fullconv.engines import TITLES
+from fullconv.engines import TITLES, installed_engines
 from fullconv.hardware import processor_name, usable_cores
 from fullconv.io.atomic import write_text
 
@@ -32,12 +32,13 @@ NAMES = {
     "fcn4s-mobilenetv3_large_100": "FCN-4s on MobileNetV3-Large",
     "fcn4s-convnext_tiny": "FCN-4s on ConvNeXt-Tiny",
 }
-PEERS = ["peers.py", "--rounds", "5", "--calibration", "2", "--only"]
+PEERS = ["peers.py", "--rounds", "4", "--calibration", "2", "--only"]
+BULK = ["bulk.py", SHIPPED, "--small", "200", "--large", "8", "--rounds", "2", "--engines"]
 RUNS = {
-    "engines": ["engines.py", *NAMES, "--rounds", "9"],
+    "engines": ["engines.py", *NAMES, "--rounds", "7"],
     "peers-256": [*PEERS, "fp32", "--sizes", "256"],
     "peers-500": [*PEERS, "fp32", "int8", "--sizes", "500"],
-    "bulk": ["bulk.py", SHIPPED, "--small", "200", "--large", "10", "--rounds", "2"],
+    "bulk": [*BULK, *(installed_engines() or ["torch"])],
 }
 START, END = "<!-- speed table: python benchmarks/table.py -->", "<!-- end of the speed table -->"
 TITLE = ("what you run", "ms", "times as fast as")

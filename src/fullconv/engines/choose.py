@@ -34,6 +34,7 @@ from fullconv.engines.workload import TINY, Workload, conversion_seconds, time_c
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
 from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.optimize import optimize
+from fullconv.inference.heap import keep_heap
 from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.inference.planner.windows import FIXED, StagedNetwork, divide, divide_stages
 from fullconv.inference.runtimes import Run, RunStage, first_line
@@ -279,6 +280,7 @@ class _Search:
         pixel_bytes = runtime_pixel_bytes(self.network)
         record = machine_key(torch.get_num_threads()), name
         large = LargeImages(self.network, run, _STAGE_OPENERS[name], folder, record)
+        keep_heap()  # the arrays around it, which every image needs again
         self.network.engine = RunningEngine(name, self.network, run, pixel_bytes, most, large)
         return EngineChoice(name, reason or TITLES[name], most)
 
