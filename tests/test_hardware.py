@@ -1,6 +1,8 @@
 """Devices, cores and memory, also where the system does not report them."""
 
 import math
+import os
+import sys
 
 import pytest
 import torch
@@ -107,3 +109,22 @@ def test_cpu_times_of_this_machine_grow_with_the_work():
         pass
     after = hardware._cpu_seconds()
     assert after.busy - before.busy >= 0.05 and after.wall > before.wall
+
+
+def test_threads_are_known_and_set_before_pytorch_is_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv(hardware.THREADS, "3,1")  # of nested loops, as OpenMP reads it
+    assert hardware.get_threads() == 3
+    hardware.set_threads(2)
+    assert hardware.get_threads() == 2 and os.environ[hardware.THREADS] == "2"
+    for unset in ("", "0", "many"):
+        monkeypatch.setenv(hardware.THREADS, unset)
+        assert hardware.get_threads() == hardware.usable_cores()
+
+
+def test_threads_are_pytorchs_once_it_is_imported(monkeypatch):
+    given = []
+    monkeypatch.setattr(torch, "set_num_threads", given.append)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
+    hardware.set_threads(4)
+    assert given == [4] and hardware.get_threads() == 5

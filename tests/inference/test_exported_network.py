@@ -12,6 +12,7 @@ from fullconv.data.sample import Data, Sample
 from fullconv.errors import ConfigError, ImageError, WeightsError
 from fullconv.export.export import export
 from fullconv.export.exporters import exporters
+from fullconv.inference.predictor import plan_prediction
 from fullconv.inference.runtimes import is_exported, runtimes
 
 
@@ -161,3 +162,20 @@ def test_other_formats_are_refused(name, tmp_path):
     expected = r"unsupported format \.\w+; supported: \.html, \.onnx, \.pt2, \.safetensors, \.xml;"
     with pytest.raises(WeightsError, match=expected):
         fc.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("memory", [None, "1GiB", "20MiB"])
+def test_the_plan_of_a_file_is_that_of_its_network(file, memory):
+    loaded = fc.load(file)
+    for size in ((40, 60), (90, 70), (700, 900)):
+        given = size, loaded.size, loaded.input_scale, memory
+        expected = plan_prediction(loaded.network, *given)
+        assert plan_prediction(loaded.exported, *given) == expected
+
+
+def test_a_file_of_an_earlier_version_takes_what_its_layers_take(file):
+    loaded, older = fc.load(file), fc.load(file)
+    older.exported.description = older.exported.description.model_copy(update={"pixel_bytes": None})
+    sizes = [(900, 700), (2000, 3000)]
+    new, old = ([one.plan_memory(size, memory="4GiB") for size in sizes] for one in (loaded, older))
+    assert old == pytest.approx(new, rel=0.01)

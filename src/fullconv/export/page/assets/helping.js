@@ -48,9 +48,8 @@ export async function decodePhoto(file, range = null) {
     }
     const options = /** @type {ImageBitmapOptions} */ (
       { colorSpaceConversion: "none", premultiplyAlpha: "none" });
-    const part = kind === "JPEG" ? withoutProfile(bytes) : bytes;
-    const { type } = file;
-    const bitmap = await createImageBitmap(new Blob([part], { type }), options);
+    const part = [kind === "JPEG" ? withoutProfile(bytes) : bytes];
+    const bitmap = await createImageBitmap(new Blob(part, { type: file.type }), options);
     const { width, height } = bitmap;
     return { width, height, bitmap, rgba: null, note: alpha ? "transparent" : "" };
   } catch {

@@ -60,7 +60,7 @@ export function identify(bytes) {
 export function withoutProfile(bytes) {
   const parts = [];
   let kept = 0;
-  for (let at = 2; at + 4 <= bytes.length && bytes[at + 1] !== 0xda; ) {
+  for (let at = 2; at + 4 < bytes.length && bytes[at + 1] !== 0xda; ) {
     const end = at + 2 + 256 * bytes[at + 2] + bytes[at + 3];
     if (bytes[at + 1] === 0xe2 && ascii(bytes, at + 4, at + 15) === "ICC_PROFILE") {
       parts.push(bytes.subarray(kept, at));
