@@ -14,7 +14,7 @@ help:
 	@echo "make demo       install, train on photos that come along, show the result (3 minutes after the install)"
 	@echo "make setup      create .venv and install fullconv, its optional features and what its tests need"
 	@echo "make test       make check, then the tests (about 10 minutes)"
-	@echo "make test-slow  the slow tests: interrupted jobs, clusters, large images, fuzzing, and pages in a\n                browser if Chromium is installed (about 30 minutes)"
+	@echo "make test-slow  the slow tests: interrupted jobs, clusters, large images, fuzzing, and pages\n                in Chromium, Firefox and WebKit if they are installed (about 30 minutes)"
 	@echo "make check      ruff (format and lint) and mypy in strict mode"
 	@echo "make format     format and fix the code with ruff"
 	@echo "make docs       write the reference pages of docs/ from the code"
