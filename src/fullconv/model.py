@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from fullconv.config import RGB, Head, Normalization
+from fullconv.config.network import check_names
 from fullconv.data.sample import default_palette
 from fullconv.engines import AUTO, EngineChoice, check_engine_of_file
 from fullconv.errors import ConfigError, UnknownNameError
@@ -21,6 +22,7 @@ from fullconv.inference.model_file import (
 )
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.predictor import plan_prediction, predict
+from fullconv.inference.protocol import describe_protocol
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.source import read_source
@@ -55,11 +57,9 @@ class Model:
             back; None to predict at full size.
         tta_scales: scales of test-time augmentation (`predict(..., tta=True)`).
         band_choice: the bands and value range of rasters; None to read them as other images.
-        input_scale: factor that images are scaled by, after `size`, as in training; the scores are
-            brought back to the image's own size.
+        input_scale: factor that images are scaled by, after `size`; the scores are scaled back.
         inputs: channels after red, green and blue, which are read from folders beside a photo's.
-        heads: ranges of the scores with classes of their own, in order; `classes` and `palette` are
-            the first one's. () for one head.
+        heads: ranges of the scores; `classes` and `palette` are the first's. () for one head.
 
     Raises:
         ConfigError: the number of names or colours is not that of the scores, a name is no valid
@@ -96,10 +96,7 @@ class Model:
                 raise ConfigError(
                     f"{count + others} {what} for a network of {network.classes} scores"
                 )
-        _check_heads(self.heads, self.classes)
-        for name in self.classes:
-            if any("\ud800" <= character <= "\udfff" for character in name):
-                raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")
+        check_names(self.classes, self.heads)
         check_scales(self.tta_scales)
         if self.inputs and channels_of(self.inputs) != self.channels:
             raise ConfigError(
@@ -411,36 +408,14 @@ class Model:
     @property
     def protocol(self) -> str:
         """The evaluation protocol, which makes metrics of this model comparable."""
-        return self._protocol(len(self.classes))
+        return next(iter(self.protocols().values()))
 
     def protocols(self, suffix: str = "") -> dict[str, str]:
         """Return the protocol of each head by its name, or of a single one by "", with a suffix."""
         counts = {head.name: len(head.classes) for head in self.heads} or {"": len(self.classes)}
-        return {name: self._protocol(classes) + suffix for name, classes in counts.items()}
-
-    def _protocol(self, classes: int) -> str:
-        scaled = f"photos fitted into {self.size[0]} x {self.size[1]}" if self.size else "full size"
-        if self.input_scale != 1:
-            scaled += f", scaled by {self.input_scale:g}"
         precision = self.exported.description.precision if self.exported else "fp32"
-        return (
-            f"{classes} classes; ignored pixels (255) excluded; absent classes excluded "
-            f"from means; {scaled}, scored at the labels' own size; one confusion matrix over all "
-            "pixels" + ("" if precision == "fp32" else f"; computed in {precision}")
-        )
-
-
-def _check_heads(heads: Sequence[Head], classes: Sequence[str]) -> None:
-    """Check that the first of several heads is the model's own.
-
-    Raises:
-        ConfigError: it is not, there is only one, or two have one name.
-    """
-    names = [head.name for head in heads]
-    if heads and (len(heads) < 2 or len(set(names)) < len(names)):
-        raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
-    if heads and heads[0].classes != tuple(classes):
-        raise ConfigError(f"the classes are not those of the first head, {names[0]}")
+        given = self.size, self.input_scale, precision
+        return {name: describe_protocol(count, *given) + suffix for name, count in counts.items()}
 
 
 def load(path: str | Path) -> Model:

@@ -197,6 +197,9 @@ def test_files_of_others_are_not_overwritten(folder, name, fresh):
         {"palette": [[0, 0]]},
         {"mine": "all"},
         {"more": 1},
+        {"heads": "ab"},
+        {"heads": [{"name": "../photos", "classes": ["a"], "palette": [[0, 0, 0]]}]},
+        {"heads": [{"name": "a", "classes": [], "palette": []}]},
     ],
 )
 def test_a_changed_job_file_is_refused(folder, values):

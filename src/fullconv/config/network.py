@@ -1,10 +1,12 @@
 """What a network is built from: its architecture and its input normalization."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from fullconv.config.base import Settings, depends
+from fullconv.errors import ConfigError
 
 Upsampling = Literal["transposed", "bilinear", "bilinear-corners", "unpooling"]
 Top = Literal["block", "head"]
@@ -140,6 +142,22 @@ class Head(Settings):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
     palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
+
+
+def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
+    """Check the class names of a model, which are those of the first of several heads.
+
+    Raises:
+        ConfigError: they are not, there is one head, two have one name, or a class name is no text.
+    """
+    names = [head.name for head in heads]
+    if heads and (len(heads) < 2 or len(set(names)) < len(names)):
+        raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
+    if heads and heads[0].classes != tuple(classes):
+        raise ConfigError(f"the classes are not those of the first head, {names[0]}")
+    for name in classes:
+        if any("\ud800" <= character <= "\udfff" for character in name):
+            raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")
 
 
 class Normalization(Settings):
