@@ -2,6 +2,7 @@
 
     python benchmarks/engine_windows.py                      # all families at 12 megapixels
     python benchmarks/engine_windows.py fcn4s-resnet18 --size 2000x3000 --memory 1GiB --threads 1
+    python benchmarks/engine_windows.py --plan               # the work only, in seconds
 
 Prints what the planner chose and how many windows, the work relative to the whole image, the CPU
 time of the prediction and the memory that it adds, and at how many pixels the labels differ from
@@ -20,9 +21,12 @@ import numpy as np
 import torch
 
 import fullconv as fc
+from fullconv.conversion.stage_graphs import staged_graphs
 from fullconv.engines import TITLES, installed_engines
 from fullconv.hardware import peak_memory
 from fullconv.inference.planner import Plan
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
+from fullconv.inference.planner.windows import StagedNetwork, divide, divide_stages
 from fullconv.units import format_bytes, parse_bytes
 
 FAMILIES = (
@@ -76,8 +80,13 @@ def main() -> None:
     parser.add_argument("--reference", default="10GiB", help="of PyTorch, likewise")
     parser.add_argument("--engines", nargs="*", default=installed_engines()[:1])
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--plan", action="store_true", help="print the work, and compute nothing")
     chosen = parser.parse_args()
     height, width = map(int, chosen.size.split("x"))
+    if chosen.plan:
+        for name in chosen.networks:
+            print_work(name, (height, width))
+        return
     memory, most = parse_bytes(chosen.memory), parse_bytes(chosen.reference)
     print(
         f"{height} x {width} pixels, {format_bytes(memory)} for an engine, {chosen.threads} threads"
@@ -88,6 +97,19 @@ def main() -> None:
         for engine in chosen.engines:
             task = Task(name, engine, (height, width), memory, chosen.threads)
             report(name, engine, run(task), reference)
+
+
+def print_work(name: str, size: tuple[int, int]) -> None:
+    """Print the work of a network as one stage and in stages, relative to the whole image."""
+    network = create(name).network
+    made = staged_graphs(network)
+    staged = StagedNetwork(made.network, made.stages, lambda *_: ())
+    for memory in (2**30, 2**31, 2**32):
+        one = divide(network, size, memory, runtime_pixel_bytes(network))
+        several = divide_stages(staged, size, memory)
+        ways = {"one stage": one, f"{len(made.stages)} stages": several}
+        works = [f"{way} {found.work:.3f}" if found else f"{way} -" for way, found in ways.items()]
+        print(f"{name}, {format_bytes(memory)}: {', '.join(works)}", flush=True)
 
 
 def report(name: str, engine: str, found: Measured, reference: Measured) -> None:
