@@ -8,24 +8,19 @@ from PIL import Image
 
 import export_models
 import fullconv as fc
-from firefox import open_firefox
+from other_browsers import NAMES, open_session
 from serving_models import make_service, open_test_models, running
 from shown_pages import checksums, encoded, expected_checksums, noise, photo_files, wait_until
-from webkit import open_webkit
 
 pytestmark = pytest.mark.slow
 CHECKED = "document.documentElement.dataset.check"
 BOUND = 2e-6  # of the largest score
 
 
-@pytest.fixture(scope="module", params=["firefox", "webkit"])
+@pytest.fixture(scope="module", params=NAMES)
 def session(request, tmp_path_factory):
-    if request.param == "firefox":
-        with open_firefox(tmp_path_factory.mktemp("firefox") / "profile") as firefox:
-            yield firefox
-    else:
-        with open_webkit() as webkit:
-            yield webkit
+    with open_session(request.param, tmp_path_factory.mktemp("browser")) as opened:
+        yield opened
 
 
 @pytest.fixture
