@@ -385,7 +385,7 @@ def runtime_title(title: str, int8: bool) -> str:
 # The variants that the others of a part are compared with.
 BASES = {
     "fp32": (LITERAL, "ONNX Runtime"),
-    "int8": (LITERAL, "OpenVINO int8"),
+    "int8": (LITERAL, "ONNX Runtime int8", "OpenVINO int8"),
     "others": (LITERAL, OURS),
     "training": (LITERAL, "fullconv, literal"),
 }
