@@ -43,6 +43,8 @@ def say_setup(experiment: "Experiment") -> None:
         f"data   {count(len(experiment.train), 'training image')}, "
         f"{len(experiment.val)} to evaluate; batch size {trainer.batch} on {trainer.device}"
     )
+    if experiment.model.heads:
+        say("note   mean IoU is that of the heads, averaged; results.csv has each head's")
     if experiment.split_note:
         say_wrapped(f"note   {experiment.split_note.strip('; ')}")
     if config.size:
