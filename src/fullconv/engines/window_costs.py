@@ -26,6 +26,7 @@ from fullconv.inference.tiling import stream
 from fullconv.io.window import Window
 
 SECONDS = 0.8  # for all measurements
+TIMES = 2  # that each is timed
 LARGEST = 512 * 512  # pixels of an image that is timed
 LEAST_SIDE = 64  # pixels
 STRIP = 64  # rows of PyTorch's strips
@@ -72,37 +73,40 @@ def _sizes(seconds: Callable[[Size], float]) -> tuple[Size, Size]:
     """Return the sizes of two images of which all measurements take about `SECONDS`."""
     least = (LEAST_SIDE, LEAST_SIDE)
     rate = max(1e-12, seconds(least) / prod(least))
-    # Twice each: whole, in stages and in strips, at the size and at a quarter of its pixels.
-    pixels = min(LARGEST, SECONDS / (2 * 3 * 1.25 * rate))
+    # Whole, in stages and in strips, at the size and at a quarter of its pixels.
+    pixels = min(LARGEST, SECONDS / ((1 + TIMES) * 3 * 1.25 * rate))
     side = max(2 * LEAST_SIDE, int(pixels**0.5) // LEAST_SIDE * LEAST_SIDE)
     return (side // 2, side // 2), (side, side)
 
 
 def _least(call: Callable[[], object], clock: Clock) -> float:
-    """Return the seconds of the second of two calls: the first prepares the engine for a size."""
+    """Return the least seconds of a call, after one that prepares the engine for a size."""
     call()
-    start = clock()
-    call()
-    return clock() - start
+    took = []
+    for _ in range(TIMES):
+        start = clock()
+        call()
+        took.append(clock() - start)
+    return min(took)  # other programs disturb it least
 
 
 def _stage_seconds(
     network: nn.Module, staged: StagedNetwork, size: Size, clock: Clock
 ) -> list[float]:
     """Return the seconds of each stage for an image of `size`."""
-    took = [0.0] * len(staged.stages)
+    took: list[list[float]] = [[] for _ in staged.stages]
 
     def compute(stage: int, maps: Mapping[int, Tensor], shape_of: ShapeOf) -> Sequence[Tensor]:
         start = clock()
         found = staged.compute(stage, maps, shape_of)
-        took[stage] = clock() - start
+        took[stage].append(clock() - start)
         return found
 
     division = divide_stages(replace(staged, compute=compute), size, UNBOUNDED)
     assert division  # it was compared with PyTorch's scores
-    for _ in range(2):
+    for _ in range(1 + TIMES):
         whole_scores(network, sample_image(size), division)
-    return took
+    return [min(seconds[1:]) for seconds in took]  # the first prepares the engine for the size
 
 
 def _run_strips(network: nn.Module, size: Size) -> None:
