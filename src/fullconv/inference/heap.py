@@ -50,6 +50,15 @@ def free_heap(key: Hashable) -> None:
         trim(0)
 
 
+def release_heap() -> None:
+    """Give back to the system what the heap holds unused.
+
+    It does nothing where the C library is not glibc.
+    """
+    if (trim := _glibc("malloc_trim")) is not None:
+        trim(0)
+
+
 @cache
 def _glibc(name: str) -> Callable[..., int] | None:
     """Return a function of glibc; None on other systems."""

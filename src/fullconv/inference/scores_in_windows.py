@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from fullconv.inference.heap import release_heap
 from fullconv.inference.planner.windows import Division
 from fullconv.inference.streaming.graph import Region
 from fullconv.networks.geometry import Span
@@ -29,6 +30,7 @@ def scores_in_windows(
     last = len(division.stages) - 1
     for number in range(last):
         run.keep_stage(number)
+        release_heap()  # each stage has maps of other sizes, which do not fit into the same gaps
     for wanted, region in division.windows[last]:
         first, end = max(wanted.rows[0], rows[0]), min(wanted.rows[1], rows[1])
         if first < end:
