@@ -114,16 +114,21 @@ def bulk_rows(results: list[dict[str, Any]]) -> Iterator[Row]:
 
 
 def run(folder: Path) -> None:
-    """Run the benchmarks, each of which writes a JSON file."""
+    """Run the benchmarks, each of which writes a JSON file while it runs; earlier ones are removed.
+
+    What is there when it is interrupted can be written into the pages.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    for name in RUNS:
+        (folder / f"{name}.json").unlink(missing_ok=True)
+    facts = {"date": str(date.today()), "processor": processor_name(), "cores": usable_cores()}
+    (folder / "machine.json").write_text(json.dumps(facts))
     start = time.monotonic()
     for name, (script, *arguments) in RUNS.items():
         file = str((folder / f"{name}.json").absolute())
         command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments, "--json", file]
         subprocess.run(command, check=True, cwd=ROOT)
         print(f"{name}: {(time.monotonic() - start) / 60:.1f} minutes so far", flush=True)
-    facts = {"date": str(date.today()), "processor": processor_name(), "cores": usable_cores()}
-    (folder / "machine.json").write_text(json.dumps(facts))
 
 
 def read(folder: Path, name: str) -> Any:
