@@ -10,6 +10,7 @@ from PIL import Image
 
 import fullconv as fc
 from fullconv.cli import run
+from fullconv.export.targets.huggingface import read_metrics
 from photos import content
 from siftflow_folder import write_lists, write_siftflow
 
@@ -56,6 +57,14 @@ def test_a_run_has_the_metrics_of_each_head(folder):
     assert history[0].split(",")[-3:] == [
         f"geometric: {n}" for n in ("sky", "horizontal", "vertical")
     ]
+
+
+def test_the_card_of_a_head_has_its_metrics(folder):
+    summary = json.loads((folder / RUN / "summary.json").read_text())
+    for head in HEADS:
+        found = read_metrics(folder / RUN, head)
+        assert found["mean_iou"] == summary["heads"][head]["mean_iou"]
+        assert found["per_class"] == summary["heads"][head]["per_class"]
 
 
 def test_evaluate_without_a_head_has_all(folder, capsys):
