@@ -54,27 +54,24 @@ def run_onnx(path: Path) -> Run:
 def run_onnx_stage(content: bytes) -> RunStage:
     """Return the function of a graph with several inputs or outputs.
 
-    It gives its memory back after each run: stages take turns, and each has an arena of its own.
+    It keeps no memory between runs: stages take turns, and each would keep an arena of its own.
     """
-    import onnxruntime
-
-    session = _session(content)
+    session = _session(content, arena=False)
     names = [value.name for value in session.get_outputs()]
-    options = onnxruntime.RunOptions()
-    options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
 
     def run(inputs: Mapping[str, np.ndarray]) -> list[np.ndarray]:
-        found: list[np.ndarray] = session.run(names, inputs, options)
+        found: list[np.ndarray] = session.run(names, inputs)
         return found
 
     return run
 
 
-def _session(graph: Path | bytes) -> Any:
+def _session(graph: Path | bytes, arena: bool = True) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_threads()
+    options.enable_cpu_mem_arena = arena
     options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
