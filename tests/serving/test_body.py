@@ -4,8 +4,11 @@ import asyncio
 import base64
 import hashlib
 import json
+from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from starlette.requests import Request
 
 from fullconv.serving import Limits, Problem
@@ -177,3 +180,44 @@ def test_large_bodies_are_kept_on_the_disk(monkeypatch):
     assert content(body) == b"1234567890x" and paths[0].exists()
     body.close()
     assert not paths[0].exists()
+
+
+PHOTO = bytes(range(1, 40)) * 3
+BODIES = {
+    "multipart/form-data; boundary=ab": b"--ab\r\nContent-Disposition: form-data; name=f; "
+    b'filename="a.png"\r\nContent-Type: image/png\r\n\r\n' + PHOTO + b"\r\n--ab--\r\n",
+    "application/json": json.dumps({"image": base64.b64encode(PHOTO).decode()}).encode(),
+    "image/png": PHOTO,
+}
+EDITS = st.tuples(st.integers(0, 300), st.integers(0, 40), st.binary(max_size=20))
+
+
+def chunked(content, cuts):
+    places = sorted({0, *(cut % (len(content) + 1) for cut in cuts), len(content)})
+    return [content[start:end] for start, end in pairwise(places)]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@given(st.sampled_from(sorted(BODIES)), st.lists(st.integers(0, 400), max_size=8))
+def test_a_body_in_any_chunks_is_the_same(kind, cuts):
+    assert content(read(chunked(BODIES[kind], cuts), kind)) == PHOTO
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, database=None)
+@given(
+    st.sampled_from(sorted(BODIES)),
+    st.lists(EDITS, min_size=1, max_size=4),
+    st.lists(st.integers(0, 400), max_size=8),
+    st.sampled_from(["", "boundary", ";", "\xff", "\r\n", "=" * 80]),
+)
+def test_a_damaged_body_is_read_or_refused(kind, edits, cuts, ending):
+    damaged = BODIES[kind]
+    for place, removed, added in edits:
+        damaged = damaged[:place] + added + damaged[place + removed :]
+    try:
+        found = read(chunked(damaged, cuts), kind + ending)
+    except Problem as problem:
+        assert problem.status in {400, 413, 415} and problem.detail
+    else:
+        assert 0 < found.size <= len(damaged)
+        found.close()

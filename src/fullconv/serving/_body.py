@@ -297,8 +297,10 @@ async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
             max_fields=MAX_FIELDS,
             max_part_size=MAX_FIELD_BYTES,
         )
+        form = FormData()
         try:
-            return await parser.parse()
+            form = await parser.parse()
+            return form
         except MultiPartException as error:
             number = "one file" if files == 1 else f"{files} files"
             raise Problem(
@@ -306,6 +308,12 @@ async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
                 f"the form cannot be read ({error.message.rstrip('.')}); expected {number} and at "
                 f"most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes",
             ) from error
+        finally:
+            # Starlette closes them after its own errors only, and never that of a part without end.
+            kept = [one.file for _, one in form.multi_items() if isinstance(one, UploadFile)]
+            for file in parser._files_to_close_on_error:
+                if not any(file is one for one in kept):
+                    file.close()
 
 
 def _image_field(values: dict[str, Any]) -> bytes:
