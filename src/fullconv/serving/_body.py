@@ -310,9 +310,9 @@ async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
             ) from error
         finally:
             # Starlette closes them after its own errors only, and never that of a part without end.
-            kept = [one.file for _, one in form.multi_items() if isinstance(one, UploadFile)]
+            kept = {id(one.file) for _, one in form.multi_items() if isinstance(one, UploadFile)}
             for file in parser._files_to_close_on_error:
-                if not any(file is one for one in kept):
+                if id(file) not in kept:
                     file.close()
 
 
