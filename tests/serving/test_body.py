@@ -189,6 +189,7 @@ BODIES = {
     "application/json": json.dumps({"image": base64.b64encode(PHOTO).decode()}).encode(),
     "image/png": PHOTO,
 }
+PATIENT = Limits(2**30, max_body=1000, body_pause=60, body_seconds=60)
 EDITS = st.tuples(st.integers(0, 300), st.integers(0, 40), st.binary(max_size=20))
 
 
@@ -200,7 +201,7 @@ def chunked(content, cuts):
 @settings(max_examples=200, deadline=None, derandomize=True, database=None)
 @given(st.sampled_from(sorted(BODIES)), st.lists(st.integers(0, 400), max_size=8))
 def test_a_body_in_any_chunks_is_the_same(kind, cuts):
-    assert content(read(chunked(BODIES[kind], cuts), kind)) == PHOTO
+    assert content(read(chunked(BODIES[kind], cuts), kind, PATIENT)) == PHOTO
 
 
 @settings(max_examples=400, deadline=None, derandomize=True, database=None)
@@ -215,7 +216,7 @@ def test_a_damaged_body_is_read_or_refused(kind, edits, cuts, ending):
     for place, removed, added in edits:
         damaged = damaged[:place] + added + damaged[place + removed :]
     try:
-        found = read(chunked(damaged, cuts), kind + ending)
+        found = read(chunked(damaged, cuts), kind + ending, PATIENT)
     except Problem as problem:
         assert problem.status in {400, 413, 415} and problem.detail
     else:
