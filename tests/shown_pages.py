@@ -48,7 +48,7 @@ def photo_files():
 
 
 def _swapped_colours():
-    """Return a colour profile that exchanges red and blue, so that nobody overlooks its use."""
+    """Return a colour profile that exchanges red and blue, so that its use is seen."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     (count,) = struct.unpack(">I", profile[128:132])
     tags = struct.iter_unpack(">4sII", profile[132 : 132 + 12 * count])

@@ -83,6 +83,20 @@ def test_networks_with_pooled_gates_are_exact_in_an_engine(doubles):
     assert engine_windows(network, SIZE) is None, "the stages have the former weights"
 
 
+def test_an_engine_that_is_chosen_again_has_stages_with_the_weights_of_then(doubles):
+    network, image = random_network("fcn8s-mobilenetv3_small_050"), photo(*SIZE)
+    model = fc.Model(network, list("abcd"))
+    for _ in range(2):
+        with torch.no_grad():
+            network.score_fr.bias[0] += 1
+        network.engine = None
+        whole = model.predict(image, memory="8GiB", scores=True)
+        choose_engine(network, "onnx", most_pixels=SIZE[0] * SIZE[1] // 2)
+        found = model.predict(image, scores=True)
+        assert found.plan.kind == "windows" and found.plan.windows.compute
+        assert (found.score - whole.score).abs().max() <= 1e-5 * whole.score.abs().max()
+
+
 def test_the_way_that_was_measured_to_be_fastest_is_taken(doubles):
     network, size = random_network("fcn8s-vgg11", width=1 / 32, hidden=4), (150, 1201)
 

@@ -11,8 +11,8 @@ from fullconv.conversion.portable import make_portable
 from fullconv.conversion.record import NetworkCalls, record_calls
 from fullconv.conversion.sides import MapSide
 from fullconv.errors import ExportError, GeometryError
+from fullconv.inference.planner.map_grids import alignment
 from fullconv.inference.planner.stages import Stage, find_stages
-from fullconv.inference.planner.windows import alignment
 from fullconv.inference.runtimes import quiet
 from fullconv.inference.streaming.graph import OpGraph, record_ops
 from fullconv.networks.tracing.ops import UnsupportedOpError

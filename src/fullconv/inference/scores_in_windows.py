@@ -60,6 +60,7 @@ class _Run:
     """The computation of one image, with the maps that are kept between stages."""
 
     def __init__(self, network: nn.Module, read: ReadRegion, division: Division) -> None:
+        assert division.compute or len(division.stages) == 1, "a copied plan has no stages"
         self.network, self.read, self.division = network, read, division
         self.maps: dict[int, Tensor] = {}
         height, width = division.size

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise, product
-from math import ceil, inf, lcm, prod
+from math import ceil, inf, prod
 from typing import NamedTuple, Protocol
 
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
+from fullconv.inference.planner.map_grids import MapGrid, alignment, keeps_places
 from fullconv.inference.planner.per_network import PerNetwork
-from fullconv.inference.planner.stages import Stage, places, resizes, whole_stage
-from fullconv.inference.streaming.graph import OpGraph, Region, Value, record_ops
-from fullconv.inference.streaming.ops.resize import LinearResize
+from fullconv.inference.planner.stages import Stage, whole_stage
+from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
 from fullconv.networks.geometry import Span
 
 MOST_WORK = 1.35  # times the work of the whole image, at most; PyTorch's strips compute 1
@@ -135,63 +135,6 @@ class WindowEngine(Protocol):
 
 
 @dataclass(frozen=True)
-class MapGrid:
-    """Where the pixels of a map are in the image: from every multiple of all strides on.
-
-    Attributes:
-        value: the map of an image of `size`.
-        stride: pixels of the image per pixel of the map.
-        size: of the image.
-        aligned: a size that all strides divide.
-        map_size: (height, width) of the map of an image of that size.
-    """
-
-    value: Value
-    stride: Fraction
-    size: tuple[int, int]
-    aligned: tuple[int, int]
-    map_size: tuple[int, int]
-
-    def span(self, axis: int, image: Span) -> Span:
-        """Return the map's pixels of a part of the image, which begins at a multiple of strides."""
-        if self.value.is_global:
-            return 0, 1
-        first, end = image
-        if end == self.size[axis]:
-            return int(first / self.stride), self.value.size[axis]
-        past = self.map_size[axis] + Fraction(end - self.aligned[axis]) / self.stride
-        return int(first / self.stride), int(past)
-
-    def image(self, axis: int, span: Span) -> tuple[Fraction, Fraction]:
-        """Return between which pixels the part of the image is that has these of the map."""
-        past = self.aligned[axis] + (span[1] - self.map_size[axis]) * self.stride
-        return span[0] * self.stride, past
-
-    def shape(self, region: Region) -> tuple[int, ...]:
-        """Return the shape of the map for a region of the image."""
-        shape = list(self.value.shape)
-        for axis, dim in enumerate((self.value.rows, self.value.columns)):
-            first, end = self.span(axis, region[axis])
-            shape[dim] = end - first
-        return tuple(shape)
-
-    def part(self, x: Tensor, read: Region, within: Region) -> Tensor:
-        """Return the map's part for a region of the image.
-
-        Args:
-            x: the map for the region `read` of the image.
-            read: likewise.
-            within: that is wanted.
-        """
-        dims = (self.value.rows, self.value.columns)
-        for axis, dim in enumerate(dims):
-            begin = self.span(axis, read[axis])[0]
-            first, end = self.span(axis, within[axis])
-            x = x.narrow(dim, first - begin, end - first)
-        return x
-
-
-@dataclass(frozen=True)
 class Division:
     """How an image is computed: stage by stage, each window by window.
 
@@ -245,7 +188,8 @@ def engine_windows(network: nn.Module, size: tuple[int, int]) -> Division | None
     if engine is None or engine.takes(size) or min(size) < LEAST_SIDE:
         return None
     ways = engine.window_ways()
-    staged = ways.staged.costs if ways.staged else None
+    # What computes the stages has their weights, which may have changed since.
+    staged = (ways.staged.compute, ways.staged.costs) if ways.staged else None
     key = (size, engine.settings, staged, ways.whole, ways.strips)
     return _known.get(network, key, lambda: _fastest(network, size, engine, ways))
 
@@ -413,34 +357,6 @@ class Geometry:
     def _bytes(self, index: int) -> int:
         value = self.graph.values[index]
         return prod(value.shape) * value.bytes
-
-
-def alignment(graph: OpGraph) -> int:
-    """Return the number of pixels whose multiples the windows begin at: that of all strides."""
-    return lcm(*(int(graph.values[index].stride) or 1 for index in places(graph)))
-
-
-def keeps_places(graph: OpGraph) -> bool:
-    """Return whether a shift of the image by the alignment shifts all maps.
-
-    Interpolations have to enlarge by a whole number, and nothing may have a stride after them.
-    """
-    enlarged: set[int] = set()
-    for op in graph.ops:
-        if not all(map(_is_regular, resizes(op))):
-            return False
-        if any(resizes(op)) or not enlarged.isdisjoint(op.inputs):
-            enlarged.update(op.outputs)
-            if any(rule.scale > 1 for axes in op.partial.reads for rule in axes):
-                return False
-    return True
-
-
-def _is_regular(resize: LinearResize) -> bool:
-    """Return whether an interpolation enlarges by a whole number."""
-    if resize.align_corners:
-        return resize.size > 1 and (resize.result - 1) % (resize.size - 1) == 0
-    return resize.factor is None and resize.result % resize.size == 0
 
 
 def _longest(spans: tuple[Span, ...]) -> int:

@@ -101,7 +101,7 @@ def record_ops(
         channels: of the image.
         weights: whether the ops hold the network's weights; without them they compute shapes only.
         allow_global: whether an op may read all of a map, as a mean over the image does. Such a
-            graph tells what depends on what; it cannot be streamed.
+            graph states what depends on what; it cannot be streamed.
 
     Other threads may use the network meanwhile: a copy of its modules is recorded.
 
