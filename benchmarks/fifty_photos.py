@@ -22,12 +22,11 @@ from typing import Any
 
 import numpy as np
 from _fifty_photos_trial import CANDIDATES
+from _sets import write_set
 
-from fullconv.cli.convert_data import class_lines, ensure_distinct
 from fullconv.data.formats import open_data
 from fullconv.export.quantize import evenly_spaced
 from fullconv.io.atomic import write_text
-from fullconv.io.images import write_image, write_labels
 from fullconv.units import format_bytes
 
 PHOTOS = 50
@@ -60,14 +59,7 @@ def prepare(name: str, source: str, folder: Path) -> Path:
         return place
     train, val = open_data(source, "train"), open_data(source, "val")
     train = train.take(evenly_spaced(len(train), PHOTOS))
-    palette = ensure_distinct(train.palette)
-    for data in (train, val):
-        for sample in data:
-            write_image(place / "images" / f"{sample.name}.png", sample.image)
-            write_labels(place / "masks" / f"{sample.name}.png", sample.labels, palette)
-    write_text(place / "classes.txt", "".join(class_lines(train.classes, palette)))
-    write_text(place / "train.txt", "".join(f"{sample}\n" for sample in train.names))
-    write_text(place / "val.txt", "".join(f"{sample}\n" for sample in val.names))
+    write_set(place, train, val)
     return place
 
 

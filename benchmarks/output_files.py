@@ -21,7 +21,7 @@ from rasterio.features import rasterize, shapes
 
 from fullconv.batch.video import overlay_video
 from fullconv.batch.writers import writers
-from fullconv.batch.writers._polygonize import polygonize
+from fullconv.data.labels.polygonize import polygonize
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.tta import average_score
 from fullconv.inference.tta_scales import SCALES

@@ -1,5 +1,6 @@
-"""Parts of the benchmarks: ways to use a GPU, measured on the CPU; the table of speeds."""
+"""Benchmarks: their imports; ways to use a GPU, measured on the CPU; tables of results."""
 
+import ast
 import importlib
 import sys
 from pathlib import Path
@@ -24,6 +25,20 @@ def table(monkeypatch):
     """Return the benchmark as a module."""
     monkeypatch.syspath_prepend(BENCHMARKS)
     return importlib.import_module("table")
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.glob("*.py")), ids=lambda path: path.stem)
+def test_every_name_that_it_takes_from_fullconv_exists(path):
+    wanted = [
+        (node.module, name.name)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("fullconv")
+        for name in node.names
+    ]
+    for module, name in wanted:
+        found = importlib.import_module(module)
+        if not hasattr(found, name):  # then it is a module of a package
+            importlib.import_module(f"{module}.{name}")
 
 
 def test_every_way_without_a_cuda_graph_has_the_scores_of_the_first(gpu):

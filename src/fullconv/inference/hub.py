@@ -63,7 +63,7 @@ def hub_file(source: str | Path) -> Path:
             f"{address}: there is no such repository, or it is private: log in with `hf auth "
             "login`, or set HF_TOKEN"
         ) from error
-    except (OSError, ValueError) as error:  # of the network, and of names that the hub refuses
+    except Exception as error:  # of the network, of names, of the HTTP library that the hub uses
         if isinstance(error, errors.HFValidationError):
             raise WeightsError(f"{address}: {str(error).splitlines()[0][:200]}") from error
         raise _unreachable(address, error) from error

@@ -28,6 +28,16 @@ def test_a_failed_download_is_reported_with_its_address(error, monkeypatch):
         published_weights("mobilenetv2_100").download()
 
 
+def test_the_real_library_without_a_server_gives_one_sentence(monkeypatch):
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    closed = "http://127.0.0.1:9/{repo_id}/{revision}/{filename}"
+    monkeypatch.setattr(huggingface_hub.constants, "HUGGINGFACE_CO_URL_TEMPLATE", closed)
+    with pytest.raises(WeightsError, match=r"huggingface\.co/timm/mobilenet.*refused") as caught:
+        published_weights("mobilenetv2_100").megabytes()
+    assert "\n" not in str(caught.value)
+
+
 def test_nothing_is_downloaded_offline(monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE forbids downloads"):

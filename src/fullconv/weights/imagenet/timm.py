@@ -88,8 +88,7 @@ def _explained(weights: TimmWeights) -> Iterator[None]:
         if offline():
             raise OSError("HF_HUB_OFFLINE forbids downloads")
         yield
-    # Hugging Face's errors are OSError and ValueError; those of its connection are RuntimeError.
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # also those of the HTTP library that Hugging Face happens to use
         reason = str(error).partition("\n")[0]
         raise WeightsError(
             f"https://huggingface.co/{weights.name} could not be downloaded ({reason}); "
