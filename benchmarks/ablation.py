@@ -170,11 +170,15 @@ def run_name(set_name: str, row: Row, seed: int) -> str:
     return f"{set_name}-{letters}-{seed}"
 
 
-def train(trial: dict[str, Any], row: Row, place: Path, amount: dict[str, Any]) -> dict[str, Any]:
+def train(
+    trial: dict[str, Any], row: Row, place: Path, amount: dict[str, Any], lite0: str | None
+) -> dict[str, Any]:
     """Train a row, evaluate it and return its result."""
     series = SERIES[trial["series"]]
     chosen = settings_of(series, row) | amount | {"data": str(place.absolute())}
     chosen |= {"seed": trial["seed"]}
+    if lite0 and chosen.get("model") == LITE0["model"]:
+        chosen["weights"] = lite0
     if row.start:
         start = next(one for one in series if one.name == row.start)
         begun = RUNS / "train" / f"{run_name(trial['set'], start, trial['seed'])}-001"
@@ -258,6 +262,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=36, help="of each of camvid (default 36)")
     parser.add_argument("--second", type=int, default=12, help="epochs of phase two (default 12)")
     parser.add_argument("--minutes", type=float, default=5, help="of each of defaults (default 5)")
+    parser.add_argument("--lite0", help="weights of EfficientNet-Lite0, if they are not at hand")
     parser.add_argument("--seeds", type=int, default=1, help="trainings of each (default 1)")
     parser.add_argument("--rows", nargs="+", metavar="NAME", help="only these")
     parser.add_argument("--results", type=Path, default=RUNS / "results.jsonl", help="JSON lines")
@@ -287,7 +292,7 @@ def main() -> None:
                 epochs = given.second if row.start else given.epochs
                 spent = {"epochs": epochs} if named else {"minutes": given.minutes}
                 spent |= {"evaluate_every": epochs} if named else {}
-                result = trial | train(trial, row, place, spent)
+                result = trial | train(trial, row, place, spent, given.lite0)
                 results.append(result)
                 given.results.parent.mkdir(parents=True, exist_ok=True)
                 with given.results.open("a") as file:
