@@ -7,7 +7,7 @@ import pytest
 
 from fullconv.config import RunConfig
 from fullconv.data.sample import Data, Sample
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import ImageCounts
 from fullconv.evaluation.image_table import ImageTable
 from fullconv.evaluation.metrics import Confusion

@@ -29,7 +29,7 @@ from fullconv.io.atomic import explained, is_special, write_bytes
 from fullconv.io.output_text import json_bytes
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
+    from fullconv.evaluation.evaluation import Evaluation, HeadEvaluations
 
 
 Item = TypeVar("Item")

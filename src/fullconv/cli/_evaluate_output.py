@@ -14,7 +14,7 @@ from fullconv.cli._console import (
 from fullconv.units import count
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
+    from fullconv.evaluation.evaluation import Evaluation, HeadEvaluations
 
 MAX_GROUPS = 20  # groups that are listed; the others are in groups.csv
 
@@ -64,7 +64,7 @@ def print_evaluation(evaluation: "Evaluation", quiet: bool) -> None:
 
 def _interval_sentence(evaluation: "Evaluation") -> str:
     """Return the confidence interval of mean IoU with its unit, and the means over images."""
-    from fullconv.evaluation.evaluate import WORST
+    from fullconv.evaluation.evaluation import WORST
     from fullconv.evaluation.metrics import format_percent
 
     resampled, counts = evaluation.resampled, evaluation.counts

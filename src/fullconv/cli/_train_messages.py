@@ -16,7 +16,7 @@ from fullconv.cli._train_line import format_left
 from fullconv.units import count, format_bytes, format_clock, format_duration
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import HeadEvaluations
+    from fullconv.evaluation.evaluation import HeadEvaluations
     from fullconv.training.events import EvalProgress, Note, Round
     from fullconv.training.experiment import Experiment
     from fullconv.training.plan import TrainingPlan

@@ -16,7 +16,8 @@ from fullconv.cli._train_line import ProgressLine, activity
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
-    from fullconv.evaluation.evaluate import HeadEvaluations, Progress
+    from fullconv.evaluation.evaluate import Progress
+    from fullconv.evaluation.evaluation import HeadEvaluations
     from fullconv.evaluation.scored_samples import ScoredSample
     from fullconv.training.distributed import ProcessGroup
     from fullconv.training.experiment import Experiment

@@ -16,7 +16,7 @@ from fullconv.config import RunConfig
 from fullconv.units import count, format_duration
 
 if TYPE_CHECKING:
-    from fullconv.evaluation.evaluate import Evaluation
+    from fullconv.evaluation.evaluation import Evaluation
     from fullconv.training.experiment import Experiment
 
 # A higher learning rate than for a long training.

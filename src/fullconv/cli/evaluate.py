@@ -15,7 +15,8 @@ from fullconv.cli._predict_options import Scales, Tta, parse_scales
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.evaluation.evaluate import HeadEvaluations, Progress
+    from fullconv.evaluation.evaluate import Progress
+    from fullconv.evaluation.evaluation import HeadEvaluations
     from fullconv.evaluation.report.evaluation_page import ReadSamples
     from fullconv.model import Model
 
@@ -104,7 +105,8 @@ def _evaluate_model(
     given: Any,
     scales: Sequence[float] | None,
 ) -> _Evaluated:
-    from fullconv.evaluation.evaluate import HeadEvaluations, evaluate_heads
+    from fullconv.evaluation.evaluate import evaluate_heads
+    from fullconv.evaluation.evaluation import HeadEvaluations
     from fullconv.evaluation.scored_samples import score_head
 
     scaled = samples.scaled_for(model.band_choice)
@@ -119,7 +121,8 @@ def _evaluate_model(
 
 
 def _evaluate_files(predictions: Path, samples: "Data", given: Any) -> _Evaluated:
-    from fullconv.evaluation.evaluate import HeadEvaluations, evaluate_files
+    from fullconv.evaluation.evaluate import evaluate_files
+    from fullconv.evaluation.evaluation import HeadEvaluations
     from fullconv.evaluation.scored_samples import open_predictions, score_prediction_files
 
     heads, read = {}, {}

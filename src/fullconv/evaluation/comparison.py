@@ -21,7 +21,8 @@ from fullconv.evaluation.confidence_intervals import (
     percentile_interval,
     resample,
 )
-from fullconv.evaluation.evaluate import Evaluation, Progress, evaluate
+from fullconv.evaluation.evaluate import Progress, evaluate
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import ImageCounts, class_iou
 from fullconv.evaluation.scores import Scores, check_protocols
 from fullconv.model import Model

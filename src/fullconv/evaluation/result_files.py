@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.evaluation.confidence_intervals import Interval, Units, resample
-from fullconv.evaluation.evaluate import Evaluation, HeadEvaluations
+from fullconv.evaluation.evaluation import Evaluation, HeadEvaluations
 from fullconv.evaluation.explanation_files import write_explanation
 from fullconv.evaluation.image_counts import (
     ImageCounts,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.errors import ConfigError, DataError
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import ImageCounts
 from fullconv.evaluation.result_files import METRICS, PER_IMAGE
 from fullconv.io.text import read_json, read_utf8

@@ -3,7 +3,7 @@
 import math
 
 from fullconv.data.sample import Data
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.metrics import Metrics, format_percent
 from fullconv.evaluation.report.gallery import GallerySample
 from fullconv.model import Model

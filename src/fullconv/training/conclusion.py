@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from fullconv.config import RunConfig
 from fullconv.data.sample import Data
-from fullconv.evaluation.evaluate import HeadEvaluations, Progress, summarize_heads
+from fullconv.evaluation.evaluate import Progress, summarize_heads
+from fullconv.evaluation.evaluation import HeadEvaluations
 from fullconv.evaluation.report.page import write_report
 from fullconv.evaluation.scored_samples import ScoredSample, score_samples
 from fullconv.model import load

@@ -9,7 +9,8 @@ from fullconv._version import __version__
 from fullconv.config import Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.sample import with_named_inputs
-from fullconv.evaluation.evaluate import HeadEvaluations, Progress
+from fullconv.evaluation.evaluate import Progress
+from fullconv.evaluation.evaluation import HeadEvaluations
 from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.summary import nan_to_lowest

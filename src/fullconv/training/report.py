@@ -6,7 +6,7 @@ from pathlib import Path
 from fullconv._version import __version__
 from fullconv.config import NONE, RunConfig
 from fullconv.data.sample import Data
-from fullconv.evaluation.evaluate import HeadEvaluations
+from fullconv.evaluation.evaluation import HeadEvaluations
 from fullconv.evaluation.metrics import EpochIoU
 from fullconv.evaluation.report.page import HeadReport, ReportData
 from fullconv.evaluation.summary import choose_gallery

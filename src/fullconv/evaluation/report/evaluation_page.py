@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from fullconv.evaluation.error_analysis import CLASS_KINDS
-from fullconv.evaluation.evaluate import WORST as WORST_PERCENT
-from fullconv.evaluation.evaluate import Evaluation, Progress
+from fullconv.evaluation.evaluate import Progress
+from fullconv.evaluation.evaluation import WORST as WORST_PERCENT
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.explanation_files import explain_in_words
 from fullconv.evaluation.image_counts import class_counts, class_f1, class_precision
 from fullconv.evaluation.metrics import format_percent

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fullconv.evaluation.evaluate import Evaluation
+from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import pixel_accuracy
 from fullconv.evaluation.metrics import format_percent
 
