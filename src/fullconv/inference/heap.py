@@ -1,4 +1,4 @@
-"""Keep memory for the next image, and give back what stays unused.
+"""Keep memory for the next image or step, and give back what stays unused.
 
 By default glibc gives a free end of the heap back to the system once it is larger than some tens
 of megabytes, which depends on what was allocated before. Where that is less than an image takes,
@@ -15,21 +15,25 @@ from functools import cache
 EVERY = 16  # images; freeing takes milliseconds, as does getting the memory again
 
 KEPT = 128 * 2**20  # bytes free at the heap's end that are kept
+KEPT_FOR_STEPS = 2**31 - 1  # likewise, between the steps of a training; the most that mallopt takes
 LARGEST = 32 * 2**20  # bytes; larger tensors have pages of their own, which are never kept
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, in glibc's malloc.h
 
 _last: tuple[Hashable, int] = (None, 0)  # the last image's key, and how many differed since
 
 
-def keep_heap() -> None:
+def keep_heap(kept: int = KEPT) -> None:
     """Let the heap keep what an image took for the next one; for many images of one size.
 
     It does nothing where the C library is not glibc.
+
+    Args:
+        kept: bytes free at the heap's end, at most.
     """
     if (mallopt := _glibc("mallopt")) is not None:
         # Either of them also ends glibc's own choice of the other.
         mallopt(_MMAP_THRESHOLD, LARGEST)
-        mallopt(_TRIM_THRESHOLD, KEPT)
+        mallopt(_TRIM_THRESHOLD, kept)
 
 
 def free_heap(key: Hashable) -> None:

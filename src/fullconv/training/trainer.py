@@ -19,6 +19,7 @@ from fullconv.data.labels.class_weights import class_weights
 from fullconv.data.sample import Data
 from fullconv.errors import ConfigError, DataError, DivergedError
 from fullconv.hardware import choose_device
+from fullconv.inference.heap import KEPT_FOR_STEPS, keep_heap, release_heap
 from fullconv.model import Model
 from fullconv.training.checkpoint import load_checkpoint, save_checkpoint
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
@@ -113,6 +114,7 @@ class Trainer:
         )
         self.optimizer, self.scaler = self._train_step.optimizer, self._train_step.scaler
         self.ema = EMA(model.network, config.ema) if config.ema else None
+        self._keep_memory()
 
     @property
     def epoch(self) -> int:
@@ -145,6 +147,21 @@ class Trainer:
         Raises:
             DivergedError: a loss or gradient is not finite; the weights are those before the step.
         """
+        self._keep_memory()
+        try:
+            yield from self._steps()
+        finally:
+            if self.device.type == "cpu":
+                keep_heap()
+                release_heap()
+
+    def _keep_memory(self) -> None:
+        """Keep the memory that a step takes for the next one."""
+        if self.device.type == "cpu":
+            keep_heap(KEPT_FOR_STEPS)
+
+    def _steps(self) -> Iterator[Step]:
+        """Yield the steps of `run`."""
         for _ in self.teacher.prepare() if self.teacher else ():
             pass
         began = time.perf_counter()
