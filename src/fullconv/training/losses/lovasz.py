@@ -18,12 +18,14 @@ class Lovasz(Term):
 
     def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
         """Compute the loss over all valid pixels of the batch."""
-        probabilities = at_least_float32(score).softmax(1).movedim(1, 0)[:, target.valid].unbind()
-        labels = target.labels[target.valid]
-        present = torch.unique(labels).tolist()
-        per_class = [lovasz_extension(probabilities[label], labels == label) for label in present]
+        # An ignored pixel has probability 0 of all classes, so its error is 0 and comes last.
+        probabilities = at_least_float32(score).softmax(1) * target.valid[:, None]
+        by_class = probabilities.movedim(1, 0).flatten(1).unbind()
+        labels = target.labels.flatten()
+        present = torch.unique(target.labels[target.valid]).tolist()
+        per_class = [lovasz_extension(by_class[label], labels == label) for label in present]
         # Without valid pixels: an empty sum, which is 0 and has a gradient.
-        return torch.stack(per_class).mean() if per_class else probabilities[0].sum()
+        return torch.stack(per_class).mean() if per_class else probabilities.sum()
 
     def normalizer(self, target: Target) -> Tensor:
         """Return the number of valid pixels: parts of a batch only approximate the whole."""
