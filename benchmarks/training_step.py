@@ -4,9 +4,10 @@ Run: python benchmarks/training_step.py [--threads 2] [--rounds 7] [--sides 256]
                                         [--only default | border].
 FCN-4s on EfficientNet-Lite2, 11 classes, crops of 288 x 384, cross entropy, AdamW, the backbone's
 batch norm frozen. "PyTorch eager" is a loop of one's own with PyTorch's advice for CPUs:
-channels_last, the fused optimizer, gradients set to None. "layers" is fullconv's step with its
-batch norms computed by their layers, "fullconv" folds them into the convolutions. The largest
-difference of a gradient is that of the norms' tensors, in double precision.
+channels_last, the fused optimizer, gradients set to None; with PyTorch's and glibc's own settings
+of threads, memory and caches. "layers" is fullconv's step with its batch norms computed by their
+layers, "fullconv" folds them into the convolutions. Each has its own process, and they take turns.
+The largest difference of a gradient is that of the norms' tensors, in double precision.
 
 FCN-8s on VGG-16 and on VGG-16 with batch norm, 21 classes, padding 100, one square image: scores,
 loss, gradients and a step of SGD. Both variants run in interleaved rounds on the same weights. The
@@ -16,16 +17,17 @@ pass through batch norms by 1e-2.
 """
 
 import os
+import sys
 from collections.abc import Callable
 
-os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")  # as the command line does
-
 import torch
+from _processes import WORK, Tasks, work, workers
 from _timing import interleaved, machine, options, table
 from torch import Tensor, nn
 
 from fullconv.config import TrainConfig
 from fullconv.data.batches import Batch
+from fullconv.inference.heap import KEPT_FOR_STEPS, keep_heap
 from fullconv.networks.fcn import FCN, create_model
 from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import SINGLE_PROCESS
@@ -151,28 +153,58 @@ def default_difference(batch: Batch) -> float:
     )
 
 
-def measure_default(threads: int, rounds: int, cpu: bool) -> None:
+EAGER, LAYERS, OWN = "PyTorch eager", "layers", "fullconv"
+LARGE_PAGES = {"THP_MEM_ALLOC_ENABLE": "1"}  # as the command line sets it
+WAYS = {
+    EAGER: {
+        "STEP": EAGER,
+        "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024",
+        "LRU_CACHE_CAPACITY": "1024",
+        "GOMP_SPINCOUNT": "300000",
+    },
+    LAYERS: {"STEP": LAYERS, **LARGE_PAGES},
+    OWN: {"STEP": OWN, **LARGE_PAGES},
+}
+COUNTS = (3, 6)  # crops of a step
+
+
+def default_batch(count: int) -> Batch:
+    """Return a batch of crops with labels."""
+    labels = torch.randint(11, (count, 9, 12)).repeat_interleave(32, 1).repeat_interleave(32, 2)
+    return Batch(torch.rand(count, 3, 288, 384) * 255, labels, tuple(map(str, range(count))))
+
+
+def default_steps() -> Tasks:
+    """Return the steps of the way that this process measures."""
+    way = os.environ["STEP"]
+    torch.set_num_threads(int(os.environ["STEP_THREADS"]))
+    if way != EAGER:
+        keep_heap(KEPT_FOR_STEPS)  # as a training does
+    batches = {f"a step of {count} crops": default_batch(count) for count in COUNTS}
+    return {
+        name: eager_step(batch) if way == EAGER else own_step(batch, way == OWN)
+        for name, batch in batches.items()
+    }
+
+
+def measure_default(threads: int, rounds: int) -> None:
     """Compare a step of the default network with PyTorch eager."""
-    for count in (3, 6):
-        labels = torch.randint(11, (count, 9, 12)).repeat_interleave(32, 1).repeat_interleave(32, 2)
-        names = tuple(f"{number}" for number in range(count))
-        batch = Batch(torch.rand(count, 3, 288, 384) * 255, labels, names)
-        variants = {
-            "PyTorch eager": eager_step(batch),
-            "layers": own_step(batch, False),
-            "fullconv": own_step(batch, True),
-        }
-        seconds = interleaved(variants, rounds, cpu)
-        print(f"\n{DEFAULT.model}, a step of {count} crops of 288 x 384: {machine(threads)}")
-        print(table(seconds, "PyTorch eager", "layers"))
-    print(f"gradients differ by {default_difference(batch):.1e} of the largest of their tensor")
+    os.environ["STEP_THREADS"] = str(threads)
+    with workers(WAYS) as measured:
+        times = measured.rounds(rounds, seconds=3)
+        names = measured.names
+    for number, name in enumerate(names):
+        print(f"\n{DEFAULT.model}, {name} of 288 x 384: {machine(threads)}")
+        print(table({way: times[way, number] for way in WAYS}, EAGER, LAYERS))
+    worst = default_difference(default_batch(2))
+    print(f"gradients differ by {worst:.1e} of the largest of their tensor")
 
 
 def main() -> None:
     """Measure the default network, and every side with and without batch norm."""
     chosen = options(__doc__ or "", sides="256", width=1.0, only="both")
     if chosen.only != "border":
-        measure_default(chosen.threads, chosen.rounds, chosen.cpu)
+        measure_default(chosen.threads, chosen.rounds)
     if chosen.only == "default":
         return
     for side in chosen.sides:
@@ -191,4 +223,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    if WORK in sys.argv:
+        work(default_steps())
+    else:
+        main()
