@@ -4,11 +4,11 @@
     python benchmarks/ablation.py defaults nuclei=SETS/nuclei cracks=SETS/cfd --minutes 5
 
 A series is a list of trainings. Each extends the settings of another one, with which it is
-compared, and may continue its run. `camvid` are the steps towards the model in models/camvid, with
-a number of epochs; the last row has its settings; `defaults` switches the defaults of `fullconv train` off one by one, with a
-number of minutes. Each training is a process of its own and is then evaluated, plain and with
-test-time augmentation. val is never read: --hold-out names a part of the names of the photos that
-are held out of train, otherwise every fifth one is.
+compared, and may continue its run. `camvid` are the steps towards the model in models/camvid, whose
+settings the last row has, with a number of epochs; `defaults` switches the defaults of `fullconv
+train` off one by one, with a number of minutes. Each training is a process of its own and is then
+evaluated, plain and with test-time augmentation. val is never read: --hold-out names a part of the
+names of the photos that are held out of train, otherwise every fifth one is.
 
 A line per training is added to --results, also where a process was interrupted; the same command
 goes on with what is missing and prints the tables at the end.
