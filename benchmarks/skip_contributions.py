@@ -10,12 +10,14 @@ import argparse
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 import fullconv as fc
 from fullconv.evaluation.boundary import edge_distance
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.regions import connected_regions
 from fullconv.explain.skips import skip_contributions
+from fullconv.io.images import fit_size, scale_image
 
 NEAR = 3  # pixels from an edge between two classes
 SPECK = 50  # pixels; regions of 16 (what `connected_regions` counts) to 49 are specks
@@ -36,12 +38,17 @@ def main() -> None:
     specks: dict[str, int] = {}
     indices = range(0, len(data), options.every)
     for sample in data.take(indices):
-        batch = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None].float()
+        size = fit_size(sample.labels.shape, model.size, model.input_scale)
+        image = scale_image(sample.image, size)
+        batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
         known = sample.labels != 255
         near = edge_distance(sample.labels, NEAR + 1) <= NEAR
         count_specks(specks, "ground truth", sample.labels)
+        score = torch.zeros(())
         for each in skip_contributions(model.network.eval(), batch):
-            labels = each.labels.numpy().astype(np.uint8)
+            score = score + each.score
+            own = F.interpolate(score[None], sample.labels.shape, mode="bilinear")
+            labels = own[0].argmax(0).numpy().astype(np.uint8)
             total = totals.setdefault(each.name, Confusion(len(model.classes)))
             total.add(sample.labels, labels)
             right = labels == sample.labels

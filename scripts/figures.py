@@ -29,6 +29,7 @@ from fullconv.explain.skips import draw_contributions, skip_contributions
 from fullconv.explain.svg import Drawing
 from fullconv.explain.transposed import draw_views, transposed_views
 from fullconv.explain.unpooling import draw_unpooling, unpooling_table
+from fullconv.io.images import fit_size, scale_image
 from fullconv.io.palettes import colorize
 
 ROOT = Path(__file__).parents[1]
@@ -119,10 +120,11 @@ def skips() -> str:
     """Draw what each stride of the bundled model contributes on a drawn scene."""
     model = fc.load(MODEL)
     sample = draw(0, SHOWN, 360, 480)
-    batch = torch.from_numpy(sample.image.copy()).permute(2, 0, 1)[None].float()
+    image = scale_image(sample.image, fit_size(sample.labels.shape, None, model.input_scale))
+    batch = torch.from_numpy(image.copy()).permute(2, 0, 1)[None].float()
     found = skip_contributions(model.network.eval(), batch)
     shown = model.classes.index("Building")
-    return draw_contributions(found, sample.image, model.classes, model.palette, shown)
+    return draw_contributions(found, image, model.classes, model.palette, shown)
 
 
 def microscope() -> str:
