@@ -26,20 +26,27 @@ def logit_adjusted(network: FCN, weights: Tensor, factor: float) -> Iterator[Non
 
     Args:
         network: its upsampling must not mix classes (see `check_logit_adjust`).
-        weights: (K,); 0 for classes without pixels.
+        weights: (K,); 0 for classes without pixels, which are lowered as the heaviest one is.
         factor: in [0, 1].
     """
     *_, finest = network.score_layers()
     assert finest.bias is not None
     kept = finest.bias.detach().clone()
-    logarithms = torch.where(weights > 0, weights, 1).log().to(kept)
     with torch.no_grad():
-        finest.bias -= factor * logarithms
+        finest.bias -= factor * _logarithms(weights).to(kept)
     try:
         yield
     finally:
         with torch.no_grad():
             finest.bias.copy_(kept)
+
+
+def _logarithms(weights: Tensor) -> Tensor:
+    """Return the logarithms of weights (K,), that of the largest for 0; 0 if all weights are 0."""
+    known = weights > 0
+    if not known.any():
+        return torch.zeros_like(weights)
+    return torch.where(known, weights, weights.max()).log()
 
 
 def check_logit_adjust(config: TrainConfig) -> None:
