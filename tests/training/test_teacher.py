@@ -10,7 +10,7 @@ from fullconv.data.batches import collate
 from fullconv.data.transforms import fitted, vary
 from fullconv.errors import ConfigError, DataError
 from fullconv.training import teacher as module
-from fullconv.training.losses._base import cross_entropy, soft_cross_entropy
+from fullconv.training.losses._base import cross_entropy, soft_cross_entropy, soft_weight
 from fullconv.training.sampler import AugmentedDataset
 from fullconv.training.teacher import open_teacher
 from toy_training import CONFIG, equal, make_trainer, state, toy_data
@@ -79,7 +79,8 @@ def test_a_teacher_that_gives_the_labels_is_the_cross_entropy():
     labels[0, 0] = 255
     soft = torch.nn.functional.one_hot(labels.where(labels < 3, 0), 3).permute(0, 3, 1, 2) * 255
     for weights in (None, torch.tensor([1.0, 2.0, 0.5])):
-        total, weight = soft_cross_entropy(score, soft.byte(), labels, weights)
+        total = soft_cross_entropy(score, soft.byte(), labels, weights)
+        weight = soft_weight(soft.byte(), labels, weights)
         torch.testing.assert_close(total / weight, cross_entropy(score, labels, weights))
 
 
@@ -98,6 +99,15 @@ def test_parts_of_a_batch_have_the_same_loss(config):
     whole, parts = make_trainer(config), make_trainer(config.model_copy(update={"accumulate": 2}))
     first, second = next(whole.run()), next(parts.run())
     assert first.loss == pytest.approx(second.loss, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "change", [{"loss": "cross-entropy-sum"}, {"final_loss": "lovasz+cross-entropy-sum"}]
+)
+def test_a_loss_that_is_a_sum_is_refused_beside_a_teacher(config, change):
+    with pytest.raises(ConfigError, match=r"loss is '.*', a sum over pixels.* cross-entropy, or"):
+        make_trainer(config.model_copy(update=change))
+    make_trainer(CONFIG.model_copy(update=change))
 
 
 def test_padded_samples_have_no_soft_labels_outside(config):

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import fullconv as fc
+from fullconv.data.batches import Batch
 from fullconv.errors import DivergedError
 from toy_training import CONFIG, make_trainer, state, toy_data
 
@@ -47,6 +48,34 @@ def test_gradient_accumulation_equals_the_whole_batch():
         list(trainer.run())
     for name, value in state(whole).items():
         torch.testing.assert_close(state(parts)[name], value, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("weights", [None, (0.5, 3.0)])
+def test_parts_with_a_teacher_equal_the_whole_batch_whatever_is_ignored(weights):
+    torch.manual_seed(0)
+    labels = torch.randint(2, (2, 32, 32))
+    labels[1, :30] = 255  # most of the second image
+    image = 255 * torch.rand(2, 3, 32, 32, dtype=torch.float64)
+    soft = torch.randint(256, (2, 2, 32, 32), dtype=torch.uint8)
+    batch = Batch(image, labels, ("n0", "n1"), soft)
+    gradients = []
+    for parts in (1, 2):
+        config = CONFIG.model_copy(update={"model": "fcn32s-vgg11", "accumulate": parts})
+        trainer = make_trainer(config)
+        network = trainer.model.network.double().eval()
+        torch.manual_seed(1)
+        torch.nn.init.normal_(network.score_fr.weight, std=0.1)
+        step = trainer._train_step
+        if weights:
+            step.loss = replace(step.loss, weights=torch.tensor(weights))
+        step._compute_gradients(batch, 0)
+        gradients.append({name: p.grad for name, p in network.named_parameters()})
+    whole, divided = gradients
+    for name, expected in whole.items():
+        if expected is not None:
+            torch.testing.assert_close(
+                divided[name], expected, rtol=1e-5, atol=1e-5 * expected.abs().max().item()
+            )
 
 
 def test_gradients_are_clipped_by_their_global_norm():

@@ -15,7 +15,7 @@ from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
 from fullconv.training.folded_norms import FoldedNorms
 from fullconv.training.losses import Loss
-from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy
+from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy, soft_weight
 from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.optim import make_optimizer
 from fullconv.training.parallel_parts import Maps, ParallelParts
@@ -100,6 +100,7 @@ class TrainStep:
         with seeded(dropout_seed(self.config.seed, done, self.group.rank), self.device):
             parts = batch.image.tensor_split(self.parts), labels.tensor_split(self.parts)
             soft = self._soft_parts(batch)
+            soft_total = self._soft_total(soft, parts[1])
             for number, (image, target) in enumerate(zip(*parts, strict=True), 1):
                 last = number == self.parts
                 with nullcontext() if last else no_gradient_sync(self.forward):
@@ -108,8 +109,8 @@ class TrainStep:
                     score = self._score(image, joined)
                     loss = self.loss(score, target, totals)
                     if soft:
-                        share = len(target) / len(labels)
-                        loss = self._with_teacher(loss, score, target, soft[number - 1], share)
+                        given = soft[number - 1], soft_total
+                        loss = self._with_teacher(loss, score, target, *given)
                     total_loss += self.group.all_reduce_sum(loss.detach().clone()).item()
                     if not math.isfinite(total_loss):
                         raise self._diverged("loss", total_loss, batch.names, done)
@@ -138,8 +139,14 @@ class TrainStep:
         """Return the teacher's probabilities of each part; () without a teacher."""
         return () if batch.soft is None else batch.soft.to(self.device).tensor_split(self.parts)
 
+    def _soft_total(self, soft: tuple[Tensor, ...], labels: tuple[Tensor, ...]) -> Tensor:
+        """Return the total weight of the teacher's probabilities of all parts; 0 without any."""
+        parts = zip(soft, labels, strict=False)
+        weights = [soft_weight(*part, self.loss.weights) for part in parts]
+        return torch.stack(weights).sum() if weights else torch.zeros((), device=self.device)
+
     def _with_teacher(
-        self, loss: Tensor, score: Tensor, labels: Tensor, soft: Tensor, part: float
+        self, loss: Tensor, score: Tensor, labels: Tensor, soft: Tensor, soft_total: Tensor
     ) -> Tensor:
         """Return the loss with the share of the teacher's probabilities in it.
 
@@ -148,11 +155,11 @@ class TrainStep:
             score: of the images.
             labels: of the images.
             soft: the teacher's probabilities.
-            part: of the images in the batch, which this part counts for.
+            soft_total: `_soft_total` of the whole batch, so that the parts add up to its mean.
         """
-        total, weight = soft_cross_entropy(score, soft, labels, self.loss.weights)
+        entropy = soft_cross_entropy(score, soft, labels, self.loss.weights)
         share = self.config.teacher_weight
-        return (1 - share) * loss + share * part * total / weight.clamp(min=MIN_WEIGHT)
+        return (1 - share) * loss + share * entropy / soft_total.clamp(min=MIN_WEIGHT)
 
     def _features(self, network: FCN, image: Tensor) -> Maps:
         """Return the backbone's maps of a part of the batch."""

@@ -254,7 +254,7 @@ def _make_losses(
     """Return the loss of the data set's labels, or of all its heads, and that of the last part.
 
     Raises:
-        ConfigError: the settings do not fit the number of heads.
+        ConfigError: the settings do not fit the number of heads, or the loss does not fit a teacher.
     """
     factors, count = config.head_weights, len(data.heads)
     if factors is not None and len(factors) != count:
@@ -264,7 +264,11 @@ def _make_losses(
     if not data.heads:
         weights = class_weights(data, config.balance, device)
         loss = make_loss(config.loss, weights, config.label_smoothing)
-        return loss, final_loss(config, weights) or loss
+        last = final_loss(config, weights) or loss
+        if config.teacher:
+            _check_means(config.loss, loss, "loss")
+            _check_means(config.final_loss, last, "final_loss")
+        return loss, last
     for name in ("logit_adjust", "final_loss", "teacher"):
         if getattr(config, name):
             raise ConfigError(f"{name} is for one head; leave it out")
@@ -280,6 +284,19 @@ def _make_losses(
     scores = tuple(len(head.classes) for head in data.heads)
     together = HeadsLoss(parts, names, scores, factors or (1.0,) * count)
     return together, together
+
+
+def _check_means(spec: str | None, loss: Loss, setting: str) -> None:
+    """Check that a loss is a mean over pixels, as that of a teacher is.
+
+    Raises:
+        ConfigError: it is a sum, beside which the teacher would count for almost nothing.
+    """
+    if any(term.is_sum for _, term in loss.terms):
+        raise ConfigError(
+            f"{setting} is {spec!r}, a sum over pixels, beside which a teacher counts for almost "
+            "nothing; use a mean with a teacher, e.g. cross-entropy, or leave the teacher out"
+        )
 
 
 def _check_classes(model: Model, data: Data) -> None:

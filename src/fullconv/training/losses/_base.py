@@ -45,25 +45,41 @@ def soft_cross_entropy(
     soft: UInt8[Tensor, "B K H W"],
     labels: Int64[Tensor, "B H W"],
     weights: Float[Tensor, " K"] | None = None,
-) -> tuple[Float[Tensor, ""], Float[Tensor, ""]]:
-    """Compute the cross entropy of a teacher's probabilities (Hinton et al., 2015).
+) -> Float[Tensor, ""]:
+    """Compute the summed cross entropy of a teacher's probabilities (Hinton et al., 2015).
+
+    Divided by `soft_weight` of the same pixels, it is their mean.
 
     Args:
         score: before softmax.
         soft: probabilities times 255, rounded.
         labels: pixels that are 255 (ignore) are left out.
         weights: per class; None is 1 for all.
-
-    Returns:
-        The sum over all pixels, and their total weight.
     """
     score = at_least_float32(score)
-    target = soft.to(score.dtype)
+    return -(_soft_target(soft, labels, weights, score.dtype) * score.log_softmax(1)).sum()
+
+
+def soft_weight(
+    soft: UInt8[Tensor, "B K H W"],
+    labels: Int64[Tensor, "B H W"],
+    weights: Float[Tensor, " K"] | None = None,
+) -> Float[Tensor, ""]:
+    """Return the total weight of a teacher's probabilities; see `soft_cross_entropy`."""
+    return _soft_target(soft, labels, weights, torch.float32).sum()
+
+
+def _soft_target(
+    soft: UInt8[Tensor, "B K H W"],
+    labels: Int64[Tensor, "B H W"],
+    weights: Float[Tensor, " K"] | None,
+    dtype: torch.dtype,
+) -> Float[Tensor, "B K H W"]:
+    """Return a teacher's probabilities times the class weights; 0 where labels are ignored."""
+    target = soft.to(dtype)
     target = target / target.sum(1, keepdim=True).clamp(min=1)
     target = target * (labels != VOID)[:, None]
-    if weights is not None:
-        target = target * weights.to(score.dtype)[:, None, None]
-    return -(target * score.log_softmax(1)).sum(), target.sum()
+    return target if weights is None else target * weights.to(dtype)[:, None, None]
 
 
 @dataclass(frozen=True)
@@ -120,10 +136,12 @@ class Term(Settings, ABC):
     Attributes:
         takes_weights: whether it uses class weights.
         takes_smoothing: whether it uses label smoothing.
+        is_sum: whether it is a sum over pixels; others are means, or shares of a whole.
     """
 
     takes_weights: ClassVar[bool] = True
     takes_smoothing: ClassVar[bool] = False
+    is_sum: ClassVar[bool] = False
 
     @abstractmethod
     def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:

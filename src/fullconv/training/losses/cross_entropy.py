@@ -32,6 +32,7 @@ class SummedCrossEntropy(Term):
     """
 
     takes_smoothing = True
+    is_sum = True
 
     def __call__(self, score: Float[Tensor, "B K H W"], target: Target) -> Float[Tensor, ""]:
         """Compute the sum over pixels, divided by the number of images."""
