@@ -8,6 +8,7 @@ from fullconv.cli._train_config import absolute_data, new_settings, resumed_sett
 from fullconv.cli._train_options import FLAGS, OPTIONS, parse_settings, setting_options
 from fullconv.config import Part, RunConfig, help_text
 from fullconv.errors import ConfigError
+from fullconv.training.plan import asked, shown_duration
 from fullconv.training.run.folder import create_run
 
 
@@ -114,6 +115,18 @@ def test_another_duration_trains_a_run_further_and_the_same_resumes_it(tmp_path)
     extended = saved.model_copy(update={"plan": tuple(Part(**part) for part in parts)})
     run = create_run(tmp_path, "train", "two", extended.model_dump(mode="json"))
     assert resumed_settings(run, {"epochs": 2}) == (extended, None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [("minutes", 20 / 3, "minutes=6.66667"), ("steps", 1234567, "steps=1234567")],
+)
+def test_a_duration_of_many_digits_resumes_its_run(tmp_path, name, value, text):
+    part = Part(end=9, asked=asked(name, value))
+    saved = RunConfig(**{"data": "scenes:9", name: value, "plan": (part,)})
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    assert resumed_settings(run, {name: value}) == (saved, None)
+    assert shown_duration(part.asked) == text
 
 
 def test_a_resumed_run_keeps_its_data(tmp_path, monkeypatch):

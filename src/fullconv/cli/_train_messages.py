@@ -86,6 +86,8 @@ def say_weights(experiment: "Experiment", quiet: bool) -> None:
 
 def say_plan(experiment: "Experiment", quiet: bool) -> None:
     """Print the warnings of the dry run, the steps and evaluations, and their duration."""
+    from fullconv.training.plan import shown_duration
+
     result = experiment.preflight
     for warning in result.warnings if result else ():
         say_wrapped(f"warning: {warning}")
@@ -93,7 +95,7 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
         return
     trainer, plan = experiment.trainer, experiment.trainer.plan
     last = plan.parts[-1]
-    name, _, value = last.asked.partition("=")
+    name, _, value = shown_duration(last.asked).partition("=")
     timed = name == "minutes"
     if experiment.further:
         lr = plan.learning_rate(trainer.done)

@@ -118,8 +118,14 @@ class TrainingPlan:
 
 
 def asked(name: str, value: float) -> str:
-    """Return a duration as one text, e.g. "minutes=15"."""
-    return f"{name}={value:g}"
+    """Return a duration as one text, e.g. "minutes=15"; with all digits, to be compared."""
+    return f"{name}={int(value) if value == int(value) else float(value)!r}"
+
+
+def shown_duration(text: str) -> str:
+    """Return a duration from `asked` as it is shown, e.g. "minutes=6.66667"."""
+    name, _, value = text.partition("=")
+    return text if not value or value.isdigit() else f"{name}={float(value):g}"
 
 
 def resolve_duration(config: Config) -> Config:

@@ -12,6 +12,7 @@ from fullconv.evaluation.report.page import HeadReport, ReportData
 from fullconv.evaluation.summary import choose_gallery
 from fullconv.model import Model
 from fullconv.training.losses.heads import HeadsLoss
+from fullconv.training.plan import shown_duration
 from fullconv.training.run.logger import RunLogger
 from fullconv.training.trainer import Trainer
 from fullconv.units import count, format_duration
@@ -131,7 +132,7 @@ def report_facts(
         f"{config.schedule} schedule",
         "steps": f"{trainer.done:,} with batch size {trainer.batch} "
         f"({count(trainer.epochs, 'epoch', 'epochs')})",
-        "duration": ", then ".join(part.asked for part in trainer.plan.parts),
+        "duration": ", then ".join(shown_duration(part.asked) for part in trainer.plan.parts),
         "best epoch": str(best_epoch),
         "time": format_duration(sum(row["seconds"] for row in history)),
         "seed": str(config.seed),
