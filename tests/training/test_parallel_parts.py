@@ -197,17 +197,24 @@ def state_of(network):
 
 
 @pytest.mark.parametrize(
-    ("changes", "group", "device", "layers"),
+    ("changes", "group", "device"),
     [
-        ({}, ProcessGroup(0, 2), "cpu", []),
-        ({"compile": True}, SINGLE_PROCESS, "cpu", []),
-        ({}, SINGLE_PROCESS, "cuda", []),
-        ({}, SINGLE_PROCESS, "cpu", [nn.Dropout(0.5)]),
-        ({}, SINGLE_PROCESS, "cpu", [nn.BatchNorm2d(4)]),
+        ({}, ProcessGroup(0, 2), "cpu"),
+        ({"compile": True}, SINGLE_PROCESS, "cpu"),
+        ({}, SINGLE_PROCESS, "cuda"),
     ],
-    ids=["processes", "compiled", "GPU", "dropout", "batch norm"],
+    ids=["processes", "compiled", "GPU"],
 )
-def test_parts_at_the_same_time_are_refused_where_they_cannot_be(changes, group, device, layers):
+@pytest.mark.parametrize("layers", [[], [nn.Dropout(0.5)]], ids=["plain", "dropout"])
+def test_a_number_that_was_decided_on_a_cpu_has_no_effect_elsewhere(changes, group, device, layers):
     config = fc.TrainConfig(parallel_parts=2, **changes)
+    assert count_parts(config, small_network(*layers), 8, torch.device(device), group) == 1
+
+
+@pytest.mark.parametrize(
+    "layers", [[nn.Dropout(0.5)], [nn.BatchNorm2d(4)]], ids=["dropout", "batch norm"]
+)
+def test_parts_at_the_same_time_are_refused_for_networks_that_do_not_allow_them(layers):
+    config = fc.TrainConfig(parallel_parts=2)
     with pytest.raises(ConfigError, match=r"parallel_parts is 2, but .* or set it to 1"):
-        count_parts(config, small_network(*layers), 8, torch.device(device), group)
+        count_parts(config, small_network(*layers), 8, CPU, SINGLE_PROCESS)

@@ -175,7 +175,8 @@ class OptimizationSettings(Settings):
         ge=1,
         le=4096,
         description="Parts of each batch whose backbone maps are computed at the same time on a "
-        "CPU, each on its share of the cores.",
+        "CPU, each on its share of the cores. It has no effect on a GPU, in several processes and "
+        "with compile.",
         json_schema_extra=depends(
             "on a CPU one per core; 1 for backbones with dropout or with batch norm that is not "
             "frozen, and above 50 million weights"

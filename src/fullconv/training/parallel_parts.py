@@ -112,6 +112,8 @@ def count_parts(
 ) -> int:
     """Return how many parts of a batch are computed at the same time.
 
+    That is 1 on a GPU, in several processes and in a compiled network, whatever is set.
+
     Args:
         config: of the training; an open `parallel_parts` is decided by the other arguments.
         network: one with many weights is not copied, unless the setting says so.
@@ -120,22 +122,23 @@ def count_parts(
         group: the processes that share each batch.
 
     Raises:
-        ConfigError: `parallel_parts` is set for a GPU, several processes, or a network that is
-            compiled, or whose backbone mixes the images of a batch (batch norm that is not frozen)
-            or draws random numbers (dropout), whose order would depend on chance.
+        ConfigError: `parallel_parts` is set for a network whose backbone mixes the images of a
+            batch (batch norm that is not frozen) or draws random numbers (dropout), whose order
+            would depend on chance.
     """
     wanted, most = config.parallel_parts, batch // config.accumulate
-    elsewhere = device.type != "cpu" or group.size > 1 or config.compile
+    if device.type != "cpu" or group.size > 1 or config.compile:
+        return 1  # the setting may have been decided for a CPU: config.yaml stores it
     if wanted is None:
-        parts = 1 if elsewhere else min(computing_threads(), most)
+        parts = min(computing_threads(), most)
         unsuited = parts < 2 or mixes_images(network, config.freezes_bn) or _is_large(network)
         return 1 if unsuited or draws_numbers(network) else parts
     mixed = mixes_images(network, config.freezes_bn)
-    if wanted > 1 and (elsewhere or mixed or draws_numbers(network)):
+    if wanted > 1 and (mixed or draws_numbers(network)):
         raise ConfigError(
             f"parallel_parts is {wanted}, but parts of a batch are computed at the same time only "
-            "in one process on a CPU, without compile, without dropout, and with batch "
-            "norm frozen (freeze_bn); leave parallel_parts out, or set it to 1"
+            "without dropout, and with batch norm frozen (freeze_bn); leave parallel_parts out, or "
+            "set it to 1"
         )
     return max(1, min(wanted, most))
 
