@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 import fullconv as fc
 from fullconv.config import RunConfig
@@ -15,6 +16,7 @@ from fullconv.io.images import write_image, write_labels
 from fullconv.training.experiment import Experiment
 from fullconv.training.fingerprint import DataFingerprint, check_unchanged, fingerprint
 from fullconv.training.run.folder import Run
+from siftflow_folder import SCENES, write_lists, write_siftflow
 
 PALETTE = ((0, 0, 0), (128, 0, 0))
 SETTINGS = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 8, "batch": 2, "crop": (32, 40)}
@@ -172,6 +174,28 @@ def test_stages_compare_with_the_data_of_the_whole_run(started, tmp_path):
     experiment = Experiment(RunConfig(data=str(copy / "photos"), epochs=2, **SETTINGS))
     with pytest.raises(DataError, match="1 mask changed"):
         experiment.attach(Run(whole.folder / "stage-2-fcn16s-vgg11_bn"), whole)
+
+
+def test_masks_and_classes_of_all_heads_are_part_of_it(tmp_path):
+    folder = write_lists(write_siftflow(tmp_path / "flow"))
+
+    def found(heads):
+        data = fc.open_data(f"siftflow:{folder}?head={heads}", "train")
+        return fingerprint(data, data)
+
+    both, one = found("semantic,geometric"), found("semantic")
+    assert both.classes[-1] == "geometric: vertical" and one.classes[-1] == "window"
+    mask = folder / "GeoLabels" / SCENES / "a1.mat"
+    savemat(mask, {"S": np.full((24, 32), 3, np.int16)})
+    assert found("semantic") == one
+    assert "1 mask changed" in next(iter(both.differences(found("semantic,geometric"))))
+
+
+def test_the_digest_of_one_head_has_no_separator(tmp_path):
+    data = fc.open_data(write_set(tmp_path / "photos"), "train")
+    found = fingerprint(data, data)
+    assert found.classes == ("road", "sky")
+    assert all(len(mask) == 16 for _, mask in found.splits["train"].values())
 
 
 def test_the_record_can_be_read_again(tmp_path):

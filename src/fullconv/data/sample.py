@@ -278,11 +278,16 @@ def default_palette(classes: Sequence[str]) -> Palette:
 
 @dataclass(frozen=True)
 class Pair:
-    """The photo and mask of a sample, and its name, in which unsafe characters are replaced."""
+    """The photo and mask of a sample, and its name, in which unsafe characters are replaced.
+
+    Attributes:
+        others: masks of the heads after the first, if there are several.
+    """
 
     name: str
     photo: Path
     mask: Path
+    others: tuple[Path, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", clean_name(self.name))

@@ -36,7 +36,7 @@ class DataFingerprint:
     """The identity of the data of a run.
 
     Attributes:
-        classes: class names, in order.
+        classes: class names, in order; those of several heads with the head.
         palette: digest of their colours.
         rule: digest of how mask values become classes.
         splits: split -> sample -> digests of its files; "" without files.
@@ -114,8 +114,9 @@ def fingerprint(train: Data, val: Data) -> DataFingerprint:
     parts = {"train": train} if val is train else {"train": train, "val": val}
     known: dict[tuple[Path, bool], str] = {}
     splits = {split: _samples(part, known) for split, part in parts.items()}
-    palette = _digest(_json(_plain(train.palette)).encode())
-    return DataFingerprint(tuple(train.classes), palette, _rule(train), splits)
+    palettes = [head.palette for head in train.heads] or train.palette
+    palette = _digest(_json(_plain(palettes)).encode())
+    return DataFingerprint(tuple(train.score_names), palette, _rule(train), splits)
 
 
 def check_unchanged(path: Path, now: DataFingerprint, stored: str | None, source: str) -> None:
@@ -154,9 +155,13 @@ def _samples(data: Data, known: dict[tuple[Path, bool], str]) -> dict[str, Files
     if pairs is None or len(pairs) != len(data):
         return dict.fromkeys(data.names, ("", ""))
     return {
-        pair.name: (_of_image(pair.photo, data, known), _of(pair.mask, True, known))
-        for pair in pairs
+        pair.name: (_of_image(pair.photo, data, known), _of_masks(pair, known)) for pair in pairs
     }
+
+
+def _of_masks(pair: Pair, known: dict[tuple[Path, bool], str]) -> str:
+    """Return the digest of a sample's mask, or of those of all heads."""
+    return "-".join(_of(path, True, known) for path in (pair.mask, *pair.others))
 
 
 def _of_image(photo: Path, data: Data, known: dict[tuple[Path, bool], str]) -> str:
@@ -197,7 +202,9 @@ def _rule(data: Data) -> str:
     if getattr(data.read, "pairs", None) is None:
         return ""
     some = sorted({0, len(data) // 2, len(data) - 1})
-    return _digest(b"".join(data[index].labels.tobytes() for index in some))
+    samples = [data[index] for index in some]
+    labels = [part for sample in samples for part in (sample.labels, *sample.others)]
+    return _digest(b"".join(part.tobytes() for part in labels))
 
 
 def _plain(value: Any) -> Any:

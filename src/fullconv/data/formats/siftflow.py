@@ -67,7 +67,7 @@ def scan(source: str) -> Inventory:
     given = first.classes, first.palette, _table(first)
     inventory = Inventory(folder, "siftflow", lambda masks, read: given)
     inventory.declared = len(first.classes)
-    inventory.read = partial(_read, folder=folder, heads=heads)
+    inventory.read = partial(_read, heads=heads)
     inventory.heads = heads if len(heads) > 1 else ()
     images = _files(inventory, folder / "Images", IMAGES)
     masks = _files(inventory, folder / _FOLDERS[first.name], (".mat",))
@@ -75,6 +75,7 @@ def scan(source: str) -> Inventory:
     if _ORIGINAL_TEST in lists:
         lists.setdefault("test", lists[_ORIGINAL_TEST])
     add_stems(inventory, images, masks, lists)
+    _add_others(inventory, folder, heads)
     if _ORIGINAL_TEST in lists and "trainval" not in lists:
         test = inventory.splits[_ORIGINAL_TEST]
         inventory.splits["trainval"] = [pair for pair in inventory.pairs if pair not in test]
@@ -113,16 +114,26 @@ def _raw(path: Path, header: Header) -> np.ndarray:
     return np.where(values == -1, 0, values)
 
 
-def _read(pair: Pair, folder: Path, heads: Sequence[Head]) -> Sample:
+def _add_others(inventory: Inventory, folder: Path, heads: Sequence[Head]) -> None:
+    """Add to all samples the masks of the heads after the first."""
+
+    def complete(pair: Pair) -> Pair:
+        inside = pair.mask.relative_to(folder / _FOLDERS[heads[0].name])
+        others = (folder / _FOLDERS[head.name] / inside for head in heads[1:])
+        return replace(pair, others=tuple(others))
+
+    inventory.pairs = [complete(pair) for pair in inventory.pairs]
+    for split, pairs in inventory.splits.items():
+        inventory.splits[split] = [complete(pair) for pair in pairs]
+
+
+def _read(pair: Pair, heads: Sequence[Head]) -> Sample:
     """Read a photo and its labels of each head."""
     sample = read_pair(pair, _table(heads[0]), _raw)
-    others = []
-    for head in heads[1:]:
-        inside = pair.mask.relative_to(folder / _FOLDERS[heads[0].name])
-        labels = read_pair(
-            replace(pair, mask=folder / _FOLDERS[head.name] / inside), _table(head), _raw
-        ).labels
-        others.append(labels)
+    others = [
+        read_pair(replace(pair, mask=mask), _table(head), _raw).labels
+        for head, mask in zip(heads[1:], pair.others, strict=True)
+    ]
     return replace(sample, others=tuple(others))
 
 
