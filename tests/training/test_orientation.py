@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fullconv as fc
+from fullconv.config import Head
 from fullconv.data.sample import Data, Sample
 from fullconv.training.orientation import ENOUGH, has_no_up, resolve_turning
 
@@ -50,6 +51,26 @@ def constant(image, labels, random):
 )
 def test_a_class_or_light_that_keeps_to_one_side_tells_up_from_down(draw, expected):
     assert has_no_up(drawn(draw)) == expected
+
+
+def test_a_class_of_any_head_tells_up_from_down():
+    def with_heads(*draws):
+        """Return photos with the labels of one head for each draw, and the image of the first."""
+        parts = [drawn(draw) for draw in draws]
+        heads = tuple(
+            Head(name=f"h{number}", classes=part.classes, palette=part.palette)
+            for number, part in enumerate(parts)
+        )
+
+        def read(index):
+            first, *others = (part.read(index) for part in parts)
+            return replace(first, others=tuple(other.labels for other in others))
+
+        return replace(parts[0], heads=heads, read=read)
+
+    assert has_no_up(with_heads(anywhere, anywhere))
+    assert not has_no_up(with_heads(anywhere, below))
+    assert not has_no_up(with_heads(below, anywhere))
 
 
 def test_few_photos_prove_nothing():

@@ -1,6 +1,6 @@
 """Decide whether photos have an up and a down: without, they may be turned in training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import inf, sqrt
 from typing import TypeVar
 
@@ -35,25 +35,32 @@ def has_no_up(data: Data) -> bool:
 
     They do not if any class tends to be above or below the middle, or the light to come from
     above or below: if its mean over the photos is more than `CHANCE` standard errors from none.
+    Classes of all heads count.
     """
     if len(data) < ENOUGH:
         return False
     chosen = range(0, len(data), max(1, -(-len(data) // LOOKED_AT)))
-    rows = np.array([_tendencies(data[index], len(data.classes)) for index in chosen])
+    classes = [len(head.classes) for head in data.heads] or [len(data.classes)]
+    rows = np.array([_tendencies(data[index], classes) for index in chosen])
     return not any(_is_certain(column[~np.isnan(column)]) for column in rows.T)
 
 
-def _tendencies(sample: Sample, classes: int) -> list[float]:
+def _tendencies(sample: Sample, classes: Sequence[int]) -> list[float]:
     """Return how far each class is below the middle, and how much brighter the lower half is.
 
     In heights, from -0.5 to 0.5, and in shares of the range of values; nan for absent classes.
+    `classes` has the number of each head.
     """
-    labels = sample.labels
-    height = len(labels)
+    heads = (sample.labels, *sample.others)
+    height = len(sample.labels)
     down = (np.arange(height) + 0.5) / height - 0.5
     half = height // 2
     light = sample.image.mean((1, 2)) / 255
-    found = list(_class_rows(labels, classes, down))
+    found = [
+        row
+        for labels, number in zip(heads, classes, strict=True)
+        for row in _class_rows(labels, number, down)
+    ]
     return [*found, float(light[height - half :].mean() - light[:half].mean()) if half else np.nan]
 
 
