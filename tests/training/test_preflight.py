@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from fullconv.data.labels import class_weights
 from fullconv.data.sample import Data, Sample
 from fullconv.training import preflight as dry_run
 from toy_training import CONFIG, equal, make_trainer, state, toy_data
@@ -59,6 +60,15 @@ def test_classes_without_labels():
     assert any(
         "no training pixel has class bright, so it cannot be learned" in warning
         for warning in found.warnings
+    )
+
+
+def test_classes_without_labels_in_the_masks_that_were_read(monkeypatch):
+    monkeypatch.setattr(class_weights, "MAX_SAMPLES", 2)
+    trainer = make_trainer(data=relabelled(lambda labels: labels * 0))
+    (found,) = dry_run._check_labels(trainer)
+    assert found.startswith(
+        "no training pixel in the 2 masks that were read has class bright, so it may not be learned"
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from fullconv.data.batches import Batch, collate
-from fullconv.data.labels.class_weights import MAX_SAMPLES, count_labels
+from fullconv.data.labels.class_weights import count_labels, counted
 from fullconv.data.sample import Data
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.hardware import OtherPrograms, computing_threads, peak_memory
@@ -69,7 +69,7 @@ def preflight(trainer: Trainer, val: Data | None = None) -> Generator[Activity, 
         yield Activity("timing the evaluation of a photo")
     image = _time_image(trainer, val)
     busy = others.describe()
-    yield Activity(f"reading {count(min(len(trainer.data), MAX_SAMPLES), 'mask')}")
+    yield Activity(f"reading {count(len(counted(trainer.data)), 'mask')}")
     warnings = [
         *([f"{busy}; a step takes longer than it does alone"] if busy else []),
         *_check_losses(trainer, losses),
@@ -235,8 +235,11 @@ def _check_labels(trainer: Trainer) -> Iterator[str]:
         noun, pronoun = ("class ", "it") if len(absent) == 1 else ("any of the classes ", "they")
         if len(absent) == 1 and absent[0].startswith("class "):
             noun = ""
-        split = trainer.data.split or "all samples"
+        split, read = trainer.data.split or "all samples", len(counted(trainer.data))
+        is_all = read == len(trainer.data)
+        where = "" if is_all else f" in the {count(read, 'mask')} that were read"
         yield (
-            f"no training pixel has {noun}{', '.join(absent)}, so {pronoun} cannot be learned "
+            f"no training pixel{where} has {noun}{', '.join(absent)}, so {pronoun} "
+            f"{'cannot' if is_all else 'may not'} be learned "
             f"({trainer.data.source}, {split}; details: `fullconv check`)"
         )

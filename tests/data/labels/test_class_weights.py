@@ -2,14 +2,19 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
+from fullconv.data.labels import class_weights as module
 from fullconv.data.labels.class_weights import (
     RULES,
     Counts,
+    class_weights,
     effective_number,
     median_frequency,
     median_share,
 )
+from fullconv.data.sample import Data, Sample
+from fullconv.io.palettes import voc_palette
 
 EQUAL = Counts(np.array([50, 50, 50]), np.array([150, 150, 150]))
 UNEQUAL = Counts(np.array([900, 90, 10]), np.array([1000, 500, 100]))
@@ -30,6 +35,23 @@ def test_a_class_without_pixels_has_weight_zero(rule):
 @pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "none"])
 def test_rarer_classes_have_larger_weights(rule):
     assert (np.diff(RULES[rule](UNEQUAL)) > 0).all()
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if rule != "none"])
+def test_a_class_of_masks_that_were_left_out_has_the_largest_weight(rule, monkeypatch):
+    labels = [[0, 0, 0, 1], [0, 0, 2, 2], [0, 0, 1, 1], [2, 2, 2, 2]]  # 2 in every other one
+
+    def read(index):
+        mask = np.array([labels[index]], np.uint8)
+        return Sample(np.zeros((1, 4, 3), np.uint8), mask, str(index))
+
+    classes = ("a", "b", "c", "d")
+    data = Data("drawn", None, classes, voc_palette(4), ("0", "1", "2", "3"), read)
+    every = class_weights(data, rule, torch.device("cpu"))
+    assert every[2] > 0 and every[3] == 0, "all were read, so class d does not occur"
+    monkeypatch.setattr(module, "MAX_SAMPLES", 2)
+    some = class_weights(data, rule, torch.device("cpu"))
+    assert some[2] == some[3] == some[:2].max() > 0
 
 
 def test_median_frequency_of_both_definitions_by_hand():

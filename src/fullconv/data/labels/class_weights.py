@@ -11,7 +11,7 @@ from fullconv.data.sample import Data
 
 Weights = Float64[np.ndarray, " K"]
 
-MAX_SAMPLES = 500  # samples whose pixels are counted for class weights
+MAX_SAMPLES = 500  # of twice as many samples, the pixels of every second one are counted
 ENET_CONSTANT = 1.02  # of Paszke et al. (2016), section 5.2: bounds the weights by 1 and 50
 
 
@@ -98,15 +98,21 @@ def _normalize_mean(weights: Weights) -> Weights:
 
 
 def class_weights(data: Data, rule: str, device: torch.device) -> torch.Tensor | None:
-    """Return the weight of each class in the loss; None if all are equal."""
+    """Return the weight of each class in the loss; None if all are equal.
+
+    A class without pixels has the weight 0, but the largest one if not all masks were read: it may
+    occur in the others.
+    """
     if rule == "none":
         return None
     weights = RULES[rule](count_labels(data))
+    if len(counted(data)) < len(data) and not np.isnan(weights).all():
+        weights = np.where(np.isnan(weights), np.nanmax(weights), weights)
     return torch.tensor(np.nan_to_num(weights), dtype=torch.float32, device=device)
 
 
 def count_labels(data: Data) -> Counts:
-    """Count pixels in at most `MAX_SAMPLES` samples, evenly spaced."""
+    """Count pixels in the samples of `counted`."""
     counts = count_images(data)
     classes = counts[:, : len(data.classes)]
     return Counts(classes.sum(0), counts.sum(1) @ (classes > 0))
@@ -119,5 +125,8 @@ def count_images(data: Data) -> Int64[np.ndarray, "N 256"]:
 
 
 def counted(data: Data) -> range:
-    """Return the indices of the samples whose pixels are counted."""
+    """Return the indices of the samples whose pixels are counted: all, or evenly spaced ones.
+
+    There are fewer than twice `MAX_SAMPLES`.
+    """
     return range(0, len(data), max(1, len(data) // MAX_SAMPLES))
