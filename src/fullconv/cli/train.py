@@ -85,6 +85,7 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
         "context",
         "skip_context",
         "channels_last",
+        "teacher_fingerprint",
     ]
     decided += ["model"] if config.model == AUTO else []  # of a staged run each stage has its own
     changes: dict[str, Any] = {key: getattr(first.config, key) for key in decided}

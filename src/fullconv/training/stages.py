@@ -1,13 +1,15 @@
 """The stages of a run: FCN-32s, FCN-16s and FCN-8s, each started from the one before."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fullconv.config import AUTO, RunConfig
 from fullconv.errors import ConfigError
 from fullconv.networks.fcn import parse_name
 from fullconv.training.run.folder import Run
+
+DECIDED = ("teacher_fingerprint", "parallel_parts")  # of each stage, when it is started
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,20 @@ class RunStage:
     run: Run
     config: RunConfig
     initial: Path | None = None
+
+    def as_started(self) -> "RunStage":
+        """Return the stage with what was decided when it was started, from its own config.yaml.
+
+        The settings of a stage before the last follow from those of the run, which lack it.
+
+        Raises:
+            ConfigError: its config.yaml is damaged.
+        """
+        if not self.run.config.is_file():
+            return self
+        stored = RunConfig.checked(**self.run.read_config())
+        changes = {name: value for name in DECIDED if (value := getattr(stored, name)) is not None}
+        return replace(self, config=self.config.model_copy(update=changes))
 
 
 def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
