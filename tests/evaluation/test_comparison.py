@@ -143,6 +143,18 @@ def test_precision_may_differ_and_files_have_no_size():
         assert compare_scores(first, scores("b", drawn(0), protocol=protocol)).warning == ""
 
 
+@pytest.mark.parametrize("unlabelled", [0, 1])
+def test_images_that_one_evaluation_has_without_labels_are_left_out(unlabelled):
+    pair = [scores("a", drawn(0)), scores("b", drawn(0), digest="1" * 16)]
+    values = pair[unlabelled].counts.values.copy()
+    values[3] = 0
+    counts = replace(pair[unlabelled].counts, values=values)
+    pair[unlabelled] = replace(pair[unlabelled], counts=counts)
+    found = compare_scores(*pair, anyway=True)
+    assert len(found.images) == 39 and np.isfinite(found.images).all()
+    assert found.mean_iou == Difference(0, (0, 0), 1)
+
+
 def test_other_classes_and_images_are_always_refused():
     first = scores("a", drawn(0))
     with pytest.raises(ConfigError, match="expected equal classes"):

@@ -62,6 +62,23 @@ def test_a_resumed_run_is_compared_with_its_first_epoch():
     assert "hardly moved in 1579 steps" in note
 
 
+def final_notes(losses, first=1, resumed=None):
+    """Return the warnings of a training of 400 steps, of which the last 200 have another loss."""
+    settings = {"lr": 0.01, "final_loss": "lovasz", "final_loss_share": 0.5}
+    one = TrainingMonitor(CLASSES, TrainConfig(**settings), 400)
+    if resumed:
+        one.resume(resumed)
+    return [note for number, loss in enumerate(losses, first) for note in one.step(number, loss)]
+
+
+def test_losses_are_compared_within_one_loss_only():
+    falling = [0.3 * 0.99**step for step in range(200)]
+    assert final_notes([*falling, *[0.9] * 200]) == []
+    assert final_notes([0.9] * 200, first=201, resumed=0.3) == []
+    (note,) = final_notes([*falling, *(0.5 + step / 50 for step in range(200))])
+    assert "the loss rose from 0.690" in note
+
+
 def test_a_resumed_process_does_not_warn_at_once():
     late = recorder()
     assert [note for number in range(1380, 1480) for note in late.step(number, 0.27)] == []

@@ -87,6 +87,7 @@ def test_images_are_evenly_spaced():
         ({"plan": [{"start": 3, "end": 9}]}, "start at 0"),
         ({"plan": [{"end": 9}, {"start": 9, "end": 9}]}, "ends after its start"),
         ({"plan": [{"end": 9}, {"start": 0, "end": 9}]}, "later steps"),
+        ({"plan": [{"end": 10}, {"start": 20, "end": 30}]}, "no part has the steps 10 to 20"),
     ],
 )
 def test_contradictory_durations_are_rejected(settings, message):

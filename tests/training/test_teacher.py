@@ -148,6 +148,15 @@ def test_the_oldest_teachers_are_removed_beyond_the_bound(config, tmp_path, monk
     assert {path.parent for path in files(tmp_path)} == {other.folder}
 
 
+def test_a_file_beside_the_teachers_is_left_alone(config, tmp_path, monkeypatch):
+    stray = tmp_path / "cache" / "teachers" / "notes.txt"
+    stray.parent.mkdir(parents=True)
+    stray.write_text("mine")
+    monkeypatch.setattr(module, "MOST_BYTES", 1)
+    list(open_teacher(config, toy_data()).prepare())
+    assert stray.read_text() == "mine" and len(files(tmp_path)) == 4
+
+
 @pytest.mark.parametrize("stop", [1, 4])
 def test_a_resumed_training_ends_in_the_same_weights(config, tmp_path, stop):
     config = config.model_copy(update={"final_loss": "lovasz", "final_loss_share": 0.5})

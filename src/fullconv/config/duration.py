@@ -1,5 +1,6 @@
 """The settings that say how long a training takes, and the plan that follows from them."""
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -107,6 +108,12 @@ class DurationSettings(Settings):
         starts = [part.start for part in self.plan]
         if starts and (starts[0] != 0 or starts != sorted(set(starts))):
             raise ValueError("plan: expected parts that start at 0 and then at later steps")
+        for before, part in pairwise(self.plan):
+            if part.start > before.end:
+                raise ValueError(
+                    f"plan: no part has the steps {before.end} to {part.start}; expected parts "
+                    "that start at the end of the one before at the latest"
+                )
         return self
 
     @property

@@ -206,7 +206,8 @@ def compare(
 def compare_scores(first: Scores, second: Scores, anyway: bool = False) -> Comparison:
     """Compare two sets of scores; see `compare`."""
     warning = "; ".join(check_protocols(first, second, anyway))
-    valid = np.flatnonzero(first.counts.present.any(1)).tolist()
+    labelled = first.counts.present.any(1) & second.counts.present.any(1)
+    valid = np.flatnonzero(labelled).tolist()
     one, other = first.counts.take(valid), second.counts.take(valid)
     groups = [first.groups[index] for index in valid] if first.groups else None
     units = choose_units(one.names, groups)

@@ -8,6 +8,7 @@ from fullconv.config import TrainConfig
 from fullconv.evaluation.head_metrics import HeadMetrics
 from fullconv.evaluation.metrics import Confusion
 from fullconv.networks.fcn import FCN
+from fullconv.training.plan import final_loss_start
 
 MEAN_STEPS = 20  # steps whose mean loss is compared
 FLAT_STEPS = 200  # steps after which the loss must have moved
@@ -34,6 +35,7 @@ class TrainingMonitor:
         self._first: list[float] = []
         self._last: list[float] = []
         self._initial_loss: float | None = None  # of a resumed run
+        self._final = False  # whether the loss is that of the last part of the training
         self._warned: set[str] = set()
 
     def resume(self, loss: float) -> None:
@@ -41,7 +43,11 @@ class TrainingMonitor:
         self._initial_loss = loss
 
     def step(self, number: int, loss: float) -> list[str]:
-        """Check the loss of a step; return new warnings."""
+        """Check the loss of a step, against earlier ones of the same loss; return new warnings."""
+        has_final = self.config.final_loss is not None and not self._final
+        if has_final and number > final_loss_start(self.config, self.steps):
+            self._final = True
+            self._count, self._first, self._last, self._initial_loss = 0, [], [], None
         self._count += 1
         if len(self._first) < MEAN_STEPS:
             self._first.append(loss)
@@ -75,7 +81,9 @@ class TrainingMonitor:
                 f"learning rate {rate:g} is too high; try --lr {rate / 10:.1g}"
             }
         learned = now < LEARNED * math.log(len(self.classes))
-        if self._count >= FLAT_STEPS and now > 0.99 * before and not learned:
+        # The last part starts from what was learned before, at low learning rates.
+        checked = not self._final and self._count >= FLAT_STEPS
+        if checked and now > 0.99 * before and not learned:
             cause = (
                 "it looks like one for a summed loss, as in Caffe's solvers; this loss is a mean "
                 "and needs about 200,000 times as much"

@@ -128,6 +128,11 @@ def shown_duration(text: str) -> str:
     return text if not value or value.isdigit() else f"{name}={float(value):g}"
 
 
+def final_loss_start(config: TrainConfig, steps: int) -> int:
+    """Return the number of steps before those of the final loss; all if there is none."""
+    return steps - round(config.final_loss_share * steps) if config.final_loss else steps
+
+
 def resolve_duration(config: Config) -> Config:
     """Return the settings with the default minutes of their device, if no duration is given."""
     if config.duration or config.plan:

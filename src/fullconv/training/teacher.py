@@ -113,7 +113,8 @@ class Teacher:
         others.mkdir(parents=True, exist_ok=True)
         with locked(others):
             self.folder.mkdir(exist_ok=True)
-            folders = sorted(others.iterdir(), key=lambda path: path.stat().st_mtime)
+            found = [path for path in others.iterdir() if path.is_dir()]
+            folders = sorted(found, key=lambda path: path.stat().st_mtime)
             sizes = {path: sum(f.stat().st_size for f in path.iterdir()) for path in folders}
             total = sum(sizes.values())
             for path in folders:

@@ -28,7 +28,7 @@ from fullconv.training.logit_adjustment import check_logit_adjust, logit_adjuste
 from fullconv.training.losses import Loss, final_loss, make_loss
 from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.parallel_parts import count_parts
-from fullconv.training.plan import TrainingPlan
+from fullconv.training.plan import TrainingPlan, final_loss_start
 from fullconv.training.resolve import BATCH
 from fullconv.training.resolve_objective import resolve_objective
 from fullconv.training.sampler import batches
@@ -189,8 +189,8 @@ class Trainer:
 
     def loss_of(self, step: int) -> Loss | HeadsLoss:
         """Return the loss of a step, from 0."""
-        first_final = self.steps - round(self.config.final_loss_share * self.steps)
-        return self._final_loss if self.steps and step >= first_final else self.loss
+        is_final = self.steps and step >= final_loss_start(self.config, self.steps)
+        return self._final_loss if is_final else self.loss
 
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, from 0."""
@@ -254,7 +254,7 @@ def _make_losses(
     """Return the loss of the data set's labels, or of all its heads, and that of the last part.
 
     Raises:
-        ConfigError: the settings do not fit the number of heads, or the loss does not fit a teacher.
+        ConfigError: the settings do not fit the number of heads, or the loss no teacher.
     """
     factors, count = config.head_weights, len(data.heads)
     if factors is not None and len(factors) != count:
