@@ -155,31 +155,3 @@ def test_a_small_network_takes_at_most_96_mib(tmp_path, size, kind):
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     found, grown = json.loads(ran.stdout)
     assert found == kind and grown <= 96 * MIB
-
-
-class Engine:
-    """An engine that computes every image whole, chosen for `memory` bytes."""
-
-    def __init__(self, memory):
-        self.memory = memory
-
-
-@pytest.mark.parametrize(("begun", "refused"), [(400 * MIB, True), (64 * MIB, False)])
-def test_an_engine_that_was_chosen_for_more_memory_is_refused(model, monkeypatch, begun, refused):
-    def plan_memory(size, memory=None, **options):
-        if memory is not None and memory < 300 * MIB:
-            raise MemoryBudgetError("too little")
-        return 300 * MIB
-
-    monkeypatch.setattr(model.network, "engine", Engine(begun))
-    monkeypatch.setattr(model, "engine_takes", lambda *given: True, raising=False)
-    monkeypatch.setattr(model, "plan_memory", plan_memory, raising=False)
-    if refused:
-        with pytest.raises(
-            MemoryBudgetError, match=r"begun with more memory: this photo takes 300.* --fresh"
-        ):
-            planned(model, 64 * MIB, 2)
-    else:
-        assert planned(model, 64 * MIB, 2).limit is None, "the job's own limit, rounded"
-    assert planned(model, 64 * MIB, 2, strict=False).limit is None
-    assert planned(model, 2**30, 2).limit is not None

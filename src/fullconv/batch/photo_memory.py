@@ -43,8 +43,7 @@ def plan_photo(
         strict: whether `total` must not be exceeded.
 
     Raises:
-        MemoryBudgetError: the photo takes more than `total`, if that is strict; or an engine that
-            was chosen for more memory computes it, which takes more.
+        MemoryBudgetError: the photo takes more than `total`, if that is strict.
     """
     image, scores = model.channels * prod(header.size), need_scores(outputs)
     others = image - RGB * prod(header.size)
@@ -70,11 +69,6 @@ def plan_photo(
             return InputMemory(taken, max(0, peak - taken), share - image)
         except MemoryBudgetError as error:
             reason, at_once = error, at_once // 2
-    if strict and fixed > total and _engine_memory(model) > total:
-        raise MemoryBudgetError(
-            f"the job was begun with more memory: this photo takes {format_bytes_up(fixed)}, and "
-            f"the memory given is {format_bytes(total)}; raise --memory, or start over with --fresh"
-        )
     if fixed or not strict:
         return InputMemory(held, total, None)  # alone
     if reason:
@@ -139,12 +133,6 @@ def check_results(prediction: Prediction, outputs: Sequence[Writer], memory: Inp
 def need_scores(outputs: Sequence[Writer]) -> bool:
     """Return whether any output needs the scores of all classes."""
     return any(writer.scores for writer in outputs)
-
-
-def _engine_memory(model: Model) -> int:
-    """Return the bytes of one image that the engine was chosen for; 0 for PyTorch."""
-    engine = None if model.exported else model.network.engine
-    return engine.memory if engine else 0
 
 
 def _result_bytes(model: Model, header: Header, outputs: Sequence[Writer]) -> int:
