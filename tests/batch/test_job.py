@@ -1,11 +1,16 @@
 """A job is derived from the options and the inputs."""
 
+import numpy as np
 import pytest
 import torch
 
 from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input
+from fullconv.batch.job import PredictionJob
+from fullconv.engines.running import RunningEngine
+from fullconv.errors import MemoryBudgetError
 from fullconv.inference.cpu.optimize import MIN_IMAGES
+from fullconv.io.images import Header
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from photos import write_model
@@ -69,3 +74,31 @@ def test_the_network_is_optimized_for_many_photos_or_a_video(path):
     assert optimized(photos, shard=(0, 9)), "as in all other shards"
     assert optimized([Input("v", "v.mp4", medium="video")])
     assert not optimized([Input(str(n), f"{n}.tif", medium="raster") for n in range(MIN_IMAGES)])
+
+
+class Engine(RunningEngine):
+    """An engine that computes every image whole, and was chosen for `memory` bytes."""
+
+    memory = 0
+
+    def __init__(self, memory):
+        self.memory = memory
+
+
+def test_an_engine_that_was_chosen_for_more_memory_is_refused(path, monkeypatch):
+    model, small = load(path), 2**26
+    image = np.zeros((600, 800, 3), np.uint8)
+    header = Header((600, 800), (600, 800), "RGB", "PNG", 1, 1)
+    job = create_job(model, path, [Input("a", "a.png")], out="o", kinds=("labels",), memory="64MiB")
+    monkeypatch.setattr(PredictionJob, "open", lambda self: model)
+    monkeypatch.setattr(model, "engine_takes", lambda *given: True, raising=False)
+    monkeypatch.setattr(model, "plan_memory", lambda *given, **options: 2**28, raising=False)
+    monkeypatch.setattr(model.network, "engine", Engine(2**28))
+    message = r"begun with more memory: an image of 600 x 800 pixels takes 256.* --fresh"
+    with pytest.raises(MemoryBudgetError, match=message):
+        job.plan(header, 1)
+    with pytest.raises(MemoryBudgetError, match=message):
+        job.predict(image, small)
+    assert job.plan(header, 8), "all photos' memory together is enough for one at a time"
+    monkeypatch.setattr(model.network, "engine", Engine(small))
+    assert job.plan(header, 1), "the job's own limit, which other memory adds to"

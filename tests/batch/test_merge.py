@@ -106,6 +106,17 @@ def test_a_duplicate_input_is_named(copied):
     assert "was predicted twice" in refusal(copied)
 
 
+def test_one_file_for_two_inputs_is_named(copied):
+    both = copied / "shard-0"
+    records = (both / "manifest-0-of-3.jsonl").read_text().splitlines()
+    first, second = map(json.loads, records[:2])
+    second |= {"files": first["files"], "name": first["name"]}
+    records[1] = json.dumps(second)
+    (both / "manifest-0-of-3.jsonl").write_text("\n".join(records) + "\n")
+    message = refusal(copied)
+    assert f"is the prediction of both {first['id']} and {second['id']}" in message
+
+
 def test_shards_of_different_jobs_are_refused(copied):
     shutil.rmtree(copied / "shard-2")
     run(copied, copied / "shard-2", (2, 3), kinds=("labels", "overlay"))

@@ -310,6 +310,29 @@ def test_shards_in_any_order_merge_to_the_undivided_job(plan, tmp_path):
     assert merge_shards([str(shards)]) == merged and content(shards) == before
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+def test_inputs_that_are_added_never_get_the_files_of_another_shard(
+    data, plan, tmp_path, monkeypatch, at_once
+):
+    monkeypatch.chdir(tmp_path)
+    photo = next(data[1].iterdir()).read_bytes()
+
+    def grow(folders):
+        for folder in folders:
+            Path("in", folder, "a").mkdir(parents=True)
+            Path("in", folder, "a", "x.png").write_bytes(photo)
+        planned = (plan(sources=["in"], shard=(index, 2), kinds=("labels",)) for index in (1, 0))
+        for pending in [*planned] if at_once else planned:
+            list(run_job(pending))
+
+    grow("efgh")
+    before = {record.id: record for record in merge_shards([str(tmp_path / "out")])}
+    grow("abcd")
+    after = {record.id: record for record in merge_shards([str(tmp_path / "out")])}
+    assert before.items() <= after.items()
+    assert len({record.files["labels"] for record in after.values()}) == 8
+
+
 def test_tta_changes_the_prediction(plan, tmp_path):
     list(run_job(plan(kinds=("labels",))))
     list(run_job(plan(kinds=("labels",), scales=(1.0, 1.5), out=tmp_path / "tta")))

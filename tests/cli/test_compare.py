@@ -53,6 +53,17 @@ def test_models_stored_results_and_predictions_agree(models, tmp_path, capsys):
     assert by_files["difference"] == direct["difference"]
 
 
+def test_an_exported_file_is_compared_with_its_model(models, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    exported = str(tmp_path / "a.onnx")
+    assert run(["export", models[0], exported]) == 0
+    options = ["--data", DATA, "--split", "all", "--out", str(tmp_path)]
+    capsys.readouterr()
+    assert run(["compare", models[0], exported, *options, "--json", "-"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert abs(found["difference"]["difference"]) < 0.01
+
+
 def test_mixed_protocols_are_refused_with_the_line_that_differs(models, tmp_path, capsys):
     out = ["--out", str(tmp_path)]
     assert run(["evaluate", models[0], "scenes:5@24x32", *out, "--quiet"]) == 0

@@ -222,3 +222,18 @@ def test_a_signal_stops_after_the_started_photos(folder, number, code):
     done = len((folder / "out/manifest.jsonl").read_text().splitlines())
     assert 0 < done < 300 and len(os.listdir("out/labels")) == done
     assert not Path("out/journal.jsonl").exists()
+
+
+def test_without_out_no_existing_folder_is_touched(folder, monkeypatch):
+    """Even a folder whose random name is drawn is not taken for the new job's."""
+    own = folder / "runs" / "predict" / "new-taken"
+    names = iter(["taken", "free"])
+    monkeypatch.setattr("fullconv.cli.predict.token_hex", lambda count: next(names))
+    for out in (own, folder / "runs" / "predict" / "new"):
+        assert predict("photos", "--out", str(out), "--save", "labels", "--quiet") == 0
+    before = content(folder / "runs")
+    assert predict("photos", "--save", "labels", "--fresh", "--quiet") == 0
+    after = content(folder / "runs")
+    assert before.items() <= after.items()
+    assert (folder / "runs/predict/model-001/labels/photo-000.png").is_file()
+    assert not (folder / "runs/predict/new-free").exists()

@@ -202,3 +202,10 @@ def test_no_network_is_converted_for_photos_that_only_pytorch_computes(doubles, 
     small = Workload(images=10**9, size=(360, 480))
     assert choose_engine(network, "auto", small, memory=2**30).name == "openvino"
     assert choose_engine(network, "auto", photos, memory=2**30).name == "openvino", "in windows"
+
+
+def test_an_engine_without_memory_for_any_image_is_not_named(doubles, network):
+    workload = Workload(images=100, at_once=16)
+    choice = choose_engine(network, "onnx", workload, memory=128 * 2**20)
+    assert choice.name == "torch" and choice.most_pixels == 0 and network.engine is None
+    assert "128.0 MiB for 16 at once is too little" in choice.reason

@@ -91,3 +91,43 @@ def test_permanent_errors_are_not_retried(memory, monkeypatch):
     with pytest.raises(OutputError, match="Permission denied"):
         open_place("memory://store").write("a", b"")
     assert call.calls == 1
+
+
+class Endless:
+    """A file system with a file of unknown size that never ends."""
+
+    def __init__(self, length=None):
+        self.length, self.taken = length, 0
+
+    def size(self, path):
+        return None
+
+    def cat_file(self, path):
+        raise AssertionError("read as a whole")
+
+    def open(self, path, mode):
+        return self
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def read(self, count):
+        left = count if self.length is None else min(count, self.length - self.taken)
+        self.taken += left
+        return bytes(left)
+
+
+def test_a_file_of_unknown_size_is_read_up_to_the_limit(monkeypatch):
+    monkeypatch.setattr(storage, "MAX_BYTES", 100)
+    monkeypatch.setattr(storage, "BLOCK", 8)
+    for length in (None, 101):
+        system = Endless(length)
+        monkeypatch.setattr(storage, "_system", lambda url, system=system: (system, url))
+        with pytest.raises(ImageError, match=r"b\.png: more than the limit of 100 B"):
+            fetch("http://a/b.png")
+        assert system.taken <= 108
+    monkeypatch.setattr(storage, "_system", lambda url: (Endless(100), url))
+    assert fetch("http://a/b.png") == bytes(100)

@@ -13,19 +13,19 @@ from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
-from fullconv.batch.photo_memory import plan_photo, predict_photo
+from fullconv.batch.photo_memory import need_scores, plan_photo, predict_photo
 from fullconv.batch.shared_model import open_model, unoptimized
 from fullconv.batch.writers import Writer, writers
 from fullconv.engines.choose import choose_engine
 from fullconv.engines.running import RunningEngine
-from fullconv.errors import ImageError
+from fullconv.errors import ImageError, MemoryBudgetError
 from fullconv.hardware import SHARE, free_memory
 from fullconv.inference.prediction import Prediction
 from fullconv.io.images import ExtraInput, Header, input_file
 from fullconv.io.rasters import OWN_BANDS, BandChoice
 from fullconv.io.storage import Place, is_url, local_path, open_place
 from fullconv.model import Model
-from fullconv.units import parse_bytes
+from fullconv.units import format_bytes, format_bytes_up, parse_bytes
 
 Image = UInt8[np.ndarray, "H W C"]
 
@@ -120,6 +120,8 @@ class PredictionJob:
         Raises:
             MemoryBudgetError: it takes more than the budget.
         """
+        if self.budget is not None:
+            self._check_engine_memory(header.size, self.share * at_once)
         given = self.open(), header, self.outputs, self.scales or None
         return plan_photo(*given, self.share * at_once, at_once, self.budget is not None)
 
@@ -129,8 +131,34 @@ class PredictionJob:
         Args:
             image: in [0, 255], with the channels that the model takes.
             memory: bytes; None for half of the free memory.
+
+        Raises:
+            MemoryBudgetError: it takes more.
         """
+        if memory is not None:  # a frame of a video has not been planned
+            self._check_engine_memory(image.shape[:2], memory + image.nbytes)
         return predict_photo(self.open(), image, self.outputs, self.scales or None, memory)
+
+    def _check_engine_memory(self, size: tuple[int, ...], total: int) -> None:
+        """Check that the engine of a job that was begun with more memory does not take it.
+
+        Raises:
+            MemoryBudgetError: it takes more than `total` bytes for an image of `size`.
+        """
+        model, scales, (height, width) = self.open(), self.scales or None, size
+        engine = None if model.exported else model.network.engine
+        if not isinstance(engine, RunningEngine) or engine.memory <= total:
+            return
+        if not model.engine_takes(size, scales):
+            return
+        scores, held = need_scores(self.outputs), model.channels * height * width
+        need = model.plan_memory((height, width), scales=scales, scores=scores, held=held)
+        if need > total:
+            raise MemoryBudgetError(
+                f"the job was begun with more memory: an image of {height} x {width} pixels takes "
+                f"{format_bytes_up(need)}, and the memory given is {format_bytes(total)}; raise "
+                "--memory, or start over with --fresh"
+            )
 
     @property
     def outputs(self) -> list[Writer]:

@@ -1,9 +1,10 @@
 """An append-only journal of finished inputs, so that a killed job can resume."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from fullconv.batch.manifest import JobDescription, Record, journal_files, to_json_line
@@ -58,8 +59,7 @@ class Journal:
             return
         if self._file >= 0:
             with explained(Path(f"{self._place}/{self._stem}.jsonl")):
-                os.write(self._file, content)
-                os.fsync(self._file)
+                _append(self._file, content)
         else:
             self._place.write(f"{self._stem}.{self._number:06d}.jsonl", content)
             self._number += 1
@@ -97,6 +97,23 @@ def is_at_work(place: Place, name: str) -> bool:
     except FileNotFoundError:  # it has finished just now
         pass
     return False
+
+
+def _append(file: int, content: bytes) -> None:
+    """Write to the end of a file, all or nothing, and sync it to disk.
+
+    Raises:
+        OSError: the disk is full, or fails.
+    """
+    before = os.fstat(file).st_size
+    try:
+        if os.write(file, content) < len(content):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(file)
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, before)
+        raise
 
 
 def _release(path: Path, file: int) -> None:

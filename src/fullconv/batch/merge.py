@@ -127,6 +127,7 @@ def check_shards(shards: Sequence[Shard]) -> None:
         _check_files(shard)
     _check_each_shard_once(shards)
     _check_each_input_once(shards)
+    _check_each_file_once(shards)
 
 
 def relocate(record: Record, source: Place, target: Place) -> Record:
@@ -216,3 +217,18 @@ def _check_each_input_once(shards: Sequence[Shard]) -> None:
                 f"{', '.join(map(str, group))} do not hold the {group[0].job.inputs:,} inputs that "
                 "they were started with; run them again"
             )
+
+
+def _check_each_file_once(shards: Sequence[Shard]) -> None:
+    """Check that no two inputs have the same file, which holds the prediction of only one."""
+    found: dict[tuple[str, str], str] = {}
+    for shard in shards:
+        for record in shard.records.values():
+            for name in record.files.values() if isinstance(record, PredictionRecord) else ():
+                other = found.setdefault((str(shard.place), name), record.id)
+                if other != record.id:
+                    raise DataError(
+                        f"{shard.place}/{name} is the prediction of both {other} and {record.id}",
+                        "a file for each",
+                        "predict all shards again with --fresh",
+                    )

@@ -4,11 +4,12 @@ import hashlib
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePath, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from fullconv.batch.fingerprint import id_bytes
 from fullconv.batch.inputs import Input
 from fullconv.batch.writers import writers
 from fullconv.io.storage import is_url
@@ -24,27 +25,32 @@ _RESERVED = re.compile("(con|prn|aux|nul|com[0-9]|lpt[0-9])", re.IGNORECASE)  # 
 def assign_names(inputs: Sequence[Input], known: Mapping[str, str] | None = None) -> list[Input]:
     """Return the inputs, each with a unique name for its output files.
 
-    The name is the stem; where stems repeat, folder and suffix are added.
+    The name is the stem; where stems repeat, folder and suffix are added; where these repeat too,
+    or the name is taken, a hash of the id. Apart from `known`, a name depends on the inputs alone,
+    so that shards which run at the same time never choose the same name.
 
     Args:
         inputs: the inputs of all shards: a name depends on all the others.
-        known: id -> name of inputs that have output files already.
+        known: id -> name of inputs that have output files already, in any shard.
     """
     known = known or {}
-    stems = Counter(_compared(_stem(item)) for item in inputs)
+    stems = _counts(map(_stem, inputs))
+    wanted = [
+        _stem(item) if stems[_compared(_stem(item))] == 1 else _long_name(item) for item in inputs
+    ]
+    repeated = _counts(wanted)
     taken = {_compared(name) for name in known.values()}
     named = []
-    for item in inputs:
-        name = known.get(item.id)
-        if name is None:
-            name = _stem(item)
-            if stems[_compared(name)] > 1:
-                path = _path(item)
-                name = sanitize("__".join((*path.parts[-2:-1], path.name.replace(".", "_"))))
-            base, number = name, 2
-            while _compared(name) in taken:
-                name, number = f"{base}-{number}", number + 1
-            taken.add(_compared(name))
+    for item, name in zip(inputs, wanted, strict=True):
+        if item.id in known:
+            named.append(replace(item, name=known[item.id]))
+            continue
+        if repeated[_compared(name)] > 1 or _compared(name) in taken:
+            name = f"{name}-{hashlib.sha256(id_bytes(item.id)).hexdigest()[:8]}"
+        base, number = name, 2
+        while _compared(name) in taken:
+            name, number = f"{base}-{number}", number + 1
+        taken.add(_compared(name))
         named.append(replace(item, name=name))
     return named
 
@@ -76,6 +82,16 @@ def _path(item: Input) -> PurePath:
 
 def _stem(item: Input) -> str:
     return sanitize(_path(item).stem)
+
+
+def _long_name(item: Input) -> str:
+    """Return folder, stem and suffix as one name."""
+    path = _path(item)
+    return sanitize("__".join((*path.parts[-2:-1], path.name.replace(".", "_"))))
+
+
+def _counts(names: Iterable[str]) -> Counter[str]:
+    return Counter(map(_compared, names))
 
 
 def _compared(name: str) -> str:

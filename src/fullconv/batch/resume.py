@@ -1,7 +1,7 @@
 """Find out which inputs of a job are done and which are left."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -12,11 +12,13 @@ from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
 from fullconv.batch.manifest import (
     FailureRecord,
+    JobDescription,
     PredictionRecord,
     Record,
     lists_fingerprint,
     read_job,
     read_job_names,
+    read_jobs,
     read_records,
 )
 from fullconv.batch.names import assign_names
@@ -96,8 +98,9 @@ def plan_resume(
     notes = remove_stale(target, description, fresh)
     lists = lists_fingerprint(target, description)
     known = read_records(target, description) if read_job(target, description.shard) else {}
-    names = {r.id: r.name for r in known.values() if isinstance(r, PredictionRecord)}
-    mine = select_shard(assign_names(inputs, names), description.shard)
+    names = _names_of(known)
+    taken = {**_names_of_other_shards(target, description), **names}
+    mine = select_shard(assign_names(inputs, taken), description.shard)
     listing = _Listing(target)
     if not begun:
         _check_nothing_overwritten(job, mine, listing)
@@ -172,6 +175,20 @@ def _check_nothing_overwritten(
                 f"{job.target}/{name} exists, and is no prediction of fullconv; choose another "
                 "folder with --out"
             )
+
+
+def _names_of(records: Mapping[str, Record]) -> dict[str, str]:
+    """Return the names of the output files of predicted inputs, by id."""
+    return {r.id: r.name for r in records.values() if isinstance(r, PredictionRecord)}
+
+
+def _names_of_other_shards(target: Place, description: JobDescription) -> dict[str, str]:
+    """Return the names that the job's other shards use in the same place, by id."""
+    names: dict[str, str] = {}
+    for other in read_jobs(target):
+        if other.shard[1] == description.shard[1] and other.shard != description.shard:
+            names |= _names_of(read_records(target, other, []))  # their own runs report damage
+    return names
 
 
 class _Listing:

@@ -161,13 +161,19 @@ def prepare_model(
 
     Raises:
         ConfigError: the engine cannot compute this model.
+        UnknownNameError: there is no such engine.
+        MissingExtraError: it is not installed.
     """
+    from fullconv.engines import check_engine
     from fullconv.engines.workload import Workload
     from fullconv.hardware import computing_threads
     from fullconv.inference.cpu.optimize import MIN_IMAGES
     from fullconv.io.images import fit_size
 
-    count = len(data)
+    if model.exported:
+        model.optimize(engine)  # checks that it is the file's
+        return
+    engine, count = check_engine(engine), len(data)
     if count < MIN_IMAGES and engine in ("auto", "torch"):
         return
     size = data[0].image.shape[:2] if count else (1, 1)

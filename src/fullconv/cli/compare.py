@@ -131,7 +131,8 @@ def _scores(
             f"folders of one head: runs/evaluate/NAME-001/{model.heads[0].name}"
         )
     scales = parse_scales(*averaging, model.tta_scales) or None
-    options.prepare_model(model, samples, "torch", scales, lambda text: None)
+    if not model.exported:  # an exported file's engine follows from the file
+        options.prepare_model(model, samples, "torch", scales, lambda text: None)
     scores = Scores.of(evaluate(model, samples, scales=scales, **given), source)
     return _Source(scores, partial(score_samples, model, samples, scales=scales))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from secrets import token_hex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,9 +16,6 @@ from fullconv.cli._verify_tiles import verify_tiled
 
 if TYPE_CHECKING:
     from fullconv.batch.resume import PendingWork
-
-
-PLACEHOLDER = str(Path("runs", "predict", "new"))  # until all options have been checked
 
 
 def command(
@@ -69,7 +67,7 @@ def command(
         opened,
         model,
         inputs,
-        out=out or PLACEHOLDER,
+        out=out or _unused_folder(),
         kinds=kinds,
         shard=part,
         device=str(choose_device(device)),
@@ -109,6 +107,13 @@ def _run(pending: "PendingWork", json: Path | None, quiet: bool) -> None:
         raise typer.Exit(1)
     if records and len(failed) == len(records):
         raise typer.Exit(2)
+
+
+def _unused_folder() -> str:
+    """Return a folder that does not exist, for a job until all its options have been checked."""
+    while (folder := Path("runs", "predict", f"new-{token_hex(8)}")).exists():
+        pass
+    return str(folder)
 
 
 def _with_new_folder(pending: "PendingWork") -> "PendingWork":

@@ -36,12 +36,19 @@ from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.heap import keep_heap
 from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
-from fullconv.inference.planner.windows import FIXED, StagedNetwork, divide, divide_stages
+from fullconv.inference.planner.windows import (
+    FIXED,
+    LEAST_SIDE,
+    StagedNetwork,
+    divide,
+    divide_stages,
+)
 from fullconv.inference.runtimes import Run, RunStage, first_line
 from fullconv.inference.runtimes.onnx import run_onnx, run_onnx_stage
 from fullconv.inference.runtimes.openvino import run_openvino, run_openvino_stage
 from fullconv.io.atomic import scratch
 from fullconv.networks.fcn import FCN
+from fullconv.units import format_bytes
 
 FASTER = 1.1  # times as fast as PyTorch an engine has to be
 MEMORY_SHARE = 1 / 4  # of the machine's memory, for all images computed at once
@@ -130,7 +137,12 @@ class _Search:
     announce: Callable[[str], None]
 
     def forced(self, root: Path) -> EngineChoice:
-        """Use the first of the names, whatever its speed."""
+        """Use the first of the names, whatever its speed, if there is memory for any image."""
+        if self._limit() < LEAST_SIDE**2:
+            memory, count = format_bytes(self._memory), self.workload.at_once
+            return EngineChoice(
+                reason=f"PyTorch; {memory} for {count} at once is too little for any other engine"
+            )
         name, key = self.names[0], network_key(self.network)
         run = self._open(name, key, lambda: self._graph(root, key, patient=True))
         compare(self.network, run)
@@ -284,10 +296,14 @@ class _Search:
         self.network.engine = RunningEngine(name, self.network, run, pixel_bytes, most, large)
         return EngineChoice(name, reason or TITLES[name], most)
 
+    @property
+    def _memory(self) -> int:
+        """The bytes for all images that are computed at once."""
+        return self.memory or int(MEMORY_SHARE * memory_limit())
+
     def _limit(self) -> int:
         """Return the pixels of the largest image that an engine computes."""
-        memory = self.memory or int(MEMORY_SHARE * memory_limit())
-        share = memory // self.workload.at_once - FIXED
+        share = self._memory // self.workload.at_once - FIXED
         return self.most_pixels or max(0, int(share / runtime_pixel_bytes(self.network)))
 
 

@@ -21,6 +21,8 @@ from fullconv.units import format_bytes
 MAX_BYTES = 2**30
 """The largest file that is fetched from a URL."""
 
+BLOCK = 2**20  # bytes that are read at a time
+
 ATTEMPTS = 3
 PAUSE = 0.5  # seconds before the second attempt, twice as long before the third
 
@@ -179,16 +181,35 @@ def fetch(url: str) -> bytes:
     system, path = _system(url)
     try:
         size = _retry(lambda: system.size(path))
-        if size is not None and size > MAX_BYTES:
-            raise ImageError(
-                f"{url}: {format_bytes(size)}, more than the limit of "
-                f"{format_bytes(MAX_BYTES)}; download it and give its path"
-            )
+        if size is None:  # e.g. a server that does not say it
+            return _retry(lambda: _read_blocks(system, path, url))
+        if size > MAX_BYTES:
+            raise _too_large(url, f"{format_bytes(size)}, ")
         return _retry(lambda: bytes(system.cat_file(path)))
     except FileNotFoundError as error:
         raise ImageError(f"{url}: there is no such file") from error
     except OSError as error:
         raise ImageError(f"{url}: cannot be read ({_reason(error)})") from error
+
+
+def _read_blocks(system: Any, path: str, url: str) -> bytes:
+    """Read a file of unknown size, and no more of it than `MAX_BYTES` and a block.
+
+    Raises:
+        ImageError: it is larger.
+    """
+    content = bytearray()
+    with system.open(path, "rb") as file:
+        while block := file.read(BLOCK):
+            content += block
+            if len(content) > MAX_BYTES:
+                raise _too_large(url)
+    return bytes(content)
+
+
+def _too_large(url: str, size: str = "") -> ImageError:
+    limit = format_bytes(MAX_BYTES)
+    return ImageError(f"{url}: {size}more than the limit of {limit}; download it and give its path")
 
 
 def list_files(url: str) -> Iterator[str]:

@@ -374,6 +374,39 @@ def test_labels_of_another_job_are_not_overwritten(model, tmp_path):
         label(model, source, tmp_path / "b.tif")
 
 
+@pytest.mark.parametrize("kind", ["areas", "polygons"])
+def test_other_files_without_labels_are_not_overwritten(model, tmp_path, kind):
+    source = write(tmp_path / "a.tif", random_bands(3))
+    target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv", tmp_path / "o.geojson")
+    other = getattr(target, kind)
+    other.write_text("of another program")
+    with pytest.raises(ConfigError, match=f"{other.name} exists without o.tif"):
+        label(model, source, target)
+    assert other.read_text() == "of another program" and not target.labels.exists()
+    label(model, source, target, fresh=True)
+    assert other.read_text() != "of another program" and target.labels.exists()
+
+
+def test_a_run_that_was_killed_before_its_labels_appeared_is_resumed(model, tmp_path, monkeypatch):
+    source = write(tmp_path / "a.tif", random_bands(3))
+    target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv", tmp_path / "o.geojson")
+
+    def kill(*args):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(labelling, "replacing", kill)
+        patch.setattr(
+            labelling,
+            "write_derived",
+            lambda *args, **options: (target.areas.write_text(""), target.polygons.write_text("")),
+        )
+        label(model, source, target)
+    assert target.areas.exists() and not target.labels.exists()
+    label(model, source, target)
+    assert target.labels.exists() and target.areas.read_text() and target.polygons.read_text()
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 def test_the_raster_itself_is_never_overwritten(model, tmp_path, fresh):
     source = write(tmp_path / "a.tif", random_bands(3))

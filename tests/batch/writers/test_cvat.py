@@ -140,3 +140,27 @@ def test_equal_predictions_give_equal_archives():
         for step in (1, -1)
     )
     assert first == second
+
+
+HOSTILE = [
+    "s1/a.jpg",
+    "s1/a.png",
+    "s2/a.png",
+    "s2/a_jpg.png",
+    "caf\udce9.png",
+    "",
+    "..",
+    "/../b.png",
+]
+
+
+def test_every_mask_has_a_safe_name_of_its_own():
+    (_, pieces), *_ = collect_masks(
+        stored(encode_labels, {name: predict(number) for number, name in enumerate(HOSTILE)}), JOB
+    )
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        masks = [name for name in archive.namelist() if name.endswith(".png")]
+        listed = archive.read("ImageSets/Segmentation/default.txt").decode().splitlines()
+    assert len({*masks}) == len(HOSTILE) and masks == [f"SegmentationClass/{s}.png" for s in listed]
+    assert {"s1/a_jpg", "s1/a_png", "s2/a", "s2/a_jpg", "caf_", "b"} <= {*listed}
+    assert not any(".." in name or "//" in name for name in masks)

@@ -76,6 +76,7 @@ def label_raster(
     fingerprint: str | None = None,
     fresh: bool = False,
     rows: int | None = None,
+    own_derived: bool = False,
 ) -> Generator[RasterProgress, None, None]:
     """Label a raster by windows at its own size; an interrupted run is resumed.
 
@@ -95,11 +96,13 @@ def label_raster(
         fingerprint: identifies the model; None computes it from the weights.
         fresh: start over, and replace what is there.
         rows: of a part; None chooses it so that little is computed twice.
+        own_derived: whether areas and polygons that are there without labels are known to be of
+            this job, and are replaced.
 
     Raises:
         ImageError: the raster cannot be read.
         DataError: its bands or their range have to be chosen.
-        ConfigError: the memory is too little, or `target` is the result of another job.
+        ConfigError: the memory is too little, or a file of `target` is not of this job.
         OutputError: the files cannot be written.
     """
     outputs = RasterOutputs(target) if isinstance(target, Path) else target
@@ -109,7 +112,7 @@ def label_raster(
     with open_raster(source, choice) as raster, block_cache(raster.dataset, budget) as cache:
         job = describe_job(raster, fingerprint or model_fingerprint(model))
         check_polygon_memory(raster, outputs, budget)
-        if is_finished(raster, outputs, job, fresh):
+        if is_finished(raster, outputs, job, fresh, own_derived):
             remove_parts(outputs.labels)
             write_derived(raster, outputs, model, budget)
             pixels = _count_pixels(raster)

@@ -58,15 +58,34 @@ def describe_job(raster: Raster, fingerprint: str) -> dict[str, Any]:
 
 
 def is_finished(
-    raster: Raster, outputs: RasterOutputs, job: Mapping[str, Any], fresh: bool
+    raster: Raster,
+    outputs: RasterOutputs,
+    job: Mapping[str, Any],
+    fresh: bool,
+    own_derived: bool = False,
 ) -> bool:
     """Whether the labels of this job are already there; False if `fresh` replaces them.
+
+    Args:
+        raster: the source.
+        outputs: the paths to write to.
+        job: from `describe_job`.
+        fresh: whether all that is there is replaced.
+        own_derived: whether areas and polygons without labels are known to be of this job.
 
     Raises:
         ConfigError: another file is there, or the raster itself.
     """
     labels = outputs.labels
     if not labels.exists():
+        # A run that is killed while it writes the files leaves its parts.
+        others = [] if fresh or own_derived or has_parts(labels, job) else outputs.paths[1:]
+        for path in others:
+            if path.exists():
+                raise ConfigError(
+                    f"{path} exists without {labels.name}, so it may be another program's; choose "
+                    "another name with --out, or replace it with --fresh"
+                )
         return False
     if labels.samefile(raster.path):
         raise ConfigError(f"{labels} is the raster itself; choose another name with --out")

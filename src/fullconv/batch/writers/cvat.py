@@ -5,7 +5,9 @@ same, the paths that were predicted.
 """
 
 import io
+import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape, quoteattr
@@ -62,6 +64,34 @@ def _names(ids: Iterable[str]) -> list[str]:
     return names if len({*names}) == len(names) else known
 
 
+def _stems(names: Sequence[str]) -> list[str]:
+    """Return the photos' names without suffix, unique and safe as paths in an archive.
+
+    Where stems repeat, the suffix is added (a_png, a_jpg), and where these repeat too, a number.
+    """
+    paths = [_safe_path(name) for name in names]
+    repeated = Counter(str(path.with_suffix("")) for path in paths)
+    taken: set[str] = set()
+    stems = []
+    for path in paths:
+        stem = str(path.with_suffix(""))
+        if repeated[stem] > 1:
+            stem += path.suffix.replace(".", "_")
+        base, number = stem, 2
+        while stem in taken:
+            stem, number = f"{base}-{number}", number + 1
+        taken.add(stem)
+        stems.append(stem)
+    return stems
+
+
+def _safe_path(name: str) -> PurePosixPath:
+    """Return a photo's name as a path that stays in its folder and can be encoded."""
+    parts = _UNSAFE.sub("_", name).split("/")
+    return PurePosixPath(*[part for part in parts if part.strip(".")] or ["photo"])
+
+
+_UNSAFE = re.compile(r"[\x00-\x1f\x7f\\\ud800-\udfff]")
 _MASKS_BEGIN = b'">\n'  # the end of an <image> tag; attributes of masks end in "/>
 _IMAGE_END = b"</image>"
 _TAIL = b"</annotations>\n"
@@ -115,10 +145,10 @@ def _archive(stored: Sequence[StoredFile], job: JobDescription) -> Iterator[byte
 
         ordered = sorted(stored, key=lambda pair: pair[0].id)
         names = _names(record.id for record, _ in ordered)
-        stems = [str(PurePosixPath(name).with_suffix("")) for name in names]
+        stems = _stems(names)
         yield add("labelmap.txt", _labelmap(job.classes, job.palette))
         listed = "".join(f"{stem}\n" for stem in stems)
-        yield add("ImageSets/Segmentation/default.txt", listed.encode("utf-8", "backslashreplace"))
+        yield add("ImageSets/Segmentation/default.txt", listed.encode())
         for stem, (_, read) in zip(stems, ordered, strict=True):
             yield add(f"SegmentationClass/{stem}.png", read())
     yield stream.take()
