@@ -168,7 +168,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("model", nargs="?", default="models/camvid/fcn4s-lite0.safetensors")
+    parser.add_argument("model", nargs="?", default="models/camvid/fcn4s-lite2.safetensors")
     parser.add_argument("--texture", default="samples:nuclei", help="folder of photos, or data set")
     parser.add_argument("--small", type=int, default=500, help="photos of 360 x 480")
     parser.add_argument("--large", type=int, default=100, help="photos of 3000 x 4000")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from _processes import WORK, Tasks, work, workers
 
-MODEL = Path(__file__).parents[1] / "models/camvid/fcn4s-lite0.safetensors"
+MODEL = Path(__file__).parents[1] / "models/camvid/fcn4s-lite2.safetensors"
 SETTINGS = {"fullconv's": {}, "PyTorch's": {"GOMP_SPINCOUNT": "300000", "WHOLE": "1"}}
 LIMIT = 2.5  # times as long: more is printed with a mark
 

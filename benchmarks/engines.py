@@ -1,6 +1,6 @@
 """Each engine alone, and `Model.predict` with it: what is lost around the engine.
 
-    python benchmarks/engines.py models/camvid/fcn4s-lite0.safetensors --threads 2 --rounds 9
+    python benchmarks/engines.py models/camvid/fcn4s-lite2.safetensors --threads 2 --rounds 9
 
 For a network's name (fcn4s-resnet18) weights are random. Engines and `Model.predict` are timed in
 turns: medians, and medians of the ratios within a round. Then what the first conversion takes, the

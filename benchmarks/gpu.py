@@ -1,7 +1,7 @@
 """Ways to compute a network on a GPU: the layout of maps, 16 bits, CUDA graphs, border skipping.
 
     python benchmarks/gpu.py fcn8s-vgg16 --padding 100 --sizes 256x256 500x500
-    python benchmarks/gpu.py models/camvid/fcn4s-lite0.safetensors --sizes 360x480
+    python benchmarks/gpu.py models/camvid/fcn4s-lite2.safetensors --sizes 360x480
 
 Medians of interleaved rounds, and the speed relative to the first way, which is what other programs
 do; the image is on the GPU before, and its scores stay there. Differences are relative to the

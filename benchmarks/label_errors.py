@@ -1,6 +1,6 @@
 """Measure how well `fullconv evaluate --suspects` finds label errors that are put into a data set.
 
-    python benchmarks/label_errors.py models/camvid/fcn4s-lite0.safetensors camvid:CamVid --step 3
+    python benchmarks/label_errors.py models/camvid/fcn4s-lite2.safetensors camvid:CamVid --step 3
 
 In half of the images one region of 150 to 20,000 pixels gets another class: a random one, or that
 of its surroundings. What the labels themselves have wrong counts as a false alarm, so the figures

@@ -25,7 +25,7 @@ from fullconv.hardware import processor_name, usable_cores
 from fullconv.io.atomic import write_text
 
 ROOT = Path(__file__).parents[1]
-SHIPPED = "models/camvid/fcn4s-lite0.safetensors"
+SHIPPED = "models/camvid/fcn4s-lite2.safetensors"
 NAMES = {
     SHIPPED: "the CamVid model",
     "fcn4s-resnet18": "FCN-4s on ResNet-18",

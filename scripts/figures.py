@@ -34,7 +34,7 @@ from fullconv.io.palettes import colorize
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "course" / "figures"
-MODEL = ROOT / "models" / "camvid" / "fcn4s-lite0.safetensors"
+MODEL = ROOT / "models" / "camvid" / "fcn4s-lite2.safetensors"
 MICROSCOPE = ROOT / "docs" / "course" / "microscope.html"
 SMALL_MODEL = ROOT / "docs" / "course" / "scenes.safetensors"
 SMALL_SCENE = (144, 192)  # pixels; as in its training

@@ -3,24 +3,33 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fullconv as fc
 from fullconv.evaluation.evaluate import evaluate
+from fullconv.io.images import scale_image
 from fullconv.io.settings_file import read_settings
 
 FOLDER = Path(__file__).parents[1] / "models" / "camvid"
-FILE = FOLDER / "fcn4s-lite0.safetensors"
+FILE = FOLDER / "fcn4s-lite2.safetensors"
+INT8 = FOLDER / "fcn4s-lite2-int8.onnx"
 
 
 def test_the_file_is_small_and_has_the_settings_of_its_card():
     assert FILE.stat().st_size < 12e6
-    settings = read_settings(FOLDER / "config.yaml")
-    architecture = fc.load(FILE).network.architecture
-    assert architecture.name == settings["model"]
-    assert architecture.context == settings["context"]
-    assert architecture.skip_context == settings["skip_context"]
-    assert (architecture.top, architecture.upsampling) == (settings["top"], settings["upsampling"])
+    settings = read_settings(FOLDER / "second.yaml")
+    model = fc.load(FILE)
+    assert model.network.architecture.name == settings["model"]
+    assert model.input_scale == settings["input_scale"]
+    assert sum(weight.numel() for weight in model.network.parameters()) < 5.1e6
+
+
+def test_its_int8_file_gives_nearly_the_same_labels():
+    photo = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    photo = scale_image(photo, (96, 128))
+    labels = [fc.load(path).predict(photo).labels for path in (FILE, INT8)]
+    assert (labels[0] == labels[1]).mean() > 0.9
 
 
 def test_its_metrics_are_those_of_its_card(shared):

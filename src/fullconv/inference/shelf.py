@@ -20,7 +20,7 @@ from fullconv.io.text import parse_json, read_utf8
 
 DESCRIPTION = "model.json"
 RELEASE: str | None = None
-"""Address of the release whose files are NAME-FILE, e.g. camvid-fcn4s-lite0.safetensors."""
+"""Address of the release whose files are NAME-FILE, e.g. camvid-fcn4s-lite2.safetensors."""
 _HERE = Path(__file__).resolve()
 _CHECKOUT: tuple[Path, ...] = (
     (_HERE.parents[3] / "models",) if _HERE.parents[2].name == "src" else ()
