@@ -13,10 +13,9 @@ from fullconv._version import __version__ as __version__
 # PyTorch's convolutions on a CPU keep code and plans for each layer at each map size. Its own 1,024
 # entries (of plans, for every thread and kind of layer) are filled, and take memory, for thousands
 # of photos of different sizes. Fewer plans cost little where sizes differ
-# (benchmarks/plan_caches.py). A training has about four pieces of code for each layer: with fewer
-# entries than that, each step makes all of them anew.
+# (benchmarks/plan_caches.py). A training keeps more: `hardware.keep_layer_code`.
 # PyTorch reads the variables when its first convolution runs.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "512")
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
 os.environ.setdefault("LRU_CACHE_CAPACITY", "8")
 # How often a thread of PyTorch's looks for work before it sleeps. The default of 300,000 costs a
 # busy machine its cores: a step takes up to twenty times as long. So few turns lose nothing on an

@@ -11,6 +11,8 @@ from fullconv.inference import heap
 
 TRAINING = """
 import fullconv as fc
+from fullconv.hardware import keep_layer_code
+keep_layer_code()
 data = fc.open_data("scenes:4@64x64", "train")
 model = fc.Model(fc.create_model("fcn4s-efficientnet_lite2", len(data.classes)), data.classes)
 config = fc.TrainConfig(steps=3, batch=2, crop=(64, 64), zoom=(1, 1), freeze_bn=True)
