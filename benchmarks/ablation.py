@@ -10,8 +10,8 @@ train` off one by one, with a number of minutes. Each training is a process of i
 evaluated, plain and with test-time augmentation. val is never read: --hold-out names a part of the
 names of the photos that are held out of train, otherwise every fifth one is.
 
-A line per training is added to --results, also where a process was interrupted; the same command
-goes on with what is missing and prints the tables at the end.
+A line per training is added to --results. After an interruption the same command resumes, does what
+is missing, and prints the tables at the end.
 """
 
 import argparse

@@ -13,9 +13,10 @@ from fullconv._version import __version__ as __version__
 # PyTorch's convolutions on a CPU keep code and plans for each layer at each map size. Its own 1,024
 # entries (of plans, for every thread and kind of layer) are filled, and take memory, for thousands
 # of photos of different sizes. Fewer plans cost little where sizes differ
-# (benchmarks/plan_caches.py). A training keeps more: `hardware.keep_layer_code`.
+# (benchmarks/plan_caches.py). The command train keeps more, see `__main__`.
 # PyTorch reads the variables when its first convolution runs.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")
+_CODE_CACHE, _CODE_KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"
+os.environ.setdefault(_CODE_CACHE, _CODE_KEPT)
 os.environ.setdefault("LRU_CACHE_CAPACITY", "8")
 # How often a thread of PyTorch's looks for work before it sleeps. The default of 300,000 costs a
 # busy machine its cores: a step takes up to twenty times as long. So few turns lose nothing on an

@@ -98,17 +98,6 @@ def computing_threads() -> int:
     return min(get_threads(), usable_cores())
 
 
-def keep_layer_code() -> None:
-    """Let PyTorch keep the code of all layers of a training, about four pieces for each.
-
-    With the fewer ones that predictions of many sizes keep, each step would make its code anew. It
-    has an effect before PyTorch's first convolution only, and none on another number that is set.
-    """
-    name, few, all_pieces = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128", "1024"
-    if os.environ.get(name) == few:
-        os.environ[name] = all_pieces
-
-
 class OtherPrograms:
     """What other programs take of the processor, from the creation of this object.
 

@@ -35,12 +35,10 @@ def command(
     """Train on included photos, and show the result."""
     import time
 
-    from fullconv.hardware import keep_layer_code
     from fullconv.training.distributed import SINGLE_PROCESS
     from fullconv.training.run.folder import create_run
 
     began = time.monotonic()
-    keep_layer_code()
     settings = new_settings(SETTINGS | {"minutes": minutes, "seed": seed}, None, None)
     with activity("reading the photos", quiet):
         experiment, config = prepare(settings, SINGLE_PROCESS)

@@ -41,10 +41,8 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network on images and masks. The run folder gets the model and a report."""
-    from fullconv.hardware import keep_layer_code
     from fullconv.training.distributed import init_distributed
 
-    keep_layer_code()
     with init_distributed(given.get("device", "auto")) as group:
         given |= options.parse_settings(settings or ())
         data = _data_of(given, config)
