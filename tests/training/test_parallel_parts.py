@@ -8,7 +8,12 @@ import fullconv as fc
 from fullconv.errors import ConfigError, DivergedError
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.initial_model import initial_model
-from fullconv.training.parallel_parts import ParallelParts, count_parts, draws_numbers
+from fullconv.training.parallel_parts import (
+    ParallelParts,
+    balanced_parts,
+    count_parts,
+    draws_numbers,
+)
 from fullconv.training.trainer import Trainer
 from toy_training import CONFIG, state, toy_data
 
@@ -158,6 +163,8 @@ def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():
     [
         (4, {}, 2),
         (1, {}, 1),
+        (3, {}, 1),
+        (2, {"accumulate": 4}, 1),
         (8, {"accumulate": 8}, 1),
         (8, {"compile": True}, 1),
         (4, {"parallel_parts": 3}, 3),
@@ -168,6 +175,14 @@ def test_a_loss_that_is_not_finite_in_one_part_does_not_reach_the_weights():
 def test_each_core_has_a_part_unless_the_number_is_set(batch, changes, expected):
     config, network = fc.TrainConfig(**changes), small_network()
     assert count_parts(config, network, batch, CPU, SINGLE_PROCESS) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "threads", "expected"),
+    [(2, 2, 2), (3, 2, 1), (5, 2, 2), (6, 2, 2), (4, 4, 4), (6, 4, 2), (4, 3, 1), (8, 16, 8)],
+)
+def test_parts_leave_few_cores_idle(batch, threads, expected):
+    assert balanced_parts(batch, threads) == expected
 
 
 def test_a_batch_is_computed_whole_if_the_backbone_mixes_its_images():

@@ -142,8 +142,8 @@ def test_given_settings_are_kept():
         found, _ = resolve(given, data)
         return found.size, found.input_scale, found.crop, found.batch
 
-    assert decided() == (None, 1.5, (224, 224), 5)
-    assert decided(input_scale=1) == (None, 1, (224, 224), 5)
+    assert decided() == (None, 1.5, (224, 224), 6)
+    assert decided(input_scale=1) == (None, 1, (224, 224), 6)
     assert decided(input_scale=0.4) == (None, 0.4, (240, 280), 4)
     assert decided(size=(300, 300)) == ((300, 300), 1, (257, 300), 4)
     assert decided(size=(300, 300), input_scale=2) == ((300, 300), 2, (514, 600), 4)

@@ -178,8 +178,9 @@ class OptimizationSettings(Settings):
         "CPU, each on its share of the cores. It has no effect on a GPU, in several processes and "
         "with compile.",
         json_schema_extra=depends(
-            "on a CPU one per core; 1 for backbones with dropout or with batch norm that is not "
-            "frozen, and above 50 million weights"
+            "on a CPU one per core, or fewer where cores would wait (a batch of 3 on two cores); 1 "
+            "for backbones with dropout or with batch norm that is not frozen, and above 50 "
+            "million weights"
         ),
     )
     clip: float | None = Field(

@@ -9,6 +9,7 @@ repeats to the bit.
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from math import ceil
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,7 @@ from fullconv.training.distributed import ProcessGroup
 
 MOST_WEIGHTS = 50_000_000  # of a network that is copied: each copy has gradients of its own
 PROBE = 64  # rows and columns of a small image
+MOST_IDLE = 0.2  # of the cores' time, while the largest part is computed
 
 Maps = dict[str, Tensor]
 
@@ -130,7 +132,7 @@ def count_parts(
     if device.type != "cpu" or group.size > 1 or config.compile:
         return 1  # the setting may have been decided for a CPU: config.yaml stores it
     if wanted is None:
-        parts = min(computing_threads(), most)
+        parts = balanced_parts(max(1, most), computing_threads())
         unsuited = parts < 2 or mixes_images(network, config.freezes_bn) or _is_large(network)
         return 1 if unsuited or draws_numbers(network) else parts
     mixed = mixes_images(network, config.freezes_bn)
@@ -141,6 +143,22 @@ def count_parts(
             "set it to 1"
         )
     return max(1, min(wanted, most))
+
+
+def balanced_parts(batch: int, threads: int) -> int:
+    """Return the most parts of a batch, at most one per thread, that leave few cores idle.
+
+    A batch of 3 is not divided on two cores: one of them would wait for a quarter of the time.
+
+    Args:
+        batch: number of images, 1 or more.
+        threads: all of them; each part is computed by an equal number.
+    """
+
+    def idle(parts: int) -> float:
+        return 1 - batch / threads / (ceil(batch / parts) / (threads // parts))
+
+    return max(parts for parts in range(1, min(batch, threads) + 1) if idle(parts) <= MOST_IDLE)
 
 
 def draws_numbers(network: FCN) -> bool:

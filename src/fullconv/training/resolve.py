@@ -41,7 +41,8 @@ def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
             scale = _choose_scale(config, data, sizes)
         if crop is None:
             crop = choose_window(sizes, scale.factor, pixels // BATCH)
-            batch = min(max(BATCH, round(pixels / prod(crop))), MOST_IMAGES)
+            even = 2 * round(pixels / prod(crop) / 2)  # so that two cores have equal parts
+            batch = min(max(BATCH, even), MOST_IMAGES)
     elif crop is None:
         crop = typical_size(data, config.size, scale.factor)
     changes |= {"input_scale": scale.factor, "crop": crop}
