@@ -10,6 +10,7 @@ from fullconv.config import Size
 from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
+from fullconv.export.exporters._onnx_biases import correct_biases
 from fullconv.export.exporters._onnx_edit import add_metadata
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
@@ -32,7 +33,10 @@ def stamp(path: Path, description: str) -> None:
 
 
 def quantize(source: Path, target: Path, images: Images) -> None:
-    """Write the file in int8: static quantization, 7-bit weights per channel, QDQ nodes."""
+    """Write the file in int8: static quantization, 7-bit weights per channel, QDQ nodes.
+
+    Biases are corrected for the rounding of the weights.
+    """
     from onnxruntime.quantization import (
         CalibrationDataReader,
         QuantFormat,
@@ -61,13 +65,17 @@ def quantize(source: Path, target: Path, images: Images) -> None:
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
+        correct_biases(source, target, images)
 
 
 def _quantized_nodes(path: Path) -> list[str]:
     """Return the names of the nodes that compute in int8.
 
     Sums of constants are among them only inside a chain of int8 layers: in float32, they would cost
-    two changes of the type and of the layout, and anywhere else they may need more digits.
+    two changes of the type and of the layout, and anywhere else they may need more digits. A
+    convolution with a stride that reads the image stays in float32: on the CamVid model, it alone
+    causes a quarter of the labels that differ, and its output is small. VGG's first convolution has
+    no stride and the largest output of all layers.
     """
     import onnx
 
@@ -84,11 +92,26 @@ def _quantized_nodes(path: Path) -> list[str]:
         inside = all(made.get(name) in ACTIVATIONS for name in maps) and read[node.output[0]]
         return bool(constants and maps and inside) and read[node.output[0]] <= set(WINDOWS)
 
+    kept = _strided_stem(graph)
     return [
         node.name
         for node in graph.node
-        if node.op_type in ACTIVATIONS + WINDOWS or (node.op_type == SHIFT and shifts(node))
+        if (node.op_type in ACTIVATIONS + WINDOWS and node.name not in kept)
+        or (node.op_type == SHIFT and shifts(node))
     ]
+
+
+def _strided_stem(graph: Any) -> set[str]:
+    """Return the names of the convolutions with a stride that read the image, normalized."""
+    before, found = {INPUT}, set()
+    for node in graph.node:  # in the order of computation
+        if not before & set(node.input):
+            continue
+        if node.op_type != "Conv":
+            before |= set(node.output)
+        elif any(max(one.ints) > 1 for one in node.attribute if one.name == "strides"):
+            found.add(node.name)
+    return found
 
 
 exporters.register("onnx")(
