@@ -89,3 +89,15 @@ def test_an_entry_whose_files_change_meanwhile_is_listed(monkeypatch, tmp_path):
     folder = entry("a").parent
     (folder / "gone.tmp").symlink_to(tmp_path / "nowhere")  # as a file that was renamed
     assert cache.list_cache()[0].bytes > 10
+
+
+def test_what_was_measured_of_a_removed_graph_is_not_used(monkeypatch, tmp_path):
+    monkeypatch.setenv("FULLCONV_CACHE", str(tmp_path))
+    folder = entry("a").parent
+    refused = {"onnx": "ONNX Runtime cannot run it: the file does not exist"}
+    measured = cache.Measured(size=(64, 64), seconds={"torch": 1.0}, refused=refused)
+    cache.write_measured(folder, "machine", measured)
+    assert cache.read_measured(folder, "machine") == measured
+    shutil.rmtree(folder)
+    cache.write_measured(folder, "machine", measured)
+    assert cache.read_measured(folder, "machine") is None

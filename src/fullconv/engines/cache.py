@@ -173,7 +173,12 @@ def write_graph(folder: Path, name: str, convert: Callable[[Path], float]) -> Pa
 
 
 def read_measured(folder: Path, machine: str) -> Measured | None:
-    """Return what was measured on this kind of machine; None if nothing was."""
+    """Return what was measured on this kind of machine; None if nothing was.
+
+    Also None where the graph is gone: another process may have removed it while this was measured.
+    """
+    if not (folder / ENTRY).is_file():
+        return None
     return _read(folder / f"{machine}.json", Measured)
 
 
