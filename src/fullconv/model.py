@@ -346,6 +346,7 @@ class Model:
             UnknownNameError: there is no such engine.
             MissingExtraError: it is not installed.
             ExportError: its scores are not those of PyTorch.
+            EngineError: it cannot run the network.
         """
         if self.exported:
             check_engine_of_file(engine, self.exported.path, self.exported.runtime_name)
@@ -382,7 +383,7 @@ class Model:
         engine = None if self.exported else self.network.engine
         factors = scales or (1.0,)
         sizes = [fit_size(size[:2], self.size, self.input_scale * factor) for factor in factors]
-        if engine is None:
+        if engine is None or not engine.is_current():
             return False
         from fullconv.inference.planner import engine_windows
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 import export_models
 from fullconv.cli import run
+from fullconv.inference.shelf import shelf
 
 
 @pytest.fixture
@@ -42,8 +43,9 @@ def test_the_cache_is_shown_and_cleared(folder, capsys):
 
 
 def test_predictions_of_teachers_and_downloaded_models_are_shown_and_cleared(folder, capsys):
-    for name in ("teachers/0123/000000.z", "models/street/tiny.safetensors"):
-        (folder / "cache" / name).parent.mkdir(parents=True)
+    mine = "models/notes.txt", "models/nuclei/mine.safetensors", "models/a/best.safetensors"
+    for name in ("teachers/0123/000000.z", f"models/nuclei/{shelf()['nuclei'].file}", *mine):
+        (folder / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "cache" / name).write_bytes(b"12345")
     assert run(["cache", "--json", "cache.json"]) == 0
     text = "".join(capsys.readouterr().out.split())
@@ -52,6 +54,8 @@ def test_predictions_of_teachers_and_downloaded_models_are_shown_and_cleared(fol
     assert run(["cache", "--clear", "--json", "cache.json"]) == 0
     assert json.loads(Path("cache.json").read_text())["models"] == 0
     assert not (folder / "cache" / "teachers").exists()
+    left = {path.relative_to(folder / "cache") for path in (folder / "cache").rglob("*.*")}
+    assert left == set(map(Path, mine)), "FULLCONV_CACHE may have other things in a folder models"
 
 
 def test_few_photos_say_nothing_of_engines(folder, capsys):

@@ -95,6 +95,10 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
         ([model, out, "--photos", "nowhere.png"], "nowhere.png"),
         ([model, str(tmp_path / "out.safetensors"), "--int8"], "need a file of another runtime"),
         ([model, out, "--size", "big"], "expected height x width"),
+        ([model, out, "--int8", "--data", "scenes:6", "--photos", "x.png"], "give --data, not"),
+        ([model, out, "--tolerance", "2"], "--tolerance is what --int8 may cost"),
+        ([model, "./"], "./ is no name for a page; expected a new folder, such as page/"),
+        ([model, "../"], "../ is no name for a page"),
         ([str(folder / "absent.safetensors"), out], "there is no such model file"),
     ):
         assert run(["export", *arguments]) == 2

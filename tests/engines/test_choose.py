@@ -12,7 +12,13 @@ import fullconv as fc
 from fullconv.engines import cache, check_engine, choose
 from fullconv.engines.choose import choose_engine
 from fullconv.engines.workload import Workload
-from fullconv.errors import ConfigError, ExportError, MissingExtraError, UnknownNameError
+from fullconv.errors import (
+    ConfigError,
+    EngineError,
+    ExportError,
+    MissingExtraError,
+    UnknownNameError,
+)
 
 FEW = Workload(images=8)
 
@@ -74,6 +80,23 @@ def test_an_engine_with_other_scores_is_never_used(doubles, network):
     assert choice.name == "torch" and network.engine is None
     with pytest.raises(ExportError, match="scores differ from PyTorch's"):
         choose_engine(network, "onnx")
+
+
+def test_an_engine_that_crashes_is_never_used(doubles, network, monkeypatch):
+    def open_engine(path):
+        def run(image):
+            raise RuntimeError("no kernel\nof this kind")
+
+        return run
+
+    monkeypatch.setitem(choose._OPENERS, "openvino", open_engine)
+    assert choose_engine(network).name == "onnx" and network.engine.name == "onnx"
+    with pytest.raises(EngineError, match=r"OpenVINO cannot compute an image of 33 x 47 .*no k"):
+        choose_engine(network, "openvino")
+    monkeypatch.setitem(choose._OPENERS, "onnx", open_engine)
+    choose._opened.clear()
+    choice = choose_engine(network)
+    assert choice.name == "torch" and "no kernel" in choice.reason
 
 
 def test_an_engine_that_is_asked_for_is_used_whatever_its_speed(doubles, network):
@@ -161,6 +184,17 @@ def test_memory_given_is_kept_to_and_free_memory_changes_nothing(doubles, networ
     assert model.predict(photo).plan.kind == "whole", "half of the free memory is too little"
     assert model.plan_memory(photo.shape[:2]) == taken
     assert model.predict(photo, memory=taken - 1).plan.peak <= taken
+
+
+def test_memory_is_pytorchs_once_weights_have_changed(doubles, network):
+    model, size = fc.Model(network, export_models.CLASSES).optimize(memory=2**40), (800, 1000)
+    taken = model.plan_memory(size)
+    with torch.no_grad():
+        network.score_fr.bias += 1
+    found = model.plan_memory(size)
+    assert not model.engine_takes(size)
+    network.engine = None
+    assert found == model.plan_memory(size) != taken
 
 
 def test_threads_share_one_engine(doubles, network):

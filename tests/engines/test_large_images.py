@@ -6,7 +6,7 @@ import torch
 
 import fullconv as fc
 from engine_doubles import install_doubles
-from fullconv.engines import cache, window_costs
+from fullconv.engines import cache, choose, window_costs
 from fullconv.engines.choose import choose_engine
 from fullconv.engines.staged import open_staged
 from fullconv.engines.window_costs import measure_costs
@@ -131,6 +131,17 @@ def test_other_scores_of_stages_are_refused():
 
     with pytest.raises(ExportError, match="scores differ from PyTorch's"):
         open_staged(random_network("fcn8s-vgg11", width=1 / 32, hidden=4), wrong)
+
+
+def test_stages_that_crash_are_left_to_pytorch(doubles, monkeypatch):
+    def crash(inputs):
+        raise RuntimeError("no kernel of this kind")
+
+    monkeypatch.setattr(choose, "_STAGE_OPENERS", {"onnx": lambda content: crash})
+    network = random_network("fcn8s-vgg11", width=1 / 32, hidden=4)
+    choose_engine(network, "onnx")
+    staged, costs = network.engine.large.prepare()
+    assert staged is None and not costs.stages
 
 
 class Clock:

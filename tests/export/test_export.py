@@ -89,3 +89,11 @@ def test_a_folder_that_cannot_be_created_is_an_output_error(model, fake, tmp_pat
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="could not be written"):
         export(model, tmp_path / "file" / "net.fake", export_models.photos())
+
+
+def test_a_file_of_the_users_with_the_name_of_a_companion_is_kept(model, fake, tmp_path):
+    (tmp_path / "net.weights").write_text("mine")
+    with pytest.raises(OutputError, match=r"net\.weights exists, and net\.fake is written with"):
+        export(model, tmp_path / "net.fake", export_models.photos())
+    assert os.listdir(tmp_path) == ["net.weights"]
+    assert (tmp_path / "net.weights").read_text() == "mine"

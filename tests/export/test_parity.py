@@ -7,6 +7,7 @@ from fullconv.errors import ExportError
 from fullconv.export.parity import (
     TOLERANCE,
     check_parity,
+    compare_runs,
     find_min_size,
     fixed_crops,
     largest_odd,
@@ -95,3 +96,24 @@ def test_a_file_for_one_size_is_compared_on_at_least_three_different_crops(count
     assert len(found) == max(3, count) and {image.shape for image in found} == {(1, 3, 40, 31)}
     assert len({image.tobytes() for image in found}) == len(found)
     assert len(check_parity(Identity(), off_by(0), export_models.photos(), (40, 30)).sizes) == 3
+
+
+def test_runs_are_compared_by_scores_and_labels():
+    images = [export_models.batch(1, 4, 5), export_models.batch(1, 2, 10)]
+    assert compare_runs(lambda x: x, lambda x: x, images) == (0, 0)
+    worst, changes = compare_runs(lambda x: x, lambda x: x[:, ::-1], images)
+    expected = [np.abs(x - x[:, ::-1]).max() / x.max() for x in images]
+    labels = [x.argmax(1) != x[:, ::-1].argmax(1) for x in images]
+    assert worst == pytest.approx(max(expected), rel=1e-6)
+    assert changes == sum(map(np.sum, labels)) / 40
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_runs_with_scores_that_are_no_numbers_are_refused(value):
+    def broken(image):
+        found = image.copy()
+        found[0, 0, 0, 0] = value  # the label there may be the same
+        return found
+
+    with pytest.raises(ExportError, match="scores of an image of 4 x 5 pixels are not finite"):
+        compare_runs(lambda x: x, broken, [export_models.batch(1, 4, 5)])

@@ -148,13 +148,16 @@ def test_the_oldest_teachers_are_removed_beyond_the_bound(config, tmp_path, monk
     assert {path.parent for path in files(tmp_path)} == {other.folder}
 
 
-def test_a_file_beside_the_teachers_is_left_alone(config, tmp_path, monkeypatch):
+def test_files_and_folders_beside_the_teachers_are_left_alone(config, tmp_path, monkeypatch):
     stray = tmp_path / "cache" / "teachers" / "notes.txt"
     stray.parent.mkdir(parents=True)
     stray.write_text("mine")
+    (stray.parent / "mine").mkdir()
+    (stray.parent / "mine" / "photo.png").write_text("mine")
     monkeypatch.setattr(module, "MOST_BYTES", 1)
     list(open_teacher(config, toy_data()).prepare())
     assert stray.read_text() == "mine" and len(files(tmp_path)) == 4
+    assert (stray.parent / "mine" / "photo.png").read_text() == "mine"
 
 
 @pytest.mark.parametrize("stop", [1, 4])

@@ -1,5 +1,6 @@
 """fullconv cache: show or clear what was converted, downloaded or computed once."""
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from fullconv.engines.cache import CachedNetwork
 
 
-OTHERS = ("teachers", "models")  # further parts of the cache
+TEACHERS = r"[0-9a-f]+/\d{6,}\.z"
+"""The files of teachers' predictions."""
 
 
 def command(
@@ -29,12 +31,15 @@ def command(
     of teachers, at most 4 GiB, and the downloaded models that come along.
     """
     from fullconv.engines.cache import MOST_BYTES, clear_cache, engine_cache, list_cache
-    from fullconv.io.caches import cache_folder, cached_bytes, clear_cached
+    from fullconv.inference.shelf import shelf
+    from fullconv.io.caches import cache_folder, cached_files, clear_cached, total_bytes
     from fullconv.units import format_bytes
 
     folder, freed = engine_cache(), clear_cache() if clear else 0
-    freed += sum(map(clear_cached, OTHERS)) if clear else 0
-    others = {name: cached_bytes(name) for name in OTHERS}
+    models = "|".join(re.escape(f"{name}/{model.file}") for name, model in shelf().items())
+    patterns = {"teachers": TEACHERS, "models": models}
+    freed += sum(clear_cached(*part) for part in patterns.items()) if clear else 0
+    others = {name: total_bytes(cached_files(name, p)) for name, p in patterns.items()}
     found = list_cache()
     total = sum(item.bytes for item in found)
     if str(json) != "-":

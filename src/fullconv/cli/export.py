@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from fullconv.io.rasters import BandChoice
 
 
+TOLERANCE = 1.0  # points of mean IoU that int8 may cost
 MAX_COMPARED = 6  # images, even if the data set or the folder has more
 DRAWN_SCENES = "scenes:6"
 
@@ -26,7 +27,7 @@ def command(
     data: options.Data = None,
     photos: options.Photos = None,
     int8: options.Int8 = False,
-    tolerance: options.Tolerance = 1.0,
+    tolerance: options.Tolerance = TOLERANCE,
     size: options.Size = None,
     program: options.For = None,
     head: options.Head = None,
@@ -47,12 +48,18 @@ def command(
     from fullconv.model import load
 
     fixed, path = parse_size(size), Path(file)
+    if tolerance != TOLERANCE and not int8:
+        raise ConfigError("--tolerance is what --int8 may cost; add --int8, or leave it out")
+    if int8 and photos:
+        raise ConfigError("--int8 is measured on images with masks; give --data, not --photos")
     if program:
         if int8:
             raise ConfigError("--int8 is not possible with --for")
         _write_for(program, model, head, path, data, photos, fixed, runtime, json, quiet)
         return
     is_folder = file.endswith(("/", os.sep)) or path.is_dir()
+    if is_folder and path.name in ("", ".."):
+        raise ConfigError(f"{file} is no name for a page; expected a new folder, such as page/")
     page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
     is_half = _check_file(Path(model), page, plain=not (int8 or fixed))
     if runtime:

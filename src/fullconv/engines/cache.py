@@ -9,6 +9,7 @@ KEY/MACHINE.ENGINE.json    of images in windows, see `WindowCosts`
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,7 +26,7 @@ from fullconv.config import Settings, Size
 from fullconv.hardware import installed_versions, processor_name, usable_cores
 from fullconv.inference.planner.windows import Cost
 from fullconv.io.atomic import building, write_text
-from fullconv.io.caches import cache_folder
+from fullconv.io.caches import cache_folder, total_bytes
 from fullconv.io.locks import locked
 from fullconv.io.text import parse_json, read_utf8
 
@@ -33,6 +34,7 @@ GRAPH, ENTRY = "network.onnx", "entry.json"
 MOST_BYTES = 2 * 2**30  # of all entries; a VGG-16 takes a quarter of it
 CONVERTERS = ("torch", "onnx", "onnx-ir", "onnxscript")
 RUNTIMES = ("torch", "onnxruntime", "openvino")
+_KEY = re.compile("[0-9a-f]{32}")
 
 Kind = TypeVar("Kind", bound=Settings)
 
@@ -171,7 +173,12 @@ def write_graph(folder: Path, name: str, convert: Callable[[Path], float]) -> Pa
 
 
 def read_measured(folder: Path, machine: str) -> Measured | None:
-    """Return what was measured on this kind of machine; None if nothing was."""
+    """Return what was measured on this kind of machine; None if nothing was.
+
+    Also None where the graph is gone: another process may have removed it while this was measured.
+    """
+    if not (folder / ENTRY).is_file():
+        return None
     return _read(folder / f"{machine}.json", Measured)
 
 
@@ -205,36 +212,34 @@ def list_cache() -> list[CachedNetwork]:
         OutputError: this user has no home folder.
     """
     found = []
-    root = engine_cache()
-    for folder in sorted(root.iterdir()) if root.is_dir() else ():
+    for folder in _folders(engine_cache()):
         entry = _read(folder / ENTRY, Entry)
         if entry is not None:
             others = [p for p in sorted(folder.glob("*.json")) if p.name != ENTRY]
             measured = tuple(m for p in others if (m := _read(p, Measured)))
-            size = sum(path.stat().st_size for path in folder.iterdir())
-            found.append(CachedNetwork(folder, entry, size, folder.stat().st_mtime, measured))
+            found.append(CachedNetwork(folder, entry, _bytes(folder), _used(folder), measured))
     return sorted(found, key=lambda item: -item.used)
 
 
 def clear_cache() -> int:
-    """Remove all entries; return the bytes that they took.
+    """Remove all entries, also damaged ones; return the bytes that they took.
 
     Raises:
         OutputError: this user has no home folder.
     """
-    found = list_cache()
-    for item in found:
-        shutil.rmtree(item.folder, ignore_errors=True)
-    return sum(item.bytes for item in found) - sum(item.bytes for item in list_cache())
+    folders = _folders(engine_cache())
+    before = sum(map(_bytes, folders))
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+    return before - sum(map(_bytes, folders))
 
 
 def make_room(root: Path, keep: str, most: int = MOST_BYTES) -> None:
     """Remove the entries that were not used for longest until all take at most `most` bytes."""
-    entries = [path for path in root.iterdir() if (path / ENTRY).is_file()]
-    entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+    entries = sorted(_folders(root), key=_used, reverse=True)
     total = 0
     for folder in sorted(entries, key=lambda path: path.name != keep):
-        total += sum(path.stat().st_size for path in folder.iterdir())
+        total += _bytes(folder)
         if total > most and folder.name != keep:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -249,6 +254,27 @@ def cache_lock(root: Path) -> Iterator[None]:
     root.mkdir(parents=True, exist_ok=True)
     with locked(root):
         yield
+
+
+def _folders(root: Path) -> list[Path]:
+    """Return the folders of all entries, also of damaged ones."""
+    names = sorted(os.listdir(root)) if root.is_dir() else []
+    found = [root / name for name in names if not name.startswith(".")]  # being written
+    return [one for one in found if _KEY.fullmatch(one.name) or (one / ENTRY).is_file()]
+
+
+def _bytes(folder: Path) -> int:
+    """Return the bytes of an entry's files; 0 if another process has removed it meanwhile."""
+    with suppress(OSError):
+        return total_bytes(list(folder.iterdir()))
+    return 0
+
+
+def _used(folder: Path) -> float:
+    """Return when an entry was last used; 0 if another process has removed it meanwhile."""
+    with suppress(OSError):
+        return folder.stat().st_mtime
+    return 0.0
 
 
 def _read(path: Path, kind: type[Kind]) -> Kind | None:

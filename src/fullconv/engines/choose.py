@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
+from jaxtyping import Float
 from torch import nn
 
 from fullconv.config import RGB
@@ -33,6 +35,7 @@ from fullconv.engines.running import RunningEngine
 from fullconv.engines.workload import TINY, Workload, conversion_seconds, time_call
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
 from fullconv.hardware import memory_limit
+from fullconv.inference.cpu.network_state import count_changes
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.heap import keep_heap
 from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
@@ -43,7 +46,7 @@ from fullconv.inference.planner.windows import (
     divide,
     divide_stages,
 )
-from fullconv.inference.runtimes import Run, RunStage, first_line
+from fullconv.inference.runtimes import Run, RunStage, explained_crash
 from fullconv.inference.runtimes.onnx import run_onnx, run_onnx_stage
 from fullconv.inference.runtimes.openvino import run_openvino, run_openvino_stage
 from fullconv.io.atomic import scratch
@@ -95,6 +98,7 @@ def choose_engine(
         UnknownNameError: there is no such engine.
         MissingExtraError: the wanted engine is not installed.
         ExportError: the wanted engine's scores are not those of PyTorch.
+        EngineError: the wanted engine cannot run the network.
     """
     wanted, workload = check_engine(wanted), workload or Workload()
     if isinstance(network, FCN):
@@ -108,6 +112,7 @@ def choose_engine(
         return EngineChoice()
     assert isinstance(network, FCN)
     network.eval()
+    count_changes(network)
     search = _Search(network, names, workload, memory, most_pixels, measure, announce)
     with _threads(threads):
         try:
@@ -275,15 +280,13 @@ class _Search:
         """Return an engine that is ready; one that this process has opened already is used again.
 
         Raises:
-            ExportError: it cannot run the graph.
+            EngineError: it cannot run the graph.
         """
         identity = _identity(key, name)
         if (run := _opened.get(identity)) is None:
             path = graph()
-            try:
-                run = _OPENERS[name](path)
-            except Exception as error:  # each runtime has its own exceptions
-                raise ExportError(f"{TITLES[name]} cannot run it: {first_line(error)}") from error
+            with explained_crash(f"{TITLES[name]} cannot run it"):
+                run = partial(_run, TITLES[name], _OPENERS[name](path))
             _opened[identity] = run
         return run
 
@@ -305,6 +308,17 @@ class _Search:
         """Return the pixels of the largest image that an engine computes."""
         share = self._memory // self.workload.at_once - FIXED
         return self.most_pixels or max(0, int(share / runtime_pixel_bytes(self.network)))
+
+
+def _run(title: str, run: Run, image: Float[np.ndarray, "1 3 H W"]) -> np.ndarray:
+    """Return the scores of an image.
+
+    Raises:
+        EngineError: the engine cannot compute it.
+    """
+    height, width = image.shape[2:]
+    with explained_crash(f"{title} cannot compute an image of {height} x {width} pixels"):
+        return run(image)
 
 
 def _identity(key: str, name: str) -> tuple[Any, ...]:

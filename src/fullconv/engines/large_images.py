@@ -9,7 +9,7 @@ from threading import Lock
 from fullconv.engines.cache import WindowCosts, read_costs, write_costs
 from fullconv.engines.staged import open_staged
 from fullconv.engines.window_costs import measure_costs
-from fullconv.errors import ExportError, FullconvError
+from fullconv.errors import EngineError, ExportError, FullconvError
 from fullconv.inference.planner.windows import StagedNetwork
 from fullconv.inference.runtimes import Run, RunStage
 from fullconv.networks.fcn import FCN
@@ -48,7 +48,7 @@ class LargeImages:
 
     def _prepare(self) -> tuple[StagedNetwork | None, WindowCosts]:
         staged = None
-        with suppress(ExportError):
+        with suppress(ExportError, EngineError):
             staged = open_staged(self.network, self.open_stage)
         costs = read_costs(self.folder, *self.record)
         if costs is None or len(costs.stages) != (len(staged.stages) if staged else 0):

@@ -10,11 +10,10 @@ from torch import Tensor
 from fullconv.config import Size
 from fullconv.engines import TITLES
 from fullconv.engines.large_images import LargeImages
-from fullconv.inference.cpu.optimize import weights_state
+from fullconv.inference.cpu.network_state import NetworkState
 from fullconv.inference.planner.windows import FIXED, LEAST_SIDE, Cost, WindowWays
 from fullconv.inference.runtimes import Run
 from fullconv.networks.fcn import FCN
-from fullconv.networks.padding.regions import has_hooks
 
 
 @dataclass(eq=False)
@@ -43,8 +42,7 @@ class RunningEngine:
     threads: int = field(default_factory=torch.get_num_threads)
 
     def __post_init__(self) -> None:
-        self._modules = tuple(self.network.modules())  # collecting them takes milliseconds
-        self._state = weights_state(self._modules)
+        self._state = NetworkState(self.network)
 
     @property
     def settings(self) -> tuple[str, int, int]:
@@ -76,7 +74,7 @@ class RunningEngine:
 
     def window_ways(self) -> WindowWays:
         """Return how it computes images that are larger than it takes, and what that costs."""
-        if not self._is_current():
+        if not self.is_current():
             return WindowWays(None, None, None)
         staged, costs = self.large.prepare()
         strips = None if costs.strips is None else Cost(0, costs.strips)
@@ -91,19 +89,17 @@ class RunningEngine:
 
     def can_run(self, network: object, image: Tensor) -> bool:
         """Return whether it gives the scores of `network` for this image now."""
-        if network is not self.network or torch.is_grad_enabled() or self.network.training:
+        if network is not self.network or torch.is_grad_enabled():
             return False
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return False
         if image.device.type != "cpu" or image.dtype != torch.float32 or image.shape[0] != 1:
             return False
-        return self.takes(image.shape[2:]) and self._is_current()
+        return self.takes(image.shape[2:]) and self.is_current()
 
-    def _is_current(self) -> bool:
-        """Return whether it computes what the layers do: with the same weights, without hooks."""
-        if any(map(has_hooks, self._modules)):
-            return False
-        return self._state == weights_state(self._modules)
+    def is_current(self) -> bool:
+        """Return whether the network's layers and weights are still those that it computes."""
+        return self._state.is_current()
 
     def scores(self, image: Float[Tensor, "1 3 H W"]) -> Float[Tensor, "1 K H W"]:
         """Return the scores of one image."""

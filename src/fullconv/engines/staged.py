@@ -12,7 +12,7 @@ from fullconv.conversion.stage_graphs import StageGraph, staged_graphs
 from fullconv.engines.proof import SPOT, check_scores, sample_image
 from fullconv.errors import ExportError
 from fullconv.inference.planner.windows import ShapeOf, StagedNetwork, divide_stages
-from fullconv.inference.runtimes import RunStage, first_line
+from fullconv.inference.runtimes import RunStage, explained_crash
 from fullconv.inference.scores_in_windows import whole_scores
 from fullconv.networks.fcn import FCN
 
@@ -40,7 +40,8 @@ class StageRunner:
         inputs, sides = self._names[stage]
         given = {name: maps[index].contiguous().numpy() for index, name in inputs.items()}
         given |= {name: _side(side, shape_of) for side, name in sides.items()}
-        return [torch.from_numpy(array) for array in self._runs[stage](given)]
+        with explained_crash("its engine cannot compute a part of an image"):
+            return [torch.from_numpy(array) for array in self._runs[stage](given)]
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Become None in a copied or pickled plan."""
@@ -55,15 +56,12 @@ def open_staged(network: FCN, open_graph: Callable[[bytes], RunStage]) -> Staged
         open_graph: opens the graph of a stage in the engine.
 
     Raises:
-        ExportError: it cannot be converted or run in stages, or a score differs; see `compare`.
+        ExportError: it cannot be converted in stages, or a score differs; see `compare`.
+        EngineError: the engine cannot run the stages.
     """
     made = staged_graphs(network)
-    try:
+    with explained_crash("its stages cannot be run"):
         compute = StageRunner(list(made.graphs()), open_graph)
-    except ExportError:
-        raise
-    except Exception as error:  # each runtime has its own exceptions
-        raise ExportError(f"its stages cannot be run: {first_line(error)}") from error
     staged = StagedNetwork(made.network, made.stages, compute)
     for size in SPOT:
         image = sample_image(size)

@@ -14,6 +14,7 @@ from torch import nn
 
 from fullconv._version import __version__
 from fullconv.config import Size
+from fullconv.errors import OutputError
 from fullconv.export.exporters import Exporter, exporter_for
 from fullconv.export.parity import (
     Batch,
@@ -134,8 +135,15 @@ def staged_output(path: Path, exporter: Exporter) -> Iterator[Path]:
     """Yield a path in a temporary folder; afterwards move the file and its companions to `path`.
 
     Raises:
-        OutputError: the disk is full, or the folder cannot be written.
+        OutputError: the disk is full, the folder cannot be written, or a file has the name of a
+            companion but belongs to no earlier file at `path`.
     """
+    for companion in map(path.with_suffix, exporter.companions):
+        if companion.exists() and not path.exists():
+            raise OutputError(
+                f"{companion} exists, and {path.name} is written with a file of this name; choose "
+                f"another name, or remove {companion.name}"
+            )
     with replacing(path) as temporary, staging(path) as folder:
         inside = folder / path.name
         yield inside

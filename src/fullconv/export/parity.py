@@ -1,6 +1,6 @@
 """Compare an exported file's scores with the network's, on the user's images, at odd sizes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import cycle, islice
 
 import numpy as np
@@ -129,6 +129,31 @@ def difference(expected: Float[np.ndarray, "B K H W"], found: Float[np.ndarray, 
         )
     worst = float(np.abs(expected - found).max()) / largest
     return worst if np.isfinite(worst) else float("inf")
+
+
+def compare_runs(first: Run, second: Run, images: Iterable[Batch]) -> tuple[float, float]:
+    """Return the largest `difference` of the scores of two runtimes, and the share of other labels.
+
+    Args:
+        first: the runtime that the other one is compared with.
+        second: the other one.
+        images: at least one.
+
+    Raises:
+        ExportError: see `difference`; or a score is not a finite number.
+    """
+    worst, changes, pixels = 0.0, 0, 0
+    for image in images:
+        expected, found = first(image), second(image)
+        worst = max(worst, difference(expected, found))
+        if not np.isfinite(worst):
+            raise ExportError(
+                f"some scores of an image of {image.shape[2]} x {image.shape[3]} pixels are not "
+                "finite numbers where the file is to be used: no file was written"
+            )
+        changes += int((expected.argmax(1) != found.argmax(1)).sum())
+        pixels += expected[:, 0].size
+    return worst, changes / pixels
 
 
 def odd_crops(photos: Sequence[Image]) -> Iterator[Float[np.ndarray, "B 3 H W"]]:

@@ -10,7 +10,7 @@ from jaxtyping import Float, Shaped
 from fullconv.config import Normalization, Size
 from fullconv.errors import ImageError, WeightsError
 from fullconv.inference.plan import Plan
-from fullconv.inference.runtimes import Run, runtime_for, runtimes
+from fullconv.inference.runtimes import Run, explained_crash, runtime_for, runtimes
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.score_resizing import resize_scores
 from fullconv.io.text import parse_json
@@ -19,9 +19,13 @@ from fullconv.io.text import parse_json
 class ExportedFile:
     """A file whose scores a runtime computes.
 
-    Attributes:
+    Args:
         path: the file.
         run: images (B, 3, H, W), RGB in [0, 255] -> scores (B, K, H, W).
+        description: the file's metadata.
+
+    Attributes:
+        path: the file.
         description: the file's metadata.
         min_size: smallest supported (height, width).
         fixed_size: the only supported (height, width), one image per call; None for any size.
@@ -30,7 +34,7 @@ class ExportedFile:
     """
 
     def __init__(self, path: Path, run: Run, description: Description) -> None:
-        self.path, self.run, self.description = path, run, description
+        self.path, self.description, self._run = path, description, run
         self.min_size: Size = description.least
         self.fixed_size: Size | None = description.fixed
         self.network: object = None
@@ -39,7 +43,7 @@ class ExportedFile:
         return open_exported, (self.path.absolute(),)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ExportedFile":
-        return ExportedFile(self.path, self.run, self.description)  # `run` is thread-safe
+        return ExportedFile(self.path, self._run, self.description)  # `run` is thread-safe
 
     @property
     def classes(self) -> int:
@@ -56,6 +60,24 @@ class ExportedFile:
         """The name of the runtime that computes it, which follows from the file's suffix."""
         runtime = runtime_for(self.path)
         return next(name for name in runtimes if runtimes[name] is runtime)
+
+    def run(self, images: Float[np.ndarray, "B 3 H W"]) -> Float[np.ndarray, "B K H W"]:
+        """Return the scores of images, RGB in [0, 255].
+
+        Raises:
+            EngineError: the runtime cannot compute them.
+            WeightsError: the file does not compute what its description says.
+        """
+        size = f"an image of {images.shape[2]} x {images.shape[3]} pixels"
+        with explained_crash(f"{self.path} cannot compute {size}"):
+            scores = self._run(images)
+        expected = (len(images), self.classes, *images.shape[2:])
+        if scores.shape != expected:
+            raise WeightsError(
+                f"{self.path} gives scores of the shape {scores.shape} for {size}; expected "
+                f"{expected}, as its description says: export the model again"
+            )
+        return scores
 
     def check_size(self, height: int, width: int) -> None:
         """Check that it computes images of a size.
@@ -101,6 +123,7 @@ class ExportedFile:
 
         Raises:
             ImageError: `check_size` refuses its size.
+            EngineError, WeightsError: see `run`.
         """
         self.check_size(*image.shape[:2])
         planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)

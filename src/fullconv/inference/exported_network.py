@@ -74,6 +74,7 @@ class ExportedNetwork(nn.Module):
 
         Raises:
             ImageError: the image is smaller than the file's `min_size`, or not of its `fixed_size`.
+            EngineError, WeightsError: see `ExportedFile.run`.
         """
         self.file.check_size(*image.shape[-2:])
         batch, run = image.float().cpu().contiguous(), self.file.run

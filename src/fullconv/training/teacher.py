@@ -7,6 +7,7 @@ file per photo, and augmented as the photo is. An interrupted computation is res
 import hashlib
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from fullconv.weights.fingerprint import file_fingerprint
 
 MOST_BYTES = 4 * 2**30  # of all teachers' files; the oldest teachers are removed beyond
 _LEVEL = 1  # of zlib: most probabilities are 0 or 1
+_KEY = re.compile("[0-9a-f]{16}")  # of a teacher's folder; others are not removed
 _SEVERAL = 3  # channels of what is augmented like a photo
 
 Soft = UInt8[np.ndarray, "H W K"]
@@ -113,7 +115,7 @@ class Teacher:
         others.mkdir(parents=True, exist_ok=True)
         with locked(others):
             self.folder.mkdir(exist_ok=True)
-            found = [path for path in others.iterdir() if path.is_dir()]
+            found = [path for path in others.iterdir() if _KEY.fullmatch(path.name)]
             folders = sorted(found, key=lambda path: path.stat().st_mtime)
             sizes = {path: sum(f.stat().st_size for f in path.iterdir()) for path in folders}
             total = sum(sizes.values())

@@ -8,6 +8,7 @@ import export_models
 from fullconv.config import Architecture
 from fullconv.errors import ConfigError, EngineError, WeightsError
 from fullconv.export.benchmark import runtimes as bench
+from fullconv.export.export import describe
 from fullconv.io.images import write_image
 
 SIZE = (33, 47)
@@ -114,6 +115,26 @@ def test_the_engines_of_a_model(model, tmp_path, monkeypatch):
     assert [engine.name for engine in found] == [*own, "PyTorch, compiled", *names]
     found = bench.runtimes_for(files[0], files[1:], tmp_path, SIZE, False, [])
     assert [engine.name for engine in found] == names
+
+
+def test_files_of_one_name_are_told_apart_and_none_is_measured_twice():
+    files = [Path(name) for name in ("a/net.onnx", "b/net.onnx", "a/net.onnx", "page.html")]
+    found = bench.runtimes_for(files[0], files[1:], None, SIZE, False, [])
+    names = ["ONNX Runtime, a/net.onnx", "ONNX Runtime, b/net.onnx", "ONNX Runtime, page.html"]
+    assert [engine.name for engine in found] == names
+
+
+def test_a_file_of_one_size_gets_the_images_of_a_batch_one_by_one(tmp_path):
+    pytest.importorskip("onnxruntime")
+    model, path = export_models.model("fcn32s-vgg11"), tmp_path / "net.onnx"
+    model.save(tmp_path / "net.safetensors")
+    bench.write_export(tmp_path / "net.safetensors", path, SIZE)
+    images = export_models.batch(3, *SIZE)
+    found = bench.run_file(path, model.network.architecture, SIZE).run(images)
+    expected = export_models.scores(model.network, images)
+    np.testing.assert_allclose(found, expected, atol=1e-4 * abs(expected).max())
+    bench.exporter_for(path).stamp(path, describe(model, fixed=SIZE).model_dump_json())
+    assert np.array_equal(bench.run_file(path).run(images), found)
 
 
 def test_other_files_are_refused(tmp_path):

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import export_models
-from fullconv.errors import ConfigError
-from fullconv.export.targets import Wanted, targets
+from fullconv.errors import ConfigError, ExportError
+from fullconv.export.targets import Wanted, deepness, targets
+from fullconv.inference.runtimes.description import Description
 
 SIDE = 64
 
@@ -53,6 +54,20 @@ def test_the_metadata_is_what_deepness_documents(written):
     assert 0 <= json.loads(entries["tiles_overlap"]) < 100
     assert "fullconv" not in entries, "its output is not what a file of `fullconv export` returns"
     assert result.parity.difference <= 1e-4 and "64 x 64" in result.notes[0]
+
+
+@pytest.mark.parametrize("value", [np.nan, 2.0])
+def test_other_probabilities_are_refused(tmp_path, monkeypatch, value):
+    path = tmp_path / "map.onnx"
+    description = Description.model_construct(parity=None)
+    monkeypatch.setattr(deepness, "write_and_compare", lambda *_: description)
+    monkeypatch.setattr(deepness, "add_softmax", lambda path: path.touch())
+    monkeypatch.setattr(deepness, "add_metadata", lambda *_: None)
+    monkeypatch.setattr(deepness, "probabilities", lambda *_: np.full((1, 3, SIDE, SIDE), value))
+    wanted = Wanted(export_models.model(), path, path, export_models.photos(), (SIDE, SIDE))
+    with pytest.raises(ExportError, match="probabilities differ"):
+        targets["deepness"].write(wanted)
+    assert not path.exists()
 
 
 def test_names_and_sizes_are_checked(tmp_path):

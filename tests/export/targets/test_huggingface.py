@@ -7,6 +7,7 @@ import pytest
 
 import export_models
 import fullconv as fc
+from fullconv.config import Head
 from fullconv.errors import ConfigError
 from fullconv.export.targets import Wanted, huggingface, targets
 
@@ -112,6 +113,26 @@ def test_a_file_has_no_metrics(run, tmp_path, monkeypatch):
     assert "no metrics" in found.notes[0] and not (tmp_path / "street" / "metrics.json").exists()
     text = (tmp_path / "street" / "README.md").read_text()
     assert "None were measured" in text and "model-index" not in text
+
+
+def test_a_head_is_written_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface, "export", lambda model, path, photos: path.touch())
+    names, black = (("sky", "tree"), ("flat", "tall", "steep")), (0, 0, 0)
+    heads = [
+        Head(name=name, classes=classes, palette=(black,) * len(classes))
+        for name, classes in zip(("thing", "shape"), names, strict=True)
+    ]
+    network = fc.create_model("fcn32s-vgg11", 5, width=1 / 32, hidden=4)
+    model = fc.Model(network, names[0], heads[0].palette, heads=heads)
+    model.save(tmp_path / "net.safetensors")
+    wanted = Wanted(
+        model.head("shape"), tmp_path / "net.safetensors", tmp_path / "hub", [], head="shape"
+    )
+    targets["huggingface"].write(wanted)
+    assert "3 classes, flat, tall, steep." in (tmp_path / "hub" / "README.md").read_text()
+    assert "heads" not in json.loads((tmp_path / "hub" / "config.json").read_text())
+    found = fc.load(tmp_path / "hub" / FILE)
+    assert found.classes == names[1] and not found.heads
 
 
 def test_folders_are_checked(tmp_path):

@@ -1,5 +1,6 @@
 """The engines of a model: PyTorch with different settings, and exported files."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from fullconv.export.parity import crop_or_tile, to_batch
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.exported_file import open_exported
 from fullconv.inference.model_file import model_file, read_card
-from fullconv.inference.runtimes import is_exported, runtime_for
+from fullconv.inference.runtimes import Run, is_exported, runtime_for
 from fullconv.io.images import fit_size, read_image
 from fullconv.model import load
 from fullconv.networks.fcn.summary import on_meta, summarize
@@ -58,7 +59,7 @@ def runtimes_for(
                 f"{file} is not an exported file; expected one that `fullconv export` wrote"
             )
     if is_exported(model):
-        return [_of_file(file) for file in (model, *files)]
+        return _of_files([model, *files])
     architecture = read_card(model_file(model)).architecture
     engines = pytorch_engines(model, architecture, compiled)
     sizes = [None, size] if isinstance(architecture.padding, int) else [None]
@@ -74,7 +75,7 @@ def runtimes_for(
                 left_out.append(str(error))
                 break
             engines.append(Engine(name, run_file, (path, architecture, fixed)))
-    return engines + [_of_file(file) for file in files]
+    return engines + _of_files(files)
 
 
 def pytorch_engines(
@@ -113,13 +114,19 @@ def run_file(
 ) -> ReadyEngine:
     """Start an exported file; without a description, it has `architecture` and supports `size`."""
     if architecture:
-        return ReadyEngine(
-            runtime_for(path).open(path).run, exported_multiply_adds(architecture, size)
-        )
+        run = runtime_for(path).open(path).run
+        work = exported_multiply_adds(architecture, size)
+        return ReadyEngine(one_by_one(run) if size else run, work)
     opened = open_exported(path)
     made_from = opened.description.architecture
-    work = exported_multiply_adds(made_from, opened.fixed_size) if made_from else None
-    return ReadyEngine(opened.run, work, opened.description.precision)
+    known = exported_multiply_adds(made_from, opened.fixed_size) if made_from else None
+    run = one_by_one(opened.run) if opened.fixed_size else opened.run
+    return ReadyEngine(run, known, opened.description.precision)
+
+
+def one_by_one(run: Run) -> Run:
+    """Return a function of any number of images, of one of a file that takes one at a time."""
+    return lambda images: np.concatenate([run(image[None]) for image in images])
 
 
 def write_export(model: Path, path: Path, size: tuple[int, int] | None) -> ReadyEngine:
@@ -201,9 +208,11 @@ def benchmark_image(photo: Path | None, height: int, width: int) -> Images:
     return to_batch(crop_or_tile(pixels, (height, width)))
 
 
-def _of_file(file: Path) -> Engine:
-    titles = {exporters[kind].suffix: title for kind, title in RUNTIMES.items()}
-    return Engine(f"{titles.get(file.suffix.lower(), 'PyTorch')}, {file.name}", run_file, (file,))
+def _of_files(files: Sequence[Path]) -> list[Engine]:
+    """Return the engine of each file, which has the whole path in its name if others share that."""
+    names = Counter(file.name for file in dict.fromkeys(files))
+    shown = {file: file.name if names[file.name] == 1 else str(file) for file in files}
+    return [Engine(f"{runtime_for(f).title}, {name}", run_file, (f,)) for f, name in shown.items()]
 
 
 def _pages(large: bool) -> dict[str, str]:

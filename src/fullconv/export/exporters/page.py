@@ -18,6 +18,7 @@ from fullconv.export.page import browser
 from fullconv.export.page.bundle import local_page
 from fullconv.export.page.runtime import web_runtime
 from fullconv.export.page.self_check import self_check
+from fullconv.export.parity import compare_runs
 from fullconv.inference.runtimes.description import BrowserCheck
 from fullconv.inference.runtimes.page import (
     MODEL,
@@ -92,7 +93,6 @@ def try_out(path: Path, images: Iterable[Float[np.ndarray, "1 3 _ _"]]) -> Brows
         ExportError: the page does not work, or its self-check fails.
     """
     run = open_page(path).run
-    worst, changes, pixels = 0.0, 0, 0
     try:
         with browser.open_page(path) as opened:
             if opened.check != "passed":
@@ -100,14 +100,8 @@ def try_out(path: Path, images: Iterable[Float[np.ndarray, "1 3 _ _"]]) -> Brows
                     f"the page's self-check failed in {opened.name} ({opened.check}): no file was "
                     "written"
                 )
-            for image in images:
-                expected, found = run(image), opened.scores(image)
-                worst = max(worst, float(np.abs(expected - found).max() / np.abs(expected).max()))
-                changes += int((expected.argmax(1) != found.argmax(1)).sum())
-                pixels += expected[0, 0].size
-            return BrowserCheck(
-                browser=opened.name, difference=worst, label_changes=changes / pixels
-            )
+            worst, changes = compare_runs(run, opened.scores, images)
+            return BrowserCheck(browser=opened.name, difference=worst, label_changes=changes)
     except browser.NoBrowserError:
         return None
 

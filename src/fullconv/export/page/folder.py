@@ -21,6 +21,7 @@ from fullconv.export.page import browser
 from fullconv.export.page.bundle import hosted_page
 from fullconv.export.page.runtime import web_runtime
 from fullconv.export.page.self_check import draw_photo
+from fullconv.export.parity import compare_runs
 from fullconv.inference.runtimes.description import BrowserCheck, Description
 from fullconv.inference.runtimes.onnx import open_onnx
 from fullconv.inference.runtimes.page import MODEL, SETTINGS, read_element
@@ -119,7 +120,6 @@ def verify_folder(folder: Path) -> BrowserCheck | None:
     """
     run = open_onnx(folder / MODEL_FILE)
     known = Description.checked(**json.loads(run.description or "{}"))
-    worst, changes, pixels = 0.0, 0, 0
     try:
         with serve_folder(folder) as address, browser.open_address(address) as opened:
             if opened.check != "passed":
@@ -127,19 +127,13 @@ def verify_folder(folder: Path) -> BrowserCheck | None:
                     f"the page's self-check failed in {opened.name} ({opened.check}): no folder "
                     "was written"
                 )
-            for image in _pictures(known):
-                expected, found = run.run(image), opened.scores(image)
-                worst = max(worst, float(np.abs(expected - found).max() / np.abs(expected).max()))
-                changes += int((expected.argmax(1) != found.argmax(1)).sum())
-                pixels += expected[0, 0].size
+            worst, changes = compare_runs(run.run, opened.scores, _pictures(known))
             if worst > LARGEST_DIFFERENCE:
                 raise ExportError(
                     f"the page's scores in {opened.name} differ from those of ONNX Runtime by "
                     f"{worst:.1e} of the largest: no folder was written"
                 )
-            return BrowserCheck(
-                browser=opened.name, difference=worst, label_changes=changes / pixels
-            )
+            return BrowserCheck(browser=opened.name, difference=worst, label_changes=changes)
     except browser.NoBrowserError:
         return None
 

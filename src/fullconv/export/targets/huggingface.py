@@ -39,11 +39,14 @@ def check(path: Path, size: Size | None) -> None:
 
 def write(wanted: Wanted) -> Written:
     """Write the folder; exported files are verified before it gets its name."""
-    file = model_file(wanted.source)
-    card, metrics = read_card(file), read_metrics(wanted.source, wanted.head)
+    metrics = read_metrics(wanted.source, wanted.head)
     notes: list[str] = []
     with building(wanted.path) as folder:
-        shutil.copyfile(file, folder / FILE)
+        if wanted.head is None:
+            shutil.copyfile(model_file(wanted.source), folder / FILE)
+        else:  # the other files are of this head alone
+            wanted.model.save(folder / FILE)
+        card = read_card(folder / FILE)
         write_bytes(folder / "config.json", json_bytes(config(card), indent=2))
         if metrics:
             write_bytes(folder / "metrics.json", json_bytes(metrics, indent=2))

@@ -17,13 +17,14 @@ from torch import Tensor, nn
 
 from fullconv.hardware import usable_cores
 from fullconv.inference.cpu.fuse_bn import fuse_batch_norms
+from fullconv.inference.cpu.network_state import NetworkState, count_changes
 from fullconv.inference.cpu.packed_conv import pack_layers
 from fullconv.inference.heap import keep_heap
 from fullconv.networks.backbones import TracedBackbone
 from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import NamedSequential
 from fullconv.networks.padding import sparse
-from fullconv.networks.padding.regions import can_split, has_hooks
+from fullconv.networks.padding.regions import can_split
 
 TRIED = 96  # rows and columns of the image on which a fused backbone is checked
 CLOSE = (
@@ -41,32 +42,24 @@ class OptimizedBackbone:
         backbone: the original.
         layers: the optimized layers.
         names: features that they provide.
-        state: versions of the original's weights, see `weights_state`.
+        state: of the original.
         borders: see `sparse.features`.
     """
 
     backbone: nn.Module
     layers: NamedSequential | TracedBackbone
     names: frozenset[str]
-    state: tuple[tuple[int, int], ...]
+    state: NetworkState
     borders: sparse.Borders = field(default_factory=lambda: sparse.Borders(LAYOUTS))
-    _modules: tuple[nn.Module, ...] = field(
-        init=False
-    )  # cached: collecting them takes milliseconds
-
-    def __post_init__(self) -> None:
-        self._modules = tuple(self.backbone.modules())
 
     def can_run(self, x: Tensor, names: Iterable[str]) -> bool:
         """Return whether it can replace the backbone: inference only, and weights unchanged."""
-        learning = torch.is_grad_enabled() or self.backbone.training
+        learning = torch.is_grad_enabled()
         # Tracing, e.g. for an export, needs standard operators.
         traced = torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None
         if learning or traced or x.device.type != "cpu" or x.dtype != torch.float32:
             return False
-        if not self.names.issuperset(names) or any(map(has_hooks, self._modules)):
-            return False
-        return self.state == weights_state(self._modules)
+        return self.names.issuperset(names) and self.state.is_current()
 
     def features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
         """Return the outputs of the named layers."""
@@ -102,13 +95,15 @@ def optimize(network: nn.Module) -> bool:
     backbone = network.backbone
     if not torch.backends.mkldnn.is_available() or not _is_supported(backbone):  # type: ignore[no-untyped-call]
         return False
-    state = weights_state(backbone.modules())
+    network.eval()
+    count_changes(network)
+    known = network.optimized_backbone
     if (
-        isinstance(network.optimized_backbone, OptimizedBackbone)
-        and network.optimized_backbone.state == state
+        isinstance(known, OptimizedBackbone)
+        and known.backbone is backbone
+        and known.state.is_current()
     ):
         return True
-    network.eval()
     with torch.no_grad():
         network.optimized_backbone = (
             _optimize_chain(backbone)
@@ -141,9 +136,7 @@ def _is_supported(backbone: NamedSequential | TracedBackbone) -> bool:
 
 def _optimize_chain(chain: NamedSequential) -> OptimizedBackbone:
     layers = NamedSequential(pack_layers(chain)).eval()
-    return OptimizedBackbone(
-        chain, layers, frozenset(layers._modules), weights_state(chain.modules())
-    )
+    return OptimizedBackbone(chain, layers, frozenset(layers._modules), NetworkState(chain))
 
 
 def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
@@ -154,20 +147,9 @@ def _optimize_traced(network: FCN) -> OptimizedBackbone | None:
     image = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 255
     x, names = network.normalize(image), frozenset({network.top, *network.skips})
     optimized = OptimizedBackbone(
-        backbone, fuse_batch_norms(backbone, x), names, weights_state(backbone.modules())
+        backbone, fuse_batch_norms(backbone, x), names, NetworkState(backbone)
     )
     before, after = backbone.features(x, names), optimized.features(x, names)
     off = {name: (after[name] - before[name]).abs().max() for name in names}
     close = all(off[name] <= CLOSE * before[name].abs().max() for name in names)
     return optimized if close else None
-
-
-def weights_state(modules: Iterable[nn.Module]) -> tuple[tuple[int, int], ...]:
-    """Return a value that changes if a weight is replaced, or modified other than by `.data`."""
-    tensors = (
-        tensor
-        for module in modules
-        for tensor in (*module._parameters.values(), *module._buffers.values())
-        if tensor is not None
-    )
-    return tuple((t.data_ptr(), 0 if t.is_inference() else t._version) for t in tensors)

@@ -60,7 +60,7 @@ def plan(
     resized = None if resized == size else resized
     start = Plan("whole", True, size, *size, resized=resized, bands=bands, held=held)
     engine = getattr(network, "engine", None)
-    if engine is not None:
+    if engine is not None and engine.is_current():  # otherwise PyTorch computes all images
         start = replace(start, note=engine.note(size))
         taken = held + engine.peak(size)
         if resized:

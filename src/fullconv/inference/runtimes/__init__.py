@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fullconv._registry import Registry
-from fullconv.errors import ConfigError, WeightsError
+from fullconv.errors import ConfigError, EngineError, FullconvError, WeightsError
 
 KEY = "fullconv"  # metadata key of the description in an exported file
 INPUT, OUTPUT = "image", "score"  # names of an exported graph's input and output
@@ -99,6 +99,24 @@ def check_finite(path: Path, weights: Mapping[str, np.ndarray]) -> None:
 def first_line(error: Exception) -> str:
     """Return the first line of another library's error message, at most 300 characters."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)[:300]
+
+
+@contextmanager
+def explained_crash(what: str) -> Iterator[None]:
+    """Raise an EngineError in place of the exceptions of other libraries, which are of any kind.
+
+    Args:
+        what: cannot be done, as the beginning of a sentence.
+
+    Raises:
+        EngineError: what happens inside the block fails.
+    """
+    try:
+        yield
+    except (FullconvError, MemoryError):
+        raise
+    except Exception as error:
+        raise EngineError(f"{what}: {first_line(error)}") from error
 
 
 @contextmanager

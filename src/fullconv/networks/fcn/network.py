@@ -29,7 +29,13 @@ from fullconv.networks.pyramid import Pyramid
 
 
 class OptimizedBackbone(Protocol):
-    """What `inference.cpu.optimize` runs in place of a backbone for inference."""
+    """What `inference.cpu.optimize` runs in place of a backbone for inference.
+
+    Attributes:
+        backbone: the one that it runs in place of.
+    """
+
+    backbone: nn.Module
 
     def can_run(self, x: Tensor, names: Iterable[str]) -> bool:
         """Return whether it gives the backbone's features for this input now."""
@@ -49,6 +55,9 @@ class Engine(Protocol):
 
     def can_run(self, network: object, image: Tensor) -> bool:
         """Return whether it gives the scores of `network` for this image now."""
+
+    def is_current(self) -> bool:
+        """Return whether the layers and weights are still those that it computes."""
 
     def scores(self, image: Tensor) -> Tensor:
         """Return the scores of an image (1, 3, H, W)."""
@@ -200,8 +209,9 @@ class FCN(nn.Module):
         return self.backbone  # type: ignore[return-value]
 
     def _features(self, x: Tensor, names: Iterable[str]) -> dict[str, Tensor]:
-        if self.optimized_backbone is not None and self.optimized_backbone.can_run(x, names):
-            return self.optimized_backbone.features(x, names)
+        optimized = self.optimized_backbone
+        if optimized and optimized.backbone is self.backbone and optimized.can_run(x, names):
+            return optimized.features(x, names)
         if self.sparse_padding and isinstance(self.backbone, NamedSequential):
             return sparse.features(self.backbone, x, names)
         return self._backbone.features(x, names)
