@@ -77,7 +77,13 @@ FIRST: dict[str, Any] = {
 }
 SECOND: dict[str, Any] = {"jitter": 0.4, "lr": 0.0007}
 LOVASZ = {"final_loss": "0.25*cross-entropy+0.75*lovasz", "final_loss_share": 0.5}
-LITE0 = {"model": "fcn4s-tf_efficientnet_lite0", "top": "head", "upsampling": "transposed"}
+LITE0 = {
+    "model": "fcn4s-tf_efficientnet_lite0",
+    "top": "head",
+    "context": 192,
+    "skip_context": 48,
+    "upsampling": "transposed",
+}
 LITE2 = {"model": "fcn4s-efficientnet_lite2", "top": "block"}
 CAMVID = (
     Row("Lite0, context on the head", settings=FIRST | LITE0),
