@@ -48,6 +48,11 @@ const queue = new Queue(source, {
   progress(item, left) {
     if (item) get("status").textContent = say("working", item.name, left);
   },
+  restarted() {
+    if (!queue.model?.classes[paint]) paint = 0; // another model may have fewer classes
+    if (current) show(current);
+    thumbnails();
+  },
 });
 
 const percent = (/** @type {number} */ share) => `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)} %`;
@@ -119,6 +124,7 @@ function drop(item) {
 /** Show a photo. @param {import("./queue.js").Item} item */
 async function select(item) {
   current = item;
+  item.used = ++queue.clock;
   cursor.shown = false;
   view.cursor.hidden = true;
   get("under").textContent = " ";
@@ -451,7 +457,9 @@ function inputs() {
     radio.onchange = () => choose(radio.value);
   }
   for (const button of /** @type {NodeListOf<any>} */ (document.querySelectorAll("[data-download]"))) {
-    button.onclick = () => download(button.dataset.download);
+    button.onclick = () => download(button.dataset.download).catch((error) => {
+      get("problems").textContent = sentence(error);
+    });
   }
   get("language").onchange = () => texts(get("language").value);
 }

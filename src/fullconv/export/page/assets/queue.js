@@ -26,7 +26,7 @@ export class Queue {
    * @param {import("./local.js").Source} source
    * @param {{changed: (item: Item) => void, failed: (item: Item, error: unknown) => void,
    *   progress: (item: Item | null, left: number) => void,
-   *   noted: (item: Item, note: string, text: string) => void}} events
+   *   noted: (item: Item, note: string, text: string) => void, restarted: () => void}} events
    */
   constructor(source, events) {
     this.source = source;
@@ -52,12 +52,14 @@ export class Queue {
     return added;
   }
 
-  /** Predict everything again, e.g. with another model; corrected labels stay. */
+  /** Predict everything again, e.g. with another model; only corrected labels stay. */
   restart() {
     for (const item of this.items) {
       item.state = "waiting";
       item.maps = item.other = null;
+      if (!item.edited) item.editor = item.packed = null;
     }
+    this.events.restarted();
     this.run();
   }
 
@@ -73,11 +75,15 @@ export class Queue {
       this.events.progress(item, waiting.length - 1);
       try {
         await this.predict(item);
-        if (item.state === "working") item.state = "done";
-        this.events.changed(item);
+        if (isCurrent(item)) {
+          item.state = "done";
+          this.events.changed(item);
+        }
       } catch (error) {
-        item.state = "failed";
-        this.events.failed(item, error);
+        if (isCurrent(item)) {
+          item.state = "failed";
+          this.events.failed(item, error);
+        }
       }
       await this.trim();
     }
@@ -89,22 +95,27 @@ export class Queue {
   async predict(item) {
     const model = /** @type {import("./local.js").Model} */ (this.model);
     const found = await this.source.predict(item.file, model);
+    if (!isCurrent(item)) return;
     const { width, height, labels } = found;
     Object.assign(item, { width, height, maps: found });
-    if (!item.edited) {
+    if (!item.edited && !item.editor?.before) { // nor while a first correction is drawn
       item.editor = new Editor(labels.slice(), width, height);
       item.packed = null;
     }
     if (found.note || found.noteText) this.events.noted(item, found.note, found.noteText ?? "");
-    item.other = this.other ? (await this.source.predict(item.file, this.other)).labels : null;
+    const other = this.other ? (await this.source.predict(item.file, this.other)).labels : null;
+    if (isCurrent(item)) item.other = other;
   }
 
   /** Make the labels of an item available. @param {Item} item */
   async open(item) {
     item.used = ++this.clock;
-    if (!item.editor && item.packed) {
-      const data = await help("values", item.packed);
-      item.editor = new Editor(data, item.width, item.height);
+    const { packed } = item;
+    if (!item.editor && packed) {
+      const data = await help("values", packed);
+      if (!item.editor && item.packed === packed) {
+        item.editor = new Editor(data, item.width, item.height, item.edited);
+      }
     }
     if (item.state === "done" && !item.maps) {
       item.state = "waiting";
@@ -127,8 +138,15 @@ export class Queue {
     for (const item of open) {
       pixels += item.width * item.height;
       if (pixels < KEPT || item === open[0]) continue;
-      item.packed = await this.mask(item);
+      const { editor, used } = item;
+      const packed = await this.mask(item).catch(() => null);
+      // It stays if it was opened meanwhile, or cannot be packed.
+      if (!packed || item.used !== used || item.editor !== editor) continue;
+      item.packed = packed;
       item.editor = item.maps = item.other = null;
     }
   }
 }
+
+/** Return whether the prediction in progress is still asked for: no restart came meanwhile. */
+const isCurrent = (/** @type {Item} */ item) => item.state === "working";
