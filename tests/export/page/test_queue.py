@@ -17,7 +17,8 @@ SETUP = """
       }
     };
     const { Queue } = await load("queue");
-    const told = { changed: [], failed: [], restarts: 0 };
+    const { restart } = await load("server");
+    const told = { changed: [], failed: [] };
     // Of a large photo, as many labels as are painted.
     const answer = (file, model) => {
       const labels = new Uint8Array(30000).fill(model.number);
@@ -26,9 +27,10 @@ SETUP = """
     };
     let reply = async (file, model) => answer(file, model);
     const queue = new Queue({ predict: (file, model) => reply(file, model) }, {
-      changed: (item) => told.changed.push([item.file.number, ...item.editor.labels.slice(0, 2)]),
+      changed: ({ file, editor }) => told.changed.push(
+        [file.number, ...editor?.labels.slice(0, 2) ?? []]),
       failed: (item, error) => told.failed.push(String(error.message)),
-      progress() {}, noted() {}, restarted: () => told.restarts++,
+      progress() {}, noted() {},
     });
     queue.model = { number: 7, palette: [] };
     const settled = async () => {
@@ -105,11 +107,11 @@ def test_labels_of_another_model_are_gone_with_it_and_corrections_stay():
         paint(second, 9);
         queue.model = { number: 8, palette: [] };
         reply = async () => { throw new Error("too small"); };
-        queue.restart();
+        told.changed = [];
+        restart(queue);
         await settled();
-        return [told.restarts, first.state, await queue.mask(first), second.editor.labels[0],
-          told.failed.length];""")
-    assert found == [1, "failed", None, 9, 2]
+        return [told.changed, first.state, await queue.mask(first), told.failed.length];""")
+    assert found == [[[1], [2, 9, 7]], "failed", None, 2]
 
 
 def test_a_prediction_of_the_former_model_that_comes_late_is_not_taken():
@@ -120,14 +122,14 @@ def test_a_prediction_of_the_former_model_that_comes_late_is_not_taken():
         });
         const [first] = photos(1);
         queue.model = { number: 8, palette: [] };
-        queue.restart();
+        restart(queue);
         answers[0]();
         await settled();
         const before = first.editor;
         answers[1]();
         await settled();
         return [before, first.state, told.changed];""")
-    assert found == [None, "done", [[1, 1, 8]]]
+    assert found == [None, "done", [[1], [1, 1, 8]]]
 
 
 def test_an_error_of_the_former_model_that_comes_late_is_not_told():
@@ -135,7 +137,7 @@ def test_an_error_of_the_former_model_that_comes_late_is_not_told():
         reply = async () => { throw new Error("the former"); };
         const [first] = photos(1);
         reply = async (file, model) => answer(file, model);
-        queue.restart();
+        restart(queue);
         await settled();
         return [first.state, told.failed];""")
     assert found == ["done", []]

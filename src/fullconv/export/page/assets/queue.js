@@ -10,7 +10,8 @@ const KEPT = 1.2e8; // pixels of predictions that stay in memory; the labels of 
  * @typedef {object} Item
  * @property {File} file
  * @property {string} name
- * @property {"waiting" | "working" | "done" | "failed"} state
+ * @property {"waiting" | "working" | "done" | "failed"} state "working" as long as its prediction is
+ *   wanted: `restart` in `server.js` sets it back
  * @property {number} width
  * @property {number} height
  * @property {Editor | null} editor the labels
@@ -26,7 +27,7 @@ export class Queue {
    * @param {import("./local.js").Source} source
    * @param {{changed: (item: Item) => void, failed: (item: Item, error: unknown) => void,
    *   progress: (item: Item | null, left: number) => void,
-   *   noted: (item: Item, note: string, text: string) => void, restarted: () => void}} events
+   *   noted: (item: Item, note: string, text: string) => void}} events
    */
   constructor(source, events) {
     this.source = source;
@@ -52,17 +53,6 @@ export class Queue {
     return added;
   }
 
-  /** Predict everything again, e.g. with another model; only corrected labels stay. */
-  restart() {
-    for (const item of this.items) {
-      item.state = "waiting";
-      item.maps = item.other = null;
-      if (!item.edited) item.editor = item.packed = null;
-    }
-    this.events.restarted();
-    this.run();
-  }
-
   async run() {
     if (this.running) return;
     this.running = true;
@@ -75,12 +65,12 @@ export class Queue {
       this.events.progress(item, waiting.length - 1);
       try {
         await this.predict(item);
-        if (isCurrent(item)) {
+        if (item.state === "working") {
           item.state = "done";
           this.events.changed(item);
         }
       } catch (error) {
-        if (isCurrent(item)) {
+        if (item.state === "working") {
           item.state = "failed";
           this.events.failed(item, error);
         }
@@ -95,7 +85,7 @@ export class Queue {
   async predict(item) {
     const model = /** @type {import("./local.js").Model} */ (this.model);
     const found = await this.source.predict(item.file, model);
-    if (!isCurrent(item)) return;
+    if (item.state !== "working") return;
     const { width, height, labels } = found;
     Object.assign(item, { width, height, maps: found });
     if (!item.edited && !item.editor?.before) { // nor while a first correction is drawn
@@ -104,7 +94,7 @@ export class Queue {
     }
     if (found.note || found.noteText) this.events.noted(item, found.note, found.noteText ?? "");
     const other = this.other ? (await this.source.predict(item.file, this.other)).labels : null;
-    if (isCurrent(item)) item.other = other;
+    if (item.state === "working") item.other = other;
   }
 
   /** Make the labels of an item available. @param {Item} item */
@@ -113,9 +103,7 @@ export class Queue {
     const { packed } = item;
     if (!item.editor && packed) {
       const data = await help("values", packed);
-      if (!item.editor && item.packed === packed) {
-        item.editor = new Editor(data, item.width, item.height, item.edited);
-      }
+      if (item.packed === packed) item.editor ??= new Editor(data, item.width, item.height, item.edited);
     }
     if (item.state === "done" && !item.maps) {
       item.state = "waiting";
@@ -141,12 +129,10 @@ export class Queue {
       const { editor, used } = item;
       const packed = await this.mask(item).catch(() => null);
       // It stays if it was opened meanwhile, or cannot be packed.
-      if (!packed || item.used !== used || item.editor !== editor) continue;
-      item.packed = packed;
-      item.editor = item.maps = item.other = null;
+      if (packed && item.used === used && item.editor === editor) {
+        item.packed = packed;
+        item.editor = item.maps = item.other = null;
+      }
     }
   }
 }
-
-/** Return whether the prediction in progress is still asked for: no restart came meanwhile. */
-const isCurrent = (/** @type {Item} */ item) => item.state === "working";
