@@ -77,7 +77,7 @@ const small = new WeakMap();
 
 /** @param {import("./queue.js").Item} item */
 async function thumbnail(item) {
-  const canvas = element("canvas", { width: 75, height: 56 });
+  const canvas = /** @type {any} */ (element("canvas", { width: 75, height: 56 }));
   small.set(item, canvas);
   thumbnails();
   const bitmap = await createImageBitmap(item.file, { resizeHeight: 112, resizeQuality: "medium" })

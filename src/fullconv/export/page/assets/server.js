@@ -99,7 +99,8 @@ class ServerSource {
       throw new Refused("noServer");
     }
     if (response.status === 401) {
-      this.key = await this.askKey();
+      // A header holds no other characters, so no key does.
+      do this.key = (await this.askKey()).trim(); while (/[^!-~]/.test(this.key));
       if (!this.key) throw new Refused("noKey");
       return this.request(path, options);
     }
