@@ -55,11 +55,35 @@ def test_this_machine_needs_none(host):
 def test_hosts_as_in_headers():
     assert options.host_header("::1") == options.host_header("[::1]") == "[::1]"
     assert options.host_header("Example.org") == "example.org"
+    assert options.host_header("FE80::1") == "[fe80::1]"
+
+
+def test_names_that_no_request_has_are_refused():
+    for name in ("Segment.example", "10.0.0.5", "a_b-c.default.svc"):
+        assert options.parse_allowed(name) == name.lower()
+    for name in ("FE80::1", "[fe80::1]", "fe80:0:0::1"):
+        assert options.parse_allowed(name) == "[fe80::1]"
+    for wrong in (
+        "segment.example:8443",
+        "https://segment.example",
+        "a/b",
+        "*.example",
+        "",
+        "ü.de",
+    ):
+        with pytest.raises(ConfigError, match="without scheme, port and path"):
+            options.parse_allowed(wrong)
 
 
 def test_origins():
     assert options.parse_origin("https://Labels.example/") == "https://labels.example"
     assert options.parse_origin("http://localhost:3000") == "http://localhost:3000"
+    for usual in ("https://labels.example:443", "http://labels.example:80/"):
+        assert options.parse_origin(usual) == usual.rpartition(":")[0]
+    assert options.parse_origin("http://labels.example:443") == "http://labels.example:443"
+    for wrong in ("https://a?b", "https://a#b", "https://user@a", "https://a b"):
+        with pytest.raises(ConfigError):
+            options.parse_origin(wrong)
     for wrong in ("*", "https://*.example", "labels.example", "file:///a", "https://a/b", ""):
         with pytest.raises(ConfigError):
             options.parse_origin(wrong)

@@ -5,14 +5,16 @@ import base64
 import hashlib
 import json
 from itertools import pairwise
+from threading import get_ident
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from fullconv.errors import OutputError
 from fullconv.serving import Limits, Problem
-from fullconv.serving._body import Body, file_name, read_photo
+from fullconv.serving._body import OPTIONS, Body, file_name, read_object, read_photo
 from fullconv.serving._problems import ClientLeftError
 from serving_models import run_async
 
@@ -133,6 +135,39 @@ FORM = "multipart/form-data; boundary=xx"
 def test_a_form_with_one_file():
     body = read([form(("note", None, "hello"), ("file", "a/b.png", "abc"))], FORM)
     assert content(body) == b"abc" and body.name == "b.png"
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_options_in_a_form_are_refused(name):
+    sent = form((name, None, "overlay"), ("file", "a.png", "abc"))
+    problem = refused(400, [sent], FORM)
+    expected = f"expected it in the query of the URL: ?{name}=overlay"
+    assert problem.detail == f"{name} is a field of the form; {expected}"
+    named = form((name, "a.png", "abc"))  # a file may have any name
+    assert content(read([named], FORM)) == b"abc"
+
+
+@pytest.mark.parametrize("kind", ["image/png", "multipart/form-data"])
+def test_a_disk_without_room_is_named(monkeypatch, tmp_path, kind):
+    monkeypatch.setattr("fullconv.serving._body.IN_MEMORY", 8)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    sent = form(("file", "a.png", "x" * 500))
+    with pytest.raises(OutputError, match="cannot keep the body in a temporary file"):
+        read([sent], FORM if kind.startswith("multipart") else kind)
+
+
+def test_json_is_parsed_in_a_thread(monkeypatch):
+    threads = []
+    monkeypatch.setattr(
+        "fullconv.serving._body.parse_object", lambda text: threads.append(get_ident()) or {}
+    )
+
+    async def receive():
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    request = Request({"type": "http", "method": "POST", "path": "/hf", "headers": []}, receive)
+    assert run_async(read_object(request, LIMITS)) == {}
+    assert threads != [get_ident()]
 
 
 @pytest.mark.parametrize(

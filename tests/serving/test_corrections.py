@@ -309,3 +309,11 @@ def test_folders_that_cannot_be_used(tmp_path):
 def test_classes_that_share_a_colour_get_others(tmp_path):
     opened = open_folder(tmp_path / "a", ("x", "y"), ((1, 2, 3), (1, 2, 3)))
     assert len({*opened.palette}) == 2
+
+
+def test_a_folder_of_photos_takes_no_name(http, folder):
+    (folder / "images" / "street").mkdir()
+    (folder / "images" / "town.jpg").symlink_to(folder / "nothing")
+    assert post(http, "street").status_code == 201
+    assert post(http, "town").status_code == 201
+    assert (folder / "images" / "street.png").read_bytes() == photo()

@@ -4,6 +4,7 @@ import pytest
 
 from fullconv.serving import Access
 from fullconv.serving._guard import HEADERS, host_name
+from fullconv.serving._tensors import LENGTH
 from serving_models import client, make_service
 
 KEY = "a-key-of-24-characters!!"
@@ -64,11 +65,13 @@ def test_one_other_origin_can_be_allowed(models):
     asked = http.options("/predict", headers=ask)
     assert asked.status_code == 204
     assert asked.headers["access-control-allow-origin"] == origin
-    assert "Authorization" in asked.headers["access-control-allow-headers"]
+    for name in ("Authorization", LENGTH, "X-Request-Id"):
+        assert name in asked.headers["access-control-allow-headers"]
     headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
     response = http.post("/predict", content=b"x", headers=headers)
     assert response.status_code == 422
     assert response.headers["access-control-allow-origin"] == origin
+    assert LENGTH in response.headers["access-control-expose-headers"]
     assert "Origin" in response.headers["vary"]
     others = http.options("/predict", headers=ask | {"Origin": "https://evil.example"})
     assert others.status_code == 403 and "access-control-allow-origin" not in others.headers

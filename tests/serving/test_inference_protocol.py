@@ -1,11 +1,13 @@
 """The Open Inference Protocol: tensors in and out, as JSON and as bytes."""
 
 import base64
+import io
 import json
 import struct
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fullconv.io.images import encode_png
 from serving_models import client, make_service, running
@@ -219,3 +221,30 @@ def test_the_real_client_of_triton(models, expected):
         for name, array in expected.items():
             assert np.array_equal(found.as_numpy(name), array)
         http.close()
+
+
+def test_a_request_that_never_fits_the_memory_is_refused(models):
+    http = client(make_service(models, memory=2**24))
+    photo = encode_png(PIXELS[0]) + bytes(2**24)  # a decoder stops before them
+    entry = {"name": "image", "shape": [1], "datatype": "BYTES"}
+    entry["parameters"] = {"binary_data_size": len(photo) + 4}
+    response = send_binary(http, {"inputs": [entry]}, struct.pack("<I", len(photo)) + photo)
+    assert response.status_code == 422
+    assert "the memory given is 16.0 MiB: send fewer or smaller photos" in response.json()["detail"]
+
+
+def test_memory_is_planned_for_the_photo_that_takes_most(service, http, monkeypatch):
+    stream = io.BytesIO()
+    Image.fromarray(PIXELS[1]).save(stream, "WEBP")
+    photos = [encode_png(PIXELS[0]), stream.getvalue(), encode_png(PIXELS[1])]
+    planned, plan = [], service.plan
+
+    def spy(model, header, *more):
+        planned.append(header)
+        return plan(model, header, *more)
+
+    monkeypatch.setattr(service, "plan", spy)
+    texts = [base64.b64encode(photo).decode() for photo in photos]
+    entry = {"name": "image", "shape": [3], "datatype": "BYTES", "data": texts}
+    assert http.post(INFER, json={"inputs": [entry]}).status_code == 200
+    assert [header.format for header in planned] == ["WEBP"]

@@ -231,3 +231,9 @@ def test_the_key_may_be_a_password(models):
     assert http.get("/label-studio/health", auth=("any", key)).status_code == 200
     assert http.get("/label-studio/health", auth=("any", "wrong")).status_code == 401
     assert http.get("/models", auth=("any", key)).status_code == 401, "only for Label Studio"
+
+
+@pytest.mark.parametrize("key", ["a b", "a\nb", "t\u201cken", ""])
+def test_a_token_that_no_header_can_hold_is_refused_at_the_start(key):
+    with pytest.raises(ConfigError, match="copy it again"):
+        LabelStudio("http://127.0.0.1:8080", key)

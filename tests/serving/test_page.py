@@ -66,6 +66,26 @@ def test_the_browser_shows_the_servers_predictions_of_two_models(models, browser
     assert not browser.errors and not browser.requests
 
 
+@pytest.mark.slow
+def test_a_photo_that_only_the_server_reads_is_not_shown_as_another_one(models, browser, tmp_path):
+    for seed, name in enumerate(["a.png", "b.tif"]):
+        photo = np.random.default_rng(seed).integers(0, 256, (40, 60, 3), np.uint8)
+        Image.fromarray(photo).save(tmp_path / name)
+    with running(make_service(models)) as server:
+        page = browser.open(f"{server.url}/")
+        page.wait_for_selector("html[data-check=passed]", state="attached")
+        page.set_input_files("#files", [tmp_path / "a.png", tmp_path / "b.tif"])
+        wait_until(lambda: page.evaluate("fullconv.queue.items[1].state === 'done'"))
+        page.evaluate("document.querySelectorAll('#list button:not(.remove)')[1].click()")
+        said = "document.getElementById('problems').textContent"
+        wait_until(lambda: "b.tif: not a photo that browsers read" in page.evaluate(said))
+        pixels = "getContext('2d').getImageData(0, 0, 60, 40).data"
+        assert not any(page.evaluate(f"[...document.getElementById('photo').{pixels}]"))
+        wait_until(lambda: any(page.evaluate(f"[...document.getElementById('first').{pixels}]")))
+        page.close()
+    assert not browser.requests
+
+
 def check_divider(page):
     """Drag the line between the two models, and move it by keyboard."""
     box, line = (page.locator(name).bounding_box() for name in ("#stack", "#line"))

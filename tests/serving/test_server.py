@@ -1,5 +1,6 @@
 """A real server: connections, clients that leave, overload and its end."""
 
+import os
 import socket
 import threading
 import time
@@ -11,7 +12,7 @@ import pytest
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.io.images import encode_png
-from fullconv.serving._server import bind, bind_path
+from fullconv.serving._server import bind, bind_path, is_served, unlink_socket
 from serving_models import SlowModel, make_service, running, wait_for
 
 PHOTO = encode_png(np.zeros((20, 24, 3), np.uint8))
@@ -226,6 +227,29 @@ def test_ports_and_sockets(tmp_path):
     with pytest.raises(ConfigError, match="is a file; expected the path of a new socket"):
         bind_path(path)
     assert path.read_text() == "a file"
+
+
+def test_the_socket_of_a_server_that_runs_stays_its_own(tmp_path):
+    path = tmp_path / "socket"
+    with bind_path(path) as bound:
+        bound.listen()
+        made = path.stat()
+        with pytest.raises(OutputError, match="another server listens there; end it"):
+            bind_path(path)
+        assert is_served(path) and os.path.samestat(made, path.stat())
+    with bind_path(path):  # it does not listen
+        made = path.stat()
+        with bind_path(path):
+            unlink_socket(path, made)
+            assert path.exists()
+            unlink_socket(path, path.stat())
+            assert not path.exists()
+
+
+@pytest.mark.parametrize("host", ["a" * 70, "a..b"])
+def test_a_host_that_is_no_name_is_refused_in_a_sentence(host):
+    with pytest.raises(OutputError, match="it is no name of a host"):
+        bind(host, 0)
 
 
 @pytest.mark.parametrize(

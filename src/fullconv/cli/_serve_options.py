@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "FULLCONV_KEY"
 LABEL_STUDIO_VARIABLE = "LABEL_STUDIO_API_KEY"
 LEAST_KEY = 16  # characters
+_HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*\.?")
 WATCH_SECONDS = 2.0  # between looks at run folders
 
 MODELS = (
@@ -187,7 +189,25 @@ def is_loopback(host: str) -> bool:
 
 def host_header(host: str) -> str:
     """Return an address as it stands in a Host header: "::1" is "[::1]"."""
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host.lower()
+    return f"[{host}]".lower() if ":" in host and not host.startswith("[") else host.lower()
+
+
+def parse_allowed(text: str) -> str:
+    """Return a name that requests may use as it stands in a Host header, without port.
+
+    Raises:
+        ConfigError: no Host header has such a name.
+    """
+    name = host_header(text.strip())
+    if _HOST.fullmatch(name):
+        return name
+    try:
+        return f"[{ipaddress.IPv6Address(name.strip('[]'))}]"
+    except ValueError as error:
+        raise ConfigError(
+            f"--allow-host {text[:100]}: expected a name or an address without scheme, port and "
+            "path, as browsers send it, such as segment.example"
+        ) from error
 
 
 def parse_origin(text: str) -> str:
@@ -197,13 +217,14 @@ def parse_origin(text: str) -> str:
         ConfigError: it is no origin.
     """
     scheme, sign, rest = text.rstrip("/").partition("://")
-    if scheme.lower() not in ("http", "https") or not sign or not rest or "/" in rest:
+    if scheme.lower() not in ("http", "https") or not sign or not rest or {*rest} & {*"/?#@ "}:
         raise ConfigError(
             f"--origin {text[:100]}: expected an origin such as https://labels.example"
         )
     if "*" in rest:
         raise ConfigError("--origin allows one origin each; a pattern would allow any page")
-    return f"{scheme}://{rest}".lower()
+    usual = ":443" if scheme.lower() == "https" else ":80"  # which browsers leave out
+    return f"{scheme}://{rest.removesuffix(usual)}".lower()
 
 
 def read_key(path: Path | None) -> str | None:

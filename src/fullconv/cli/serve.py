@@ -117,7 +117,8 @@ def _access(
     key = options.read_key(key_file)
     if not is_local:
         options.check_exposure(host, key, insecure)
-    hosts = LOOPBACK | {options.host_header(name) for name in (host, *(allow_host or ()))}
+    names = map(options.parse_allowed, allow_host or ())
+    hosts = LOOPBACK | {options.host_header(host), *names}
     origins = frozenset(map(options.parse_origin, origin or ()))
     return Access(key, hosts, origins, open_metrics)
 

@@ -5,8 +5,8 @@ import hashlib
 import tempfile
 import time
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from fullconv.errors import DataError, printable
+from fullconv.errors import DataError, OutputError, printable
 from fullconv.io.text import parse_json
 from fullconv.serving._limits import Limits
 from fullconv.serving._problems import ClientLeftError, Problem
@@ -25,6 +25,7 @@ MAX_FIELDS = 8  # of a form, beside its file
 MAX_FIELD_BYTES = 1024
 CHUNK = 2**20
 DEFAULT_NAME = "photo"
+OPTIONS = ("format", "tta", "model", "replace")  # of the query
 
 # curl sends a form's type with --data-binary unless it is told another.
 _RAW = ("", "application/octet-stream", "application/x-www-form-urlencoded")
@@ -52,17 +53,22 @@ class Body:
         return self._digest.hexdigest()
 
     def append(self, chunk: bytes) -> None:
-        """Add bytes; may write to the disk."""
+        """Add bytes; may write to the disk.
+
+        Raises:
+            OutputError: the disk is full, or has no folder for temporary files.
+        """
         self.size += len(chunk)
         self._digest.update(chunk)
-        if self._content is not None and len(self._content) + len(chunk) > IN_MEMORY:
-            self._file = tempfile.NamedTemporaryFile(prefix="fullconv-")  # noqa: SIM115
-            self._file.write(self._content)
-            self._content = None
-        if self._content is None:
-            self._file.write(chunk)
-        else:
-            self._content += chunk
+        with _explained():
+            if self._content is not None and len(self._content) + len(chunk) > IN_MEMORY:
+                self._file = tempfile.NamedTemporaryFile(prefix="fullconv-")  # noqa: SIM115
+                self._file.write(self._content)
+                self._content = None
+            if self._content is None:
+                self._file.write(chunk)
+            else:
+                self._content += chunk
 
     @property
     def needs_disk(self) -> bool:
@@ -77,7 +83,8 @@ class Body:
         """
         if self._content is not None:
             return reader(Path(self.name), bytes(self._content))
-        self._file.flush()
+        with _explained():
+            self._file.flush()
         try:
             return reader(Path(self._file.name), None)
         except DataError as error:
@@ -92,7 +99,20 @@ class Body:
         """Forget the bytes."""
         self._content = bytearray()
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of bytes that no longer fit the disk
+                self._file.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Raise an OutputError that names the reason if a temporary file cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"the server cannot keep the body in a temporary file ({error.strerror or error}); "
+            "free some space, or start it with TMPDIR set to another folder"
+        ) from error
 
 
 async def read_photo(request: Request, limits: Limits) -> Body:
@@ -141,6 +161,11 @@ async def read_bytes(request: Request, limits: Limits) -> bytes:
     """Read a whole body into memory; see `stream_body`."""
     async with aclosing(stream_body(request, limits)) as stream:
         return b"".join([chunk async for chunk in stream])
+
+
+async def read_object(request: Request, limits: Limits) -> dict[str, Any]:
+    """Read an object of JSON, and parse it in a thread; see `read_bytes` and `parse_object`."""
+    return await asyncio.to_thread(parse_object, await read_bytes(request, limits))
 
 
 def parse_object(content: bytes) -> dict[str, Any]:
@@ -253,6 +278,7 @@ async def read_files(request: Request, limits: Limits, names: Sequence[str]) -> 
     form = await _parse_form(request, limits, len(names))
     bodies: dict[str, Body] = {}
     try:
+        _refuse_options(form)
         for name, value in form.multi_items():
             if isinstance(value, UploadFile):
                 found = bodies[name] = Body(name)
@@ -274,6 +300,7 @@ async def read_files(request: Request, limits: Limits, names: Sequence[str]) -> 
 async def _read_form(request: Request, limits: Limits, body: Body) -> None:
     form = await _parse_form(request, limits, 1)
     try:
+        _refuse_options(form)
         files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
         if len(files) != 1:
             raise Problem(400, "the form has no file; expected one, the photo")
@@ -281,6 +308,21 @@ async def _read_form(request: Request, limits: Limits, body: Body) -> None:
         await _fill(body, files[0])
     finally:
         await form.close()
+
+
+def _refuse_options(form: FormData) -> None:
+    """Refuse options in a form, which would have no effect there.
+
+    Raises:
+        Problem: it has one.
+    """
+    for name, value in form.multi_items():
+        if name in OPTIONS and isinstance(value, str):
+            raise Problem(
+                400,
+                f"{name} is a field of the form; expected it in the query of the URL: "
+                f"?{name}={printable(value[:40])}",
+            )
 
 
 async def _fill(body: Body, file: UploadFile) -> None:
@@ -299,7 +341,8 @@ async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
         )
         form = FormData()
         try:
-            form = await parser.parse()
+            with _explained():
+                form = await parser.parse()
             return form
         except MultiPartException as error:
             number = "one file" if files == 1 else f"{files} files"

@@ -110,10 +110,11 @@ class CorrectionFolder:
         return self._saved(image, target, replaced=False)
 
     def _find(self, name: str) -> Path | None:
-        """Return the photo of this name, whatever its case and suffix."""
+        """Return the photo of this name, whatever its case and suffix; folders do not count."""
         wanted = fold_name(name)
         paths = sorted((self.path / IMAGES).iterdir())
-        return next((path for path in paths if fold_name(path.stem) == wanted), None)
+        found = (path for path in paths if fold_name(path.stem) == wanted)
+        return next((path for path in found if path.is_file()), None)
 
     def _inside(self, folder: str, name: str) -> Path:
         try:

@@ -29,8 +29,13 @@ PASSWORD_PATHS = ("/label-studio/",)
 """Where the key may be sent as a password, since Label Studio sends no other."""
 
 EXPOSED = (
-    "ETag, Server-Timing, X-Request-Id, Fullconv-Model, Fullconv-Engine, Fullconv-Note, Retry-After"
+    "ETag, Server-Timing, X-Request-Id, Fullconv-Model, Fullconv-Engine, Fullconv-Note, "
+    "Retry-After, Inference-Header-Content-Length"
 )
+ALLOWED = (
+    "Authorization, Content-Type, If-None-Match, X-Request-Id, Inference-Header-Content-Length"
+)
+"""Headers that pages of other origins may read, and send."""
 
 
 class Protect:
@@ -178,7 +183,7 @@ def _preflight(allowed: bool) -> Response:
     """Answer the question of a browser whether another origin may send a request."""
     granted: Mapping[str, str] = {
         "Access-Control-Allow-Methods": "GET, POST",
-        "Access-Control-Allow-Headers": "Authorization, Content-Type, If-None-Match",
+        "Access-Control-Allow-Headers": ALLOWED,
         "Access-Control-Max-Age": "600",
     }
     return Response(status_code=204, headers=granted if allowed else None)

@@ -22,6 +22,7 @@ SECONDS = 10  # without a response
 FILES = "/data/"  # where Label Studio serves uploaded photos and those of local folders
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _JWT = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+")
+_KEY = re.compile(r"[!-~]+")  # what an HTTP header may hold
 MAX_TOKEN_BYTES = 16 * 2**10
 
 
@@ -47,6 +48,11 @@ class LabelStudio:
         if parts.query or parts.fragment:
             raise ConfigError(
                 f"--label-studio {printable(self.url[:100])}: a query is not expected"
+            )
+        if self.key is not None and not _KEY.fullmatch(self.key):
+            raise ConfigError(
+                "the access token of Label Studio holds a blank or a character that no token has; "
+                "copy it again, from its page Account & Settings"
             )
 
     @property

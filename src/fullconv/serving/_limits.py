@@ -21,7 +21,7 @@ class Limits:
         queue: requests that wait beside those that are computed.
         max_body: bytes of a request's body.
         max_pixels: pixels of a photo.
-        seconds: for a request, from its first byte to its response.
+        seconds: for a prediction, from its photo's last byte to its response.
         body_pause: seconds without a byte of a body.
         body_seconds: seconds for a whole body.
         header_bytes: of a request's line and headers.

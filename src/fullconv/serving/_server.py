@@ -34,10 +34,10 @@ def bind(host: str, port: int) -> socket.socket:
         except OSError:
             bound.close()
             raise
-    except OSError as error:
+    except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host has such a form
+        reason = error.strerror if isinstance(error, OSError) else "it is no name of a host"
         raise OutputError(
-            f"cannot serve at {host} port {port} ({error.strerror}); choose another --port or "
-            "--host"
+            f"cannot serve at {host} port {port} ({reason}); choose another --port or --host"
         ) from error
     return bound
 
@@ -47,20 +47,50 @@ def bind_path(path: Path) -> socket.socket:
 
     Raises:
         ConfigError: another file is at the path.
-        OutputError: it cannot be created.
+        OutputError: a server listens there, or it cannot be created.
     """
-    if path.exists():
-        if not stat.S_ISSOCK(path.stat().st_mode):
-            raise ConfigError(f"--uds {path} is a file; expected the path of a new socket")
-        path.unlink()
+    if path.exists() and not stat.S_ISSOCK(path.stat().st_mode):
+        raise ConfigError(f"--uds {path} is a file; expected the path of a new socket")
+    if is_served(path):
+        raise OutputError(
+            f"--uds {path}: another server listens there; end it, or choose another path"
+        )
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
+        path.unlink(missing_ok=True)
         bound.bind(str(path))
         os.chmod(path, 0o660)
     except OSError as error:
         bound.close()
         raise OutputError(f"--uds {path}: cannot be created ({error.strerror})") from error
     return bound
+
+
+def is_served(path: Path) -> bool:
+    """Return whether a process listens at a Unix socket, or may do so without letting us in."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except (TimeoutError, BlockingIOError, PermissionError):
+            return True
+        except OSError:
+            return False  # `bind` says what is wrong with the path
+    return True
+
+
+def unlink_socket(path: Path, made: os.stat_result) -> None:
+    """Remove a Unix socket, unless another server has replaced it.
+
+    Args:
+        path: of the socket.
+        made: its state after it was made.
+    """
+    with contextlib.suppress(OSError):
+        if os.path.samestat(made, path.stat()):
+            path.unlink()
 
 
 def serve(

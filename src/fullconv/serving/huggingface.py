@@ -1,5 +1,6 @@
 """POST /hf: the task "image-segmentation" of Hugging Face's inference clients."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -18,8 +19,7 @@ from fullconv.serving._body import (
     Body,
     content_type,
     decode_base64,
-    parse_object,
-    read_bytes,
+    read_object,
     read_photo,
 )
 from fullconv.serving._members import Member, Paths, members
@@ -90,10 +90,10 @@ async def _read(request: Request, service: Service) -> Body:
     """Read a photo, or JSON of inputs and parameters."""
     if content_type(request) != "application/json":
         return await read_photo(request, service.limits)
-    values = parse_object(await read_bytes(request, service.limits))
+    values = await read_object(request, service.limits)
     _check_parameters(values)
     body = Body()
-    body.append(decode_base64(values.get("inputs"), '"inputs"'))
+    await asyncio.to_thread(lambda: body.append(decode_base64(values.get("inputs"), '"inputs"')))
     if not body.size:
         raise Problem(400, 'an empty photo in "inputs"')
     return body

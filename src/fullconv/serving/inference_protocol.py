@@ -15,8 +15,9 @@ from starlette.routing import Route
 from fullconv._version import __version__
 from fullconv.batch.photo_memory import predict_photo
 from fullconv.batch.writers import Writer
+from fullconv.errors import MemoryBudgetError
 from fullconv.inference.stopping import Stop, check_stop
-from fullconv.io.images import Header, decode_image, peek_header
+from fullconv.io.images import Header, decode_image, decoding_bytes, peek_header
 from fullconv.serving._body import DEFAULT_NAME, read_raw
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
@@ -39,6 +40,7 @@ from fullconv.serving._tensors import (
     encode_response,
     parse_request,
 )
+from fullconv.units import format_bytes, format_bytes_up
 
 MODEL = "/v2/models/{name}"
 VERSION = MODEL + "/versions/{version}"
@@ -116,15 +118,25 @@ def _predict(
         content: bytes of its body, which are held meanwhile.
         stages: gets the times.
         stop: as for `Model.predict`.
+
+    Raises:
+        Problem: photos of several sizes.
+        ImageError: a photo is not predicted.
+        MemoryBudgetError: they take more memory than the server has.
     """
     headers = [_header(image) for image in wanted.images]
     if len({header.size for header in headers}) > 1:
         raise Problem(400, "photos of several sizes; send each in a request of its own")
-    first, count = headers[0], len(headers)
+    first, count = max(headers, key=decoding_bytes), len(headers)
     check_photo(first, DEFAULT_NAME, service.limits.max_pixels // count)
     output = _output("score" in wanted.outputs, count)
     memory = service.plan(served, first, output)
     memory = replace(memory, held=memory.held + content)
+    if memory.held > service.limits.memory:
+        raise MemoryBudgetError(
+            f"the request and its results take {format_bytes_up(memory.held)}; the memory given "
+            f"is {format_bytes(service.limits.memory)}: send fewer or smaller photos at a time"
+        )
     labels, scores = [], []
     with waiting(service.gate.admit(memory, stop), stages):
         for image in wanted.images:

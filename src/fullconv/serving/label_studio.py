@@ -21,7 +21,7 @@ from fullconv.errors import FullconvError, printable
 from fullconv.inference.prediction import Prediction
 from fullconv.io.output_text import json_bytes
 from fullconv.serving._annotations import fetch_photo, parse_event, save_annotation
-from fullconv.serving._body import Body, file_name, parse_object, read_bytes
+from fullconv.serving._body import Body, file_name, read_object
 from fullconv.serving._corrections import CorrectionFolder, open_folder
 from fullconv.serving._label_studio import embedded_photo
 from fullconv.serving._members import Member, Paths, members
@@ -63,7 +63,7 @@ def routes(service: Service) -> Sequence[Route]:
         return JSONResponse(content, 200 if service.is_ready else 503)
 
     async def setup(request: Request) -> Response:
-        values = parse_object(await read_bytes(request, service.limits))
+        values = await read_object(request, service.limits)
         served = service.model()
         schema = values.get("schema")
         if schema:  # Label Studio sends it; without a project there is none
@@ -76,14 +76,14 @@ def routes(service: Service) -> Sequence[Route]:
     async def predict(request: Request) -> Response:
         with service.place():
             with request.scope["fullconv.stages"].measure("body"):
-                values = parse_object(await read_bytes(request, service.limits))
+                values = await read_object(request, service.limits)
             return await _predict(service, request, values)
 
     path, first = service.settings.corrections, service.model().model
     folder = None if path is None else open_folder(path, first.classes, first.palette)
 
     async def webhook(request: Request) -> Response:
-        values = parse_object(await read_bytes(request, service.limits))
+        values = await read_object(request, service.limits)
         return _take_event(service, folder, values)
 
     return [

@@ -82,6 +82,12 @@ def test_texts_in_literals_stay_as_they_are():
     assert found == 'const a="x  = 1 // none";\nconst b=/[ ,]+ \\/ "/g.test(`${ a }, b`);\n'
 
 
+def test_shorter_forms_mean_the_same_and_literals_stay():
+    text = 'const a={b:true,c:[false,0.5,10.5],};f(a,"true,}",`0.5`,x.true,);g(x?true:false);'
+    found = bundle._SHORTER.sub(bundle._shorten, text)
+    assert found == 'let a={b:!0,c:[!1,.5,10.5]};f(a,"true,}",`0.5`,x.true);g(x?true:!1);'
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_no_code_makes_requests_or_parses_html(name):
     text = bundle.read_asset(f"{name}.js")

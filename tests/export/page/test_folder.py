@@ -113,3 +113,32 @@ def test_folders_of_others_are_never_replaced(tmp_path):
     for name in ("new", "empty"):
         (tmp_path / "empty").mkdir(exist_ok=True)
         folders.check_replaceable(tmp_path / name)
+
+
+@pytest.mark.parametrize("names", [["index.html"], ["index.html", "model.onnx", "_headers"]])
+def test_a_page_of_others_is_not_taken_for_an_earlier_export(tmp_path, names):
+    for name in names:
+        (tmp_path / name).write_text("mine")
+    with pytest.raises(OutputError, match=f"holds {min(names)} and no "):
+        folders.check_replaceable(tmp_path)
+    for name in folders.NAMES:
+        (tmp_path / name).write_text("")
+    folders.check_replaceable(tmp_path)
+
+
+def test_files_that_come_during_an_export_stay(tmp_path, monkeypatch):
+    def write(page, folder):
+        for name in folders.NAMES:
+            (folder / name).write_text("new")
+        site.mkdir(exist_ok=True)
+        (site / "notes.txt").write_text("mine")
+
+    site = tmp_path / "site"
+    monkeypatch.setattr(folders, "write_folder", write)
+    monkeypatch.setattr(folders, "verify_folder", lambda folder: None)
+    with (
+        pytest.raises(OutputError, match=r"site holds notes.txt"),
+        folders.exported_folder(site),
+    ):
+        pass
+    assert [path.name for path in site.iterdir()] == ["notes.txt"]

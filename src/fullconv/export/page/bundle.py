@@ -35,10 +35,12 @@ _TOKEN = re.compile(
     | [ ]?(?P<mark>[=!,;{{}}()\[\]?:&|<>*%]|/(?![*/])|\+(?![ ]?\+)|-(?![ ]?-))[ ]?""",
     re.VERBOSE | re.DOTALL,
 )
-# What has a shorter form: "const", ";" before "}", brackets around a single parameter, and around
-# a value that was cast to a type.
+# What has a shorter form: "const", "true", "0.5", ";" before "}", a comma after the last value,
+# brackets around a single parameter, and around a value that was cast to a type.
 _SHORTER = re.compile(
-    rf"{_LITERAL} | \b(?P<const>const)\b | ;(?P<close>}}) | (?<![\w$])\((?P<one>\w+)\)=>"
+    rf"{_LITERAL} | \b(?P<const>const)\b | [;,](?P<close>}}) | ,(?=\)) | (?<![\w$.])0(?=\.\d)"
+    r"| (?<![\w$.])(?P<truth>true|false)(?![\w$:])"
+    r"| (?<![\w$])\((?P<one>\w+)\)=>"
     r"| =\((?P<cast>(?:new[ ])?[\w.?]+(?:\([^()\n]*\))?|\[\])\)(?=[;,)])",
     re.VERBOSE | re.DOTALL,
 )
@@ -48,6 +50,8 @@ _PIECE = re.compile(
     | (?P<let>\blet\b) | (?P<end>[;\n]) | [^"`/()\[\]{{}};\nl]+ | .""",
     re.VERBOSE | re.DOTALL,
 )
+# Tags that a parser adds by itself.
+_IMPLIED = re.compile(r"</option>(?=\s*<(?:/select|option)\b)|</?(?:head|body)>\n|</html>\n")
 _QUOTED = re.compile(r'="([\w/*-]+)"')  # attributes that need no quotation marks
 
 
@@ -74,9 +78,11 @@ def _plain(name: str) -> str:
 def _shorten(found: re.Match[str]) -> str:
     if found["const"]:
         return "let"
+    if found["truth"]:
+        return "!0" if found["truth"] == "true" else "!1"
     if found["cast"]:
         return f"={found['cast']}"
-    return f"{found['one']}=>" if found["one"] else found["close"] or found["literal"]
+    return f"{found['one']}=>" if found["one"] else found["close"] or found["literal"] or ""
 
 
 def _join_declarations(text: str) -> str:
@@ -163,7 +169,8 @@ def _fill(
     parts.append(data_element("helper", own_scope(join_modules(HELPER))))
     parts.append(f'<script id="core"{nonce}>{core}</script>')
     given = {"policy": meta, "nonce": nonce, "style": style, "parts": "\n".join(parts)}
-    template = _QUOTED.sub(r"=\1", _INDENTATION.sub("", read_asset("page.html")))
+    template = _IMPLIED.sub("", _INDENTATION.sub("", read_asset("page.html")))
+    template = _QUOTED.sub(r"=\1", template)
     return html.fill(template, (given | {"script": app}).items())
 
 

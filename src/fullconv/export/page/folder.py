@@ -69,6 +69,7 @@ def exported_folder(folder: Path) -> Iterator[Path]:
         finished.mkdir()
         write_folder(page, finished)
         verify_folder(finished)
+        check_replaceable(folder)  # since minutes have passed
         if folder.exists():
             shutil.move(folder, place / "earlier")
         with building(folder) as new:
@@ -80,15 +81,16 @@ def check_replaceable(folder: Path) -> None:
     """Check that a folder is missing, empty, or written by an earlier export.
 
     Raises:
-        OutputError: it is a file, or holds other files.
+        OutputError: it is a file, or holds other files, or not all of an export's.
     """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise OutputError(f"{folder} is a file or a link; expected the name of a new folder")
     names = {path.name for path in folder.iterdir()} if folder.exists() else set()
-    if names and (names - NAMES or INDEX not in names):
-        others = ", ".join(sorted(names - NAMES)[:3]) or "other files"
+    if names and names != NAMES:
+        others = ", ".join(sorted(names - NAMES)[:3])
+        found = others or f"{min(names)} and no {min(NAMES - names)}"
         raise OutputError(
-            f"{folder} holds {others}; expected a new folder, or one of an earlier export"
+            f"{folder} holds {found}; expected a new folder, or one of an earlier export"
         )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fullconv.errors import ConfigError
 from fullconv.serving._application import application
 from fullconv.serving._models import open_models
-from fullconv.serving._server import bind, bind_path, serve
+from fullconv.serving._server import bind, bind_path, serve, unlink_socket
 from fullconv.serving._service import Service
 from fullconv.serving.executors import BoundServer, ServerPlan, executors
 
@@ -71,7 +71,8 @@ def _listening(plan: ServerPlan) -> Iterator[socket.socket]:
             yield bound
         return
     with bind_path(plan.uds) as bound:
+        made = plan.uds.stat()
         try:
             yield bound
         finally:
-            plan.uds.unlink(missing_ok=True)
+            unlink_socket(plan.uds, made)

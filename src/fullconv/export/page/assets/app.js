@@ -2,7 +2,7 @@
 // The page: what the user does, and what is shown.
 
 import { safeNames, save, stem } from "./downloads.js";
-import { decodePhoto, element, get, help, textOf } from "./helping.js";
+import { decodePhoto, element, get, help, tell, textOf } from "./helping.js";
 import { countLabels, VOID } from "./maps.js";
 import { say, setLanguage, translate } from "../../../pages/assets/language.js";
 import { Refused } from "./photos.js";
@@ -15,6 +15,7 @@ import { bytesOf, pump } from "../../../pages/assets/bytes.js";
 const settings = JSON.parse(textOf("settings"));
 const source = openSource(settings);
 const view = new View();
+const downloads = /** @type {NodeListOf<any>} */ (document.querySelectorAll("[data-download]"));
 const hidden = /** @type {Set<number>} */ (new Set());
 const cursor = { x: 0, y: 0, shown: false };
 let tool = "look";
@@ -36,7 +37,7 @@ const queue = new Queue(source, {
     thumbnails();
     if (item === current) show(item);
     const shares = areas(item).slice(0, 3).map(({ name, share }) => `${name} ${percent(share)}`);
-    get("status").textContent = `${item.name}: ${shares.join(", ")}`;
+    tell("status", `${item.name}: ${shares.join(", ")}`);
   },
   failed(item, error) {
     complain(item, sentence(error));
@@ -46,7 +47,7 @@ const queue = new Queue(source, {
     complain(item, note ? say(note) : text);
   },
   progress(item, left) {
-    if (item) get("status").textContent = say("working", item.name, left);
+    if (item) tell("status", say("working", item.name, left));
   },
 });
 
@@ -63,7 +64,7 @@ function areas(item) {
 
 /** Add photos, and show the first of them. @param {Iterable<File>} files */
 function add(files) {
-  get("problems").textContent = "";
+  tell("problems", "");
   const added = queue.add([...files]);
   if (!added.length) return;
   get("work").hidden = false;
@@ -76,8 +77,7 @@ const small = new WeakMap();
 
 /** @param {import("./queue.js").Item} item */
 async function thumbnail(item) {
-  const canvas = document.createElement("canvas");
-  [canvas.width, canvas.height] = [75, 56];
+  const canvas = /** @type {any} */ (element("canvas", { width: 75, height: 56 }));
   small.set(item, canvas);
   thumbnails();
   const bitmap = await createImageBitmap(item.file, { resizeHeight: 112, resizeQuality: "medium" })
@@ -119,27 +119,34 @@ function drop(item) {
 /** Show a photo. @param {import("./queue.js").Item} item */
 async function select(item) {
   current = item;
+  item.used = ++queue.clock;
   cursor.shown = false;
   view.cursor.hidden = true;
-  get("under").textContent = " ";
+  tell("under", " ");
   thumbnails();
   for (const number of [0, 1]) view.draw(number, null, new Uint32Array(256));
   try {
     const photo = await decodePhoto(item.file, queue.model?.value_range);
     if (item !== current) return photo.bitmap?.close();
     await view.show(photo);
-  } catch {
+  } catch (error) {
+    if (item !== current) return;
+    view.blank(0, 0); // or the photo before it would be taken for it
+    if (!source.isLocal) complain(item, sentence(error));
     get("work").hidden = queue.items.every(({ state }) => state === "failed");
   }
   await queue.open(item);
   if (item === current) show(item);
 }
 
+const colours = () => colourTable(queue.model?.palette ?? [], hidden);
+
 /** Draw the prediction of the shown photo, or the box of it that changed. */
 function show(/** @type {import("./queue.js").Item} */ item,
   /** @type {import("./editing.js").Box | null} */ box = null) {
+  if (!view.width && item.editor) view.blank(item.width, item.height); // this browser cannot decode it
   const fits = item.editor && item.width === view.width && item.height === view.height;
-  const table = colourTable(queue.model?.palette ?? [], hidden);
+  const table = colours();
   view.draw(0, fits ? item.editor?.labels ?? null : null, table, box);
   if (!box) view.draw(1, fits ? item.other : null, table);
   get("dividing").hidden = !item.other;
@@ -152,10 +159,10 @@ function show(/** @type {import("./queue.js").Item} */ item,
 function buttons() {
   get("undo").disabled = !current?.editor?.done.length;
   get("redo").disabled = !current?.editor?.undone.length;
-  for (const button of document.querySelectorAll("[data-download]")) {
-    const kind = /** @type {HTMLElement} */ (button).dataset.download;
+  for (const button of downloads) {
+    const kind = button.dataset.download;
     const some = queue.items.some((item) => (kind === "dataset" ? item.edited : item.state === "done"));
-    /** @type {HTMLButtonElement} */ (button).disabled =
+    button.disabled =
       kind === "masksOnly" || kind === "dataset" ? !some : !current?.editor;
   }
   get("keep").disabled = !current?.editor;
@@ -164,6 +171,7 @@ function buttons() {
 /** List the classes: those that occur first, the largest before the others. */
 function legend(/** @type {import("./queue.js").Item} */ item) {
   const { classes = [], palette = [] } = queue.model ?? {};
+  if (!classes[paint]) paint = 0; // another model may have fewer
   const present = areas(item);
   const absent = classes.map((name, label) => ({ name, label, share: 0 }))
     .filter(({ label }) => !present.some((one) => one.label === label));
@@ -227,7 +235,7 @@ function apply(/** @type {number} */ x0, /** @type {number} */ y0, /** @type {nu
   if (tool === "fill" && !inside) return;
   const box = tool === "fill" ? editor.fill(x, y, paint)
     : editor.stroke(x0, y0, x, y, size, tool === "eraser" ? VOID : paint);
-  view.draw(0, editor.labels, colourTable(queue.model?.palette ?? [], hidden), box);
+  view.draw(0, editor.labels, colours(), box);
 }
 
 function finish() {
@@ -271,7 +279,7 @@ function pointers() {
   };
   view.stack.onpointermove = (/** @type {PointerEvent} */ event) => {
     const [x, y] = view.position(event);
-    get("under").textContent = describe(x, y) || " ";
+    tell("under", describe(x, y) || " ");
     if (last && tool !== "fill") {
       apply(last[0], last[1], x, y);
       last = [x, y];
@@ -291,7 +299,7 @@ function pointers() {
     get("divider").oninput();
   };
   view.stack.onpointerleave = () => {
-    if (!last) get("under").textContent = cursor.shown ? describe(cursor.x, cursor.y) : " ";
+    if (!last) tell("under", cursor.shown ? describe(cursor.x, cursor.y) : " ");
   };
 }
 
@@ -317,7 +325,7 @@ function keys() {
     } else return;
     event.preventDefault();
     view.point(cursor.x, cursor.y);
-    get("under").textContent = get("spoken").textContent = describe(cursor.x, cursor.y);
+    get("under").textContent = tell("spoken", describe(cursor.x, cursor.y));
   };
   document.onkeydown = (event) => {
     const typing = /** @type {HTMLElement} */ (event.target).matches("select, input[type=password]");
@@ -385,7 +393,7 @@ async function keep() {
     const mask = /** @type {Uint8Array} */ (await queue.mask(item));
     const model = /** @type {import("./local.js").Model} */ (queue.model);
     const saved = await source.keep(name, item.file, mask, model);
-    get("status").textContent = say(saved.replaced ? "kept2" : "kept", saved.photo, saved.mask);
+    tell("status", say(saved.replaced ? "kept2" : "kept", saved.photo, saved.mask));
   } catch (error) {
     complain(item, sentence(error));
   }
@@ -401,7 +409,7 @@ async function film() {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch {
-    get("problems").textContent = say("noCamera");
+    tell("problems", say("noCamera"));
     return;
   }
   const video = get("video");
@@ -410,10 +418,9 @@ async function film() {
   get("filming").onclose = () => stream.getTracks().forEach((track) => track.stop());
   get("leave").onclick = () => get("filming").close();
   get("take").onclick = () => {
-    const canvas = document.createElement("canvas");
-    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight];
+    const canvas = element("canvas", { width: video.videoWidth, height: video.videoHeight });
     canvas.getContext("2d")?.drawImage(video, 0, 0);
-    canvas.toBlob((blob) => {
+    canvas.toBlob((/** @type {Blob | null} */ blob) => {
       if (blob) add([new File([blob], `camera-${Date.now()}.png`, { type: "image/png" })]);
       get("filming").close();
     });
@@ -450,8 +457,10 @@ function inputs() {
   for (const radio of /** @type {NodeListOf<any>} */ (document.querySelectorAll("input[name=tool]"))) {
     radio.onchange = () => choose(radio.value);
   }
-  for (const button of /** @type {NodeListOf<any>} */ (document.querySelectorAll("[data-download]"))) {
-    button.onclick = () => download(button.dataset.download);
+  for (const button of downloads) {
+    button.onclick = () => download(button.dataset.download).catch((error) => {
+      tell("problems", sentence(error));
+    });
   }
   get("language").onchange = () => texts(get("language").value);
 }
@@ -461,15 +470,16 @@ function texts(language) {
   setLanguage(language);
   get("language").value = language.startsWith("zh") ? "zh" : "en";
   translate();
-  get("privacy").textContent = say(source.isLocal ? "private" : "served");
+  tell("privacy", say(source.isLocal ? "private" : "served"));
   if (checkResult !== null) tellCheck();
   if (current) show(current);
   thumbnails();
 }
 
-function tellCheck() {
-  get("check").textContent = checkResult ? say("unchecked", checkResult) : say("checked");
-}
+const outcome = (/** @type {string} */ good) => (
+  checkResult ? say("unchecked", checkResult) : say(good));
+
+const tellCheck = () => tell("check", outcome("checked"));
 
 async function notices() {
   const packed = textOf("licence-texts");
@@ -477,7 +487,7 @@ async function notices() {
   get("licences").hidden = false;
   get("licences").ontoggle = async () => {
     const text = await pump(bytesOf(packed), new DecompressionStream("gzip"));
-    get("notices").textContent = new TextDecoder().decode(text);
+    tell("notices", new TextDecoder().decode(text));
   };
 }
 
@@ -493,24 +503,24 @@ async function main() {
     get("asking").onclose = () => resolve(get("asking").returnValue ? get("key").value : "");
     get("asking").showModal();
   });
-  get("status").textContent = say("starting");
+  tell("status", say("starting"));
   try {
     await source.start();
     queue.model = source.models[0] ?? null;
     source.offer(queue);
     document.title = `${queue.model?.name ?? ""} · fullconv`;
     if (source.isLocal) {
-      get("status").textContent = say("checking");
+      tell("status", say("checking"));
       checkResult = await source.check();
       tellCheck();
     }
     document.documentElement.dataset.check = checkResult || "passed";
-    get("status").textContent = checkResult ? say("unchecked", checkResult) : say("ready");
+    tell("status", outcome("ready"));
     queue.run();
   } catch (error) {
     document.documentElement.dataset.check = sentence(error);
-    get("problems").textContent = sentence(error);
-    get("status").textContent = "";
+    tell("problems", sentence(error));
+    tell("status", "");
   }
 }
 

@@ -1,11 +1,11 @@
 // @ts-check
 // Files that the page offers, and their names.
 
+import { element } from "./helping.js";
+
 /** Save a file. @param {string} name @param {Blob} blob */
 export function save(name, blob) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
+  const link = element("a", { href: URL.createObjectURL(blob), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }

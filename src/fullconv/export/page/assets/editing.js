@@ -5,8 +5,12 @@
 /** @typedef {{box: Box, labels: Uint8Array}} Patch */
 
 export class Editor {
-  /** @param {Uint8Array} labels @param {number} width @param {number} height */
-  constructor(labels, width, height) {
+  /**
+   * @param {Uint8Array} labels @param {number} width @param {number} height
+   * @param {boolean} corrected whether the labels were changed before
+   */
+  constructor(labels, width, height, corrected = false) {
+    this.corrected = corrected;
     this.labels = labels;
     this.width = width;
     this.height = height;
@@ -21,7 +25,7 @@ export class Editor {
   }
 
   get changed() {
-    return this.done.length > 0;
+    return this.corrected || this.done.length > 0;
   }
 
   /** Begin a change; `finish` ends it. */

@@ -13,6 +13,9 @@ export const get = (id) => document.getElementById(id);
 /** Return the text of an element, "" without it. @param {string} id */
 export const textOf = (id) => get(id)?.textContent ?? "";
 
+/** Set the text of an element. @param {string} id @param {string} text */
+export const tell = (id, text) => (get(id).textContent = text);
+
 /**
  * Make an element with attributes and children.
  * @param {string} tag @param {Record<string, any>} attributes @param {...(Node | string)} children

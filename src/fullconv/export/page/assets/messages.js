@@ -23,7 +23,6 @@ Object.assign(TEXTS, {
   classes: ["Classes", "类别"],
   show: ["Show {0}", "显示 {0}"],
   paint: ["Paint with {0}", "用 {0} 绘制"],
-  area: ["area", "面积"],
   correct: ["Correct", "修正"],
   look: ["Look", "查看"],
   brush: ["Brush", "画笔"],

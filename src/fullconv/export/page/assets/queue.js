@@ -10,7 +10,8 @@ const KEPT = 1.2e8; // pixels of predictions that stay in memory; the labels of 
  * @typedef {object} Item
  * @property {File} file
  * @property {string} name
- * @property {"waiting" | "working" | "done" | "failed"} state
+ * @property {"waiting" | "working" | "done" | "failed"} state "working" as long as its prediction is
+ *   wanted: `restart` in `server.js` sets it back
  * @property {number} width
  * @property {number} height
  * @property {Editor | null} editor the labels
@@ -52,15 +53,6 @@ export class Queue {
     return added;
   }
 
-  /** Predict everything again, e.g. with another model; corrected labels stay. */
-  restart() {
-    for (const item of this.items) {
-      item.state = "waiting";
-      item.maps = item.other = null;
-    }
-    this.run();
-  }
-
   async run() {
     if (this.running) return;
     this.running = true;
@@ -73,11 +65,15 @@ export class Queue {
       this.events.progress(item, waiting.length - 1);
       try {
         await this.predict(item);
-        if (item.state === "working") item.state = "done";
-        this.events.changed(item);
+        if (item.state === "working") {
+          item.state = "done";
+          this.events.changed(item);
+        }
       } catch (error) {
-        item.state = "failed";
-        this.events.failed(item, error);
+        if (item.state === "working") {
+          item.state = "failed";
+          this.events.failed(item, error);
+        }
       }
       await this.trim();
     }
@@ -89,22 +85,25 @@ export class Queue {
   async predict(item) {
     const model = /** @type {import("./local.js").Model} */ (this.model);
     const found = await this.source.predict(item.file, model);
+    if (item.state !== "working") return;
     const { width, height, labels } = found;
     Object.assign(item, { width, height, maps: found });
-    if (!item.edited) {
+    if (!item.edited && !item.editor?.before) { // nor while a first correction is drawn
       item.editor = new Editor(labels.slice(), width, height);
       item.packed = null;
     }
     if (found.note || found.noteText) this.events.noted(item, found.note, found.noteText ?? "");
-    item.other = this.other ? (await this.source.predict(item.file, this.other)).labels : null;
+    const other = this.other ? (await this.source.predict(item.file, this.other)).labels : null;
+    if (item.state === "working") item.other = other;
   }
 
   /** Make the labels of an item available. @param {Item} item */
   async open(item) {
     item.used = ++this.clock;
-    if (!item.editor && item.packed) {
-      const data = await help("values", item.packed);
-      item.editor = new Editor(data, item.width, item.height);
+    const { packed } = item;
+    if (!item.editor && packed) {
+      const data = await help("values", packed);
+      if (item.packed === packed) item.editor ??= new Editor(data, item.width, item.height, item.edited);
     }
     if (item.state === "done" && !item.maps) {
       item.state = "waiting";
@@ -127,8 +126,13 @@ export class Queue {
     for (const item of open) {
       pixels += item.width * item.height;
       if (pixels < KEPT || item === open[0]) continue;
-      item.packed = await this.mask(item);
-      item.editor = item.maps = item.other = null;
+      const { editor, used } = item;
+      const packed = await this.mask(item).catch(() => null);
+      // It stays if it was opened meanwhile, or cannot be packed.
+      if (packed && item.used === used && item.editor === editor) {
+        item.packed = packed;
+        item.editor = item.maps = item.other = null;
+      }
     }
   }
 }

@@ -28,6 +28,20 @@ Object.assign(TEXTS, {
 /** @returns {import("./local.js").Source} */
 export const openSource = (/** @type {any} */ settings) => new ServerSource(settings);
 
+/**
+ * Predict everything again, with another model; only corrected labels stay.
+ * @param {import("./queue.js").Queue} queue
+ */
+export function restart(queue) {
+  for (const item of queue.items) {
+    item.state = "waiting";
+    item.maps = item.other = null;
+    if (!item.edited) item.editor = item.packed = null;
+    queue.events.changed(item);
+  }
+  queue.run();
+}
+
 class ServerSource {
   isLocal = false;
 
@@ -70,7 +84,7 @@ class ServerSource {
       const other = find(get("other").value);
       // Labels of other classes cannot be drawn in these colours.
       queue.other = text(other) === text(model) ? other : null;
-      queue.restart();
+      restart(queue);
     };
   }
 
@@ -85,7 +99,8 @@ class ServerSource {
       throw new Refused("noServer");
     }
     if (response.status === 401) {
-      this.key = await this.askKey();
+      // A header holds no other characters, so no key does.
+      do this.key = (await this.askKey()).trim(); while (/[^!-~]/.test(this.key));
       if (!this.key) throw new Refused("noKey");
       return this.request(path, options);
     }

@@ -1,7 +1,7 @@
 // @ts-check
 // The photo, the colours of one or two predictions over it, and a cursor.
 
-import { get } from "./helping.js";
+import { element, get } from "./helping.js";
 import { VOID } from "./maps.js";
 
 const LARGEST = 16e6; // pixels that are drawn; of larger photos every second pixel, and so on
@@ -35,17 +35,21 @@ export class View {
   /** Show a photo. @param {import("./photos.js").Photo} photo */
   async show({ width, height, bitmap, rgba }) {
     const shown = bitmap ?? (await createImageBitmap(new ImageData(/** @type {any} */ (rgba), width)));
+    this.blank(width, height);
+    const context = /** @type {CanvasRenderingContext2D} */ (this.photo.getContext("2d"));
+    context.drawImage(shown, 0, 0, this.photo.width, this.photo.height);
+    shown.close();
+  }
+
+  /** Show nothing of a photo. @param {number} width @param {number} height */
+  blank(width, height) {
     this.step = Math.ceil(Math.sqrt((width * height) / LARGEST)) || 1;
     this.width = width;
     this.height = height;
-    const [columns, rows] = [Math.ceil(width / this.step), Math.ceil(height / this.step)];
     for (const layer of [this.photo, ...this.layers]) {
-      layer.width = columns;
-      layer.height = rows;
+      layer.width = Math.ceil(width / this.step);
+      layer.height = Math.ceil(height / this.step);
     }
-    const context = /** @type {CanvasRenderingContext2D} */ (this.photo.getContext("2d"));
-    context.drawImage(shown, 0, 0, columns, rows);
-    shown.close();
     this.resize();
   }
 
@@ -122,14 +126,11 @@ export class View {
 
   /** Return the photo with the colours over it, as a PNG. @param {number} share of the colours */
   async overlay(share) {
-    const out = document.createElement("canvas");
-    out.width = this.photo.width;
-    out.height = this.photo.height;
+    const out = element("canvas", { width: this.photo.width, height: this.photo.height });
     const context = /** @type {CanvasRenderingContext2D} */ (out.getContext("2d"));
     context.drawImage(this.photo, 0, 0);
     context.globalAlpha = share;
     context.drawImage(this.layers[0], 0, 0);
-    return /** @type {Promise<Blob>} */ (new Promise((resolve) => out.toBlob((blob) =>
-      resolve(/** @type {Blob} */ (blob)))));
+    return /** @type {Promise<Blob>} */ (new Promise((resolve) => out.toBlob(resolve)));
   }
 }
