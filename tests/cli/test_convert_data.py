@@ -87,6 +87,16 @@ def test_classes_and_split_lists_are_written(source, tmp_path):
     assert sorted("".join(lists).splitlines()) == ["1", "a", "b b", "ü"]
 
 
+def test_a_class_in_the_colour_of_ignored_pixels_stays_apart(tmp_path):
+    labels = np.array([[0, 1, 255]] * 3, np.uint8)
+    for name, pixels in (("images", np.zeros((3, 3, 3), np.uint8)), ("masks", labels)):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "in" / name / "a.png")
+    (tmp_path / "in" / "classes.txt").write_text("0 road #102030\n1 sand #e0e0c0\n255 void\n")
+    assert np.array_equal(open_data(tmp_path / "in")[0].labels, labels)
+    assert np.array_equal(convert(tmp_path / "in", tmp_path / "out")[0].labels, labels)
+
+
 def test_ignored_pixels_do_not_become_a_class(tmp_path):
     """Masks of only 0 and 255 look like a binary data set."""
     (tmp_path / "set" / "images").mkdir(parents=True), (tmp_path / "set" / "masks").mkdir()

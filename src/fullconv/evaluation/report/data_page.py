@@ -49,6 +49,7 @@ TITLES: Mapping[str, str] = {
     "mask-alpha": "Masks with an alpha channel",
     "mask-missing": "Photos without a mask",
     "missing": "Missing files",
+    "mixed-folders": "Folders of splits beside other images",
     "mixed-depth": "Photos with 8 bits and with more mixed",
     "mixed-channels": "Grey, colour and CMYK photos mixed",
     "near-duplicate": "Near-duplicate photos across splits",
