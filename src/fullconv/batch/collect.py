@@ -64,7 +64,9 @@ def remove_collected(target: Place, job: JobDescription) -> None:
         target.remove(name)
 
 
-def existing_collected(target: Place, job: JobDescription, skipped: Container[str] = ()) -> set[str]:
+def existing_collected(
+    target: Place, job: JobDescription, skipped: Container[str] = ()
+) -> set[str]:
     """Return the files of `target` that have the names of collected files; without areas.csv.
 
     Args:

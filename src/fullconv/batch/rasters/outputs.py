@@ -78,7 +78,7 @@ def is_finished(
     """
     labels = outputs.labels
     if not labels.exists():
-        # A run that is killed while it writes the files leaves its parts, and a note of their names.
+        # A run that is killed while it writes the files leaves a note of their names.
         known = claimed_outputs(labels, job)
         others = [] if fresh or own_derived else outputs.paths[1:]
         for path in others:
