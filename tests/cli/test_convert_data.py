@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from fullconv.cli import run
-from fullconv.cli.convert_data import locate_samples
+from fullconv.cli.convert_data import check_one_head, locate_samples
+from fullconv.config import Head
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import DataError, OutputError
@@ -40,6 +41,14 @@ def source(tmp_path):
 def convert(data, out, *options):
     assert run(["convert-data", str(data), str(out), "--quiet", *options]) == 0
     return open_data(out)
+
+
+def test_labels_of_several_heads_are_refused_since_masks_hold_one():
+    heads = [Head(name=name, classes=("a",), palette=((0, 0, 0),)) for name in ("one", "other")]
+    data = Data("siftflow:x", None, ("a",), ((0, 0, 0),), (), lambda index: None)
+    check_one_head(data)
+    with pytest.raises(DataError, match=r"heads one, other; .* one by one: \?head=one"):
+        check_one_head(replace(data, heads=tuple(heads)))
 
 
 @pytest.mark.parametrize("split", [None, "train", "val"])
