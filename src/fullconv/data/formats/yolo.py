@@ -213,7 +213,7 @@ def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
     places = {pair.mask.parent: pair.photo.parent for pair in pairs}
     for labels, photos in sorted(places.items()):
         stems = {path.stem for path in photos.iterdir()}
-        for path in sorted(labels.glob("*.txt")):
+        for path in sorted(labels.glob("[!.]*.txt")):
             if path.stem not in stems and path.name not in (*TEXT_FILES, "train.txt", "val.txt"):
                 yield path
 
