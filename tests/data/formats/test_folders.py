@@ -250,6 +250,17 @@ def test_a_line_that_names_no_sample_is_an_error(photos):
         open_data(photos, "train")
 
 
+def test_photos_of_train_in_another_split_are_told(photos):
+    for split, names in (("train", "abcd"), ("val", "de"), ("test", "ab")):
+        (photos / f"{split}.txt").write_text("\n".join(names))
+    found = open_data(photos, "train").warnings
+    assert [text.partition(",")[0] for text in found] == [
+        "1 photo of train in val too (d)",
+        "2 photos of train in test too (a",
+    ]
+    assert not open_data(photos, "val").warnings
+
+
 def test_a_list_with_a_line_twice_is_an_error(photos):
     (photos / "train.txt").write_text("a\na.jpg\n")
     with pytest.raises(DataError, match=r"'a\.jpg' names a sample twice"):
