@@ -39,6 +39,7 @@ TITLES: Mapping[str, str] = {
     "duplicate": "Duplicate photos",
     "empty-file": "Empty files",
     "exif-rotation": "Photos rotated by EXIF, masks not",
+    "exif-unclear": "Photos rotated by EXIF, with masks that could be of either orientation",
     "ids-from-1": "Class ids that start at 1",
     "interpolated-mask": "Interpolated or recompressed masks",
     "jpeg-mask": "JPEG masks",
