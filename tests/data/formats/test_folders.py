@@ -195,6 +195,17 @@ def test_one_of_many_groups_may_be_called_as_a_split(tmp_path):
     assert {*inventory(tmp_path).splits} == {"train", "val"}
 
 
+@pytest.mark.parametrize("location", ["images/{}/{}", "{}/images/{}"])
+def test_split_folders_may_have_a_year(tmp_path, location):
+    for split in ("train2017", "val2017"):
+        for name in "abc":
+            photo = location.format(split, name)
+            write(tmp_path / f"{photo}.jpg")
+            write(tmp_path / f"{photo.replace('images', 'masks')}.png", INDICES)
+    assert open_data(tmp_path, "val").names == ("val2017__a", "val2017__b", "val2017__c")
+    assert len(open_data(tmp_path, "train")) == 3
+
+
 def test_a_test_list_without_masks_does_not_stop_the_others(photos):
     write(photos / "images" / "new.jpg")
     (photos / "train.txt").write_text("a\nb\n")

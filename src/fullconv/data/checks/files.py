@@ -78,8 +78,8 @@ def _sizes(
         yield survey.note(
             "exif-unclear",
             mask.path,
-            f"the photo is displayed turned or mirrored (EXIF orientation {shown.orientation}), and "
-            f"a mask of it as stored would have {_size(stored.size)} pixels too",
+            f"the photo is displayed turned or mirrored (EXIF orientation {shown.orientation}); a "
+            f"mask of it as stored would have {_size(stored.size)} pixels too",
             "a mask of the photo as displayed",
             "check the pair visually; if the mask is of the photo as stored, turn it",
         )

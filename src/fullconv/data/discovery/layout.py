@@ -16,7 +16,7 @@ from fullconv.data.discovery.files import (
     locate_place,
     quoted,
 )
-from fullconv.data.discovery.list_files import find_lists, standard_split
+from fullconv.data.discovery.list_files import find_lists, folder_split
 from fullconv.data.discovery.lists import SplitList, lists_pairs, read_lists
 from fullconv.data.labels.classes import YAML_FILES
 from fullconv.errors import DataError
@@ -131,7 +131,7 @@ def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
     hidden = (".", "__MACOSX")
     inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(hidden)]
     folders = [path for path in inside if path.is_dir()]
-    splits = {path: split for path in folders if (split := standard_split(path.name))}
+    splits = {path: split for path in folders if (split := folder_split(path.name))}
     groups = [path for path in folders if path not in splits and has_images(path)]
     pictures = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
     loose = [path for path in pictures if path not in folders]
@@ -161,7 +161,7 @@ def _mixed_folders(images: Path, splits: Sequence[Path], others: Sequence[Path])
 
 def _inside_or_beside(folder: Path) -> list[ParallelFolders]:
     """Return train/images with train/masks, or train with train_labels."""
-    split = standard_split(folder.name)
+    split = folder_split(folder.name)
     if two := _two_folders(folder):
         return [ParallelFolders(split, *two, folder.parent)]
     beside = [folder.with_name(folder.name + ending) for ending in _BESIDE]
@@ -193,7 +193,7 @@ def _candidates(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _split_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and standard_split(path.name))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and folder_split(path.name))
 
 
 def _first_folder(*folders: Path) -> Path:
