@@ -259,6 +259,14 @@ def test_a_merge_does_not_replace_another_jobs_lists(folder):
     assert len(merge_shards(["a", "b"], "d")) == len(merge_shards(["a", "b"], "d")) == 2 * COUNT
 
 
+def test_files_of_a_merge_are_own_files(folder):
+    for index in range(2):
+        list(run_job(plan(kinds=("coco",), shard=(index, 2))))
+    merge_shards(["out"])
+    assert {"manifest.jsonl", "areas.csv", "coco.json"} <= content(folder / "out").keys()
+    assert len(plan(kinds=("coco", "labels"), fresh=True).left) == COUNT
+
+
 @pytest.mark.parametrize("name", ["areas.csv", "errors.jsonl", "coco.json"])
 def test_a_merge_does_not_replace_files_of_others(folder, name):
     for index in range(2):

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from fullconv.batch.collect import area_files, collected_paths, existing_collected
 from fullconv.batch.executors import executors
@@ -155,11 +155,15 @@ def check_unchanged(pending: PendingWork) -> None:
 
 
 def _begun_jobs(target: Place) -> list[JobDescription] | None:
-    """Return the jobs that have written into a place; None if it is unknown what one has."""
+    """Return the jobs that have written into a place; None if it is unknown what one has.
+
+    Shards may have been merged there.
+    """
     try:
-        return read_jobs(target)
+        jobs = read_jobs(target)
     except DataError:  # `remove_stale` reports it, or replaces it
         return None
+    return [*jobs, *(replace(job, shard=(0, 1)) for job in jobs)]
 
 
 def _check_nothing_overwritten(
