@@ -130,11 +130,11 @@ def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
     """
     hidden = (".", "__MACOSX")
     inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(hidden)]
-    folders = [path for path in inside if path.is_dir()]
+    loose = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
+    named = {*loose}  # not looked at: there may be very many
+    folders = [path for path in inside if path not in named and path.is_dir()]
     splits = {path: split for path in folders if (split := folder_split(path.name))}
-    groups = [path for path in folders if path not in splits and has_images(path)]
-    pictures = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
-    loose = [path for path in pictures if path not in folders]
+    groups = [path for path in folders if path not in splits and has_images(path)] if splits else []
     # A single folder that is called "test" or "dev" may be one of many groups.
     meant = "train" in splits.values() or len({*splits.values()}) > 1 or (splits and loose)
     if splits and not (groups or loose):
