@@ -38,7 +38,7 @@ def without_warnings() -> Iterator[None]:
         with shared.lock:
             shared.threads -= 1
             if not shared.threads and shared.before:
-                shared.before.__exit__()
+                shared.before.__exit__(None, None, None)
 
 
 def _forget() -> None:
