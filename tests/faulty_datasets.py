@@ -181,10 +181,10 @@ def link(path, target):
     path.symlink_to(target)
 
 
-def turned(made):
+def turned(made, orientation=6):
     path = made.photo("train", 2)
     exif = Image.Exif()
-    exif[0x0112] = 6
+    exif[0x0112] = orientation
     draw_photo(2).save(path, exif=exif)
 
 
@@ -303,6 +303,7 @@ SEEDS = {
         "size-mismatch",
     ),
     "EXIF rotation": (turned, "exif-rotation"),
+    "EXIF half turn": (lambda m: turned(m, 3), "exif-unclear"),
     "RGB mask": (
         colored,
         {None: "rgb-mask", "voc": "value-outside", "camvid": "value-outside"},

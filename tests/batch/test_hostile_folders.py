@@ -171,6 +171,7 @@ def test_a_link_in_the_place_of_a_file_that_is_only_written_is_replaced(folder):
 
 
 FOREIGN = ["labels/photo-001.png", "manifest.jsonl", "areas.csv", "coco.json", "errors.jsonl"]
+FOREIGN += ["contact-sheets/001.jpg"]
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -180,8 +181,22 @@ def test_files_of_others_are_not_overwritten(folder, name, fresh):
     path.parent.mkdir(parents=True)
     path.write_text("ground truth")
     with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
-        plan(kinds=("labels", "coco"), fresh=fresh)
+        plan(kinds=("labels", "coco", "contact"), fresh=fresh)
     assert content(folder / "out") == {name: b"ground truth"}
+
+
+@pytest.mark.parametrize("name", ["coco/photo-001.json", "coco.json", "contact-sheets/001.jpg"])
+def test_files_of_others_are_not_overwritten_by_kinds_that_are_added(folder, name):
+    list(run_job(plan(), ["stopped before the first photo"]))
+    path = folder / "out" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("ground truth")
+    (folder / "out/labels").mkdir()
+    (folder / "out/labels/photo-001.png").write_text("what a kill left of the job")
+    assert plan().left
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
+        plan(kinds=("labels", "coco", "contact"))
+    assert path.read_text() == "ground truth"
 
 
 @pytest.mark.parametrize(
@@ -242,6 +257,25 @@ def test_a_merge_does_not_replace_another_jobs_lists(folder):
         merge_shards(["a", "b"], "c")
     assert {n: b for n, b in content(folder).items() if not n.startswith("c/")} == before
     assert len(merge_shards(["a", "b"], "d")) == len(merge_shards(["a", "b"], "d")) == 2 * COUNT
+
+
+def test_files_of_a_merge_are_own_files(folder):
+    for index in range(2):
+        list(run_job(plan(kinds=("coco",), shard=(index, 2))))
+    merge_shards(["out"])
+    assert {"manifest.jsonl", "areas.csv", "coco.json"} <= content(folder / "out").keys()
+    assert len(plan(kinds=("coco", "labels"), fresh=True).left) == COUNT
+
+
+@pytest.mark.parametrize("name", ["areas.csv", "errors.jsonl", "coco.json"])
+def test_a_merge_does_not_replace_files_of_others(folder, name):
+    for index in range(2):
+        list(run_job(plan(out=f"shard-{index}", kinds=("coco",), shard=(index, 2))))
+    (folder / "all").mkdir()
+    (folder / "all" / name).write_text("ground truth")
+    with pytest.raises(DataError, match=rf"all/{name} exists, and is of no merge"):
+        merge_shards(["shard-0", "shard-1"], "all")
+    assert content(folder / "all") == {name: b"ground truth"}
 
 
 def test_a_changed_photo_of_the_same_size_is_predicted_again(folder):

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from fullconv.cli import run
-from fullconv.cli.convert_data import locate_samples
+from fullconv.cli.convert_data import check_one_head, locate_samples
+from fullconv.config import Head
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Data
 from fullconv.errors import DataError, OutputError
@@ -40,6 +41,14 @@ def source(tmp_path):
 def convert(data, out, *options):
     assert run(["convert-data", str(data), str(out), "--quiet", *options]) == 0
     return open_data(out)
+
+
+def test_labels_of_several_heads_are_refused_since_masks_hold_one():
+    heads = [Head(name=name, classes=("a",), palette=((0, 0, 0),)) for name in ("one", "other")]
+    data = Data("siftflow:x", None, ("a",), ((0, 0, 0),), (), lambda index: None)
+    check_one_head(data)
+    with pytest.raises(DataError, match=r"heads one, other; .* one by one: \?head=one"):
+        check_one_head(replace(data, heads=tuple(heads)))
 
 
 @pytest.mark.parametrize("split", [None, "train", "val"])
@@ -85,6 +94,16 @@ def test_classes_and_split_lists_are_written(source, tmp_path):
         (tmp_path / "out" / "splits" / f"{split}.txt").read_text() for split in ("train", "val")
     ]
     assert sorted("".join(lists).splitlines()) == ["1", "a", "b b", "ü"]
+
+
+def test_a_class_in_the_colour_of_ignored_pixels_stays_apart(tmp_path):
+    labels = np.array([[0, 1, 255]] * 3, np.uint8)
+    for name, pixels in (("images", np.zeros((3, 3, 3), np.uint8)), ("masks", labels)):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        Image.fromarray(pixels).save(tmp_path / "in" / name / "a.png")
+    (tmp_path / "in" / "classes.txt").write_text("0 road #102030\n1 sand #e0e0c0\n255 void\n")
+    assert np.array_equal(open_data(tmp_path / "in")[0].labels, labels)
+    assert np.array_equal(convert(tmp_path / "in", tmp_path / "out")[0].labels, labels)
 
 
 def test_ignored_pixels_do_not_become_a_class(tmp_path):

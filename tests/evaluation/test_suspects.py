@@ -10,6 +10,7 @@ from pycocotools.coco import COCO
 
 from drawn_labels import labels_and_prediction
 from fullconv.data.formats.labelme import layer_of, shapes_of
+from fullconv.data.labels.classes import read_text
 from fullconv.data.sample import Data, Sample
 from fullconv.errors import DataError
 from fullconv.evaluation.accepted_labels import accept_labels, corrected, reviewed_split
@@ -173,7 +174,9 @@ def test_accepted_suspects_change_copies_only(folder, data, tmp_path):
     assert (read_mask(found.folder / "a.png") == np.where(expected == 2, 2, target)).all()
     assert (read_mask(found.folder / "b.png") == target).all()
     assert (data[0].labels == target).all()
-    assert (tmp_path / "new" / "classes.txt").read_text().split() == list(CLASSES)
+    declared = read_text(tmp_path / "new" / "classes.txt")
+    assert declared.classes == CLASSES
+    assert dict(declared.mapping) == {0: 0, 1: 1, 2: 2, VOID: VOID}  # 255 is no class
 
 
 def test_deleted_shapes_are_rejected_and_other_classes_are_named(folder, tmp_path):

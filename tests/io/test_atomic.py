@@ -53,6 +53,15 @@ def test_a_written_file_has_the_usual_permissions(tmp_path):
     assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
 
 
+def test_writing_changes_nothing_for_other_threads(tmp_path, monkeypatch):
+    """Two threads that set the umask to read it could leave 0 for the rest of the process."""
+    monkeypatch.setattr("os.umask", lambda mask: pytest.fail("set"))
+    write_bytes(tmp_path / "a", b"")
+    monkeypatch.setattr("fullconv.io.atomic._STATUS", tmp_path / "a")  # which does not state it
+    write_bytes(tmp_path / "b", b"")
+    assert (tmp_path / "a").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
 def test_a_full_disk_is_an_output_error(tmp_path):
     write_bytes(tmp_path / "a", b"old")
     with pytest.raises(OutputError, match="the disk is full"), replacing(tmp_path / "a"):

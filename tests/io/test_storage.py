@@ -94,18 +94,19 @@ def test_permanent_errors_are_not_retried(memory, monkeypatch):
 
 
 class Endless:
-    """A file system with a file of unknown size that never ends."""
+    """A file system with a file that never ends; its size is unknown, or said to be another."""
 
-    def __init__(self, length=None):
-        self.length, self.taken = length, 0
+    def __init__(self, length=None, said=None):
+        self.length, self.taken, self.said = length, 0, said
 
     def size(self, path):
-        return None
+        return self.said
 
     def cat_file(self, path):
         raise AssertionError("read as a whole")
 
-    def open(self, path, mode):
+    def open(self, path, mode, block_size=None):
+        assert block_size == 0  # one stream
         return self
 
     def __enter__(self):
@@ -120,14 +121,15 @@ class Endless:
         return bytes(left)
 
 
-def test_a_file_of_unknown_size_is_read_up_to_the_limit(monkeypatch):
+@pytest.mark.parametrize("said", [None, 5])
+def test_a_file_is_read_up_to_the_limit_whatever_its_size_is_said_to_be(monkeypatch, said):
     monkeypatch.setattr(storage, "MAX_BYTES", 100)
     monkeypatch.setattr(storage, "BLOCK", 8)
     for length in (None, 101):
-        system = Endless(length)
+        system = Endless(length, said)
         monkeypatch.setattr(storage, "_system", lambda url, system=system: (system, url))
         with pytest.raises(ImageError, match=r"b\.png: more than the limit of 100 B"):
             fetch("http://a/b.png")
         assert system.taken <= 108
-    monkeypatch.setattr(storage, "_system", lambda url: (Endless(100), url))
+    monkeypatch.setattr(storage, "_system", lambda url: (Endless(100, said), url))
     assert fetch("http://a/b.png") == bytes(100)

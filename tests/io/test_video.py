@@ -128,6 +128,23 @@ def test_a_truncated_video_is_refused(tmp_path):
             list(read_frames(tmp_path / "a.mp4"))
 
 
+@pytest.mark.parametrize("suffix", [".mkv", ".webm"])
+def test_a_truncated_matroska_file_is_refused_by_its_length(tmp_path, suffix):
+    path = tmp_path / f"a{suffix}"
+    write_video(path, noisy(8), codec="libvpx" if suffix == ".webm" else "libx264")
+    content = path.read_bytes()
+    assert len([*read_frames(path)]) == 8
+    for kept in (len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:kept])
+        with pytest.raises(
+            ImageError, match=rf"cut short: it has {kept:,} bytes, .* {len(content):,}"
+        ):
+            next(read_frames(path))
+    start = content.index(b"\x18\x53\x80\x67") + 4  # of a recording, the size is not known
+    path.write_bytes(content[:start] + b"\x01" + b"\xff" * 7 + content[start + 8 :])
+    assert len([*read_frames(path)]) == 8
+
+
 def test_damage_in_the_middle_is_refused(tmp_path):
     write_video(tmp_path / "a.mp4", noisy(), movflags="faststart")
     content = bytearray((tmp_path / "a.mp4").read_bytes())

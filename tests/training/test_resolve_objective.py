@@ -41,6 +41,19 @@ def test_a_class_is_rare_below_five_percent_of_the_pixels(shares, rare):
     assert rare_classes(counts, data.classes) == rare
 
 
+def test_a_class_that_may_occur_in_masks_that_were_not_counted_is_rare():
+    counts = np.array([[900, 60, 40, 0]])
+    classes = ("a", "b", "c", "d")
+    assert rare_classes(counts, classes, complete=False) == ["c", "d"]
+    assert rare_classes(0 * counts, classes, complete=False) == []
+
+
+def test_of_many_masks_those_that_are_not_counted_are_expected_to_hold_the_rest(monkeypatch):
+    monkeypatch.setattr("fullconv.data.labels.class_weights.MAX_SAMPLES", 1)
+    config, notes = resolve_objective(OPEN, masks(0.6, 0.4, 0.0))
+    assert config.balance == "enet" and "c2 is below 5 %" in " ".join(notes)
+
+
 def test_rare_classes_get_weights_and_a_loss_of_overlap():
     config, notes = resolve_objective(OPEN, masks(0.97, 0.03))
     assert (config.loss, config.balance) == ("cross-entropy+0.5*dice", "enet")

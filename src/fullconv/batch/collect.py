@@ -1,7 +1,7 @@
 """Files made from all predictions of a job: areas.csv, one COCO file, contact sheets."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 
 from fullconv.batch.class_areas import format_csv
@@ -60,9 +60,27 @@ def remove_collected(target: Place, job: JobDescription) -> None:
     """Remove all collected files."""
     for folder, own in job.by_head().items():
         target.remove(folder + own.file("areas", ".csv"))
-        for _, collector in _collectors(own):
-            for name in _existing(target, folder + _root(own, collector), collector):
-                target.remove(name)
+    for name in existing_collected(target, job):
+        target.remove(name)
+
+
+def existing_collected(
+    target: Place, job: JobDescription, skipped: Container[str] = ()
+) -> set[str]:
+    """Return the files of `target` that have the names of collected files; without areas.csv.
+
+    Args:
+        target: the place that is looked at.
+        job: says which kinds and which shard.
+        skipped: of `collected_paths`: these are not looked at.
+    """
+    roots = (
+        (folder + _root(own, collector), collector)
+        for folder, own in job.by_head().items()
+        for _, collector in _collectors(own)
+    )
+    found = (_existing(target, root, one) for root, one in roots if root not in skipped)
+    return {name for names in found for name in names}
 
 
 def area_files(job: JobDescription) -> list[str]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fullconv.batch.collect import write_collected
+from fullconv.batch.collect import area_files, existing_collected, write_collected
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.journal import is_at_work
 from fullconv.batch.manifest import (
@@ -56,21 +56,27 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
     shards = [shard for out in dict.fromkeys(outs) for shard in read_shards(open_place(out))]
     check_shards(shards)
     goal = open_place(target if target is not None else outs[0])
-    _check_goal(goal, shards)
+    job = replace(shards[0].job, shard=(0, 1))
+    _check_goal(goal, shards, job)
     found = [(shard.place, record) for shard in shards for record in shard.records.values()]
     found.sort(key=lambda pair: pair[1].id)
-    job = replace(shards[0].job, shard=(0, 1))
-    write_collected(goal, job, [(p, r) for p, r in found if isinstance(r, PredictionRecord)])
     records = [relocate(record, source, goal) for source, record in found]
-    write_manifest(goal, job, records)
+    write_manifest(goal, job, records)  # first: it says that the other files are of a merge
+    write_collected(goal, job, [(p, r) for p, r in found if isinstance(r, PredictionRecord)])
     return records
 
 
-def _check_goal(goal: Place, shards: Sequence[Shard]) -> None:
-    """Check that merging replaces no list of a job, and that no process is at work on one.
+def _check_goal(goal: Place, shards: Sequence[Shard], job: JobDescription) -> None:
+    """Check that merging replaces no file but those of a merge, and that no process is at work.
+
+    Args:
+        goal: where the files of `job`, the merged one, will be.
+        shards: the shards to merge.
+        job: their common job.
 
     Raises:
-        DataError: the goal has predictions of its own, whose lists would be replaced.
+        DataError: the goal has predictions of its own, whose lists would be replaced, or files of
+            another program.
         ConfigError: a process is at work on a shard.
     """
     for shard in shards:
@@ -85,6 +91,29 @@ def _check_goal(goal: Place, shards: Sequence[Shard]) -> None:
             f"{goal} holds another list manifest.jsonl, which would be replaced",
             remedy="name a new folder with --out",
         )
+    if "manifest.jsonl" not in goal.names():
+        _check_nothing_overwritten(goal, job)
+
+
+def _check_nothing_overwritten(goal: Place, job: JobDescription) -> None:
+    """Check that there is no file with the name of a merged one, where nothing was merged yet.
+
+    Raises:
+        DataError: there is one.
+    """
+    lists = (*area_files(job), "errors.jsonl")
+    found = [name for name in lists if _exists(goal, name)]
+    found += sorted(existing_collected(goal, job))
+    if found:
+        raise DataError(
+            f"{goal}/{found[0]} exists, and is of no merge",
+            remedy="name a new folder with --out, or move the file",
+        )
+
+
+def _exists(place: Place, name: str) -> bool:
+    folder, _, file = name.rpartition("/")
+    return file in place.names(folder)
 
 
 def _is_same(place: Place, other: Place) -> bool:

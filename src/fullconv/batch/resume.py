@@ -1,11 +1,10 @@
 """Find out which inputs of a job are done and which are left."""
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from fullconv.batch.collect import area_files, collected_paths
+from fullconv.batch.collect import area_files, collected_paths, existing_collected
 from fullconv.batch.executors import executors
 from fullconv.batch.fingerprint import FileState, content_digest, file_state
 from fullconv.batch.inputs import Input
@@ -17,15 +16,14 @@ from fullconv.batch.manifest import (
     Record,
     lists_fingerprint,
     read_job,
-    read_job_names,
     read_jobs,
     read_records,
 )
-from fullconv.batch.names import assign_names
+from fullconv.batch.names import assign_names, output_files
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.stage_times import StageTimes
 from fullconv.batch.stale import remove_stale
-from fullconv.errors import ConfigError, ImageError
+from fullconv.errors import ConfigError, DataError, ImageError
 from fullconv.io.storage import Folder, Place, local_path
 
 
@@ -94,7 +92,7 @@ def plan_resume(
     ):
         raise ConfigError(f"--out {target} is a file; expected a folder")
     check_large_inputs(job, inputs, executor)
-    begun = bool(read_job_names(target))
+    begun = _begun_jobs(target)
     notes = remove_stale(target, description, fresh)
     lists = lists_fingerprint(target, description)
     known = read_records(target, description) if read_job(target, description.shard) else {}
@@ -102,8 +100,7 @@ def plan_resume(
     taken = {**_names_of_other_shards(target, description), **names}
     mine = select_shard(assign_names(inputs, taken), description.shard)
     listing = _Listing(target)
-    if not begun:
-        _check_nothing_overwritten(job, mine, listing)
+    _check_nothing_overwritten(job, mine, listing, begun)
     records = {
         item.id: known[item.id]
         for item in mine
@@ -157,24 +154,56 @@ def check_unchanged(pending: PendingWork) -> None:
         )
 
 
+def _begun_jobs(target: Place) -> list[JobDescription] | None:
+    """Return the jobs that have written into a place; None if it is unknown what one has.
+
+    Shards may have been merged there.
+    """
+    try:
+        jobs = read_jobs(target)
+    except DataError:  # `remove_stale` reports it, or replaces it
+        return None
+    return [*jobs, *(replace(job, shard=(0, 1)) for job in jobs)]
+
+
 def _check_nothing_overwritten(
-    job: PredictionJob, mine: Sequence[Input], listing: "_Listing"
+    job: PredictionJob,
+    mine: Sequence[Input],
+    listing: "_Listing",
+    begun: Sequence[JobDescription] | None,
 ) -> None:
-    """Check that no file of another program would be replaced in a folder without predictions.
+    """Check that no file of another program would be replaced.
+
+    Files that a job was begun to write are its own, even if a kill has left them out of its lists.
+
+    Args:
+        job: the job to start.
+        mine: its inputs.
+        listing: the files in its folder.
+        begun: jobs that were begun in this folder.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there is such a file.
     """
-    description = job.description
-    lists = [*description.files, *area_files(description)]
-    collected = [path for path in collected_paths(description) if not path.endswith("/")]
-    names = (name for item in mine for name in job.output_files(item).values())
-    for name in chain(lists, collected, names):
-        if name in listing:
-            raise ConfigError(
-                f"{job.target}/{name} exists, and is no prediction of fullconv; choose another "
-                "folder with --out"
-            )
+    if begun is None:
+        return
+    target, description = job.target, job.description
+    own = {name for each in begun for name in _files_of(each, mine)}
+    found = [name for name in _files_of(description, mine) if name not in own and name in listing]
+    roots = {path for each in begun for path in collected_paths(each)}
+    found += sorted(existing_collected(target, description, roots))
+    if found:
+        raise ConfigError(
+            f"{target}/{found[0]} exists, and is no prediction of fullconv; choose another folder "
+            "with --out"
+        )
+
+
+def _files_of(job: JobDescription, inputs: Sequence[Input]) -> Iterator[str]:
+    """Yield the files that a job writes for these inputs, without collected ones."""
+    yield from (*job.files, *area_files(job))
+    for item in inputs:
+        yield from output_files(item, job.kinds, job.head_names).values()
 
 
 def _names_of(records: Mapping[str, Record]) -> dict[str, str]:

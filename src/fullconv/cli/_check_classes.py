@@ -43,17 +43,17 @@ def write_class_list(path: Path, survey: "Survey") -> str:
     """Write the list, and return a sentence about it.
 
     Raises:
-        DataError: the masks hold too many values, or the list exists.
-        OutputError: it cannot be written.
+        DataError: the masks hold too many values.
+        OutputError: the list exists by now, or cannot be written.
     """
     from fullconv.data.checks._class_list import propose_classes
     from fullconv.errors import OutputError
+    from fullconv.io.atomic import write_new
 
     lines, note = propose_classes(survey)
     try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write("".join(f"{line}\n" for line in lines))
-    except OSError as error:
+        write_new(path, "".join(f"{line}\n" for line in lines).encode())
+    except FileExistsError as error:
         raise OutputError(f"{path}: cannot be written: {error.strerror}") from error
     about = f" {note}." if note else ""
     shown = ", ".join(lines[:8]) + (", ..." if len(lines) > 8 else "")

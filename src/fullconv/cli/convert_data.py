@@ -47,6 +47,7 @@ def command(
         if not json_only:
             _print_lists(data, paths, splits)
         return
+    check_one_head(complete)
     samples = locate_samples(complete, splits)
     with building(out) as folder:
         pixels = write_samples(folder, samples, complete, quiet or json_only)
@@ -78,6 +79,24 @@ def open_splits(source: str) -> tuple["Data", dict[str, "Data"]]:
         if part.names:
             splits[split] = part
     return complete, splits
+
+
+def check_one_head(complete: "Data") -> None:
+    """Check that a data set has labels of one kind, as masks have.
+
+    Raises:
+        DataError: it has several heads, of which all but the first would be lost.
+    """
+    from fullconv.errors import DataError
+
+    if complete.heads:
+        names = [head.name for head in complete.heads]
+        raise DataError(
+            f"labels of the heads {', '.join(names)}",
+            expected="one, as masks hold one label per pixel",
+            remedy=f"convert them one by one: ?head={names[0]}",
+            where=complete.source,
+        )
 
 
 def locate_samples(complete: "Data", splits: dict[str, "Data"]) -> dict[str, tuple["Data", int]]:

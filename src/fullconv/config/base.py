@@ -1,10 +1,11 @@
 """The base class of all settings, and its error messages."""
 
 import reprlib
+from collections.abc import Iterator
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from fullconv.errors import ConfigError
 
@@ -27,10 +28,27 @@ class Settings(BaseModel):
         except ValidationError as error:
             raise ConfigError(explain(error, type(self))) from error
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_true_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse true for a number, which would be 1: `jitter: true` does not ask for that."""
+        if value is True and info.field_name:
+            kinds = {*_kinds(cls.model_fields[info.field_name].annotation)}
+            if kinds & {int, float} and bool not in kinds:
+                raise ValueError("expected a number")
+        return value
+
     @classmethod
     def checked(cls: type[Validated], **values: Any) -> Validated:
         """Return the settings from values whose types are not known; see `__init__`."""
         return cls(**values)
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield the types that a value may have; of a tuple, not those of its parts."""
+    yield annotation
+    for inner in get_args(annotation) if get_origin(annotation) is not tuple else ():
+        yield from _kinds(inner)
 
 
 def depends(text: str) -> dict[str, Any]:

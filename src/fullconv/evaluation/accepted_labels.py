@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.formats.labelme import layer_of, shapes_of
+from fullconv.data.labels.class_lines import distinct_palette, format_lines
 from fullconv.data.labels.rasterize import Layer
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
@@ -73,13 +74,14 @@ def accept_labels(data: Data, reviewed: Path, folder: Path) -> Accepted:
             where=reviewed,
         )
     changed: dict[str, int] = {}
+    palette = distinct_palette(data.palette)
     for sample in data:
         labels = sample.labels
         if sample.name in files:
             labels = corrected(labels, files[sample.name], data.classes)
             changed[sample.name] = int((labels != sample.labels).sum())
-        write_labels(folder / MASKS / f"{sample.name}.png", labels, data.palette)
-    write_text(folder / "classes.txt", "".join(f"{name}\n" for name in data.classes))
+        write_labels(folder / MASKS / f"{sample.name}.png", labels, palette)
+    write_text(folder / "classes.txt", "".join(format_lines(data.classes, palette)))
     return Accepted(folder / MASKS, len(data), changed)
 
 

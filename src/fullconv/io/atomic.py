@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -10,6 +11,11 @@ from pathlib import Path
 
 from fullconv.errors import OutputError
 from fullconv.io.temporaries import sweep_once, target_name, temporary_path
+
+_STATUS = Path("/proc/self/status")  # where Linux states the umask
+# Elsewhere it has to be set to be read: once, since that changes it for all threads for a moment.
+_UMASK = os.umask(0)
+os.umask(_UMASK)
 
 
 @contextmanager
@@ -204,9 +210,11 @@ def _keep(path: Path, previous: Path) -> None:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    """Return which permissions new files do not get."""
+    with suppress(OSError, TypeError):
+        found = re.search(r"^Umask:\s*([0-7]+)$", _STATUS.read_text("utf-8", "replace"), re.M)
+        return int(found[1], 8)  # type: ignore[index]  # None is a TypeError: not stated there
+    return _UMASK
 
 
 def _sync(path: Path) -> None:

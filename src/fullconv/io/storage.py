@@ -173,7 +173,7 @@ def local_path(where: str) -> Path | None:
 
 
 def fetch(url: str) -> bytes:
-    """Download a file.
+    """Download a file, block by block: what a server says of its size may be wrong, or missing.
 
     Raises:
         ImageError: it cannot be read, or is larger than `MAX_BYTES`.
@@ -181,11 +181,9 @@ def fetch(url: str) -> bytes:
     system, path = _system(url)
     try:
         size = _retry(lambda: system.size(path))
-        if size is None:  # e.g. a server that does not say it
-            return _retry(lambda: _read_blocks(system, path, url))
-        if size > MAX_BYTES:
+        if size is not None and size > MAX_BYTES:
             raise _too_large(url, f"{format_bytes(size)}, ")
-        return _retry(lambda: bytes(system.cat_file(path)))
+        return _retry(lambda: _read_blocks(system, path, url))
     except FileNotFoundError as error:
         raise ImageError(f"{url}: there is no such file") from error
     except OSError as error:
@@ -193,13 +191,15 @@ def fetch(url: str) -> bytes:
 
 
 def _read_blocks(system: Any, path: str, url: str) -> bytes:
-    """Read a file of unknown size, and no more of it than `MAX_BYTES` and a block.
+    """Read a file, and no more of it than `MAX_BYTES` and a block.
 
     Raises:
         ImageError: it is larger.
     """
     content = bytearray()
-    with system.open(path, "rb") as file:
+    # As one stream from a web server: not all of them send parts.
+    options = {"block_size": 0} if url.lower().startswith(("http://", "https://")) else {}
+    with system.open(path, "rb", **options) as file:
         while block := file.read(BLOCK):
             content += block
             if len(content) > MAX_BYTES:

@@ -29,12 +29,14 @@ if TYPE_CHECKING:
 Frame = UInt8[np.ndarray, "H W 3"]
 
 SUFFIXES = (".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".wmv")
+_MATROSKA = b"\x1a\x45\xdf\xa3"  # the first element of Matroska and WebM; _SEGMENT holds the rest
+_SEGMENT = b"\x18\x53\x80\x67"
 # First bytes of video files: offset and content.
 _MAGIC = (
     (4, b"ftyp"),  # MP4, QuickTime
     (4, b"moov"),  # the same without the first box, or in another order
     (4, b"mdat"),
-    (0, b"\x1a\x45\xdf\xa3"),  # Matroska, WebM
+    (0, _MATROSKA),
     (8, b"AVI "),
     (0, b"\x00\x00\x01\xba"),  # MPEG
     (0, b"\x30\x26\xb2\x75"),  # WMV
@@ -170,6 +172,7 @@ def _open(path: Path) -> Iterator["InputContainer"]:
     if not os.path.isfile(path):
         found = "a folder or a device" if os.path.exists(path) else "there is no such video"
         raise ImageError(found, "a video file", where=path)
+    _check_length(path)
     limits = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
     try:
         container = av.open(str(path.absolute()), options=limits, metadata_errors="replace")
@@ -180,6 +183,46 @@ def _open(path: Path) -> Iterator["InputContainer"]:
         ) from error
     with container:
         yield container
+
+
+def _check_length(path: Path) -> None:
+    """Find an incomplete copy of a Matroska or WebM file, whose frames end without an error.
+
+    Raises:
+        ImageError: it is shorter than it says.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:  # opening it reports the error
+        return
+    if not head.startswith(_MATROSKA):
+        return
+    start, size = _element_content(head, len(_MATROSKA))
+    segment = start + (size or 0)
+    if not size or head[segment : segment + len(_SEGMENT)] != _SEGMENT:
+        return
+    start, size = _element_content(head, segment + len(_SEGMENT))
+    length = path.stat().st_size
+    if size is not None and length < start + size:
+        raise ImageError(
+            f"{path}: cut short: it has {length:,} bytes, and by its header {start + size:,}; "
+            "expected a complete video: copy it again from its source"
+        )
+
+
+def _element_content(head: bytes, place: int) -> tuple[int, int | None]:
+    """Return where the content of a Matroska element starts, and its bytes; None if unknown.
+
+    Args:
+        head: the first bytes of the file.
+        place: of the element's size: the zeros before its first 1 say how many bytes it has.
+    """
+    first = head[place] if place < len(head) else 0
+    width = 9 - first.bit_length()
+    most = (1 << 7 * width) - 1
+    size = int.from_bytes(head[place : place + width]) & most
+    return place + width, None if not first or size == most else size
 
 
 def _video_stream(container: "InputContainer", path: Path) -> "VideoStream":

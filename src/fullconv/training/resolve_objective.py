@@ -35,7 +35,7 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
         kept = {name: given for name in plain if (given := getattr(config, name)) != AUTO}
         return config.model_copy(update=plain | kept), ()
     counts = count_images(data)[:, : len(data.classes)]
-    rare = rare_classes(counts, data.classes)
+    rare = rare_classes(counts, data.classes, len(counts) == len(data))
     named = ", ".join(rare[:3]) + (", ..." if len(rare) > 3 else "")
     reason = f"since {named} {'is' if len(rare) == 1 else 'are'} below 5 % of the pixels"
     changes: dict[str, object] = {}
@@ -54,11 +54,21 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
     return config.model_copy(update=changes), tuple(notes)
 
 
-def rare_classes(counts: Int64[np.ndarray, "N K"], classes: tuple[str, ...]) -> list[str]:
-    """Return the classes that have pixels, but fewer than 5 % of the labelled ones."""
+def rare_classes(
+    counts: Int64[np.ndarray, "N K"], classes: tuple[str, ...], complete: bool = True
+) -> list[str]:
+    """Return the classes that have fewer than 5 % of the labelled pixels.
+
+    Args:
+        counts: pixels of each class in each mask that was counted.
+        classes: their names.
+        complete: whether all masks were counted. Then a class without pixels cannot be learned;
+            else it may occur in the others, and is rare, as `class_weights` has it.
+    """
     pixels = counts.sum(0)
     shares = pixels / max(1, pixels.sum())
-    return [classes[k] for k in np.flatnonzero((shares > 0) & (shares < RARE))]
+    rare = (shares < RARE) & ((shares > 0) | (not complete and bool(pixels.any())))
+    return [classes[k] for k in np.flatnonzero(rare)]
 
 
 def _unusual_masks(counts: Int64[np.ndarray, "N K"], data: Data) -> Iterator[str]:

@@ -407,6 +407,21 @@ def test_a_run_that_was_killed_before_its_labels_appeared_is_resumed(model, tmp_
     assert target.labels.exists() and target.areas.read_text() and target.polygons.read_text()
 
 
+def test_other_files_are_not_overwritten_by_a_resumed_run_that_also_wants_them(
+    model, strips, tmp_path
+):
+    source = write(tmp_path / "a.tif", random_bands(3))
+    target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv")
+    until_a_part_is_kept(label_raster(model, source, target, rows=64, memory="1GiB"), tmp_path)
+    more = replace(target, polygons=tmp_path / "o.geojson")
+    more.polygons.write_text("of another program")
+    with pytest.raises(ConfigError, match=r"o\.geojson exists without o\.tif"):
+        label(model, source, more)
+    assert more.polygons.read_text() == "of another program"
+    label(model, source, target)
+    assert target.labels.exists() and not (tmp_path / ".o.tif.parts").exists()
+
+
 @pytest.mark.parametrize("fresh", [False, True])
 def test_the_raster_itself_is_never_overwritten(model, tmp_path, fresh):
     source = write(tmp_path / "a.tif", random_bands(3))

@@ -47,6 +47,13 @@ def test_splits_are_folders(cities):
         open_data(cities, "test")
 
 
+def test_macos_files_beside_photos_and_masks_are_no_samples(cities):
+    before = open_data(cities).names
+    for path in [*cities.rglob("*.png")]:
+        path.with_name(f"._{path.name}").write_bytes(b"\0\5\26\7Mac OS X")
+    assert open_data(cities).names == before
+
+
 def test_torchvision_finds_the_same_files(cities):
     theirs = Cityscapes(str(cities), split="train", mode="fine", target_type="semantic")
     ours = open_data(cities, "train")

@@ -132,6 +132,28 @@ def test_subsets_are_splits(tmp_path):
     assert open_data(tmp_path, "train").names == ("Train__a",)
 
 
+@pytest.mark.parametrize("unset", [{}, {"subset": "default"}])
+def test_images_without_a_subset_are_not_mixed_with_those_of_test(tmp_path, unset):
+    names = [f"p{number}" for number in range(6)]
+    for name in (*names, "held"):
+        photo(tmp_path, f"{name}.png")
+    images = [image(f"{name}.png", **unset) for name in names]
+    write(tmp_path, *images, image("held.png", subset="Test"))
+    found = {split: open_data(tmp_path, split).names for split in ("train", "val", "test")}
+    assert found["test"] == ("held",)
+    assert sorted((*found["train"], *found["val"])) == names
+
+
+def test_beside_train_an_image_without_a_subset_is_left_out_with_a_warning(tmp_path):
+    for name in "abc":
+        photo(tmp_path, f"{name}.png")
+    rest = image("c.png"), image("b.png", subset="extra")
+    write(tmp_path, image("a.png", subset="Train"), *rest)
+    data = open_data(tmp_path, "train")
+    assert data.names == ("a",) and "1 sample left out, in no split: c" in data.warnings[0]
+    assert open_data(tmp_path, "extra").names == ("b",)
+
+
 def test_parts_of_a_skeleton_are_not_classes(tmp_path):
     part = "<label><name>hand</name><type>points</type><parent>person</parent></label>"
     write(tmp_path, image("a.png"), meta=META.replace("</labels>", f"{part}</labels>"))

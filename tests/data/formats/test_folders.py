@@ -154,6 +154,58 @@ def test_split_folders(tmp_path, location):
         open_data(tmp_path, "test")
 
 
+@pytest.fixture
+def divided(tmp_path):
+    """Photos in images/train and images/val, with masks."""
+    for split in ("train", "val"):
+        for name in "abc":
+            write(tmp_path / "images" / split / f"{name}.jpg")
+            write(tmp_path / "masks" / split / f"{name}.png", INDICES)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", "notes/readme.txt", "empty/"])
+def test_what_holds_no_images_beside_split_folders_changes_no_split(divided, name):
+    path = divided / "images" / name
+    (path if name.endswith("/") else path.parent).mkdir(exist_ok=True)
+    if not name.endswith("/"):
+        path.write_bytes(b"x")
+    assert open_data(divided, "train").names == ("train__a", "train__b", "train__c")
+    assert open_data(divided, "val").names == ("val__a", "val__b", "val__c")
+
+
+@pytest.mark.parametrize("name", ["new", "more/new"])
+def test_images_beside_split_folders_are_refused(divided, name):
+    write(divided / "images" / f"{name}.jpg")
+    write(divided / "masks" / f"{name}.png", INDICES)
+    (problem,) = inventory(divided).problems
+    assert problem.error.code == "mixed-folders" and problem.fatal
+    with pytest.raises(DataError, match=r"the splits train/, val/ beside images .*(new\.jpg|more)"):
+        open_data(divided, "train")
+    (divided / "train.txt").write_text("train__a\ntrain__b\n")  # lists say it
+    (divided / "val.txt").write_text("val__a\n")
+    assert open_data(divided, "val").names == ("val__a",)
+
+
+def test_one_of_many_groups_may_be_called_as_a_split(tmp_path):
+    for group in ("control", "test"):
+        for name in "abc":
+            write(tmp_path / "images" / group / f"{name}.jpg")
+            write(tmp_path / "masks" / group / f"{name}.png", INDICES)
+    assert {*inventory(tmp_path).splits} == {"train", "val"}
+
+
+@pytest.mark.parametrize("location", ["images/{}/{}", "{}/images/{}"])
+def test_split_folders_may_have_a_year(tmp_path, location):
+    for split in ("train2017", "val2017"):
+        for name in "abc":
+            photo = location.format(split, name)
+            write(tmp_path / f"{photo}.jpg")
+            write(tmp_path / f"{photo.replace('images', 'masks')}.png", INDICES)
+    assert open_data(tmp_path, "val").names == ("val2017__a", "val2017__b", "val2017__c")
+    assert len(open_data(tmp_path, "train")) == 3
+
+
 def test_a_test_list_without_masks_does_not_stop_the_others(photos):
     write(photos / "images" / "new.jpg")
     (photos / "train.txt").write_text("a\nb\n")
@@ -207,6 +259,17 @@ def test_a_line_that_names_no_sample_is_an_error(photos):
     (photos / "train.txt").write_text("a\nnobody\n")
     with pytest.raises(DataError, match=r"train\.txt: 'nobody' is the name of no sample"):
         open_data(photos, "train")
+
+
+def test_photos_of_train_in_another_split_are_told(photos):
+    for split, names in (("train", "abcd"), ("val", "de"), ("test", "ab")):
+        (photos / f"{split}.txt").write_text("\n".join(names))
+    found = open_data(photos, "train").warnings
+    assert [text.partition(",")[0] for text in found] == [
+        "1 photo of train in val too (d)",
+        "2 photos of train in test too (a",
+    ]
+    assert not open_data(photos, "val").warnings
 
 
 def test_a_list_with_a_line_twice_is_an_error(photos):

@@ -210,6 +210,13 @@ def test_unlabeled_pixels_may_be_ignored(tmp_path):
     assert np.unique(data[0].labels[:, 30:]).tolist() == [255] and (data[0].labels == 0)[mask].all()
 
 
+def test_an_undeclared_background_is_not_the_first_class(tmp_path):
+    record = task(1, annotation(brush("background", box(0, 0, 20, 20))))
+    folder = write(tmp_path, record, classes=["sky", "road"])
+    with pytest.raises(DataError, match="the class 'background' is not one of sky, road"):
+        open_data(f"labelstudio:{folder}?unlabeled=ignore")[0]
+
+
 def test_the_configuration_gives_classes_and_colours(tmp_path):
     folder = write(tmp_path, task(1, annotation(brush("car", box(0, 0, 5, 5)))))
     (folder / "label_config.xml").write_text(

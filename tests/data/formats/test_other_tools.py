@@ -206,6 +206,13 @@ def test_roboflows_masks_beside_photos(tmp_path):
         open_data(tmp_path, "val")
 
 
+def test_several_folders_of_roboflow_may_be_one_split(tmp_path):
+    for split in ("train", "train2", "valid"):
+        roboflow_masks(tmp_path / split, "a")
+    names = ("train2__a_jpg.rf.01", "train__a_jpg.rf.01")
+    assert tuple(sorted(open_data(tmp_path, "train").names)) == names
+
+
 def test_roboflows_masks_without_splits(tmp_path):
     roboflow_masks(tmp_path, "abcdef")
     assert len(open_data(tmp_path, "train")) + len(open_data(tmp_path, "val")) == 6

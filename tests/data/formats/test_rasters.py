@@ -141,6 +141,21 @@ def test_a_mask_of_another_location_is_an_error(fields):
         open_data(f"rasters:{fields}?bands=1")[0]
 
 
+@pytest.mark.parametrize(("shift", "fits"), [(1.0, False), (0.2, False), (0.01, True)])
+@pytest.mark.parametrize("side", [1.8e-7, 10.0])  # degrees, of 2 cm, and metres
+def test_a_mask_is_compared_with_its_image_in_pixels(fields, side, shift, fits):
+    crs = "EPSG:4326" if side < 1 else "EPSG:32633"
+    for place, values, moved in (("images", BANDS, 0), ("masks", LABELS, shift)):
+        affine = rasterio.Affine(side, 0, 8.5 + moved * side, 0, -side, 47.3)
+        write(fields / place / "a.tif", values, transform=affine, crs=crs)
+    data = open_data(f"rasters:{fields}?bands=1")
+    if fits:
+        assert np.array_equal(data[0].labels, LABELS[0])
+    else:
+        with pytest.raises(DataError, match="covers another place"):
+            data[0]
+
+
 def test_unequal_sizes_and_strange_masks_are_errors(fields):
     write(fields / "masks" / "a.tif", LABELS[:, :1])
     with pytest.raises(DataError, match=r"1 x 3 pixels .*has 2 x 3"):

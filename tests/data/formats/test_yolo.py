@@ -77,6 +77,16 @@ def test_roboflows_folders(tmp_path, splits):
     assert open_data(tmp_path, "train").names == ("train__a",)
 
 
+def test_several_folders_may_be_one_split_and_the_rest_is_counted(tmp_path):
+    for split, stem in (("train1", "a"), ("train2", "b"), ("val", "c"), ("more", "d"), ("", "e")):
+        sample(tmp_path, split, stem, f"0 {SQUARE}")
+    (tmp_path / "classes.txt").write_text("road\n")
+    data = open_data(tmp_path, "train")
+    assert data.names == ("train1__a", "train2__b")
+    assert "2 samples left out, in no split: e, more__d" in data.warnings[0]
+    assert open_data(tmp_path, "val").names == ("val__c",)
+
+
 def test_lists_of_photos(folder):
     (folder / "train.txt").write_text("./images/val/c.png\n/their/disk/yolo/images/train/a.png\n")
     (folder / "data.yaml").write_text("train: train.txt\nval: images/val\nnames: [road, car]\n")

@@ -259,6 +259,12 @@ def test_converted_data_sets_keep_their_names(tmp_path):
     assert found.classes == tuple(HARD) and found.palette == palette and found.says_255
 
 
+@pytest.mark.parametrize("first", ["class b", "label red", "id name"])
+def test_a_numbered_class_is_not_taken_for_the_titles_of_a_table(tmp_path, first):
+    text = "".join(format_lines((first, "sky"), ((1, 2, 3), (4, 5, 6))))
+    assert read(tmp_path, text).classes == (first, "sky")
+
+
 @pytest.mark.parametrize("names", [("Car", "car"), ("tall tree", "tall  tree")])
 def test_drawn_classes_differ_in_more_than_case_and_blanks(names):
     with pytest.raises(DataError, match="occurs twice, or with another case or other blanks"):

@@ -174,6 +174,7 @@ def _write_outputs(
     with explained(outputs.labels):
         rows = _read_rows(parts, count, raster.size[1])
         write_cog(finished, parts.folder, raster, LabelStyle(model.palette, tags), rows)
+    parts.claim(path.name for path in outputs.paths[1:])
     write_derived(raster, outputs, model, budget, finished, overwrite=True)
     with replacing(outputs.labels) as temporary:
         os.replace(finished, temporary)

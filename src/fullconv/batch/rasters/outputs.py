@@ -11,7 +11,7 @@ import numpy as np
 
 from fullconv._version import __version__
 from fullconv.batch.fingerprint import content_digest
-from fullconv.batch.rasters.parts import has_parts
+from fullconv.batch.rasters.parts import claimed_outputs, has_parts
 from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 from fullconv.data.labels.polygonize import PIXEL_BYTES, tracing_bytes
 from fullconv.errors import ConfigError, MemoryBudgetError
@@ -78,10 +78,11 @@ def is_finished(
     """
     labels = outputs.labels
     if not labels.exists():
-        # A run that is killed while it writes the files leaves its parts.
-        others = [] if fresh or own_derived or has_parts(labels, job) else outputs.paths[1:]
+        # A run that is killed while it writes the files leaves a note of their names.
+        known = claimed_outputs(labels, job)
+        others = [] if fresh or own_derived else outputs.paths[1:]
         for path in others:
-            if path.exists():
+            if path.name not in known and path.exists():
                 raise ConfigError(
                     f"{path} exists without {labels.name}, so it may be another program's; choose "
                     "another name with --out, or replace it with --fresh"

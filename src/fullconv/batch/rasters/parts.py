@@ -18,7 +18,8 @@ from fullconv.io.locks import try_lock
 from fullconv.io.regular import open_regular, read_regular
 
 _LOCK = "lock"
-_OWN_FILES = ("*.part", "job.json", "*.tif", ".*.tmp")
+_CLAIMED = "outputs.json"
+_OWN_FILES = ("*.part", "job.json", _CLAIMED, "*.tif", ".*.tmp")
 _COUNTS = struct.Struct("<QQ")  # the head of each part's file
 
 
@@ -90,6 +91,11 @@ class PartStore:
                 f"{path} was damaged ({error}) and has been removed; run the command again"
             ) from error
 
+    def claim(self, names: Iterable[str]) -> None:
+        """Note which files are about to be written beside the target; see `claimed_outputs`."""
+        known = {*names, *_read_claimed(self.folder)}
+        write_text(self.folder / _CLAIMED, json.dumps({"names": sorted(known)}) + "\n")
+
     def clear(self) -> None:
         """Remove all parts, once the file is complete."""
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -132,6 +138,22 @@ def has_parts(target: Path, job: Mapping[str, Any]) -> bool:
     """Whether there are parts of this job beside `target`."""
     stored = _read_job(_folder(target))
     return stored is not None and stored["job"] == _as_json(job)
+
+
+def claimed_outputs(target: Path, job: Mapping[str, Any]) -> frozenset[str]:
+    """Return the names of the files beside `target` that a killed run of this job may have written.
+
+    Files that it had not begun to write are not among them: they are another program's.
+    """
+    return _read_claimed(_folder(target)) if has_parts(target, job) else frozenset()
+
+
+def _read_claimed(folder: Path) -> frozenset[str]:
+    try:
+        names = parse_object(read_regular(folder / _CLAIMED)).get("names")
+    except (OSError, ValueError):
+        return frozenset()
+    return frozenset(name for name in names or () if isinstance(name, str))
 
 
 def remove_parts(target: Path) -> None:

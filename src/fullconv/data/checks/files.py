@@ -74,6 +74,15 @@ def _sizes(
             "a mask of the photo as displayed",
             "none needed: the mask is rotated like its photo; check the pair visually",
         )
+    elif shown.orientation > 1 and shown.size == shown.stored == stored.size:
+        yield survey.note(
+            "exif-unclear",
+            mask.path,
+            f"the photo is displayed turned or mirrored (EXIF orientation {shown.orientation}); a "
+            f"mask of it as stored would have {_size(stored.size)} pixels too",
+            "a mask of the photo as displayed",
+            "check the pair visually; if the mask is of the photo as stored, turn it",
+        )
     elif shown.size != stored.size:
         yield survey.error(
             "size-mismatch",

@@ -1,6 +1,6 @@
 """List the samples and the problems of a data set, without decoding an image."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -28,6 +28,7 @@ from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
+from fullconv.units import count
 
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
@@ -113,7 +114,7 @@ class Inventory:
             read = PairwiseReader(tuple(pairs), self.read)
             data = Data(source, split, classes, palette, names, read)
         found = self.photo_range
-        notes = filter(None, (table.note if table else "", found.warning))
+        notes = filter(None, (table.note if table else "", found.warning, *self._shared(name)))
         return replace(
             data,
             heads=self.heads,
@@ -121,6 +122,20 @@ class Inventory:
             band_choice=self.band_choice or found.choice,
             warnings=(*sentences(self.problems, name, self.folder), *notes),
         )
+
+    def _shared(self, split: str | None) -> Iterator[str]:
+        """Yield a sentence for each other split that has photos of train, if `split` is train."""
+        if split != "train":
+            return
+        photos = {pair.photo for pair in self.splits["train"]}
+        for other in USUAL[1:]:
+            both = [pair.name for pair in self.splits.get(other, ()) if pair.photo in photos]
+            if both:
+                names = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
+                yield (
+                    f"{count(len(both), 'photo')} of train in {other} too ({names}), so metrics on "
+                    f"{other} are too high; remove them from one of the two"
+                )
 
     def everything(self) -> list[Pair]:
         """Return the samples of all splits, and those that are in no split."""

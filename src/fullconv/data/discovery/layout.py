@@ -9,13 +9,14 @@ from typing import Any
 from fullconv.data.discovery.files import (
     IMAGE_FOLDERS,
     MAX_PATH,
+    first_few,
     has_images,
     inner_parts,
     locate,
     locate_place,
     quoted,
 )
-from fullconv.data.discovery.list_files import find_lists, standard_split
+from fullconv.data.discovery.list_files import find_lists, folder_split
 from fullconv.data.discovery.lists import SplitList, lists_pairs, read_lists
 from fullconv.data.labels.classes import YAML_FILES
 from fullconv.errors import DataError
@@ -39,7 +40,7 @@ class ParallelFolders:
         masks: the folder of the masks.
         base: what the names of samples are relative to.
         only: the images that a list names; None: all in the folder.
-        problems: faulty lines of that list.
+        problems: faulty lines of that list, or why the splits are unclear.
         broken: why the split cannot be used at all.
     """
 
@@ -123,20 +124,44 @@ def as_places(value: object) -> list[str]:
 
 
 def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
-    inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(".")]
-    if not inside or not all(path.is_dir() and standard_split(path.name) for path in inside):
-        return [ParallelFolders(None, images, masks, base)]
-    return [
-        ParallelFolders(
-            standard_split(path.name), path, _first_folder(masks / path.name, masks), base
-        )
-        for path in inside
-    ]
+    """Return the parts of images/train, images/val, ..., or the one of a folder without splits.
+
+    Other files than images, such as Thumbs.db, and folders without images do not count.
+    """
+    hidden = (".", "__MACOSX")
+    inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(hidden)]
+    loose = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
+    named = {*loose}  # not looked at: there may be very many
+    folders = [path for path in inside if path not in named and path.is_dir()]
+    splits = {path: split for path in folders if (split := folder_split(path.name))}
+    groups = [path for path in folders if path not in splits and has_images(path)] if splits else []
+    # A single folder that is called "test" or "dev" may be one of many groups.
+    meant = "train" in splits.values() or len({*splits.values()}) > 1 or (splits and loose)
+    if splits and not (groups or loose):
+        return [
+            ParallelFolders(split, path, _first_folder(masks / path.name, masks), base)
+            for path, split in splits.items()
+        ]
+    problems = (_mixed_folders(images, [*splits], [*groups, *loose]),) if meant else ()
+    return [ParallelFolders(None, images, masks, base, problems=problems)]
+
+
+def _mixed_folders(images: Path, splits: Sequence[Path], others: Sequence[Path]) -> DataError:
+    """Return the error of splits beside images that are in none of them."""
+    names = ", ".join(f"{path.name}/" for path in splits)
+    return DataError(
+        f"the splits {names} beside images that are in none of them: {first_few(others)}",
+        expected="folders of splits only, or none",
+        remedy="move the others into a split or out of the folder, or name the photos of each "
+        "split in splits/train.txt and splits/val.txt",
+        where=images,
+        code="mixed-folders",
+    )
 
 
 def _inside_or_beside(folder: Path) -> list[ParallelFolders]:
     """Return train/images with train/masks, or train with train_labels."""
-    split = standard_split(folder.name)
+    split = folder_split(folder.name)
     if two := _two_folders(folder):
         return [ParallelFolders(split, *two, folder.parent)]
     beside = [folder.with_name(folder.name + ending) for ending in _BESIDE]
@@ -168,7 +193,7 @@ def _candidates(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _split_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and standard_split(path.name))
+    return sorted(path for path in folder.iterdir() if path.is_dir() and folder_split(path.name))
 
 
 def _first_folder(*folders: Path) -> Path:

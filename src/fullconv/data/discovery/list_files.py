@@ -40,8 +40,13 @@ def standard_split(name: str) -> str | None:
     return next((split for split, names in _SPLITS.items() if name.casefold() in names), None)
 
 
+def folder_split(name: str) -> str | None:
+    """Return the split that a folder means, with or without a year ("val2017"); None if none."""
+    return standard_split(name) or standard_split(_YEAR.sub("", name))
+
+
 def split_from_name(name: str) -> str | None:
-    """Return the split that a name means, with or without a year ("Train", "valid", "val2017")."""
+    """Return the split that a name means, with or without a number ("Train", "val2017")."""
     return standard_split(re.sub(r"[\W_]*\d*$", "", name))
 
 

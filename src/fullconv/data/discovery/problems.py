@@ -17,8 +17,8 @@ class Problem:
     """A fault of a data set that is found without opening the files of a sample.
 
     The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
-    "empty-split", "labels-refused", "not-readable", "not-read", "unlisted", "list-not-read" and
-    "classes-not-read".
+    "empty-split", "labels-refused", "not-readable", "not-read", "unlisted", "list-not-read",
+    "classes-not-read" and "mixed-folders".
 
     Attributes:
         error: what was found, what was expected, and the remedy.

@@ -113,7 +113,8 @@ def full_pairs(folder: Path, part: str) -> tuple[list[Pair], list[DataError]]:
     A mask needs the photo and the JSON file of its name.
     """
     pairs, errors = [], []
-    for mask in sorted((folder / part).rglob(f"*{_END}")):
+    found = (path for path in (folder / part).rglob(f"*{_END}") if not path.name.startswith("."))
+    for mask in sorted(found):
         missing = [path for path in (_photo(mask), described(mask)) if not path.is_file()]
         errors += [
             DataError(

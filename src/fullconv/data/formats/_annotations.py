@@ -122,12 +122,14 @@ def with_ground(
 def label_of(name: str, classes: Sequence[str], where: str, remedy: str) -> int:
     """Return the label of a class, or void for `__ignore__`.
 
+    The background has several names, which all mean the first class, if that is one.
+
     Raises:
         DataError: it is not one of the classes.
     """
     if name == IGNORE:
         return VOID
-    if is_background(name):
+    if is_background(name) and is_background(classes[0]):
         return 0
     if name not in classes:
         known = ", ".join(classes[:20]) + (", ..." if len(classes) > 20 else "")

@@ -101,7 +101,7 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
 
 def _photos(folder: Path, split: str) -> Iterator[Path]:
     for path in sorted((folder / "leftImg8bit" / split).glob(f"*/*{_PHOTO}.*")):
-        if path.suffix.lower() in IMAGES:
+        if path.suffix.lower() in IMAGES and not path.name.startswith("."):
             yield path
 
 
@@ -134,7 +134,8 @@ def _pair(folder: Path, photo: Path, kind: str) -> Pair:
 
 def _masks(folder: Path, split: str, kind: str) -> list[Path]:
     masks = _ground_truth(folder, split)
-    return sorted((masks / split).glob(f"*/*_{masks.name}_{kind}.png"))
+    found = (masks / split).glob(f"*/*_{masks.name}_{kind}.png")
+    return sorted(path for path in found if not path.name.startswith("."))
 
 
 def _ground_truth(folder: Path, split: str) -> Path:

@@ -33,6 +33,7 @@ from fullconv.io.text import read_xml
 NAME = "annotations.xml"
 
 _SILENT = ("tag", "attribute")
+_DEFAULT = "default"  # CVAT's subset of images that are in no other
 
 
 def scan(source: str) -> Inventory:
@@ -144,12 +145,20 @@ def _color(text: str | None) -> Color | None:
 
 
 def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, list[int]]:
+    """Return the indices of each subset; {} if none is called as a split.
+
+    Images that are in no subset are in CVAT's default one; beside train they are in no split.
+    """
+    names = [images[pair.photo].get("subset", "") for pair in pairs]
+    usual = {name: split for name in names if (split := split_from_name(name))}
+    if not usual:
+        return {}
     subsets: dict[str, list[int]] = {}
-    for index, pair in enumerate(pairs):
-        split = split_from_name(images[pair.photo].get("subset", ""))
-        if split is None:
-            return {}
-        subsets.setdefault(split, []).append(index)
+    for index, name in enumerate(names):
+        unset = name.casefold() in ("", _DEFAULT)
+        if not (unset and "train" in usual.values()):
+            split = _DEFAULT if unset else usual.get(name, name)
+            subsets.setdefault(split, []).append(index)
     return subsets
 
 

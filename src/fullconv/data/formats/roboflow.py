@@ -1,6 +1,6 @@
 """Roboflow's "Semantic Segmentation Masks": NAME_mask.png beside NAME.jpg, and _classes.csv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +35,7 @@ def scan(source: str) -> Inventory:
     if not parts:
         expected = f"{NAME}, NAME.jpg and NAME{_MASK}.png, in it or in train/, valid/ and test/"
         raise unknown_layout(folder, "roboflow", expected)
-    classes = _same_classes(parts)
+    classes = _same_classes([place for _, place in parts])
 
     def resolved(masks: Sequence[Path], read: Read) -> Classes:
         table = resolve(classes, masks, read)[1]
@@ -46,10 +46,10 @@ def scan(source: str) -> Inventory:
 
     inventory = Inventory(folder, "roboflow", resolved)
     inventory.declared = len(classes.classes)
-    for split, place in parts.items():
+    for split, place in parts:
         pairs = _add(inventory, place, split or None)
         if split:
-            inventory.splits[split] = pairs
+            inventory.splits.setdefault(split, []).extend(pairs)
         else:
             inventory.divide(pairs)
     return inventory
@@ -60,14 +60,16 @@ def recognises(folder: Path) -> bool:
     return bool(_parts(folder))
 
 
-def _parts(folder: Path) -> dict[str, Path]:
-    """Return the folders of the splits; the folder itself under ""."""
+def _parts(folder: Path) -> list[tuple[str, Path]]:
+    """Return the split and the place of each folder; a split may have several, "" is all."""
     if _is_table(folder / NAME):
-        return {"": folder}
+        return [("", folder)]
     children = sorted(folder.glob("*/")) if folder.is_dir() else []
-    return {
-        split_from_name(path.name) or path.name: path for path in children if _is_table(path / NAME)
-    }
+    return [
+        (split_from_name(path.name) or path.name, path)
+        for path in children
+        if _is_table(path / NAME)
+    ]
 
 
 def _is_table(path: Path) -> bool:
@@ -79,8 +81,8 @@ def _is_table(path: Path) -> bool:
     return [cell.strip().casefold() for cell in first.split(",")] == _TITLES
 
 
-def _same_classes(parts: Mapping[str, Path]) -> ClassList:
-    lists = [_classes(place / NAME) for place in parts.values()]
+def _same_classes(places: Sequence[Path]) -> ClassList:
+    lists = [_classes(place / NAME) for place in places]
     for other in lists[1:]:
         if (other.classes, other.mapping) != (lists[0].classes, lists[0].mapping):
             raise DataError(

@@ -63,6 +63,7 @@ def scan(source: str) -> Inventory:
         inventory.divide(pairs)
     else:
         inventory.add_parts(pairs, _indices(parts, pairs))
+        inventory.candidates = [*pairs, *_in_no_split(folder, photos)]
     return inventory
 
 
@@ -212,7 +213,7 @@ def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
     places = {pair.mask.parent: pair.photo.parent for pair in pairs}
     for labels, photos in sorted(places.items()):
         stems = {path.stem for path in photos.iterdir()}
-        for path in sorted(labels.glob("*.txt")):
+        for path in sorted(labels.glob("[!.]*.txt")):
             if path.stem not in stems and path.name not in (*TEXT_FILES, "train.txt", "val.txt"):
                 yield path
 
@@ -265,9 +266,16 @@ def _in_folders(folder: Path) -> dict[str, SplitPhotos]:
     images = folder / "images"
     places = [(path.name, path) for path in sorted(images.glob("*/"))]
     places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]
-    parts = {
-        split: SplitPhotos(find_images(path))
-        for name, path in places
-        if path.is_dir() and (split := split_from_name(name))
-    }
+    parts: dict[str, SplitPhotos] = {}
+    for name, path in places:
+        if path.is_dir() and (split := split_from_name(name)):
+            parts.setdefault(split, SplitPhotos()).photos += find_images(path)
     return parts or {"": SplitPhotos(find_images(images) if images.is_dir() else [])}
+
+
+def _in_no_split(folder: Path, photos: Sequence[Path]) -> list[Pair]:
+    """Return the samples in images/ that are not among these photos, and have a text file."""
+    used, images = {*photos}, folder / "images"
+    found = find_images(images) if images.is_dir() else []
+    rest = [(path, labels_of(path)) for path in found if path not in used]
+    return [Pair(sample_name(p, folder), p, mask) for p, mask in rest if os.path.lexists(mask)]

@@ -17,7 +17,7 @@ from fullconv.data.labels.class_tables import (
 )
 from fullconv.data.labels.plain_names import foreign_part, numbers_inside
 from fullconv.errors import DataError
-from fullconv.io.palettes import VOID, Color, Palette, voc_palette
+from fullconv.io.palettes import VOID, VOID_COLOR, Color, Palette, voc_palette
 
 IGNORE = "__ignore__"  # LabelMe's name for ignored pixels, at any index
 
@@ -86,8 +86,12 @@ def format_lines(classes: Sequence[str], palette: Palette) -> Iterator[str]:
 
 
 def distinct_palette(palette: Palette) -> Palette:
-    """Return the palette, or VOC's if two classes share a colour."""
-    return palette if len(set(palette)) == len(palette) else voc_palette(len(palette))
+    """Return the palette, or VOC's if two classes share a colour, or one has that of void.
+
+    Masks show ignored pixels in `VOID_COLOR`, and declared colours decide about masks.
+    """
+    unlike = {*palette} - {VOID_COLOR}
+    return palette if len(unlike) == len(palette) else voc_palette(len(palette))
 
 
 def _without_comments(lines: Sequence[str], where: Path) -> list[str]:

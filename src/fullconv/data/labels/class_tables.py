@@ -114,7 +114,7 @@ def table_header(lines: Sequence[str], where: Path) -> tuple[str, list[str]] | N
         DataError: it could be either.
     """
     words = re.split(r"[\s,;:|]+", lines[0].casefold().strip(",;:|"))
-    named = any(word in (*_NAMES, *_KINDS) for word in words)
+    named = any(word in (*_NAMES, *_KINDS) for word in words) and not words[0].isdigit()
     others = (*_IDS, *_RED, *_GREEN, *_BLUE, *_COLORS)
     if (
         len(words) > 1

@@ -3,7 +3,6 @@
 import io
 import stat
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from fullconv.errors import ImageError
 from fullconv.io.images import heif
 from fullconv.io.images.depth import is_deep
 from fullconv.io.images.orientation import SIDEWAYS, orientation_of
+from fullconv.io.images.quiet import without_warnings
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF")
 """The only decoders that are used: most of Pillow's security advisories are about other ones.
@@ -122,10 +122,8 @@ def _open(path: Path, content: bytes | None) -> Image.Image:
             expected="an image file",
             where=path,
         )
-    with warnings.catch_warnings():
-        # Pillow warns at half of the limit already.
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF blocks, which are left out
+    # Pillow warns at half of the limit already, and of damaged EXIF blocks, which are left out.
+    with without_warnings():
         head = _head(path, content)
         formats: tuple[str, ...] = FORMATS
         if heif.is_heif(head):

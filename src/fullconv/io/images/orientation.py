@@ -1,10 +1,11 @@
 """Rotate images by their EXIF orientation; a damaged EXIF block is as good as none."""
 
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 from PIL import Image
+
+from fullconv.io.images.quiet import without_warnings
 
 ORIENTATION = 0x0112  # EXIF's tag
 SIDEWAYS = (5, 6, 7, 8)  # orientations that swap height and width
@@ -39,8 +40,7 @@ def orientation_of(picture: Image.Image) -> int:
     Reading it may decode the image.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's, of damaged blocks
+        with without_warnings():  # of damaged blocks
             orientation = int(picture.getexif().get(ORIENTATION, 1))
     except Exception:  # a damaged EXIF block does not make the pixels unreadable
         return 1

@@ -1,6 +1,7 @@
 """Read ground-truth masks that are rasters: raw values, and where they have data."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool
@@ -10,6 +11,8 @@ from fullconv.io.palettes import Palette
 from fullconv.io.rasters.dataset import open_dataset, read_errors
 from fullconv.io.rasters.valid import read_valid
 from fullconv.io.window import Window
+
+MAX_SHIFT = 0.1  # pixels between a mask and its image: coordinates are written with rounding
 
 
 def read_raster_mask(path: Path) -> tuple[np.ndarray, Bool[np.ndarray, "H W"]]:
@@ -52,12 +55,12 @@ def check_alignment(image: Path, mask: Path) -> None:
     """Check that a mask covers the same place as its image; files without coordinates pass.
 
     Raises:
-        DataError: their coordinates differ.
+        DataError: their coordinates differ, by more than `MAX_SHIFT` at a corner.
     """
     with open_dataset(image) as first, open_dataset(mask) as second:
         if not (first.crs and second.crs):
             return
-        if first.crs != second.crs or not first.transform.almost_equals(second.transform, 1e-6):
+        if first.crs != second.crs or _shift(first, second) > MAX_SHIFT:
             raise DataError(
                 f"it covers another place than {image}: {second.crs} "
                 f"{tuple(second.transform)[:6]} instead of {first.crs} "
@@ -65,6 +68,19 @@ def check_alignment(image: Path, mask: Path) -> None:
                 remedy="warp it onto the image first",
                 where=mask,
             )
+
+
+def _shift(image: Any, mask: Any) -> float:
+    """Return how far the corners of a mask are from their places in the image, in its pixels."""
+    corners = np.array([(x, y, 1) for x in (0, mask.width) for y in (0, mask.height)], np.float64)
+    there, here = (
+        np.array(tuple(file.transform)[:6], np.float64).reshape(2, 3) for file in (mask, image)
+    )
+    if np.array_equal(there, here):
+        return 0.0
+    side = np.abs(np.linalg.det(here[:, :2])) ** 0.5  # of a pixel, on the ground
+    distance = np.linalg.norm(corners @ (there - here).T, axis=1).max()
+    return float(distance / side) if side else np.inf
 
 
 def nodata_value(path: Path) -> float | None:
