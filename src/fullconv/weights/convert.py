@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,20 @@ def convert_weights(
 
     Raises:
         WeightsError: the file cannot be used.
-        ConfigError: the number of class names is not that of the scores.
+        ConfigError: the number of class names is not that of the scores, or the weights have none.
         OutputError: `target` cannot be written.
     """
     weights = read_weights(source, **({"fluid_dropout": True} if fluid_dropout else {}))
     architecture = infer_architecture(weights.arrays, padding, weights.streams)
     if architecture is None:
+        if classes:
+            raise ConfigError(
+                f"{source} is no FCN on VGG, so it is written as plain weights, which have no "
+                "class names; leave out the class names"
+            )
+        if normalization:
+            found = normalization
+            weights = replace(weights, mean=found.mean, std=found.std, order=found.order)
         _write_plain(target, weights)
         return weights
     if weights.heads and classes:
