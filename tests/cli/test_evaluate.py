@@ -117,6 +117,19 @@ def test_files_of_predictions_have_neither_suspects_nor_tta(option, tmp_path, ca
     assert f"{option[0]} needs a model" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([DATA, "--scales", "1,2"], "--tta needs a model"),
+        (["model.onnx", DATA], f"expected: fullconv evaluate {DATA} --predictions"),
+        ([DATA, "--head", "road"], "labels of one head; leave out --head road"),
+    ],
+)
+def test_what_files_of_predictions_cannot_use_is_refused(arguments, message, tmp_path, capsys):
+    assert run(["evaluate", *arguments, "--predictions", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
     assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
     assert "no regular expression" in capsys.readouterr().err

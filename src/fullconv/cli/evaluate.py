@@ -51,12 +51,12 @@ def command(
     from fullconv.evaluation.result_files import write_head_results
     from fullconv.training.run.folder import new_results
 
-    options.check_options(predictions, suspects, tta)
+    options.check_options(predictions, model, data, suspects, tta or scales is not None)
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
     for warning in samples.warnings:
         say(f"warning: {warning}")
-    samples = samples.head(head) if head and samples.heads else samples
+    samples = options.choose_head(samples, head, predictions is not None)
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
