@@ -117,6 +117,16 @@ def test_few_images_tell_nothing():
     assert found.sentence().startswith("too few to tell: 6 images")
 
 
+def test_without_labels_there_is_nothing_to_compare(tmp_path):
+    first, second = scores("a", drawn(7, 3)), scores("b", drawn(7, 3))
+    none = replace(first.counts, values=np.zeros_like(first.counts.values))
+    found = compare_scores(replace(first, counts=none), replace(second, counts=none))
+    assert found.sentence() == "nothing can be compared: no image has labels"
+    write_comparisons(tmp_path, [found])
+    (stored,) = json.loads((tmp_path / "comparison.json").read_text())
+    assert stored["mean_iou"] == [None, None] and stored["difference"]["difference"] is None
+
+
 def test_groups_with_the_opposite_sign_are_named():
     first = np.full(24, 0.5)
     second = first + np.repeat([0.1, 0.1, -0.05], 8)

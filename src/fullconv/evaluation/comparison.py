@@ -65,8 +65,8 @@ class Difference:
 
     def to_dict(self) -> dict[str, object]:
         """Return the values for JSON; nan is None."""
-        value, p = (None if math.isnan(v) else v for v in (self.value, self.p))
-        return {"difference": value, "interval": self.interval, "p": p, "real": self.is_real}
+        numbers = {"difference": _known(self.value), "interval": self.interval, "p": _known(self.p)}
+        return {**numbers, "real": self.is_real}
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,8 @@ class Comparison:
     def sentence(self) -> str:
         """Return the verdict in words."""
         value, images = self.mean_iou.value, count_of(len(self.images), "image")
+        if math.isnan(value):
+            return "nothing can be compared: no image has labels"
         if self.mean_iou.interval is None:
             return (
                 f"too few to tell: {self.units}; the difference of mean IoU is {_signed(value)} "
@@ -151,9 +153,9 @@ class Comparison:
         return {
             "first": self.first.name,
             "second": self.second.name,
-            "mean_iou": [self.first.counts.mean_iou, self.second.counts.mean_iou],
+            "mean_iou": [_known(scores.counts.mean_iou) for scores in (self.first, self.second)],
             "difference": self.mean_iou.to_dict(),
-            "difference_images": None if math.isnan(self.mean_iou_images) else self.mean_iou_images,
+            "difference_images": _known(self.mean_iou_images),
             "per_class": {name: value.to_dict() for name, value in self.classes.items()},
             "images": len(self.images),
             "images_won": self.won,
@@ -280,6 +282,10 @@ def _group_differences(
         group: other.take(indices).mean_iou - one.take(indices).mean_iou
         for group, indices in members.items()
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _signed(value: float) -> str:
