@@ -54,6 +54,12 @@ def test_without_score_layers_no_architecture_is_inferred(shared):
     assert infer_architecture(arrays, padding=100) is None
 
 
+def test_of_filters_of_other_shapes_no_architecture_is_inferred(shared):
+    arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
+    arrays["conv1_1.weight"] = arrays["conv1_1.weight"].ravel()
+    assert infer_architecture(arrays, padding=100) is None
+
+
 def test_an_incomplete_network_is_refused(shared, tmp_path):
     arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
     del arrays["fc7.weight"]

@@ -124,7 +124,9 @@ def infer_architecture(
     convolutions = {name[:7] for name in arrays if re.fullmatch(r"conv\d_\d\.weight", name)}
     depths = next((d for d in DEPTHS if set(conv_names(d)) == convolutions), None)
     filters = arrays.get("conv1_1.weight")
-    if depths is None or scores is None or filters is None or scores.ndim != 4:
+    if depths is None or scores is None or filters is None:
+        return None
+    if scores.ndim != 4 or filters.ndim != 4:
         return None
     skips = [int(m[1]) for name in arrays if (m := re.fullmatch(r"score_pool(\d)\.weight", name))]
     batch_norm = "_bn" if "bn1_1.weight" in arrays else ""
