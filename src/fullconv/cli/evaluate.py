@@ -60,7 +60,8 @@ def command(
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
-        found = _evaluate_files(predictions, samples, given)
+        of_head = predictions / (head or "")
+        found = _evaluate_files(of_head if of_head.is_dir() else predictions, samples, given)
     else:
         opened = options.open_model(model, device)
         opened = opened.one_head(head) if head else opened
