@@ -1,7 +1,9 @@
 """`fullconv compare` accepts models, predictions and stored results, and refuses to mix them."""
 
 import json
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,6 +11,11 @@ import fullconv as fc
 from browser import check_page
 from fullconv.cli import run
 from fullconv.data.synthetic import CLASSES
+from fullconv.evaluation.evaluation import Evaluation
+from fullconv.evaluation.image_counts import ImageCounts
+from fullconv.evaluation.image_table import ImageTable
+from fullconv.evaluation.metrics import Confusion
+from fullconv.evaluation.result_files import write_results
 from html_page import Page
 
 DATA = "scenes:20@24x32"
@@ -133,3 +140,19 @@ def test_the_report_reads_well_and_is_sorted_in_a_browser(models, tmp_path, brow
     opened.get_by_label("Filter").fill("19")
     assert opened.locator("output").inner_text() == "1 of 20 images"
     assert not browser.errors
+
+
+def test_stored_results_are_grouped_and_have_nothing_to_average(tmp_path, capsys):
+    names = tuple(f"{day}_{number}" for day in "ab" for number in range(3))
+    counts = ImageCounts(names, np.tile(np.int64([4, 0, 0]), (6, 1, 1)))
+    folders = [str(tmp_path / name) for name in ("one", "two")]
+    for folder in folders:
+        table = ImageTable(counts, np.zeros(6, np.int64), np.zeros(6), np.zeros(6), "0" * 16)
+        write_results(Path(folder), Evaluation(("sky",), Confusion(1, np.array([[24, 0]])), table))
+    options = ["--out", str(tmp_path), "--json", "-"]
+    assert run(["compare", *folders, "--groups", "^.", *options]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["groups"] == {"a": 0, "b": 0}
+    for option in (["--tta"], ["--scales", "1,2"]):
+        assert run(["compare", *folders, *option, *options]) == 2
+        assert "--tta needs a model" in capsys.readouterr().err

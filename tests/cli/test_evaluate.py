@@ -4,12 +4,15 @@ import csv
 import json
 import re
 
+import numpy as np
 import pytest
 import torch
 
 import fullconv as fc
 from fullconv.cli import run
 from fullconv.data.synthetic import CLASSES
+from fullconv.io.images import write_labels
+from siftflow_folder import write_siftflow
 
 DATA = "scenes:20@24x32"
 
@@ -115,6 +118,32 @@ def test_suspects_are_written_and_accepted_into_copies(run_folder, evaluate, tmp
 def test_files_of_predictions_have_neither_suspects_nor_tta(option, tmp_path, capsys):
     assert run(["evaluate", DATA, "--predictions", str(tmp_path), *option]) == 2
     assert f"{option[0]} needs a model" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([DATA, "--scales", "1,2"], "--tta needs a model"),
+        (["model.onnx", DATA], f"expected: fullconv evaluate {DATA} --predictions"),
+        ([DATA, "--head", "road"], "labels of one head; leave out --head road"),
+    ],
+)
+def test_what_files_of_predictions_cannot_use_is_refused(arguments, message, tmp_path, capsys):
+    assert run(["evaluate", *arguments, "--predictions", str(tmp_path)]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_predictions_of_one_head_are_those_in_its_folder(evaluate, tmp_path):
+    source = f"siftflow:{write_siftflow(tmp_path / 'flow')}?head=semantic,geometric"
+    for head, data in fc.open_data(source).by_head().items():
+        for sample in data:
+            labels = np.where(sample.labels == 255, 0, sample.labels).astype(np.uint8)
+            path = tmp_path / "files" / head / "labels" / f"{sample.name}.png"
+            write_labels(path, labels, data.palette)
+    options = ["--predictions", tmp_path / "files", "--head", "geometric", "--split", "all"]
+    found, _, folder = evaluate(source, *options)
+    assert found["mean_iou"] == 1 and len(found["per_class"]) == 3
+    assert folder.name == "labels-001"
 
 
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):

@@ -9,6 +9,8 @@ from scipy.stats import bootstrap, permutation_test
 
 from fullconv.errors import ConfigError, DataError
 from fullconv.evaluation.comparison import (
+    FLIPS,
+    MOST_SIGNS,
     Difference,
     compare_scores,
     flip_p,
@@ -48,12 +50,22 @@ def test_a_model_is_not_better_than_itself():
 
 
 def test_differences_of_chance_are_rarely_significant():
-    flips = sign_flips(40)[:4000]
     random = np.random.default_rng(1)
-    p = [flip_p(random.normal(size=40), flips) for _ in range(500)]
-    assert 0.03 <= np.mean(np.array(p) <= 0.05) <= 0.07
+    p = flip_p(random.normal(size=(40, 500)))
+    assert 0.03 <= np.mean(p <= 0.05) <= 0.07
     real = [compare_scores(scores("a", drawn(i)), scores("b", drawn(i + 99))) for i in range(20)]
     assert sum(found.mean_iou.is_real for found in real) <= 3
+
+
+def test_signs_are_drawn_in_parts_of_bounded_size(monkeypatch):
+    whole = np.concatenate([*sign_flips(9)])
+    assert whole.shape == (FLIPS, 9) and (np.abs(whole) == 1).all()
+    assert max(part.nbytes for part in sign_flips(30_000)) <= 8 * MOST_SIGNS
+    values = np.random.default_rng(0).normal(0.2, 1, (9, 3))
+    p = flip_p(values)
+    monkeypatch.setattr("fullconv.evaluation.comparison.MOST_SIGNS", 9 * 77)
+    assert (np.concatenate([*sign_flips(9)]) == whole).all()
+    assert flip_p(values).tolist() == p.tolist()
 
 
 def test_intervals_and_p_equal_scipy():
@@ -105,6 +117,16 @@ def test_few_images_tell_nothing():
     assert found.sentence().startswith("too few to tell: 6 images")
 
 
+def test_without_labels_there_is_nothing_to_compare(tmp_path):
+    first, second = scores("a", drawn(7, 3)), scores("b", drawn(7, 3))
+    none = replace(first.counts, values=np.zeros_like(first.counts.values))
+    found = compare_scores(replace(first, counts=none), replace(second, counts=none))
+    assert found.sentence() == "nothing can be compared: no image has labels"
+    write_comparisons(tmp_path, [found])
+    (stored,) = json.loads((tmp_path / "comparison.json").read_text())
+    assert stored["mean_iou"] == [None, None] and stored["difference"]["difference"] is None
+
+
 def test_groups_with_the_opposite_sign_are_named():
     first = np.full(24, 0.5)
     second = first + np.repeat([0.1, 0.1, -0.05], 8)
@@ -117,6 +139,14 @@ def test_groups_with_the_opposite_sign_are_named():
 def test_holm_adjusts_p_values_for_their_number():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1, 1] and holm([]) == []
+    assert holm([np.nan, 0.03, np.nan, 0.01])[1::2] == pytest.approx([0.03, 0.02])
+
+
+def test_classes_without_labels_are_no_tests():
+    first = drawn(4)
+    found = compare_scores(scores("old", first), scores("new", np.clip(first + 0.01, 0, 1)))
+    assert found.classes["sky"].p == found.mean_iou.p  # the only class
+    assert np.isnan(found.classes["car"].p) and found.to_dict()["per_class"]["car"]["p"] is None
 
 
 @pytest.mark.parametrize(
@@ -153,6 +183,16 @@ def test_images_that_one_evaluation_has_without_labels_are_left_out(unlabelled):
     found = compare_scores(*pair, anyway=True)
     assert len(found.images) == 39 and np.isfinite(found.images).all()
     assert found.mean_iou == Difference(0, (0, 0), 1)
+
+
+def test_names_that_tables_escape_are_the_same_images():
+    first, second = scores("a", drawn(0, 9)), scores("b", drawn(0, 9))
+    live, stored = (
+        ImageCounts(tuple(f"{sign}{i}a" for i in range(9)), first.counts.values)
+        for sign in ("-", "'-")
+    )
+    found = compare_scores(replace(first, counts=live), replace(second, counts=stored))
+    assert found.mean_iou.value == 0
 
 
 def test_other_classes_and_images_are_always_refused():

@@ -5,6 +5,8 @@ import pytest
 from scipy.stats import bootstrap
 
 from fullconv.evaluation.confidence_intervals import (
+    MOST_WEIGHTS,
+    RESAMPLES,
     Units,
     block_length,
     choose_units,
@@ -12,6 +14,7 @@ from fullconv.evaluation.confidence_intervals import (
     percentile_interval,
     resample,
     resample_weights,
+    resampled_sums,
 )
 from fullconv.evaluation.image_counts import ImageCounts, class_iou, mean_known
 
@@ -29,7 +32,7 @@ def independent(names):
 
 def coverage(draw, truth, units):
     """Return the share of 500 simulated data sets whose interval holds the true value."""
-    weights = resample_weights(len(units))[:1000]
+    weights = np.concatenate([*resample_weights(len(units))])[:1000]
     held = 0
     for seed in range(500):
         sums = units.sums(draw(np.random.default_rng(seed)))
@@ -79,12 +82,13 @@ def test_iou_is_computed_from_the_summed_counts_of_each_resample():
     values = np.random.default_rng(1).integers(0, 50, (12, 3, 3))
     images = ImageCounts(tuple("abcdefghijkl"), values)
     found = resample(images, independent(images.names))
-    weights = resample_weights(12)
+    (weights,) = resample_weights(12)
     for index in (0, 1, 1999):
         expected = class_iou(np.repeat(values, weights[index], 0).sum(0))
         assert found.iou[index] == pytest.approx(expected)
         assert found.mean_iou[index] == pytest.approx(mean_known(expected))
-    assert (weights == resample_weights(12)).all() and (weights.sum(1) == 12).all()
+    (again,) = resample_weights(12)
+    assert (weights == again).all() and (weights.sum(1) == 12).all()
 
 
 def test_under_eight_units_there_is_no_interval():
@@ -122,3 +126,13 @@ def test_blocks_are_consecutive_frames_of_one_clip():
         assert len({clip for clip, _ in inside}) == 1
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
         assert abs(len(numbers) - block_length(120)) <= 1
+
+
+def test_weights_are_drawn_in_parts_of_bounded_size(monkeypatch):
+    sums = np.random.default_rng(0).integers(0, 1000, (9, 4))
+    whole = resampled_sums(sums)
+    assert whole.shape == (RESAMPLES, 4)
+    assert next(resample_weights(30_000)).nbytes <= 8 * MOST_WEIGHTS
+    monkeypatch.setattr("fullconv.evaluation.confidence_intervals.MOST_WEIGHTS", 9 * 77)
+    assert len([*resample_weights(9)]) == 26
+    assert (resampled_sums(sums) == whole).all()

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from drawn_labels import labels_and_prediction
+from fullconv.evaluation.confidence_intervals import Units
 from fullconv.evaluation.explanation import ExplanationBuilder
 from fullconv.evaluation.explanation_files import explain_in_words, write_explanation
 from fullconv.evaluation.metrics import Confusion
@@ -56,6 +57,34 @@ def test_files_and_sentences_name_the_largest_losses(tmp_path):
     lines = explain_in_words(found)
     assert lines[0].startswith(f"edges within 3 px cost {100 * found.kinds[0].gain:.1f} points")
     assert found.pairs[0].what in lines[1] and "calibration error" in lines[-1]
+
+
+def test_a_class_without_labels_is_left_out_of_boundary_iou():
+    target = np.repeat(np.uint8([[0, 0, 1, 1]]), 4, 0)
+    prediction = target.copy()
+    prediction[:, 1] = 2
+    builder, confusion = ExplanationBuilder(CLASSES), Confusion(4)
+    builder.add(target, prediction, None)
+    confusion.add(target, prediction)
+    found = builder.result(confusion)
+    assert np.isnan(found.boundary_iou[2:]).all() and found.boundary_iou[1] == 1
+    assert found.mean_boundary_iou == (found.boundary_iou[0] + 1) / 2
+
+
+def test_two_classes_without_the_second_have_no_threshold():
+    for label, known in ((0, False), (1, True)):
+        builder, confusion = ExplanationBuilder(("a", "b")), Confusion(2)
+        target = np.full((9, 9), label, np.uint8)
+        builder.add(target, target, torch.zeros(2, 9, 9))
+        confusion.add(target, target)
+        found = builder.result(confusion, Units("images", np.zeros(1, np.int64)))
+        assert (found.curve is not None) == known == (found.to_dict()["best_threshold"] is not None)
+
+
+def test_without_labels_sentences_name_no_numbers():
+    builder, target = ExplanationBuilder(CLASSES), np.full((5, 5), VOID, np.uint8)
+    builder.add(target, np.zeros((5, 5), np.uint8), torch.zeros(4, 5, 5))
+    assert "nan" not in " ".join(explain_in_words(builder.result(Confusion(4))))
 
 
 def test_predictions_without_scores_have_no_calibration():

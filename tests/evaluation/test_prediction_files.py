@@ -41,6 +41,26 @@ def test_names_with_folders_or_without(tmp_path):
         find_prediction_files(tmp_path, ["a"])
 
 
+def test_samples_of_subfolders_are_found_in_the_same_folders_or_in_one(tmp_path):
+    touch(tmp_path / "same", "x/a.png", "x/deep/b.png", "y/a_pred.png")
+    assert found(tmp_path / "same", "x__a", "x__deep__b", "y__a") == {
+        "x__a": "x/a.png",
+        "x__deep__b": "x/deep/b.png",
+        "y__a": "y/a_pred.png",
+    }
+    touch(tmp_path / "one", "a.png", "c__b.png", "d_pred.png")
+    expected = {"x__a": "a.png", "x__c__b": "c__b.png", "x__d": "d_pred.png"}
+    assert found(tmp_path / "one", *expected) == expected
+    with pytest.raises(DataError, match="no prediction for 2 of 2 samples"):
+        find_prediction_files(tmp_path / "one", ["x__a", "y__a"])  # of which is a.png?
+
+
+def test_two_files_of_one_name_are_refused(tmp_path):
+    touch(tmp_path, "a.png", "a.bmp")
+    with pytest.raises(DataError, match=r"2 predictions for a, such as .*a.bmp and .*a.png"):
+        find_prediction_files(tmp_path, ["a"])
+
+
 def test_file_names_with_a_suffix(tmp_path):
     touch(tmp_path, "a_pred.png", "a_2.png", "ab.png", "b.v1.png", "b.v2.png")
     assert found(tmp_path, "a", "a_2", "ab") == {

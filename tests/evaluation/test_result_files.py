@@ -2,13 +2,15 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 import fullconv as fc
-from fullconv.evaluation.result_files import write_results
+from fullconv.evaluation.image_counts import ImageCounts
+from fullconv.evaluation.result_files import group_rows, write_results
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,18 @@ def test_groups_sum_to_all(folder, evaluation):
     for column in ("images", "pixels"):
         assert int(every[column]) == sum(int(row[column]) for row in groups)
     assert {row["group"] for row in groups} == {name[-1] for name in evaluation.image_iou}
+
+
+def test_images_without_labels_make_no_interval_of_a_group(evaluation):
+    values = evaluation.counts.values.copy()
+    values[1:] = 0
+    counts = ImageCounts(evaluation.counts.names, values)
+    images = replace(evaluation.images, counts=counts)
+    one = replace(evaluation, images=images, groups=("all",) * len(values))
+    header, whole, group = group_rows(one)
+    low = header.index("interval_low")
+    assert whole[low : low + 2] == group[low : low + 2] == ["", ""]
+    assert group[header.index("images")] == len(values)
 
 
 def test_confusions_are_counted_and_normalized(folder, evaluation):

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 import torch
 from torch.nn.functional import interpolate
 
 from fullconv.config import Architecture, Normalization
+from fullconv.evaluation import upper_bounds as upper_bounds_of
 from fullconv.evaluation.upper_bounds import (
     FC7_RECEPTIVE_FIELD,
     MAX_MASKS,
@@ -51,6 +53,24 @@ def test_finer_strides_have_higher_bounds():
     means = [bounds.bounds[stride].mean_iou for stride in STRIDES]
     assert means == sorted(means) and len(set(means)) == len(STRIDES)
     assert bounds.masks == 8
+
+
+@pytest.mark.parametrize("height", [31, 96, 131])
+def test_a_large_mask_is_coarsened_in_parts_with_the_same_result(height, monkeypatch):
+    labels = blobs(4, (height, 50))
+    labels[:40, :9] = 255
+    whole = coarsened(labels)
+    sizes = []
+    compute = upper_bounds_of._coarsened
+    monkeypatch.setattr(upper_bounds_of, "MOST_SHARES", 1)
+    monkeypatch.setattr(
+        upper_bounds_of, "_coarsened", lambda *given: sizes.append(len(given[0])) or compute(*given)
+    )
+    parts = coarsened(labels)
+    assert max(sizes) <= 96 and len(sizes) == -(-height // 32)
+    for stride in STRIDES:
+        assert parts[stride].dtype == whole[stride].dtype
+        assert (parts[stride] == whole[stride]).all()
 
 
 def test_coarsened_equals_a_numpy_reference():

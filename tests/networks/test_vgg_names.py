@@ -1,10 +1,11 @@
 """Names for the numbered layers of torchvision's and timm's VGG."""
 
+import numpy as np
 import pytest
 import torch
 import torchvision
 
-from fullconv.networks.vgg_names import DEPTHS, conv_names, depths_of, paper_names
+from fullconv.networks.vgg_names import DEPTHS, conv_names, depths_of, paper_names, recognize
 
 VGGS = {"vgg11": 0, "vgg13": 1, "vgg16": 2, "vgg19": 3}
 # From the reference material's table; the other nets follow the same rule.
@@ -62,3 +63,9 @@ def test_renumbered_layers():
 def test_blocks_by_the_number_of_convolutions():
     assert [depths_of(count) for count in (8, 10, 13, 16)] == list(DEPTHS)
     assert depths_of(12) is None
+
+
+@pytest.mark.parametrize("shape", [(), (4,), (8, 2)])
+def test_biases_of_other_shapes_are_not_recognized(shape):
+    weight, bias = np.zeros((8, 3, 3, 3), np.float32), np.zeros(shape, np.float32)
+    assert recognize({"conv1_1.weight": weight, "conv1_1.bias": bias}) is None

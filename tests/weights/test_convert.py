@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 
 import parity
 from fullconv.cli import run
+from fullconv.config import Normalization
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.model import load
 from fullconv.weights.convert import convert_weights, infer_architecture
@@ -53,6 +54,12 @@ def test_without_score_layers_no_architecture_is_inferred(shared):
     assert infer_architecture(arrays, padding=100) is None
 
 
+def test_of_filters_of_other_shapes_no_architecture_is_inferred(shared):
+    arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
+    arrays["conv1_1.weight"] = arrays["conv1_1.weight"].ravel()
+    assert infer_architecture(arrays, padding=100) is None
+
+
 def test_an_incomplete_network_is_refused(shared, tmp_path):
     arrays = parity.recipe(shared("parity")).weights("fcn8s", 3, 16, 32)
     del arrays["fc7.weight"]
@@ -72,6 +79,27 @@ def test_plain_weights_keep_their_normalization(tmp_path):
     found = read_weights(tmp_path / "b.safetensors")
     np.testing.assert_array_equal(found.arrays["features.0.weight"], kernel)
     assert (found.mean, found.std, found.order) == ((3, 2, 1), (6, 5, 4), "bgr")
+
+
+def test_plain_weights_get_the_given_normalization_and_no_classes(tmp_path):
+    source, target = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    save_file({"features.0.weight": torch.randn(4, 3, 3, 3)}, source)
+    given = Normalization(mean=(3, 2, 1), std=(1, 1, 1), order="bgr")
+    convert_weights(source, target, normalization=given)
+    found = read_weights(target)
+    assert (found.mean, found.std, found.order) == ((3, 2, 1), (1, 1, 1), "bgr")
+    target.unlink()
+    with pytest.raises(ConfigError, match="plain weights, which have no class names"):
+        convert_weights(source, target, ["road", "sky"])
+    assert not target.exists()
+
+
+def test_weights_in_channels_last_layout_are_written(tmp_path):
+    weight = torch.randn(4, 3, 2, 2, dtype=torch.bfloat16).to(memory_format=torch.channels_last)
+    torch.save({"stem.weight": weight}, tmp_path / "a.pth")
+    convert_weights(tmp_path / "a.pth", tmp_path / "b.safetensors")
+    found = read_weights(tmp_path / "b.safetensors").arrays["stem.weight"]
+    np.testing.assert_array_equal(found, weight.float())
 
 
 def test_a_wrong_number_of_class_names_is_refused(shared, tmp_path):

@@ -58,3 +58,11 @@ def test_without_information_the_normalization_is_unchanged():
     (note,) = apply_normalization(network, None, None, "bgr")
     assert network.normalization == before and "does not say" in note
     assert apply_normalization(nn.Identity(), (1.0,) * 3, (1.0,) * 3, "rgb") == []
+
+
+def test_factors_that_are_not_one_per_channel_are_left_over():
+    arrays = {
+        "scale_pool4.weight": np.float32(0.5).reshape(()),
+        "score_pool4.weight": np.ones((2, 8, 1, 1), np.float32),
+    }
+    assert apply_skip_scales(nn.Identity(), arrays) == [] and len(arrays) == 2

@@ -58,20 +58,52 @@ Report = Annotated[
 ]
 
 
-def check_options(predictions: Path | None, suspects: int, tta: bool) -> None:
-    """Refuse options that have no meaning for predictions in files.
+def check_options(
+    predictions: Path | None, model: str, data: str | None, suspects: int, tta: bool
+) -> None:
+    """Refuse what has no meaning for predictions in files.
+
+    Args:
+        predictions: their folder; None for a model, which has all options.
+        model: MODEL.
+        data: DATA.
+        suspects: --suspects.
+        tta: whether --tta or --scales is given.
 
     Raises:
-        ConfigError: there is one.
+        ConfigError: there is something.
     """
     from fullconv.errors import ConfigError
 
-    if predictions and (suspects or tta):
-        option = "--suspects" if suspects else "--tta"
+    if predictions is None:
+        return
+    given = {"--suspects": suspects > 0, "--tta": tta}
+    if option := next((name for name, there in given.items() if there), None):
         raise ConfigError(
             f"{option} needs a model; the predictions of --predictions are finished and have no "
             f"probabilities: omit {option}, or evaluate the model"
         )
+    if data is not None:
+        raise ConfigError(
+            f"{model} and the data set {data} beside --predictions, which need no model; "
+            f"expected: fullconv evaluate {data} --predictions {predictions}"
+        )
+
+
+def choose_head(data: "Data", head: str | None, predictions: bool) -> "Data":
+    """Return the data set with the labels of the head that a user named.
+
+    Labels of one head are those of any head of a model, but predictions are of one.
+
+    Raises:
+        UnknownNameError: there is no such head.
+        ConfigError: the labels are of one head, and so are the predictions.
+    """
+    from fullconv.errors import ConfigError
+
+    if head and predictions and not data.heads:
+        raise ConfigError(f"{data.source} has labels of one head; leave out --head {head}")
+    return data.head(head) if head and data.heads else data
 
 
 def choose_source(model: str, data: str | None, predictions: Path | None) -> str:
@@ -97,12 +129,19 @@ def choose_source(model: str, data: str | None, predictions: Path | None) -> str
 
 
 def parse_compared(
-    sources: Sequence[str], data: str | None, split: str
+    sources: Sequence[str], data: str | None, split: str, tta: bool
 ) -> "list[tuple[str, Data | None]]":
     """Return each source of a comparison with its samples; None for stored results.
 
+    Args:
+        sources: models, folders of predictions, and results.
+        data: the data set, if the user named it.
+        split: its split.
+        tta: whether predictions of models are to be averaged.
+
     Raises:
-        ConfigError: there are fewer than two sources, one is a data set, or a model has none.
+        ConfigError: there are fewer than two sources, one is a data set, or a model has none; or
+            no source is a model, but its predictions are to be averaged.
         DataError: the data set cannot be opened.
     """
     from fullconv.data.formats import open_data
@@ -115,9 +154,13 @@ def parse_compared(
     for source in new:
         if (Path(source) / "images").is_dir() and (Path(source) / "masks").is_dir():
             raise ConfigError(f"{source} is a data set; expected it as --data {source}")
+    models = [source for source in new if not holds_predictions(Path(source))]
+    if tta and not models:
+        raise ConfigError(
+            "--tta needs a model; results and predictions in files are finished: omit --tta"
+        )
     samples = None
     if new:
-        models = [source for source in new if not holds_predictions(Path(source))]
         if data is None and not models:
             raise ConfigError("predictions need the data set that they are of; add --data DATA")
         source = data or choose_source(models[0], None, None)

@@ -1,7 +1,7 @@
 """fullconv compare: say whether one model is better than another, or whether it may be chance."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -69,7 +69,7 @@ def command(
 
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "progress": progress}
-    opened = options.parse_compared(sources, data, split)
+    opened = options.parse_compared(sources, data, split, tta or scales is not None)
     first, *others = (
         _scores(source, samples, given, (tta, scales), device) for source, samples in opened
     )
@@ -107,6 +107,7 @@ def _scores(
     averaging: tuple[bool, str | None],
     device: str,
 ) -> _Source:
+    from fullconv.data.discovery.resplit import sample_groups
     from fullconv.errors import ConfigError
     from fullconv.evaluation.evaluate import evaluate, evaluate_files
     from fullconv.evaluation.scored_samples import (
@@ -117,7 +118,11 @@ def _scores(
     from fullconv.evaluation.scores import Scores, read_scores
 
     if samples is None:
-        return _Source(read_scores(Path(source), source))
+        scores, rule = read_scores(Path(source), source), given["groups"]
+        if rule:
+            groups = tuple(map(sample_groups(rule), scores.counts.names))
+            scores = replace(scores, groups=groups)
+        return _Source(scores)
     if options.holds_predictions(Path(source)):
         folder = options.labels_folder(Path(source))
         files = open_predictions(folder, samples)

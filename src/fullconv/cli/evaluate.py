@@ -51,16 +51,17 @@ def command(
     from fullconv.evaluation.result_files import write_head_results
     from fullconv.training.run.folder import new_results
 
-    options.check_options(predictions, suspects, tta)
+    options.check_options(predictions, model, data, suspects, tta or scales is not None)
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
     for warning in samples.warnings:
         say(f"warning: {warning}")
-    samples = samples.head(head) if head and samples.heads else samples
+    samples = options.choose_head(samples, head, predictions is not None)
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "explain": explain, "progress": progress}
     if predictions:
-        found = _evaluate_files(predictions, samples, given)
+        of_head = predictions / (head or "")
+        found = _evaluate_files(of_head if of_head.is_dir() else predictions, samples, given)
     else:
         opened = options.open_model(model, device)
         opened = opened.one_head(head) if head else opened

@@ -12,7 +12,7 @@ from fullconv.evaluation.confidence_intervals import (
     Interval,
     Units,
     percentile_interval,
-    resample_weights,
+    resampled_sums,
 )
 from fullconv.evaluation.image_table import PixelChunk
 
@@ -184,7 +184,7 @@ def threshold_curve(
     interval = None
     if units.enough:
         sums = units.sums(histograms).reshape(len(units), -1)
-        resampled = (resample_weights(len(units)) @ sums).reshape(-1, 2, THRESHOLDS)
+        resampled = resampled_sums(sums).reshape(-1, 2, THRESHOLDS)
         best = _best(_counts_above(resampled))
         interval = percentile_interval(thresholds[best], len(units))
     best_threshold = float(thresholds[_best((correct, wrong, missed))])

@@ -5,7 +5,7 @@ on their own, since neighbouring pixels are not independent.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,6 +29,7 @@ from fullconv.model import Model
 from fullconv.units import count as count_of
 
 FLIPS = 20_000  # random sign flips of a permutation test
+MOST_SIGNS = 1 << 22  # that are drawn at a time: 32 MB
 SIGNIFICANT = 0.05
 SHOWN = 10  # images that are named where each model is better
 
@@ -40,7 +41,8 @@ class Difference:
     Attributes:
         value: the difference; nan if the class is absent.
         interval: its confidence interval; None with too few units.
-        p: two-sided p-value of a sign-flip test over images; for classes adjusted by Holm's rule.
+        p: two-sided p-value of a sign-flip test over images; for classes adjusted by Holm's rule
+            for the number of classes in the labels; nan for the others.
     """
 
     value: float
@@ -63,8 +65,8 @@ class Difference:
 
     def to_dict(self) -> dict[str, object]:
         """Return the values for JSON; nan is None."""
-        value, p = (None if math.isnan(v) else v for v in (self.value, self.p))
-        return {"difference": value, "interval": self.interval, "p": p, "real": self.is_real}
+        numbers = {"difference": _known(self.value), "interval": self.interval, "p": _known(self.p)}
+        return {**numbers, "real": self.is_real}
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,8 @@ class Comparison:
     def sentence(self) -> str:
         """Return the verdict in words."""
         value, images = self.mean_iou.value, count_of(len(self.images), "image")
+        if math.isnan(value):
+            return "nothing can be compared: no image has labels"
         if self.mean_iou.interval is None:
             return (
                 f"too few to tell: {self.units}; the difference of mean IoU is {_signed(value)} "
@@ -149,9 +153,9 @@ class Comparison:
         return {
             "first": self.first.name,
             "second": self.second.name,
-            "mean_iou": [self.first.counts.mean_iou, self.second.counts.mean_iou],
+            "mean_iou": [_known(scores.counts.mean_iou) for scores in (self.first, self.second)],
             "difference": self.mean_iou.to_dict(),
-            "difference_images": None if math.isnan(self.mean_iou_images) else self.mean_iou_images,
+            "difference_images": _known(self.mean_iou_images),
             "per_class": {name: value.to_dict() for name, value in self.classes.items()},
             "images": len(self.images),
             "images_won": self.won,
@@ -214,16 +218,15 @@ def compare_scores(first: Scores, second: Scores, anyway: bool = False) -> Compa
     resampled = resample(one, units), resample(other, units)  # by the same weights
     differences = resampled[1].iou - resampled[0].iou
     of_class = class_iou(other.total) - class_iou(one.total)
-    flips = sign_flips(len(units))
-    p_of_classes = holm(
-        [flip_p(units.sums(np.nan_to_num(d)), flips) for d in (other.iou - one.iou).T]
-    )
-    rows = zip(first.classes, of_class.tolist(), differences.T, p_of_classes, strict=True)
     images = other.image_iou - one.image_iou
+    of_images = np.column_stack([np.nan_to_num(other.iou - one.iou), images])
+    *p_of_each, p_of_mean = flip_p(units.sums(of_images)).tolist()
+    p_of_classes = holm(np.where(np.isnan(of_class), np.nan, p_of_each))
+    rows = zip(first.classes, of_class.tolist(), differences.T, p_of_classes, strict=True)
     mean = Difference(
         other.mean_iou - one.mean_iou,
         percentile_interval(resampled[1].mean_iou - resampled[0].mean_iou, len(units)),
-        flip_p(units.sums(images), flips),
+        p_of_mean,
     )
     return Comparison(
         replace(first, counts=one),
@@ -242,25 +245,30 @@ def compare_scores(first: Scores, second: Scores, anyway: bool = False) -> Compa
     )
 
 
-def sign_flips(units: int) -> Float64[np.ndarray, "F U"]:
-    """Return random signs for a permutation test; equal in every run."""
+def sign_flips(units: int) -> Iterator[Float64[np.ndarray, "rows U"]]:
+    """Yield `FLIPS` rows of random signs for a permutation test, equal in every run, in parts."""
     random = np.random.default_rng(SEED)
-    return random.choice((-1.0, 1.0), (FLIPS, units))
+    rows = max(1, MOST_SIGNS // max(1, units))
+    for first in range(0, FLIPS, rows):
+        yield random.choice((-1.0, 1.0), (min(rows, FLIPS - first), units))
 
 
-def flip_p(values: Float64[np.ndarray, " U"], flips: Float64[np.ndarray, "F U"]) -> float:
-    """Return the two-sided p-value of a mean that is not 0, by flipping signs of units."""
-    reached = np.abs(flips @ values) >= abs(values.sum()) * (1 - 1e-9) - 1e-12
-    return float((reached.sum() + 1) / (len(flips) + 1))
+def flip_p(values: Float64[np.ndarray, "U N"]) -> Float64[np.ndarray, " N"]:
+    """Return for each column the two-sided p-value of a mean that is not 0, by flipping signs."""
+    limit = np.abs(values.sum(0)) * (1 - 1e-9) - 1e-12
+    reached = np.zeros(values.shape[1], np.int64)
+    for flips in sign_flips(len(values)):
+        reached += (np.abs(flips @ values) >= limit).sum(0)
+    return np.asarray((reached + 1) / (FLIPS + 1))
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number by Holm's rule."""
-    order = np.argsort(p_values, kind="stable")
+def holm(p_values: Sequence[float] | Float64[np.ndarray, " N"]) -> list[float]:
+    """Return p-values adjusted for their number by Holm's rule; nan is no test and stays nan."""
+    result = np.array(p_values, np.float64)
+    tested = np.flatnonzero(~np.isnan(result))
+    order = tested[np.argsort(result[tested], kind="stable")]
     factors = len(order) - np.arange(len(order))
-    adjusted = np.maximum.accumulate(np.minimum(1, np.asarray(p_values)[order] * factors))
-    result = np.empty(len(order))
-    result[order] = adjusted
+    result[order] = np.maximum.accumulate(np.minimum(1, result[order] * factors))
     return [float(p) for p in result]
 
 
@@ -274,6 +282,10 @@ def _group_differences(
         group: other.take(indices).mean_iou - one.take(indices).mean_iou
         for group, indices in members.items()
     }
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
 
 
 def _signed(value: float) -> str:

@@ -6,7 +6,7 @@ interval of CamVid's val split becomes 1.6 times as wide if blocks of frames are
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -19,6 +19,7 @@ from fullconv.units import count as count_of
 
 MIN_UNITS = 8  # with fewer, an interval would tell nothing
 RESAMPLES = 2000
+MOST_WEIGHTS = 1 << 22  # that are drawn at a time: 32 MB
 LEVEL = 0.95
 SEED = 0
 
@@ -110,15 +111,23 @@ def resample(images: ImageCounts, units: Units) -> Resampled:
     if not units.enough:
         return Resampled(units, np.zeros(0), np.zeros((0, classes)))
     sums = units.sums(images.values).reshape(len(units), -1)
-    counts = (resample_weights(len(units)) @ sums).reshape(-1, classes, 3)
+    counts = resampled_sums(sums).reshape(-1, classes, 3)
     iou = class_iou(counts)
     return Resampled(units, mean_known(iou), iou)
 
 
-def resample_weights(units: int) -> Int64[np.ndarray, "B U"]:
-    """Return how often each resample takes each unit; equal in every run."""
+def resampled_sums(sums: Int64[np.ndarray, "U N"]) -> Int64[np.ndarray, "B N"]:
+    """Return the sums over the units that each resample takes."""
+    return np.concatenate([weights @ sums for weights in resample_weights(len(sums))])
+
+
+def resample_weights(units: int) -> Iterator[Int64[np.ndarray, "rows U"]]:
+    """Yield how often each of `RESAMPLES` takes each unit, equal in every run, in parts."""
     random = np.random.default_rng(SEED)
-    return random.multinomial(units, np.full(units, 1 / units), RESAMPLES)
+    rows = max(1, MOST_WEIGHTS // units)
+    for first in range(0, RESAMPLES, rows):
+        taken = min(rows, RESAMPLES - first)
+        yield random.multinomial(units, np.full(units, 1 / units), taken)
 
 
 def percentile_interval(values: Float64[np.ndarray, " B"], units: int) -> Interval | None:

@@ -46,7 +46,7 @@ class Explanation:
 
     Attributes:
         classes: class names.
-        boundary_iou: of each class, in [0, 1]; nan for a class without boundary bands.
+        boundary_iou: of each class, in [0, 1]; nan for a class without target pixels.
         boundary_f1: BF score: the mean over the images.
         surface_dice: normalized surface distance (NSD, surface Dice): the mean over the images.
         trimap: radius in pixels -> mean IoU of the pixels nearer to a boundary than that.
@@ -56,7 +56,8 @@ class Explanation:
         kinds: repairs of the kinds of wrong pixels, in the order in which they are divided.
         pairs: repairs of pairs of classes, the largest gain first.
         calibration: None for predictions from files, which have no scores.
-        curve: threshold curve; None unless there are two classes and scores.
+        curve: threshold curve; None unless there are two classes, scores, and target pixels of the
+            second class.
     """
 
     classes: tuple[str, ...]
@@ -152,13 +153,15 @@ class ExplanationBuilder:
         matrices = self.trimap.within()
         near = matrices[: len(RADII)]
         wrong = [int(matrix.sum() - np.trace(matrix)) for matrix in matrices]
+        labelled = confusion.counts.sum(1) > 0
         with np.errstate(invalid="ignore"):
             boundary_iou = self.boundaries[:, 0] / self.boundaries[:, 1]
+        boundary_iou[~labelled] = np.nan
         f1, dice = np.mean(self.scores, 0).tolist() if self.scores else (math.nan, math.nan)
         calibration = self.calibration.result() if self.calibration.image_errors else None
         histograms = calibration.histograms if calibration else None
         curve = None
-        if histograms is not None and units is not None:
+        if histograms is not None and units is not None and labelled[1]:
             curve = threshold_curve(histograms, units)
         return Explanation(
             self.classes,

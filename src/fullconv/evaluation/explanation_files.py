@@ -65,6 +65,8 @@ def explain_in_words(explanation: Explanation) -> list[str]:
 def _calibration_sentence(calibration: Calibration) -> str:
     temperature = calibration.temperature
     error = format_percent(calibration.error)
+    if math.isnan(temperature):  # without labels or errors
+        return f"calibration error {error}"
     return (
         f"calibration error {error}; scores divided by {temperature:.2f} "
         f"have the best likelihood ({calibration.nll:.3f} -> {calibration.tempered_nll:.3f})"
@@ -127,4 +129,4 @@ def _curve_rows(curve: ThresholdCurve) -> Iterator[Row]:
 
 
 def _points(repair: Repair) -> str:
-    return f"{100 * repair.gain:.1f}"
+    return "-" if math.isnan(repair.gain) else f"{100 * repair.gain:.1f}"

@@ -111,8 +111,9 @@ def group_rows(evaluation: Evaluation) -> Iterator[Row]:
     ]
     yield _group_row("all", evaluation.counts, evaluation.resampled.interval)
     for group, counts in groups_of(evaluation):
-        units = Units("images", np.arange(len(counts.names)))
-        yield _group_row(group, counts, resample(counts, units).interval)
+        labelled = counts.take(np.flatnonzero(counts.pixels).tolist())
+        units = Units("images", np.arange(len(labelled.names)))
+        yield _group_row(group, counts, resample(labelled, units).interval)
 
 
 def groups_of(evaluation: Evaluation) -> Iterator[tuple[str, ImageCounts]]:

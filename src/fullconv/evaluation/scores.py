@@ -11,6 +11,7 @@ from fullconv.errors import ConfigError, DataError
 from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import ImageCounts
 from fullconv.evaluation.result_files import METRICS, PER_IMAGE
+from fullconv.io.output_text import csv_cell
 from fullconv.io.text import read_json, read_utf8
 
 _EXPECTED = "the metrics.json and per_image.csv of one fullconv evaluate"
@@ -94,7 +95,8 @@ def check_protocols(first: Scores, second: Scores, anyway: bool) -> list[str]:
             f"{first.name} has the classes {', '.join(first.classes)}, {second.name} has "
             f"{', '.join(second.classes)}; expected equal classes"
         )
-    if first.counts.names != second.counts.names:
+    # per_image.csv has names that begin like a formula with an apostrophe.
+    if [*map(csv_cell, first.counts.names)] != [*map(csv_cell, second.counts.names)]:
         raise ConfigError(
             f"{first.name} and {second.name} were evaluated on other images "
             f"({len(first.counts.names)} and {len(second.counts.names)}); evaluate both on the same"

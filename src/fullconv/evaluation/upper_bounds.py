@@ -21,6 +21,7 @@ from fullconv.io.palettes import VOID
 STRIDES = (32, 16, 8, 4, 2)
 MAX_MASKS = 200
 MAX_PIXELS = 20_000_000  # of all masks that are measured: a few seconds of work
+MOST_SHARES = 1 << 25  # of classes and pixels that are computed at a time: some 300 MB
 FC7_RECEPTIVE_FIELD = 404  # pixels, of VGG; `fullconv inspect` derives it
 COARSE, *FINER = 8, 4, 2  # strides of the networks that are recommended
 WORTHWHILE = 0.03  # gain in the bound on mean IoU for which a finer stride is chosen
@@ -148,6 +149,22 @@ def coarsened(labels: UInt8[np.ndarray, "H W"]) -> dict[int, UInt8[np.ndarray, "
     present = np.unique(labels[labels != VOID])
     if not present.size:
         return {stride: labels for stride in STRIDES}
+    cell = STRIDES[0]  # a pixel depends on the cells beside its own
+    height, width = labels.shape
+    rows = max(1, MOST_SHARES // (len(present) * width * cell)) * cell
+    parts: dict[int, list[np.ndarray]] = {stride: [] for stride in STRIDES}
+    for top in range(0, height, rows):
+        first = max(0, top - cell)
+        found = _coarsened(labels[first : top + rows + cell], present)
+        for stride, predicted in found.items():
+            parts[stride].append(predicted[top - first : top - first + rows])
+    return {stride: np.concatenate(predicted) for stride, predicted in parts.items()}
+
+
+def _coarsened(
+    labels: UInt8[np.ndarray, "H W"], present: UInt8[np.ndarray, " K"]
+) -> dict[int, UInt8[np.ndarray, "H W"]]:
+    """Return `coarsened` labels of the classes `present`, all at once."""
     height, width = labels.shape
     target = torch.from_numpy(labels)
     sums = torch.stack([target == int(label) for label in present]).float()

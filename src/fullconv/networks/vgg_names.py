@@ -216,7 +216,9 @@ KNOWN = (
 def recognize(arrays: Mapping[str, np.ndarray]) -> tuple[PublishedWeights, Order] | None:
     """Return the published weights that these are and their channel order, or None."""
     weight, bias = arrays.get("conv1_1.weight"), arrays.get("conv1_1.bias")
-    if weight is None or bias is None or len(bias) < 5 or weight.shape[1:] != (3, 3, 3):
+    if weight is None or bias is None or weight.shape[1:] != (3, 3, 3):
+        return None
+    if bias.ndim != 1 or len(bias) < 5:
         return None
     for candidate in KNOWN:
         if not np.allclose(bias[:5], candidate.bias, rtol=1e-2, atol=0):

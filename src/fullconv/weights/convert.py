@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -49,12 +50,20 @@ def convert_weights(
 
     Raises:
         WeightsError: the file cannot be used.
-        ConfigError: the number of class names is not that of the scores.
+        ConfigError: the number of class names is not that of the scores, or the weights have none.
         OutputError: `target` cannot be written.
     """
     weights = read_weights(source, **({"fluid_dropout": True} if fluid_dropout else {}))
     architecture = infer_architecture(weights.arrays, padding, weights.streams)
     if architecture is None:
+        if classes:
+            raise ConfigError(
+                f"{source} is no FCN on VGG, so it is written as plain weights, which have no "
+                "class names; leave out the class names"
+            )
+        if normalization:
+            found = normalization
+            weights = replace(weights, mean=found.mean, std=found.std, order=found.order)
         _write_plain(target, weights)
         return weights
     if weights.heads and classes:
@@ -115,7 +124,9 @@ def infer_architecture(
     convolutions = {name[:7] for name in arrays if re.fullmatch(r"conv\d_\d\.weight", name)}
     depths = next((d for d in DEPTHS if set(conv_names(d)) == convolutions), None)
     filters = arrays.get("conv1_1.weight")
-    if depths is None or scores is None or filters is None or scores.ndim != 4:
+    if depths is None or scores is None or filters is None:
+        return None
+    if scores.ndim != 4 or filters.ndim != 4:
         return None
     skips = [int(m[1]) for name in arrays if (m := re.fullmatch(r"score_pool(\d)\.weight", name))]
     batch_norm = "_bn" if "bn1_1.weight" in arrays else ""

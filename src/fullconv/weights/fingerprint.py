@@ -42,10 +42,20 @@ def _digest(*files: tuple[Path, int, int]) -> str:
 
 
 def model_fingerprint(model: Model) -> str:
-    """Return the fingerprint of a model's weights, classes, palette and sizes."""
+    """Return the fingerprint of all that a model's predictions depend on.
+
+    That is its weights or its exported file, its architecture and normalization, classes, palette
+    and sizes, and how it reads images.
+    """
     facts: list[Any] = [model.classes, model.palette, model.size, model.input_scale]
     facts += [str(extra) for extra in model.inputs]
     facts += [head.model_dump() for head in model.heads]
+    facts.append(repr(model.band_choice))
+    if model.exported:
+        facts.append(file_fingerprint(model.exported.path))
+    else:
+        architecture = model.network.architecture
+        facts += [model.network.normalization.model_dump(), str(architecture)]
     digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(model.network.state_dict().items()):
         digest.update(name.encode())

@@ -209,11 +209,13 @@ def apply_skip_scales(network: nn.Module, arrays: dict[str, np.ndarray]) -> list
         skip = name.removeprefix("scale_").removesuffix(".weight")
         factors, score = arrays[name], f"score_{skip}.weight"
         supported = isinstance(network, HasSkipScales) and skip in network.skips
+        if factors.ndim != 1:
+            continue
         if supported and len(set(factors.tolist())) == 1:
             factor = float(str(factors[0]))  # 0.01, not the 0.009999999776 of float32
             _set_factor(network, skip, factor)
             notes.append(f"{skip} is multiplied by {factor:g} before its scores, as in the file")
-        elif score in arrays and arrays[score].shape[1] == len(factors):
+        elif score in arrays and arrays[score].shape[1:] == (len(factors), 1, 1):
             arrays[score] = arrays[score] * factors.reshape(1, -1, 1, 1)
             _set_factor(network, skip, 1.0)
             notes.append(f"{name} is multiplied into {score}")

@@ -6,6 +6,7 @@ from fractions import Fraction
 import pytest
 import torch
 from torch import nn
+from torch.nn.functional import avg_pool2d
 
 from fullconv.errors import GeometryError
 from fullconv.networks.backbones import create_classifier
@@ -191,6 +192,42 @@ def test_classifiers_that_cannot_be_converted_are_refused_with_the_reason(classi
     size = 15 if isinstance(classifier, Pooled) else None
     with pytest.raises(GeometryError, match=rf"cannot be made fully convolutional: .*{reason}"):
         convolutionalize(classifier, size=size)
+
+
+class WholeImage(nn.Module):
+    """A classifier whose head depends on the image's size: generalized means, sums, a centre."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.features = nn.Conv2d(3, 4, 3, stride=2)
+        self.score = nn.Conv2d(4, 2, 1)
+        self.pool = pool
+
+    def forward(self, x):
+        return self.score(self.pool(self.features(x))).flatten(1)
+
+
+WHOLE_IMAGE = {
+    "generalized mean": lambda x: avg_pool2d(x.abs().pow(3), (x.size(2), x.size(3))).pow(1 / 3),
+    "sum": lambda x: x.sum((2, 3), keepdim=True),
+    "largest": lambda x: x.amax(3, keepdim=True).amax(2, keepdim=True),
+    "centre": lambda x: x[:, :, 3:4, 3:4],
+}
+
+
+@pytest.mark.parametrize("pool", WHOLE_IMAGE)
+def test_heads_with_one_score_for_an_image_of_any_size_are_refused(pool):
+    with pytest.raises(GeometryError, match="an image of 30 x 30 has one score, as one of 15 x 15"):
+        convolutionalize(WholeImage(WHOLE_IMAGE[pool]), size=15)
+
+
+@torch.no_grad()
+def test_scores_that_are_far_apart_are_a_grid():
+    classifier = WholeImage(nn.AvgPool2d(111)).eval()
+    dense = convolutionalize(classifier, size=224)
+    image = torch.randn(1, 3, 446, 224)
+    assert torch.allclose(dense(image)[..., :1, 0], dense(image[..., :224, :])[..., 0])
+    assert dense(image).shape == (1, 2, 2, 1)
 
 
 def test_a_wrong_rewrite_is_caught_by_the_comparison(monkeypatch):

@@ -25,3 +25,11 @@ def test_one_head_gives_its_scores(name, padding):
     assert torch.allclose(alone(image), network(image)[:, 2:], rtol=1e-5, atol=1e-5)
     before = {name: p.requires_grad for name, p in network.named_parameters()}
     assert before == {name: p.requires_grad for name, p in alone.named_parameters()}
+
+
+@torch.no_grad()
+def test_one_head_is_on_the_device_and_of_the_type_of_the_network():
+    network = create_model("fcn32s-vgg11", 5, **TINY)
+    assert select_scores(network.double(), 0, 2).normalize.mean.dtype is torch.float64
+    alone = select_scores(network.to("meta"), 0, 2)
+    assert alone(torch.zeros(1, 3, 9, 7, dtype=torch.float64, device="meta")).shape[1] == 2

@@ -35,6 +35,7 @@ def convert_classifier(classifier: nn.Module, size: int) -> DenseClassifier:
             dense = rewrite_head(classifier, record, image)
             larger = trace(dense, size + GROWTH, size + GROWTH)
             worst = _compare(classifier(image), dense(image))
+            _check_grid(dense, larger, size)
         except GeometryError as error:
             raise GeometryError(f"{name} cannot be made fully convolutional: {error}") from error
     _share_training_mode(classifier, dense)
@@ -84,6 +85,23 @@ def _field(larger: Trace) -> Field | None:
         if field and abs(GROWTH - field.stride * (scores.shape[-1] - 1)) < field.stride:
             return field
     return None
+
+
+def _check_grid(dense: DenseGraph, larger: Trace, size: int) -> None:
+    """Refuse a head that gives one score for an image of any size.
+
+    Raises:
+        GeometryError: it is one.
+    """
+    record = larger
+    if min(record.root.output.shape[-2:]) == 1:  # or its scores are more than `GROWTH` pixels apart
+        record = trace(dense, 2 * size, 2 * size)  # room for two windows of any head
+    if min(record.root.output.shape[-2:]) == 1:
+        raise GeometryError(
+            f"an image of {2 * size} x {2 * size} has one score, as one of {size} x {size}, since "
+            "its head combines or picks positions in a way that depends on the image's size; "
+            "expected a pooling such as nn.AdaptiveAvgPool2d(1)"
+        )
 
 
 def _compare(expected: Tensor, scores: Tensor) -> float:

@@ -37,6 +37,7 @@ def select_scores(network: FCN, first: int, count: int) -> FCN:
         elif name.startswith("upscore"):
             state[name] = value[part, part].clone()
     alone.load_state_dict(state, assign=True)
+    alone.normalize.to(network.normalize.mean)  # no weights: device and type are not assigned
     for name, parameter in alone.named_parameters():
         parameter.requires_grad_(not name.startswith("upscore") or architecture.learn_upsampling)
     return alone.train(network.training)

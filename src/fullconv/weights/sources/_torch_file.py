@@ -192,7 +192,7 @@ def _view(content: bytes, tensor: LazyTensor) -> np.ndarray:
     strides = [step * itemsize if side > 1 else 0 for side, step in sides]
     view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides)
     if tensor.type == "bf16":
-        return (view.astype(np.uint32) << 16).view(np.float32)
+        return (view.astype(np.uint32, order="C") << 16).view(np.float32)
     return view.astype(view.dtype.newbyteorder("="), order="C")  # a copy
 
 
