@@ -122,6 +122,12 @@ CAMVID = (
     ),
     Row("Lovász at the end", "phase two at 1.5 x", LOVASZ, "0.3 to 0.8", "cross entropy + Dice"),
     Row(
+        "the same without Dice",
+        "Lovász at the end",
+        {"loss": "cross-entropy"},
+        start="edges repeated (bilinear)",
+    ),
+    Row(
         "teacher",
         "Lovász at the end",
         {"teacher_weight": 0.5},
