@@ -84,7 +84,7 @@ LITE0 = {
     "skip_context": 48,
     "upsampling": "transposed",
 }
-LITE2 = {"model": "fcn4s-efficientnet_lite2", "top": "block"}
+LITE2 = {"model": "fcn4s-efficientnet_lite2", "top": "block", "context": 160}
 CAMVID = (
     Row("Lite0, context on the head", settings=FIRST | LITE0),
     Row("Lite2, context on the last block", "Lite0, context on the head", LITE2, "1.0 to 1.5"),
