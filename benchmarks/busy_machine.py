@@ -5,8 +5,9 @@ Measures a step of training on the included photos of nuclei with the default ne
 evaluation of eight photos, and single predictions with the model that comes with fullconv on 360 x
 480 pixels: plain, and in each engine that is installed. Each setting has its own process, which
 sleeps while the others compute; all run in turns, first on the machine as it is, then beside
-`--load` processes that never wait. The setting "PyTorch's" has its own waiting of threads and
-computes each batch whole.
+`--load` processes that never wait. These start anew in each round, since the cores that the system
+gives them decide as much as the setting does. The setting "PyTorch's" has its own waiting of
+threads and computes each batch whole.
 """
 
 import os
@@ -83,14 +84,19 @@ def main() -> None:
     with workers(SETTINGS) as measured:
         names = measured.names
         idle = measured.rounds(chosen.rounds, chosen.seconds)
-        with busy(chosen.load):
-            loaded = measured.rounds(chosen.rounds, chosen.seconds)
-    print(f"{'':26} {'setting':12} {'idle ms':>9} {'busy ms':>9} {'times as long':>14}")
+        loaded: dict[tuple[str, int], list[float]] = {}
+        for _ in range(chosen.rounds):
+            with busy(chosen.load):
+                for key, times in measured.rounds(1, chosen.seconds).items():
+                    loaded.setdefault(key, []).extend(times)
+    print(f"{'':26} {'setting':12} {'idle ms':>9} {'busy ms':>9} {'times as long (range)':>23}")
     for number, task in enumerate(names):
         for name in SETTINGS:
             before, beside = (statistics.median(times[name, number]) for times in (idle, loaded))
             mark = " *" if beside > LIMIT * before else ""
-            row = f"{1e3 * before:9.1f} {1e3 * beside:9.1f} {beside / before:14.2f}{mark}"
+            least, most = (one(loaded[name, number]) / before for one in (min, max))
+            ratio = f"{beside / before:.2f} ({least:.2f}-{most:.2f})"
+            row = f"{1e3 * before:9.1f} {1e3 * beside:9.1f} {ratio:>23}{mark}"
             print(f"{task:26} {name:12} {row}")
     print(f"* more than {LIMIT} times; {chosen.load} processes beside, {os.cpu_count()} cores")
 
