@@ -80,3 +80,19 @@ def test_other_content_is_refused(tmp_path, content):
     (tmp_path / "net.onnx").write_bytes(content)
     with pytest.raises(WeightsError, match=r"net\.onnx: not an \.onnx file"):
         fc.load(tmp_path / "net.onnx")
+
+
+def test_threads_look_for_work_for_a_short_time(file, monkeypatch):
+    import onnxruntime
+
+    made, create = [], onnxruntime.InferenceSession
+
+    def session(*args, **settings):
+        made.append(create(*args, **settings))
+        return made[-1]
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", session)
+    fc.load(file)
+    spin = "session.intra_op.spin_duration_us"
+    times = [one.get_session_options().get_session_config_entry(spin) for one in made]
+    assert times and all(0 < int(time) <= 100 for time in times)

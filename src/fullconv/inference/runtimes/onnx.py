@@ -22,6 +22,8 @@ from fullconv.inference.runtimes import (
 )
 from fullconv.inference.runtimes._onnx_values import check_values
 
+SPIN = 100  # microseconds that threads look for work before they sleep, for busy machines
+
 
 def open_onnx(path: Path) -> Opened:
     """Open an .onnx file with ONNX Runtime on the CPU, with PyTorch's number of threads.
@@ -71,6 +73,7 @@ def _session(graph: Path | bytes, arena: bool = True) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = get_threads()
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(SPIN))
     options.enable_cpu_mem_arena = arena
     options.log_severity_level = 3  # errors only
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
