@@ -155,4 +155,4 @@ def test_stored_results_are_grouped_and_have_nothing_to_average(tmp_path, capsys
     assert found["groups"] == {"a": 0, "b": 0}
     for option in (["--tta"], ["--scales", "1,2"]):
         assert run(["compare", *folders, *option, *options]) == 2
-        assert "--tta needs a model" in capsys.readouterr().err
+        assert f"{option[0]} needs a model" in capsys.readouterr().err

@@ -123,7 +123,7 @@ def test_files_of_predictions_have_neither_suspects_nor_tta(option, tmp_path, ca
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([DATA, "--scales", "1,2"], "--tta needs a model"),
+        ([DATA, "--scales", "1,2"], "--scales needs a model"),
         (["model.onnx", DATA], f"expected: fullconv evaluate {DATA} --predictions"),
         ([DATA, "--head", "road"], "labels of one head; leave out --head road"),
     ],

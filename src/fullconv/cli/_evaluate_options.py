@@ -1,6 +1,6 @@
 """The options of `fullconv evaluate` and `compare`, and how models and data sets are found."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -59,7 +59,7 @@ Report = Annotated[
 
 
 def check_options(
-    predictions: Path | None, model: str, data: str | None, suspects: int, tta: bool
+    predictions: Path | None, model: str, data: str | None, given: Mapping[str, bool]
 ) -> None:
     """Refuse what has no meaning for predictions in files.
 
@@ -67,8 +67,7 @@ def check_options(
         predictions: their folder; None for a model, which has all options.
         model: MODEL.
         data: DATA.
-        suspects: --suspects.
-        tta: whether --tta or --scales is given.
+        given: the options that need a model, and whether each is given.
 
     Raises:
         ConfigError: there is something.
@@ -77,7 +76,6 @@ def check_options(
 
     if predictions is None:
         return
-    given = {"--suspects": suspects > 0, "--tta": tta}
     if option := next((name for name, there in given.items() if there), None):
         raise ConfigError(
             f"{option} needs a model; the predictions of --predictions are finished and have no "
@@ -129,7 +127,7 @@ def choose_source(model: str, data: str | None, predictions: Path | None) -> str
 
 
 def parse_compared(
-    sources: Sequence[str], data: str | None, split: str, tta: bool
+    sources: Sequence[str], data: str | None, split: str, averaging: str | None
 ) -> "list[tuple[str, Data | None]]":
     """Return each source of a comparison with its samples; None for stored results.
 
@@ -137,7 +135,7 @@ def parse_compared(
         sources: models, folders of predictions, and results.
         data: the data set, if the user named it.
         split: its split.
-        tta: whether predictions of models are to be averaged.
+        averaging: the option by which predictions of models are to be averaged; None without.
 
     Raises:
         ConfigError: there are fewer than two sources, one is a data set, or a model has none; or
@@ -155,9 +153,10 @@ def parse_compared(
         if (Path(source) / "images").is_dir() and (Path(source) / "masks").is_dir():
             raise ConfigError(f"{source} is a data set; expected it as --data {source}")
     models = [source for source in new if not holds_predictions(Path(source))]
-    if tta and not models:
+    if averaging and not models:
         raise ConfigError(
-            "--tta needs a model; results and predictions in files are finished: omit --tta"
+            f"{averaging} needs a model; results and predictions in files are finished: omit "
+            f"{averaging}"
         )
     samples = None
     if new:

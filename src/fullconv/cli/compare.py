@@ -69,7 +69,8 @@ def command(
 
     progress = partial(track, quiet=quiet or str(json) == "-")
     given: Any = {"groups": groups, "progress": progress}
-    opened = options.parse_compared(sources, data, split, tta or scales is not None)
+    averaging = "--scales" if scales is not None else "--tta" if tta else None
+    opened = options.parse_compared(sources, data, split, averaging)
     first, *others = (
         _scores(source, samples, given, (tta, scales), device) for source, samples in opened
     )

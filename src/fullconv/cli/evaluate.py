@@ -51,7 +51,8 @@ def command(
     from fullconv.evaluation.result_files import write_head_results
     from fullconv.training.run.folder import new_results
 
-    options.check_options(predictions, model, data, suspects, tta or scales is not None)
+    needing = {"--suspects": suspects > 0, "--scales": scales is not None, "--tta": tta}
+    options.check_options(predictions, model, data, needing)
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
     for warning in samples.warnings:

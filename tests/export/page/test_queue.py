@@ -20,12 +20,12 @@ SETUP = """
     const { restart } = await load("server");
     const told = { changed: [], failed: [] };
     // Of a large photo, as many labels as are painted.
-    const answer = (file, model) => {
+    const predict = (file, model) => {
       const labels = new Uint8Array(30000).fill(model.number);
       labels[0] = file.number;
       return { width: 10000, height: 10000, labels, note: "" };
     };
-    let reply = async (file, model) => answer(file, model);
+    let reply = async (file, model) => predict(file, model);
     const queue = new Queue({ predict: (file, model) => reply(file, model) }, {
       changed: ({ file, editor }) => told.changed.push(
         [file.number, ...editor?.labels.slice(0, 2) ?? []]),
@@ -116,17 +116,17 @@ def test_labels_of_another_model_are_gone_with_it_and_corrections_stay():
 
 def test_a_prediction_of_the_former_model_that_comes_late_is_not_taken():
     found = run("""
-        const answers = [];
+        const predicted = [];
         reply = (file, model) => new Promise((resolve) => {
-          answers.push(() => resolve(answer(file, model)));
+          predicted.push(() => resolve(predict(file, model)));
         });
         const [first] = photos(1);
         queue.model = { number: 8, palette: [] };
         restart(queue);
-        answers[0]();
+        predicted[0]();
         await settled();
         const before = first.editor;
-        answers[1]();
+        predicted[1]();
         await settled();
         return [before, first.state, told.changed];""")
     assert found == [None, "done", [[1], [1, 1, 8]]]
@@ -136,7 +136,7 @@ def test_an_error_of_the_former_model_that_comes_late_is_not_told():
     found = run("""
         reply = async () => { throw new Error("the former"); };
         const [first] = photos(1);
-        reply = async (file, model) => answer(file, model);
+        reply = async (file, model) => predict(file, model);
         restart(queue);
         await settled();
         return [first.state, told.failed];""")

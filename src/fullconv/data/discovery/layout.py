@@ -131,8 +131,8 @@ def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
     hidden = (".", "__MACOSX")
     inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(hidden)]
     loose = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
-    named = {*loose}  # not looked at: there may be very many
-    folders = [path for path in inside if path not in named and path.is_dir()]
+    photos = {*loose}  # by their suffix alone: there may be very many
+    folders = [path for path in inside if path not in photos and path.is_dir()]
     splits = {path: split for path in folders if (split := folder_split(path.name))}
     groups = [path for path in folders if path not in splits and has_images(path)] if splits else []
     # A single folder that is called "test" or "dev" may be one of many groups.

@@ -145,7 +145,7 @@ def _color(text: str | None) -> Color | None:
 
 
 def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, list[int]]:
-    """Return the indices of each subset; {} if none is called as a split.
+    """Return the indices of each subset; {} if none has the name of a split.
 
     Images that are in no subset are in CVAT's default one; beside train they are in no split.
     """
