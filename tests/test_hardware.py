@@ -9,7 +9,13 @@ import torch
 
 from fullconv import hardware
 from fullconv.errors import ConfigError
-from fullconv.hardware import choose_device, free_memory, peak_memory, usable_cores
+from fullconv.hardware import (
+    choose_device,
+    free_memory,
+    peak_memory,
+    thread_pool,
+    usable_cores,
+)
 
 CPU = torch.device("cpu")
 
@@ -128,3 +134,26 @@ def test_threads_are_pytorchs_once_it_is_imported(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
     hardware.set_threads(4)
     assert given == [4] and hardware.get_threads() == 5
+
+
+@pytest.mark.parametrize(
+    ("threads", "count", "share"), [(8, 2, 4), (9, 4, 2), (8, 8, 2), (2, 2, 2), (1, 3, 1)]
+)
+def test_threads_that_compute_side_by_side_keep_their_share(monkeypatch, threads, count, share):
+    monkeypatch.setattr(hardware, "computing_threads", lambda: threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        pool = thread_pool(count)
+
+        def compute(number):
+            weight = torch.ones(1 << 17, requires_grad=True)
+            (weight * number).sum().backward()  # large enough that PyTorch divides it
+            return torch.get_num_threads()
+
+        found = list(pool.map(compute, range(3 * count)))
+        pool.shutdown()
+        assert found == 3 * count * [share]
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
