@@ -4,8 +4,8 @@
     python benchmarks/ablation.py defaults nuclei=SETS/nuclei cracks=SETS/cfd --minutes 5
 
 A series is a list of trainings. Each extends the settings of another one, with which it is
-compared, and may continue its run. `camvid` are the steps towards the model in models/camvid, whose
-settings the last row has, with a number of epochs; `defaults` switches the defaults of `fullconv
+compared, and may continue its run. `camvid` are steps towards the model in models/camvid, with a
+number of epochs; its last row has the model's settings, but for Lovász's share. `defaults` switches the defaults of `fullconv
 train` off one by one, with a number of minutes. Each training is a process of its own and is then
 evaluated, plain and with test-time augmentation. val is never read: --hold-out names a part of the
 names of the photos that are held out of train, otherwise every fifth one is.
@@ -122,18 +122,18 @@ CAMVID = (
     ),
     Row("Lovász at the end", "phase two at 1.5 x", LOVASZ, "0.3 to 0.8", "cross entropy + Dice"),
     Row(
-        "the same without Dice",
-        "Lovász at the end",
-        {"loss": "cross-entropy"},
-        start="edges repeated (bilinear)",
-    ),
-    Row(
         "teacher",
         "Lovász at the end",
         {"teacher_weight": 0.5},
         "0.3 to 0.8",
         "cross entropy + Dice",
         teach=True,
+    ),
+    Row(
+        "the same without Dice",
+        "Lovász at the end",
+        {"loss": "cross-entropy"},
+        start="edges repeated (bilinear)",
     ),
 )
 DEFAULTS = (
