@@ -200,17 +200,10 @@ def test_files_of_others_are_not_overwritten_by_kinds_that_are_added(folder, nam
     assert plan().left, "the refused command has left the job, with what a kill left of it"
 
 
-def test_a_file_of_an_input_that_the_job_did_not_have_is_not_overwritten(folder):
+def test_predictions_that_a_command_with_fewer_inputs_left_are_own_files(folder):
     list(run_job(plan()))
-    write_photos(folder / "more", COUNT + 1)
-    (folder / "more/photo-002.png").rename(folder / "photos/photo-002.png")
-    path = folder / "out/labels/photo-002.png"
-    path.write_text("ground truth")
-    with pytest.raises(ConfigError, match=r"labels/photo-002\.png exists, and is no file of this"):
-        plan()
-    assert path.read_text() == "ground truth"
-    path.unlink()
-    assert [item.name for item in plan().left] == ["photo-002"]
+    list(run_job(plan(source="photos/photo-000.png")))
+    assert [item.name for item in plan().left] == ["photo-001"]
 
 
 def test_files_of_a_photo_that_failed_are_own_files(folder):
@@ -318,6 +311,14 @@ def test_a_merge_in_place_does_not_replace_files_of_others(folder, name):
         merge_shards(["out"])
     assert content(folder / "out") == before
     (folder / "out" / name).unlink()
+    assert len(merge_shards(["out"])) == len(merge_shards(["out"])) == COUNT
+
+
+def test_a_merge_without_a_prediction_can_be_repeated(folder):
+    for path in (folder / "photos").iterdir():
+        path.write_bytes(b"no photo")
+    for index in range(2):
+        list(run_job(plan(kinds=("coco", "contact"), shard=(index, 2))))
     assert len(merge_shards(["out"])) == len(merge_shards(["out"])) == COUNT
 
 

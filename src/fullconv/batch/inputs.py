@@ -193,7 +193,7 @@ def _resolve_url(url: str, left_out: LeftOut) -> Iterator[Input]:
 
 def _is_hidden_below(url: str, file: str) -> bool:
     """Whether a file is hidden, or in a hidden folder, below a URL that names neither."""
-    given = PurePosixPath(urlsplit(url).path).parts
+    given = {urlsplit(url).netloc, *PurePosixPath(urlsplit(url).path).parts}
     parts = PurePosixPath(urlsplit(file).path).parts
     return any(is_hidden(part) for part in parts if part not in given)
 

@@ -117,20 +117,21 @@ def _is_same(place: Place, other: Place) -> bool:
 def _merged_job(goal: Place, job: JobDescription) -> JobDescription | None:
     """Return the job of an earlier merge into `goal`, by its manifest; None if there is none.
 
-    Its kinds are those that the manifest lists, with which it has written collected files.
+    It is `job`, or another one, of which only the kinds that the manifest lists are known.
     """
     content = goal.read("manifest.jsonl")
     if content is None:
         return None
-    kinds: dict[str, None] = {}
+    same, kinds = True, set[str]()
     try:
         for record in map(parse_object, content.splitlines()):
             if not {"id", "key", "files"} <= record.keys():
                 return None
-            kinds |= dict.fromkeys(str(kind).rpartition("/")[2] for kind in record["files"])
+            same = same and record["key"] == job.key(record["id"])
+            kinds |= {str(kind).rpartition("/")[2] for kind in record["files"]}
     except (ValueError, TypeError):
         return None
-    return replace(job, options={**job.options, "save": list(kinds)})
+    return job if same else replace(job, options={**job.options, "save": sorted(kinds)})
 
 
 def read_shards(folder: Place) -> Iterator[Shard]:

@@ -14,9 +14,9 @@ from fullconv.batch.manifest import (
     JobDescription,
     PredictionRecord,
     Record,
-    is_job_file,
     journal_files,
     lists_fingerprint,
+    read_job_names,
     read_records,
 )
 from fullconv.batch.names import assign_names, output_files
@@ -94,7 +94,7 @@ def plan_resume(
         raise ConfigError(f"--out {target} is a file; expected a folder")
     check_large_inputs(job, inputs, executor)
     lists = lists_fingerprint(target, description)  # refuses links
-    begun = {name: read_job_or_none(target, name, fresh) for name in _job_names(target)}
+    begun = {name: read_job_or_none(target, name, fresh) for name in read_job_names(target)}
     stale = find_stale(target, description, begun, fresh)
     kept = {other.shard: other for name, other in begun.items() if other and name not in stale}
     known = read_records(target, description) if description.shard in kept else {}
@@ -158,10 +158,6 @@ def check_unchanged(pending: PendingWork) -> None:
         )
 
 
-def _job_names(target: Place) -> list[str]:
-    return sorted(filter(is_job_file, target.names()))
-
-
 def _check_own_files(
     job: PredictionJob, mine: Sequence[Input], begun: Mapping[str, JobDescription | None]
 ) -> None:
@@ -180,38 +176,25 @@ def _check_own_files(
     jobs = [each for each in begun.values() if each]
     if len(jobs) < len(begun):
         return
-    own = {name for each in jobs for name in _own_files(target, each, mine)}
-    roots = {path for each in jobs for path in (*collected_paths(each), *_merged_paths(each))}
+    own = {name for each in jobs for name in journal_files(target, each)}
+    jobs += [replace(each, shard=(0, 1)) for each in jobs]  # shards may have been merged there
+    own |= {name for each in jobs for name in _files_of(each, mine)}
+    roots = {path for each in jobs for path in collected_paths(each)}
     journals = journal_files(target, description)
     # A job that was killed before its first line leaves an empty journal.
     own |= {name for name in journals if name in own or not target.read(name)}
-    files = [*description.files, *area_files(description), *journals]
-    for item in mine:
-        files += output_files(item, description.kinds, description.head_names).values()
-    files += sorted(existing_collected(target, description, roots))
-    check_own_files(target, files, own)
+    found = sorted(existing_collected(target, description, roots))
+    check_own_files(target, [*_files_of(description, mine), *journals, *found], own)
 
 
-def _own_files(target: Place, job: JobDescription, inputs: Sequence[Input]) -> Iterator[str]:
-    """Yield the files that a job may have written for these inputs, without collected ones.
+def _files_of(job: JobDescription, inputs: Sequence[Input]) -> Iterator[str]:
+    """Yield the files that a job writes for these inputs, without journal and collected ones.
 
-    A job that a kill has ended may have written files of any input. One that is complete has
-    written those of the inputs in its lists; a failed one may have left some, too.
+    Also those that a kill, or a command with fewer inputs, has left out of its lists.
     """
-    merged = replace(job, shard=(0, 1))
-    for each in (job, merged):  # shards may have been merged there
-        yield from (*each.files, *area_files(each))
-    journals = journal_files(target, job)
-    yield from journals
-    records = read_records(target, job, [])
-    complete = not journals and len(records) >= job.mine
+    yield from (*job.files, *area_files(job))
     for item in inputs:
-        if item.id in records or not complete:
-            yield from output_files(item, job.kinds, job.head_names).values()
-
-
-def _merged_paths(job: JobDescription) -> list[str]:
-    return collected_paths(replace(job, shard=(0, 1)))
+        yield from output_files(item, job.kinds, job.head_names).values()
 
 
 def _names_of(records: Mapping[str, Record]) -> dict[str, str]:

@@ -96,8 +96,8 @@ def label_raster(
         fingerprint: identifies the model; None computes it from the weights.
         fresh: start over, and replace what is there.
         rows: of a part; None chooses it so that little is computed twice.
-        own: whether all files of `target` that are there are known to be of this job, and are
-            replaced if they are not what it would write.
+        own: whether areas, polygons and labels with fullconv's tags that are there are known to be
+            of this job, and are replaced if they are not what it would write.
 
     Raises:
         ImageError: the raster cannot be read.

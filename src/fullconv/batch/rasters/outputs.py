@@ -72,7 +72,7 @@ def is_finished(
         outputs: the paths to write to.
         job: from `describe_job`.
         fresh: whether all that is there is replaced; then False.
-        own: whether all that is there is known to be of this job.
+        own: whether areas, polygons and labels with fullconv's tags are known to be of this job.
 
     Raises:
         ConfigError: a file of another job is there, or the raster itself.
@@ -82,13 +82,14 @@ def is_finished(
         raise ConfigError(f"{labels} is the raster itself; choose another name with --out")
     if fresh:
         return False
-    finished = labels.exists() and read_tags(labels).get("FULLCONV_JOB") == _key(job)
-    if not own and not finished:
-        # A run that is killed leaves a note of the files that it may replace.
-        claimed = claimed_outputs(labels, job)
-        for path in outputs.paths:
-            _check_own(path, path.name in claimed)
-    return finished
+    tags = read_tags(labels) if labels.exists() else {}
+    if tags.get("FULLCONV_JOB") == _key(job):
+        return True
+    # A run that is killed leaves a note of the files that it may replace.
+    claimed = claimed_outputs(labels, job)
+    for path in outputs.paths:
+        _check_own(path, path.name in claimed or (own and (path != labels or bool(tags))))
+    return False
 
 
 def _check_own(path: Path, own: bool) -> None:

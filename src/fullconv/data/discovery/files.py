@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from fullconv.data.sample import clean_name
+from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, count_unsupported
 from fullconv.io.visible import visible, visible_entries
 
@@ -39,8 +40,11 @@ def left_out(folder: Path, used: Iterable[Path]) -> dict[str, int]:
     Another version of a file that is read, such as a raw photo beside its JPEG, does not count.
     """
     stems = {path.stem.casefold() for path in used}
-    found = (path for path in visible(folder) if path.stem.casefold() not in stems)
-    return count_unsupported(path.name for path in found)
+    try:
+        names = [path.name for path in visible(folder)]
+    except DataError:  # its photos are named in a list, and it cannot be listed
+        return {}
+    return count_unsupported(name for name in names if Path(name).stem.casefold() not in stems)
 
 
 def has_images(folder: Path) -> bool:

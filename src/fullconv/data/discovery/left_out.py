@@ -151,8 +151,8 @@ def unused_folders(
     names = [f"{path.relative_to(folder).as_posix()}/ ({n})" for path, n in rest.items()]
     error = DataError(
         f"{count(sum(rest.values()), 'photo')} left out, in no split: {_first(names)}",
-        expected="folders of splits only, such as train, val and test",
-        remedy="move them into a split, or out of the data set if they are not to be used",
+        expected="folders of splits with labels only, such as train, val and test",
+        remedy="move them with their labels into a split, or out of the data set",
         where=folder,
         code="unused-folder",
     )
