@@ -152,6 +152,18 @@ def test_no_file_content_is_executed(path):
             )
 
 
+LISTING = ("glob", "rglob", "iterdir", "listdir", "walk", "scandir")
+# The user's folders are listed in one place, which leaves hidden files out.
+LISTED = ("data/", "evaluation/")
+
+
+@each_file
+def test_folders_of_users_are_listed_without_hidden_files(path):
+    if name(path).startswith(LISTED) and name(path) != "data/formats/samples.py":
+        for function, text in calls(path):
+            assert function.rpartition(".")[2] not in LISTING or function == "ast.walk", text
+
+
 @each_file
 def test_every_file_has_a_docstring(path):
     assert ast.get_docstring(parsed(path)), path

@@ -134,7 +134,7 @@ LINKS = {
 def test_a_journal_that_is_no_file_of_its_own_is_refused(folder, kind, fresh):
     (folder / "out").mkdir()
     LINKS[kind](folder / "out/journal.jsonl")
-    with pytest.raises((DataError, OSError), match=r"journal\.jsonl"):
+    with pytest.raises((DataError, ConfigError, OSError), match=r"journal\.jsonl"):
         list(run_job(plan(fresh=fresh)))
     assert (folder / "victim.txt").read_bytes() == b"precious, without a line end"
 
@@ -171,7 +171,7 @@ def test_a_link_in_the_place_of_a_file_that_is_only_written_is_replaced(folder):
 
 
 FOREIGN = ["labels/photo-001.png", "manifest.jsonl", "areas.csv", "coco.json", "errors.jsonl"]
-FOREIGN += ["contact-sheets/001.jpg"]
+FOREIGN += ["contact-sheets/001.jpg", "journal.jsonl"]
 
 
 @pytest.mark.parametrize("name", FOREIGN)
@@ -180,7 +180,7 @@ def test_files_of_others_are_not_overwritten(folder, name, fresh):
     path = folder / "out" / name
     path.parent.mkdir(parents=True)
     path.write_text("ground truth")
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
         plan(kinds=("labels", "coco", "contact"), fresh=fresh)
     assert content(folder / "out") == {name: b"ground truth"}
 
@@ -194,9 +194,32 @@ def test_files_of_others_are_not_overwritten_by_kinds_that_are_added(folder, nam
     (folder / "out/labels").mkdir()
     (folder / "out/labels/photo-001.png").write_text("what a kill left of the job")
     assert plan().left
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
         plan(kinds=("labels", "coco", "contact"))
     assert path.read_text() == "ground truth"
+    assert plan().left, "the refused command has left the job, with what a kill left of it"
+
+
+def test_predictions_that_a_command_with_fewer_inputs_left_are_own_files(folder):
+    list(run_job(plan()))
+    list(run_job(plan(source="photos/photo-000.png")))
+    assert [item.name for item in plan().left] == ["photo-001"]
+
+
+def test_files_of_a_photo_that_failed_are_own_files(folder):
+    (folder / "photos/photo-001.png").write_bytes(b"no photo")
+    list(run_job(plan()))
+    (folder / "out/labels/photo-001.png").write_text("what a failure left of the job")
+    write_photos(folder / "photos", COUNT)
+    assert [item.name for item in plan(retry_failed=True).left] == ["photo-001"]
+
+
+def test_a_link_of_the_user_is_not_overwritten(folder):
+    (folder / "out/labels").mkdir(parents=True)
+    (folder / "out/labels/photo-001.png").symlink_to("../../victim.txt")
+    with pytest.raises(ConfigError, match=r"labels/photo-001\.png exists, and is no file of this"):
+        plan()
+    assert (folder / "out/labels/photo-001.png").is_symlink()
 
 
 @pytest.mark.parametrize(
@@ -253,7 +276,7 @@ def test_a_merge_does_not_replace_another_jobs_lists(folder):
         merge_shards(["a", "b"], "a")
     (folder / "c").mkdir()
     (folder / "c/manifest.jsonl").write_text('{"id": 1, "path": "mine.jpg"}\n')
-    with pytest.raises(DataError, match="c holds another list"):
+    with pytest.raises(ConfigError, match=r"c/manifest\.jsonl exists, and is no file of this job"):
         merge_shards(["a", "b"], "c")
     assert {n: b for n, b in content(folder).items() if not n.startswith("c/")} == before
     assert len(merge_shards(["a", "b"], "d")) == len(merge_shards(["a", "b"], "d")) == 2 * COUNT
@@ -273,9 +296,41 @@ def test_a_merge_does_not_replace_files_of_others(folder, name):
         list(run_job(plan(out=f"shard-{index}", kinds=("coco",), shard=(index, 2))))
     (folder / "all").mkdir()
     (folder / "all" / name).write_text("ground truth")
-    with pytest.raises(DataError, match=rf"all/{name} exists, and is of no merge"):
+    with pytest.raises(ConfigError, match=rf"all/{name} exists, and is no file of this job"):
         merge_shards(["shard-0", "shard-1"], "all")
     assert content(folder / "all") == {name: b"ground truth"}
+
+
+@pytest.mark.parametrize("name", ["manifest.jsonl", "areas.csv", "errors.jsonl", "coco.json"])
+def test_a_merge_in_place_does_not_replace_files_of_others(folder, name):
+    for index in range(2):
+        list(run_job(plan(kinds=("coco",), shard=(index, 2))))
+    (folder / "out" / name).write_text("ground truth")
+    before = content(folder / "out")
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
+        merge_shards(["out"])
+    assert content(folder / "out") == before
+    (folder / "out" / name).unlink()
+    assert len(merge_shards(["out"])) == len(merge_shards(["out"])) == COUNT
+
+
+def test_a_merge_without_a_prediction_can_be_repeated(folder):
+    for path in (folder / "photos").iterdir():
+        path.write_bytes(b"no photo")
+    for index in range(2):
+        list(run_job(plan(kinds=("coco", "contact"), shard=(index, 2))))
+    assert len(merge_shards(["out"])) == len(merge_shards(["out"])) == COUNT
+
+
+def test_a_merge_with_more_kinds_does_not_replace_files_of_others(folder):
+    list(run_job(plan(out="a")))
+    list(run_job(plan(out="b", kinds=("labels", "coco"))))
+    merge_shards(["a"], "all")
+    (folder / "all/coco.json").write_text("ground truth")
+    before = content(folder / "all")
+    with pytest.raises(ConfigError, match=r"all/coco\.json exists, and is no file of this job"):
+        merge_shards(["b"], "all")
+    assert content(folder / "all") == before
 
 
 def test_a_changed_photo_of_the_same_size_is_predicted_again(folder):

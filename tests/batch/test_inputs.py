@@ -43,6 +43,28 @@ def test_hidden_files_are_skipped_unless_named(folder):
     assert ids("new/._b.JPG", "new/.cache") == ["new/._b.JPG", "new/.cache/x.png"]
 
 
+def test_thumbnails_and_rests_of_archives_are_skipped(folder):
+    before = ids("new")
+    for name in ("@eaDir/b.JPG/SYNOPHOTO_THUMB_M.jpg", "__MACOSX/new/b.png", "Thumbs.db/x.png"):
+        Path("new", name).parent.mkdir(parents=True)
+        Path("new", name).write_bytes(b"x")
+    assert ids("new") == before and ids("new/__MACOSX/new/b.png") == ["new/__MACOSX/new/b.png"]
+
+
+def test_hidden_files_below_urls_are_skipped_unless_named():
+    fsspec = pytest.importorskip("fsspec", reason="needs fsspec, the extra [storage]")
+    system = fsspec.filesystem("memory")
+    try:
+        for name in ("/s/a.png", "/s/._a.png", "/s/.cache/b.png", "/s/__MACOSX/._a.png"):
+            with system.open(name, "wb") as file:
+                file.write(b"x")
+        assert ids("memory://s") == ["memory:///s/a.png"]
+        assert ids("memory://s/.cache") == ["memory:///s/.cache/b.png"]
+        assert ids("memory://s/._a.png") == ["memory://s/._a.png"]
+    finally:
+        system.rm("/s", recursive=True)
+
+
 def test_videos_in_a_folder_are_recognized_by_content(folder):
     Path("new/film.MOV").write_bytes(b"\0\0\0\x14ftypqt  ")
     Path("new/program.ts").write_text("export const film = 1;")

@@ -164,6 +164,34 @@ def test_a_raster_with_a_missing_file_is_predicted_again(data, plan, tmp_path):
     assert (tmp_path / "out" / "areas" / "land.csv").is_file()
 
 
+def test_a_raster_that_changed_is_predicted_again(data, plan, tmp_path):
+    copy = tmp_path / "in"
+    copy.mkdir()
+    write(copy / "land.tif", random_bands(3))
+    list(run_job(plan(source=copy, kinds=("labels", "geojson"))))
+    changed = random_bands(3)[:, ::-1]
+    write(copy / "land.tif", changed)
+    (record,) = run_job(plan(source=copy, kinds=("labels", "geojson")))
+    assert isinstance(record, PredictionRecord)
+    found = read(tmp_path / "out/labels/land.tif")
+    assert (found == predict_whole(load(data[0]), changed)).all()
+    list(run_job(plan(out=tmp_path / "new", source=copy, kinds=("labels", "geojson"))))
+    for name in ("labels/land.tif", "areas/land.csv", "geojson/land.geojson"):
+        assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
+
+
+def test_a_raster_of_the_user_in_the_place_of_labels_is_not_overwritten(data, plan, tmp_path):
+    copy = tmp_path / "in"
+    write_photos(copy, 1)
+    list(run_job(plan(source=copy)))
+    mine = write(tmp_path / "out/labels/land.tif", random_bands(1))
+    before = mine.read_bytes()
+    write(copy / "land.tif", random_bands(3))
+    (record,) = run_job(plan(source=copy))
+    assert "land.tif exists, and is no file of this job" in record.error
+    assert mine.read_bytes() == before
+
+
 def test_fresh_removes_everything_of_another_model(data, plan, tmp_path):
     list(run_job(plan(out=tmp_path / "uninterrupted")))
     other = write_model(tmp_path / "other.safetensors", seed=2)

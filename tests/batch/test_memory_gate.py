@@ -49,6 +49,34 @@ def test_what_is_in_use_never_exceeds_the_memory(seed):
     assert most <= 100 and sorted(order) == list(range(60))
 
 
+def test_bytes_that_are_kept_take_their_share():
+    gate, inside = MemoryGate(100), []
+
+    def enter(memory):
+        with gate.admit(memory):
+            inside.append(memory)
+
+    small = InputMemory(30, 10, None)
+    with ThreadPoolExecutor(2) as pool, gate.keep(50):
+        assert gate.planned == 50
+        with gate.admit(small):  # the first one is always let in
+            task = pool.submit(enter, small)
+            time.sleep(0.05)
+            assert not inside and gate.planned == 80
+        task.result(timeout=30)
+    assert inside == [small] and gate.planned == 0
+
+
+def test_those_who_wait_enter_when_bytes_are_no_longer_kept():
+    gate, small = MemoryGate(100), InputMemory(30, 10, None)
+    with gate.admit(small), ThreadPoolExecutor(1) as pool:
+        with gate.keep(1000):
+            task = pool.submit(lambda: gate.admit(small).__enter__())
+            time.sleep(0.05)
+            assert not task.done()
+        task.result(timeout=30)
+
+
 def test_small_inputs_run_side_by_side():
     inputs = [InputMemory(10, 10, None)] * 32
     most, _ = run(inputs, 100, pause=0.01)

@@ -44,7 +44,11 @@ def test_the_cache_is_shown_and_cleared(folder, capsys):
 
 def test_predictions_of_teachers_and_downloaded_models_are_shown_and_cleared(folder, capsys):
     mine = "models/notes.txt", "models/nuclei/mine.safetensors", "models/a/best.safetensors"
-    for name in ("teachers/0123/000000.z", f"models/nuclei/{shelf()['nuclei'].file}", *mine):
+    for name in (
+        "teachers/0123456789abcdef/000000.z",
+        f"models/nuclei/{shelf()['nuclei'].file}",
+        *mine,
+    ):
         (folder / "cache" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / "cache" / name).write_bytes(b"12345")
     assert run(["cache", "--json", "cache.json"]) == 0

@@ -41,6 +41,11 @@ def test_names_with_folders_or_without(tmp_path):
         find_prediction_files(tmp_path, ["a"])
 
 
+def test_hidden_files_are_no_predictions(tmp_path):
+    touch(tmp_path, "a.png", "._a.png", ".old/a.png", "@eaDir/a.png/a.png", "__MACOSX/a.png")
+    assert found(tmp_path, "a") == {"a": "a.png"}
+
+
 def test_samples_of_subfolders_are_found_in_the_same_folders_or_in_one(tmp_path):
     touch(tmp_path / "same", "x/a.png", "x/deep/b.png", "y/a_pred.png")
     assert found(tmp_path / "same", "x__a", "x__deep__b", "y__a") == {

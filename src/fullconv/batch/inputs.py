@@ -17,6 +17,7 @@ from fullconv.io.rasters import read_raster_header
 from fullconv.io.storage import is_url, list_files, local_path
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
+from fullconv.io.visible import is_hidden
 
 Medium = Literal["photo", "raster", "video"]
 
@@ -163,8 +164,8 @@ def _find_pictures(folder: Path, left_out: LeftOut) -> Iterator[Path]:
         if Path(parent) != folder and any(map(is_job_file, files)):
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = [Path(parent) / name for name in files if not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_hidden(name)]
+        paths = [Path(parent) / name for name in files if not is_hidden(name)]
         pictures = list(filter(_is_picture, paths))
         left_out.pictures.update(count_unsupported({*paths} - {*pictures}))
         left_out.links += sorted(
@@ -182,12 +183,19 @@ def _resolve_url(url: str, left_out: LeftOut) -> Iterator[Input]:
     """Find the photos of a URL; a URL that names a single photo is not looked up."""
     if _is_photo_url(url) or url.lower().startswith(("http://", "https://")):
         return iter([Input(url, url)])
-    files = list(list_files(url))
+    files = [file for file in list_files(url) if not _is_hidden_below(url, file)]
     photos = [Input(photo, photo) for photo in files if _is_photo_url(photo)]
     left_out.pictures.update(count_unsupported(files))
     if not photos:
         raise ImageError(f"{url}: no photo found; expected {', '.join(SUFFIXES)}")
     return iter(photos)
+
+
+def _is_hidden_below(url: str, file: str) -> bool:
+    """Whether a file is hidden, or in a hidden folder, below a URL that names neither."""
+    given = {urlsplit(url).netloc, *PurePosixPath(urlsplit(url).path).parts}
+    parts = PurePosixPath(urlsplit(file).path).parts
+    return any(is_hidden(part) for part in parts if part not in given)
 
 
 def _is_photo_url(url: str) -> bool:

@@ -80,7 +80,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
         band_choice=job.band_choice,
         fingerprint=job.description.model,
         fresh=fresh,
-        own_derived=True,  # plan_resume has checked it
+        own=True,  # plan_resume has checked them
     )
     with closing(labelling) as steps:
         for step in steps:

@@ -46,7 +46,7 @@ class MemoryGate:
         self._at_once = at_once
         self._most = None if at_once is None or ahead is None else at_once + ahead
         self._inside: list[InputMemory] = []
-        self._computing_bytes = 0
+        self._computing_bytes = self._kept_bytes = 0
         self.computing = 0
         self._queue: deque[object] = deque()
 
@@ -92,6 +92,21 @@ class MemoryGate:
                 self.computing -= 1
                 self._changed.notify_all()
 
+    @contextmanager
+    def keep(self, count: int) -> Iterator[None]:
+        """Count bytes that are there already, beside those of the inputs; waits for nothing.
+
+        Inputs wait until they fit beside them, except that one is always let in.
+        """
+        with self._changed:
+            self._kept_bytes += count
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._kept_bytes -= count
+                self._changed.notify_all()
+
     def wake(self) -> None:
         """Let those who wait ask their `stop` again."""
         with self._changed:
@@ -99,9 +114,10 @@ class MemoryGate:
 
     @property
     def planned(self) -> int:
-        """Bytes that the inputs inside hold, and that their computations take."""
+        """Bytes that the inputs inside hold, that their computations take, and that are kept."""
         with self._changed:
-            return sum(item.held for item in self._inside) + self._computing_bytes
+            held = sum(item.held for item in self._inside)
+            return held + self._computing_bytes + self._kept_bytes
 
     def _wait(self, ready: Callable[[], bool], stop: Stop) -> None:
         self._changed.wait_for(lambda: stop() or ready())
@@ -111,13 +127,13 @@ class MemoryGate:
     def _can_compute(self, item: InputMemory) -> bool:
         if self._at_once is not None and self.computing >= self._at_once:
             return False
-        held = sum(one.held for one in self._inside)
+        held = self._kept_bytes + sum(one.held for one in self._inside)
         return not self.computing or held + self._computing_bytes + item.compute <= self._total
 
     def _fits(self, item: InputMemory) -> bool:
         if self._most is not None and len(self._inside) >= self._most:
             return False
         everyone = [*self._inside, item]
-        held = sum(one.held for one in everyone)
+        held = self._kept_bytes + sum(one.held for one in everyone)
         largest = max(self._computing_bytes, *(one.compute for one in everyone))
         return not self._inside or held + largest <= self._total

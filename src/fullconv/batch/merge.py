@@ -4,7 +4,12 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from fullconv.batch.collect import area_files, existing_collected, write_collected
+from fullconv.batch.collect import (
+    area_files,
+    collected_paths,
+    existing_collected,
+    write_collected,
+)
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.journal import is_at_work
 from fullconv.batch.manifest import (
@@ -16,6 +21,7 @@ from fullconv.batch.manifest import (
     read_records,
     write_manifest,
 )
+from fullconv.batch.own_files import check_own_files
 from fullconv.batch.stored import parse_object
 from fullconv.errors import ConfigError, DataError
 from fullconv.io.storage import Folder, Place, is_url, open_place
@@ -47,7 +53,8 @@ def merge_shards(outs: Sequence[str], target: str | None = None) -> list[Record]
     Raises:
         DataError: an input is missing or there twice, a file is missing, or the shards' models or
             options differ, or `target` holds other predictions; nothing has been written.
-        ConfigError: a process is at work on one of the shards.
+        ConfigError: a process is at work on one of the shards, or a file of `target` is of no
+            merge.
     """
     if target and not is_url(target) and os.path.exists(target) and not os.path.isdir(target):
         raise DataError(f"--out {target} is a file; expected a folder")
@@ -75,9 +82,8 @@ def _check_goal(goal: Place, shards: Sequence[Shard], job: JobDescription) -> No
         job: their common job.
 
     Raises:
-        DataError: the goal has predictions of its own, whose lists would be replaced, or files of
-            another program.
-        ConfigError: a process is at work on a shard.
+        DataError: the goal has predictions of its own, whose lists would be replaced.
+        ConfigError: a process is at work on a shard, or the goal has files of another program.
     """
     for shard in shards:
         if is_at_work(shard.place, shard.job.file("journal", ".jsonl")):
@@ -85,35 +91,21 @@ def _check_goal(goal: Place, shards: Sequence[Shard], job: JobDescription) -> No
                 f"`fullconv predict` is still at work on {shard}; merge it afterwards"
             )
     only_itself = all(_is_same(shard.place, goal) for shard in shards)
-    undivided = any(job.shard == (0, 1) for job in read_jobs(goal))
-    if not only_itself and (undivided or not _is_merged(goal)):
+    if not only_itself and any(other.shard == (0, 1) for other in read_jobs(goal)):
         raise DataError(
             f"{goal} holds another list manifest.jsonl, which would be replaced",
             remedy="name a new folder with --out",
         )
-    if "manifest.jsonl" not in goal.names():
-        _check_nothing_overwritten(goal, job)
+    merged = _merged_job(goal, job)
+    lists, roots = [], []
+    if merged:
+        lists, roots = [*_lists_of(merged)], collected_paths(merged)
+    found = sorted(existing_collected(goal, job, roots))
+    check_own_files(goal, [*_lists_of(job), *found], lists)
 
 
-def _check_nothing_overwritten(goal: Place, job: JobDescription) -> None:
-    """Check that there is no file with the name of a merged one, where nothing was merged yet.
-
-    Raises:
-        DataError: there is one.
-    """
-    lists = (*area_files(job), "errors.jsonl")
-    found = [name for name in lists if _exists(goal, name)]
-    found += sorted(existing_collected(goal, job))
-    if found:
-        raise DataError(
-            f"{goal}/{found[0]} exists, and is of no merge",
-            remedy="name a new folder with --out, or move the file",
-        )
-
-
-def _exists(place: Place, name: str) -> bool:
-    folder, _, file = name.rpartition("/")
-    return file in place.names(folder)
+def _lists_of(job: JobDescription) -> list[str]:
+    return [*(job.file(stem, ".jsonl") for stem in ("manifest", "errors")), *area_files(job)]
 
 
 def _is_same(place: Place, other: Place) -> bool:
@@ -122,13 +114,24 @@ def _is_same(place: Place, other: Place) -> bool:
     return place == other
 
 
-def _is_merged(goal: Place) -> bool:
-    """Return whether a manifest in `goal`, if there is one, can be of an earlier merge."""
-    lines = (goal.read("manifest.jsonl") or b"").splitlines()
+def _merged_job(goal: Place, job: JobDescription) -> JobDescription | None:
+    """Return the job of an earlier merge into `goal`, by its manifest; None if there is none.
+
+    It is `job`, or another one, of which only the kinds that the manifest lists are known.
+    """
+    content = goal.read("manifest.jsonl")
+    if content is None:
+        return None
+    same, kinds = True, set[str]()
     try:
-        return all({"id", "key", "files"} <= parse_object(line).keys() for line in lines)
-    except ValueError:
-        return False
+        for record in map(parse_object, content.splitlines()):
+            if not {"id", "key", "files"} <= record.keys():
+                return None
+            same = same and record["key"] == job.key(record["id"])
+            kinds |= {str(kind).rpartition("/")[2] for kind in record["files"]}
+    except (ValueError, TypeError):
+        return None
+    return job if same else replace(job, options={**job.options, "save": sorted(kinds)})
 
 
 def read_shards(folder: Place) -> Iterator[Shard]:

@@ -1,7 +1,7 @@
 """Find out which inputs of a job are done and which are left."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from fullconv.batch.collect import area_files, collected_paths, existing_collected
@@ -14,16 +14,17 @@ from fullconv.batch.manifest import (
     JobDescription,
     PredictionRecord,
     Record,
+    journal_files,
     lists_fingerprint,
-    read_job,
-    read_jobs,
+    read_job_names,
     read_records,
 )
 from fullconv.batch.names import assign_names, output_files
+from fullconv.batch.own_files import check_own_files
 from fullconv.batch.sharding import select_shard
 from fullconv.batch.stage_times import StageTimes
-from fullconv.batch.stale import remove_stale
-from fullconv.errors import ConfigError, DataError, ImageError
+from fullconv.batch.stale import find_stale, read_job_or_none, remove_stale
+from fullconv.errors import ConfigError, ImageError
 from fullconv.io.storage import Folder, Place, local_path
 
 
@@ -92,15 +93,18 @@ def plan_resume(
     ):
         raise ConfigError(f"--out {target} is a file; expected a folder")
     check_large_inputs(job, inputs, executor)
-    begun = _begun_jobs(target)
-    notes = remove_stale(target, description, fresh)
-    lists = lists_fingerprint(target, description)
-    known = read_records(target, description) if read_job(target, description.shard) else {}
+    lists = lists_fingerprint(target, description)  # refuses links
+    begun = {name: read_job_or_none(target, name, fresh) for name in read_job_names(target)}
+    stale = find_stale(target, description, begun, fresh)
+    kept = {other.shard: other for name, other in begun.items() if other and name not in stale}
+    known = read_records(target, description) if description.shard in kept else {}
     names = _names_of(known)
-    taken = {**_names_of_other_shards(target, description), **names}
+    taken = {**_names_of_other_shards(target, description, kept.values()), **names}
     mine = select_shard(assign_names(inputs, taken), description.shard)
+    _check_own_files(job, mine, begun)  # before anything is removed
+    notes = remove_stale(target, stale)
+    lists = lists_fingerprint(target, description) if stale else lists
     listing = _Listing(target)
-    _check_nothing_overwritten(job, mine, listing, begun)
     records = {
         item.id: known[item.id]
         for item in mine
@@ -154,53 +158,40 @@ def check_unchanged(pending: PendingWork) -> None:
         )
 
 
-def _begun_jobs(target: Place) -> list[JobDescription] | None:
-    """Return the jobs that have written into a place; None if it is unknown what one has.
-
-    Shards may have been merged there.
-    """
-    try:
-        jobs = read_jobs(target)
-    except DataError:  # `remove_stale` reports it, or replaces it
-        return None
-    return [*jobs, *(replace(job, shard=(0, 1)) for job in jobs)]
-
-
-def _check_nothing_overwritten(
-    job: PredictionJob,
-    mine: Sequence[Input],
-    listing: "_Listing",
-    begun: Sequence[JobDescription] | None,
+def _check_own_files(
+    job: PredictionJob, mine: Sequence[Input], begun: Mapping[str, JobDescription | None]
 ) -> None:
-    """Check that no file of another program would be replaced.
-
-    Files that a job was begun to write are its own, even if a kill has left them out of its lists.
+    """Check that the job replaces only files of its own, and of jobs before it.
 
     Args:
         job: the job to start.
         mine: its inputs.
-        listing: the files in its folder.
-        begun: jobs that were begun in this folder.
+        begun: the jobs that have been begun in its place, by their job files. None is one that
+            cannot be read, which --fresh replaces: it is unknown what it has written.
 
     Raises:
-        ConfigError: there is such a file.
+        ConfigError: there is another file.
     """
-    if begun is None:
-        return
     target, description = job.target, job.description
-    own = {name for each in begun for name in _files_of(each, mine)}
-    found = [name for name in _files_of(description, mine) if name not in own and name in listing]
-    roots = {path for each in begun for path in collected_paths(each)}
-    found += sorted(existing_collected(target, description, roots))
-    if found:
-        raise ConfigError(
-            f"{target}/{found[0]} exists, and is no prediction of fullconv; choose another folder "
-            "with --out"
-        )
+    jobs = [each for each in begun.values() if each]
+    if len(jobs) < len(begun):
+        return
+    own = {name for each in jobs for name in journal_files(target, each)}
+    jobs += [replace(each, shard=(0, 1)) for each in jobs]  # shards may have been merged there
+    own |= {name for each in jobs for name in _files_of(each, mine)}
+    roots = {path for each in jobs for path in collected_paths(each)}
+    journals = journal_files(target, description)
+    # A job that was killed before its first line leaves an empty journal.
+    own |= {name for name in journals if name in own or not target.read(name)}
+    found = sorted(existing_collected(target, description, roots))
+    check_own_files(target, [*_files_of(description, mine), *journals, *found], own)
 
 
 def _files_of(job: JobDescription, inputs: Sequence[Input]) -> Iterator[str]:
-    """Yield the files that a job writes for these inputs, without collected ones."""
+    """Yield the files that a job writes for these inputs, without journal and collected ones.
+
+    Also those that a kill, or a command with fewer inputs, has left out of its lists.
+    """
     yield from (*job.files, *area_files(job))
     for item in inputs:
         yield from output_files(item, job.kinds, job.head_names).values()
@@ -211,10 +202,12 @@ def _names_of(records: Mapping[str, Record]) -> dict[str, str]:
     return {r.id: r.name for r in records.values() if isinstance(r, PredictionRecord)}
 
 
-def _names_of_other_shards(target: Place, description: JobDescription) -> dict[str, str]:
+def _names_of_other_shards(
+    target: Place, description: JobDescription, jobs: Iterable[JobDescription]
+) -> dict[str, str]:
     """Return the names that the job's other shards use in the same place, by id."""
     names: dict[str, str] = {}
-    for other in read_jobs(target):
+    for other in jobs:
         if other.shard[1] == description.shard[1] and other.shard != description.shard:
             names |= _names_of(read_records(target, other, []))  # their own runs report damage
     return names

@@ -1,5 +1,6 @@
 """Decide whether existing predictions can be kept, and remove stale ones."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fullconv.batch.collect import remove_collected
@@ -7,7 +8,6 @@ from fullconv.batch.journal import claimed
 from fullconv.batch.manifest import (
     JobDescription,
     PredictionRecord,
-    is_job_file,
     journal_files,
     read_job_file,
     read_records,
@@ -20,27 +20,54 @@ from fullconv.io.storage import Place
 _KINDS_OF_LARGE_INPUTS = {"areas", "video"}  # beside those of `writers`
 
 
-def remove_stale(target: Place, job: JobDescription, fresh: bool) -> list[str]:
-    """Remove predictions of other jobs, if `fresh`, and jobs that have no prediction.
+Jobs = Mapping[str, JobDescription | None]
+"""The jobs of a place by the names of their job files; None is one that cannot be read."""
 
-    Nothing is removed while a process is at work on one of the jobs.
+
+def read_job_or_none(target: Place, name: str, fresh: bool) -> JobDescription | None:
+    """Read a job file; None if it is damaged and `fresh` will remove it.
+
+    Raises:
+        DataError: it is damaged, and `fresh` is not set.
+    """
+    try:
+        return read_job_file(target, name)
+    except DataError:
+        if not fresh:
+            raise
+        return None
+
+
+def find_stale(target: Place, job: JobDescription, jobs: Jobs, fresh: bool) -> Jobs:
+    """Return the jobs to remove: those that have no prediction, and with `fresh` others.
 
     Args:
         target: where `job` will write to.
         job: the job to start; its other shards stay.
+        jobs: all that were begun there.
         fresh: also remove its own shard, and predictions of other models, options or numbers of
             shards.
+
+    Raises:
+        ConfigError: there are predictions of another job, and `fresh` is not set.
+        DataError: a list is damaged, and `fresh` is not set.
+    """
+    return {name: other for name, other in jobs.items() if _is_stale(target, job, other, fresh)}
+
+
+def remove_stale(target: Place, stale: Jobs) -> list[str]:
+    """Remove jobs and their predictions, unless a process is at work on one of them.
+
+    Args:
+        target: the place of their files.
+        stale: from `find_stale`.
 
     Returns:
         Sentences about files that were not removed.
 
     Raises:
-        ConfigError: there are predictions of another job, and `fresh` is not set; or a process is
-            at work on one of them.
-        DataError: a list is damaged, and `fresh` is not set.
+        ConfigError: a process is at work on one of the jobs; nothing is removed.
     """
-    found = {name: _read_job(target, name, fresh) for name in filter(is_job_file, target.names())}
-    stale = {name: other for name, other in found.items() if _is_stale(target, job, other, fresh)}
     notes: list[str] = []
     with claimed(target, (_journal(name) for name in stale)):
         for name, other in stale.items():
@@ -49,16 +76,6 @@ def remove_stale(target: Place, job: JobDescription, fresh: bool) -> list[str]:
             else:
                 notes += _remove_shard(target, other)
     return notes
-
-
-def _read_job(target: Place, name: str, fresh: bool) -> JobDescription | None:
-    """Read a job file; None if it is damaged and will be removed."""
-    try:
-        return read_job_file(target, name)
-    except DataError:
-        if not fresh:
-            raise
-        return None
 
 
 def _is_stale(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from fullconv.cli._options import HIDDEN, PADDING, WIDTH, say_taken
+from fullconv.cli._options import say_taken
 from fullconv.hardware import MAX_THREADS
 
 Subject = Annotated[
@@ -66,13 +66,12 @@ Export = Annotated[
     typer.Option(help="Export to ONNX and OpenVINO and measure these, too."),
 ]
 Classes = Annotated[
-    int,
+    int | None,
     typer.Option(
-        metavar="K", min=1, max=255, help="Number of classes, if MODEL is a network's name."
+        metavar="K",
+        min=1,
+        max=255,
+        help="Number of classes, if MODEL is a network's name.",
+        show_default="21",
     ),
-]
-Padding = Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)]
-Width = Annotated[float, typer.Option(metavar="FACTOR", help=WIDTH)]
-Hidden = Annotated[
-    int | None, typer.Option(metavar="N", help=HIDDEN, show_default="4096 times the width")
 ]

@@ -16,14 +16,42 @@ MODEL = (
     "Model: a run folder (its best checkpoint), a .safetensors file, an exported file, or the name "
     "of a model that comes along (fullconv models)."
 )
-UPSAMPLING = "Upsampling: transposed, bilinear, bilinear-corners or unpooling."
-FUSING = "How skip scores are combined: cascade (paper) or sum."
-PADDING = "Zeros around the image: 'same', or a number of pixels (100 in the paper)."
-WIDTH = "Channel multiplier of the backbone."
-HIDDEN = "Channels of fc6 and fc7."
 
 MAX_CLASSES = 100_000  # of a classifier; ImageNet has up to 21,843
 
+# Of a network that is given by its name. None is not given; `find_architecture` has the defaults.
+Padding = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PIXELS",
+        help="Zeros around the image: 'same', or a number of pixels (100 in the paper).",
+        show_default="same",
+    ),
+]
+Width = Annotated[
+    float | None,
+    typer.Option(metavar="FACTOR", help="Channel multiplier of the backbone.", show_default="1.0"),
+]
+Hidden = Annotated[
+    int | None,
+    typer.Option(metavar="N", help="Channels of fc6 and fc7.", show_default="4096 times the width"),
+]
+Upsampling = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="Upsampling: transposed, bilinear, bilinear-corners or unpooling.",
+        show_default="bilinear with padding same",
+    ),
+]
+Fusing = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND",
+        help="How skip scores are combined: cascade (paper) or sum.",
+        show_default="cascade",
+    ),
+]
 Out = Annotated[
     Path, typer.Option("--out", metavar="DIR", help="Folder that run folders are created in.")
 ]

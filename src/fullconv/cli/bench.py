@@ -1,15 +1,16 @@
 """fullconv bench: compare the inference speed of all installed runtimes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import _bench_options as options
-from fullconv.cli._architecture import find_architecture
+from fullconv.cli._architecture import find_architecture, refuse_network_options
 from fullconv.cli._bench_table import print_table
 from fullconv.cli._console import track, write_json
-from fullconv.cli._options import Json, Quiet, parse_size
+from fullconv.cli._options import Hidden, Json, Padding, Quiet, Width, parse_size
+from fullconv.errors import ConfigError
 
 if TYPE_CHECKING:
     from fullconv.config import Architecture
@@ -26,10 +27,10 @@ def command(
     cpu_time: options.CpuTime = False,
     compiled: options.Compiled = False,
     export: options.Export = True,
-    classes: options.Classes = 21,
-    padding: options.Padding = "same",
-    width: options.Width = 1.0,
-    hidden: options.Hidden = None,
+    classes: options.Classes = None,
+    padding: Padding = None,
+    width: Width = None,
+    hidden: Hidden = None,
     json: Json = None,
     quiet: Quiet = False,
 ) -> None:
@@ -45,10 +46,15 @@ def command(
         runtimes_for,
     )
     from fullconv.inference.cpu.optimize import set_threads
+    from fullconv.inference.runtimes import is_exported
 
+    network = {"classes": classes, "padding": padding, "width": width, "hidden": hidden}
+    refuse_network_options(model, **network)
+    if compiled and is_exported(Path(model)):
+        raise ConfigError(f"--compile has no effect on {model}, an exported file; omit it")
     sizes = [parse_size(text) or (0, 0) for text in size or ["500x500"]]
     results = []
-    with _model_file(model, classes, padding, width, hidden) as (path, folder):
+    with _model_file(model, network) as (path, folder):
         for images in [benchmark_image(photo, *network_size(path, pair)) for pair in sizes]:
             extent = images.shape[2], images.shape[3]
             left_out: list[str] = []
@@ -71,10 +77,13 @@ def command(
 
 
 @contextmanager
-def _model_file(
-    model: str, classes: int, padding: str, width: float, hidden: int | None
-) -> Iterator[tuple[Path, Path]]:
-    """Yield the model's path and a temporary folder; saves a random model of a network's name."""
+def _model_file(model: str, network: Mapping[str, Any]) -> Iterator[tuple[Path, Path]]:
+    """Yield the model's path and a temporary folder; saves a random model of a network's name.
+
+    Args:
+        model: a model, or the name of a network.
+        network: options that describe a network; see `find_architecture`.
+    """
     from fullconv.inference.model_file import is_path
     from fullconv.io.atomic import scratch
 
@@ -84,7 +93,7 @@ def _model_file(
             yield path, folder
             return
         file = folder / "model.safetensors"
-        architecture, _ = find_architecture(model, classes, padding, width, hidden)
+        architecture, _ = find_architecture(model, **network)
         _save_random_model(architecture, file)
         yield file, folder
 

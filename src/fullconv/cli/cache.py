@@ -1,6 +1,5 @@
 """fullconv cache: show or clear what was converted, downloaded or computed once."""
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,10 +10,6 @@ from fullconv.cli._options import Json
 
 if TYPE_CHECKING:
     from fullconv.engines.cache import CachedNetwork
-
-
-TEACHERS = r"[0-9a-f]+/\d{6,}\.z"
-"""The files of teachers' predictions."""
 
 
 def command(
@@ -31,13 +26,13 @@ def command(
     of teachers, at most 4 GiB, and the downloaded models that come along.
     """
     from fullconv.engines.cache import MOST_BYTES, clear_cache, engine_cache, list_cache
-    from fullconv.inference.shelf import shelf
+    from fullconv.inference import shelf
     from fullconv.io.caches import cache_folder, cached_files, clear_cached, total_bytes
+    from fullconv.training import teacher_files
     from fullconv.units import format_bytes
 
     folder, freed = engine_cache(), clear_cache() if clear else 0
-    models = "|".join(re.escape(f"{name}/{model.file}") for name, model in shelf().items())
-    patterns = {"teachers": TEACHERS, "models": models}
+    patterns = {teacher_files.PART: teacher_files.FILES, shelf.PART: shelf.cached_files()}
     freed += sum(clear_cached(*part) for part in patterns.items()) if clear else 0
     others = {name: total_bytes(cached_files(name, p)) for name, p in patterns.items()}
     found = list_cache()

@@ -8,12 +8,12 @@ import typer
 from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
 from fullconv.cli._options import (
-    FUSING,
-    HIDDEN,
-    PADDING,
-    UPSAMPLING,
-    WIDTH,
+    Fusing,
+    Hidden,
     Json,
+    Padding,
+    Upsampling,
+    Width,
     parse_size,
     say_taken,
 )
@@ -37,18 +37,16 @@ def command(
         ),
     ],
     classes: Annotated[
-        int, typer.Option(metavar="K", help="Number of classes, if MODEL is a network's name.")
-    ] = 21,
-    padding: Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)] = "same",
-    width: Annotated[float, typer.Option(metavar="FACTOR", help=WIDTH)] = 1.0,
-    hidden: Annotated[
-        int | None, typer.Option(metavar="N", help=HIDDEN, show_default="4096 times the width")
+        int | None,
+        typer.Option(
+            metavar="K", help="Number of classes, if MODEL is a network's name.", show_default="21"
+        ),
     ] = None,
-    upsampling: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help=UPSAMPLING, show_default="bilinear with padding same"),
-    ] = None,
-    fusing: Annotated[str, typer.Option(metavar="KIND", help=FUSING)] = "cascade",
+    padding: Padding = None,
+    width: Width = None,
+    hidden: Hidden = None,
+    upsampling: Upsampling = None,
+    fusing: Fusing = None,
     size: Annotated[str, typer.Option(metavar="HxW", help="Image size.")] = "500x500",
     json: Json = None,
 ) -> None:
@@ -62,7 +60,13 @@ def command(
 
     image_height, image_width = parse_size(size) or (0, 0)
     architecture, card = find_architecture(
-        model, classes, padding, width, hidden, upsampling, fusing
+        model,
+        classes=classes,
+        padding=padding,
+        width=width,
+        hidden=hidden,
+        upsampling=upsampling,
+        fusing=fusing,
     )
     identity = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
     network = on_meta(architecture, card.normalization if card else identity)

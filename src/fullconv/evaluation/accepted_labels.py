@@ -15,6 +15,7 @@ from fullconv.errors import DataError
 from fullconv.io.atomic import write_text
 from fullconv.io.images import write_labels
 from fullconv.io.text import read_json
+from fullconv.io.visible import visible
 
 MASKS = "masks"
 
@@ -40,7 +41,7 @@ def reviewed_split(reviewed: Path) -> str | None:
     Raises:
         DataError: the folder holds no suspects of `fullconv evaluate --suspects`.
     """
-    files = sorted(reviewed.glob("*.json")) if reviewed.is_dir() else []
+    files = sorted(visible(reviewed, "*.json"))
     splits = {str(_origin(path).get("split", "")) for path in files} - {""}
     if len(splits) != 1:
         raise DataError(
@@ -66,7 +67,9 @@ def accept_labels(data: Data, reviewed: Path, folder: Path) -> Accepted:
         DataError: a file is of no sample, is damaged, or has a class that is not the data set's.
         OutputError: the folder cannot be written.
     """
-    files = {str(_origin(path).get("name", "")): path for path in sorted(reviewed.glob("*.json"))}
+    files = {
+        str(_origin(path).get("name", "")): path for path in sorted(visible(reviewed, "*.json"))
+    }
     if unknown := [name for name in files if name not in data.names]:
         raise DataError(
             f"{files[unknown[0]].name} is of no sample of {data.source}",

@@ -6,6 +6,7 @@ SHA-256, into the cache.
 """
 
 import os
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from fullconv.io.downloads import download
 from fullconv.io.text import parse_json, read_utf8
 
 DESCRIPTION = "model.json"
+PART = "models"
+"""The part of the cache with downloaded models."""
 RELEASE: str | None = None
 """Address of the release whose files are NAME-FILE, e.g. camvid-fcn4s-lite2.safetensors."""
 _HERE = Path(__file__).resolve()
@@ -86,10 +89,18 @@ class ShelfModel(Settings):
     speed: Speed | None = None
 
     @property
+    def cached(self) -> Path:
+        """The file in the cache, whether it is there or not."""
+        return cache_folder(PART) / self._path
+
+    @property
+    def _path(self) -> str:
+        return f"{self.name}/{self.file}"
+
+    @property
     def local(self) -> Path | None:
         """The file if it is on this machine: in the checkout, or downloaded."""
-        for folder in (*_FOLDERS, cache_folder("models")):
-            path = folder / self.name / self.file
+        for path in (*(folder / self._path for folder in _FOLDERS), self.cached):
             if path.is_file():
                 return path
         return None
@@ -167,6 +178,10 @@ def _download(model: ShelfModel) -> Path:
             "machine, and fullconv has no release yet to download it from: copy "
             f"models/{model.name}/{model.file} of the source repository here, and give its path"
         )
-    path = cache_folder("models") / model.name / model.file
-    download(f"{RELEASE}/{model.name}-{model.file}", path, model.bytes, model.sha256)
-    return path
+    download(f"{RELEASE}/{model.name}-{model.file}", model.cached, model.bytes, model.sha256)
+    return model.cached
+
+
+def cached_files() -> str:
+    """Return a regular expression of the paths that downloaded models have in their part."""
+    return "|".join(re.escape(model._path) for model in shelf().values())

@@ -66,14 +66,18 @@ class Folder:
         except OSError as error:
             raise DataError(f"cannot be read ({_reason(error)})", where=path) from error
 
-    def names(self, folder: str = "") -> set[str]:
-        """List the files directly in `folder`, without links."""
+    def names(self, folder: str = "", *, links: bool = False) -> set[str]:
+        """List the files directly in `folder`; links only if `links`, whatever they lead to."""
         path = contained(self.root, folder) if folder else self.root
         with (
             suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(path) as entries,
         ):
-            return {entry.name for entry in entries if entry.is_file(follow_symlinks=False)}
+            return {
+                entry.name
+                for entry in entries
+                if entry.is_file(follow_symlinks=False) or (links and entry.is_symlink())
+            }
         return set()
 
     def remove(self, name: str) -> None:
@@ -108,8 +112,8 @@ class Store:
         except OSError as error:
             raise OutputError(f"{self.url}/{name} could not be read: {_reason(error)}") from error
 
-    def names(self, folder: str = "") -> set[str]:
-        """List the objects directly in `folder`."""
+    def names(self, folder: str = "", *, links: bool = False) -> set[str]:
+        """List the objects directly in `folder`; a store has no links."""
         self._system.invalidate_cache()
         try:
             list_files = _retry(lambda: self._system.ls(self._path(folder), detail=True))

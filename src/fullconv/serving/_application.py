@@ -2,17 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from threading import Thread
 
-from starlette.routing import Router
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from fullconv.serving._guard import Guard, Protect
 from fullconv.serving._limits import Access, Limits, Settings
-from fullconv.serving._members import members
+from fullconv.serving._members import Member, members
 from fullconv.serving._models import ServedModel
+from fullconv.serving._query import checked
 from fullconv.serving._requests import Requests
 from fullconv.serving._service import Service
 from fullconv.serving._settle import settle_engines
@@ -63,12 +64,23 @@ def application(service: Service) -> ASGIApp:
 
     # A router alone: Starlette's application would report errors before `Requests` does.
     router = Router(
-        [route for part in parts for route in part.routes(service)],
+        [route for part in parts for route in _routes(part, service)],
         redirect_slashes=False,
         lifespan=lifespan,
     )
     guarded = Guard(router, service.access, open_paths)
     return Protect(Requests(guarded, service), service.access)
+
+
+def _routes(part: Member, service: Service) -> Iterator[Route]:
+    """Yield the routes of a part, which refuse parameters that openapi.json does not name.
+
+    Pages and probes are opened by links and programs that append parameters of their own.
+    """
+    described = part.paths(service)
+    for route in part.routes(service):
+        known = described.get(route.path, {})
+        yield route if route.path in part.open else checked(route, known)
 
 
 async def _get_ready(service: Service) -> None:

@@ -15,14 +15,16 @@ class Limits:
     """What a server takes on.
 
     Attributes:
-        memory: bytes for all photos that are decoded, computed and encoded at a time.
+        memory: bytes for all photos that are decoded, computed and encoded at a time, and for what
+            clients have not read of their responses.
         at_once: photos computed at the same time.
         threads: CPU threads per photo; the caller has set them, and they are part of an ETag.
         queue: requests that wait beside those that are computed.
         max_body: bytes of a request's body.
         max_pixels: pixels of a photo.
         seconds: for a prediction, from its photo's last byte to its response.
-        body_pause: seconds without a byte of a body.
+        body_pause: seconds without a byte of a body, or without a client's reading more of a
+            response than the connection buffers.
         body_seconds: seconds for a whole body.
         header_bytes: of a request's line and headers.
         header_seconds: until a request's headers are complete.

@@ -21,9 +21,9 @@ PROBLEM = {
 }
 
 # What can go wrong, by what a request does.
-ANY = (401, 403, 405)
+ANY = (400, 401, 403, 405)
 NAMED = (*ANY, 404)
-PREDICTING = (*ANY, 400, 408, 413, 415, 422, 500, 503, 504)
+PREDICTING = (*ANY, 408, 413, 415, 422, 500, 503, 504)
 
 _MEANINGS = {
     400: "The request is not understood.",

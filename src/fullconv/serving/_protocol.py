@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, with limits of connections and of the time that headers take."""
+"""HTTP/1.1 as uvicorn speaks it, with limits of connections and of the time that clients take."""
 
 import asyncio
 import json
@@ -18,10 +18,14 @@ def protocol_class(limits: Limits) -> type[asyncio.Protocol]:
 
 
 class _LimitedProtocol(H11Protocol):
-    """Close connections that are too many, that send no complete request, or continue after it."""
+    """Close connections that are too many, that send no complete request, or continue after it.
+
+    Also those whose client does not read its response.
+    """
 
     own_limits: Limits
     _timer: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
     _refused = False
 
     def connection_made(self, transport: Any) -> None:
@@ -35,6 +39,7 @@ class _LimitedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._cancel()
+        self._cancel_unread()
         if not self._refused:
             super().connection_lost(exc)
 
@@ -42,6 +47,24 @@ class _LimitedProtocol(H11Protocol):
         if not self._refused:
             super().data_received(data)
             self._watch()
+
+    def pause_writing(self) -> None:
+        """Give a client a limited time to read what the connection buffers of its response."""
+        if not self._refused:
+            super().pause_writing()
+        if self._unread is None:
+            pause = self.own_limits.body_pause
+            self._unread = self.loop.call_later(pause, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        self._cancel_unread()
+        if not self._refused:
+            super().resume_writing()
+
+    def _cancel_unread(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -19,6 +19,7 @@ from fullconv.serving._problems import (
     problem_response,
     routing_problem,
 )
+from fullconv.serving._sending import send_message
 from fullconv.serving._service import Service
 from fullconv.serving._stages import Stages
 
@@ -60,7 +61,7 @@ class Requests:
                 headers["X-Request-Id"] = number
                 if self.service.draining:
                     headers["Connection"] = "close"
-            await send(message)
+            await send_message(message, send, self.service.gate)
 
         self.service.open_requests += 1
         status = 0

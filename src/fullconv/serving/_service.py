@@ -82,7 +82,7 @@ class Service:
 
     @property
     def planned_bytes(self) -> int:
-        """Bytes planned for the photos in progress."""
+        """Bytes planned for the photos in progress, and of responses that are not read yet."""
         return self.gate.planned
 
     @property

@@ -113,14 +113,9 @@ def _parse_query(service: Service, request: Request) -> tuple[ServedModel, bool]
     """Return the model whose classes the mask has, and whether an earlier mask is replaced.
 
     Raises:
-        Problem: a parameter is unknown, repeated or has another value.
+        Problem: a parameter has another value.
     """
     given = request.query_params
-    names = [name for name, _ in given.multi_items()]
-    unknown = sorted({*names} - {"model", "replace"})
-    if unknown or len(names) != len({*names}):
-        what = printable(unknown[0][:60]) if unknown else "twice"
-        raise Problem(400, f"the parameter {what!r}; expected model and replace, once each")
     replace = given.get("replace", "0")
     if replace not in SWITCH:
         raise Problem(400, f"replace={printable(replace[:20])}; expected 1 or 0")
@@ -202,7 +197,7 @@ def paths(service: Service) -> Paths:
     described = operation(
         "The mask of this photo was replaced",
         saved,
-        (*ANY, 400, 404, 408, 409, 413, 415, 422, 500, 503, 504),
+        (*ANY, 404, 408, 409, 413, 415, 422, 500, 503, 504),
         parameters=[
             text_parameter("name", "Name of the photo; its suffix is left out."),
             query_parameter(

@@ -92,18 +92,10 @@ def _parse_query(request: Request) -> tuple[str, bool]:
     """Return the output's name, and whether to use test-time augmentation.
 
     Raises:
-        Problem: a parameter is unknown, repeated or has another value.
+        Problem: a parameter has another value.
         UnknownNameError: there is no such output.
     """
     given = request.query_params
-    names = [name for name, _ in given.multi_items()]
-    unknown = sorted({*names} - {"format", "tta"})
-    if unknown:
-        raise Problem(
-            400, f"unknown parameter {printable(unknown[0][:60])!r}; expected format and tta"
-        )
-    if len(names) != len({*names}):
-        raise Problem(400, "a parameter is given twice; expected each once")
     tta = given.get("tta", "0").lower()
     if tta not in SWITCH:
         raise Problem(400, f"tta={printable(tta[:20])}; expected 1 or 0")

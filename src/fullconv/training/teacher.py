@@ -5,9 +5,7 @@ file per photo, and augmented as the photo is. An interrupted computation is res
 """
 
 import hashlib
-import json
 import os
-import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -23,15 +21,14 @@ from fullconv.data.transforms import fitted, vary
 from fullconv.errors import ConfigError
 from fullconv.evaluation.scored_samples import score_samples
 from fullconv.io.atomic import write_bytes
-from fullconv.io.caches import cache_folder
 from fullconv.io.locks import locked
 from fullconv.model import Model, load
 from fullconv.training.fingerprint import fingerprint
+from fullconv.training.teacher_files import prediction_file, teacher_folder, teacher_folders
 from fullconv.weights.fingerprint import file_fingerprint
 
 MOST_BYTES = 4 * 2**30  # of all teachers' files; the oldest teachers are removed beyond
 _LEVEL = 1  # of zlib: most probabilities are 0 or 1
-_KEY = re.compile("[0-9a-f]{16}")  # of a teacher's folder; others are not removed
 _SEVERAL = 3  # channels of what is augmented like a photo
 
 Soft = UInt8[np.ndarray, "H W K"]
@@ -59,8 +56,7 @@ class Teacher:
             _data_identity(data),
             *(config.size, config.input_scale, model.tta_scales),
         ]
-        key = hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
-        self.folder = cache_folder("teachers", key)
+        self.folder = teacher_folder(facts)
 
     def prepare(self) -> Iterator[int]:
         """Compute the soft labels that the cache lacks; yield how many are still missing.
@@ -107,7 +103,7 @@ class Teacher:
         return _each(soft, sample, lambda part: vary(part, plain, epoch, index).image)
 
     def _file(self, index: int) -> Path:
-        return self.folder / f"{index:06d}.z"
+        return prediction_file(self.folder, index)
 
     def _make_room(self) -> None:
         """Remove the teachers that were used for longest, beyond the bound."""
@@ -115,8 +111,7 @@ class Teacher:
         others.mkdir(parents=True, exist_ok=True)
         with locked(others):
             self.folder.mkdir(exist_ok=True)
-            found = [path for path in others.iterdir() if _KEY.fullmatch(path.name)]
-            folders = sorted(found, key=lambda path: path.stat().st_mtime)
+            folders = sorted(teacher_folders(others), key=lambda path: path.stat().st_mtime)
             sizes = {path: sum(f.stat().st_size for f in path.iterdir()) for path in folders}
             total = sum(sizes.values())
             for path in folders:

@@ -76,7 +76,7 @@ def label_raster(
     fingerprint: str | None = None,
     fresh: bool = False,
     rows: int | None = None,
-    own_derived: bool = False,
+    own: bool = False,
 ) -> Generator[RasterProgress, None, None]:
     """Label a raster by windows at its own size; an interrupted run is resumed.
 
@@ -96,8 +96,8 @@ def label_raster(
         fingerprint: identifies the model; None computes it from the weights.
         fresh: start over, and replace what is there.
         rows: of a part; None chooses it so that little is computed twice.
-        own_derived: whether areas and polygons that are there without labels are known to be of
-            this job, and are replaced.
+        own: whether areas, polygons and labels with fullconv's tags that are there are known to be
+            of this job, and are replaced if they are not what it would write.
 
     Raises:
         ImageError: the raster cannot be read.
@@ -112,9 +112,9 @@ def label_raster(
     with open_raster(source, choice) as raster, block_cache(raster.dataset, budget) as cache:
         job = describe_job(raster, fingerprint or model_fingerprint(model))
         check_polygon_memory(raster, outputs, budget)
-        if is_finished(raster, outputs, job, fresh, own_derived):
+        if is_finished(raster, outputs, job, fresh, own):
+            write_derived(raster, outputs, model, budget, replaced=own)
             remove_parts(outputs.labels)
-            write_derived(raster, outputs, model, budget)
             pixels = _count_pixels(raster)
             yield RasterProgress(pixels, pixels, f"{outputs.labels} is already complete")
             return
@@ -128,6 +128,8 @@ def label_raster(
         ):
             for path in outputs.paths:
                 remove_temporaries(path)
+            if fresh:  # also if this run is killed and another resumes it
+                parts.claim(path.name for path in outputs.paths)
             _check_memory(parts.plan, memory, budget, outputs.labels)
             yield from _label_parts(model, raster, parts)
             yield from _write_outputs(model, raster, outputs, parts, job, budget)
@@ -175,7 +177,7 @@ def _write_outputs(
         rows = _read_rows(parts, count, raster.size[1])
         write_cog(finished, parts.folder, raster, LabelStyle(model.palette, tags), rows)
     parts.claim(path.name for path in outputs.paths[1:])
-    write_derived(raster, outputs, model, budget, finished, overwrite=True)
+    write_derived(raster, outputs, model, budget, finished, replaced=True)
     with replacing(outputs.labels) as temporary:
         os.replace(finished, temporary)
     parts.clear()

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ import numpy as np
 
 from fullconv._version import __version__
 from fullconv.batch.fingerprint import content_digest
-from fullconv.batch.rasters.parts import claimed_outputs, has_parts
+from fullconv.batch.own_files import check_own_files
+from fullconv.batch.rasters.parts import claimed_outputs
 from fullconv.batch.writers.geojson import PIXELS, geojson_lines
 from fullconv.data.labels.polygonize import PIXEL_BYTES, tracing_bytes
 from fullconv.errors import ConfigError, MemoryBudgetError
 from fullconv.inference.planner import Plan
-from fullconv.io.atomic import replacing, write_text
+from fullconv.io.atomic import replacing
 from fullconv.io.output_text import csv_text
 from fullconv.io.palettes import VOID
 from fullconv.io.rasters import BLOCK, BandChoice, Raster, open_raster, read_tags
+from fullconv.io.regular import open_regular
+from fullconv.io.storage import Folder
 from fullconv.model import Model
 from fullconv.units import format_bytes, format_bytes_up
 
@@ -58,48 +61,45 @@ def describe_job(raster: Raster, fingerprint: str) -> dict[str, Any]:
 
 
 def is_finished(
-    raster: Raster,
-    outputs: RasterOutputs,
-    job: Mapping[str, Any],
-    fresh: bool,
-    own_derived: bool = False,
+    raster: Raster, outputs: RasterOutputs, job: Mapping[str, Any], fresh: bool, own: bool
 ) -> bool:
-    """Whether the labels of this job are already there; False if `fresh` replaces them.
+    """Whether the labels of this job are already there, after checking that no other file is.
+
+    Areas and polygons beside finished labels are checked by `write_derived`.
 
     Args:
         raster: the source.
         outputs: the paths to write to.
         job: from `describe_job`.
-        fresh: whether all that is there is replaced.
-        own_derived: whether areas and polygons without labels are known to be of this job.
+        fresh: whether all that is there is replaced; then False.
+        own: whether areas, polygons and labels with fullconv's tags are known to be of this job.
 
     Raises:
-        ConfigError: another file is there, or the raster itself.
+        ConfigError: a file of another job is there, or the raster itself.
     """
     labels = outputs.labels
-    if not labels.exists():
-        # A run that is killed while it writes the files leaves a note of their names.
-        known = claimed_outputs(labels, job)
-        others = [] if fresh or own_derived else outputs.paths[1:]
-        for path in others:
-            if path.name not in known and path.exists():
-                raise ConfigError(
-                    f"{path} exists without {labels.name}, so it may be another program's; choose "
-                    "another name with --out, or replace it with --fresh"
-                )
-        return False
-    if labels.samefile(raster.path):
+    if labels.exists() and labels.samefile(raster.path):
         raise ConfigError(f"{labels} is the raster itself; choose another name with --out")
     if fresh:
         return False
-    if read_tags(labels).get("FULLCONV_JOB") == _key(job):
+    tags = read_tags(labels) if labels.exists() else {}
+    if tags.get("FULLCONV_JOB") == _key(job):
         return True
-    if has_parts(labels, job):  # replacing it with --fresh was interrupted
-        return False
-    raise ConfigError(
-        f"{labels} exists, and is not this model's prediction of this raster with these bands; "
-        "choose another name with --out, or replace it with --fresh"
-    )
+    # A run that is killed leaves a note of the files that it may replace.
+    claimed = claimed_outputs(labels, job)
+    for path in outputs.paths:
+        _check_own(path, path.name in claimed or (own and (path != labels or bool(tags))))
+    return False
+
+
+def _check_own(path: Path, own: bool) -> None:
+    """Check that a file is not there, or is the job's own.
+
+    Raises:
+        ConfigError: it is there.
+    """
+    names = (path.name,) if own else ()
+    check_own_files(Folder(path.parent), (path.name,), names, "replace it with --fresh")
 
 
 def check_polygon_memory(raster: Raster, outputs: RasterOutputs, budget: int) -> None:
@@ -148,9 +148,9 @@ def write_derived(
     model: Model,
     budget: int,
     labels: Path | None = None,
-    overwrite: bool = False,
+    replaced: bool = False,
 ) -> None:
-    """Write areas and polygons, if they are wanted and missing.
+    """Write areas and polygons, if they are wanted and are not there already.
 
     Args:
         raster: the source.
@@ -158,27 +158,57 @@ def write_derived(
         model: has the names and colours of the classes.
         budget: bytes that tracing the polygons may take.
         labels: the label file to derive them from; None is `outputs.labels`.
-        overwrite: write them even if they exist.
+        replaced: whether a file that is there, with another content, may be replaced.
 
     Raises:
+        ConfigError: there is such a file; nothing is written.
         MemoryBudgetError: the regions are so many that their polygons take more than the budget.
         OutputError: they cannot be written.
     """
     with open_raster(labels or outputs.labels, BandChoice((1,))) as found:
-        if outputs.areas and (overwrite or not outputs.areas.exists()):
-            text = areas_csv(_count_labels(found), model.classes, raster.pixel_area)
-            write_text(outputs.areas, text)
-        if outputs.polygons and (overwrite or not outputs.polygons.exists()):
-            transform, pixels = raster.transform or PIXELS, found.dataset.read(1)
-            if (need := tracing_bytes(pixels)) > budget:
-                raise MemoryBudgetError(
-                    f"the predicted regions are so many that their polygons take about "
-                    f"{format_bytes_up(need)}; --memory allows {format_bytes(budget)}: raise it, "
-                    "which continues from the finished labels, or leave geojson out of --save"
-                )
-            lines = geojson_lines(pixels, model.classes, model.palette, transform, raster.crs_name)
-            with replacing(outputs.polygons) as temporary, temporary.open("wb") as file:
-                file.writelines(lines)
+        derived = [
+            (path, pieces)
+            for path, pieces in _derived_files(raster, found, outputs, model, budget)
+            if not _holds(path, pieces)
+        ]
+        for path, _ in derived:
+            _check_own(path, replaced)
+        for path, pieces in derived:
+            with replacing(path) as temporary, temporary.open("wb") as file:
+                file.writelines(pieces())
+
+
+def _derived_files(
+    raster: Raster, labels: Raster, outputs: RasterOutputs, model: Model, budget: int
+) -> Iterator[tuple[Path, Callable[[], Iterable[bytes]]]]:
+    """Yield each path that is wanted beside the labels, and what makes the pieces of its bytes."""
+
+    def areas() -> Iterable[bytes]:
+        text = areas_csv(_count_labels(labels), model.classes, raster.pixel_area)
+        return [text.encode("utf-8", "backslashreplace")]
+
+    def polygons() -> Iterable[bytes]:
+        transform, pixels = raster.transform or PIXELS, labels.dataset.read(1)
+        if (need := tracing_bytes(pixels)) > budget:
+            raise MemoryBudgetError(
+                f"the predicted regions are so many that their polygons take about "
+                f"{format_bytes_up(need)}; --memory allows {format_bytes(budget)}: raise it, "
+                "which continues from the finished labels, or leave geojson out of --save"
+            )
+        return geojson_lines(pixels, model.classes, model.palette, transform, raster.crs_name)
+
+    if outputs.areas:
+        yield outputs.areas, areas
+    if outputs.polygons:
+        yield outputs.polygons, polygons
+
+
+def _holds(path: Path, pieces: Callable[[], Iterable[bytes]]) -> bool:
+    """Whether a file is there and has this content."""
+    if not path.is_file():
+        return False
+    with open_regular(path) as file:
+        return all(file.read(len(piece)) == piece for piece in pieces()) and not file.read(1)
 
 
 def areas_csv(counts: Sequence[int], classes: Sequence[str], pixel_area: float | None) -> str:

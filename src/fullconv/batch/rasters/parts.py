@@ -92,7 +92,7 @@ class PartStore:
             ) from error
 
     def claim(self, names: Iterable[str]) -> None:
-        """Note which files are about to be written beside the target; see `claimed_outputs`."""
+        """Note which files a later run may replace, by their names; see `claimed_outputs`."""
         known = {*names, *_read_claimed(self.folder)}
         write_text(self.folder / _CLAIMED, json.dumps({"names": sorted(known)}) + "\n")
 
@@ -134,18 +134,14 @@ def open_parts(
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def has_parts(target: Path, job: Mapping[str, Any]) -> bool:
-    """Whether there are parts of this job beside `target`."""
-    stored = _read_job(_folder(target))
-    return stored is not None and stored["job"] == _as_json(job)
-
-
 def claimed_outputs(target: Path, job: Mapping[str, Any]) -> frozenset[str]:
-    """Return the names of the files beside `target` that a killed run of this job may have written.
+    """Return the names of `target` and files beside it that a killed run of this job may replace.
 
     Files that it had not begun to write are not among them: they are another program's.
     """
-    return _read_claimed(_folder(target)) if has_parts(target, job) else frozenset()
+    stored = _read_job(_folder(target))
+    own = stored is not None and stored["job"] == _as_json(job)
+    return _read_claimed(_folder(target)) if own else frozenset()
 
 
 def _read_claimed(folder: Path) -> frozenset[str]:

@@ -7,7 +7,7 @@ import typer
 
 from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import FUSING, PADDING, UPSAMPLING, Json, say_taken
+from fullconv.cli._options import Fusing, Json, Padding, Upsampling, say_taken
 from fullconv.cli.explain._output import NETWORK, Picture, check_svg, write_picture
 
 if TYPE_CHECKING:
@@ -16,12 +16,9 @@ if TYPE_CHECKING:
 
 def command(
     network: Annotated[str, typer.Argument(metavar="NETWORK", help=NETWORK, callback=say_taken)],
-    padding: Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)] = "same",
-    upsampling: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help=UPSAMPLING, show_default="bilinear with padding same"),
-    ] = None,
-    fusing: Annotated[str, typer.Option(metavar="KIND", help=FUSING)] = "cascade",
+    padding: Padding = None,
+    upsampling: Upsampling = None,
+    fusing: Fusing = None,
     out: Picture = Path("crops.svg"),
     json: Json = None,
 ) -> None:
@@ -36,7 +33,7 @@ def command(
 
     check_svg(out)
     architecture, _ = find_architecture(
-        network, 1, padding=padding, upsampling=upsampling, fusing=fusing
+        network, padding=padding, upsampling=upsampling, fusing=fusing, usual_classes=1
     )
     narrow = narrow_network(architecture)
     rulers = crop_rulers(narrow)

@@ -7,7 +7,7 @@ import typer
 
 from fullconv.cli._architecture import find_architecture
 from fullconv.cli._console import format_table, say, say_lines, write_json
-from fullconv.cli._options import PADDING, Json, say_taken
+from fullconv.cli._options import Json, Padding, say_taken
 from fullconv.cli.explain._output import NETWORK, Picture, check_svg, write_picture
 from fullconv.cli.explain._photo import load_network, read_photo
 
@@ -23,7 +23,7 @@ def command(
             metavar="PHOTO", help="A photo to draw the fields on.", show_default="an empty square"
         ),
     ] = None,
-    padding: Annotated[str, typer.Option(metavar="PIXELS", help=PADDING)] = "same",
+    padding: Padding = None,
     out: Picture = Path("receptive-field.svg"),
     json: Json = None,
 ) -> None:
@@ -36,7 +36,7 @@ def command(
     from fullconv.explain.narrow import narrow_network
 
     check_svg(out)
-    architecture, card = find_architecture(network, 1, padding=padding)
+    architecture, card = find_architecture(network, padding=padding, usual_classes=1)
     model = load_network(network) if card and photo else None
     image, batch = read_photo(photo, model) if photo else (None, None)
     fields = compare_fields(narrow_network(architecture))

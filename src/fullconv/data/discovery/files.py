@@ -9,10 +9,14 @@ from pathlib import Path, PurePosixPath
 from fullconv.data.sample import clean_name
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, count_unsupported
+from fullconv.io.visible import visible, visible_entries
 
 IMAGE_FOLDERS = (
     *("images", "image", "imgs", "img", "img_dir", "photos", "photo", "jpegimages", "inputs"),
 )
+
+LABELS_BESIDE = ("_labels", "_masks", "_mask", "_label", "_gt", "_annotations", "annot")
+"""Endings of the names of folders of masks beside those of photos: train/ and train_labels/."""
 
 LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv")
 MAX_PATH = 4096  # characters of a path
@@ -37,12 +41,10 @@ def left_out(folder: Path, used: Iterable[Path]) -> dict[str, int]:
     """
     stems = {path.stem.casefold() for path in used}
     try:
-        names = os.listdir(folder)
-    except OSError:
+        names = [path.name for path in visible(folder)]
+    except DataError:  # its photos are named in a list, and it cannot be listed
         return {}
-    return count_unsupported(
-        name for name in names if name[:1] != "." and Path(name).stem.casefold() not in stems
-    )
+    return count_unsupported(name for name in names if Path(name).stem.casefold() not in stems)
 
 
 def has_images(folder: Path) -> bool:
@@ -149,7 +151,7 @@ def first_few(paths: Sequence[Path]) -> str:
 
 
 def _image_folders(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*/")) if path.name.casefold() in IMAGE_FOLDERS]
+    return [path for path in sorted(visible(folder, "*/")) if path.name.casefold() in IMAGE_FOLDERS]
 
 
 def _ids_above(folder: Path) -> set[tuple[int, int]]:
@@ -169,17 +171,7 @@ def _walk(folder: Path, suffixes: tuple[str, ...], seen: set[tuple[int, int]]) -
     if (status.st_dev, status.st_ino) in seen:  # a link back to a parent folder
         return
     seen.add((status.st_dev, status.st_ino))
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(
-            f"the folder cannot be listed ({error.strerror})",
-            remedy=f"chmod -R a+rX {folder}",
-            where=folder,
-        ) from error
-    for entry in entries:
-        if entry.name.startswith((".", "__MACOSX")):
-            continue
+    for entry in visible_entries(folder):
         if _is_folder(entry):
             yield from _walk(Path(entry.path), suffixes, seen)
         elif entry.name.lower().endswith(suffixes):

@@ -10,7 +10,7 @@ import numpy as np
 
 from fullconv.config import Head
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.left_out import sentences, unlisted, unread
+from fullconv.data.discovery.left_out import sentences, unlisted, unread, unused_folders
 from fullconv.data.discovery.list_files import WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
@@ -266,6 +266,10 @@ class Inventory:
         if self.divided:
             samples = self.candidates or self.pairs
             self.problems += unlisted(self.folder, samples, self.splits, self._names())
+        if not self._names() - self.splits.keys():
+            photos = {pair.photo for pair in (*self.everything(), *self.candidates)}
+            photos |= {problem.path for problem in self.problems}
+            self.problems += unused_folders(self.folder, self.splits, photos)
         faulty = {problem.split for problem in self.problems if problem.fatal}
         for split, pairs in self.splits.items():
             if not pairs and not faulty & {split, None}:

@@ -8,6 +8,7 @@ from typing import Any
 
 from fullconv.data.discovery.files import (
     IMAGE_FOLDERS,
+    LABELS_BESIDE,
     MAX_PATH,
     first_few,
     has_images,
@@ -22,12 +23,12 @@ from fullconv.data.labels.classes import YAML_FILES
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES
 from fullconv.io.text import read_yaml
+from fullconv.io.visible import visible
 
 MASK_FOLDERS = (
     *("masks", "mask", "ann_dir", "annotations", "annotation", "labels", "label"),
     *("segmentationclass", "segmentationclasspng", "gt", "gts", "ground_truth", "groundtruth"),
 )
-_BESIDE = ("_labels", "_masks", "_mask", "_label", "_gt", "_annotations", "annot")
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,9 @@ def as_places(value: object) -> list[str]:
 def _by_split(images: Path, masks: Path, base: Path) -> list[ParallelFolders]:
     """Return the parts of images/train, images/val, ..., or the one of a folder without splits.
 
-    Other files than images, such as Thumbs.db, and folders without images do not count.
+    Other files than images, and folders without images do not count.
     """
-    hidden = (".", "__MACOSX")
-    inside = [path for path in sorted(images.iterdir()) if not path.name.startswith(hidden)]
+    inside = sorted(visible(images))
     loose = [path for path in inside if path.name.lower().endswith(SUFFIXES)]
     photos = {*loose}  # by their suffix alone: there may be very many
     folders = [path for path in inside if path not in photos and path.is_dir()]
@@ -164,7 +164,7 @@ def _inside_or_beside(folder: Path) -> list[ParallelFolders]:
     split = folder_split(folder.name)
     if two := _two_folders(folder):
         return [ParallelFolders(split, *two, folder.parent)]
-    beside = [folder.with_name(folder.name + ending) for ending in _BESIDE]
+    beside = [folder.with_name(folder.name + ending) for ending in LABELS_BESIDE]
     masks = [path for path in beside if has_images(path)]
     return [ParallelFolders(split, folder, path, folder.parent) for path in masks[:1]]
 
@@ -184,7 +184,7 @@ def _two_folders(folder: Path) -> tuple[Path, Path] | None:
 
 
 def _candidates(folder: Path) -> tuple[list[Path], list[Path]]:
-    children = sorted(path for path in folder.iterdir() if path.is_dir())
+    children = sorted(visible(folder, "*/"))
 
     def among(names: Sequence[str]) -> list[Path]:
         return [path for path in children if path.name.casefold() in names and has_images(path)]
@@ -193,7 +193,7 @@ def _candidates(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _split_folders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and folder_split(path.name))
+    return sorted(path for path in visible(folder, "*/") if folder_split(path.name))
 
 
 def _first_folder(*folders: Path) -> Path:
@@ -265,7 +265,10 @@ def _of_list(split: str, path: Path, base: Path, masks_dir: str) -> list[Paralle
 
 def _find_image(base: Path, line: str) -> Path | None:
     """Return an image by its path, or by its stem in a folder of images."""
-    places = [base, *(path for path in base.glob("*/") if path.name.casefold() in IMAGE_FOLDERS)]
+    places = [
+        base,
+        *(path for path in visible(base, "*/") if path.name.casefold() in IMAGE_FOLDERS),
+    ]
     ways = (locate(place, line + end) for end in ("", *SUFFIXES) for place in places)
     return next((image for image in ways if image), None)
 

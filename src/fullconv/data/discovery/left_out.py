@@ -3,19 +3,31 @@
 These problems are not fatal: `check` reports them as warnings, and `train` prints them.
 """
 
-import os
+import glob
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from fullconv.data.discovery.files import LIST_SUFFIXES, left_out
-from fullconv.data.discovery.list_files import LIST_FOLDERS, standard_split
+from fullconv.data.discovery.files import (
+    IMAGE_FOLDERS,
+    LABELS_BESIDE,
+    LIST_SUFFIXES,
+    find_images,
+    left_out,
+)
+from fullconv.data.discovery.list_files import (
+    LIST_FOLDERS,
+    folder_split,
+    split_from_name,
+    standard_split,
+)
 from fullconv.data.discovery.problems import Problem, summary
 from fullconv.data.labels.classes import DECLARATIONS
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, describe_unsupported
+from fullconv.io.visible import visible
 from fullconv.units import count
 
 _MAX_NAMES = 3  # in a message
@@ -108,6 +120,61 @@ def unlisted(
     return [Problem(error, folder, None, fatal=False)]
 
 
+def unused_folders(
+    folder: Path, splits: Mapping[str, Sequence[Pair]], known: Collection[Path]
+) -> list[Problem]:
+    """Return a problem if a folder beside those of the splits holds photos that no split uses.
+
+    For splits in train/images and val/images that is extra/images, for images/train images/extra,
+    for train beside train_labels extra beside extra_labels, and for images/ alone extra/images.
+
+    Args:
+        folder: the data set.
+        splits: split -> samples.
+        known: all photos that are read, or that another problem is about.
+    """
+    places = {pair.photo.parent for part in splits.values() for pair in part}
+    patterns = {
+        pattern
+        for split, part in splits.items()
+        for place in {pair.photo.parent for pair in part}
+        if place.is_relative_to(folder)
+        for pattern in _siblings(place.relative_to(folder).parts, split)
+    }
+    beside = {path for pattern in patterns for path in visible(folder, pattern)} - places
+    if "*/" in patterns:  # other folders than those of data are usual there
+        beside -= {path for path in visible(folder, "*/") if not _has_labels_beside(path)}
+    rest = {path: len({*find_images(path)}.difference(known)) for path in sorted(beside)}
+    rest = {path: number for path, number in rest.items() if number}
+    if not rest:
+        return []
+    names = [f"{path.relative_to(folder).as_posix()}/ ({n})" for path, n in rest.items()]
+    error = DataError(
+        f"{count(sum(rest.values()), 'photo')} left out, in no split: {_first(names)}",
+        expected="folders of splits with labels only, such as train, val and test",
+        remedy="move them with their labels into a split, or out of the data set",
+        where=folder,
+        code="unused-folder",
+    )
+    return [Problem(error, next(iter(rest)), None, fatal=False)]
+
+
+def _siblings(place: tuple[str, ...], split: str) -> Iterator[str]:
+    """Yield patterns of folders that hold photos as `place` holds those of a split."""
+    for number, name in enumerate(place):
+        if split in (name, folder_split(name), split_from_name(name)):
+            within = place[number + 1 : number + 2]
+            inside = [glob.escape(part) for part in within if part.casefold() in IMAGE_FOLDERS]
+            yield "/".join([*map(glob.escape, place[:number]), "*", *inside, ""])
+            return
+    if len(place) == 1 and place[0].casefold() in IMAGE_FOLDERS:
+        yield f"*/{glob.escape(place[0])}/"
+
+
+def _has_labels_beside(folder: Path) -> bool:
+    return any(folder.with_name(folder.name + ending).is_dir() for ending in LABELS_BESIDE)
+
+
 def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
     """Return a problem if files are called as lists of splits, but are not read as such.
 
@@ -118,7 +185,7 @@ def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
     stems = {path.stem for pair in pairs for path in (pair.photo, pair.mask)}
     places = [folder / place for place in LIST_FOLDERS]
     busy = {parent for pair in pairs for path in (pair.photo, pair.mask) for parent in path.parents}
-    places += [path for path in sorted(folder.glob("*/")) if path not in busy]
+    places += [path for path in sorted(visible(folder, "*/")) if path not in busy]
     found = [
         path.relative_to(folder).as_posix()
         for place in dict.fromkeys(places)
@@ -162,13 +229,13 @@ def _is_called_as_classes(path: Path) -> bool:
 
 def _files(folder: Path) -> list[str]:
     try:
-        return sorted(os.listdir(folder))
-    except OSError:  # missing, or without permission
+        return sorted(path.name for path in visible(folder))
+    except DataError:  # without permission
         return []
 
 
 def _is_called_as_list(path: Path) -> bool:
-    if path.suffix.lower() not in _LISTS or path.name.startswith("."):
+    if path.suffix.lower() not in _LISTS:
         return False
     words = re.split(r"[\W_]+|(?<=[a-z])(?=\d)", path.stem.casefold())
     if any(word in _OTHERS for word in words):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fullconv.data.discovery.files import LIST_SUFFIXES
+from fullconv.io.visible import visible
 
 _SPLITS = {
     "train": ("train", "training", "training_data", "train_data", "trn"),
@@ -80,10 +81,10 @@ def find_lists(
 def _lists_in(folder: Path, any_name: bool) -> dict[str, Path]:
     files: dict[str, Path] = {}
     for suffix in LIST_SUFFIXES:
-        for path in sorted(folder.glob("*")) if folder.is_dir() else []:
+        for path in sorted(visible(folder)):
             table = suffix == ".csv" and not list_split(path.stem)  # of classes, metrics, ...
             known = path.suffix.lower() == suffix and path.stem.casefold() not in _NOT_LISTS
-            if known and not table and not path.name.startswith("."):
+            if known and not table:
                 files.setdefault(path.stem, path)
     lists = {stem: path for stem, path in files.items() if stem == standard_split(stem)}
     for stem, path in files.items():

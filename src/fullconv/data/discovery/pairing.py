@@ -8,6 +8,7 @@ from pathlib import Path
 from fullconv.data.discovery.files import find_images, fold_name, sample_name
 from fullconv.data.sample import Pair
 from fullconv.io.images import SUFFIXES
+from fullconv.io.visible import visible
 
 # What people append to tell a mask from its photo; longest first, so that all of it is removed.
 _IMAGE_TAIL = re.compile(r"[_\-. ](leftimg8bit|image|photo|img|sat|rgbir|rgb|irrg)$")
@@ -87,7 +88,7 @@ def bare_image_stem(stem: str) -> str:
 
 def other_file(path: Path, folder: Path) -> str:
     """Return a hint at a file with the stem of `path` that is not an image by its suffix, or ""."""
-    others = (p for p in sorted(folder.rglob("*")) if p.stem == path.stem and p.is_file())
+    others = (p for p in sorted(visible(folder, "**/*")) if p.stem == path.stem and p.is_file())
     found = next((p for p in others if p.suffix.lower() not in SUFFIXES), None)
     return f"; found {found}, but only {', '.join(SUFFIXES)} are read" if found else ""
 

@@ -18,7 +18,7 @@ class Problem:
 
     The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
     "empty-split", "labels-refused", "not-readable", "not-read", "unlisted", "list-not-read",
-    "classes-not-read" and "mixed-folders".
+    "unused-folder", "classes-not-read" and "mixed-folders".
 
     Attributes:
         error: what was found, what was expected, and the remedy.

@@ -7,6 +7,7 @@ from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.lists import NameIndex, SplitList
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
+from fullconv.io.visible import visible
 
 IMAGES = (".jpg", ".jpeg", ".png")
 
@@ -25,8 +26,8 @@ def files_by_stem(
         prefix: taken off the stems.
     """
     found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.suffix.lower() in suffixes and not path.name.startswith("."):
+    for path in sorted(visible(folder)):
+        if path.suffix.lower() in suffixes:
             first = found.setdefault(path.stem.removeprefix(prefix), path)
             if first != path:
                 inventory.same_stems([(first, path)])
@@ -82,6 +83,6 @@ def _folder_of(files: Mapping[str, Path]) -> object:
 
 def unknown_layout(folder: Path, name: str, expected: str) -> DataError:
     """Return the error for a folder that does not have the layout of the format `name`."""
-    inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
+    inside = sorted(path.name for path in visible(folder))[:8]
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is not a folder"
     return DataError(f"{folder} {what}, which is not the layout of {name}", expected=expected)

@@ -9,6 +9,7 @@ from fullconv.data.discovery.json_keys import top_keys
 from fullconv.data.discovery.layout import MASK_FOLDERS
 from fullconv.io.images import count_unsupported, describe_unsupported
 from fullconv.io.regular import open_regular
+from fullconv.io.visible import visible
 from fullconv.units import count
 
 _TOOLS = {
@@ -62,8 +63,7 @@ def unsupported_in(folder: Path) -> dict[str, int]:
 
 
 def _children(folder: Path, names: Sequence[str]) -> list[Path]:
-    children = sorted(folder.glob("*/")) if folder.is_dir() else []
-    return [path for path in children if path.name.casefold() in names]
+    return [path for path in sorted(visible(folder, "*/")) if path.name.casefold() in names]
 
 
 def _number(folder: Path) -> int:

@@ -16,6 +16,7 @@ from fullconv.data.discovery.resplit import own_lists, sample_groups, with_group
 from fullconv.data.discovery.unknown import explain
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
+from fullconv.io.visible import visible
 
 
 @dataclass(frozen=True)
@@ -147,13 +148,13 @@ def _unknown(folder: Path) -> DataError:
     if not folder.is_dir():
         expected = f"a folder, or FORMAT:PATH, e.g. coco:{folder}"
         return DataError(f"{folder} is a file", expected=expected)
-    inside = sorted(path.name for path in folder.iterdir())
+    inside = sorted(path.name for path in visible(folder))
     shown = ", ".join(inside[:8]) + (", ..." if len(inside) > 8 else "")
     below = [
         f"{name}:{path}"
-        for path in sorted(folder.iterdir())
+        for path in sorted(visible(folder, "*/"))
         for name in formats
-        if path.is_dir() and formats[name].recognises(path)
+        if formats[name].recognises(path)
     ]
     found, remedy = explain(folder)
     if below:

@@ -16,6 +16,7 @@ from fullconv.data.sample import Pair
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import get_entry, read_json
+from fullconv.io.visible import visible
 
 _END = "_seg.png"
 _PLACES = ("images/ADE", "images", "ADE20K_2021_17_01/images/ADE")
@@ -102,7 +103,7 @@ def full_root(folder: Path) -> Path | None:
     for place in _PLACES:
         training = folder / place / "training"
         for pattern in (f"*/*{_END}", f"*/*/*{_END}"):
-            if next(training.glob(pattern), None):
+            if next(visible(training, pattern), None):
                 return folder / place
     return None
 
@@ -113,8 +114,7 @@ def full_pairs(folder: Path, part: str) -> tuple[list[Pair], list[DataError]]:
     A mask needs the photo and the JSON file of its name.
     """
     pairs, errors = [], []
-    found = (path for path in (folder / part).rglob(f"*{_END}") if not path.name.startswith("."))
-    for mask in sorted(found):
+    for mask in sorted(visible(folder / part, f"**/*{_END}")):
         missing = [path for path in (_photo(mask), described(mask)) if not path.is_file()]
         errors += [
             DataError(

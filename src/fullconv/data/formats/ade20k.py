@@ -17,6 +17,7 @@ from fullconv.data.labels.masks import MaskTable, read_pair, read_raw
 from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.io.palettes import VOID, Palette
+from fullconv.io.visible import visible
 
 _FOLDERS = {"train": "training", "val": "validation"}
 _LISTS = ("objectInfo150.txt", "sceneCategories.txt")
@@ -68,7 +69,7 @@ def recognises(folder: Path) -> bool:
     """Return whether it is ADEChallengeData2016, by its lists or photos, or the full release."""
     photos = folder / "images" / "validation"
     known = any((folder / name).is_file() for name in _LISTS)
-    challenge = photos.is_dir() and (known or any(photos.glob("ADE_val_*.jpg")))
+    challenge = photos.is_dir() and (known or any(visible(photos, "ADE_val_*.jpg")))
     return challenge or full_root(folder) is not None
 
 

@@ -14,6 +14,7 @@ from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color
+from fullconv.io.visible import visible
 
 # (labelId, name, colour) of the 19 evaluated classes, in the order of their trainIds:
 # cityscapesscripts/helpers/labels.py.
@@ -89,7 +90,7 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
     """Return the photos of each split; a test split without a folder of masks is left out."""
     if not recognises(folder):
         raise unknown_layout(folder, "cityscapes", "leftImg8bit/ and gtFine/")
-    names = sorted(path.name for path in (folder / "leftImg8bit").iterdir() if path.is_dir())
+    names = sorted(path.name for path in visible(folder / "leftImg8bit", "*/"))
     parts = {name: [*_photos(folder, name)] for name in names if not _is_bare(folder, name)}
     if not any(parts.values()):
         raise DataError(
@@ -100,8 +101,8 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
 
 
 def _photos(folder: Path, split: str) -> Iterator[Path]:
-    for path in sorted((folder / "leftImg8bit" / split).glob(f"*/*{_PHOTO}.*")):
-        if path.suffix.lower() in IMAGES and not path.name.startswith("."):
+    for path in sorted(visible(folder / "leftImg8bit" / split, f"*/*{_PHOTO}.*")):
+        if path.suffix.lower() in IMAGES:
             yield path
 
 
@@ -134,8 +135,7 @@ def _pair(folder: Path, photo: Path, kind: str) -> Pair:
 
 def _masks(folder: Path, split: str, kind: str) -> list[Path]:
     masks = _ground_truth(folder, split)
-    found = (masks / split).glob(f"*/*_{masks.name}_{kind}.png")
-    return sorted(path for path in found if not path.name.startswith("."))
+    return sorted(visible(masks / split, f"*/*_{masks.name}_{kind}.png"))
 
 
 def _ground_truth(folder: Path, split: str) -> Path:

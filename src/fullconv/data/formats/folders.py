@@ -15,6 +15,7 @@ from fullconv.data.labels.classes import declared_classes
 from fullconv.data.labels.encoding import refuse_jpeg, resolve
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
+from fullconv.io.visible import visible
 
 
 def scan(source: str) -> Inventory:
@@ -119,7 +120,7 @@ def _add_parts(
 
 
 def _no_folders(folder: Path) -> DataError:
-    inside = sorted(path.name for path in folder.iterdir())[:8] if folder.is_dir() else []
+    inside = sorted(path.name for path in visible(folder))[:8]
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is not a folder"
     found, remedy = explain(folder)
     return DataError(

@@ -16,6 +16,7 @@ from fullconv.data.formats._matlab import mat_raw
 from fullconv.data.labels.masks import MaskTable, read_pair
 from fullconv.data.labels.tables import LabelTable
 from fullconv.io.palettes import VOID, voc_palette
+from fullconv.io.visible import visible
 
 CLASSES = (
     *("wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf"),
@@ -55,7 +56,7 @@ def scan(source: str) -> Inventory:
 
 def recognises(folder: Path) -> bool:
     """Return whether it holds segmentation/ with MATLAB files, and photos."""
-    return any((folder / "segmentation").glob("img_*.mat")) and _images(folder).is_dir()
+    return any(visible(folder / "segmentation", "img_*.mat")) and _images(folder).is_dir()
 
 
 def _images(folder: Path) -> Path:

@@ -24,6 +24,7 @@ from fullconv.data.labels.tables import LabelTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, voc_palette
 from fullconv.io.text import read_utf8
+from fullconv.io.visible import visible
 
 # Names that differ between 59_labels.txt and labels.txt.
 _SPELLED = {"diningtable": "table", "bedcloth": "bedclothes", "clothes": "cloth"}
@@ -45,7 +46,7 @@ def scan(source: str, background: bool = False) -> Inventory:
     """
     folder = Path(source)
     voc = _voc(folder)
-    if not any((folder / "trainval").glob("*.mat")) or voc is None:
+    if not any(visible(folder / "trainval", "*.mat")) or voc is None:
         expected = (
             "trainval/*.mat, labels.txt, 59_labels.txt, and VOC2010/JPEGImages in or beside it"
         )

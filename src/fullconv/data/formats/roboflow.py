@@ -16,6 +16,7 @@ from fullconv.data.labels.tables import LabelTable
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.text import parse_csv, read_utf8
+from fullconv.io.visible import visible
 
 NAME = "_classes.csv"
 _MASK = "_mask"
@@ -64,7 +65,7 @@ def _parts(folder: Path) -> list[tuple[str, Path]]:
     """Return the split and the place of each folder; a split may have several, "" is all."""
     if _is_table(folder / NAME):
         return [("", folder)]
-    children = sorted(folder.glob("*/")) if folder.is_dir() else []
+    children = sorted(visible(folder, "*/"))
     return [
         (split_from_name(path.name) or path.name, path)
         for path in children

@@ -21,6 +21,7 @@ from fullconv.data.formats.voc import CLASSES
 from fullconv.data.labels.masks import MaskTable, read_pair
 from fullconv.data.labels.tables import identity_table
 from fullconv.io.palettes import voc_palette
+from fullconv.io.visible import visible
 
 
 def scan(source: str) -> Inventory:
@@ -58,7 +59,7 @@ def recognises(folder: Path) -> bool:
 def _dataset(folder: Path) -> Path | None:
     for place in ("", "dataset", "benchmark_RELEASE/dataset"):
         root = folder / place
-        if all((root / part).is_dir() for part in ("img", "cls")) and any(root.glob("*.txt")):
+        if all((root / part).is_dir() for part in ("img", "cls")) and any(visible(root, "*.txt")):
             return root
     return None
 

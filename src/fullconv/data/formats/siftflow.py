@@ -29,6 +29,7 @@ from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.images import Header
 from fullconv.io.palettes import VOID, voc_palette
+from fullconv.io.visible import visible
 
 CLASSES = (
     *("awning", "balcony", "bird", "boat", "bridge", "building", "bus", "car", "cow"),
@@ -139,7 +140,7 @@ def _read(pair: Pair, heads: Sequence[Head]) -> Sample:
 
 def _files(inventory: Inventory, folder: Path, suffixes: tuple[str, ...]) -> dict[str, Path]:
     files = files_by_stem(inventory, folder, suffixes)
-    for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
+    for inside in sorted(visible(folder, "*/")):
         for stem, path in files_by_stem(inventory, inside, suffixes).items():
             if files.setdefault(stem, path) != path:
                 inventory.same_stems([(files[stem], path)])

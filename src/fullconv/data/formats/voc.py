@@ -25,6 +25,7 @@ from fullconv.data.labels.masks import MaskTable
 from fullconv.data.labels.tables import ColorTable
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, voc_palette
+from fullconv.io.visible import visible
 
 CLASSES = (
     *("background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat"),
@@ -112,7 +113,7 @@ def _is_year(folder: Path) -> bool:
 
 
 def _years(folder: Path) -> list[Path]:
-    found = [*folder.glob("VOC20*"), *folder.glob("VOCdevkit/VOC20*")]
+    found = [*visible(folder, "VOC20*"), *visible(folder, "VOCdevkit/VOC20*")]
     return sorted(year for year in found if (year / _LISTS).is_dir())
 
 

@@ -33,6 +33,7 @@ from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import read_utf8, read_yaml
+from fullconv.io.visible import visible
 
 _LARGEST = 1.5  # a polygon may exceed the photo a little; larger numbers are pixels
 
@@ -71,8 +72,8 @@ def recognises(folder: Path) -> bool:
     """Return whether there are text files in a folder called labels."""
     if not folder.is_dir():
         return False
-    places = [folder / "labels", *(path / "labels" for path in folder.iterdir() if path.is_dir())]
-    return any(next(place.rglob("*.txt"), None) for place in places if place.is_dir())
+    places = [folder / "labels", *(path / "labels" for path in visible(folder, "*/"))]
+    return any(next(visible(place, "**/*.txt"), None) for place in places)
 
 
 def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
@@ -212,8 +213,8 @@ def orphaned_labels(pairs: Sequence[Pair]) -> Iterator[Path]:
     """Yield the text files without a photo, beside those of `pairs`."""
     places = {pair.mask.parent: pair.photo.parent for pair in pairs}
     for labels, photos in sorted(places.items()):
-        stems = {path.stem for path in photos.iterdir()}
-        for path in sorted(labels.glob("[!.]*.txt")):
+        stems = {path.stem for path in visible(photos)}
+        for path in sorted(visible(labels, "*.txt")):
             if path.stem not in stems and path.name not in (*TEXT_FILES, "train.txt", "val.txt"):
                 yield path
 
@@ -264,8 +265,8 @@ def _add(part: SplitPhotos, folder: Path, found: Path) -> None:
 def _in_folders(folder: Path) -> dict[str, SplitPhotos]:
     """Return the photos of images/train, train/images, ..., or of images/ without splits."""
     images = folder / "images"
-    places = [(path.name, path) for path in sorted(images.glob("*/"))]
-    places += [(path.name, path / "images") for path in sorted(folder.glob("*/"))]
+    places = [(path.name, path) for path in sorted(visible(images, "*/"))]
+    places += [(path.name, path / "images") for path in sorted(visible(folder, "*/"))]
     parts: dict[str, SplitPhotos] = {}
     for name, path in places:
         if path.is_dir() and (split := split_from_name(name)):

@@ -25,6 +25,7 @@ from fullconv.data.labels.tables import LabelTable
 from fullconv.errors import DataError, LabelError
 from fullconv.io.palettes import VOID
 from fullconv.io.text import get_entry
+from fullconv.io.visible import visible
 
 SegmentFiles = Mapping[tuple[Path, Path], Path | DataError]
 
@@ -62,9 +63,7 @@ def segment_files(folder: Path, parts: Sequence[Annotations]) -> SegmentFiles:
 def map_folders(folder: Path) -> list[Path]:
     """Return the folders of COCO-Stuff's pixel maps, one per split."""
     return [
-        path
-        for path in sorted(folder.glob("stuffthingmaps*/*"))
-        if path.is_dir() and split_from_name(path.name)
+        path for path in sorted(visible(folder, "stuffthingmaps*/*/")) if split_from_name(path.name)
     ]
 
 

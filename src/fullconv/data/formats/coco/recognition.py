@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fullconv.data.discovery.json_keys import top_keys
+from fullconv.io.visible import visible
 
 KINDS = ("instances", "panoptic", "stuff")
 _OTHERS = ("captions", "person_keypoints", "image_info")  # COCO's own files without regions
@@ -12,9 +13,9 @@ _ROBOFLOW = "_annotations.coco.json"
 def find_files(folder: Path) -> list[Path]:
     """Return the JSON files that can hold COCO's annotations, by their names."""
     places = [folder, folder / "annotations"]
-    found = [path for place in places for path in sorted(place.glob("*.json"))]
-    found += sorted(folder.glob(f"*/{_ROBOFLOW}"))
-    return [path for path in found if not path.name.startswith((".", *_OTHERS))]
+    found = [path for place in places for path in sorted(visible(place, "*.json"))]
+    found += sorted(visible(folder, f"*/{_ROBOFLOW}"))
+    return [path for path in found if not path.name.startswith(_OTHERS)]
 
 
 def kind_of(path: Path) -> str | None:

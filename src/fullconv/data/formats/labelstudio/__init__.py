@@ -29,6 +29,7 @@ from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Palette
 from fullconv.io.regular import open_regular
 from fullconv.io.text import read_utf8
+from fullconv.io.visible import visible
 from fullconv.units import count
 
 CONFIG = "label_config.xml"
@@ -128,7 +129,7 @@ def _parse(source: str) -> tuple[Path, _Options]:
 
 
 def _exports(folder: Path) -> list[Path]:
-    return [path for path in sorted(folder.glob("*.json")) if _is_export(path)]
+    return [path for path in sorted(visible(folder, "*.json")) if _is_export(path)]
 
 
 def _is_export(path: Path) -> bool:
