@@ -80,10 +80,10 @@ class Model:
         heads: ranges of the scores; `classes` and `palette` are the first's. () for one head.
 
     Raises:
-        ConfigError: the number of names or colours is not that of the scores, a name is no valid
-            text or occurs twice, a colour is none, a size is not positive, a scale of `tta_scales`
-            is outside [0.1, 10] or `input_scale` outside [0.05, 20], the channels of the inputs are
-            not those of the network, or `network` is none.
+        ConfigError: the number of names or colours is not that of the scores, a name is not valid
+            text or occurs twice, a colour is not three numbers in [0, 255], a size is not positive,
+            a scale of `tta_scales` is outside [0.1, 10] or `input_scale` outside [0.05, 20], the
+            channels of the inputs are not those of the network, or `network` has another type.
     """
 
     def __init__(

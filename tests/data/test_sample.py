@@ -43,9 +43,9 @@ def test_a_part_keeps_names_and_order():
 
 @pytest.mark.parametrize("wrong", [True, "n1", slice(2), 1.0, np.True_])
 def test_only_whole_numbers_choose_samples(wrong):
-    with pytest.raises(TypeError, match="is no number of a sample" if wrong is True else None):
+    with pytest.raises(TypeError, match="is not the number of a sample" if wrong is True else None):
         data()[wrong]
-    with pytest.raises(TypeError, match="is no number of a sample" if wrong is True else None):
+    with pytest.raises(TypeError, match="is not the number of a sample" if wrong is True else None):
         data().take([0, wrong])  # a list of truth values would choose samples 0 and 1
 
 

@@ -14,7 +14,7 @@ DATA = (
 )
 MODEL = (
     "Model: a run folder (its best checkpoint), a .safetensors file, an exported file, or the name "
-    "of a model that comes along (fullconv models)."
+    "of a bundled model (fullconv models)."
 )
 UPSAMPLING = "Upsampling: transposed, bilinear, bilinear-corners or unpooling."
 FUSING = "How skip scores are combined: cascade (paper) or sum."
@@ -73,7 +73,7 @@ GroupBy = Annotated[
 
 
 def say_taken(models: Any) -> Any:
-    """Say on standard error which model is taken, where a name is that of one that comes along.
+    """Say on standard error which model is taken, where the name is that of a bundled one.
 
     Args:
         models: of one argument, a text or several; returned as they are.

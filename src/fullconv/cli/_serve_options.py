@@ -22,8 +22,8 @@ _HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*\.?")
 WATCH_SECONDS = 2.0  # between looks at run folders
 
 MODELS = (
-    "Run folders (their best checkpoints), .safetensors files, exported files or models that come "
-    "along (fullconv models), each with a name or without: street=model.onnx. The first one "
+    "Run folders (their best checkpoints), .safetensors files, exported files or bundled "
+    "models (fullconv models), each with a name or without: street=model.onnx. The first one "
     "predicts at /predict."
 )
 

@@ -166,8 +166,8 @@ def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
         raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
     if heads and heads[0].classes != tuple(classes):
         raise ConfigError(f"the classes are not those of the first head, {names[0]}")
-    for kind in [head.classes for head in heads] or [classes]:
-        if twice := [name for name, times in Counter(kind).items() if times > 1]:
+    for named in (classes, *(head.classes for head in heads)):
+        if twice := [name for name, times in Counter(named).items() if times > 1]:
             raise ConfigError(
                 f"two classes have the name {twice[0]!r}; give each a name of its own"
             )

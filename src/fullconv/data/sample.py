@@ -106,12 +106,12 @@ class Data:
         """Return the number of a sample, from 0; a negative index counts from the end.
 
         Raises:
-            TypeError: it is no whole number. A truth value is none: a list of them is a mask.
+            TypeError: it is not a whole number. Nor is a truth value: a list of them is a mask.
             IndexError: there is no such sample.
         """
         if isinstance(index, bool | np.bool_) or not hasattr(index, "__index__"):
             raise TypeError(
-                f"{index!r} is no number of a sample; data.take([0, 2]) takes several by numbers"
+                f"{index!r} is not the number of a sample; data.take([0, 2]) takes several"
             )
         if not -len(self) <= index < len(self):
             raise IndexError(f"sample {index} of {len(self)}")
@@ -121,7 +121,7 @@ class Data:
         """Return the data set of the samples of these numbers, in this order.
 
         Raises:
-            TypeError: one is no whole number.
+            TypeError: one is not a whole number.
             IndexError: there is no such sample.
         """
         read = self.read

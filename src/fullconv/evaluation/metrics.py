@@ -118,7 +118,7 @@ class Confusion(Metrics):
 
         Raises:
             GeometryError: the shapes differ.
-            ConfigError: one is no array of whole numbers.
+            ConfigError: one is not an array of whole numbers.
         """
         check_labels("target", target)
         check_labels("prediction", prediction)
@@ -154,7 +154,7 @@ def check_labels(name: str, labels: object) -> None:
     """Check that an argument is an array of labels.
 
     Raises:
-        ConfigError: it is no array, or one of other numbers.
+        ConfigError: it is not an array, or one of other numbers.
     """
     if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "biu":
         kind = getattr(labels, "dtype", type(labels).__name__)

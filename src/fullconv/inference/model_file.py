@@ -90,7 +90,7 @@ def model_file(path: Path) -> Path:
     """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
 
     An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file; the
-    name of a model that comes along, such as camvid, its file, unless a file or folder here has
+    name of a bundled model, such as camvid, its file, unless a file or folder here has
     that name.
 
     Raises:

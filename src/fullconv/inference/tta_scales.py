@@ -15,7 +15,7 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
     """Return TTA scales as numbers, from a list, an array or whatever yields them.
 
     Raises:
-        ConfigError: it is no list of numbers, there is no scale, one outside [0.1, 10], or a
+        ConfigError: it is not a list of numbers, there is no scale, one outside [0.1, 10], or a
             duplicate.
     """
     expected = "expected one or more distinct numbers from 0.1 to 10"
@@ -24,7 +24,7 @@ def check_scales(scales: Iterable[float]) -> tuple[float, ...]:
         found = tuple(map(float, given))
     except (TypeError, ValueError) as error:
         raise ConfigError(f"scales {scales!r}: {expected}, in a list") from error
-    # A text is no list of numbers, also if each of its characters is one.
+    # Text is not a list of numbers, even if each of its characters is one.
     if any(isinstance(value, str | bytes) for value in (scales, *given)):
         raise ConfigError(f"scales {scales!r}: {expected}, in a list")
     if not found or len(set(found)) < len(found) or not all(0.1 <= s <= 10 for s in found):

@@ -20,8 +20,8 @@ def grow(coarser: FCN, fusing: Fusing | None = None, scale: float = 1.0) -> FCN:
         scale: factor of the new skip's features.
 
     Raises:
-        ConfigError: the network was not built by name, or adds its skips in another way; or an
-            argument is none that is expected.
+        ConfigError: the network was not built by name, adds its skips in another way, or is
+            not a network; or `fusing` is unknown.
         UnknownNameError: there is no finer network.
     """
     check_type("coarser", coarser, FCN, "a network; of a model it is model.network")
