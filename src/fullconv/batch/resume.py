@@ -194,8 +194,8 @@ def _check_nothing_overwritten(
     found += sorted(existing_collected(target, description, roots))
     if found:
         raise ConfigError(
-            f"{target}/{found[0]} exists, and is no prediction of fullconv; choose another folder "
-            "with --out"
+            f"{target}/{found[0]} exists, and is not a prediction of fullconv; choose another "
+            "folder with --out"
         )
 
 

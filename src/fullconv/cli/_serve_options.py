@@ -236,7 +236,7 @@ def read_key(path: Path | None) -> str | None:
     try:
         text = os.environ.get(KEY_VARIABLE) if path is None else path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--key-file {path} is no text") from error
+        raise ConfigError(f"--key-file {path} is not text") from error
     except OSError as error:
         raise ConfigError(f"--key-file: {explain_os_error(error)}") from error
     if text is None:

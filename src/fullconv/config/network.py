@@ -177,7 +177,7 @@ def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
 
 
 class Classifier(Settings):
-    """What an image classifier is built from, of that which all of fullconv's own have."""
+    """What an image classifier is built from: the settings that all of fullconv's own share."""
 
     name: str
     classes: int = Field(ge=1)
