@@ -180,7 +180,7 @@ def test_files_of_others_are_not_overwritten(folder, name, fresh):
     path = folder / "out" / name
     path.parent.mkdir(parents=True)
     path.write_text("ground truth")
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is not a prediction"):
         plan(kinds=("labels", "coco", "contact"), fresh=fresh)
     assert content(folder / "out") == {name: b"ground truth"}
 
@@ -194,7 +194,7 @@ def test_files_of_others_are_not_overwritten_by_kinds_that_are_added(folder, nam
     (folder / "out/labels").mkdir()
     (folder / "out/labels/photo-001.png").write_text("what a kill left of the job")
     assert plan().left
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no prediction"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is not a prediction"):
         plan(kinds=("labels", "coco", "contact"))
     assert path.read_text() == "ground truth"
 

@@ -156,7 +156,7 @@ def changed(**changes):
         (changed(shape=[65, 3, 2, 2]), "the shape [65, 3, 2, 2]; expected"),
         (changed(shape=[1, 3, True, 2]), "the shape is not a list of whole numbers"),
         (changed(shape=[1, 3, -2, 2]), "the shape is not a list of whole numbers"),
-        (changed(shape="1"), "the shape is no list"),
+        (changed(shape="1"), "the shape is not a list"),
         (changed(data=[0.5] * 12), "the value 0.5; expected RGB as whole numbers"),
         (changed(data=[-1] * 12), "the value -1; expected"),
         (changed(data=[256] * 12), "the value 256; expected"),
