@@ -154,7 +154,7 @@ def test_broken_and_empty_pil_images_are_refused():
 @pytest.mark.parametrize("source", [3, None, [1], {}])
 def test_other_objects_are_refused(source):
     with pytest.raises(
-        ImageError, match="expected a path, a file or its bytes, an array or a PIL image"
+        ImageError, match="expected a path, a file or its bytes, a NumPy array, a PIL image, or a list"
     ):
         read_source(source)
 
