@@ -42,7 +42,7 @@ def described(folder: Path) -> ShelfModel:
         "classes": len(card.classes),
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
-        "mean_iou": round(metrics["mean_iou"], 4),
+        "mean_iou": round(metrics["mean_iou"], 6),
         "images": metrics["images"],
         "protocol": metrics["protocol"],
     }

@@ -38,3 +38,15 @@ def test_its_metrics_are_those_of_its_card(shared):
     found = evaluate(fc.load(FILE), data).confusion
     assert found.mean_iou == pytest.approx(metrics["mean_iou"], abs=0.02)
     assert found.pixel_accuracy == pytest.approx(metrics["pixel_accuracy"], abs=0.01)
+
+
+def test_the_card_has_the_numbers_of_its_metrics():
+    metrics = json.loads((FOLDER / "metrics.json").read_text())
+    card = (FOLDER / "README.md").read_text()
+    names = ("pixel_accuracy", "mean_accuracy", "mean_iou", "frequency_weighted_iou")
+    for row, key in (("val, 101 frames (trained on)", "val"), ("int8", "val, int8")):
+        shown = " | ".join(f"{100 * metrics[key][name]:.1f}" for name in names)
+        assert f"\n| {row} | {shown} |\n" in card
+    description = json.loads((FOLDER / "model.json").read_text())
+    # Rounded once: four digits of 0.86745 would be shown as 86.8.
+    assert f"{100 * description['mean_iou']:.1f}" == f"{100 * metrics['val']['mean_iou']:.1f}"

@@ -5,7 +5,16 @@ import sys
 
 import pytest
 
-from fullconv.errors import DataError, LabelError, MissingExtraError, NoSplitError, require
+from fullconv.errors import (
+    ConfigError,
+    DataError,
+    LabelError,
+    MissingExtraError,
+    NoSplitError,
+    UnknownNameError,
+    check_type,
+    require,
+)
 
 
 @pytest.mark.parametrize(
@@ -68,3 +77,17 @@ def test_a_missing_package_is_named_with_its_extra(module, monkeypatch):
 def test_a_missing_part_of_an_installed_package_is_named():
     with pytest.raises(MissingExtraError, match=r"needs the package json\.nosuch, which is not"):
         require("json.nosuch", extra="geo", what="reading a.tif")
+
+
+def test_an_argument_of_another_type_is_named_with_what_to_give():
+    check_type("data", 3, (int, str), "a data set")
+    with pytest.raises(ConfigError, match=r"^data is of the type list; expected a data set$"):
+        check_type("data", [], (int, str), "a data set")
+
+
+def test_a_name_that_is_no_text_is_named_too():
+    error = UnknownNameError("engine", None, ["onnx", "torch"])
+    assert str(error) == "unknown engine None; expected onnx, torch"
+    assert (
+        str(UnknownNameError("head", "x")) == "unknown head 'x'; expected none, for there is none"
+    )

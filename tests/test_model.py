@@ -1,6 +1,7 @@
 """A model file has everything that is needed to interpret its predictions."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -278,3 +279,75 @@ def test_a_class_name_that_is_no_text_is_refused():
     network = fc.create_model("fcn32s-vgg11", classes=2, width=1 / 16, hidden=4)
     with pytest.raises(ConfigError, match=r"the class name '\\ud800' is not valid text"):
         fc.Model(network, ["\ud800", "b"])
+
+
+MISDESCRIBED = {
+    "a text for the names": ({"classes": "abc"}, "classes is 'abc': expected a list"),
+    "names that are a set": ({"classes": {*CLASSES}}, "a set has no order; expected a list"),
+    "names that are numbers": ({"classes": [0, 1, 2]}, "classes is 0: expected a text"),
+    "a name twice": ({"classes": ["a", "b", "a"]}, "two classes have the name 'a'"),
+    "a colour of floats": ({"palette": [(0.1, 0.2, 0.3)] * 3}, "palette is 0.1: expected a whole"),
+    "a colour above 255": ({"palette": [(300, 0, 0)] * 3}, "palette is 300: expected 255 or less"),
+    "a size of nothing": ({"size": (0, 40)}, "size is 0: expected 1 or more"),
+    "one side": ({"size": 40}, "size is 40: expected a list"),
+    "a negative scale": ({"input_scale": -1}, "input_scale is -1: expected 0.05 or more"),
+    "a text for TTA scales": ({"tta_scales": "12"}, "scales '12': expected one or more distinct"),
+    "a name for the network": ({"network": "fcn8s-vgg16"}, "the network is of the type str"),
+}
+
+
+@pytest.mark.parametrize("case", MISDESCRIBED)
+def test_what_is_no_description_of_a_model_is_refused(case):
+    wrong, message = MISDESCRIBED[case]
+    given = {"network": tiny("fcn32s-vgg11"), "classes": CLASSES} | wrong
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        fc.Model(**given)
+
+
+def test_a_model_is_described_by_arrays_as_by_lists():
+    palette = np.array([(0, 0, 0), (1, 2, 3), (255, 0, 9)], np.uint8)
+    network = tiny("fcn32s-vgg11")
+    names = np.array(CLASSES)
+    model = fc.Model(network, names, palette, np.array([40, 30]), tta_scales=np.array([1.0, 2]))
+    assert model.classes == CLASSES and all(type(name) is str for name in model.classes)
+    assert model.palette == ((0, 0, 0), (1, 2, 3), (255, 0, 9)) and model.size == (40, 30)
+    assert model.tta_scales == (1.0, 2.0)
+
+
+@pytest.mark.parametrize("scales", [np.array([1.0, 1.5]), (s for s in (1, 1.5)), (1, 1.5)])
+def test_scales_may_come_in_any_list(scales):
+    model = fc.Model(tiny("fcn32s-vgg11"), CLASSES)
+    expected = model.predict(photo(), scales=[1.0, 1.5])
+    assert (model.predict(photo(), scales=scales).score_array == expected.score_array).all()
+
+
+@pytest.mark.parametrize("scales", ["1,2", "1", ["1"], 1.0, [1, None]])
+def test_scales_that_are_no_numbers_are_refused(scales):
+    model = fc.Model(tiny("fcn32s-vgg11"), CLASSES)
+    with pytest.raises(ConfigError, match="expected one or more distinct numbers"):
+        model.predict(photo(), scales=scales)
+
+
+def test_a_file_has_the_suffix_of_its_content(tmp_path):
+    model = fc.Model(tiny("fcn32s-vgg11"), CLASSES)
+    with pytest.raises(ConfigError, match=r"a.pth: a model is written as .safetensors"):
+        model.save(tmp_path / "a.pth")
+    with pytest.raises(ConfigError, match=r"a.jpg: a prediction is written as .png"):
+        model.predict(photo()).save(str(tmp_path / "a.jpg"))
+    assert not any(tmp_path.iterdir())
+    model.predict(photo()).save(tmp_path / "a.PNG")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.PNG"]
+
+
+@pytest.mark.parametrize("strength", [-0.1, 2, float("nan")])
+def test_an_overlay_is_at_most_opaque(strength):
+    prediction = fc.Model(tiny("fcn32s-vgg11"), CLASSES).predict(photo())
+    with pytest.raises(ConfigError, match=r"strength .*: expected a number from 0 to 1"):
+        prediction.overlay(strength)
+
+
+def test_predictions_can_be_compared_and_kept_in_sets():
+    model = fc.Model(tiny("fcn32s-vgg11"), CLASSES)
+    first, second = model.predict(photo()), model.predict(photo())
+    assert first == first and first != second  # they are the same object or not
+    assert len({first, second}) == 2 and second in [first, second]

@@ -1,4 +1,4 @@
-"""The models that come along are described by their files, and in the wheel without them."""
+"""The bundled models are described by their files, and in the wheel without them."""
 
 import importlib.util
 import json

@@ -206,9 +206,10 @@ class UnknownNameError(FullconvError, LookupError):
         suggestion: str | None = None,
     ) -> None:
         names = sorted(known)
-        close = [suggestion] if suggestion else get_close_matches(name, names, n=1)
+        close = [suggestion] if suggestion else get_close_matches(str(name), names, n=1)
         hint = f"; did you mean {close[0]}?" if close else ""
-        super().__init__(f"unknown {noun} {name!r}; expected {expected or ', '.join(names)}{hint}")
+        listed = expected or ", ".join(names) or "none, for there is none"
+        super().__init__(f"unknown {noun} {name!r}; expected {listed}{hint}")
 
 
 _REASONS = {
@@ -234,6 +235,22 @@ def explain_os_error(error: OSError) -> str:
     found, remedy = _REASONS.get(error.errno or 0, (error.strerror or str(error), ""))
     where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
     return f"{where}{found}" + (f"; {remedy}" if remedy else "")
+
+
+def check_type(name: str, value: object, kinds: type | tuple[type, ...], expected: str) -> None:
+    """Check the type of an argument that is often mistaken, such as a path for a model.
+
+    Args:
+        name: of the argument.
+        value: that was given.
+        kinds: types that it may have.
+        expected: what to give, and how to get it, e.g. 'a data set: fc.open_data("photos")'.
+
+    Raises:
+        ConfigError: it has another type.
+    """
+    if not isinstance(value, kinds):
+        raise ConfigError(f"{name} is of the type {type(value).__name__}; expected {expected}")
 
 
 def require(module: str, *, extra: str, what: str) -> Any:

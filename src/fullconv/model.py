@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
-from fullconv.config import RGB, Head, Normalization
+from fullconv.config import (
+    RGB,
+    Colors,
+    Factor,
+    Head,
+    Normalization,
+    Settings,
+    Size,
+)
 from fullconv.config.network import check_names
 from fullconv.data.sample import default_palette
 from fullconv.engines import AUTO, EngineChoice, check_engine_of_file
@@ -23,11 +31,12 @@ from fullconv.inference.model_file import (
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.predictor import plan_prediction, predict
 from fullconv.inference.protocol import describe_protocol
-from fullconv.inference.runtimes import is_exported
+from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.inference.source import read_source
 from fullconv.inference.stopping import Stop, never
 from fullconv.inference.tta_scales import SCALES, check_scales
+from fullconv.io.atomic import check_suffix
 from fullconv.io.images import (
     ExtraInput,
     channels_of,
@@ -46,6 +55,15 @@ if TYPE_CHECKING:
     from fullconv.networks.fcn import FCN
 
 
+class _Given(Settings):
+    """What a user gives a model beside its network."""
+
+    classes: tuple[str, ...]
+    palette: Colors
+    size: Size | None
+    input_scale: Factor
+
+
 class Model:
     """A network with everything its predictions depend on: saved, loaded and predicted with.
 
@@ -62,9 +80,10 @@ class Model:
         heads: ranges of the scores; `classes` and `palette` are the first's. () for one head.
 
     Raises:
-        ConfigError: the number of names or colours is not that of the scores, a name is no valid
-            text, a scale is outside [0.1, 10], or the channels of the inputs are not those of the
-            network.
+        ConfigError: the number of names or colours is not that of the scores, a name is not valid
+            text or occurs twice, a colour is not three numbers in [0, 255], a size is not positive,
+            a scale of `tta_scales` is outside [0.1, 10] or `input_scale` outside [0.05, 20], the
+            channels of the inputs are not those of the network, or `network` has another type.
     """
 
     def __init__(
@@ -81,12 +100,18 @@ class Model:
     ) -> None:
         self.exported = network if isinstance(network, ExportedFile) else None
         self._network = None if isinstance(network, ExportedFile) else network
-        self.classes = tuple(classes)
-        self.palette: Palette = tuple(palette) if palette else default_palette(self.classes)
-        self.size = size
-        self.tta_scales = tuple(tta_scales)
+        if not hasattr(network, "classes"):
+            raise ConfigError(
+                f"the network is of the type {type(network).__name__}; expected one of create_model"
+            )
+        given = {"classes": classes, "palette": () if palette is None else palette}
+        checked = _Given.checked(**given, size=size, input_scale=input_scale)
+        self.classes = checked.classes
+        self.palette: Palette = checked.palette or default_palette(self.classes)
+        self.size = checked.size
+        self.tta_scales = check_scales(tta_scales)
         self.band_choice = band_choice
-        self.input_scale = input_scale
+        self.input_scale = checked.input_scale
         self.inputs = tuple(inputs)
         self.choice = EngineChoice()
         self.heads = tuple(heads)
@@ -97,7 +122,6 @@ class Model:
                     f"{count + others} {what} for a network of {network.classes} scores"
                 )
         check_names(self.classes, self.heads)
-        check_scales(self.tta_scales)
         if self.inputs and channels_of(self.inputs) != self.channels:
             raise ConfigError(
                 f"inputs of {channels_of(self.inputs)} channels for a network of {self.channels}"
@@ -250,7 +274,9 @@ class Model:
             WeightsError: the network's scores are not numbers (NaN).
             StoppedError: `stop` returned True.
         """
-        if scales is None and tta:
+        if scales is not None:
+            scales = check_scales(scales)
+        elif tta:
             scales = self.tta_scales
         if isinstance(source, list | tuple):
             return [self._predict(image, scales, memory, scores, stop) for image in source]
@@ -401,9 +427,10 @@ class Model:
 
         Raises:
             ConfigError: the model was opened from an exported file, which has no weights to save,
-                or its network was not created by name.
+                its network was not created by name, or the path has another suffix.
             OutputError: the disk is full, or the folder cannot be written.
         """
+        check_suffix(path, MODEL_SUFFIX, "a model", "fullconv export writes other formats")
         write_model(Path(path), self, {})
 
     @property

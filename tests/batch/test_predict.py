@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pytest
 
 import fullconv as fc
@@ -92,3 +93,26 @@ def test_every_public_name_is_there():
     assert set(dir(fc.batch)) == set(fc.batch.__all__)
     with pytest.raises(AttributeError, match="predict_much"):
         _ = fc.batch.predict_much
+
+
+def test_kinds_may_be_joined_by_commas_as_on_the_command_line(folder):
+    list(fc.batch.predict_many("model.safetensors", "photos", "list", save=["labels", "overlay"]))
+    list(fc.batch.predict_many("model.safetensors", "photos", "text", save="labels,overlay"))
+    assert content(folder / "text") == content(folder / "list")
+    with pytest.raises(UnknownNameError, match="unknown output kind 'lables'"):
+        fc.batch.predict_many("model.safetensors", "photos", "other", save="lables")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"inputs": [np.zeros((4, 4, 3), np.uint8)]}, "an input is of the type ndarray; expected"),
+        ({"scales": []}, "scales none: expected one or more"),
+        ({"scales": "1,2"}, "scales '1,2': expected one or more"),
+    ],
+)
+def test_what_is_no_input_or_scale_is_refused_before_anything_is_written(folder, given, message):
+    arguments = {"model": "model.safetensors", "inputs": "photos", "out": "own"} | given
+    with pytest.raises(ConfigError, match=message):
+        fc.batch.predict_many(**arguments)
+    assert not (folder / "own").exists()

@@ -97,8 +97,8 @@ def test_a_mistake_is_one_clear_message(exported, folder, capsys, tmp_path):
         ([model, out, "--size", "big"], "expected height x width"),
         ([model, out, "--int8", "--data", "scenes:6", "--photos", "x.png"], "give --data, not"),
         ([model, out, "--tolerance", "2"], "--tolerance is what --int8 may cost"),
-        ([model, "./"], "./ is no name for a page; expected a new folder, such as page/"),
-        ([model, "../"], "../ is no name for a page"),
+        ([model, "./"], "./ is not a name for a page; expected a new folder, such as page/"),
+        ([model, "../"], "../ is not a name for a page"),
         ([str(folder / "absent.safetensors"), out], "there is no such model file"),
     ):
         assert run(["export", *arguments]) == 2

@@ -118,7 +118,7 @@ def test_mistakes_are_named(folder, capsys):
     (folder / "file").write_text("x")
     assert "--host 0.0.0.0 lets other" in refusal(capsys, "m.safetensors", "--host", "0.0.0.0")
     assert "missing" in refusal(capsys, "m.safetensors", "--key-file", "missing")
-    assert "is no text" in refusal(capsys, "m.safetensors", "--key-file", "bad")
+    assert "is not text" in refusal(capsys, "m.safetensors", "--key-file", "bad")
     assert "--log xml" in refusal(capsys, "m.safetensors", "--log", "xml")
     wrong = ["m.safetensors", "--label-studio", "127.0.0.1:8080"]
     assert "--label-studio 127.0.0.1:8080: expected its address" in refusal(capsys, *wrong)

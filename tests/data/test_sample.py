@@ -37,3 +37,23 @@ def test_a_data_set_is_read_when_asked():
 def test_a_part_keeps_names_and_order():
     part = data().take([3, 1])
     assert part.names == ("n3", "n1") and part[0].labels.shape == (4, 2)
+    assert data().take(iter([-1])).names == ("n3",)
+    assert data().take([-1])[0].labels.shape == (4, 2)
+
+
+@pytest.mark.parametrize("wrong", [True, "n1", slice(2), 1.0, np.True_])
+def test_only_whole_numbers_choose_samples(wrong):
+    with pytest.raises(TypeError, match="is not the number of a sample" if wrong is True else None):
+        data()[wrong]
+    with pytest.raises(TypeError, match="is not the number of a sample" if wrong is True else None):
+        data().take([0, wrong])  # a list of truth values would choose samples 0 and 1
+
+
+def test_a_part_of_samples_that_do_not_exist_is_refused():
+    with pytest.raises(IndexError, match="sample 4 of 4"):
+        data().take([0, 4])
+
+
+def test_samples_can_be_compared():
+    first, second = sample(2, 2), sample(2, 2)
+    assert first == first and first != second and second in [first, second]

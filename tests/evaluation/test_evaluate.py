@@ -1,5 +1,6 @@
 """Metrics at the labels' own size; evaluating written PNGs gives exactly the same metrics."""
 
+import inspect
 import weakref
 from dataclasses import replace
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 import fullconv as fc
-from fullconv.errors import DataError
+from fullconv.errors import ConfigError, DataError
 from fullconv.evaluation.evaluate import summarize
 from fullconv.evaluation.scored_samples import score_prediction_files, score_samples
 from fullconv.io.images import write_labels
@@ -100,3 +101,24 @@ def test_an_evaluation_keeps_neither_images_nor_scores(data):
     result = summarize(scored(), data, "", None, True, 5)
     assert result.explanation and len(alive) == 3
     assert [reference() for pair in alive for reference in pair] == [None] * 6
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"model": "model.safetensors"}, "model is of the type str; expected a model: fc.load"),
+        ({"data": "photos"}, "data is of the type str; expected a data set: fc.open_data"),
+        ({"suspects": -1}, "suspects is -1; expected how many"),
+        ({"scales": "1"}, "scales '1': expected one or more distinct numbers"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_named(data, given, message):
+    for measure in (fc.evaluate, fc.evaluate_heads):
+        with pytest.raises(ConfigError, match=message):
+            measure(**{"model": model_for(data), "data": data} | given)
+
+
+def test_what_cannot_be_compared_is_named(data):
+    compare = inspect.unwrap(fc.compare)  # without the tests' own check of types
+    with pytest.raises(ConfigError, match="what is compared is of the type str; expected a model"):
+        compare("a.safetensors", model_for(data), data)

@@ -4,12 +4,19 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, jaccard_score
 
-from fullconv.errors import GeometryError
-from fullconv.evaluation.metrics import CHUNK, Confusion, format_percent, merge_confusions
+from fullconv.errors import ConfigError, GeometryError
+from fullconv.evaluation.metrics import (
+    CHUNK,
+    Confusion,
+    check_labels,
+    format_percent,
+    merge_confusions,
+)
 
 
 def label_maps(seed=0, classes=5, size=(37, 41)):
@@ -158,3 +165,10 @@ def test_labels_are_not_copied_to_int64():
 def test_mean_iu_is_an_alias():
     confusion = count(*label_maps(4))
     assert confusion.mean_iu == confusion.mean_iou == confusion.paper_metrics()["mean_iou"]
+
+
+@pytest.mark.parametrize("wrong", [np.zeros((2, 2)), [[0, 0], [0, 0]], torch.zeros(2, 2).long()])
+def test_labels_that_are_no_arrays_of_whole_numbers_are_refused(wrong):
+    with pytest.raises(ConfigError, match=r"target is of the type .*; expected an array of whole"):
+        check_labels("target", wrong)
+    check_labels("target", np.zeros(3, bool))

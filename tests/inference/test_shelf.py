@@ -1,4 +1,4 @@
-"""Models that come along are found by name, and downloaded by a pinned hash if not here."""
+"""Bundled models are found by name, and downloaded by a pinned hash if not here."""
 
 import hashlib
 import json

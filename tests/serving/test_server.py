@@ -248,7 +248,7 @@ def test_the_socket_of_a_server_that_runs_stays_its_own(tmp_path):
 
 @pytest.mark.parametrize("host", ["a" * 70, "a..b"])
 def test_a_host_that_is_no_name_is_refused_in_a_sentence(host):
-    with pytest.raises(OutputError, match="it is no name of a host"):
+    with pytest.raises(OutputError, match="it is not the name of a host"):
         bind(host, 0)
 
 

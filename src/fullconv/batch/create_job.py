@@ -133,8 +133,8 @@ def _check_channels(model: Model, inputs: Sequence[Input]) -> None:
     for item in inputs:
         if item.medium != "photo" or local_path(item.where) is None:
             raise ConfigError(
-                f"{item.where} is no photo on this machine; the model takes {what}, which are read "
-                "from folders beside photos"
+                f"{item.where} is not a photo on this machine; the model takes {what}, which are "
+                "read from folders beside photos"
             )
 
 

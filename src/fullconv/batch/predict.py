@@ -15,9 +15,10 @@ from fullconv.batch.names import output_files
 from fullconv.batch.resume import PendingWork, plan_resume
 from fullconv.batch.run import run_job
 from fullconv.batch.writers import writers
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, check_type
 from fullconv.hardware import choose_device
 from fullconv.inference.prediction import Prediction
+from fullconv.inference.tta_scales import check_scales
 from fullconv.io.atomic import scratch, write_bytes
 from fullconv.io.contained import contained
 from fullconv.io.rasters import BandChoice
@@ -57,7 +58,7 @@ def predict_many(
         inputs: photos, rasters, videos, folders, patterns ("new/*.jpg"), URLs, "@LIST" (a file with
             one of these per line) or manifests (.jsonl files with id and path).
         out: the output folder or URL.
-        save: labels, overlay, probabilities, probabilities8, confidence, geojson, coco, contact.
+        save: kinds of files, as of `fullconv predict --save`: a list, or names joined by commas.
         tta: whether to use test-time augmentation.
         scales: scales for test-time augmentation (implies `tta`); None: the model's.
         bands: of rasters: red, green and blue, or one grey band, from 1; None: as in training.
@@ -77,6 +78,8 @@ def predict_many(
         ConfigError: an option is invalid, or a `Model` is given to another executor than "local".
         ImageError: there is no such input.
     """
+    if scales is not None:
+        scales = check_scales(scales)
     wanted = _Wanted(check_kinds(save), tta, scales, BandChoice(bands, value_range), head)
     with ExitStack() as stack:  # removes the file of a `Model` when the predictions are finished
         path = _save_if_needed(model, executor, stack)
@@ -116,14 +119,15 @@ def encode_prediction(prediction: Prediction, kind: str) -> bytes:
 
 
 def check_kinds(kinds: Sequence[str]) -> tuple[str, ...]:
-    """Return the output kinds as they are.
+    """Return the output kinds, of a list or as on the command line: joined by commas.
 
     Raises:
         UnknownNameError: there is no such kind.
     """
-    for kind in kinds:
+    found = tuple(kinds.split(",")) if isinstance(kinds, str) else tuple(kinds)
+    for kind in found:
         _ = writers[kind]
-    return tuple(kinds)
+    return found
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,9 @@ def _create_job(
     loaded, left_out = load(path), LeftOut()
     loaded = loaded.one_head(wanted.head) if wanted.head else loaded
     choice = wanted.band_choice.or_else(loaded.band_choice)
-    sources = [inputs] if isinstance(inputs, str | Path) else inputs
+    sources = [inputs] if isinstance(inputs, str | Path) else [*inputs]
+    for source in sources:
+        check_type("an input", source, (str, Path), "a path or a URL; Model.predict takes arrays")
     resolved = resolve_inputs(map(str, sources), options["out"], left_out)
     found = detect_media(resolved, choice.is_explicit)
     job = create_job(

@@ -12,7 +12,7 @@ Subject = Annotated[
     str,
     typer.Argument(
         metavar="MODEL",
-        help="Model: a run folder, a model file, an exported file, a model that comes along "
+        help="Model: a run folder, a model file, an exported file, a bundled model "
         "(fullconv models), or a network's name (with random weights).",
         callback=say_taken,
     ),

@@ -14,7 +14,7 @@ DATA = (
 )
 MODEL = (
     "Model: a run folder (its best checkpoint), a .safetensors file, an exported file, or the name "
-    "of a model that comes along (fullconv models)."
+    "of a bundled model (fullconv models)."
 )
 
 MAX_CLASSES = 100_000  # of a classifier; ImageNet has up to 21,843
@@ -101,7 +101,7 @@ GroupBy = Annotated[
 
 
 def say_taken(models: Any) -> Any:
-    """Say on standard error which model is taken, where a name is that of one that comes along.
+    """Say on standard error which model is taken, where the name is that of a bundled one.
 
     Args:
         models: of one argument, a text or several; returned as they are.

@@ -22,8 +22,8 @@ _HOST = re.compile(r"[0-9a-z_-]+(\.[0-9a-z_-]+)*\.?")
 WATCH_SECONDS = 2.0  # between looks at run folders
 
 MODELS = (
-    "Run folders (their best checkpoints), .safetensors files, exported files or models that come "
-    "along (fullconv models), each with a name or without: street=model.onnx. The first one "
+    "Run folders (their best checkpoints), .safetensors files, exported files or bundled "
+    "models (fullconv models), each with a name or without: street=model.onnx. The first one "
     "predicts at /predict."
 )
 
@@ -236,7 +236,7 @@ def read_key(path: Path | None) -> str | None:
     try:
         text = os.environ.get(KEY_VARIABLE) if path is None else path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigError(f"--key-file {path} is no text") from error
+        raise ConfigError(f"--key-file {path} is not text") from error
     except OSError as error:
         raise ConfigError(f"--key-file: {explain_os_error(error)}") from error
     if text is None:

@@ -23,7 +23,7 @@ def command(
     `predict`, `evaluate` and `serve` convert a network once for ONNX Runtime or OpenVINO and keep
     it below FULLCONV_CACHE, XDG_CACHE_HOME/fullconv or ~/.cache/fullconv. The networks that were
     not used for longest are removed when all take more than 2 GiB. Beside them are the predictions
-    of teachers, at most 4 GiB, and the downloaded models that come along.
+    of teachers, at most 4 GiB, and the bundled models that were downloaded.
     """
     from fullconv.engines.cache import MOST_BYTES, clear_cache, engine_cache, list_cache
     from fullconv.inference import shelf

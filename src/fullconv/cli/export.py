@@ -59,7 +59,7 @@ def command(
         return
     is_folder = file.endswith(("/", os.sep)) or path.is_dir()
     if is_folder and path.name in ("", ".."):
-        raise ConfigError(f"{file} is no name for a page; expected a new folder, such as page/")
+        raise ConfigError(f"{file} is not a name for a page; expected a new folder, such as page/")
     page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
     is_half = _check_file(Path(model), page, plain=not (int8 or fixed))
     if runtime:

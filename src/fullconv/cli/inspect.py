@@ -31,8 +31,8 @@ def command(
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A network's name, e.g. fcn8s-vgg16, a run folder, a model file, or a model that "
-            "comes along (fullconv models).",
+            help="A network's name, e.g. fcn8s-vgg16, a run folder, a model file, or a bundled "
+            "model (fullconv models).",
             callback=say_taken,
         ),
     ],

@@ -1,4 +1,4 @@
-"""fullconv models: list the trained models that come along."""
+"""fullconv models: list the bundled models."""
 
 from typing import TYPE_CHECKING
 
@@ -13,10 +13,10 @@ TITLES = ("name", "network", "data", "mean IoU", "MB", "here")
 
 
 def command(json: Json = None) -> None:
-    """List the trained models that come along.
+    """List the bundled models.
 
     Every command takes their names as MODEL, for example: fullconv predict camvid street.jpg. A
-    file or folder of that name in the working directory is taken instead, which is said.
+    file or folder of that name in the working directory takes precedence, and the command says so.
     """
     from fullconv.inference.shelf import shelf
 

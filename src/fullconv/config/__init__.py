@@ -7,6 +7,8 @@ from fullconv.config.model import AUTO, BACKBONE, NONE
 from fullconv.config.network import (
     RGB,
     Architecture,
+    Classifier,
+    Colors,
     Fusing,
     Head,
     Normalization,
@@ -25,6 +27,8 @@ __all__ = [
     "NONE",
     "RGB",
     "Architecture",
+    "Classifier",
+    "Colors",
     "Factor",
     "Fusing",
     "Head",

@@ -1,5 +1,7 @@
 """The base class of all settings, and its error messages."""
 
+import os
+import re
 import reprlib
 from collections.abc import Iterator
 from difflib import get_close_matches
@@ -30,13 +32,21 @@ class Settings(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _refuse_true_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse true for a number, which would be 1: `jitter: true` does not ask for that."""
-        if value is True and info.field_name:
+    def _adapt(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take arrays for lists and paths for texts, and refuse what would lose its meaning.
+
+        That is true for a number, which would be 1 (`jitter: true` does not ask for that), and a
+        set, whose order is accidental.
+        """
+        if isinstance(value, set | frozenset):
+            raise ValueError("a set has no order; expected a list")
+        if info.field_name and (value is True or isinstance(value, os.PathLike)):
             kinds = {*_kinds(cls.model_fields[info.field_name].annotation)}
+            if value is not True:
+                return os.fspath(value) if str in kinds else value
             if kinds & {int, float} and bool not in kinds:
                 raise ValueError("expected a number")
-        return value
+        return value.tolist() if hasattr(value, "tolist") else value
 
     @classmethod
     def checked(cls: type[Validated], **values: Any) -> Validated:
@@ -58,7 +68,7 @@ def depends(text: str) -> dict[str, Any]:
 
 def explain(error: ValidationError, settings: type[BaseModel]) -> str:
     """Return a validation error as one sentence per wrong setting."""
-    sentences = []
+    sentences: list[str] = []
     for problem in error.errors():
         name = ".".join(str(part) for part in problem["loc"][:1])
         if problem["type"] == "extra_forbidden":
@@ -66,20 +76,47 @@ def explain(error: ValidationError, settings: type[BaseModel]) -> str:
         elif problem["type"] == "missing":
             sentences.append(f"the setting {name!r} is missing")
         else:
-            reason = _EXPECTED.get(problem["type"]) or problem["msg"].removeprefix("Value error, ")
+            reason = _reason(problem["type"], problem["msg"])
             value = reprlib.repr(problem["input"])
             found = f"{name} is {value}: " if name else ""  # a rule of several settings has no name
-            sentences.append(f"{found}{reason[0].lower()}{reason[1:]}")
+            sentence = f"{found}{reason[0].lower()}{reason[1:]}"
+            last, expected = sentences[-1] if sentences else "", f"{found}expected "
+            if found and last.startswith(expected) and sentence.startswith(expected):
+                other = sentence.removeprefix(expected)  # one of the kinds that a value may be
+                sentences[-1] = last if last.endswith(other) else f"{last} or {other}"
+            else:
+                sentences.append(sentence)
     return "; ".join(dict.fromkeys(sentences))
 
 
-# What is expected, by the type of pydantic's error; its other messages say it in plain words.
+def _reason(kind: str, message: str) -> str:
+    """Return what is expected, from the type and the message of a pydantic error."""
+    if kind in _EXPECTED:
+        return _EXPECTED[kind]
+    message = message.removeprefix("Value error, ")
+    for pattern, wording in _REWORDED:
+        message = re.sub(pattern, wording, message)
+    return message
+
+
+# What is expected, by the type of pydantic's error.
 _EXPECTED = {
     **dict.fromkeys(("bool_parsing", "bool_type"), "expected true or false"),
     **dict.fromkeys(("int_parsing", "int_type", "int_from_float"), "expected a whole number"),
     **dict.fromkeys(("float_parsing", "float_type"), "expected a number"),
     "string_type": "expected a text",
+    "tuple_type": "expected a list",
 }
+
+# Its other messages, in the words of ours.
+_REWORDED = (
+    (r"^Input should be greater than or equal to (.*)", r"expected \1 or more"),
+    (r"^Input should be less than or equal to (.*)", r"expected \1 or less"),
+    (r"^Input should be (a number )?(greater|less) than", r"expected a number \2 than"),
+    (r"^Input should be", "expected"),
+    (r"^Input should have", "expected"),
+    (r"^\w+ should have (at \w+ \d+ \w+)( after validation)?.*", r"expected \1"),
+)
 
 # What other programs call the settings.
 _OTHER_NAMES = {

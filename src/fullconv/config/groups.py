@@ -209,8 +209,8 @@ class OptimizationSettings(Settings):
     teacher: str | None = Field(
         None,
         description="Model whose predictions, averaged over its scales and flips, are learned "
-        "beside the labels (distillation): a run folder, a model file or the name of a model that "
-        "comes along. They are computed once and kept in the cache.",
+        "beside the labels (distillation): a run folder, a model file or the name of a bundled "
+        "model. They are computed once and kept in the cache.",
         json_schema_extra=depends("none"),
     )
     teacher_weight: float = Field(

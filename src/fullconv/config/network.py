@@ -1,9 +1,15 @@
 """What a network is built from: its architecture and its input normalization."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from fullconv.config.base import Settings, depends
 from fullconv.errors import ConfigError
@@ -136,28 +142,47 @@ class Architecture(Settings):
         return {key: v for key, v in values.items() if key not in usual or v != usual[key]}
 
 
+Byte = Annotated[int, Field(ge=0, le=255)]
+Colors = tuple[tuple[Byte, Byte, Byte], ...]
+
+
 class Head(Settings):
     """A range of a network's scores with classes of its own, such as geometry beside objects."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
-    palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
+    palette: Colors = Field(max_length=255)
 
 
 def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
     """Check the class names of a model, which are those of the first of several heads.
 
     Raises:
-        ConfigError: they are not, there is one head, two have one name, or a class name is no text.
+        ConfigError: they are not, there is one head, two heads or two classes have one name, or a
+            class name is no text.
     """
     names = [head.name for head in heads]
     if heads and (len(heads) < 2 or len(set(names)) < len(names)):
         raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
     if heads and heads[0].classes != tuple(classes):
         raise ConfigError(f"the classes are not those of the first head, {names[0]}")
+    for named in (classes, *(head.classes for head in heads)):
+        if twice := [name for name, times in Counter(named).items() if times > 1]:
+            raise ConfigError(
+                f"two classes have the name {twice[0]!r}; give each a name of its own"
+            )
     for name in classes:
         if any("\ud800" <= character <= "\udfff" for character in name):
             raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")
+
+
+class Classifier(Settings):
+    """What an image classifier is built from: the settings that all of fullconv's own share."""
+
+    name: str
+    classes: int = Field(ge=1)
+    width: float = Field(1.0, gt=0, le=8)
+    hidden: HiddenSetting = None
 
 
 class Normalization(Settings):
@@ -205,7 +230,7 @@ def default_upsampling(padding: Literal["same"] | int, learned: bool) -> Upsampl
 
 def default_contexts(name: str) -> tuple[int, int]:
     """Return context and skip_context of a network by its name, unless settings say so."""
-    # 160, not 192 as in models/camvid: with it the network has less than 5 million parameters.
+    # With 160 the network has less than 5 million parameters.
     return (160, 48) if name.endswith("-efficientnet_lite2") else (0, 0)
 
 
@@ -224,7 +249,7 @@ def new_architecture(name: str, classes: int, **settings: Any) -> Architecture:
     """
     given = {key: value for key, value in settings.items() if value is not None}
     padding, learned = given.get("padding", "same"), given.get("learn_upsampling", False)
-    context, skip_context = default_contexts(name)
+    context, skip_context = default_contexts(str(name))
     values: dict[str, Any] = {
         "top": "block",
         "upsampling": default_upsampling(padding, learned),

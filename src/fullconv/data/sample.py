@@ -1,7 +1,7 @@
 """Samples and data sets."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from fullconv.io.palettes import Color, Palette, voc_palette
 from fullconv.io.rasters.bands import BandChoice
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Sample:
     """An image and its labels.
 
@@ -89,9 +89,7 @@ class Data:
         return len(self.names)
 
     def __getitem__(self, index: int) -> Sample:
-        if not -len(self) <= index < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
-        number = index % len(self)
+        number = self._number(index)
         sample = scale_sample(self.read(number), self.band_choice, self.source)
         if not self.inputs:
             return sample
@@ -104,10 +102,30 @@ class Data:
         """Return the data set with photos of more than 8 bits scaled as in a model's training."""
         return replace(self, band_choice=model_choice)
 
-    def take(self, indices: Sequence[int]) -> "Data":
-        """Return the data set of these samples, in this order."""
+    def _number(self, index: int) -> int:
+        """Return the number of a sample, from 0; a negative index counts from the end.
+
+        Raises:
+            TypeError: it is not a whole number. Nor is a truth value: a list of them is a mask.
+            IndexError: there is no such sample.
+        """
+        if isinstance(index, bool | np.bool_) or not hasattr(index, "__index__"):
+            raise TypeError(
+                f"{index!r} is not the number of a sample; data.take([0, 2]) takes several"
+            )
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        return index % len(self)
+
+    def take(self, indices: Iterable[int]) -> "Data":
+        """Return the data set of the samples of these numbers, in this order.
+
+        Raises:
+            TypeError: one is not a whole number.
+            IndexError: there is no such sample.
+        """
         read = self.read
-        taken = tuple(indices)
+        taken = tuple(map(self._number, indices))
         names = tuple(self.names[index] for index in taken)
         photos = tuple(self.photos[index] for index in taken) if self.photos else ()
         return replace(self, names=names, photos=photos, read=lambda index: read(taken[index]))

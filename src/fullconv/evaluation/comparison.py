@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float64
 
 from fullconv.data.sample import Data
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, check_type
 from fullconv.evaluation.confidence_intervals import (
     SEED,
     Interval,
@@ -21,7 +21,7 @@ from fullconv.evaluation.confidence_intervals import (
     percentile_interval,
     resample,
 )
-from fullconv.evaluation.evaluate import Progress, evaluate
+from fullconv.evaluation.evaluate import MODEL, Progress, evaluate
 from fullconv.evaluation.evaluation import Evaluation
 from fullconv.evaluation.image_counts import ImageCounts, class_iou
 from fullconv.evaluation.scores import Scores, check_protocols
@@ -69,7 +69,7 @@ class Difference:
         return {**numbers, "real": self.is_real}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Comparison:
     """Two models on the same images; differences are second minus first.
 
@@ -192,7 +192,8 @@ def compare(
         progress: see `evaluate`.
 
     Raises:
-        ConfigError: the protocols, images or labels differ, or data for a model is missing.
+        ConfigError: the protocols, images or labels differ, data for a model is missing, or an
+            argument has another type.
         DataError: the data set has other classes than a model.
     """
     evaluations = []
@@ -202,6 +203,7 @@ def compare(
                 raise ConfigError("no data set to evaluate the models on; give `data`")
             evaluations.append(evaluate(item, data, progress=progress))
         else:
+            check_type("what is compared", item, Evaluation, f"{MODEL}, or its fc.evaluate")
             evaluations.append(item)
     one, other = map(Scores.of, evaluations, names)
     return compare_scores(one, other, anyway)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fullconv.data.discovery.resplit import sample_groups, without_groups
 from fullconv.data.sample import Data
-from fullconv.errors import ConfigError, DataError
+from fullconv.errors import ConfigError, DataError, check_type
 from fullconv.evaluation.confidence_intervals import choose_units
 from fullconv.evaluation.evaluation import Evaluation, HeadEvaluations
 from fullconv.evaluation.image_table import ImageTableBuilder
@@ -19,13 +19,16 @@ from fullconv.evaluation.scored_samples import (
     score_prediction_files,
     score_samples,
 )
-from fullconv.inference.tta_scales import tta_protocol
+from fullconv.inference.tta_scales import check_scales, tta_protocol
 from fullconv.model import Model
 from fullconv.weights.fingerprint import model_fingerprint
 
 if TYPE_CHECKING:
     from fullconv.evaluation.explanation import ExplanationBuilder
     from fullconv.evaluation.suspects import SuspectFinder
+
+MODEL = 'a model: fc.load("runs/train/photos-001")'
+DATA = 'a data set: fc.open_data("photos", split="val")'
 
 Progress = Callable[[Iterable[Any], int, str], Iterable[Any]]
 """Passes items on while it shows progress: (items, their number, what is done) -> the items."""
@@ -66,8 +69,10 @@ def evaluate(
 
     Raises:
         DataError: the data set has other classes than the model, or no samples.
-        ConfigError: the model has several heads; see `evaluate_heads`.
+        ConfigError: the model has several heads; see `evaluate_heads`. Or an argument is of another
+            type, a scale is outside [0.1, 10], or `suspects` is negative.
     """
+    check_type("model", model, Model, MODEL)
     if model.heads:
         names = ", ".join(head.name for head in model.heads)
         raise ConfigError(
@@ -95,7 +100,13 @@ def evaluate_heads(
     Raises:
         DataError: the data set has other classes or heads than the model, or no samples.
     """
-    if scales is None and tta:
+    check_type("model", model, Model, MODEL)
+    check_type("data", data, Data, DATA)
+    if suspects < 0:
+        raise ConfigError(f"suspects is {suspects}; expected how many to look for, 0 for none")
+    if scales is not None:
+        scales = check_scales(scales)
+    elif tta:
         scales = model.tta_scales
     keep = explain or suspects > 0
     scored: Iterable[ScoredSample] = score_samples(model, data, scales=scales, keep_scores=keep)

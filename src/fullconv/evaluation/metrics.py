@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from jaxtyping import Float64, Int64, Integer
 
-from fullconv.errors import GeometryError
+from fullconv.errors import ConfigError, GeometryError
 
 Shares = Float64[np.ndarray, " K"]
 Counts = Int64[np.ndarray, " K"]
@@ -118,7 +118,10 @@ class Confusion(Metrics):
 
         Raises:
             GeometryError: the shapes differ.
+            ConfigError: one is not an array of whole numbers.
         """
+        check_labels("target", target)
+        check_labels("prediction", prediction)
         if target.shape != prediction.shape:
             raise GeometryError(
                 f"the prediction has shape {prediction.shape}, the labels {target.shape}; expected "
@@ -145,6 +148,17 @@ class EpochIoU(NamedTuple):
     epoch: int
     step: int
     iou: tuple[float, ...]
+
+
+def check_labels(name: str, labels: object) -> None:
+    """Check that an argument is an array of labels.
+
+    Raises:
+        ConfigError: it is not an array, or one of other numbers.
+    """
+    if not isinstance(labels, np.ndarray) or labels.dtype.kind not in "biu":
+        kind = getattr(labels, "dtype", type(labels).__name__)
+        raise ConfigError(f"{name} is of the type {kind}; expected an array of whole numbers")
 
 
 def merge_confusions(parts: Iterable[Confusion], classes: int) -> Confusion:

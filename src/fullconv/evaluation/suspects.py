@@ -25,7 +25,7 @@ EIGHT = np.ones((3, 3), bool)
 Labels = UInt8[np.ndarray, "H W"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no truth value to compare by
 class Suspect:
     """A region whose label may be wrong.
 

@@ -16,7 +16,15 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from safetensors import SafetensorError, safe_open
 
-from fullconv.config import Architecture, Factor, Head, Normalization, Settings, Size
+from fullconv.config import (
+    Architecture,
+    Colors,
+    Factor,
+    Head,
+    Normalization,
+    Settings,
+    Size,
+)
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
@@ -43,7 +51,7 @@ class Card(Settings):
 
     format: int = Field(1, ge=1, le=1)
     classes: tuple[str, ...] = Field(min_length=1, max_length=255)
-    palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
+    palette: Colors = Field(max_length=255)
     architecture: Architecture
     normalization: Normalization
     size: Size | None = None
@@ -82,7 +90,7 @@ def model_file(path: Path) -> Path:
     """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
 
     An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file; the
-    name of a model that comes along, such as camvid, its file, unless a file or folder here has
+    name of a bundled model, such as camvid, its file, unless a file or folder here has
     that name.
 
     Raises:

@@ -14,13 +14,14 @@ from fullconv.errors import ConfigError
 from fullconv.inference.plan import Plan
 from fullconv.inference.score_labels import largest_scores
 from fullconv.io import images, palettes
+from fullconv.io.atomic import check_suffix
 from fullconv.io.palettes import VOID, Palette, row_blocks
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # arrays have no truth value to compare by
 class Prediction:
     """A model's prediction for one image.
 
@@ -141,7 +142,12 @@ class Prediction:
         """Return the image with the classes' colours, above a legend of the classes that occur.
 
         `strength` is the opacity of the colours, in [0, 1].
+
+        Raises:
+            ConfigError: `strength` is outside of it.
         """
+        if not 0 <= strength <= 1:
+            raise ConfigError(f"strength {strength}: expected a number from 0 to 1")
         picture = palettes.overlay(self.image, self.labels, self.palette, strength)
         if not legend:
             return picture
@@ -154,7 +160,13 @@ class Prediction:
         return np.concatenate([picture, strip])
 
     def save(self, path: str | Path) -> None:
-        """Write the labels as an indexed PNG, whose pixel values are classes."""
+        """Write the labels as an indexed PNG, whose pixel values are classes.
+
+        Raises:
+            ConfigError: the path has another suffix.
+            OutputError: the disk is full, or the folder cannot be written.
+        """
+        check_suffix(path, ".png", "a prediction", "fc.batch.write_prediction has other formats")
         images.write_labels(Path(path), self.labels, self.palette)
 
 

@@ -1,4 +1,4 @@
-"""Models that come along, by name: `fullconv predict camvid street.jpg`.
+"""Bundled models, by name: `fullconv predict camvid street.jpg`.
 
 Each has a folder in models/ with its file and a model.json that describes it. An installed package
 holds the descriptions only; the files are downloaded from the project's release, with a pinned
@@ -50,7 +50,7 @@ class Speed(Settings):
 
 
 class ShelfModel(Settings):
-    """A model that comes along; `scripts/model_table.py` derives what follows from its files.
+    """A bundled model; `scripts/model_table.py` derives what follows from its files.
 
     Attributes:
         name: of its folder.
@@ -108,7 +108,7 @@ class ShelfModel(Settings):
 
 @cache
 def shelf() -> dict[str, ShelfModel]:
-    """Return the models that come along, by name.
+    """Return the bundled models, by name.
 
     Raises:
         ConfigError: a description cannot be used.
@@ -121,12 +121,12 @@ def shelf() -> dict[str, ShelfModel]:
 
 
 def is_shelved(source: str | Path) -> bool:
-    """Return whether a text is the name of a model that comes along, and no file or folder."""
+    """Return whether a text is the name of a bundled model, and no file or folder."""
     return str(source) in shelf() and not os.path.lexists(source)
 
 
 def shelf_file(name: str) -> Path:
-    """Return the file of a model that comes along, which is downloaded if it is not here.
+    """Return the file of a bundled model, which is downloaded if it is not here.
 
     Raises:
         WeightsError: it cannot be downloaded, or is another file than the pinned one.
@@ -147,7 +147,7 @@ def taken_note(source: str) -> str:
 
 
 def hidden(source: str | Path) -> str:
-    """Return a sentence if a file or folder has the name of a model that comes along, else ""."""
+    """Return a sentence if a file or folder has the name of a bundled model, else ""."""
     if str(source) not in shelf():
         return ""
     return (
@@ -157,7 +157,7 @@ def hidden(source: str | Path) -> str:
 
 
 def known_names(source: Path) -> str:
-    """Return which models come along, for a message about a name without folder and suffix."""
+    """Return the bundled models' names, for a message about one without folder and suffix."""
     is_name = not source.suffix and source.name == str(source)
     return f"; the models that come with fullconv: {', '.join(shelf())}" if is_name else ""
 

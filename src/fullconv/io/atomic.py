@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from fullconv.errors import OutputError
+from fullconv.errors import ConfigError, OutputError
 from fullconv.io.temporaries import sweep_once, target_name, temporary_path
 
 _STATUS = Path("/proc/self/status")  # where Linux states the umask
@@ -130,6 +130,22 @@ def is_special(path: Path) -> bool:
     folder = os.path.realpath(path.parent)
     is_other = os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path)
     return is_other or folder == "/dev" or folder.startswith(("/proc/", "/dev/fd"))
+
+
+def check_suffix(path: str | Path, suffix: str, what: str, remedy: str) -> None:
+    """Check that a file to write has the suffix of its format, or none.
+
+    Args:
+        path: as the user named it.
+        suffix: of the format, e.g. ".png".
+        what: is written, e.g. "a model".
+        remedy: how another format is written.
+
+    Raises:
+        ConfigError: it has another one, by which programs would take it for another format.
+    """
+    if Path(path).suffix.lower() not in (suffix, ""):
+        raise ConfigError(f"{path}: {what} is written as {suffix}; give that suffix ({remedy})")
 
 
 def write_bytes(path: Path, content: bytes) -> None:

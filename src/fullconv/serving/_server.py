@@ -35,7 +35,7 @@ def bind(host: str, port: int) -> socket.socket:
             bound.close()
             raise
     except (OSError, UnicodeError) as error:  # UnicodeError: no name of a host has such a form
-        reason = error.strerror if isinstance(error, OSError) else "it is no name of a host"
+        reason = error.strerror if isinstance(error, OSError) else "it is not the name of a host"
         raise OutputError(
             f"cannot serve at {host} port {port} ({reason}); choose another --port or --host"
         ) from error

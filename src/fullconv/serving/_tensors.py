@@ -126,7 +126,7 @@ def _images(entry: dict[str, Any], binary: bytes) -> list[Image | bytes]:
     kind, shape = entry.get("datatype"), entry.get("shape")
     numbers = isinstance(shape, list) and all(type(side) is int and side > 0 for side in shape)
     if not isinstance(shape, list) or not numbers or not 1 <= len(shape) <= 4:
-        raise Problem(400, "the shape is no list of whole numbers above 0")
+        raise Problem(400, "the shape is not a list of whole numbers above 0")
     data = _data(entry, binary)
     if kind == "BYTES":
         return _encoded(data, shape)

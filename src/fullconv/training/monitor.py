@@ -119,8 +119,8 @@ class TrainingMonitor:
         ]
         if never and number >= self.steps / 2:
             warnings["never"] = (
-                f"half-way through training, {_classes(never)} never been predicted; rare classes "
-                "may need --balance enet or more epochs"
+                f"by step {number} of {self.steps}, {_classes(never)} never been predicted; rare "
+                "classes may need --balance enet, or a longer training"
             )
         return warnings
 

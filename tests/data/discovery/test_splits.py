@@ -128,5 +128,7 @@ def test_groups_of_one_sample_are_refused():
     with pytest.raises(DataError, match=r"no two of the 2 samples are of one group.*'a1'"):
         grouped_split(["a1", "b1"], grouping("patient"))
     assert set(grouped_split(["a1x1", "a1x2", "b"], lambda name: name[0])) == {"train", "val"}
-    with pytest.raises(ConfigError, match=r"group-by=.* is none of clip, patient, tile, folder"):
+    with pytest.raises(
+        ConfigError, match=r"group-by=.* is neither clip, patient, tile, folder nor"
+    ):
         grouping("(")

@@ -656,6 +656,9 @@ def test_an_unknown_layout_is_reported_with_its_contents(photos, tmp_path_factor
         recognise(above)
     with pytest.raises(DataError, match="is a file; expected a folder, or FORMAT:PATH"):
         recognise(above / "inner" / "masks" / "a.png")
+    shutil.copytree(photos, above / "other")  # a folder for each photo, as in some competitions
+    with pytest.raises(DataError, match=r"2 of its folders have images and masks .*collect all"):
+        recognise(above)
 
 
 # Published samples

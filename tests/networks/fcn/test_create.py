@@ -1,5 +1,6 @@
 """Networks by name: strides, skips, near names, and invalid settings."""
 
+import numpy as np
 import pytest
 
 from fullconv.config import Architecture
@@ -83,3 +84,27 @@ def test_invalid_settings_are_refused(reason):
 def test_an_unknown_upsampling_is_refused_with_the_known_ones():
     with pytest.raises(ConfigError, match=r"upsampling is 'nearest'.*'bilinear-corners'"):
         Architecture.checked(name="fcn8s-vgg11", classes=3, upsampling="nearest")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"mean": 5}, "mean is 5: expected a list"),
+        ({"skip_scales": 0.1}, "skip_scales is 0.1: expected a list"),
+        ({"streams": 3}, "streams is 3: expected a list"),
+        ({"padding": "SAME"}, "padding is 'SAME': expected 'same' or a whole number$"),
+        ({"classes": ["a", "b"]}, r"classes is \['a', 'b'\]: expected a whole number"),
+        ({"name": None}, "name is None: expected a text"),
+        ({"std": (0.229, 0.224, 0.225)}, r"as for images in \[0, 1\]; .*multiply both by 255"),
+    ],
+)
+def test_what_is_no_setting_is_refused_in_a_sentence(given, message):
+    arguments = {"name": "fcn32s-vgg11", "classes": 3, **TINY} | given
+    with pytest.raises(ConfigError, match=message):
+        create_model(**arguments)
+
+
+def test_mean_and_std_may_be_arrays():
+    mean, std = np.array([1.0, 2.0, 3.0]), np.array([4.0, 5.0, 6.0], np.float32)
+    network = create_model("fcn32s-vgg11", 3, mean=mean, std=std, **TINY)
+    assert network.normalization.mean == (1, 2, 3) and network.normalization.std == (4, 5, 6)

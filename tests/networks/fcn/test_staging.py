@@ -186,3 +186,13 @@ def test_a_network_not_built_by_name_cannot_grow():
     network.architecture = None
     with pytest.raises(ConfigError, match="use `stage`"):
         grow(network)
+
+
+def test_what_cannot_grow_is_refused_in_a_sentence():
+    network = tiny("fcn32s-vgg11")
+    with pytest.raises(ConfigError, match="fusing is 'add': expected 'cascade' or 'sum'"):
+        grow(network, fusing="add")
+    with pytest.raises(ConfigError, match="coarser is of the type str; expected a network"):
+        grow("fcn32s-vgg11")
+    with pytest.raises(UnknownNameError, match="expected FCN-2s at the finest"):
+        grow(tiny("fcn2s-vgg11"))

@@ -64,7 +64,7 @@ WRONG = {
     "0*dice": "a factor must be a number above 0, not 0",
     "nan*dice": "not 'nan.dice'",
     "9e999*dice": "not '9e999.dice'|above 0, not inf",
-    "focal(gamma=-1)": "loss is 'focal.gamma=-1.': gamma is '-1': input should be greater",
+    "focal(gamma=-1)": "loss is 'focal.gamma=-1.': gamma is '-1': expected 0 or more",
     "focal(gamma=nan)": "gamma is 'nan'",
     "focal(gamma=much)": "gamma is 'much'",
     "focal(gama=1)": r"expected settings as in focal\(gamma=2\), not 'gama=1'",

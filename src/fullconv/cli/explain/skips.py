@@ -18,7 +18,7 @@ def command(
         str,
         typer.Argument(
             metavar="RUN",
-            help="A run folder, a .safetensors model file or a model that comes along.",
+            help="A run folder, a .safetensors model file or a bundled model.",
             callback=say_taken,
         ),
     ],

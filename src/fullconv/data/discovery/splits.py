@@ -91,7 +91,7 @@ def grouping(rule: str) -> Callable[[str], str]:
         expression = re.compile(rule)
     except re.error as error:
         raise ConfigError(
-            f"group-by={rule} is none of {', '.join(_RULES)}, and no regular expression: {error}"
+            f"group-by={rule} is neither {', '.join(_RULES)} nor a regular expression: {error}"
         ) from error
     return partial(group_of, groups=expression)
 

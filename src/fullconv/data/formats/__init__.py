@@ -159,6 +159,12 @@ def _unknown(folder: Path) -> DataError:
     found, remedy = explain(folder)
     if below:
         found, remedy = "", f"did you mean {below[0]}?"
+    if (folders := len({source.partition(":")[2] for source in below})) > 1:
+        found = f"{folders} of its folders have images and masks of their own"
+        remedy = (
+            "collect all photos in one images/ and their masks in one masks/, where the one mask "
+            f"of a photo holds all of its objects; or give one of the folders, e.g. {below[0]}"
+        )
     likely = [] if found or below else _similar(inside)
     near = [f"{name} ({formats[name].summary})" for name in likely]
     return DataError(

@@ -113,7 +113,7 @@ def rgb_from_pil(picture: Any, value_range: ValueRange | None = None) -> UInt8[n
     if not isinstance(picture, Image.Image):
         raise ImageError(
             f"no image can be read from the type {type(picture).__name__}",
-            expected="a path, a file or its bytes, an array or a PIL image",
+            expected="a path, a file or its bytes, a NumPy array, a PIL image, or a list of these",
         )
     name = getattr(picture, "filename", "")
     where = Path(name if name and isinstance(name, str | Path) else "PIL image")

@@ -6,13 +6,14 @@ A name is looked up among our own classifiers, then torchvision's, then timm's.
 
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from inspect import signature
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import nn
 
 from fullconv._registry import Registry
-from fullconv.config import Top
+from fullconv.config import Classifier, Top
 from fullconv.errors import ConfigError, UnknownNameError
 from fullconv.networks.backbones._traced import TracedBackbone
 
@@ -59,10 +60,19 @@ def create_classifier(name: str, classes: int = 1000, **options: Any) -> nn.Modu
 
     Raises:
         UnknownNameError: there is no classifier of this name.
-        ConfigError: an option that this classifier does not have.
+        ConfigError: an option that this classifier does not have, or a value out of its range.
     """
+    shared = {key: options[key] for key in Classifier.model_fields.keys() & options.keys()}
+    checked = Classifier.checked(name=name, classes=classes, **shared)
+    name, classes = checked.name, checked.classes
     if name in backbones:
-        return backbones[name](classes, **options)
+        builder = backbones[name]
+        known = signature(builder).parameters.keys() - {"classes"}
+        if unknown := sorted(options.keys() - known):
+            raise ConfigError(
+                f"{name} has no option {unknown[0]!r}; it has {', '.join(sorted(known))}"
+            )
+        return builder(classes, **options)
     library, library_name = _find(name)
     if options:
         raise ConfigError(

@@ -3,6 +3,7 @@
 from fullconv.networks.fcn.create import (
     IMAGENET_MEAN,
     IMAGENET_STD,
+    STRIDES,
     build,
     create_model,
     parse_name,
@@ -13,6 +14,7 @@ __all__ = [
     "FCN",
     "IMAGENET_MEAN",
     "IMAGENET_STD",
+    "STRIDES",
     "OptimizedBackbone",
     "build",
     "create_model",

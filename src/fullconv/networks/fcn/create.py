@@ -106,17 +106,30 @@ def create_model(
             upsampling=upsampling,
             learn_upsampling=learn_upsampling,
             fusing=fusing,
-            skip_scales=None if skip_scales is None else tuple(skip_scales),
+            skip_scales=skip_scales,
             context=context,
-            skip_context=skip_context
-            if skip_context is None or isinstance(skip_context, int)
-            else tuple(skip_context),
+            skip_context=skip_context,
             pyramid=pyramid or None,
-            channels=channels or (sum(streams) if streams else RGB),
-            streams=None if streams is None else tuple(streams),
+            channels=channels or (sum(streams) if isinstance(streams, Sequence) else RGB),
+            streams=streams,
         ),
-        Normalization.checked(mean=tuple(mean), std=tuple(std), order=order),
+        _normalization(mean, std, order),
     )
+
+
+def _normalization(mean: Sequence[float], std: Sequence[float], order: str) -> Normalization:
+    """Return the normalization of a new network.
+
+    Raises:
+        ConfigError: the numbers are out of their range, or seem to be those of images in [0, 1].
+    """
+    found = Normalization.checked(mean=mean, std=std, order=order)
+    if max(found.std) < 1:
+        raise ConfigError(
+            f"std is {', '.join(f'{value:g}' for value in found.std)}, as for images in [0, 1]; "
+            "expected mean and std of images in [0, 255]: multiply both by 255"
+        )
+    return found
 
 
 def build(architecture: Architecture, normalization: Normalization) -> FCN:

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from fullconv.config import Fusing
-from fullconv.errors import ConfigError
-from fullconv.networks.fcn import FCN, build, parse_name
+from fullconv.errors import ConfigError, UnknownNameError, check_type
+from fullconv.networks.fcn import FCN, STRIDES, build, parse_name
 from fullconv.networks.transplant import Transplant, transplant
 
 
@@ -20,20 +20,25 @@ def grow(coarser: FCN, fusing: Fusing | None = None, scale: float = 1.0) -> FCN:
         scale: factor of the new skip's features.
 
     Raises:
-        ConfigError: the network was not built by name, or adds its skips in another way.
+        ConfigError: the network was not built by name, adds its skips in another way, or is
+            not a network; or `fusing` is unknown.
         UnknownNameError: there is no finer network.
     """
+    check_type("coarser", coarser, FCN, "a network; of a model it is model.network")
     before = coarser.architecture
     if before is None:
         raise ConfigError("only a network built by create_model can grow; use `stage` for others")
     stride, backbone = parse_name(before.name)
+    if f"{stride // 2}" not in STRIDES:
+        name = f"fcn{stride // 2}s-{backbone}"
+        raise UnknownNameError("network", name, expected=f"FCN-{stride}s at the finest")
     scales = (*(coarser.skip_scales.get(skip, 1.0) for skip in coarser.skips), scale)
     changes = {
         "name": f"fcn{stride // 2}s-{backbone}",
         "fusing": fusing or _usual(coarser),
         "skip_scales": scales if any(factor != 1 for factor in scales) else None,
     }
-    finer = build(before.model_copy(update=changes), coarser.normalization)
+    finer = build(before.checked(**dict(before) | changes), coarser.normalization)
     stage(finer, coarser)
     return finer.to(coarser.score_fr.weight.device).train(coarser.training)
 

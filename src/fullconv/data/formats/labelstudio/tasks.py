@@ -185,7 +185,7 @@ def _region(result: Mapping[str, Any], value: Mapping[str, Any], label: str, whe
             kept["rle"] = bytes(get_entry(value, "rle", list, where))
         except (TypeError, ValueError) as error:
             raise DataError(
-                f"a brush mask that is no list of bytes ({error})", where=where
+                f"a brush mask that is not a list of bytes ({error})", where=where
             ) from error
     return Region(where, kept, label, size, float(turned) if _is_number(turned) else 1.0)
 
