@@ -1,5 +1,6 @@
 """The stages of a run: FCN-32s, FCN-16s and FCN-8s, each started from the one before."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from fullconv.errors import ConfigError
 from fullconv.networks.fcn import parse_name
 from fullconv.training.run.folder import Run
 
+_STAGE = re.compile(r"stage-\d+-fcn.+")  # the folder of a stage
 DECIDED = ("teacher_fingerprint", "parallel_parts")  # of each stage, when it is started
 
 
@@ -64,3 +66,10 @@ def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
         yield RunStage(run, config.model_copy(update=changes), initial)
         initial = run.best
     yield RunStage(Run(folder), config, initial)
+
+
+def run_of_stage(run: Run) -> Run | None:
+    """Return the run that a folder is a stage of; None if it is a run itself."""
+    folder = run.folder.resolve()
+    whole = Run(folder.parent)
+    return whole if _STAGE.fullmatch(folder.name) and whole.config.is_file() else None
