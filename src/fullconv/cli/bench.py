@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.cli import _bench_options as options
-from fullconv.cli._architecture import find_architecture
+from fullconv.cli._architecture import find_architecture, refuse_settings
 from fullconv.cli._bench_table import print_table
 from fullconv.cli._console import track, write_json
 from fullconv.cli._options import Json, Quiet, parse_size
@@ -81,6 +81,7 @@ def _model_file(
     with scratch() as folder:
         path = Path(model)
         if is_path(model) or not model.startswith("fcn"):
+            refuse_settings(model, padding, width, hidden)
             yield path, folder
             return
         file = folder / "model.safetensors"
