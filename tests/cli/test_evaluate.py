@@ -62,6 +62,7 @@ def test_the_data_set_of_the_run_is_the_default(run_folder, evaluate):
 def test_images_that_a_model_was_trained_on_are_said(tmp_path, train_on, split, note):
     copy = tmp_path / "scenes-001"
     copy.mkdir()
+    (copy / "best.safetensors").touch()
     (copy / "config.yaml").write_text(f"data: {DATA}\ntrain_on: {train_on}\n")
     found = seen_in_training(str(copy / "best.safetensors"), DATA, split)
     assert (note in found) if note else found == ""
