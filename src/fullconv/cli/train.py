@@ -71,9 +71,9 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     from fullconv.training.experiment import Experiment
     from fullconv.training.plan import resolve_duration
     from fullconv.training.resolve_network import planned_download
-    from fullconv.training.stages import stages_of
+    from fullconv.training.stages import sized_for_last, stages_of
 
-    config = resolve_duration(config)
+    config = sized_for_last(resolve_duration(config))
     first_config = next(stages_of(config, Path())).config
     if group.is_main and (download := planned_download(first_config)):
         say(f"note   {download}")

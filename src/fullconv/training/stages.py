@@ -8,7 +8,9 @@ from pathlib import Path
 from fullconv.config import AUTO, RunConfig
 from fullconv.errors import ConfigError
 from fullconv.networks.fcn import parse_name
+from fullconv.training.resolve import resolve
 from fullconv.training.run.folder import Run
+from fullconv.training.validation import open_splits
 
 _STAGE = re.compile(r"stage-\d+-fcn.+")  # the folder of a stage
 DECIDED = ("teacher_fingerprint", "parallel_parts")  # of each stage, when it is started
@@ -66,6 +68,17 @@ def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
         yield RunStage(run, config.model_copy(update=changes), initial)
         initial = run.best
     yield RunStage(Run(folder), config, initial)
+
+
+def sized_for_last(config: RunConfig) -> RunConfig:
+    """Return the settings of a run of several stages with the size of photos and crops decided.
+
+    All stages have the same, chosen for the network that the run ends with: the coarser ones before
+    it would ask for larger photos.
+    """
+    if not config.stages:
+        return config
+    return resolve(config, open_splits(config.data, config.train_on)[0])[0]
 
 
 def run_of_stage(run: Run) -> Run | None:

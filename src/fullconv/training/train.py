@@ -24,7 +24,8 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
     timed and rolled back; evaluations of your own are not part of it.
 
     Args:
-        model: trained in place; a name such as "fcn8s-vgg16_bn", or "auto", creates a new model.
+        model: trained in place, at its own size and working scale unless the settings give them to
+            it; a name such as "fcn8s-vgg16_bn", or "auto", creates a new model.
         data: from `open_data`.
         config: the defaults suit a few dozen to a few hundred images; a recipe gives others.
 
