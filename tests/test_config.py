@@ -39,6 +39,7 @@ WRONG = [
     ({"zebra": 1}, "unknown setting 'zebra'; docs/settings.md and the config.yaml of any run"),
     ({"zoom": (1.5, 0.75)}, r"zoom is .1.5, 0.75.: expected the smaller number first"),
     ({"zoom": (1e6, 1e6)}, "zoom is 1000000.0: expected 20 or less"),
+    ({"crop": "whole", "class_crops": 0.5}, "class_crops is 0.5, but crop is whole, so there are"),
     (
         {"crop": list(range(10**6))},
         r"crop is \[0, 1, 2, 3, .*\]: expected at most 2 items",

@@ -161,6 +161,11 @@ def test_augment_uses_the_given_settings(photos, tmp_path):
     rows = slice(0, 2 * 206)
     assert (plain[rows, :480] == rotated[rows, :480]).all()  # the originals with their labels
     assert (plain[:, 490:900] != rotated[:, 490:900]).any()
+    (tmp_path / "plain.yaml").write_text("recipe: heavy\n")
+    assert check(photos, "--augment", "2", "--config", str(tmp_path / "plain.yaml")) == 0
+    heavy = np.asarray(Image.open(folder / "photos-003/augmentation.png"))[:180]
+    first, *others = np.split(heavy, 4, axis=1)
+    assert all((first == other).all() for other in others), "the recipe has no augmentation"
     (tmp_path / "wrong.yaml").write_text("rotate: 999\n")
     assert check(photos, "--augment", "2", "--config", str(tmp_path / "wrong.yaml")) == 2
 

@@ -102,6 +102,14 @@ def test_inspect_derives_the_papers_crop_offsets(capsys):
     assert row[-2:] == ["32", "404"] and row[2:7] == ["4096", "x", "16", "x", "16"]
 
 
+@pytest.mark.parametrize(
+    "options", [["--padding", "100"], ["--width", "0.5"], ["--hidden", "8"], ["--fusing", "sum"]]
+)
+def test_settings_of_a_network_are_refused_beside_a_file(options, trained, capsys):
+    assert run(["inspect", str(trained), *options]) == 2
+    assert f"{options[0]} has no effect on {trained}, a model" in capsys.readouterr().err
+
+
 def test_inspect_writes_json(trained, capsys):
     assert run(["inspect", str(trained), "--json", "-"]) == 0
     values = json.loads(capsys.readouterr().out)
@@ -128,6 +136,14 @@ MISTAKES = {
     "no model": (["predict", "nowhere.safetensors", "a.png"], "nowhere.safetensors"),
     "no evaluation data": (["evaluate", "nowhere"], "no data set is given"),
     "bad kinds": (["predict", "m", "a.png", "--save", "everything"], "expected coco, "),
+    "order alone": (
+        ["convert", "a.pth", "b.safetensors", "--order", "rgb"],
+        "--order rgb is that of --mean",
+    ),
+    "given twice": (
+        ["train", "scenes:9", "--lr", "0.1", "--set", "lr=0.2"],
+        "lr is given twice, by --lr and by --set",
+    ),
     "inspect what": (["inspect", "fcn8s-vgg17"], "vgg17"),
     "inspect size": (["inspect", "fcn8s-vgg16", "--size", "9"], "expected height x width"),
 }

@@ -10,6 +10,7 @@ import torch
 
 import fullconv as fc
 from fullconv.cli import run
+from fullconv.cli._evaluate_options import seen_in_training
 from fullconv.data.synthetic import CLASSES
 from fullconv.io.images import write_labels
 from siftflow_folder import write_siftflow
@@ -47,6 +48,31 @@ def test_the_data_set_of_the_run_is_the_default(run_folder, evaluate):
     assert "95 % interval" in text or "no confidence interval" in text
     again, _, _ = evaluate(run_folder / "best.safetensors")
     assert again == found | {"model": str(run_folder / "best.safetensors")}
+
+
+@pytest.mark.parametrize(
+    ("train_on", "split", "note"),
+    [
+        ("train", "val", ""),
+        ("train", "train", "was trained on these images"),
+        ("train", "all", "was trained on some of these images"),
+        ("train+val", "val", "was trained on these images"),
+    ],
+)
+def test_images_that_a_model_was_trained_on_are_said(tmp_path, train_on, split, note):
+    copy = tmp_path / "scenes-001"
+    copy.mkdir()
+    (copy / "best.safetensors").touch()
+    (copy / "config.yaml").write_text(f"data: {DATA}\ntrain_on: {train_on}\n")
+    found = seen_in_training(str(copy / "best.safetensors"), DATA, split)
+    assert (note in found) if note else found == ""
+    assert seen_in_training(str(copy), "scenes:21@24x32", split) == ""
+    assert seen_in_training(str(tmp_path / "other.safetensors"), DATA, split) == ""
+
+
+def test_the_note_is_printed(run_folder, evaluate):
+    _, text, _ = evaluate(run_folder, "--split", "train")
+    assert f"note   {run_folder} was trained on these images, so the metrics do not tell" in text
 
 
 def test_a_model_outside_a_run_needs_data(tmp_path, run_folder, capsys):
@@ -124,6 +150,8 @@ def test_files_of_predictions_have_neither_suspects_nor_tta(option, tmp_path, ca
     ("arguments", "message"),
     [
         ([DATA, "--scales", "1,2"], "--scales needs a model"),
+        ([DATA, "--engine", "onnx"], "--engine needs a model"),
+        ([DATA, "--device", "cpu"], "--device needs a model"),
         (["model.onnx", DATA], f"expected: fullconv evaluate {DATA} --predictions"),
         ([DATA, "--head", "road"], "labels of one head; leave out --head road"),
     ],

@@ -2,7 +2,10 @@
 
 import json
 import os
+import shlex
 import signal
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pytest
 
@@ -24,10 +27,21 @@ def staged(out, *options):
 
 
 @pytest.fixture(scope="module")
-def three_stages(tmp_path_factory):
-    out = tmp_path_factory.mktemp("stages")
-    assert staged(out) == 0
-    return out / "train" / "staged-001"
+def finished_stages(tmp_path_factory):
+    out, said = tmp_path_factory.mktemp("stages"), StringIO()
+    with redirect_stdout(said):
+        assert staged(out) == 0
+    return out / "train" / "staged-001", said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def three_stages(finished_stages):
+    return finished_stages[0]
+
+
+@pytest.fixture(scope="module")
+def three_stages_said(finished_stages):
+    return finished_stages[1]
 
 
 def test_the_papers_three_stages_are_in_one_folder(three_stages):
@@ -70,6 +84,22 @@ def test_a_run_stopped_in_its_second_stage_resumes_there(three_stages, tmp_path)
         assert (folder / name).read_bytes() == (three_stages / name).read_bytes(), name
 
 
+def test_a_run_stopped_in_a_stage_says_how_to_resume_the_whole(tmp_path, capsys):
+    assert staged(tmp_path / "my runs", "--max-seconds", "1e-9") == 75
+    folder = tmp_path / "my runs" / "train" / "staged-001"
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if line[:6] == "resume")
+    words = shlex.split(line.partition("   (")[0])[1:]
+    assert words == ["fullconv", "train", "--resume", str(folder)]
+    (stage,) = folder.glob("stage-1-*")
+    assert run(["train", "--resume", str(stage)]) == 2
+    assert f"is a stage of the run {folder}" in capsys.readouterr().err
+    assert not (stage / "summary.json").exists()
+
+
+def test_only_the_last_stage_offers_to_be_trained_further(three_stages_said):
+    assert three_stages_said.count("longer  ") == three_stages_said.count("next    ") == 1
+
+
 def test_any_setting_can_be_given(tmp_path):
     options = ["--set", "ema=0.5", "--set", "zoom=[1, 1.2]", "--set", "clip=5"]
     command = ["train", DATA, *SMALL, "--steps", "1", "--out", str(tmp_path), "--quiet"]
@@ -95,6 +125,15 @@ def test_invalid_settings_are_rejected_with_one_message(options, message, tmp_pa
     error = capsys.readouterr().err
     assert message in error and "Traceback" not in error and len(error.splitlines()) <= 8
     assert not list(tmp_path.iterdir())
+
+
+def test_the_last_model_is_not_called_the_best(tmp_path, capsys):
+    command = ["train", DATA, *SMALL, "--epochs", "2", "--out", str(tmp_path)]
+    assert run([*command, "--set", "keep=last"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    rounds = [line for line in lines if line.startswith("epoch ")]
+    assert len(rounds) == 2 and all(" kept " in line and "best" not in line for line in rounds)
+    assert [line for line in lines if line.startswith("last model: step 4 (epoch 2)")]
 
 
 def test_a_finished_run_is_not_resumed(three_stages, capsys):

@@ -5,7 +5,13 @@ import typer
 
 from fullconv.cli import run
 from fullconv.cli._train_config import absolute_data, new_settings, resumed_settings, run_name
-from fullconv.cli._train_options import FLAGS, OPTIONS, parse_settings, setting_options
+from fullconv.cli._train_options import (
+    FLAGS,
+    OPTIONS,
+    parse_settings,
+    setting_options,
+    with_settings,
+)
 from fullconv.config import Part, RunConfig, help_text
 from fullconv.errors import ConfigError
 from fullconv.training.plan import asked, shown_duration
@@ -81,6 +87,82 @@ def test_options_override_the_file_and_the_file_the_recipe(tmp_path):
     found = new_settings({"data": "scenes:9", "batch": 2}, tmp_path / "more.yaml", None)
     assert (found.batch, found.epochs, found.recipe) == (2, 7, "heavy")
     assert found.momentum == 0.99, "the recipe's, which nothing else gave"
+
+
+def test_a_recipe_that_a_file_overrides_as_a_whole_is_refused(tmp_path):
+    whole = create_run(tmp_path, "train", "one", RunConfig(data="scenes:9").model_dump(mode="json"))
+    with pytest.raises(ConfigError, match=r"--recipe heavy has no effect, since .*config.yaml"):
+        new_settings({"recipe": "heavy"}, whole.config, None)
+    assert new_settings({"lr": 0.1}, whole.config, None).lr == 0.1
+    assert new_settings({"recipe": "modern"}, whole.config, None).recipe == "modern", "it is these"
+    (tmp_path / "heavy.yaml").write_text(
+        "recipe: heavy\nloss: focal\nbalance: none\nema: 0\ndata: scenes:9\n"
+    )
+    assert new_settings({"recipe": "modern"}, tmp_path / "heavy.yaml", None).momentum == 0.9
+
+
+@pytest.mark.parametrize("name", ["weights", "teacher"])
+def test_a_model_is_the_same_file_when_latest_points_elsewhere(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first = create_run(tmp_path, "train", "a", {})
+    given = {"data": "scenes:9", name: "train/latest"}
+    started = new_settings(given, None, None)
+    assert getattr(started, name) == str(first.folder.resolve())
+    run = create_run(tmp_path, "train", "a", started.model_dump(mode="json"))
+    assert resumed_settings(run, given) == (started, None), "latest is this run now"
+    assert resumed_settings(run, given | {name: "train/a-001"}) == (started, None)
+    create_run(tmp_path, "train", "b", {})
+    with pytest.raises(ConfigError, match=rf"was started with {name} .*a-001, not .*b-001"):
+        resumed_settings(run, given)
+    for word in ("none", "imagenet", "camvid"):
+        assert getattr(new_settings(given | {name: word}, None, None), name) == word
+
+
+def test_a_setting_is_given_once():
+    with pytest.raises(ConfigError, match=r"lr is given twice, by --lr and by --set"):
+        with_settings({"lr": 0.1}, ["lr=0.2"])
+    with pytest.raises(ConfigError, match=r"input_scale is given twice, by --scale and"):
+        with_settings({"input_scale": 1.0}, ["input_scale=2"])
+    with pytest.raises(ConfigError, match=r"--set ema is given twice"):
+        with_settings({}, ["ema=0.1", "ema=0.2"])
+    assert with_settings({"lr": 0.1}, ["ema=0.2"]) == {"lr": 0.1, "ema": 0.2}
+
+
+def test_a_resumed_run_refuses_other_settings_in_a_file(tmp_path):
+    file = tmp_path / "more.yaml"
+    file.write_text("data: scenes:9\nloss: auto\nbatch: 4\nepochs: 3\nturn: null\nworkers: 1\n")
+    saved = RunConfig(data="scenes:9", epochs=3, batch=4, loss="focal", turn=True)
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    expected = saved.model_copy(update={"workers": 1})
+    assert resumed_settings(run, {}, file) == (expected, None), "what it was started with"
+    assert resumed_settings(run, {}, run.config) == (saved, None)
+    assert resumed_settings(run, {"epochs": 5}, file) == (expected, ("epochs", 5))
+    for line, found in (
+        ("batch: 5", "batch 4, not 5; omit --config"),
+        ("epochs: 5", "epochs 3, not 5; omit --config"),
+        ("minutes: 5", "minutes None, not 5; omit --config"),
+        ("loss: dice", "loss focal, not dice; omit --config"),
+        ("data: scenes:8", "on scenes:9, not on scenes:8"),
+    ):
+        file.write_text(f"{line}\n")
+        with pytest.raises(ConfigError, match=rf"one-001 was started (with )?{found}"):
+            resumed_settings(run, {}, file)
+    file.write_text("batch: 5\n")
+    assert resumed_settings(run, {"batch": 4}, file)[0] == saved, "an option comes first"
+
+
+def test_a_resumed_run_keeps_its_groups(tmp_path):
+    saved = RunConfig(data="scenes:9?group-by=clip")
+    run = create_run(tmp_path, "train", "one", saved.model_dump(mode="json"))
+    for given, rule in (({}, "clip"), ({"data": "scenes:9"}, None), ({"data": saved.data}, "clip")):
+        assert resumed_settings(run, given, None, rule) == (saved, None)
+    for given, rule in (({}, "tile"), ({"data": "scenes:9?group-by=tile"}, None)):
+        with pytest.raises(ConfigError, match=r"with the groups clip, not with tile; omit"):
+            resumed_settings(run, given, None, rule)
+    plain = RunConfig(data="scenes:9")
+    run = create_run(tmp_path, "train", "two", plain.model_dump(mode="json"))
+    with pytest.raises(ConfigError, match=r"without groups, not with clip"):
+        resumed_settings(run, {}, None, "clip")
 
 
 def test_a_resumed_run_keeps_its_settings_but_may_change_workers(tmp_path):

@@ -113,6 +113,16 @@ def test_a_class_never_predicted_after_half_of_the_training(network):
     assert "class Pole has never been predicted" in note and "--balance" in note
 
 
+def test_a_class_that_was_predicted_before_is_not_called_never_predicted(network):
+    poles = confusion([[50, 0, 0], [0, 40, 0], [5, 4, 1]])
+    none = confusion([[50, 0, 0], [0, 40, 0], [5, 5, 0]])
+    one = recorder()
+    assert one.epoch(400, poles, network) == one.epoch(500, none, network) == []
+    resumed = recorder()
+    resumed.resume(1.0, {2})
+    assert resumed.epoch(500, none, network) == []
+
+
 def test_a_skip_with_zero_score_weights(network):
     torch.nn.init.zeros_(network.score_pool4.weight)
     (note,) = recorder().epoch(10, confusion(np.eye(3, dtype=int) * 30), network)

@@ -103,3 +103,5 @@ def test_the_decision_is_said_and_can_be_taken_back():
     assert upright.turn is False and note == ""
     rotated, _ = resolve_turning(fc.TrainConfig(rotate=10), data)
     assert rotated.turn is False
+    directed, _ = resolve_turning(fc.TrainConfig(flip=False), data)
+    assert directed.turn is False, "turning mirrors, which was refused"

@@ -48,6 +48,15 @@ def test_a_plan_in_minutes_is_open_until_it_has_parts():
     assert plan_of(minutes=5, plan=PLANNED).steps == 50
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"), [(11, ()), (10, ("up to 100% of 0.001",)), (4, ("up to 40% of 0.001",))]
+)
+def test_a_warmup_that_never_ends_is_said(steps, said):
+    warnings = plan_of(steps=steps, lr=1e-3, warmup=10).warnings
+    assert len(warnings) == len(said) and all(a in b for a, b in zip(said, warnings, strict=True))
+    assert plan_of(minutes=1, plan=PLANNED, warmup=99).warnings == ()
+
+
 def test_each_part_decays_from_its_own_rate():
     plan = plan_of(minutes=1, plan=PLANNED, lr=1e-3, warmup=2)
     rates = [plan.learning_rate(step) for step in range(50)]

@@ -2,9 +2,11 @@
 
 import pytest
 
+import fullconv as fc
 from fullconv.config import RunConfig, TrainConfig
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.training.recipes import RECIPES, with_recipe
+from fullconv.training.recipes import RECIPES, recipe_applied, with_recipe
+from toy_training import toy_data
 
 PAPER = ("heavy", "last-layer-only", "paper-at-once", "paper-staged")
 
@@ -35,6 +37,28 @@ def test_the_learning_rate_falls_a_hundredfold_per_stage():
 def test_given_settings_override_the_recipe():
     config = TrainConfig.checked(**with_recipe({"recipe": "heavy", "lr": 0.5, "batch": 2}))
     assert (config.lr, config.batch, config.momentum) == (0.5, 2, 0.99)
+
+
+def test_a_recipe_holds_in_a_loop_of_ones_own():
+    config = recipe_applied(TrainConfig(recipe="heavy", lr=0.5))
+    assert (config.lr, config.momentum, config.crop, config.flip) == (0.5, 0.99, "whole", False)
+    assert recipe_applied(TrainConfig(lr=0.5)) == TrainConfig(lr=0.5)
+    assert recipe_applied(config) == config
+    with pytest.raises(UnknownNameError, match="heavy"):
+        fc.train("auto", toy_data(), TrainConfig(recipe="heavi"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"recipe": "paper-staged"}, "stages is a setting of the command fullconv train"),
+        ({"train_on": "train+val", "keep": "last"}, "train_on is a setting"),
+        ({"inputs": "depth", "track": ("wandb",)}, "track is a setting"),
+    ],
+)
+def test_settings_of_runs_have_no_effect_on_a_loop_of_ones_own(settings, named):
+    with pytest.raises(ConfigError, match=named):
+        fc.train("auto", toy_data(), TrainConfig(**settings))
 
 
 def test_modern_is_the_default():

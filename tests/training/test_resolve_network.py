@@ -9,7 +9,11 @@ from fullconv.data.sample import Data, Sample
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.training import resolve_network as module
 from fullconv.training.choose_stride import choose_stride
-from fullconv.training.resolve_network import planned_download, resolve_network
+from fullconv.training.resolve_network import (
+    frozen_at_random,
+    planned_download,
+    resolve_network,
+)
 from fullconv.training.stages import stages_of
 from toy_training import toy_data
 
@@ -24,6 +28,20 @@ def striped(width, period=32):
         return Sample(np.zeros((96, 96, 3), np.uint8), labels, "a")
 
     return Data("stripes", None, ("ground", "stripe"), ((0, 0, 0), (1, 1, 1)), ("a",), read)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, ""),
+        ({"freeze_bn": True}, "freeze_bn=false"),
+        ({"backbone_lr_mult": 0.0}, "backbone_lr_mult is 0"),
+        ({"weights": "imagenet", "backbone_lr_mult": 0.0, "freeze_bn": True}, ""),
+    ],
+)
+def test_random_weights_that_are_frozen_are_said(settings, said):
+    found = " ".join(frozen_at_random(fc.TrainConfig(**{"weights": "none"} | settings)))
+    assert (said in found) if said else not found
 
 
 class Missing:

@@ -90,7 +90,11 @@ def test_without_rare_classes_both_are_plain():
         ({"loss": "dice"}, ("dice", "none", 0)),  # takes no weights
         ({"balance": "none"}, ("cross-entropy+0.5*dice", "none", 0)),
         ({"logit_adjust": 0.2}, ("cross-entropy+0.5*dice", "enet", 0.2)),
+        ({"logit_adjust": 0.0}, ("cross-entropy+0.5*dice", "enet", 0)),
         ({"learn_upsampling": True}, ("cross-entropy+0.5*dice", "none", 0)),
+        ({"upsampling": "unpooling"}, ("cross-entropy+0.5*dice", "none", 0)),
+        ({"final_loss": "lovasz"}, ("cross-entropy+0.5*dice", "enet", 0)),
+        ({"final_loss": "lovasz+focal"}, ("cross-entropy+0.5*dice", "enet", 0.75)),
     ],
 )
 def test_what_is_set_is_kept(changes, expected):

@@ -9,6 +9,7 @@ import torch
 import fullconv as fc
 from fullconv.errors import ConfigError, DataError
 from fullconv.training.initial_model import initial_model
+from fullconv.training.sampler import batches
 from fullconv.training.trainer import Trainer
 from toy_training import CONFIG, equal, make_trainer, state, toy_data
 
@@ -113,6 +114,21 @@ def test_data_with_other_classes_is_rejected():
         Trainer(model, replace(toy_data(), names=()), CONFIG)
 
 
+def test_a_model_is_trained_at_the_scale_that_it_predicts_at():
+    config, data = CONFIG.model_copy(update={"crop": "whole", "zoom": (1.0, 1.0)}), toy_data()
+    scaled, fitted, plain = (initial_model(config, data) for _ in range(3))
+    scaled.input_scale, fitted.size = 0.5, (24, 24)
+    for model, settings, side in (
+        (scaled, {}, 16),
+        (fitted, {}, 24),
+        (plain, {"input_scale": 0.25}, 8),
+        (plain, {"input_scale": 0.5, "size": (24, 24)}, 12),
+    ):
+        trainer = Trainer(model, data, config.model_copy(update=settings))
+        batch = next(iter(batches(data, trainer.config, 2, range(1))))
+        assert batch.image.shape[2:] == model.network_input(data[0].image).shape[:2] == (side, side)
+
+
 def test_logit_adjustment_changes_the_inference_weights_only():
     changes = {"ema": 0.9, "balance": "enet"}
     plain, less = (
@@ -130,7 +146,13 @@ def test_logit_adjustment_changes_the_inference_weights_only():
 
 
 @pytest.mark.parametrize(
-    "changes", [{}, {"balance": "enet", "learn_upsampling": True}], ids=["no weights", "learned"]
+    "changes",
+    [
+        {},
+        {"balance": "enet", "learn_upsampling": True},
+        {"balance": "enet", "final_loss": "lovasz"},  # the last steps have none
+    ],
+    ids=["no weights", "learned", "no weights at the end"],
 )
 def test_logit_adjustment_needs_class_weights_and_fixed_upsampling(changes):
     with pytest.raises(ConfigError, match="logit_adjust"):

@@ -91,6 +91,8 @@ def test_plain_weights_get_the_given_normalization_and_no_classes(tmp_path):
     target.unlink()
     with pytest.raises(ConfigError, match="plain weights, which have no class names"):
         convert_weights(source, target, ["road", "sky"])
+    with pytest.raises(ConfigError, match="plain weights, which have no padding"):
+        convert_weights(source, target, padding=0)
     assert not target.exists()
 
 

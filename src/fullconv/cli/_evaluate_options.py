@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from fullconv.cli._options import DATA
+from fullconv.io.commands import pasted
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
@@ -84,7 +85,7 @@ def check_options(
     if data is not None:
         raise ConfigError(
             f"{model} and the data set {data} beside --predictions, which need no model; "
-            f"expected: fullconv evaluate {data} --predictions {predictions}"
+            f"expected: {pasted('fullconv', 'evaluate', data, '--predictions', predictions)}"
         )
 
 
@@ -111,19 +112,44 @@ def choose_source(model: str, data: str | None, predictions: Path | None) -> str
         ConfigError: no data set is given, and MODEL is not of a run.
     """
     from fullconv.errors import ConfigError
-    from fullconv.training.run.folder import Run
 
     if data or predictions:
         return data or model
-    folder = Path(model)
-    run = Run(folder if folder.is_dir() else folder.parent)
-    trained_on = run.read_config().get("data") if run.config.is_file() else None
+    trained_on = _run_settings(model).get("data")
     if not isinstance(trained_on, str):
         raise ConfigError(
             "no data set is given, and MODEL is not a run folder, which would name it; expected: "
             "fullconv evaluate MODEL DATA"
         )
     return trained_on
+
+
+def seen_in_training(model: str, source: str, split: str) -> str:
+    """Return a note if a run's model is evaluated on images that it was trained on; else "".
+
+    Args:
+        model: as a user named it.
+        source: the data set.
+        split: its split, or "all".
+    """
+    from fullconv.cli._train_config import absolute_data
+
+    settings = _run_settings(model)
+    trained = str(settings.get("train_on") or "train").split("+")
+    own, data = str(settings.get("data") or ""), absolute_data(source)
+    if data != own or split not in (*trained, "all"):
+        return ""
+    which = "these images" if split in trained else "some of these images"
+    return f"{model} was trained on {which}, so the metrics do not tell how it does on new ones"
+
+
+def _run_settings(model: str) -> dict[str, Any]:
+    """Return the settings of the run that a model belongs to; {} if it belongs to none."""
+    from fullconv.training.run.folder import Run
+
+    path = Path(model)
+    run = Run(path if path.is_dir() else path.parent)
+    return run.read_config() if path.exists() and run.config.is_file() else {}
 
 
 def parse_compared(

@@ -1,5 +1,6 @@
 """The settings of a run: new ones from options, files and recipes, or those of a resumed run."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +25,13 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
         ConfigError: no data set is given, or a value is invalid.
     """
     from fullconv.config import RunConfig
-    from fullconv.config.duration import DURATIONS
     from fullconv.data.discovery.resplit import with_groups
     from fullconv.errors import ConfigError
-    from fullconv.io.settings_file import read_settings
     from fullconv.training.recipes import with_recipe
 
-    saved = read_settings(config) if config else {}
-    if duration_of(given):  # it replaces that of the file
-        saved = {name: v for name, v in saved.items() if name not in (*DURATIONS, "plan")}
+    saved = _settings_of(config, given)
     settings = with_recipe(saved | given)
+    _check_recipe(given, saved, config)
     if "data" not in settings:
         raise ConfigError(
             "no data set is given; expected: fullconv train DATA, where DATA is a folder with "
@@ -42,7 +40,53 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     if group_by:
         settings["data"] = with_groups(str(settings["data"]), group_by)
     settings["data"] = absolute_data(str(settings["data"]))
-    return RunConfig.checked(**settings)
+    return RunConfig.checked(**settings | _absolute_models(settings))
+
+
+def _absolute_models(settings: dict[str, Any]) -> dict[str, str]:
+    """Return the files of models in settings, wherever a run is resumed and `latest` points then.
+
+    Names of models and words such as "imagenet" are left out.
+    """
+    from fullconv.config import AUTO, NONE
+    from fullconv.weights.imagenet import IMAGENET
+
+    given = {name: settings.get(name) for name in ("weights", "teacher")}
+    return {
+        name: str(Path(value).resolve())
+        for name, value in given.items()
+        if isinstance(value, str) and value not in (AUTO, NONE, IMAGENET) and os.path.exists(value)
+    }
+
+
+def _settings_of(file: Path | None, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings in a file; a duration of the command line replaces that of the file."""
+    from fullconv.config.duration import DURATIONS
+    from fullconv.io.settings_file import read_settings
+
+    saved = read_settings(file) if file else {}
+    replaced = (*DURATIONS, "plan") if duration_of(given) else ()
+    return {name: value for name, value in saved.items() if name not in replaced}
+
+
+def _check_recipe(given: dict[str, Any], saved: dict[str, Any], file: Path | None) -> None:
+    """Check that a recipe of the command line has an effect beside the settings of a file.
+
+    Raises:
+        ConfigError: the file gives all settings of the recipe, as the config.yaml of a run does.
+    """
+    from fullconv.errors import ConfigError
+    from fullconv.training.recipes import DEFAULT, with_recipe
+
+    name, before = given.get("recipe"), saved.get("recipe") or DEFAULT
+    if name is None or name == before:
+        return
+    settings, without = with_recipe(saved | given), with_recipe(saved | given | {"recipe": before})
+    if settings | {"recipe": before} == without:
+        raise ConfigError(
+            f"--recipe {name} has no effect, since {file} gives all of its settings, which come "
+            "first; delete them from the file, or leave out --recipe"
+        )
 
 
 def duration_of(given: dict[str, Any]) -> tuple[str, float] | None:
@@ -59,8 +103,16 @@ def duration_of(given: dict[str, Any]) -> tuple[str, float] | None:
     ).duration
 
 
-def resumed_settings(run: "Run", given: dict[str, Any]) -> tuple["RunConfig", Duration]:
+def resumed_settings(
+    run: "Run", given: dict[str, Any], config: Path | None = None, group_by: str | None = None
+) -> tuple["RunConfig", Duration]:
     """Return the settings that a run was started with, except for given `CHANGEABLE` ones.
+
+    Args:
+        run: the run.
+        given: as for `new_settings`, like the other arguments.
+        config: see there.
+        group_by: see there.
 
     Returns:
         The settings; and a duration for which the run is to be trained further, if one is given
@@ -68,10 +120,11 @@ def resumed_settings(run: "Run", given: dict[str, Any]) -> tuple["RunConfig", Du
         started with also resumes it.
 
     Raises:
-        ConfigError: another setting or data set is given.
+        ConfigError: another setting, data set or rule for groups is given.
     """
-    from fullconv.config import RunConfig
+    from fullconv.config import AUTO, RunConfig
     from fullconv.config.duration import DURATIONS
+    from fullconv.data.discovery.resplit import without_groups
     from fullconv.errors import ConfigError
 
     stored = run.read_config()
@@ -84,20 +137,40 @@ def resumed_settings(run: "Run", given: dict[str, Any]) -> tuple["RunConfig", Du
     further = duration_of(given)
     if further and not run.finished and _asked(saved) == further:
         further = None
+    in_file = _settings_of(config, given)
+    in_file.pop("plan", None)  # the run's own may have got further parts
     given = {name: value for name, value in given.items() if name not in DURATIONS}
-    wanted = RunConfig.checked(**saved.model_dump() | given)
-    for key in given.keys() - CHANGEABLE - {"data"}:
-        if getattr(saved, key) != getattr(wanted, key):
+    sources = dict.fromkeys(in_file, f"--config {config}") | dict.fromkeys(given, "the option")
+    given = in_file | given
+    for name, path in _absolute_models(given).items():
+        if Path(path).is_relative_to(run.folder.resolve()):
+            del given[name]  # it was named by `latest`, which points to this run by now
+        else:
+            given[name] = path
+    none: dict[str, Any] = dict.fromkeys(DURATIONS)
+    before = saved.model_copy(update=_absolute_models(saved.model_dump()))
+    wanted = RunConfig.checked(**saved.model_dump() | none | given)
+    for key in sorted(given.keys() - CHANGEABLE - {"data"}):
+        is_open = getattr(wanted, key) in (None, AUTO)  # and was decided when the run was started
+        if getattr(before, key) != getattr(wanted, key) and not is_open:
             raise ConfigError(
                 f"{run.folder} was started with {key} {getattr(saved, key)}, not {given[key]}; "
-                "omit the option to resume it, or start a new run without --resume"
+                f"omit {sources[key]} to resume it, or start a new run without --resume"
             )
-    if "data" in given and _without_groups(given["data"]) != _without_groups(saved.data):
+    data = given.get("data", saved.data)
+    if _without_groups(data) != _without_groups(saved.data):
         raise ConfigError(
-            f"{run.folder} was started on {saved.data}, not on {given['data']}; omit DATA to "
+            f"{run.folder} was started on {saved.data}, not on {data}; omit DATA to "
             "resume it, or start a new run without --resume"
         )
-    changes = {key: given[key] for key in given.keys() & CHANGEABLE}
+    rule, started = group_by or without_groups(data)[1], without_groups(saved.data)[1]
+    if rule and rule != started:
+        groups = f"with the groups {started}" if started else "without groups"
+        raise ConfigError(
+            f"{run.folder} was started {groups}, not with {rule}; omit --group-by to resume it, or "
+            "start a new run without --resume"
+        )
+    changes = {key: getattr(wanted, key) for key in given.keys() & CHANGEABLE}
     return saved.model_copy(update=changes), further
 
 

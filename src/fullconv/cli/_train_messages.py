@@ -1,6 +1,7 @@
 """What `fullconv train` prints: the setup, the plan, every round, warnings and the result."""
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fullconv.cli._console import (
@@ -13,6 +14,7 @@ from fullconv.cli._console import (
     say_wrapped,
 )
 from fullconv.cli._train_line import format_left
+from fullconv.io.commands import pasted
 from fullconv.units import count, format_bytes, format_clock, format_duration
 
 if TYPE_CHECKING:
@@ -89,7 +91,7 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
     from fullconv.training.plan import shown_duration
 
     result = experiment.preflight
-    for warning in result.warnings if result else ():
+    for warning in experiment.plan_warnings:
         say_wrapped(f"warning: {warning}")
     if quiet:
         return
@@ -107,7 +109,8 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
         )
     elif timed:
         seconds = last.step_seconds or 0.0
-        duration = "1 minute" if value == "1" else f"{value} minutes"
+        own = f"{experiment.config.own_minutes or float(value):g}"  # of the last of several stages
+        duration = "1 minute" if own == "1" else f"{own} minutes"
         say_wrapped(
             f"plan   {count(plan.steps, 'step')} in {duration}, {format_duration(seconds)} each"
             f"{_memory(result)}"
@@ -198,6 +201,7 @@ def say_round(finished: "Round", experiment: "Experiment", elapsed: float) -> No
     if not math.isnan(row["mean_iou"]):
         at = "" if planned else f" @{best_epoch}"
         mark = "best" if finished.is_best else f"(best {100 * best:.1f}{at})"
+        mark = "kept" if experiment.config.keep == "last" else mark
         metrics = f"  mean IoU {100 * row['mean_iou']:.1f} {mark}"
     left = "" if experiment.trainer.done == plan.steps else format_left(seconds_left(experiment))
     text = f"{where}  loss {row['loss']:.3f}{metrics}"
@@ -219,25 +223,29 @@ def say_usable(experiment: "Experiment", evaluation: "HeadEvaluations | None") -
     """
     folder, progress = experiment.run.folder, experiment.progress
     if progress.best_epoch and experiment.run.best.is_file():
-        say(f"best    step {progress.best_step:,}, mean IoU {100 * progress.best_score:.1f} so far")
-        say(f"usable  fullconv predict {folder} NEW_PHOTOS --out predictions")
+        so_far = " so far" if experiment.config.keep == "best" else ""
+        score = f"mean IoU {100 * progress.best_score:.1f}{so_far}"
+        say(f"{experiment.config.keep}    step {progress.best_step:,}, {score}")
+        say(f"usable  {_predict(folder)}")
     else:
         say("usable  no model yet: none has been evaluated")
     if evaluation:
         photos = count(len(evaluation.first.image_iou), "photo")
         say_path(folder / "report.html", "report  ", f"   (so far, on {photos})")
     left = seconds_left(experiment)
-    say(f"resume  fullconv train --resume {folder}   ({format_left(left)})")
-    if left > LONG_LEFT:
-        say(f"sooner  fullconv train --resume {folder} --minutes {max(1, round(left / 180))}")
+    resume = pasted("fullconv", "train", "--resume", experiment.whole.folder)
+    of_stage = " of this stage" if experiment.is_stage else ""
+    say(f"resume  {resume}   ({format_left(left)}{of_stage})")
+    if left > LONG_LEFT and not experiment.is_stage:  # only the last stage gets another duration
+        say(f"sooner  {resume} --minutes {max(1, round(left / 180))}")
 
 
 def say_unreported(experiment: "Experiment") -> None:
     """Print that only the final evaluation and the report are missing."""
-    folder = experiment.run.folder
-    say("Stopped; the training is done, only the final evaluation and the report are missing.")
-    say(f"usable  fullconv predict {folder} NEW_PHOTOS")
-    say(f"resume  fullconv train --resume {folder}")
+    what = "this stage" if experiment.is_stage else "the training"
+    say(f"Stopped; {what} is done, only the final evaluation and the report are missing.")
+    say(f"usable  {_predict(experiment.run.folder)}")
+    say(f"resume  {pasted('fullconv', 'train', '--resume', experiment.whole.folder)}")
 
 
 def say_finished(experiment: "Experiment", evaluation: "HeadEvaluations", quiet: bool) -> None:
@@ -249,8 +257,17 @@ def say_finished(experiment: "Experiment", evaluation: "HeadEvaluations", quiet:
     progress, samples = experiment.progress, len(experiment.val)
     used = len(evaluation.first.image_iou)
     some = f", on {used} of {samples} photos" if used < samples else ""
-    say(f"best model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
+    kept = experiment.config.keep  # the best, or the last
+    say(f"{kept} model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
     say_metrics(evaluation)
     say_path(experiment.run.folder / "report.html", "report  ")
-    say(f"next    fullconv predict {experiment.run.folder} NEW_PHOTOS --out predictions")
-    say(f"longer  fullconv train --resume {experiment.run.folder} --minutes 10")
+    if experiment.is_stage:
+        return  # the next stage goes on from here
+    folder = experiment.run.folder
+    say(f"next    {_predict(folder)}")
+    say(f"longer  {pasted('fullconv', 'train', '--resume', folder, '--minutes', 10)}")
+
+
+def _predict(folder: Path) -> str:
+    """Return the command that predicts photos with the model of a run."""
+    return pasted("fullconv", "predict", folder, "NEW_PHOTOS", "--out", "predictions")

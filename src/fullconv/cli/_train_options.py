@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, get_args
@@ -98,21 +98,42 @@ def parse_settings(assignments: Sequence[str]) -> dict[str, Any]:
     """Parse settings written as NAME=VALUE, with values in YAML.
 
     Raises:
-        ConfigError: one does not have this form.
+        ConfigError: one does not have this form, or a setting is given twice.
     """
     from fullconv.errors import ConfigError
     from fullconv.io.text import parse_yaml
 
-    settings = {}
+    settings: dict[str, Any] = {}
     for assignment in assignments:
         name, equals, value = assignment.partition("=")
+        name = name.strip()
+        if name in settings:
+            raise ConfigError(f"--set {name} is given twice; leave one out")
         try:
-            settings[name.strip()] = parse_yaml(value)
+            settings[name] = parse_yaml(value)
         except ValueError as error:
             raise ConfigError(f"--set {assignment[:200]}: not a value in YAML ({error})") from error
         if not equals:
             raise ConfigError(f"--set {assignment}: expected NAME=VALUE, e.g. --set ema=0.99")
     return settings
+
+
+def with_settings(given: Mapping[str, Any], assignments: Sequence[str]) -> dict[str, Any]:
+    """Return the settings of options, and those of `--set`; see `parse_settings`.
+
+    Raises:
+        ConfigError: `parse_settings`; or an option and `--set` give the same setting.
+    """
+    settings = parse_settings(assignments)
+    for name in given.keys() & settings.keys():
+        option = "DATA" if name == "data" else _flag(name)
+        raise ConfigError(f"{name} is given twice, by {option} and by --set; leave one out")
+    return {**given, **settings}
+
+
+def _flag(name: str) -> str:
+    """Return the option of a setting."""
+    return FLAGS.get(name, f"--{name.replace('_', '-')}")
 
 
 def _data_argument() -> inspect.Parameter:
@@ -131,8 +152,9 @@ def _option(name: str) -> inspect.Parameter:
     kinds = [kind for kind in (get_args(field.annotation) or (field.annotation,))]
     kind = next((kind for kind in (bool, int, float) if kinds in ([kind], [kind, NoneType])), str)
     metavar = "|".join(choices(field)) or ("HxW" if name in ("size", "crop") else None)
-    flag = FLAGS.get(name, f"--{name.replace('_', '-')}")
-    option = typer.Option(flag, metavar=None if kind is bool else metavar, help=help_text(name))
+    option = typer.Option(
+        _flag(name), metavar=None if kind is bool else metavar, help=help_text(name)
+    )
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,

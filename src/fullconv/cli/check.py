@@ -13,6 +13,7 @@ from fullconv.cli._check_classes import class_file, write_class_list
 from fullconv.cli._check_output import as_json, print_diagnosis, summarize
 from fullconv.cli._console import say, track, write_json
 from fullconv.cli._options import DATA, Json, Out, Quiet, parse_size
+from fullconv.io.commands import pasted
 from fullconv.units import count
 
 if TYPE_CHECKING:
@@ -92,13 +93,15 @@ def _check_options(write_config: Path | None, config: Path | None) -> None:
     from fullconv.config import TrainConfig
     from fullconv.errors import ConfigError
     from fullconv.io.settings_file import read_settings
+    from fullconv.training.recipes import with_recipe
 
     if write_config and write_config.exists():
         raise ConfigError(
             f"--write-config {write_config}: the file exists; delete it, or choose another name"
         )
     if config:
-        TrainConfig.checked(**{k: v for k, v in read_settings(config).items() if k != "data"})
+        given = with_recipe(read_settings(config))
+        TrainConfig.checked(**{name: value for name, value in given.items() if name != "data"})
 
 
 def _print_unused(diagnosis: "Diagnosis", patterns: Sequence[str]) -> None:
@@ -117,7 +120,7 @@ def _write_config(
 
     write_text(path, as_yaml(diagnosis, settings))
     if not quiet:
-        say(f"settings  {path}   (fullconv train --config {path})")
+        say(f"settings  {path}   ({pasted('fullconv', 'train', '--config', path)})")
 
 
 def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
@@ -125,13 +128,14 @@ def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet:
     from fullconv.data.checks._augmentation_sheet import draw_augmentation
     from fullconv.io.images import write_image
     from fullconv.io.settings_file import read_settings
+    from fullconv.training.recipes import with_recipe
     from fullconv.training.resolve import resolve_settings
 
     data = survey.data("train")
     if not len(data):
         say("no augmentation is drawn: no image with a mask can be read")
         return
-    given = (read_settings(config) if config else {}) | {"data": survey.source}
+    given = with_recipe(read_settings(config) if config else {}) | {"data": survey.source}
     step = max(1, len(data) // number)
     indices = range(0, len(data), step)[:number]
     # Resolved as in a training, so that crops have the same size.

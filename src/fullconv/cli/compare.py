@@ -71,13 +71,18 @@ def command(
     given: Any = {"groups": groups, "progress": progress}
     averaging = "--scales" if scales is not None else "--tta" if tta else None
     opened = options.parse_compared(sources, data, split, averaging)
+    data_set = next((samples for _, samples in opened if samples), None)
+    for warning in data_set.warnings if data_set else ():
+        say(f"warning: {warning}")
+    for source, samples in opened:
+        if samples and (note := options.seen_in_training(source, samples.source, split)):
+            say(f"note   {note}")
     first, *others = (
         _scores(source, samples, given, (tta, scales), device) for source, samples in opened
     )
     comparisons = [compare_scores(first.scores, other.scores, anyway) for other in others]
     with new_results(out, "compare", Path(sources[0]).stem) as folder:
         write_comparisons(folder, comparisons)
-    data_set = next((samples for _, samples in opened if samples), None)
     pages = [*_write_pages(folder, comparisons, data_set, (first, *others), progress)]
     if str(json) != "-":
         for comparison in comparisons:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fullconv.cli._console import say
+from fullconv.io.commands import pasted
 
 if TYPE_CHECKING:
     from fullconv.config import Normalization
@@ -38,9 +39,13 @@ def command(
         ),
     ] = None,
     padding: Annotated[
-        int,
-        typer.Option(metavar="PIXELS", help="Zeros around the image that it was trained with."),
-    ] = 100,
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            help="Zeros around the image that an FCN was trained with.",
+            show_default="100",
+        ),
+    ] = None,
     mean: Annotated[
         str | None,
         typer.Option(
@@ -50,8 +55,12 @@ def command(
         ),
     ] = None,
     order: Annotated[
-        Order, typer.Option(help="Order of the channels in the first convolution, with --mean.")
-    ] = Order.BGR,
+        Order | None,
+        typer.Option(
+            help="Order of the channels in the first convolution, with --mean.",
+            show_default="bgr",
+        ),
+    ] = None,
     fluid_dropout: Annotated[
         bool, typer.Option("--fluid-dropout", help="It was trained with Paddle 1's Dropout.")
     ] = False,
@@ -72,19 +81,22 @@ def command(
         raise ConfigError(f"{target} is the file to read; give the new file another name")
     if classes and not classes.is_file():
         raise ConfigError(f"{classes}: no such file; expected one class name per line")
+    if order and not mean:
+        raise ConfigError(f"--order {order.value} is that of --mean; add --mean, or omit --order")
     names = list(read_names(classes)) if classes else None
-    normalization = _normalization(mean, order) if mean else None
+    normalization = _normalization(mean, order or Order.BGR) if mean else None
     converted = convert_weights(source, target, names, padding, fluid_dropout, normalization)
     if isinstance(converted, LoadReport):
         say(str(converted))
         say(f"model   {target}")
-        say(f"next    fullconv predict {target} PHOTOS --out predictions")
+        predict = pasted("fullconv", "predict", target, "PHOTOS", "--out", "predictions")
+        say(f"next    {predict}")
         return
     say(f"{converted.source}: {count(len(converted.arrays), 'array')}")
     for note in converted.notes:
         say(f"note: {note}")
     say(f"weights {target}")
-    say(f"next    fullconv train DATA --weights {target}")
+    say(f"next    {pasted('fullconv', 'train', 'DATA', '--weights', target)}")
 
 
 def _normalization(mean: str, order: Order) -> "Normalization":

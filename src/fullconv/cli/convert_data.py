@@ -8,6 +8,7 @@ import typer
 
 from fullconv.cli._console import format_table, say, say_lines, track, write_json
 from fullconv.cli._options import DATA, GroupBy, Json, Quiet
+from fullconv.io.commands import pasted
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
@@ -168,4 +169,4 @@ def _print_report(report: dict[str, Any], quiet: bool) -> None:
     splits = ", ".join(f"{count} {split}" for split, count in report["splits"].items())
     images = "1 image" if number == 1 else f"{number} images"
     say(f"{images} ({splits or 'no splits'}), {len(report['pixels']) - 1} classes -> {out}")
-    say(f"next    fullconv train {out}")
+    say(f"next    {pasted('fullconv', 'train', out)}")

@@ -52,6 +52,7 @@ def command(
     from fullconv.training.run.folder import new_results
 
     needing = {"--suspects": suspects > 0, "--scales": scales is not None, "--tta": tta}
+    needing |= {"--engine": engine != "auto", "--device": device != "auto"}
     options.check_options(predictions, model, data, needing)
     source = options.choose_source(model, data, predictions)
     samples = open_data(source, None if split == "all" else split, group_by)
@@ -64,6 +65,8 @@ def command(
         of_head = predictions / (head or "")
         found = _evaluate_files(of_head if of_head.is_dir() else predictions, samples, given)
     else:
+        if note := options.seen_in_training(model, source, split):
+            say(f"note   {note}")
         opened = options.open_model(model, device)
         opened = opened.one_head(head) if head else opened
         chosen = parse_scales(tta, scales, opened.tta_scales) or None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from fullconv.cli import _export_options as options
 from fullconv.cli._console import format_table, say, say_lines, write_json
 from fullconv.cli._options import Json, Quiet, parse_size
+from fullconv.io.commands import pasted
 from fullconv.units import format_bytes
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 
 TOLERANCE = 1.0  # points of mean IoU that int8 may cost
+SERVER = ("python", "-m", "http.server", "-d")  # and a folder
 MAX_COMPARED = 6  # images, even if the data set or the folder has more
 DRAWN_SCENES = "scenes:6"
 
@@ -285,11 +287,12 @@ def _print_loss(
 def _print_written(file: Path, size: str, quiet: bool) -> None:
     say(f"written {file}{size}")
     if not quiet and file.is_dir():
-        say(f"next    put the folder on a web server; or try it: python -m http.server -d {file}")
+        say(f"next    put the folder on a web server; or try it: {pasted(*SERVER, file)}")
     elif not quiet and file.suffix.lower() == ".html":
         say("next    open the file in a browser; it needs no server and no network")
     elif not quiet:
-        say(f"next    fullconv predict {file} PHOTOS --out predictions")
+        predict = pasted("fullconv", "predict", file, "PHOTOS", "--out", "predictions")
+        say(f"next    {predict}")
 
 
 def _print_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:

@@ -18,6 +18,7 @@ from fullconv.cli._train_config import (
 )
 from fullconv.cli._train_line import activity
 from fullconv.cli._train_progress import train_stages
+from fullconv.io.commands import pasted
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
@@ -44,13 +45,13 @@ def command(
     from fullconv.training.distributed import init_distributed
 
     with init_distributed(given.get("device", "auto")) as group:
-        given |= options.parse_settings(settings or ())
+        given = options.with_settings(given, settings or ())
         data = _data_of(given, config)
         further = duration_of(given)
         run = None if resume is None else _find_run(resume, out, name, group, data, further)
         if run:
             first = None
-            run_config, further = resumed_settings(run, given)
+            run_config, further = resumed_settings(run, given, config, group_by)
             if further and not run.last.is_file():
                 run_config, further = _planned_anew(run, run_config, further, group), None
         else:
@@ -70,9 +71,9 @@ def prepare(config: "RunConfig", group: "ProcessGroup") -> "tuple[Experiment, Ru
     from fullconv.training.experiment import Experiment
     from fullconv.training.plan import resolve_duration
     from fullconv.training.resolve_network import planned_download
-    from fullconv.training.stages import stages_of
+    from fullconv.training.stages import sized_for_last, stages_of
 
-    config = resolve_duration(config)
+    config = sized_for_last(resolve_duration(config))
     first_config = next(stages_of(config, Path())).config
     if group.is_main and (download := planned_download(first_config)):
         say(f"note   {download}")
@@ -119,6 +120,7 @@ def _find_run(
 
     if resume not in (NEWEST, "auto"):
         run = open_run(Path(resume))
+        _check_whole(run)
         if not further:
             _check_unfinished(run)
         if group.is_main and run.folder.resolve().parent.name == "train":
@@ -135,15 +137,28 @@ def _find_run(
     return Run(Path(folder)) if folder else None
 
 
+def _check_whole(run: "Run") -> None:
+    """Raise a ConfigError if a run that is to be resumed is a stage of another one."""
+    from fullconv.errors import ConfigError
+    from fullconv.training.stages import run_of_stage
+
+    if whole := run_of_stage(run):
+        raise ConfigError(
+            f"{run.folder} is a stage of the run {whole.folder}, whose other stages follow from "
+            f"it; resume that one: {pasted('fullconv', 'train', '--resume', whole.folder)}"
+        )
+
+
 def _check_unfinished(run: "Run") -> None:
     """Raise a ConfigError if a run that is to be resumed has ended."""
     from fullconv.errors import ConfigError
 
     if run.finished:
+        longer = pasted("--resume", run.folder, "--minutes", 10)
         raise ConfigError(
             f"{run.folder} is finished, so there is nothing to resume; train it further with "
-            f"--resume {run.folder} --minutes 10 (or --epochs, --steps), or start a new run from "
-            f"its weights: fullconv train DATA --weights {run.best}"
+            f"{longer} (or --epochs, --steps), or start a new run from its weights: "
+            f"{pasted('fullconv', 'train', 'DATA', '--weights', run.best)}"
         )
 
 

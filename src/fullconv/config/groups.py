@@ -93,8 +93,9 @@ class AugmentationSettings(Settings):
     turn: bool | None = Field(
         None,
         description="Turn images by multiples of 90 degrees and mirror them: each of the eight "
-        "orientations equally often (of crops that are not square, four).",
-        json_schema_extra=depends("true if neither masks nor light tell up from down"),
+        "orientations equally often (of crops that are not square, four). With flip: false they "
+        "are turned only.",
+        json_schema_extra=depends("true with flip, if neither masks nor light tell up from down"),
     )
     zoom: Annotated[tuple[Factor, Factor], AfterValidator(_in_order)] = Field(
         (0.75, 1.5), description="Range of the random zoom factor, log-uniform."
@@ -240,12 +241,13 @@ class OptimizationSettings(Settings):
         "logit_adjust of 0.75 if a class has less than 5 % of the pixels, else none. The modern "
         "recipe sets auto.",
     )
-    logit_adjust: float = Field(
-        0.0,
+    logit_adjust: float | None = Field(
+        None,
         ge=0,
         le=1,
         description="Logit adjustment (Menon et al., 2021): factor of log(class weight) that is "
         "subtracted from the scores at inference; needs balance.",
+        json_schema_extra=depends("0; 0.75 with the class weights of balance: auto"),
     )
     ema: float = Field(
         0.0,

@@ -38,6 +38,15 @@ class TrainConfig(
             )
         return self
 
+    @model_validator(mode="after")
+    def _crops_to_place(self) -> Self:
+        if self.class_crops and self.crop == "whole":
+            raise ValueError(
+                f"class_crops is {self.class_crops:g}, but crop is whole, so there are no crops "
+                "that could be placed on a class; set crop, e.g. 224x224, or leave out class_crops"
+            )
+        return self
+
     @property
     def crop_size(self) -> Size | None:
         """(height, width) of the training crops; None is the whole image."""

@@ -34,6 +34,7 @@ from fullconv.training.planning import (
 )
 from fullconv.training.preflight import Preflight, measure, preflight
 from fullconv.training.progress import RunProgress
+from fullconv.training.resolve_network import frozen_at_random
 from fullconv.training.resolve_run import resolve_run
 from fullconv.training.run.folder import Run
 from fullconv.training.run.logger import RunLogger
@@ -57,11 +58,14 @@ class Experiment:
         group: the processes that train together; the main one writes the files.
 
     Attributes:
+        run: its folder.
+        whole: the run that it is a stage of; the run itself, if there is one stage.
         further: "minutes", "epochs" or "steps" and how many more of them to train after the
             checkpoint; None trains to the end that is planned.
     """
 
     run: Run
+    whole: Run
     logger: RunLogger
     monitor: TrainingMonitor
     time_left: TimeLeft | None = None
@@ -88,6 +92,8 @@ class Experiment:
             resolved.scale,
             resolved.decisions,
         )
+        if initial is None:
+            self.decisions += frozen_at_random(self.config)
         weights = {"weights": str(initial)} if initial else {}
         model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
         self.trainer = Trainer(model, self.train, self.config, group)
@@ -106,6 +112,11 @@ class Experiment:
         """The model in training."""
         return self.trainer.model
 
+    @property
+    def is_stage(self) -> bool:
+        """Whether another stage of the run goes on from this one."""
+        return self.whole.folder != self.run.folder
+
     def attach(self, run: Run, whole: Run | None = None) -> None:
         """Use this run folder; if it holds a checkpoint, resume from it.
 
@@ -119,13 +130,13 @@ class Experiment:
             WeightsError: the checkpoint is damaged, and the one before it too.
             OutputError: the folder cannot be written.
         """
-        self.run = run
+        self.run, self.whole = run, whole or run
         if self.group.is_main:
             with explained(run.folder):
                 run.folder.mkdir(parents=True, exist_ok=True)
                 run.hold()
                 run.clean()
-        checkpoint = self._choose_checkpoint(whole or run)
+        checkpoint = self._choose_checkpoint()
         self._use_plan(stored_plan(run) if self.group.is_main else ())
         if checkpoint:
             notes = self.trainer.restore(checkpoint)
@@ -149,14 +160,14 @@ class Experiment:
             self.config = self.config.model_copy(update={"plan": parts})
             self.trainer.use_plan(parts)
 
-    def _choose_checkpoint(self, whole: Run) -> Path | None:
+    def _choose_checkpoint(self) -> Path | None:
         """Return the checkpoint to resume from, once the data proved to be the run's."""
         name = ""
         if self.group.is_main:
             path, self.checkpoint_note = choose_checkpoint(self.run.last)
             stored = read_card(path).training.get("data") if path else None
             data = fingerprint(self.train, self.val)
-            check_unchanged(whole.data, data, stored, self.config.data)
+            check_unchanged(self.whole.data, data, stored, self.config.data)
             self.data_digest = data.digest
             name = path.name if path else ""
         name = self.group.broadcast_text(name)
@@ -192,7 +203,15 @@ class Experiment:
         self.time_left = TimeLeft(trainer.plan, timing, len(self.val), trainer.done)
         self.monitor = TrainingMonitor(self.train.score_names, self.config, trainer.steps)
         if self.logger.rows:
-            self.monitor.resume(self.logger.rows[0].get("loss", math.nan))
+            rows = self.logger.class_rows
+            predicted = {label for row in rows for label, iou in enumerate(row.iou) if iou > 0}
+            self.monitor.resume(self.logger.rows[0].get("loss", math.nan), predicted)
+
+    @property
+    def plan_warnings(self) -> tuple[str, ...]:
+        """What the dry run and the plan tell a user before the first step."""
+        dry_run = self.preflight.warnings if self.preflight else ()
+        return (*dry_run, *self.trainer.plan.warnings)
 
     def events(self) -> Generator[Step | EvalProgress | Round | Note, None, None]:
         """Train to the end, yielding every step, evaluation progress, finished round and warning.
@@ -277,8 +296,8 @@ class Experiment:
         if self.checkpoint_note:
             yield from self._log_notes([self.checkpoint_note])
         loaded = self.weights_report.warnings if self.weights_report else ()
-        dry_run = self.preflight.warnings if self.preflight else ()
-        for warning in dict.fromkeys((*self.train.warnings, *self.val.warnings, *loaded, *dry_run)):
+        data = (*self.train.warnings, *self.val.warnings)
+        for warning in dict.fromkeys((*data, *loaded, *self.plan_warnings)):
             self.logger.note(0, warning)  # printed already
 
     def _log_notes(self, texts: Sequence[str]) -> Iterator[Note]:

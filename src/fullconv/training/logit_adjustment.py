@@ -15,6 +15,7 @@ from torch import Tensor
 from fullconv.config import TrainConfig
 from fullconv.errors import ConfigError
 from fullconv.networks.fcn import FCN
+from fullconv.training.losses import takes_weights
 
 
 @contextmanager
@@ -49,11 +50,17 @@ def _logarithms(weights: Tensor) -> Tensor:
     return torch.where(known, weights, weights.max()).log()
 
 
+def mixes_classes(config: TrainConfig) -> bool:
+    """Whether the upsampling mixes the scores of classes, so that an adjustment has no place."""
+    return config.learn_upsampling or config.upsampling == "unpooling"
+
+
 def check_logit_adjust(config: TrainConfig) -> None:
     """Check that `logit_adjust` has class weights to undo and scores that only add up.
 
     Raises:
-        ConfigError: there are no class weights, or the upsampling mixes classes.
+        ConfigError: there are no class weights, not even at the end of the training; or the
+            upsampling mixes classes.
     """
     if not config.logit_adjust:
         return
@@ -62,7 +69,13 @@ def check_logit_adjust(config: TrainConfig) -> None:
             "logit_adjust undoes a part of the class weights, but balance is none; set class "
             "weights, e.g. --balance enet"
         )
-    if config.learn_upsampling or config.upsampling == "unpooling":
+    if config.final_loss and not takes_weights(config.final_loss, "final_loss"):
+        raise ConfigError(
+            "logit_adjust undoes a part of the class weights, but the last part of the training "
+            f"has none: final_loss is {config.final_loss!r}, which weighs all classes equally; "
+            "leave out logit_adjust, or add a loss over pixels, e.g. cross-entropy"
+        )
+    if mixes_classes(config):
         raise ConfigError(
             "logit_adjust needs an upsampling that does not mix classes, but learn_upsampling or "
             "upsampling: unpooling is set; leave both at their defaults"

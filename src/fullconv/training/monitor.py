@@ -2,7 +2,9 @@
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import numpy as np
 
 from fullconv.config import TrainConfig
 from fullconv.evaluation.head_metrics import HeadMetrics
@@ -37,10 +39,17 @@ class TrainingMonitor:
         self._initial_loss: float | None = None  # of a resumed run
         self._final = False  # whether the loss is that of the last part of the training
         self._warned: set[str] = set()
+        self._predicted: set[int] = set()  # classes that were predicted so far
 
-    def resume(self, loss: float) -> None:
-        """Compare with this loss, the mean of the run's first epoch, instead of the next steps."""
+    def resume(self, loss: float, predicted: Iterable[int] = ()) -> None:
+        """Continue the watch over a run.
+
+        Args:
+            loss: the mean of its first epoch, which is compared with instead of the next steps.
+            predicted: indices of the classes that were predicted so far.
+        """
         self._initial_loss = loss
+        self._predicted.update(predicted)
 
     def step(self, number: int, loss: float) -> list[str]:
         """Check the loss of a step, against earlier ones of the same loss; return new warnings."""
@@ -59,7 +68,7 @@ class TrainingMonitor:
         warnings, first = self._check_skips(network), 0
         for name, confusion in metrics.heads.items():
             classes = self.classes[first : first + confusion.classes]
-            found = self._check_predictions(number, confusion, classes)
+            found = self._check_predictions(number, confusion, classes, first)
             warnings |= {f"{kind} {name}": text for kind, text in found.items()}
             first += confusion.classes
         return self._new(warnings)
@@ -97,8 +106,9 @@ class TrainingMonitor:
         return {}
 
     def _check_predictions(
-        self, number: int, confusion: Confusion, classes: tuple[str, ...]
+        self, number: int, confusion: Confusion, classes: tuple[str, ...], first: int
     ) -> dict[str, str]:
+        """Check the predictions of one head, whose classes begin at `first`."""
         predicted = confusion.counts.sum(0)[: len(classes)]
         labelled = confusion.pixels
         if not predicted.sum():
@@ -112,10 +122,11 @@ class TrainingMonitor:
                 f"{true_share:.0%}): the network predicts one class everywhere; most likely "
                 f"{self._likely_cause()}"
             )
+        self._predicted.update((first + np.flatnonzero(predicted)).tolist())
         never = [
             name
-            for name, pixels, true_pixels in zip(classes, predicted, labelled, strict=True)
-            if true_pixels and not pixels
+            for label, (name, true_pixels) in enumerate(zip(classes, labelled, strict=True), first)
+            if true_pixels and label not in self._predicted
         ]
         if never and number >= self.steps / 2:
             warnings["never"] = (

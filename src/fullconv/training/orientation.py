@@ -26,7 +26,7 @@ def resolve_turning(config: Config, data: Data) -> tuple[Config, str]:
     """Return the settings with `turn` decided, and a sentence if photos will be turned."""
     if config.turn is not None:
         return config, ""
-    turn = not config.rotate and has_no_up(data)
+    turn = config.flip and not config.rotate and has_no_up(data)
     return config.model_copy(update={"turn": turn}), TURNED if turn else ""
 
 

@@ -55,6 +55,18 @@ class TrainingPlan:
         """What the last part was planned for, e.g. "minutes=15"."""
         return self.parts[-1].asked if self.parts else ""
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is probably not meant: a warmup that lasts as long as the training."""
+        steps, warmup = self.steps, self.config.warmup
+        if len(self.parts) != 1 or steps > warmup:
+            return ()
+        return (
+            f"the warmup of {warmup:,} steps is not over when the training of {steps:,} is, so the "
+            f"learning rate rises to the end, up to {steps / warmup:.0%} of "
+            f"{self.config.learning_rate:g}; use a shorter --warmup",
+        )
+
     def learning_rate(self, step: int) -> float:
         """Return the learning rate of a step, from 0."""
         part = self._part(step + 1)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fullconv.config import TrainConfig
 from fullconv.errors import UnknownNameError
 
 DEFAULT = "modern"
@@ -35,6 +36,17 @@ def with_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
     if name not in RECIPES:
         raise UnknownNameError("recipe", name, RECIPES)
     return {**RECIPES[name].settings, **settings}
+
+
+def recipe_applied(config: TrainConfig) -> TrainConfig:
+    """Return the settings on top of those of their recipe; without one, as they are.
+
+    Raises:
+        UnknownNameError: there is no such recipe.
+    """
+    if config.recipe is None:
+        return config
+    return TrainConfig.checked(**with_recipe(config.model_dump(exclude_unset=True)))
 
 
 def lr_of_mean(lr: float) -> float:

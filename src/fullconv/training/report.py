@@ -1,6 +1,7 @@
 """The contents of a run's report."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
 from pathlib import Path
 
 from fullconv._version import __version__
@@ -10,6 +11,7 @@ from fullconv.evaluation.evaluation import HeadEvaluations
 from fullconv.evaluation.metrics import EpochIoU
 from fullconv.evaluation.report.page import HeadReport, ReportData
 from fullconv.evaluation.summary import choose_gallery
+from fullconv.io.commands import pasted
 from fullconv.model import Model
 from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.plan import shown_duration
@@ -46,7 +48,7 @@ def report_data(
         facts=report_facts(config, trainer, evaluated, best_epoch, history),
         history=history,
         heads=tuple(_head_reports(trainer, val, best, evaluations, logger.class_rows)),
-        commands=next_commands(folder, config.data),
+        commands=next_commands(folder, config.data, val.split),
         notes=logger.notes,
     )
 
@@ -76,11 +78,18 @@ def _head_reports(
         first = own.stop
 
 
-def next_commands(folder: Path, data: str) -> list[str]:
-    """Return the commands that a user may want to run next."""
+def next_commands(folder: Path, data: str, split: str | None = "val") -> list[str]:
+    """Return the commands that a user may want to run next.
+
+    Args:
+        folder: of the run.
+        data: the data set.
+        split: the one that the run was evaluated on; None for all samples.
+    """
+    evaluate = ("fullconv", "evaluate", folder, data, "--split", split or "all")
     return [
-        f"fullconv predict {folder} NEW_PHOTOS --out predictions",
-        f"fullconv evaluate {folder} {data} --split val --json evaluation.json",
+        pasted("fullconv", "predict", folder, "NEW_PHOTOS", "--out", "predictions"),
+        pasted(*evaluate, "--json", "evaluation.json"),
     ]
 
 
@@ -130,14 +139,22 @@ def report_facts(
         "recipe": config.recipe or "modern",
         "optimizer": f"{config.optimizer}, learning rate {config.learning_rate:g}, "
         f"{config.schedule} schedule",
-        "steps": f"{trainer.done:,} with batch size {trainer.batch} "
-        f"({count(trainer.epochs, 'epoch', 'epochs')})",
+        "steps": _steps(trainer),
         "duration": ", then ".join(shown_duration(part.asked) for part in trainer.plan.parts),
-        "best epoch": str(best_epoch),
+        "best epoch" if config.keep == "best" else "kept epoch": str(best_epoch),
         "time": format_duration(sum(row["seconds"] for row in history)),
         "seed": str(config.seed),
         "fullconv": __version__,
     }
+
+
+def _steps(trainer: Trainer) -> str:
+    """Return the steps and epochs that were done, and of how many if the training was stopped."""
+    done, epochs = f"{trainer.done:,}", f"{ceil(trainer.done / trainer.epoch_steps):,}"
+    if trainer.done < trainer.steps:
+        done, epochs = f"{done} of {trainer.steps:,}", f"{epochs} of {trainer.epochs:,}"
+    noun = "epoch" if trainer.epochs == 1 else "epochs"
+    return f"{done} with batch size {trainer.batch} ({epochs} {noun})"
 
 
 def _image_size(config: RunConfig) -> str:

@@ -46,6 +46,25 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
     return config.model_copy(update=changes), tuple(notes)
 
 
+def frozen_at_random(config: TrainConfig) -> tuple[str, ...]:
+    """Return a sentence if what is frozen is random; () if not.
+
+    A settings file of a run with pretrained weights freezes batch norm, also with other weights.
+    """
+    if config.weights != NONE:
+        return ()
+    if not config.backbone_factor:
+        return (
+            f"{RANDOM}, of which those of the backbone stay as they are: backbone_lr_mult is 0",
+        )
+    if config.freezes_bn:
+        return (
+            f"{RANDOM}, but freeze_bn is true: batch norm, if there is any, does not normalize by "
+            "the photos (--set freeze_bn=false)",
+        )
+    return ()
+
+
 def planned_download(config: TrainConfig) -> str:
     """Return a sentence about the file that `resolve_network` will download, "" if none.
 

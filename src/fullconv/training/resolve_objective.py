@@ -11,7 +11,8 @@ from fullconv.config import AUTO, TrainConfig
 from fullconv.data.labels.class_weights import count_images, counted
 from fullconv.data.labels.unusual_shares import unusual_shares
 from fullconv.data.sample import Data
-from fullconv.training.losses import make_loss
+from fullconv.training.logit_adjustment import mixes_classes
+from fullconv.training.losses import takes_weights
 
 Config = TypeVar("Config", bound=TrainConfig)
 
@@ -28,6 +29,13 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
     nearly as low. So rare classes get class weights, of which predictions take three quarters back
     (see `logit_adjustment`), and the loss an overlap of each class, the Dice loss.
     """
+    decided, notes = _from_masks(config, data)
+    adjustment = {"logit_adjust": decided.logit_adjust or 0.0}
+    return decided.model_copy(update=adjustment), notes
+
+
+def _from_masks(config: Config, data: Data) -> tuple[Config, tuple[str, ...]]:
+    """Return the settings with what is `auto` decided from the masks, and a sentence for each."""
     if AUTO not in (config.balance, config.loss):
         return config, ()
     if data.heads:  # class weights need predictions that take a part of them back, for one head
@@ -45,13 +53,18 @@ def resolve_objective(config: Config, data: Data) -> tuple[Config, tuple[str, ..
         changes["loss"] = loss = LOSS_OF_RARE if rare else LOSS
         notes += [f"loss {loss}, {reason} (--set loss={LOSS} is the plain one)"] if rare else []
     if balance == AUTO:
-        takes_weights = any(term.takes_weights for _, term in make_loss(loss).terms)
-        weighted = bool(rare) and takes_weights and not config.learn_upsampling
+        weighted = bool(rare) and takes_weights(loss) and not mixes_classes(config)
         changes["balance"] = WEIGHTS if weighted else "none"
         if weighted:
-            changes["logit_adjust"] = config.logit_adjust or ADJUSTMENT
+            if config.logit_adjust is None and _ends_weighted(config):
+                changes["logit_adjust"] = ADJUSTMENT
             notes.append(f"class weights ({WEIGHTS}), {reason} (--balance none uses none)")
     return config.model_copy(update=changes), tuple(notes)
+
+
+def _ends_weighted(config: TrainConfig) -> bool:
+    """Whether the loss at the end of the training takes class weights."""
+    return config.final_loss is None or takes_weights(config.final_loss, "final_loss")
 
 
 def rare_classes(

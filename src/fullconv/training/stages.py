@@ -1,5 +1,6 @@
 """The stages of a run: FCN-32s, FCN-16s and FCN-8s, each started from the one before."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -7,8 +8,11 @@ from pathlib import Path
 from fullconv.config import AUTO, RunConfig
 from fullconv.errors import ConfigError
 from fullconv.networks.fcn import parse_name
+from fullconv.training.resolve import resolve
 from fullconv.training.run.folder import Run
+from fullconv.training.validation import open_splits
 
+_STAGE = re.compile(r"stage-\d+-fcn.+")  # the folder of a stage
 DECIDED = ("teacher_fingerprint", "parallel_parts")  # of each stage, when it is started
 
 
@@ -64,3 +68,21 @@ def stages_of(config: RunConfig, folder: Path) -> Iterator[RunStage]:
         yield RunStage(run, config.model_copy(update=changes), initial)
         initial = run.best
     yield RunStage(Run(folder), config, initial)
+
+
+def sized_for_last(config: RunConfig) -> RunConfig:
+    """Return the settings of a run of several stages with the size of photos and crops decided.
+
+    All stages have the same, chosen for the network that the run ends with: the coarser ones before
+    it would ask for larger photos.
+    """
+    if not config.stages:
+        return config
+    return resolve(config, open_splits(config.data, config.train_on)[0])[0]
+
+
+def run_of_stage(run: Run) -> Run | None:
+    """Return the run that a folder is a stage of; None if it is a run itself."""
+    folder = run.folder.resolve()
+    whole = Run(folder.parent)
+    return whole if _STAGE.fullmatch(folder.name) and whole.config.is_file() else None

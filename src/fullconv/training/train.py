@@ -12,7 +12,11 @@ from fullconv.training.initial_model import decide_network, initial_model
 from fullconv.training.plan import resolve_duration
 from fullconv.training.planning import plan_minutes
 from fullconv.training.preflight import measure
+from fullconv.training.recipes import recipe_applied
 from fullconv.training.trainer import Step, Trainer
+
+OF_RUNS = ("stages", "train_on", "track")
+"""Settings that a loop of one's own has no use for."""
 
 
 def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> Iterator[Step]:
@@ -28,7 +32,7 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
         model: trained in place, at its own `size` and `input_scale`; a name such as
             "fcn8s-vgg16_bn", or "auto", creates a new model, whatever the settings' `model`.
         data: from `open_data`.
-        config: the defaults suit a few dozen to a few hundred images.
+        config: the defaults suit a few dozen to a few hundred images; a recipe gives others.
 
     Raises:
         ConfigError: a setting contradicts the model, or is one of the command alone; an argument
@@ -39,7 +43,7 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
     check_type("data", data, Data, 'a data set: fc.open_data("photos")')
     if config is not None:
         check_type("config", config, TrainConfig, "settings: fc.TrainConfig(steps=1000)")
-    config = config or TrainConfig()
+    config = recipe_applied(config or TrainConfig())
     _check_only_of_commands(config)
     if config.inputs and not data.inputs:
         data = with_named_inputs(data, config.inputs)

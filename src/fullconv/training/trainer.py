@@ -71,7 +71,7 @@ class Trainer:
         group: the processes that share each batch.
 
     Raises:
-        DataError: there are no samples, or their classes are not the model's.
+        DataError: there are no samples, or their classes or inputs are not the model's.
         ConfigError: the batch has fewer samples than there are processes.
     """
 
@@ -82,7 +82,7 @@ class Trainer:
         self.model = model
         model.band_choice = data.band_choice
         self.data = data
-        config, _ = resolve_objective(config, data)
+        config = _with_size(resolve_objective(config, data)[0], model)
         self.config = config
         self.group = group
         self.device = choose_device(config.device)
@@ -248,6 +248,16 @@ class Trainer:
         return lr
 
 
+def _with_size(config: TrainConfig, model: Model) -> TrainConfig:
+    """Give the model the size and the working scale of the settings, or they get the model's.
+
+    A loaded model predicts photos at its own scale, so it is trained at that.
+    """
+    model.size = config.size or model.size
+    model.input_scale = config.input_scale or model.input_scale
+    return config.model_copy(update={"size": model.size, "input_scale": model.input_scale})
+
+
 def _make_losses(
     data: Data, config: TrainConfig, device: torch.device
 ) -> tuple[Loss | HeadsLoss, Loss | HeadsLoss]:
@@ -308,3 +318,11 @@ def _check_classes(model: Model, data: Data) -> None:
         )
     remedy = "use a model with the classes of the data set"
     data.check_classes(model.classes, remedy, model.heads)
+    if data.inputs and data.inputs != model.inputs:
+        names = [", ".join(extra.name for extra in each) for each in (data.inputs, model.inputs)]
+        raise DataError(
+            f"photos with the inputs {names[0]}",
+            expected=f"those of the model, {names[1] or 'none'}",
+            remedy="use a model with the inputs of the data set",
+            where=data.source,
+        )

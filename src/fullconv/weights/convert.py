@@ -24,6 +24,7 @@ from fullconv.weights.load import LoadReport, copy_weights
 from fullconv.weights.sources import Weights, format_names, read_weights
 from fullconv.weights.sources.safetensors import NORMALIZATION
 
+PADDING = 100  # pixels: of the paper's networks
 VGG_WIDTH = 64  # feature maps of conv1_1 at width 1
 
 
@@ -31,7 +32,7 @@ def convert_weights(
     source: Path,
     target: Path,
     classes: Sequence[str] | None = None,
-    padding: int = 100,
+    padding: int | None = None,
     fluid_dropout: bool = False,
     normalization: Normalization | None = None,
 ) -> LoadReport | Weights:
@@ -41,7 +42,7 @@ def convert_weights(
         source: a weights file of any supported format.
         target: the .safetensors file to write.
         classes: class names; None for "class 0", "class 1", ...
-        padding: see `infer_architecture`.
+        padding: see `infer_architecture`; None is the paper's, 100.
         fluid_dropout: see `load_weights`.
         normalization: of the images; None is what the file says, or is known for its weights.
 
@@ -50,12 +51,19 @@ def convert_weights(
 
     Raises:
         WeightsError: the file cannot be used.
-        ConfigError: the number of class names is not that of the scores, or the weights have none.
+        ConfigError: the number of class names is not that of the scores; or the weights are no FCN,
+            and class names or a padding are given.
         OutputError: `target` cannot be written.
     """
     weights = read_weights(source, **({"fluid_dropout": True} if fluid_dropout else {}))
-    architecture = infer_architecture(weights.arrays, padding, weights.streams)
+    zeros = PADDING if padding is None else padding
+    architecture = infer_architecture(weights.arrays, zeros, weights.streams)
     if architecture is None:
+        if padding is not None:
+            raise ConfigError(
+                f"{source} is no FCN on VGG, so it is written as plain weights, which have no "
+                "padding; leave it out, and give it to the training"
+            )
         if classes:
             raise ConfigError(
                 f"{source} is no FCN on VGG, so it is written as plain weights, which have no "

@@ -213,6 +213,18 @@ def test_turns_and_flips_are_equally_often_in_every_orientation(quarter, orienta
     assert all(abs(count - expected) < 4 * expected**0.5 for count in seen[seen > 0])
 
 
+@pytest.mark.parametrize(("crop", "turns"), [((16, 16), (0, 1, 2, 3)), ((20, 30), (0, 2))])
+def test_without_flip_photos_are_turned_and_never_mirrored(crop, turns):
+    config = TrainConfig(flip=False, turn=True, zoom=(1.0, 1.0), jitter=0, crop=crop)
+    given = sample(*crop)
+    every = [np.rot90(given.labels, k) for k in turns]
+    seen = np.zeros(len(every), int)
+    for index in range(200):
+        found = augment(given, config, 0, index).labels
+        seen += [np.array_equal(found, labels) for labels in every]
+    assert seen.sum() == 200 and all(abs(n - 200 / len(every)) < 30 for n in seen)
+
+
 def test_crops_that_are_not_square_are_not_turned_by_a_quarter():
     config = TrainConfig(turn=True, zoom=(1.0, 1.0), jitter=0, crop="whole")
     given = sample(20, 30)

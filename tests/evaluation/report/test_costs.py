@@ -27,3 +27,10 @@ def test_missing_columns_are_skipped():
     (time,) = training_costs([row(1)])
     assert time.value == "1 min 00 s" and time.curve is None, "a single epoch has no curve"
     assert [cost.name for cost in training_costs([row(1), row(2, memory=float("nan"))])] == ["time"]
+
+
+def test_rows_between_evaluations_are_not_counted_as_epochs():
+    (time,) = training_costs([row(4), row(9)])
+    assert time.meaning == "9 epochs, with evaluation" and time.value == "2 min 00 s"
+    (time,) = training_costs([row(1), row(1)])
+    assert time.meaning == "1 epoch, with evaluation"

@@ -7,12 +7,14 @@ import typer
 
 from fullconv.cli._console import say, write_json
 from fullconv.cli._options import MAX_CLASSES, Json
+from fullconv.io.commands import pasted
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 STRIDE = 32
+EXPLAIN = ("fullconv", "explain")
 
 Classifier = Annotated[
     str,
@@ -119,8 +121,8 @@ def _create(classifier: str, classes: int, photo: Path) -> "nn.Module":
             raise
         raise ConfigError(
             f"{classifier} is not an image classifier, whose heat maps this command draws; for a "
-            f"model of fullconv: fullconv explain {classifier} {photo} --page page.html, or "
-            f"fullconv explain skips {classifier} {photo}"
+            f"model of fullconv: {pasted(*EXPLAIN, classifier, photo, '--page', 'page.html')}, or "
+            f"{pasted(*EXPLAIN, 'skips', classifier, photo)}"
         ) from error
 
 

@@ -61,7 +61,8 @@ def augmentation(config: TrainConfig, crop: tuple[int, int] | None) -> tuple[Tra
     if config.flip:
         transforms.append(Flip())
     if config.turn:
-        transforms.append(Turn(quarter=crop is not None and crop[0] == crop[1]))
+        quarter = crop is not None and crop[0] == crop[1]
+        transforms.append(Turn(quarter, mirror=config.flip))
     if zoom and cut and not config.rotate:
         transforms.append(ZoomedCrop(zoom, cut))
     else:

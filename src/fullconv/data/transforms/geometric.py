@@ -110,9 +110,15 @@ class Turn:
     """Flip upside down with probability 0.5, and if `quarter`, swap rows and columns with 0.5.
 
     After `Flip`, all eight orientations are equally likely; without quarter turns, four.
+
+    Attributes:
+        quarter: whether images are also turned by 90 degrees.
+        mirror: whether they may be mirrored. If not, they are turned by 180 and by 90 degrees with
+            the same probabilities.
     """
 
     quarter: bool
+    mirror: bool = True
 
     def __call__(self, sample: Sample, random: np.random.Generator) -> Sample:
         """Return the sample in another orientation."""
@@ -121,7 +127,9 @@ class Turn:
 
         def turn(array: np.ndarray) -> np.ndarray:
             array = array[::-1] if upside_down else array
-            return (array.swapaxes(0, 1) if swapped else array).copy()
+            array = array[:, ::-1] if upside_down and not self.mirror else array
+            array = array.swapaxes(0, 1) if swapped else array
+            return (array[::-1] if swapped and not self.mirror else array).copy()
 
         return sample.moved(turn(sample.image), turn)
 

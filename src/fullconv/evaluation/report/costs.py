@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fullconv.evaluation.report.charts import Sparkline, sparkline
-from fullconv.units import format_bytes, format_duration
+from fullconv.units import count, format_bytes, format_duration
 
 Rows = Sequence[Mapping[str, float | int]]
 
@@ -32,20 +32,20 @@ def training_costs(history: Rows) -> list[TrainingCost]:
     """Return the costs of the columns that the rows have.
 
     Args:
-        history: rows with the columns "seconds" (of the epoch, evaluation included),
-            "step_seconds", "images_per_second" and "memory" (peak so far, in bytes), or some of
-            them.
+        history: rows with the column "epoch" and "seconds" (of the row's steps, evaluation
+            included), "step_seconds", "images_per_second" and "memory" (peak so far, in bytes), or
+            some of them.
     """
     costs = []
     if seconds := _column(history, "seconds"):
-        epochs = f"{len(seconds)} epochs" if len(seconds) > 1 else "1 epoch"
-        meaning = f"{epochs}, with evaluation"
+        # A row may sum up several epochs, or a part of one.
+        meaning = f"{count(int(history[-1]['epoch']), 'epoch', 'epochs')}, with evaluation"
         costs.append(
             TrainingCost("time", format_duration(sum(seconds)), meaning, _curve(history, "seconds"))
         )
     if steps := _column(history, "step_seconds"):
         value = format_duration(statistics.median(steps))
-        costs.append(TrainingCost("time per step", value, "median of the epochs", None))
+        costs.append(TrainingCost("time per step", value, "median", None))
     if throughput := _column(history, "images_per_second"):
         value = f"{statistics.median(throughput):.3g}"
         curve = _curve(history, "images_per_second")

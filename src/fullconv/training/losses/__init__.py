@@ -112,6 +112,19 @@ def make_loss(
     return Loss(terms, weights, smoothing)
 
 
+def takes_weights(spec: str, setting: str = "loss") -> bool:
+    """Whether a term of the loss that a text describes uses class weights.
+
+    Args:
+        spec: see `make_loss`.
+        setting: likewise.
+
+    Raises:
+        ConfigError: the text is invalid.
+    """
+    return any(term.takes_weights for _, term in make_loss(spec, setting=setting).terms)
+
+
 def final_loss(config: TrainConfig, weights: Float[Tensor, " K"] | None) -> Loss | None:
     """Return the loss of the last part of a training; None if it is that of the first.
 
