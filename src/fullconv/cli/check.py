@@ -16,7 +16,8 @@ from fullconv.cli._options import DATA, Json, Out, Quiet, parse_size
 from fullconv.units import count
 
 if TYPE_CHECKING:
-    from fullconv.data.checks import Diagnosis, Survey
+    from fullconv.data.checks import Diagnosis
+    from fullconv.data.survey.survey import Survey
     from fullconv.evaluation.recommendations import Setting
 
 
@@ -122,7 +123,7 @@ def _write_config(
 
 def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
     from fullconv.config import RunConfig
-    from fullconv.data.checks._augmentation_sheet import draw_augmentation
+    from fullconv.data.transforms.augmentation_sheet import draw_augmentation
     from fullconv.io.images import write_image
     from fullconv.io.settings_file import read_settings
     from fullconv.training.resolve import resolve_settings

@@ -111,8 +111,7 @@ def _access(
     open_metrics: bool,
     is_local: bool,
 ) -> "Access":
-    from fullconv.serving import Access
-    from fullconv.serving._limits import LOOPBACK
+    from fullconv.serving import LOOPBACK, Access
 
     key = options.read_key(key_file)
     if not is_local:

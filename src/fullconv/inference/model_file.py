@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 OTHER_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pdparams", ".caffemodel", ".h5")
 """Of models and weights of other programs."""
 
+BEST, LAST = "best.safetensors", "last.safetensors"  # the checkpoints in a run folder
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
 _CHECKSUM = re.compile(r',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}$')
@@ -79,7 +80,7 @@ def is_path(model: str) -> bool:
 
 
 def model_file(path: Path) -> Path:
-    """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
+    """Return a run folder's best checkpoint, else its last one; a file is returned as is.
 
     An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file; the
     name of a model that comes along, such as camvid, its file, unless a file or folder here has
@@ -97,12 +98,10 @@ def model_file(path: Path) -> Path:
         raise WeightsError(f"{path} is a pipe, a socket or a device; expected a model file")
     if not os.path.isdir(path):
         return path
-    for name in ("best.safetensors", "last.safetensors"):
+    for name in (BEST, LAST):
         if (path / name).is_file():
             return path / name
-    raise WeightsError(
-        f"{path} holds no best.safetensors or last.safetensors; is it a run folder?{hidden(path)}"
-    )
+    raise WeightsError(f"{path} holds no {BEST} or {LAST}; is it a run folder?{hidden(path)}")
 
 
 def read_card(path: Path) -> Card:
