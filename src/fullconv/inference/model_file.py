@@ -17,6 +17,7 @@ from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, mod
 from safetensors import SafetensorError, safe_open
 
 from fullconv.config import Architecture, Factor, Head, Normalization, Settings, Size
+from fullconv.config.network import MAX_CLASSES
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
@@ -43,8 +44,8 @@ class Card(Settings):
     """The header of a model file: everything besides the weights that predictions depend on."""
 
     format: int = Field(1, ge=1, le=1)
-    classes: tuple[str, ...] = Field(min_length=1, max_length=255)
-    palette: tuple[tuple[int, int, int], ...] = Field(max_length=255)
+    classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
+    palette: tuple[tuple[int, int, int], ...] = Field(max_length=MAX_CLASSES)
     architecture: Architecture
     normalization: Normalization
     size: Size | None = None

@@ -42,9 +42,10 @@ def test_encoding_is_the_inverse_of_decoding(seed, by_columns):
     assert (decode_run_lengths(runs, SIZE, by_columns) == mask).all()
 
 
+@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 @pytest.mark.parametrize("seed", range(4))
 def test_pycocotools_decodes_runs_by_columns(seed):
-    coco = pytest.importorskip("pycocotools.mask")
+    coco = pytest.importorskip("pycocotools.mask", reason="pycocotools decodes")
     mask = np.random.default_rng(seed).random(SIZE) < 0.5
     stored = {"size": list(SIZE), "counts": encode_run_lengths(mask, by_columns=True)}
     assert (coco.decode(coco.frPyObjects(stored, *SIZE)) == mask).all()

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from fullconv.config.network import MAX_CLASSES
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
 from fullconv.data.labels.special_names import GROUND, IGNORE, is_background
-from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.images import decode_image, read_header, read_photo

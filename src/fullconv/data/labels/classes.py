@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullconv.config.network import MAX_CLASSES
 from fullconv.data.labels.class_lines import parse_lines
 from fullconv.data.labels.class_tables import (
     Entry,
@@ -15,7 +16,6 @@ from fullconv.data.labels.class_tables import (
     split_cells,
 )
 from fullconv.data.labels.special_names import IGNORE, is_void_name
-from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette
