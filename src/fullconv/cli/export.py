@@ -159,12 +159,12 @@ def _check_file(model: Path, file: Path, plain: bool) -> bool:
     """
     from fullconv.errors import ConfigError
     from fullconv.export.exporters import exporter_for
-    from fullconv.export.half import SUFFIX
     from fullconv.inference.model_file import model_file
+    from fullconv.inference.runtimes import MODEL_SUFFIX
     from fullconv.training.run.folder import Run
 
     _refuse_exported(model)
-    if file.suffix.lower() != SUFFIX:
+    if file.suffix.lower() != MODEL_SUFFIX:
         exporter_for(file)
         return False
     if not plain:
