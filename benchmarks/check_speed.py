@@ -16,11 +16,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from fullconv.data.checks._parallel import parallel_map
-from fullconv.data.checks._reading import Scan, create_scanner
-from fullconv.data.checks._scan import scan
 from fullconv.data.formats import inventory, open_data
 from fullconv.data.sample import Pair
+from fullconv.data.survey.parallel import parallel_map
+from fullconv.data.survey.reading import Scan, create_scanner
+from fullconv.data.survey.scan import scan
 from fullconv.io.images import scale_image, scale_labels
 
 PHOTOS = 200

@@ -53,7 +53,7 @@ from fullconv.inference.model_file import model_file, read_card
 from fullconv.inference.runtimes import runtime_for
 from fullconv.model import Model, load
 from fullconv.networks.fcn import create_model
-from fullconv.training.losses._base import cross_entropy
+from fullconv.training.target import cross_entropy
 from fullconv.units import format_bytes
 
 CLASSES = 21

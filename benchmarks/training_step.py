@@ -32,8 +32,8 @@ from fullconv.networks.fcn import FCN, create_model
 from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import SINGLE_PROCESS
 from fullconv.training.losses import make_loss
-from fullconv.training.losses._base import cross_entropy
 from fullconv.training.parallel_parts import count_parts
+from fullconv.training.target import cross_entropy
 from fullconv.training.train_step import TrainStep
 
 

@@ -1,7 +1,9 @@
 """The architecture: imports only go down, without cycles; some libraries have one importer."""
 
 import ast
+import re
 from collections.abc import Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -44,14 +46,15 @@ WALLS = {
     "PIL": ("io/images/",),
     "av": ("io/video.py",),
     "rasterio": ("io/rasters/",),
-    "onnx": ("export/exporters/", "weights/sources/onnx.py"),
-    "onnxruntime": ("inference/runtimes/", "export/exporters/"),
+    "onnx": ("export/exporters/", "export/onnx_edit.py", "weights/sources/onnx.py"),
+    "onnxruntime": ("inference/runtimes/", "export/exporters/", "export/onnx_edit.py"),
     "openvino": ("inference/runtimes/", "export/exporters/"),
     "rich": ("cli/",),
     "typer": ("cli/",),
 }
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text())
 
@@ -118,6 +121,44 @@ def test_imports_have_no_cycles():
 def test_the_cycle_check_finds_a_cycle():
     with pytest.raises(CycleError):
         TopologicalSorter({"a": {"b"}, "b": {"c"}, "c": {"a"}}).prepare()
+
+
+def private_uses(path: Path) -> Iterator[str]:
+    """Yield what a file imports that begins with an underscore and is not of its own package.
+
+    A private file belongs to its folder and the folders in it, a private name to its file.
+    """
+    for node in ast.walk(parsed(path)):
+        if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith("fullconv"):
+            continue
+        for alias in node.names:
+            full = f"{node.module}.{alias.name}"
+            own = file_of(full) or file_of(node.module)
+            private_file = own and re.match("_[^_]", own.name) and own.parent != ROOT
+            private_name = not file_of(full) and re.match("_[^_]", alias.name)
+            if private_name or (private_file and own.parent not in path.parents):
+                yield full
+
+
+@each_file
+def test_private_files_and_names_are_used_in_their_own_package_only(path):
+    assert [*private_uses(path)] == []
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "refused"),
+    [
+        ("cli/explain/a.py", "from fullconv.cli._console import say", False),
+        ("cli/explain/a.py", "from fullconv.cli import _console", False),
+        ("cli/a.py", "from fullconv.serving._limits import Limits", True),
+        ("cli/a.py", "from fullconv.serving import _limits", True),
+        ("cli/a.py", "from fullconv.hardware import _cpu_seconds", True),
+        ("batch/a.py", "from fullconv.batch.writers._regions import class_masks", True),
+    ],
+)
+def test_the_check_of_private_imports(monkeypatch, place, line, refused):
+    monkeypatch.setitem(globals(), "parsed", lambda path: ast.parse(line))
+    assert bool([*private_uses(ROOT / place)]) == refused
 
 
 @each_file

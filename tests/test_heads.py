@@ -51,6 +51,27 @@ def test_each_head_has_its_labels(model):
     assert (prediction.labels == prediction.heads["thing"].labels).all()
 
 
+@pytest.mark.parametrize(
+    ("size", "memory", "kind"), [((40, 50), None, "whole"), ((200, 300), "80MiB", "strips")]
+)
+def test_heads_may_have_more_scores_than_labels_have_values(size, memory, kind):
+    many = tuple(
+        Head(name=name, classes=tuple(map(str, range(count))), palette=((0, 0, 0),) * count)
+        for name, count in (("few", 100), ("most", 200))
+    )
+    network = fc.create_model("fcn32s-vgg11", 300, **TINY).eval()
+    nn.init.normal_(network.score_fr.weight)
+    nn.init.normal_(network.score_fr.bias)
+    model = fc.Model(network, many[0].classes, many[0].palette, heads=many)
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    found = model.predict(image, memory=memory)
+    assert found.plan.kind == kind
+    with torch.inference_mode():
+        score = network(torch.from_numpy(image).permute(2, 0, 1)[None].float())[0]
+    assert (found.heads["few"].labels == score[:100].argmax(0).numpy()).mean() > 0.999
+    assert (found.heads["most"].labels == score[100:].argmax(0).numpy()).mean() > 0.999
+
+
 def test_parts_give_the_same_labels(model):
     image = np.random.default_rng(0).integers(0, 256, (700, 500, 3), dtype=np.uint8)
     whole, parts = model.predict(image), model.predict(image, memory="48MiB")

@@ -275,6 +275,19 @@ def test_a_raster_without_data_is_255_as_in_the_files_that_predict_writes(tmp_pa
     assert found.overlay().shape[0] >= 40 and "255" not in repr(found)
 
 
+def test_a_class_whose_label_would_mean_no_class_is_refused():
+    names = [f"class {label}" for label in range(256)]
+    network = fc.create_model("fcn32s-vgg11", classes=256, width=1 / 16, hidden=4)
+    with pytest.raises(ConfigError, match=r"256 classes; expected at most 255: labels are 8-bit"):
+        fc.Model(network, names)
+
+
+def test_a_class_name_that_stands_twice_is_refused():
+    network = fc.create_model("fcn32s-vgg11", classes=3, width=1 / 16, hidden=4)
+    with pytest.raises(ConfigError, match="two classes have the name 'car'; expected different"):
+        fc.Model(network, ["car", "road", "car"])
+
+
 def test_a_class_name_that_is_no_text_is_refused():
     network = fc.create_model("fcn32s-vgg11", classes=2, width=1 / 16, hidden=4)
     with pytest.raises(ConfigError, match=r"the class name '\\ud800' is not valid text"):

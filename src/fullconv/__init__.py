@@ -15,8 +15,8 @@ from fullconv._version import __version__ as __version__
 # of photos of different sizes. Fewer plans cost little where sizes differ
 # (benchmarks/plan_caches.py). The command train keeps more, see `__main__`.
 # PyTorch reads the variables when its first convolution runs.
-_CODE_CACHE, _CODE_KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"
-os.environ.setdefault(_CODE_CACHE, _CODE_KEPT)
+CODE_CACHE, CODE_KEPT = "ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128"
+os.environ.setdefault(CODE_CACHE, CODE_KEPT)
 os.environ.setdefault("LRU_CACHE_CAPACITY", "8")
 # How often a thread of PyTorch's looks for work before it sleeps. The default of 300,000 costs a
 # busy machine its cores: a step takes up to twenty times as long. So few turns lose nothing on an

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from fullconv import _CODE_CACHE, _CODE_KEPT
+from fullconv import CODE_CACHE, CODE_KEPT
 from fullconv.cli import run
 
 TRAINS = ("train", "demo")  # commands
@@ -15,8 +15,8 @@ def main() -> None:
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     # A training has about four pieces of code for each layer; with fewer kept than that, each step
     # would make all of them anew. Not for other commands: predictions of many sizes grow by it.
-    if sys.argv[1:2] and sys.argv[1] in TRAINS and os.environ[_CODE_CACHE] == _CODE_KEPT:
-        os.environ[_CODE_CACHE] = "1024"
+    if sys.argv[1:2] and sys.argv[1] in TRAINS and os.environ[CODE_CACHE] == CODE_KEPT:
+        os.environ[CODE_CACHE] = "1024"
     if os.environ.get("WORLD_SIZE", "1") != "1":  # every process would print a warning
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     sys.exit(run(sys.argv[1:]))

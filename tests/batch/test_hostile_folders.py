@@ -180,7 +180,7 @@ def test_files_of_others_are_not_overwritten(folder, name, fresh):
     path = folder / "out" / name
     path.parent.mkdir(parents=True)
     path.write_text("ground truth")
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is not a file of this job"):
         plan(kinds=("labels", "coco", "contact"), fresh=fresh)
     assert content(folder / "out") == {name: b"ground truth"}
 
@@ -194,7 +194,7 @@ def test_files_of_others_are_not_overwritten_by_kinds_that_are_added(folder, nam
     (folder / "out/labels").mkdir()
     (folder / "out/labels/photo-001.png").write_text("what a kill left of the job")
     assert plan().left
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is not a file of this job"):
         plan(kinds=("labels", "coco", "contact"))
     assert path.read_text() == "ground truth"
     assert plan().left, "the refused command has left the job, with what a kill left of it"
@@ -217,7 +217,9 @@ def test_files_of_a_photo_that_failed_are_own_files(folder):
 def test_a_link_of_the_user_is_not_overwritten(folder):
     (folder / "out/labels").mkdir(parents=True)
     (folder / "out/labels/photo-001.png").symlink_to("../../victim.txt")
-    with pytest.raises(ConfigError, match=r"labels/photo-001\.png exists, and is no file of this"):
+    with pytest.raises(
+        ConfigError, match=r"labels/photo-001\.png exists, and is not a file of this"
+    ):
         plan()
     assert (folder / "out/labels/photo-001.png").is_symlink()
 
@@ -276,7 +278,9 @@ def test_a_merge_does_not_replace_another_jobs_lists(folder):
         merge_shards(["a", "b"], "a")
     (folder / "c").mkdir()
     (folder / "c/manifest.jsonl").write_text('{"id": 1, "path": "mine.jpg"}\n')
-    with pytest.raises(ConfigError, match=r"c/manifest\.jsonl exists, and is no file of this job"):
+    with pytest.raises(
+        ConfigError, match=r"c/manifest\.jsonl exists, and is not a file of this job"
+    ):
         merge_shards(["a", "b"], "c")
     assert {n: b for n, b in content(folder).items() if not n.startswith("c/")} == before
     assert len(merge_shards(["a", "b"], "d")) == len(merge_shards(["a", "b"], "d")) == 2 * COUNT
@@ -296,7 +300,7 @@ def test_a_merge_does_not_replace_files_of_others(folder, name):
         list(run_job(plan(out=f"shard-{index}", kinds=("coco",), shard=(index, 2))))
     (folder / "all").mkdir()
     (folder / "all" / name).write_text("ground truth")
-    with pytest.raises(ConfigError, match=rf"all/{name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=rf"all/{name} exists, and is not a file of this job"):
         merge_shards(["shard-0", "shard-1"], "all")
     assert content(folder / "all") == {name: b"ground truth"}
 
@@ -307,7 +311,7 @@ def test_a_merge_in_place_does_not_replace_files_of_others(folder, name):
         list(run_job(plan(kinds=("coco",), shard=(index, 2))))
     (folder / "out" / name).write_text("ground truth")
     before = content(folder / "out")
-    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=rf"out/{name} exists, and is not a file of this job"):
         merge_shards(["out"])
     assert content(folder / "out") == before
     (folder / "out" / name).unlink()
@@ -328,7 +332,7 @@ def test_a_merge_with_more_kinds_does_not_replace_files_of_others(folder):
     merge_shards(["a"], "all")
     (folder / "all/coco.json").write_text("ground truth")
     before = content(folder / "all")
-    with pytest.raises(ConfigError, match=r"all/coco\.json exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=r"all/coco\.json exists, and is not a file of this job"):
         merge_shards(["b"], "all")
     assert content(folder / "all") == before
 

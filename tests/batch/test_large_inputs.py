@@ -188,7 +188,7 @@ def test_a_raster_of_the_user_in_the_place_of_labels_is_not_overwritten(data, pl
     before = mine.read_bytes()
     write(copy / "land.tif", random_bands(3))
     (record,) = run_job(plan(source=copy))
-    assert "land.tif exists, and is no file of this job" in record.error
+    assert "land.tif exists, and is not a file of this job" in record.error
     assert mine.read_bytes() == before
 
 

@@ -10,8 +10,8 @@ from fullconv.data.batches import collate
 from fullconv.data.transforms import fitted, vary
 from fullconv.errors import ConfigError, DataError
 from fullconv.training import teacher as module
-from fullconv.training.losses._base import cross_entropy, soft_cross_entropy, soft_weight
 from fullconv.training.sampler import AugmentedDataset
+from fullconv.training.target import cross_entropy, soft_cross_entropy, soft_weight
 from fullconv.training.teacher import open_teacher
 from toy_training import CONFIG, equal, make_trainer, state, toy_data
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fullconv.config import RunConfig
-    from fullconv.data.checks import Survey
+    from fullconv.data.survey.survey import Survey
     from fullconv.evaluation.upper_bounds import UpperBounds
 
 

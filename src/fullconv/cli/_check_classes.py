@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fullconv.data.checks import Survey
+    from fullconv.data.survey.survey import Survey
 
 
 def class_file(source: str) -> Path:
@@ -46,7 +46,7 @@ def write_class_list(path: Path, survey: "Survey") -> str:
         DataError: the masks hold too many values.
         OutputError: the list exists by now, or cannot be written.
     """
-    from fullconv.data.checks._class_list import propose_classes
+    from fullconv.data.survey.class_list import propose_classes
     from fullconv.errors import OutputError
     from fullconv.io.atomic import write_new
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from fullconv.cli._console import format_table, nan_to_none, say, say_lines, say_wrapped
 
 if TYPE_CHECKING:
-    from fullconv.data.checks import Diagnosis, Survey
-    from fullconv.data.checks._finding import Finding
+    from fullconv.data.checks import Diagnosis
+    from fullconv.data.survey.finding import Finding
+    from fullconv.data.survey.survey import Survey
     from fullconv.evaluation.upper_bounds import UpperBounds
 
 
@@ -22,7 +23,7 @@ _SEVERITIES = {"error": "ERROR", "warning": "WARN ", "note": "note "}
 
 def summarize(diagnosis: "Diagnosis", seconds: float) -> dict[str, str]:
     """Describe the data set and how fast it was read: name -> value."""
-    from fullconv.data.checks._encoding import describe_255, encodings
+    from fullconv.data.survey.encoding import describe_255, encodings
 
     survey = diagnosis.survey
     if not survey.items:

@@ -195,7 +195,10 @@ def parse_compared(
 
 def holds_predictions(path: Path) -> bool:
     """Return whether a folder holds predictions of images, and no model."""
-    return path.is_dir() and not any((path / name).is_file() for name in _OF_RUNS)
+    from fullconv.training.run.folder import Run
+
+    run = Run(path)
+    return path.is_dir() and not any(file.is_file() for file in (run.best, run.last, run.config))
 
 
 def labels_folder(predictions: Path) -> Path:
@@ -256,6 +259,3 @@ def prepare_model(
     model.optimize(engine, workload, threads=threads, announce=announce)
     if model.choice.reason:
         announce(f"engine  {model.choice.reason}")
-
-
-_OF_RUNS = ("best.safetensors", "last.safetensors", "config.yaml")

@@ -17,7 +17,8 @@ from fullconv.io.commands import pasted
 from fullconv.units import count
 
 if TYPE_CHECKING:
-    from fullconv.data.checks import Diagnosis, Survey
+    from fullconv.data.checks import Diagnosis
+    from fullconv.data.survey.survey import Survey
     from fullconv.evaluation.recommendations import Setting
 
 
@@ -125,7 +126,7 @@ def _write_config(
 
 def _draw(path: Path, survey: "Survey", number: int, config: Path | None, quiet: bool) -> None:
     from fullconv.config import RunConfig
-    from fullconv.data.checks._augmentation_sheet import draw_augmentation
+    from fullconv.data.transforms.augmentation_sheet import draw_augmentation
     from fullconv.io.images import write_image
     from fullconv.io.settings_file import read_settings
     from fullconv.training.recipes import with_recipe

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
     from fullconv.data.sample import Data
 
 
-SPLITS = ("train", "val", "test")
-
-
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA", help=DATA)],
     out: Annotated[
@@ -67,6 +64,7 @@ def open_splits(source: str) -> tuple["Data", dict[str, "Data"]]:
     Raises:
         DataError: it cannot be opened.
     """
+    from fullconv.data.discovery.list_files import SPLITS
     from fullconv.data.formats import open_data
     from fullconv.errors import NoSplitError
 

@@ -6,19 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fullconv.cli import _export_options as options
-from fullconv.cli._console import format_table, say, say_lines, write_json
+from fullconv.cli._console import say
+from fullconv.cli._export_output import print_half, print_result, print_target
 from fullconv.cli._options import Json, Quiet, parse_size
-from fullconv.io.commands import pasted
-from fullconv.units import format_bytes
 
 if TYPE_CHECKING:
     from fullconv.data.sample import Data
-    from fullconv.inference.runtimes.description import Description, Parity, QuantizationCost
+    from fullconv.inference.runtimes.description import Description
     from fullconv.io.rasters import BandChoice
+    from fullconv.model import Model
 
 
 TOLERANCE = 1.0  # points of mean IoU that int8 may cost
-SERVER = ("python", "-m", "http.server", "-d")  # and a folder
 MAX_COMPARED = 6  # images, even if the data set or the folder has more
 DRAWN_SCENES = "scenes:6"
 
@@ -43,46 +42,56 @@ def command(
     score. A .safetensors file has float16 weights and half the size; at most 0.2 % of its labels
     differ.
     """
-    from fullconv.errors import ConfigError
     from fullconv.export.export import export
     from fullconv.export.half import export_half
     from fullconv.export.page.folder import exported_folder
-    from fullconv.model import load
 
     fixed, path = parse_size(size), Path(file)
-    if tolerance != TOLERANCE and not int8:
-        raise ConfigError("--tolerance is what --int8 may cost; add --int8, or leave it out")
-    if int8 and photos:
-        raise ConfigError("--int8 is measured on images with masks; give --data, not --photos")
+    _check_options(int8, tolerance, program, data, photos)
     if program:
-        if int8:
-            raise ConfigError("--int8 is not possible with --for")
         _write_for(program, model, head, path, data, photos, fixed, runtime, json, quiet)
         return
     is_folder = file.endswith(("/", os.sep)) or path.is_dir()
-    if is_folder and path.name in ("", ".."):
-        raise ConfigError(f"{file} is not a name for a page; expected a new folder, such as page/")
-    page = path.with_name(f"{path.resolve().name}.html") if is_folder else path
+    page = _page_of(path, file) if is_folder else path
     is_half = _check_file(Path(model), page, plain=not (int8 or fixed))
     if runtime:
         _store_runtime(page, runtime)
-    if data and photos:
-        raise ConfigError("give either --data or --photos to compare predictions on, not both")
-    opened = load(model).one_head(head)
-    opened.check_photos("fullconv export")
+    opened = _open(model, head)
     source = data or _find_training_data(Path(model))
     with exported_folder(path) if is_folder else nullcontext(path) as target:
         if int8:
             result = _quantize(opened, head, target, source, tolerance, fixed)
         else:
-            images, images_name = _read_images(source, photos, opened.band_choice)
-            if not quiet:
-                say(f"comparing on {images_name}")
+            images = _read_images(source, photos, opened.band_choice, quiet)
             if is_half:
-                _print_half(export_half(opened, target, images), path, json, quiet)
+                print_half(export_half(opened, target, images), path, json, quiet)
                 return
             result = export(opened, target, images, fixed)
-    _print_result(result, page, path, json, quiet)
+    print_result(result, page, path, json, quiet)
+
+
+def _check_options(
+    int8: bool,
+    tolerance: float,
+    program: str | None,
+    data: str | None,
+    photos: list[str] | None,
+) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        ConfigError: two of them do.
+    """
+    from fullconv.errors import ConfigError
+
+    if tolerance != TOLERANCE and not int8:
+        raise ConfigError("--tolerance is what --int8 may cost; add --int8, or leave it out")
+    if int8 and photos:
+        raise ConfigError("--int8 is measured on images with masks; give --data, not --photos")
+    if int8 and program:
+        raise ConfigError("--int8 is not possible with --for")
+    if data and photos:
+        raise ConfigError("give either --data or --photos to compare predictions on, not both")
 
 
 def _write_for(
@@ -98,35 +107,48 @@ def _write_for(
     quiet: bool,
 ) -> None:
     """Write a model for a program, and print what was written."""
-    from fullconv.errors import ConfigError
     from fullconv.export.page.runtime import store
     from fullconv.export.targets import Wanted, targets
-    from fullconv.inference.runtimes import is_exported
-    from fullconv.model import load
 
     target = targets[program]
-    if is_exported(Path(model)):
-        raise ConfigError(f"{model} is an exported file; export the model it was made from")
-    if data and photos:
-        raise ConfigError("give either --data or --photos to compare predictions on, not both")
+    _refuse_exported(Path(model))
     target.check(path, size)
     if runtime:
         store(runtime)
+    opened = _open(model, head)
+    source = data or _find_training_data(Path(model))
+    images = _read_images(source, photos, opened.band_choice, quiet)
+    written = target.write(Wanted(opened, Path(model), path, images, size, head))
+    print_target(written, path, json, quiet)
+
+
+def _refuse_exported(model: Path) -> None:
+    from fullconv.errors import ConfigError
+    from fullconv.inference.runtimes import is_exported
+
+    if is_exported(model):
+        raise ConfigError(f"{model} is an exported file; export the model it was made from")
+
+
+def _open(model: str, head: str | None) -> "Model":
+    from fullconv.model import load
+
     opened = load(model).one_head(head)
     opened.check_photos("fullconv export")
-    source = data or _find_training_data(Path(model))
-    images, images_name = _read_images(source, photos, opened.band_choice)
-    if not quiet:
-        say(f"comparing on {images_name}")
-    written = target.write(Wanted(opened, Path(model), path, images, size, head))
-    if str(json) != "-":
-        if written.parity:
-            _print_parity(written.parity)
-        say(f"written {path}")
-        for note in written.notes if not quiet else ():
-            say(f"note    {note}")
-    parity = written.parity.model_dump(mode="json") if written.parity else None
-    write_json(json, {"file": str(path), "parity": parity, "notes": list(written.notes)})
+    return opened
+
+
+def _page_of(folder: Path, given: str) -> Path:
+    """Return the path of the page that a folder for static hosting is made from.
+
+    Raises:
+        ConfigError: the folder has no name.
+    """
+    from fullconv.errors import ConfigError
+
+    if folder.name in ("", ".."):
+        raise ConfigError(f"{given} is not a name for a page; expected a new folder, such as page/")
+    return folder.with_name(f"{folder.resolve().name}.html")
 
 
 def _check_file(model: Path, file: Path, plain: bool) -> bool:
@@ -137,14 +159,12 @@ def _check_file(model: Path, file: Path, plain: bool) -> bool:
     """
     from fullconv.errors import ConfigError
     from fullconv.export.exporters import exporter_for
-    from fullconv.export.half import SUFFIX
     from fullconv.inference.model_file import model_file
-    from fullconv.inference.runtimes import is_exported
+    from fullconv.inference.runtimes import MODEL_SUFFIX
     from fullconv.training.run.folder import Run
 
-    if is_exported(model):
-        raise ConfigError(f"{model} is an exported file; export the model it was made from")
-    if file.suffix.lower() != SUFFIX:
+    _refuse_exported(model)
+    if file.suffix.lower() != MODEL_SUFFIX:
         exporter_for(file)
         return False
     if not plain:
@@ -172,7 +192,7 @@ def _store_runtime(file: Path, folder: Path) -> None:
 
 
 def _quantize(
-    model: Any,
+    model: "Model",
     head: str | None,
     file: Path,
     source: str | None,
@@ -210,9 +230,12 @@ def _find_training_data(model: Path) -> str | None:
 
 
 def _read_images(
-    source: str | None, photos: list[str] | None, band_choice: "BandChoice | None"
-) -> tuple[list[Any], str]:
-    """Return the images to compare predictions on, and their name for messages."""
+    source: str | None,
+    photos: list[str] | None,
+    band_choice: "BandChoice | None",
+    quiet: bool,
+) -> list[Any]:
+    """Return the images to compare predictions on, and say which."""
     from fullconv.batch.inputs import resolve_inputs
     from fullconv.data.formats import open_data
     from fullconv.export.quantize import evenly_spaced
@@ -223,98 +246,13 @@ def _read_images(
         chosen = [paths[index] for index in evenly_spaced(len(paths), MAX_COMPARED)]
         value_range = band_choice.value_range if band_choice else None
         images = [read_image(Path(path), value_range) for path in chosen]
-        return images, f"{len(chosen)} photos"
-    data: Data = open_data(source or DRAWN_SCENES)
-    samples = data.scaled_for(band_choice).take(evenly_spaced(len(data), MAX_COMPARED))
-    hint = "" if source else " (drawn scenes; use --data or --photos for your own)"
-    return [sample.image for sample in samples], f"{len(samples)} images of {data.source}{hint}"
-
-
-def _print_result(
-    description: "Description", kind: Path, file: Path, json: Path | None, quiet: bool
-) -> None:
-    """Print what was verified; `kind` has the suffix of the format."""
-    if str(json) != "-":
-        if description.parity:
-            _print_parity(description.parity, " before int8" if description.loss else "")
-        if description.loss:
-            _print_loss(description.classes, description.protocol, description.loss, quiet)
-        if kind.suffix.lower() == ".html":
-            _print_browser(description)
-        if description.least != (1, 1):
-            say(f"images of at least {description.least[0]} x {description.least[1]} pixels")
-        if description.fixed:
-            say(f"images of {description.fixed[0]} x {description.fixed[1]} pixels only")
-        _print_written(file, "", quiet)
-    write_json(json, {"file": str(file), **description.model_dump(mode="json")})
-
-
-def _print_browser(description: "Description") -> None:
-    found = description.browser
-    if found is None:
-        say(
-            "browser  not verified: neither Chromium nor Chrome was found or started; the page "
-            "checks itself when it is opened"
-        )
-        return
-    say(
-        f"browser  {found.browser}: self-check passed, {found.difference:.1e} of the largest score "
-        f"from ONNX Runtime, labels differ at {found.label_changes:.4%} of the pixels"
-    )
-
-
-def _print_loss(
-    classes: tuple[str, ...], protocol: str, loss: "QuantizationCost", quiet: bool
-) -> None:
-    from fullconv.evaluation.metrics import format_percent
-
+        name = f"{len(chosen)} photos"
+    else:
+        data: Data = open_data(source or DRAWN_SCENES)
+        samples = data.scaled_for(band_choice).take(evenly_spaced(len(data), MAX_COMPARED))
+        images = [sample.image for sample in samples]
+        hint = "" if source else " (drawn scenes; use --data or --photos for your own)"
+        name = f"{len(images)} images of {data.source}{hint}"
     if not quiet:
-        rows = zip(classes, loss.before, loss.after, strict=True)
-        cells = [
-            (name, _format_iou(a), _format_iou(b), _format_points(a, b)) for name, a, b in rows
-        ]
-        mean = (
-            "mean",
-            format_percent(loss.mean_before),
-            format_percent(loss.mean_after),
-        )
-        cells.append((*mean, _format_points(loss.mean_before, loss.mean_after)))
-        say_lines(format_table(("class", "IoU", "IoU in int8", "points"), cells))
-        say(f"{loss.images} images of {loss.data}; {protocol}")
-    say(f"int8  same label at {loss.agreement:.2%} of the pixels")
-
-
-def _print_written(file: Path, size: str, quiet: bool) -> None:
-    say(f"written {file}{size}")
-    if not quiet and file.is_dir():
-        say(f"next    put the folder on a web server; or try it: {pasted(*SERVER, file)}")
-    elif not quiet and file.suffix.lower() == ".html":
-        say("next    open the file in a browser; it needs no server and no network")
-    elif not quiet:
-        predict = pasted("fullconv", "predict", file, "PHOTOS", "--out", "predictions")
-        say(f"next    {predict}")
-
-
-def _print_half(parity: "Parity", file: Path, json: Path | None, quiet: bool) -> None:
-    if str(json) != "-":
-        _print_parity(parity)
-        _print_written(file, f" ({format_bytes(file.stat().st_size)})", quiet)
-    write_json(json, {"file": str(file), "parity": parity.model_dump(mode="json")})
-
-
-def _print_parity(parity: "Parity", when: str = "") -> None:
-    sizes = ", ".join(f"{height} x {width}" for height, width in dict.fromkeys(parity.sizes))
-    say(
-        f"parity{when}  {parity.difference:.1e} of the largest score, labels differ at "
-        f"{parity.label_changes:.4%} of the pixels ({sizes})"
-    )
-
-
-def _format_iou(share: float | None) -> str:
-    from fullconv.evaluation.metrics import format_percent
-
-    return "-" if share is None else format_percent(share)
-
-
-def _format_points(before: float | None, after: float | None) -> str:
-    return "-" if before is None or after is None else f"{100 * (after - before):+.2f}"
+        say(f"comparing on {name}")
+    return images

@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from signal import Signals
 from typing import TYPE_CHECKING
 
 import typer
@@ -14,6 +15,7 @@ from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_now
 
 if TYPE_CHECKING:
     from fullconv.serving import Access, Limits
+    from fullconv.serving.executors import BoundServer
 
 
 def command(
@@ -52,12 +54,11 @@ def command(
     curl --data-binary @photo.jpg http://127.0.0.1:8000/predict -o labels.png
     """
     from fullconv.errors import require
-    from fullconv.hardware import choose_device
 
     for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
         require(package, extra="serve", what="fullconv serve")
 
-    from fullconv.serving import EngineOptions, Settings, are_exported
+    from fullconv.serving import EngineOptions, Settings
     from fullconv.serving.executors import ServerPlan, executors
     from fullconv.units import parse_bytes
 
@@ -65,9 +66,7 @@ def command(
     open_server = executors[executor]
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
     studio = options.connect(label_studio)
-    # Exported files are computed on the CPU, without PyTorch, whose import takes seconds.
-    is_cpu = device in ("auto", "cpu") and are_exported(models)
-    chosen = "cpu" if is_cpu else str(choose_device(device))
+    chosen = _choose_device(device, models)
     count = replicas or 1
     if executor != "local":
         at_once = at_once or 1  # more photos at once are more replicas
@@ -94,12 +93,30 @@ def command(
             sys.stdout.flush()
         if access.key is None and uds is None and not options.is_loopback(host):
             say_error("warning: every computer that reaches this address can use the server")
-        with collect_signals() as received, logging_to_stderr(log, quiet):
-            still_computes = server.run(received)
-            if received and (len(received) > 1 or still_computes):
-                exit_now(received[0])  # not after computations whose results are no longer needed
+        received = _run(server, log, quiet)
     if received:
         raise typer.Exit(EXIT_CODES[received[0]])
+
+
+def _run(server: "BoundServer", log: str, quiet: bool) -> list[Signals]:
+    """Serve until a signal comes, and return the signals."""
+    with collect_signals() as received, logging_to_stderr(log, quiet):
+        still_computes = server.run(received)
+        if received and (len(received) > 1 or still_computes):
+            exit_now(received[0])  # not after computations whose results are no longer needed
+    return received
+
+
+def _choose_device(device: str, models: list[str]) -> str:
+    """Return the device that --device names; the CPU for exported files only.
+
+    They are computed without PyTorch, whose import takes seconds.
+    """
+    from fullconv.hardware import choose_device
+    from fullconv.serving import are_exported
+
+    is_cpu = device in ("auto", "cpu") and are_exported(models)
+    return "cpu" if is_cpu else str(choose_device(device))
 
 
 def _access(
@@ -111,8 +128,7 @@ def _access(
     open_metrics: bool,
     is_local: bool,
 ) -> "Access":
-    from fullconv.serving import Access
-    from fullconv.serving._limits import LOOPBACK
+    from fullconv.serving import LOOPBACK, Access
 
     key = options.read_key(key_file)
     if not is_local:

@@ -17,6 +17,7 @@ from fullconv.errors import ConfigError
 Upsampling = Literal["transposed", "bilinear", "bilinear-corners", "unpooling"]
 Top = Literal["block", "head"]
 Fusing = Literal["cascade", "sum"]
+MAX_CLASSES = 255  # labels of 8 bits, of which 255 is the ignore label
 ByteMean = Annotated[float, Field(ge=0, le=255)]
 ByteStd = Annotated[float, Field(gt=0, le=255)]
 RGB = 3  # channels of a photo
@@ -150,27 +151,31 @@ class Head(Settings):
     """A range of a network's scores with classes of its own, such as geometry beside objects."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-    classes: tuple[str, ...] = Field(min_length=1, max_length=255)
-    palette: Colors = Field(max_length=255)
+    classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
+    palette: Colors = Field(max_length=MAX_CLASSES)
 
 
 def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
     """Check the class names of a model, which are those of the first of several heads.
 
     Raises:
-        ConfigError: they are not, there is one head, two heads or two classes have one name, or a
-            class name is no text.
+        ConfigError: they are not, there is one head, two have one name, a class name is no text
+            or stands twice, or there are more classes than 8-bit labels have values beside 255.
     """
+    if len(classes) > MAX_CLASSES:
+        raise ConfigError(
+            f"{len(classes)} classes; expected at most {MAX_CLASSES}: labels are 8-bit numbers, of "
+            "which 255 means no class"
+        )
     names = [head.name for head in heads]
     if heads and (len(heads) < 2 or len(set(names)) < len(names)):
         raise ConfigError(f"heads {', '.join(names)}: expected two or more different names")
     if heads and heads[0].classes != tuple(classes):
         raise ConfigError(f"the classes are not those of the first head, {names[0]}")
-    for named in (classes, *(head.classes for head in heads)):
-        if twice := [name for name, times in Counter(named).items() if times > 1]:
-            raise ConfigError(
-                f"two classes have the name {twice[0]!r}; give each a name of its own"
-            )
+    for group in (classes, *(head.classes for head in heads)):
+        repeated = next((name for name, number in Counter(group).items() if number > 1), None)
+        if repeated is not None:  # areas, metrics and files are by name: one of them would be lost
+            raise ConfigError(f"two classes have the name {repeated!r}; expected different names")
     for name in classes:
         if any("\ud800" <= character <= "\udfff" for character in name):
             raise ConfigError(f"the class name {name!r} is not valid text; no file can hold it")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fullconv.conversion.record import NetworkCall, NetworkCalls
 from fullconv.conversion.sides import MapSide, simplify, term_of
-from fullconv.inference.streaming.ops._op import Slot
+from fullconv.inference.streaming.op import Slot
 from fullconv.networks.tracing.ops import OpCall
 
 Pads = tuple[int, int, int, int]

@@ -11,7 +11,7 @@ from torch import Tensor
 from fullconv._version import __version__
 from fullconv.conversion.sides import Formula, MapSide, Term, simplify, term_of
 from fullconv.inference.runtimes import INPUT, OUTPUT
-from fullconv.inference.streaming.ops._op import Slot
+from fullconv.inference.streaming.op import Slot
 from fullconv.networks.tracing.ops import UnsupportedOpError
 
 OPSET, IR_VERSION = 20, 10

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from fullconv.conversion.sides import MapSide, Side, term_of
-from fullconv.inference.streaming.ops._op import Slot
+from fullconv.inference.streaming.op import Slot
 from fullconv.networks.tracing.copies import empty_batch
 from fullconv.networks.tracing.ops import OpCall, UnsupportedOpError, tensors_in
 from fullconv.networks.tracing.recorder import FunctionRecorder, name_of, run_recorded

@@ -20,7 +20,6 @@ LEAST_PIXELS = 4_000_000  # of all photos; for fewer, not even PyTorch's speed i
 SECONDS = 5.0  # to convert, compare and time a small network
 TIMING = 4.0  # of these, to compare and time
 SECONDS_PER_GIB = 50.0  # of weights, beside that
-OPENING = 1.0  # seconds to open an engine, where they were not measured
 
 
 @dataclass(frozen=True)

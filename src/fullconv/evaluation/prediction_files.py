@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from fullconv.data.discovery.files import FOLDER_MARK
 from fullconv.data.sample import clean_name
 from fullconv.errors import DataError
 from fullconv.io.visible import visible
 
-FOLDER = "__"  # joins folders in the names of samples
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff")
 """Suffixes of lossless files; JPEG changes values."""
 
@@ -57,7 +57,7 @@ def _endings(names: Sequence[str]) -> dict[str, list[str]]:
 
     "x__a" -> "x__a", "a".
     """
-    every = {name: [*_parts(name.replace("/", FOLDER))] for name in names}
+    every = {name: [*_parts(name.replace("/", FOLDER_MARK))] for name in names}
     count = Counter(ending for endings in every.values() for ending in endings)
     return {
         name: [endings[0], *(ending for ending in endings[1:] if count[ending] == 1)]
@@ -67,8 +67,8 @@ def _endings(names: Sequence[str]) -> dict[str, list[str]]:
 
 def _parts(name: str) -> Iterator[str]:
     yield name
-    while FOLDER in name:
-        name = name.partition(FOLDER)[2]
+    while FOLDER_MARK in name:
+        name = name.partition(FOLDER_MARK)[2]
         yield name
 
 
@@ -80,7 +80,7 @@ def _match_names(
     by_stem: dict[str, list[Path]] = {}
     for path in files:
         inside = path.relative_to(folder).with_suffix("")
-        by_path.setdefault(clean_name(FOLDER.join(inside.parts)), []).append(path)
+        by_path.setdefault(clean_name(FOLDER_MARK.join(inside.parts)), []).append(path)
         by_stem.setdefault(path.stem, []).append(path)
     matched: dict[str, Path] = {}
     for name, possible in endings.items():
@@ -107,7 +107,7 @@ def _known_as(folder: Path, files: Iterable[Path]) -> Iterator[tuple[str, int, P
     for path in files:
         yield path.stem, 0, path
         if inside := path.relative_to(folder).parent.parts:
-            folders = clean_name(FOLDER.join((*inside, "")))
+            folders = clean_name(FOLDER_MARK.join((*inside, "")))
             yield f"{folders}{path.stem}", len(folders), path
 
 

@@ -17,8 +17,6 @@ from fullconv.errors import DataError
 from fullconv.io.images import StoredMask, read_stored_mask
 from fullconv.io.palettes import VOID, VOID_COLOR, Color
 
-UNDECLARED = "save them as grey PNGs of class numbers, or in the colours of the classes"
-
 
 @dataclass(frozen=True)
 class PredictionReader:

@@ -8,9 +8,9 @@ import numpy as np
 
 from fullconv.config import BACKBONE, RunConfig
 from fullconv.data.checks import Diagnosis
-from fullconv.data.checks._survey import Survey
 from fullconv.data.discovery.resplit import with_groups
 from fullconv.data.labels.class_weights import RULES
+from fullconv.data.survey.survey import Survey
 from fullconv.evaluation.upper_bounds import UpperBounds
 from fullconv.io.settings_file import to_yaml
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, UInt8
 
+from fullconv.data.labels.labelme_file import labelme_header, labelme_shape
 from fullconv.data.labels.outlines import single_ring
 from fullconv.data.labels.polygonize import polygonize
+from fullconv.data.labels.run_lengths import encode_run_lengths
 from fullconv.data.sample import Data, Sample
 from fullconv.evaluation.suspects import Suspect
 from fullconv.io.atomic import write_bytes, write_text
@@ -21,7 +23,6 @@ from fullconv.io.palettes import VOID, overlay
 MARGIN = 24  # pixels of context around a region in its picture
 OUTLINE = np.array((255, 0, 255), np.uint8)
 LABELME = "suspects.labelme"
-LABELME_VERSION = "5.5.0"  # of the layout of its files
 
 Row = Sequence[object]
 
@@ -90,15 +91,9 @@ def _rows(suspects: Sequence[Suspect], classes: Sequence[str]) -> Iterator[Row]:
 
 
 def _labelme(sample: Sample, suspects: Sequence[Suspect], data: Data) -> dict[str, object]:
-    height, width = sample.labels.shape
     return {
-        "version": LABELME_VERSION,
-        "flags": {},
+        **labelme_header(f"{sample.name}.png", sample.labels.shape),
         "shapes": [shape for suspect in suspects for shape in _shapes(suspect, data.classes)],
-        "imagePath": f"{sample.name}.png",
-        "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
         "fullconv": {"name": sample.name, "split": data.split or "all"},
     }
 
@@ -107,14 +102,13 @@ def _shapes(suspect: Suspect, classes: Sequence[str]) -> Iterator[dict[str, obje
     labels = np.where(suspect.mask, np.uint8(0), np.uint8(VOID))
     for polygon in polygonize(labels):
         corners = single_ring(polygon) + np.array([suspect.top, suspect.left])
-        yield {
-            "label": classes[suspect.expected],
-            "points": corners[:, ::-1].tolist(),
-            "group_id": None,
-            "description": f"was: {classes[suspect.given]}",
-            "shape_type": "polygon",
-            "flags": {"suspect": True},
-        }
+        yield labelme_shape(
+            classes[suspect.expected],
+            "polygon",
+            corners[:, ::-1].tolist(),
+            description=f"was: {classes[suspect.given]}",
+            flags={"suspect": True},
+        )
 
 
 def _coco_annotation(
@@ -122,14 +116,11 @@ def _coco_annotation(
 ) -> dict[str, object]:
     whole = np.zeros(size, bool)
     whole[suspect.crop] = suspect.mask
-    flat = whole.ravel(order="F")
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size)
-    counts = np.diff(ends, prepend=0).tolist()
     return {
         "id": rank,
         "image_id": image,
         "category_id": suspect.expected,
-        "segmentation": {"size": [*size], "counts": ([0] if flat[0] else []) + counts},
+        "segmentation": {"size": [*size], "counts": encode_run_lengths(whole, by_columns=True)},
         "area": suspect.area,
         "bbox": suspect.box,
         "iscrowd": 1,

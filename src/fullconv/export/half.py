@@ -16,7 +16,6 @@ from fullconv.export.parity import check_parity, network_scores
 from fullconv.inference.runtimes.description import Parity
 from fullconv.model import Model
 
-SUFFIX = ".safetensors"
 TOLERANCE = (
     0.1  # relative to an image's largest score; rounding to 11 bits changes up to a tenth of it
 )

@@ -25,6 +25,7 @@ from fullconv.config import (
     Settings,
     Size,
 )
+from fullconv.config.network import MAX_CLASSES
 from fullconv.errors import WeightsError
 from fullconv.inference.hub import hub_file, is_hub
 from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported, runtimes, unsupported
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 OTHER_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin", ".pdparams", ".caffemodel", ".h5")
 """Of models and weights of other programs."""
 
+BEST, LAST = "best.safetensors", "last.safetensors"  # the checkpoints in a run folder
 HEADER = "fullconv"  # metadata key of the card
 OPTIMIZER = "optimizer."  # prefix of a checkpoint's optimizer tensors
 _CHECKSUM = re.compile(r',\s*"checksum":\s*"([0-9a-f]{16})"\s*\}$')
@@ -50,8 +52,8 @@ class Card(Settings):
     """The header of a model file: everything besides the weights that predictions depend on."""
 
     format: int = Field(1, ge=1, le=1)
-    classes: tuple[str, ...] = Field(min_length=1, max_length=255)
-    palette: Colors = Field(max_length=255)
+    classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
+    palette: Colors = Field(max_length=MAX_CLASSES)
     architecture: Architecture
     normalization: Normalization
     size: Size | None = None
@@ -87,7 +89,7 @@ def is_path(model: str) -> bool:
 
 
 def model_file(path: Path) -> Path:
-    """Return a run folder's best.safetensors, else its last.safetensors; a file is returned as is.
+    """Return a run folder's best checkpoint, else its last one; a file is returned as is.
 
     An address on Hugging Face's hub (hf://USER/REPOSITORY@REVISION) gives the downloaded file; the
     name of a bundled model, such as camvid, its file, unless a file or folder here has
@@ -105,12 +107,10 @@ def model_file(path: Path) -> Path:
         raise WeightsError(f"{path} is a pipe, a socket or a device; expected a model file")
     if not os.path.isdir(path):
         return path
-    for name in ("best.safetensors", "last.safetensors"):
+    for name in (BEST, LAST):
         if (path / name).is_file():
             return path / name
-    raise WeightsError(
-        f"{path} holds no best.safetensors or last.safetensors; is it a run folder?{hidden(path)}"
-    )
+    raise WeightsError(f"{path} holds no {BEST} or {LAST}; is it a run folder?{hidden(path)}")
 
 
 def read_card(path: Path) -> Card:

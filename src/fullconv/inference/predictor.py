@@ -87,20 +87,17 @@ def predict(
         check_stop(stop)
         return scaled[window.slices]
 
-    wanted = keep or bool(heads)
     with _without_gradients(network):
-        for window, part_labels, part, seen in _compute(network, read, planned, scores=wanted):
+        for window, part, seen in _compute(network, read, planned):
             seam = seen
-            if heads and part is not None:
-                for layer, scores_of_head in zip(labels, split_scores(part, heads), strict=True):
-                    layer[window.slices] = largest_scores(scores_of_head)
-            else:
-                labels[0][window.slices] = part_labels
+            layers = split_scores(part, heads) if heads else [part]
+            for layer, scores_of_head in zip(labels, layers, strict=True):
+                layer[window.slices] = largest_scores(scores_of_head)
             if not keep:
                 continue
-            if part is not None and part.shape[1:] == shape:
+            if part.shape[1:] == shape:
                 score = part
-            elif part is not None:
+            else:
                 score = score if score is not None else np.empty((len(part), *shape), np.float32)
                 score[:, *window.slices] = part
     found = Prediction(
@@ -115,22 +112,19 @@ def predict(
     return with_heads(found, heads, [*labels]) if heads else found
 
 
-Parts = Iterator[tuple[Window, np.ndarray, np.ndarray | None, tuple[int, int]]]
+Parts = Iterator[tuple[Window, Float[np.ndarray, "K rows columns"], tuple[int, int]]]
 
 
-def _compute(
-    network: "torch.nn.Module | ExportedFile", read: "Read", planned: Plan, *, scores: bool
-) -> Parts:
-    """Yield the windows of an image, their labels, scores (None unless wanted) and seams so far."""
+def _compute(network: "torch.nn.Module | ExportedFile", read: "Read", planned: Plan) -> Parts:
+    """Yield the windows of an image, their scores, and the counts of seams so far."""
     if isinstance(network, ExportedFile) and planned.kind == "whole":
         score = network.scores(read(Window(0, 0, *planned.size)), planned)
-        yield Window(0, 0, *planned.result), largest_scores(score), score, (0, 0)
+        yield Window(0, 0, *planned.result), score, (0, 0)
         return
-    from fullconv.inference.tiling import stream
+    from fullconv.inference.tiling import scored_windows
 
-    for part in stream(_module(network), read, planned, scores=scores):
-        score_array = None if part.score is None else part.score.numpy()
-        yield part.window, part.labels, score_array, part.seam
+    for window, found, seam in scored_windows(_module(network), read, planned):
+        yield window, found.numpy(), seam
 
 
 def _without_gradients(network: "torch.nn.Module | ExportedFile") -> AbstractContextManager[object]:

@@ -1,6 +1,6 @@
 """Compute the scores of an image in the windows of a plan: stage by stage, window by window."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -8,11 +8,9 @@ from torch import Tensor, nn
 
 from fullconv.inference.heap import release_heap
 from fullconv.inference.planner.windows import Division
+from fullconv.inference.streaming.executor import ReadRegion
 from fullconv.inference.streaming.graph import Region
 from fullconv.networks.geometry import Span
-
-ReadRegion = Callable[[Region], Tensor]
-"""Read a region of the image, (1, C, rows, columns)."""
 
 
 def scores_in_windows(

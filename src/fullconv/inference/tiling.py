@@ -81,6 +81,15 @@ ScoredWindows = Iterator[tuple[Window, Tensor, tuple[int, int]]]
 
 
 @torch.inference_mode()
+def scored_windows(network: nn.Module, read: Read, planned: Plan) -> ScoredWindows:
+    """Compute the scores of an image from top to bottom; the arguments are those of `stream`.
+
+    Yields windows that cover the image once, their scores and the counts of seams so far.
+    """
+    yield from _COMPUTE[planned.kind](network, read, planned, (0, planned.result[0]))
+
+
+@torch.inference_mode()
 def stream(
     network: nn.Module,
     read: Read,

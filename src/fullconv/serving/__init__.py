@@ -10,13 +10,14 @@ the application has.
 
 from fullconv.serving._application import app
 from fullconv.serving._label_studio import LabelStudio
-from fullconv.serving._limits import Access, Limits, Settings
+from fullconv.serving._limits import LOOPBACK, Access, Limits, Settings
 from fullconv.serving._members import Member, members
 from fullconv.serving._models import EngineOptions, ServedModel, are_exported, open_models
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
 
 __all__ = [
+    "LOOPBACK",
     "Access",
     "EngineOptions",
     "LabelStudio",

@@ -13,6 +13,7 @@ from fullconv.data.formats.labelstudio.tasks import (
     parse_annotation,
     photo_key,
     photo_path,
+    uploaded_name,
 )
 from fullconv.errors import FullconvError, MemoryBudgetError, printable
 from fullconv.inference.stopping import Stop, check_stop
@@ -35,7 +36,6 @@ logger = logging.getLogger("fullconv.serving")
 
 ACTIONS = ("ANNOTATION_CREATED", "ANNOTATION_UPDATED")
 PIXEL = 20  # bytes of a pixel: decoded, as labels, as a PNG, and one brush mask being read
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # put before the names of uploaded photos
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class SentAnnotation:
     def names(self) -> tuple[str, str]:
         """Names of the correction: the photo's, and one that no other task has."""
         stem = file_name(photo_path(self.url)[-200:]).rpartition(".")[0]
-        plain = re.sub(r"[^\w.-]+", "-", _UPLOADED.sub("", stem, count=1)).strip("-.")
+        plain = re.sub(r"[^\w.-]+", "-", uploaded_name(stem)).strip("-.")
         numbered = f"task-{re.sub(r'[^0-9A-Za-z]+', '-', self.task)[:20]}"
         name = correction_name(plain[:60]) if not self.url.startswith("data:") else None
         return (name, f"{name}-{numbered}") if name else (numbered, numbered)

@@ -15,8 +15,8 @@ from starlette.routing import Route
 
 from fullconv.batch.writers import Writer
 from fullconv.batch.writers.labelstudio import encoding_bytes, predicted
-from fullconv.data.labels.background import is_background
 from fullconv.data.labels.label_config import BRUSH, POLYGON, parse_label_config
+from fullconv.data.labels.special_names import is_background
 from fullconv.errors import FullconvError, printable
 from fullconv.inference.prediction import Prediction
 from fullconv.io.output_text import json_bytes

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.data.labels.background import is_background
 from fullconv.data.labels.outlines import single_ring
 from fullconv.data.labels.polygonize import polygonize
+from fullconv.data.labels.special_names import is_background
 from fullconv.errors import require
 from fullconv.io.palettes import VOID
 from fullconv.model import Model, load

@@ -7,7 +7,7 @@ from fullconv.data.sample import Data
 from fullconv.errors import WeightsError
 from fullconv.networks.fcn import parse_name
 from fullconv.training.choose_stride import choose_stride
-from fullconv.weights.imagenet import IMAGENET, Published, published_weights
+from fullconv.weights.imagenet import IMAGENET, Published, published_weights, unpublished
 
 Config = TypeVar("Config", bound=TrainConfig)
 RANDOM = "the network starts from random weights"
@@ -118,8 +118,5 @@ def _candidate(config: TrainConfig) -> Published | str:
         return f"none are published for width {config.width:g}"
     published = published_weights(backbone)
     if published is None and config.weights == IMAGENET:
-        raise WeightsError(
-            f"no ImageNet weights are published for {backbone!r}; give a file to --weights, or "
-            "use a network that has some, e.g. efficientnet_lite2, resnet18 or vgg16"
-        )
+        raise unpublished(backbone)
     return published or f"none are published for {backbone}"

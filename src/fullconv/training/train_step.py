@@ -15,11 +15,11 @@ from fullconv.training.batch_norm import set_training_mode
 from fullconv.training.distributed import ProcessGroup, no_gradient_sync, wrap_network
 from fullconv.training.folded_norms import FoldedNorms
 from fullconv.training.losses import Loss
-from fullconv.training.losses._base import MIN_WEIGHT, soft_cross_entropy, soft_weight
 from fullconv.training.losses.heads import HeadsLoss
 from fullconv.training.optim import make_optimizer
 from fullconv.training.parallel_parts import Maps, ParallelParts
 from fullconv.training.sampler import dropout_seed, seeded
+from fullconv.training.target import MIN_WEIGHT, soft_cross_entropy, soft_weight
 
 PRECISIONS = {"bf16": torch.bfloat16, "fp16": torch.float16}
 

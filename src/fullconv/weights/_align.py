@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fullconv.networks.transplant import bare
-from fullconv.weights.sources._nesting import EMA
+from fullconv.weights._nesting import EMA
 
 Shapes = Mapping[str, tuple[int, ...]]
 Arrays = dict[str, np.ndarray]

@@ -364,13 +364,13 @@ def test_labels_of_another_job_are_not_overwritten(model, tmp_path):
     source = write(tmp_path / "a.tif", random_bands(3))
     label(model, source, tmp_path / "o.tif")
     before = (tmp_path / "o.tif").read_bytes()
-    with pytest.raises(ConfigError, match=r"exists, and is no file of this job.*--fresh"):
+    with pytest.raises(ConfigError, match=r"exists, and is not a file of this job.*--fresh"):
         label(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)))
     assert (tmp_path / "o.tif").read_bytes() == before
     label(model, source, tmp_path / "o.tif", band_choice=BandChoice((3, 2, 1)), fresh=True)
     assert (tmp_path / "o.tif").read_bytes() != before
     shutil.copy(source, tmp_path / "b.tif")
-    with pytest.raises(ConfigError, match="exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match="exists, and is not a file of this job"):
         label(model, source, tmp_path / "b.tif")
 
 
@@ -380,7 +380,7 @@ def test_other_files_without_labels_are_not_overwritten(model, tmp_path, kind):
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv", tmp_path / "o.geojson")
     other = getattr(target, kind)
     other.write_text("of another program")
-    with pytest.raises(ConfigError, match=f"{other.name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=f"{other.name} exists, and is not a file of this job"):
         label(model, source, target)
     assert other.read_text() == "of another program" and not target.labels.exists()
     label(model, source, target, fresh=True)
@@ -415,7 +415,7 @@ def test_other_files_are_not_overwritten_by_a_resumed_run_that_also_wants_them(
     until_a_part_is_kept(label_raster(model, source, target, rows=64, memory="1GiB"), tmp_path)
     more = replace(target, polygons=tmp_path / "o.geojson")
     more.polygons.write_text("of another program")
-    with pytest.raises(ConfigError, match=r"o\.geojson exists, and is no file of this"):
+    with pytest.raises(ConfigError, match=r"o\.geojson exists, and is not a file of this"):
         label(model, source, more)
     assert more.polygons.read_text() == "of another program"
     label(model, source, target)
@@ -429,7 +429,7 @@ def test_other_files_beside_finished_labels_are_not_overwritten(model, tmp_path,
     target = RasterOutputs(tmp_path / "o.tif", tmp_path / "o.csv", tmp_path / "o.geojson")
     other = getattr(target, kind)
     other.write_text("of another program")
-    with pytest.raises(ConfigError, match=f"{other.name} exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=f"{other.name} exists, and is not a file of this job"):
         label(model, source, target)
     assert sorted(os.listdir(tmp_path)) == sorted(["a.tif", "o.tif", other.name])
     assert other.read_text() == "of another program"
@@ -451,7 +451,7 @@ def test_what_fresh_may_replace_is_what_its_options_named(model, strips, tmp_pat
     until_a_part_is_kept(label_raster(model, source, target, **options), tmp_path)
     more = replace(target, polygons=tmp_path / "o.geojson")
     more.polygons.write_text("of another program")
-    with pytest.raises(ConfigError, match=r"o\.geojson exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=r"o\.geojson exists, and is not a file of this job"):
         label(model, source, more, band_choice=choice)
     assert more.polygons.read_text() == "of another program"
     before = target.areas.read_text()
@@ -463,7 +463,7 @@ def test_labels_that_appear_while_a_run_is_interrupted_are_not_overwritten(model
     source, target = write(tmp_path / "a.tif", random_bands(3)), tmp_path / "o.tif"
     until_a_part_is_kept(label_raster(model, source, target, rows=64, memory="1GiB"), tmp_path)
     shutil.copy(source, target)
-    with pytest.raises(ConfigError, match=r"o\.tif exists, and is no file of this job"):
+    with pytest.raises(ConfigError, match=r"o\.tif exists, and is not a file of this job"):
         label(model, source, target)
     assert target.read_bytes() == source.read_bytes()
 

@@ -21,12 +21,12 @@ from faulty_datasets import (
     swapped,
 )
 from fullconv.data.checks import checks, examine
-from fullconv.data.checks._edges import fringe
-from fullconv.data.checks._encoding import encodings
-from fullconv.data.checks._scan import scan_sample
-from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.formats import open_data
 from fullconv.data.sample import Pair
+from fullconv.data.survey.edges import fringe
+from fullconv.data.survey.encoding import encodings
+from fullconv.data.survey.scan import scan_sample
+from fullconv.data.survey.thumbnails import thumbnails
 from fullconv.errors import DataError
 
 
@@ -105,7 +105,7 @@ def test_all_problems_are_reported_in_one_pass(fresh, layout):
 
 
 def test_processes_give_equal_labels(clean, monkeypatch):
-    monkeypatch.setattr("fullconv.data.checks._parallel.MIN_PAIRS", 4)
+    monkeypatch.setattr("fullconv.data.survey.parallel.MIN_PAIRS", 4)
     source = str(clean["yolo"].folder)
     alone, together = (examine(source, workers=workers).survey for workers in (1, 2))
     assert (alone.pixels() == together.pixels()).all() and alone.pixels().sum() == 20 * 48 * 64

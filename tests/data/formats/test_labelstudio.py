@@ -246,6 +246,13 @@ def test_photos_are_found_by_their_names(tmp_path, image):
     assert open_data(folder).names == ("p1",)
 
 
+def test_a_date_within_a_name_is_not_taken_for_the_mark_of_an_upload(tmp_path):
+    drawn = task(1, annotation(brush("car", box(0, 0, 5, 5))), image="p20260101-1.png")
+    folder = write(tmp_path, drawn, photos=(1,))  # p1.png, another photo
+    with pytest.raises(DataError, match=r"p20260101-1\.png' is not in"):
+        open_data(folder)
+
+
 def test_a_photo_elsewhere_is_never_opened(tmp_path):
     write(tmp_path / "secret", photos=(1,), places=".")
     image = f"/data/local-files/?d={tmp_path}/secret/p1.png"

@@ -16,7 +16,6 @@ from fullconv.data.labels.rasterize import (
     parse_points,
     polygon,
     rectangle,
-    run_lengths,
 )
 from fullconv.errors import DataError
 
@@ -191,23 +190,6 @@ def test_a_bitmap_is_clipped_at_each_side():
         assert np.array_equal(placed, expected[20 : 20 + SIZE[0], 20 : 20 + SIZE[1]])
 
 
-def test_run_lengths_are_column_major_or_row_major():
-    assert run_lengths([1, 2, 3], (2, 3), by_columns=True).tolist() == [
-        [False, True, False],
-        [True, False, False],
-    ]
-    assert run_lengths([0, 4, 2], (2, 3), by_columns=False).tolist() == [
-        [True, True, True],
-        [True, False, False],
-    ]
-
-
-@pytest.mark.parametrize("counts", [[1, 2], [7], [8, -2], "abc", [[6]], None, []])
-def test_run_lengths_must_fill_the_mask(counts):
-    with pytest.raises(DataError, match="run lengths"):
-        run_lengths(counts, (2, 3), by_columns=True)
-
-
 def test_union_holds_all_pixels():
     parts = [rectangle((1, 1), (4, 9), SIZE), rectangle((3, 5), (12, 7), SIZE)]
     assert np.array_equal(whole(union(parts)), whole(parts[0]) | whole(parts[1]))
@@ -317,11 +299,3 @@ def test_an_outline_that_would_take_minutes_is_refused(draw):
     zigzag[1::2] = (4000, 50)
     with pytest.raises(DataError, match=r"crosses the rows of its image .* times.*simplify it"):
         draw(zigzag, (4000, 100))
-
-
-@pytest.mark.parametrize(
-    "counts", [[2**63 - 1, 2**63 - 1, 17 * 23 + 2], [-1, 17 * 23 + 1], [10**400], ["x"], [[1]], 3]
-)
-def test_run_lengths_that_do_not_fit_are_refused(counts):
-    with pytest.raises(DataError, match="run lengths"):
-        run_lengths(counts, SIZE, by_columns=True)

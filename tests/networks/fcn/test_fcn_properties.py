@@ -13,7 +13,7 @@ from fullconv.networks.backbones import create_classifier
 from fullconv.networks.dense.convolutionalize import convolutionalize, headless
 from fullconv.networks.fcn import create_model
 from fullconv.networks.layers import NamedSequential
-from fullconv.training.losses._base import cross_entropy
+from fullconv.training.target import cross_entropy
 
 few = settings(deadline=None, max_examples=15, derandomize=True)
 strides = st.sampled_from([32, 16, 8, 4, 2])

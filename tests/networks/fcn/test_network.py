@@ -10,7 +10,7 @@ from fullconv.errors import ConfigError, GeometryError
 from fullconv.model import Model, load
 from fullconv.networks.fcn import FCN, create_model
 from fullconv.networks.layers import NamedSequential, TransposedUpsample
-from fullconv.training.losses._base import cross_entropy
+from fullconv.training.target import cross_entropy
 
 TINY = {"width": 1 / 32, "hidden": 8}
 

@@ -8,7 +8,7 @@ import fullconv as fc
 from fullconv.config import TrainConfig
 from fullconv.networks.fcn.summary import derive_crops, summarize
 from fullconv.training.initial_model import initial_model
-from fullconv.training.losses._base import cross_entropy
+from fullconv.training.target import cross_entropy
 from fullconv.training.trainer import Trainer
 
 WAYS = [

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from fullconv.training.losses import make_loss
-from fullconv.training.losses._base import cross_entropy
+from fullconv.training.target import cross_entropy
 
 
 def drawn():

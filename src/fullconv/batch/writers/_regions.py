@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from fullconv.data.labels.background import is_background
 from fullconv.data.labels.polygonize import count_edges
+from fullconv.data.labels.special_names import is_background
 from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import VOID
 

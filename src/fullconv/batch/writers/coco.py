@@ -14,6 +14,7 @@ from jaxtyping import Int64, UInt8
 
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, writers
+from fullconv.data.labels.patches import cropped
 from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import VOID
 
@@ -112,6 +113,7 @@ def _annotate(labels: UInt8[np.ndarray, "H W"]) -> Iterator[dict[str, object]]:
         if label == VOID:
             continue
         mine = columns[starts] == label
+        box = cropped(labels == label)
         number += 1
         yield {
             "id": number,
@@ -119,7 +121,7 @@ def _annotate(labels: UInt8[np.ndarray, "H W"]) -> Iterator[dict[str, object]]:
             "category_id": label,
             "iscrowd": 0,
             "area": int((ends - starts)[mine].sum()),
-            "bbox": _bounding_box(labels == label),
+            "bbox": [box.left, box.top, *box.mask.shape[::-1]],
             "segmentation": {
                 "size": list(labels.shape),
                 "counts": _compress(_run_lengths(starts[mine], ends[mine], columns.size)),
@@ -151,13 +153,6 @@ def _compress(runs: Int64[np.ndarray, " N"]) -> str:
             more = value != (-1 if bits & 16 else 0)
             text.append(48 + bits + 32 * more)
     return text.decode()
-
-
-def _bounding_box(mask: np.ndarray) -> list[int]:
-    """Return COCO's bounding box: left, top, width, height in pixels."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    top, left = int(rows[0]), int(columns[0])
-    return [left, top, int(columns[-1]) + 1 - left, int(rows[-1]) + 1 - top]
 
 
 def _to_json(value: object) -> bytes:

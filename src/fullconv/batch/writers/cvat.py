@@ -12,14 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import PurePosixPath
 from xml.sax.saxutils import escape, quoteattr
 
-import numpy as np
-from jaxtyping import Bool
-
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.writers import Collector, StoredFile, Writer, photo_name, writers
 from fullconv.batch.writers._regions import class_masks, encoding_bytes
 from fullconv.batch.writers.labels import encode as encode_labels
-from fullconv.data.labels.background import is_background
+from fullconv.data.labels.patches import cropped
+from fullconv.data.labels.run_lengths import encode_run_lengths
+from fullconv.data.labels.special_names import is_background
 from fullconv.inference.prediction import Prediction
 from fullconv.io.palettes import Color, Palette
 
@@ -115,23 +114,14 @@ def _image(number: int, name: str, size: tuple[int, ...], masks: bytes) -> bytes
 
 def _masks(prediction: Prediction) -> Iterator[bytes]:
     for label, mask in class_masks(prediction.labels, prediction.classes):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        top, left = int(rows[0]), int(columns[0])
-        inside = mask[top : rows[-1] + 1, left : columns[-1] + 1]
-        height, width = inside.shape
+        patch = cropped(mask)
+        height, width = patch.mask.shape
+        runs = ", ".join(map(str, encode_run_lengths(patch.mask, by_columns=False)))
         yield (
             f'<mask label={quoteattr(prediction.classes[label])} source="auto" occluded="0" '
-            f'rle="{_run_lengths(inside)}" left="{left}" top="{top}" width="{width}" '
+            f'rle="{runs}" left="{patch.left}" top="{patch.top}" width="{width}" '
             f'height="{height}" z_order="0"/>\n'
         ).encode()
-
-
-def _run_lengths(mask: Bool[np.ndarray, "h w"]) -> str:
-    """Return runs outside, inside, outside, ... row by row; only the first may be 0."""
-    flat = mask.ravel()
-    ends = np.append(np.flatnonzero(flat[1:] != flat[:-1]) + 1, flat.size)
-    lengths = np.diff(ends, prepend=0)
-    return ("0, " if flat[0] else "") + ", ".join(map(str, lengths.tolist()))
 
 
 def _archive(stored: Sequence[StoredFile], job: JobDescription) -> Iterator[bytes]:

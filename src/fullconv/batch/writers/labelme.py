@@ -5,7 +5,7 @@ no area; and `mask` shapes, one per class, which hold any region.
 """
 
 from base64 import b64encode
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,13 +13,14 @@ import numpy as np
 
 from fullconv.batch.writers import Writer, writers
 from fullconv.batch.writers._regions import class_masks, encoding_bytes
+from fullconv.data.labels.labelme_file import labelme_header, labelme_shape
 from fullconv.data.labels.outlines import single_ring
+from fullconv.data.labels.patches import cropped
 from fullconv.data.labels.polygonize import count_edges, polygonize, tracing_bytes
 from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_grey
 from fullconv.io.output_text import json_bytes
 
-VERSION = "5.5.0"  # of the layout
 SHAPE = 160  # bytes of a shape without its corners and its label
 
 Shapes = Callable[[Prediction], Iterator[dict[str, Any]]]
@@ -27,16 +28,7 @@ Shapes = Callable[[Prediction], Iterator[dict[str, Any]]]
 
 def encode(prediction: Prediction, name: str, shapes: Shapes) -> bytes:
     """Return a LabelMe file of a photo of this name, in one folder with it."""
-    height, width = prediction.labels.shape
-    content = {
-        "version": VERSION,
-        "flags": {},
-        "imagePath": name,
-        "imageData": None,
-        "imageHeight": height,
-        "imageWidth": width,
-        "shapes": [],
-    }
+    content = {**labelme_header(name, prediction.labels.shape), "shapes": []}
     lines = (json_bytes(shape).rstrip() for shape in shapes(prediction))
     return json_bytes(content)[: -len("]}\n")] + b",\n".join(lines) + b"]}\n"
 
@@ -57,30 +49,18 @@ def polygons(prediction: Prediction) -> Iterator[dict[str, Any]]:
     for polygon in polygonize(prediction.labels):
         if polygon.label in known:
             points = single_ring(polygon)[:, ::-1].tolist()
-            yield _shape(prediction.classes[polygon.label], "polygon", points)
+            yield labelme_shape(prediction.classes[polygon.label], "polygon", points)
 
 
 def masks(prediction: Prediction) -> Iterator[dict[str, Any]]:
     """Yield one mask per class; pixels of the background and void have none."""
     for label, mask in class_masks(prediction.labels, prediction.classes):
-        rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-        (top, bottom), (left, right) = ((int(side[0]), int(side[-1])) for side in (rows, columns))
-        inside = mask[top : bottom + 1, left : right + 1]
-        picture = b64encode(encode_grey(inside.view(np.uint8))).decode("ascii")
-        corners = [[left, top], [right, bottom]]
-        yield _shape(prediction.classes[label], "mask", corners) | {"mask": picture}
-
-
-def _shape(label: str, kind: str, points: Sequence[Sequence[float]]) -> dict[str, Any]:
-    return {
-        "label": label,
-        "points": points,
-        "group_id": None,
-        "description": "",
-        "shape_type": kind,
-        "flags": {},
-        "mask": None,
-    }
+        patch = cropped(mask)
+        height, width = patch.mask.shape
+        picture = b64encode(encode_grey(patch.mask.view(np.uint8))).decode("ascii")
+        left, top = patch.left, patch.top
+        corners = [[left, top], [left + width - 1, top + height - 1]]
+        yield labelme_shape(prediction.classes[label], "mask", corners, mask=picture)
 
 
 def _writer(shapes: Shapes, summary: str, memory: Callable[[Prediction], int]) -> Writer:

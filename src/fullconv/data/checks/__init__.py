@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from fullconv._registry import Registry
-from fullconv.data.checks._finding import SEVERITIES, Finding
-from fullconv.data.checks._reading import Progress, survey
-from fullconv.data.checks._survey import Survey as Survey
+from fullconv.data.survey.finding import SEVERITIES, Finding
+from fullconv.data.survey.reading import Progress, survey
+from fullconv.data.survey.survey import Survey
 
 Check = Callable[[Survey], Iterable[Finding]]
 

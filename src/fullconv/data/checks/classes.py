@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import Survey
+from fullconv.data.labels.special_names import is_void_name
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.survey import Survey
 
 RARE_PIXELS = 0.001  # share of all labelled pixels
 RARE_IMAGES = 0.05  # share of all images
-VOID_NAMES = ("void", "ignore", "ignored", "unlabelled", "unlabeled")
 
 
 @checks.register("classes")
@@ -61,7 +61,7 @@ def classes(survey: Survey) -> Iterator[Finding]:
 
 def _named_void(survey: Survey) -> Iterator[Finding]:
     for label, name in enumerate(survey.classes):
-        if name.casefold() in VOID_NAMES:
+        if is_void_name(name):
             yield survey.note(
                 "void-class",
                 name,

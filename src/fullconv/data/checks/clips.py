@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.checks.duplicates import hashes
 from fullconv.data.discovery.resplit import sample_groups, with_groups
 from fullconv.data.discovery.splits import grouped_split
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.errors import DataError
 
 MIN_FRAMES = 8  # with fewer, similarity of neighbours may be a coincidence

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import UInt8, UInt64
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import SPLITS, Item, Survey
+from fullconv.data.discovery.list_files import SPLITS
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.survey import Item, Survey
 
 MAX_BITS = 5  # of 64 hash bits that may differ; unrelated photos differ in about 30
 MIN_CORRELATION = 0.97  # of the grey thumbnails: equal hashes alone are not sufficient

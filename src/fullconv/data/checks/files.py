@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._scan import MaskFacts, PhotoFacts
-from fullconv.data.checks._survey import Survey
 from fullconv.data.labels.masks import size_remedy
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.scan import MaskFacts, PhotoFacts
+from fullconv.data.survey.survey import Survey
 from fullconv.io.images import Header
 
 MIN_SIDE = 32  # pixels: the coarsest stride; a smaller photo has a single score per class

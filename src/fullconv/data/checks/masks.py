@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._scan import is_jpeg
-from fullconv.data.checks._survey import Item, Survey
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.scan import is_jpeg
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.io.palettes import VOID
 
 _BACKGROUNDS = ("background", "_background_", "__background__", "bg", "other")

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import Survey
 from fullconv.data.discovery.problems import Problem
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.survey import Survey
 from fullconv.errors import DataError
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import Survey
 from fullconv.data.labels.unusual_shares import unusual_shares
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.survey import Survey
 
 
 @checks.register("shares")

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fullconv.data.checks import checks
-from fullconv.data.checks._encoding import format_value
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._scan import Value, is_jpeg
-from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.labels.ignore_value import OPEN
+from fullconv.data.survey.encoding import format_value
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.scan import Value, is_jpeg
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.io.palettes import VOID
 
 NOISE_VALUES = 12  # unknown values in one mask from which they are noise, not classes

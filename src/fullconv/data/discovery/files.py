@@ -20,6 +20,7 @@ LABELS_BESIDE = ("_labels", "_masks", "_mask", "_label", "_gt", "_annotations", 
 
 LIST_SUFFIXES = (".txt", ".lst", ".list", ".csv")
 MAX_PATH = 4096  # characters of a path
+FOLDER_MARK = "__"  # after each folder in the name of a sample
 
 
 def find_images(folder: Path) -> list[Path]:
@@ -116,7 +117,7 @@ def inner_parts(text: str) -> list[str]:
 def sample_name(image: Path, folder: Path) -> str:
     """Return the name of a sample: its image's path without suffix, folders joined by "__"."""
     inside = path_within(image, folder)
-    return clean_name("__".join((*without_image_folders(inside)[:-1], inside.stem)))
+    return clean_name(FOLDER_MARK.join((*without_image_folders(inside)[:-1], inside.stem)))
 
 
 def fold_name(text: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from fullconv.config import Head
 from fullconv.data.discovery.files import sample_name
 from fullconv.data.discovery.left_out import sentences, unlisted, unread, unused_folders
-from fullconv.data.discovery.list_files import WHOLE, standard_split
+from fullconv.data.discovery.list_files import SPLITS, WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
     UNION,
@@ -32,7 +32,6 @@ from fullconv.units import count
 
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
-USUAL = ("train", "val", "test")
 
 
 @dataclass
@@ -128,7 +127,7 @@ class Inventory:
         if split != "train":
             return
         photos = {pair.photo for pair in self.splits["train"]}
-        for other in USUAL[1:]:
+        for other in SPLITS[1:]:
             both = [pair.name for pair in self.splits.get(other, ()) if pair.photo in photos]
             if both:
                 names = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
@@ -153,7 +152,7 @@ class Inventory:
         self.pairs, self.train = self.everything(), self._train_photos()
         known = self._names()
         if split is None:
-            chosen = {name for name in known if name in USUAL} or known
+            chosen = {name for name in known if name in SPLITS} or known
             self.splits = self.splits or {"all": self.pairs}
             chosen = chosen or {"all"}
         else:

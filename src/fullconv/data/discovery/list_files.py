@@ -11,7 +11,10 @@ from pathlib import Path
 from fullconv.data.discovery.files import LIST_SUFFIXES
 from fullconv.io.visible import visible
 
-_SPLITS = {
+SPLITS = ("train", "val", "test")
+"""The usual splits, in the order in which they are listed."""
+
+_SPLIT_NAMES = {
     "train": ("train", "training", "training_data", "train_data", "trn"),
     "val": ("val", "valid", "validation", "validation_data", "valid_data", "val_data", "dev"),
     "test": ("test", "testing", "test_data"),
@@ -38,7 +41,7 @@ _YEAR = re.compile(r"[_\-. ]*(?:19|20)\d\d$")
 
 def standard_split(name: str) -> str | None:
     """Return the split that a folder or list of this name means; None if it is not a usual name."""
-    return next((split for split, names in _SPLITS.items() if name.casefold() in names), None)
+    return next((split for split, names in _SPLIT_NAMES.items() if name.casefold() in names), None)
 
 
 def folder_split(name: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+from fullconv.data.discovery.files import FOLDER_MARK
 from fullconv.data.discovery.list_files import find_lists, split_from_name
 from fullconv.data.discovery.splits import grouping
 from fullconv.data.sample import Data
@@ -74,5 +75,5 @@ def write_splits(folder: Path, parts: Mapping[str, Data]) -> list[Path]:
 
 
 def _group(groups: Callable[[str], str], name: str) -> str:
-    first, between, rest = name.partition("__")
+    first, between, rest = name.partition(FOLDER_MARK)
     return groups(rest if between and split_from_name(first) else name)

@@ -7,6 +7,7 @@ from functools import partial
 from hashlib import sha256
 from unicodedata import normalize
 
+from fullconv.data.discovery.files import FOLDER_MARK
 from fullconv.errors import ConfigError, DataError
 
 Grouping = Callable[[str], str] | str | re.Pattern[str]
@@ -136,14 +137,13 @@ def _tile(name: str) -> str:
 
 
 def _folder(name: str) -> str:
-    return name.rpartition(_WITHIN)[0]
+    return name.rpartition(FOLDER_MARK)[0]
 
 
 def _outer(levels: int, name: str) -> str:
-    return _WITHIN.join(name.split(_WITHIN)[:-1][:levels])
+    return FOLDER_MARK.join(name.split(FOLDER_MARK)[:-1][:levels])
 
 
-_WITHIN = "__"  # between the folders of a sample's name
 _RULES: Mapping[str, Callable[[str], str]] = {
     "clip": _clip,
     "patient": _patient,

@@ -9,18 +9,17 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from fullconv.config.network import MAX_CLASSES
 from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.labels.background import GROUND, is_background
 from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
-from fullconv.data.labels.tables import MAX_CLASSES
+from fullconv.data.labels.special_names import GROUND, IGNORE, is_background
 from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.images import decode_image, read_header, read_photo
 from fullconv.io.palettes import VOID, Palette
 
-IGNORE = "__ignore__"  # LabelMe's name of the ignore label
 # The width and radius, in pixels, of LabelMe's own export.
 LINE_WIDTH = 10.0
 POINT_RADIUS = 5.0

@@ -25,6 +25,7 @@ from fullconv.data.formats._annotations import (
 from fullconv.data.labels import rasterize
 from fullconv.data.labels.patches import Patch, Size
 from fullconv.data.labels.rasterize import Layer, Points, parse_points
+from fullconv.data.labels.run_lengths import decode_run_lengths
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette
@@ -261,7 +262,7 @@ def _mask(shape: Element, size: Size) -> Patch:
     if min(width, height) < 1 or width * height > size[0] * size[1]:
         raise DataError(f"a mask of {height} x {width} pixels (height x width)")
     return rasterize.bitmap(
-        rasterize.run_lengths(counts, (height, width), by_columns=False), (top, left), size
+        decode_run_lengths(counts, (height, width), by_columns=False), (top, left), size
     )
 
 

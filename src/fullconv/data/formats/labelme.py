@@ -38,10 +38,10 @@ from fullconv.data.formats._annotations import (
     with_ground,
 )
 from fullconv.data.labels import rasterize
-from fullconv.data.labels.background import GROUND
 from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.patches import Patch, Size
 from fullconv.data.labels.rasterize import Layer, Point, Points, parse_points
+from fullconv.data.labels.special_names import GROUND
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
 from fullconv.io.images import SUFFIXES, decode_mask

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import SPLITS
 from fullconv.data.formats import Format, formats
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.data.synthetic import CLASSES, PALETTE, draw, scene_name
@@ -56,7 +57,7 @@ def scan(rest: str) -> Inventory:
         files=False,
         read=read,
     )
-    for split in ("train", "val", "test") if count > 1 else (None,):
+    for split in SPLITS if count > 1 else (None,):
         names = {scene_name(index): index for index in _indices(count, split)}
         indices |= names
         pairs = [Pair(name, Path(name), Path(name)) for name in names]

@@ -16,10 +16,9 @@ from fullconv.data.labels.class_tables import (
     table_header,
 )
 from fullconv.data.labels.plain_names import foreign_part, numbers_inside
+from fullconv.data.labels.special_names import IGNORE
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR, Color, Palette, voc_palette
-
-IGNORE = "__ignore__"  # LabelMe's name for ignored pixels, at any index
 
 _LEADING = re.compile(r"([0-9]+)(?:\s*[:,;=|)]\s*|\s*\.\s+|\.(?=[^\W\d])|\s+-\s+|\s+)(\S.*)")
 _TRAILING = re.compile(r"(.*?\S)(?:\s*[:,;=|(\[]\s*|\s+-\s+|\s+)([0-9]+)\s*[)\]]*")

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fullconv.data.labels.class_lines import IGNORE, parse_lines
+from fullconv.config.network import MAX_CLASSES
+from fullconv.data.labels.class_lines import parse_lines
 from fullconv.data.labels.class_tables import (
     Entry,
     parse_color,
@@ -14,7 +15,7 @@ from fullconv.data.labels.class_tables import (
     parse_table,
     split_cells,
 )
-from fullconv.data.labels.tables import MAX_CLASSES
+from fullconv.data.labels.special_names import IGNORE, is_void_name
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Color, Palette
@@ -44,7 +45,6 @@ _OTHER_KEYS = (
     *("names", "name", "classes", "class", "class_names", "classnames", "labels", "label_names"),
     *("categories", "label_map", "labelmap"),
 )
-_VOID_NAMES = (IGNORE, "ignore", "ignored", "void", "unlabelled", "unlabeled")
 
 
 @dataclass(frozen=True)
@@ -261,8 +261,8 @@ def comparable(name: str) -> str:
 
 
 def _is_void(entry: Entry) -> bool:
-    name = entry.name.lower()
-    return name == IGNORE or (entry.value == VOID and name in _VOID_NAMES)
+    is_ignored = entry.name.casefold() == IGNORE
+    return is_ignored or (entry.value == VOID and is_void_name(entry.name))
 
 
 def _unique(entries: Sequence[Entry], where: Path | str) -> None:

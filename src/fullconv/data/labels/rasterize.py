@@ -1,4 +1,4 @@
-"""Rasterize polygons, ellipses, lines, bitmaps and run lengths to labels, in a fixed order.
+"""Rasterize polygons, ellipses, lines and bitmaps to labels, in a fixed order.
 
 Coordinates are (row, column) in pixels from the top left corner; pixel (i, j) is the square from
 (i, j) to (i + 1, j + 1), and belongs to the shape that contains its center. A center on an edge
@@ -195,31 +195,3 @@ def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -
         slice(left - corner[1], size[1] - corner[1]),
     )
     return Patch(top, left, mask[rows, columns])
-
-
-def run_lengths(counts: object, size: Size, by_columns: bool) -> Bool[np.ndarray, "H W"]:
-    """Decode alternating run lengths: outside, inside, outside, ...
-
-    Args:
-        counts: lengths of the runs, in pixels.
-        size: (height, width) of the mask.
-        by_columns: whether runs are column by column (COCO) or row by row (CVAT).
-
-    Raises:
-        DataError: the lengths are not integers, or do not fill the mask.
-    """
-    try:
-        runs = np.asarray(counts, np.int64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise DataError("run lengths that are not whole numbers") from error
-    pixels = size[0] * size[1]
-    # A sum of larger ones could overflow to the right total.
-    valid = runs.ndim == 1 and not ((runs < 0) | (runs > pixels)).any()
-    total = sum(runs.tolist()) if runs.ndim == 1 else -1
-    if total != pixels or not valid:
-        raise DataError(
-            f"run lengths that add up to {total:,} pixels where {size[0]} x {size[1]} (height x "
-            f"width) are {pixels:,}"
-        )
-    flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
-    return flat.reshape(size, order="F" if by_columns else "C")

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from jaxtyping import Bool, Integer, UInt8
 
+from fullconv.config.network import MAX_CLASSES
 from fullconv.errors import ConfigError, LabelError
 from fullconv.io.palettes import VOID, Color
-
-MAX_CLASSES = 255
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv.data.checks import Diagnosis
-from fullconv.data.checks._overlays import draw_overlays
-from fullconv.data.checks._survey import Survey
-from fullconv.data.checks._thumbnails import thumbnails
 from fullconv.data.labels.class_weights import RULES
+from fullconv.data.survey.overlays import draw_overlays
+from fullconv.data.survey.survey import Survey
+from fullconv.data.survey.thumbnails import thumbnails
 from fullconv.evaluation.report.render import render
 from fullconv.evaluation.upper_bounds import (
     FC7_RECEPTIVE_FIELD,

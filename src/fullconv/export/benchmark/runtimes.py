@@ -12,6 +12,7 @@ from torch import nn
 from fullconv.config import Architecture, Normalization
 from fullconv.conversion.portable import make_portable
 from fullconv.data.formats import open_data
+from fullconv.engines import TITLES
 from fullconv.errors import ConfigError, EngineError
 from fullconv.export.benchmark.timing import Engine, Images, ReadyEngine
 from fullconv.export.benchmark.worker import run_in_process
@@ -28,7 +29,7 @@ from fullconv.networks.layers import TransposedUpsample
 
 LARGE_PAGES = "THP_MEM_ALLOC_ENABLE"  # of PyTorch; the command line sets it, other callers do not
 PLAIN = Normalization(mean=(0, 0, 0), std=(1, 1, 1))
-RUNTIMES = {"onnx": "ONNX Runtime", "openvino": "OpenVINO"}
+RUNTIMES = {name: TITLES[name] for name in ("onnx", "openvino")}
 
 
 def runtimes_for(

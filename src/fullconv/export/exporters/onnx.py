@@ -11,7 +11,7 @@ from fullconv.conversion.onnx_graph import save_onnx
 from fullconv.errors import require
 from fullconv.export.exporters import Exporter, Images, exporters
 from fullconv.export.exporters._onnx_biases import correct_biases
-from fullconv.export.exporters._onnx_edit import add_metadata
+from fullconv.export.onnx_edit import add_metadata
 from fullconv.inference.runtimes import INPUT, KEY, quiet
 
 # Convolutions are nearly all of the work; sums of scores stay float32. The range of a convolution's

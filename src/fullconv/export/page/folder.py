@@ -21,7 +21,7 @@ from fullconv.export.page import browser
 from fullconv.export.page.bundle import hosted_page
 from fullconv.export.page.runtime import web_runtime
 from fullconv.export.page.self_check import draw_photo
-from fullconv.export.parity import compare_runs
+from fullconv.export.parity import TOLERANCE, compare_runs
 from fullconv.inference.runtimes.description import BrowserCheck, Description
 from fullconv.inference.runtimes.onnx import open_onnx
 from fullconv.inference.runtimes.page import MODEL, SETTINGS, read_element
@@ -46,7 +46,6 @@ _HEADERS = """/*
   Cross-Origin-Embedder-Policy: require-corp
 """
 _SIZES = ((47, 63), (33, 95), (81, 59))  # of the pictures to compare on, if they are free
-LARGEST_DIFFERENCE = 1e-4  # of the largest score, as for every export
 
 
 @contextmanager
@@ -130,7 +129,7 @@ def verify_folder(folder: Path) -> BrowserCheck | None:
                     "was written"
                 )
             worst, changes = compare_runs(run.run, opened.scores, _pictures(known))
-            if worst > LARGEST_DIFFERENCE:
+            if worst > TOLERANCE:
                 raise ExportError(
                     f"the page's scores in {opened.name} differ from those of ONNX Runtime by "
                     f"{worst:.1e} of the largest: no folder was written"

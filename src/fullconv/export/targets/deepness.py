@@ -14,7 +14,7 @@ from fullconv.config import Size
 from fullconv.errors import ConfigError, ExportError
 from fullconv.export.export import cpu_network, images_to_try, staged_output, write_and_compare
 from fullconv.export.exporters import exporters
-from fullconv.export.exporters._onnx_edit import add_metadata, add_softmax, probabilities
+from fullconv.export.onnx_edit import add_metadata, add_softmax, probabilities
 from fullconv.export.parity import network_scores
 from fullconv.export.targets import Target, Wanted, Written, targets
 from fullconv.model import Model

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from fullconv.inference.streaming.graph import Op, OpGraph, Region
-from fullconv.inference.streaming.ops._op import storage_bytes
+from fullconv.inference.streaming.op import storage_bytes
 from fullconv.inference.streaming.ranges import clip
 from fullconv.inference.streaming.rows import RowBuffer, in_own_layout
 from fullconv.networks.geometry import Span

@@ -13,8 +13,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fullconv.errors import GeometryError
-from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import (
+from fullconv.inference.streaming.op import (
     AxisRules,
     Op,
     PartialOp,
@@ -23,6 +22,7 @@ from fullconv.inference.streaming.ops._op import (
     Slot,
     Value,
 )
+from fullconv.inference.streaming.ops import rules
 from fullconv.inference.streaming.ranges import WholeAxis, clip
 from fullconv.networks.tracing.copies import RunCopy, empty_batch, meta_copy
 from fullconv.networks.tracing.ops import OpCall, OpKind, UnsupportedOpError, tensors_in

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from fullconv.inference.streaming.ops._op import storage_bytes
+from fullconv.inference.streaming.op import storage_bytes
 from fullconv.networks.geometry import Span
 
 

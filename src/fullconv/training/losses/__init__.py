@@ -14,7 +14,8 @@ from torch import Tensor
 from fullconv._registry import Registry
 from fullconv.config import TrainConfig
 from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.training.losses._base import Target, Term
+from fullconv.training.losses._base import Term
+from fullconv.training.target import Target
 
 losses: Registry[type[Term]] = Registry("fullconv.training.losses", "loss")
 

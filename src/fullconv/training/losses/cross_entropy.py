@@ -5,7 +5,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Target, Term, cross_entropy
+from fullconv.training.losses._base import Term
+from fullconv.training.target import Target, cross_entropy
 
 
 @losses.register("cross-entropy")

@@ -8,7 +8,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Target, Term, at_least_float32
+from fullconv.training.losses._base import Term
+from fullconv.training.target import Target, at_least_float32
 
 
 @losses.register("dice")

@@ -6,7 +6,8 @@ from pydantic import Field
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import MIN_WEIGHT, Target, Term
+from fullconv.training.losses._base import Term
+from fullconv.training.target import MIN_WEIGHT, Target
 
 
 @losses.register("focal")

@@ -5,7 +5,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fullconv.training.losses import losses
-from fullconv.training.losses._base import Target, Term, at_least_float32
+from fullconv.training.losses._base import Term
+from fullconv.training.target import Target, at_least_float32
 
 INTEGERS = {torch.float32: torch.int32, torch.float64: torch.int64}  # of the same width
 

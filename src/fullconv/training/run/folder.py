@@ -13,6 +13,7 @@ from typing import Any
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import EpochIoU
+from fullconv.inference.model_file import BEST, LAST
 from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
 from fullconv.io.settings_file import read_settings, to_yaml
@@ -40,12 +41,12 @@ class Run:
     @property
     def last(self) -> Path:
         """The latest checkpoint: weights, optimizer state, step."""
-        return self.folder / "last.safetensors"
+        return self.folder / LAST
 
     @property
     def best(self) -> Path:
         """The model that the run keeps: by default that with the highest mean IoU so far."""
-        return self.folder / "best.safetensors"
+        return self.folder / BEST
 
     @property
     def data(self) -> Path:
@@ -243,9 +244,10 @@ def open_run(folder: Path) -> Run:
     Raises:
         ConfigError: the folder has no config.yaml.
     """
-    if not (folder / "config.yaml").is_file():
-        raise ConfigError(f"{folder} is not a run folder: it has no config.yaml")
-    return Run(folder)
+    run = Run(folder)
+    if not run.config.is_file():
+        raise ConfigError(f"{folder} is not a run folder: it has no {run.config.name}")
+    return run
 
 
 def _folder_name(name: str) -> str:

@@ -12,7 +12,14 @@ from fullconv.weights.sources import Weights, read_weights
 IMAGENET = "imagenet"
 """Value of `--weights` that stands for ImageNet weights instead of a file."""
 
-__all__ = ["IMAGENET", "Origin", "Published", "imagenet_weights", "published_weights"]
+__all__ = [
+    "IMAGENET",
+    "Origin",
+    "Published",
+    "imagenet_weights",
+    "published_weights",
+    "unpublished",
+]
 
 
 @runtime_checkable
@@ -71,6 +78,14 @@ def published_weights(backbone: str) -> Published | None:
     return next((weights for weights in found if weights), None)
 
 
+def unpublished(backbone: str) -> WeightsError:
+    """Return the error that a backbone has no published ImageNet weights."""
+    return WeightsError(
+        f"no ImageNet weights are published for {backbone!r}; give a file to --weights, or use a "
+        "network that has some, e.g. efficientnet_lite2, resnet18 or vgg16"
+    )
+
+
 def imagenet_weights(backbone: str) -> tuple[Weights, Path]:
     """Read a backbone's ImageNet weights, downloaded once; return them and their file.
 
@@ -81,10 +96,7 @@ def imagenet_weights(backbone: str) -> tuple[Weights, Path]:
     """
     published = published_weights(backbone)
     if published is None:
-        raise WeightsError(
-            f"no ImageNet weights are published for {backbone!r}; give a file to --weights, or "
-            "use a network that has some, e.g. efficientnet_lite2, resnet18 or vgg16"
-        )
+        raise unpublished(backbone)
     path = published.file() or published.download()
     weights = read_weights(path)
     if weights.mean is None and published.mean is not None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fullconv.networks.vgg_names import head_names, paper_names
+from fullconv.weights._nesting import EMA
 from fullconv.weights.sources._efficientnet import timm_names
-from fullconv.weights.sources._nesting import EMA
 
 # Parts that training programs put before all names of a network.
 _WRAPPERS = {

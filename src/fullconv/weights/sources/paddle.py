@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from fullconv.errors import WeightsError
+from fullconv.weights._nesting import find_arrays
 from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._names import paper_arrays
-from fullconv.weights.sources._nesting import find_arrays
 from fullconv.weights.sources._pickle import ForbiddenNameError, rebuild
 
 # Names of the course's FCN-8s -> names of the paper.

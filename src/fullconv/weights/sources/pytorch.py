@@ -13,9 +13,9 @@ import numpy as np
 
 from fullconv.errors import WeightsError
 from fullconv.networks.vgg_names import CAFFE_MEAN
+from fullconv.weights._nesting import find_arrays
 from fullconv.weights.sources import Source, Weights, sources
 from fullconv.weights.sources._names import paper_arrays
-from fullconv.weights.sources._nesting import find_arrays
 from fullconv.weights.sources._pickle import ForbiddenNameError
 from fullconv.weights.sources._torch_file import LEGACY, SHARED, LazyTensor, read_torch_file
 

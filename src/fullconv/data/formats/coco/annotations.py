@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from fullconv.config.network import MAX_CLASSES
 from fullconv.data.discovery.files import locate, quoted
 from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.formats.coco.index import Index, Positions, index_of
 from fullconv.data.formats.coco.recognition import kind_of
 from fullconv.data.labels.patches import Size
-from fullconv.data.labels.tables import MAX_CLASSES
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
 from fullconv.io.palettes import Color, Palette

@@ -20,8 +20,8 @@ from fullconv.data.labels.rasterize import (
     parse_points,
     polygon,
     rectangle,
-    run_lengths,
 )
+from fullconv.data.labels.run_lengths import decode_run_lengths
 from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
@@ -146,7 +146,7 @@ def _runs(segmentation: Record, where: str, size: Size) -> Patch:
         )
     counts = segmentation.get("counts")
     runs = run_counts(counts) if isinstance(counts, str) else counts
-    return bitmap(run_lengths(runs, size, by_columns=True), (0, 0), size)
+    return bitmap(decode_run_lengths(runs, size, by_columns=True), (0, 0), size)
 
 
 def run_counts(text: str) -> list[int]:

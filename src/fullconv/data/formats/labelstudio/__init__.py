@@ -19,7 +19,13 @@ from fullconv.data.discovery.problems import Problem
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import Drawing, drawn_inventory, with_ground
 from fullconv.data.formats.labelstudio.regions import layer_of
-from fullconv.data.formats.labelstudio.tasks import Annotation, Region, Task, read_tasks
+from fullconv.data.formats.labelstudio.tasks import (
+    Annotation,
+    Region,
+    Task,
+    read_tasks,
+    uploaded_name,
+)
 from fullconv.data.labels.classes import declared_classes
 from fullconv.data.labels.label_config import parse_label_config
 from fullconv.data.labels.patches import Size
@@ -41,7 +47,6 @@ _KEY = re.compile(
     rb'"(completed_by|was_cancelled|total_annotations|annotation_id'
     rb'|(brush|polygon|rectangle|ellipse)labels)"\s*:'
 )
-_UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # put before the names of uploaded photos
 
 
 @dataclass(frozen=True)
@@ -186,7 +191,7 @@ def _photo(folder: Path, image: str) -> Path | None:
     parts = inner_parts(image)
     if not parts:
         return None
-    before = [*parts[:-1], _UPLOADED.sub("", parts[-1], count=1)]
+    before = [*parts[:-1], uploaded_name(parts[-1])]
     names = dict.fromkeys(("/".join(parts), "/".join(before)))
     found = (locate_beside(folder, name, folder) for name in names)
     return next((path for path in found if path), None)

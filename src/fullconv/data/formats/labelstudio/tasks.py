@@ -1,5 +1,6 @@
 """Parse Label Studio's exports: tasks with annotations (JSON), or one record each (JSON-MIN)."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -231,6 +232,11 @@ def photo_key(data: Mapping[str, Any], where: str) -> str:
             where=where,
         )
     return chosen
+
+
+def uploaded_name(name: str) -> str:
+    """Return the name that a photo had before its upload, which puts 8 hexadecimal digits first."""
+    return re.sub("^[0-9a-f]{8}-(?=.)", "", name)
 
 
 def photo_path(text: str) -> str:

@@ -7,7 +7,7 @@ A rule receives a call on whole feature maps and returns a `PartialOp`, or raise
 from collections.abc import Callable
 
 from fullconv._registry import Registry
-from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall
+from fullconv.inference.streaming.op import PartialOp, RecordedCall
 
 Rule = Callable[[RecordedCall], PartialOp]
 rules: Registry[Rule] = Registry("fullconv.inference.streaming.ops", "kind of op")

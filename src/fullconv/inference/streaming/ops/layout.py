@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fullconv.inference.streaming.op import PartialOp, RecordedCall, Region, Value
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall, Region, Value
 from fullconv.inference.streaming.ops.pointwise import IN_PLACE, refuse_positions, run_call
 from fullconv.inference.streaming.ranges import EdgePad, ReadRule, Shift, clip, overhang
 from fullconv.networks.tracing.ops import OpKind, UnsupportedOpError

@@ -5,14 +5,14 @@ from math import prod
 
 from torch import Tensor
 
-from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import (
+from fullconv.inference.streaming.op import (
     AxisRules,
     PartialOp,
     RecordedCall,
     Region,
     Value,
 )
+from fullconv.inference.streaming.ops import rules
 from fullconv.inference.streaming.ranges import Shift, WholeAxis
 from fullconv.networks.tracing.ops import OpKind, UnsupportedOpError, tensors_in
 

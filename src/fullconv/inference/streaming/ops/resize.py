@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fullconv.inference.streaming.op import PartialOp, RecordedCall, Region
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall, Region
 from fullconv.inference.streaming.ops.windows import constant_weights
 from fullconv.inference.streaming.ranges import TransposedWindow, UnpoolWindow, clip
 from fullconv.networks.geometry import Span

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from fullconv.inference.streaming.op import PartialOp, RecordedCall, Region, Slot
 from fullconv.inference.streaming.ops import rules
-from fullconv.inference.streaming.ops._op import PartialOp, RecordedCall, Region, Slot
 from fullconv.inference.streaming.ranges import overhang
 from fullconv.networks.geometry import SlidingWindow, Span
 from fullconv.networks.tracing.ops import OpKind, UnsupportedOpError

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from fullconv.data.checks._parallel import parallel_map
-from fullconv.data.checks._scan import (
+from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.resplit import without_groups
+from fullconv.data.formats import detect_format, inventory
+from fullconv.data.labels.masks import MaskTable, read_raw
+from fullconv.data.sample import Pair, Sample, scale_sample
+from fullconv.data.survey.parallel import parallel_map
+from fullconv.data.survey.scan import (
     Fault,
     MaskFacts,
     PhotoFacts,
@@ -18,12 +23,7 @@ from fullconv.data.checks._scan import (
     scan,
     scan_sample,
 )
-from fullconv.data.checks._survey import Item, Survey
-from fullconv.data.discovery.inventory import Inventory
-from fullconv.data.discovery.resplit import without_groups
-from fullconv.data.formats import detect_format, inventory
-from fullconv.data.labels.masks import MaskTable, read_raw
-from fullconv.data.sample import Pair, Sample, scale_sample
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.errors import DataError, LabelError
 from fullconv.io.images import read_image
 from fullconv.io.palettes import VOID

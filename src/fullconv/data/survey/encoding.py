@@ -1,8 +1,8 @@
 """How masks encode their classes: as indices, as colours, or as 0 and 255."""
 
-from fullconv.data.checks._scan import Value, is_jpeg
-from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.labels.ignore_value import OPEN
+from fullconv.data.survey.scan import Value, is_jpeg
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.io.palettes import VOID
 
 

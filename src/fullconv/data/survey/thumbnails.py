@@ -5,14 +5,14 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._survey import Item, Survey
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.overlays import can_be_drawn
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.errors import DataError
 from fullconv.io.images import encode_jpeg, read_image, read_mask, scale_image
 from fullconv.io.palettes import colorize, voc_palette
 
 MAX_THUMBNAILS = 4  # per kind of finding
-_MAX_PIXELS = 50_000_000
 _HEIGHT = 120  # pixels
 
 Drawn = Callable[[], UInt8[np.ndarray, "H W 3"]]
@@ -38,8 +38,7 @@ def thumbnails(survey: Survey, findings: Sequence[Finding]) -> list[tuple[str, l
 def _pair(survey: Survey, item: Item) -> Iterator[bytes]:
     """Yield the photo and the mask, if they can be read."""
     for facts, read in ((item.photo, _photo(survey, item)), (item.mask, _mask(survey, item))):
-        header = facts.header
-        if facts.fault or header is None or header.size[0] * header.size[1] > _MAX_PIXELS:
+        if facts.fault or not can_be_drawn(facts.header):
             continue
         try:
             yield encode_jpeg(_small(read()), 85)

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from fullconv.data.checks import examine
-from fullconv.data.checks._edges import (
+from fullconv.data.survey.edges import (
     MAX_FRINGE,
     count_steps,
     fringe,

@@ -1,4 +1,4 @@
-"""What a rule of this package receives and returns: an op on a whole input, and on a part of it."""
+"""Ops of a recorded network: a call on whole feature maps, and how to compute a part of it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from fullconv.data.checks._encoding import format_value
-from fullconv.data.checks._scan import MaskFacts, Value, is_jpeg
-from fullconv.data.checks._survey import Survey
+from fullconv.data.survey.encoding import format_value
+from fullconv.data.survey.scan import MaskFacts, Value, is_jpeg
+from fullconv.data.survey.survey import Survey
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, VOID_COLOR
 from fullconv.units import count

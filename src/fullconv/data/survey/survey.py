@@ -9,19 +9,18 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int64, UInt8
 
-from fullconv.data.checks._edges import thin_values
-from fullconv.data.checks._finding import Finding
-from fullconv.data.checks._scan import MaskFacts, PhotoFacts, is_jpeg
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.list_files import SPLITS
 from fullconv.data.labels.class_weights import Counts
 from fullconv.data.labels.masks import MaskTable
 from fullconv.data.sample import Data, Pair, Sample
+from fullconv.data.survey.edges import thin_values
+from fullconv.data.survey.finding import Finding
+from fullconv.data.survey.scan import MaskFacts, PhotoFacts, is_jpeg
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID, Palette
 from fullconv.io.rasters.bands import BandChoice
 from fullconv.io.value_range import ValueRange
-
-SPLITS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import UInt8
 
-from fullconv.data.checks._survey import Item, Survey
 from fullconv.data.sample import Sample
+from fullconv.data.survey.survey import Item, Survey
 from fullconv.errors import DataError
-from fullconv.io.images import encode_jpeg, scale_image, scale_labels
+from fullconv.io.images import Header, encode_jpeg, scale_image, scale_labels
 from fullconv.io.palettes import VOID, overlay
 
 OVERLAYS = 12
@@ -21,7 +21,9 @@ def choose_samples(survey: Survey, number: int = OVERLAYS) -> list[Item]:
 
     The classes take turns, from the one with the fewest pixels on.
     """
-    rest = [item for item in survey.items if survey.can_read(item) and _is_small(item)]
+    rest = [
+        item for item in survey.items if survey.can_read(item) and can_be_drawn(item.photo.header)
+    ]
     pixels = survey.pixels()
     classes = [label for label in np.argsort(pixels, stable=True).tolist() if pixels[label]]
     chosen: list[Item] = []
@@ -56,6 +58,6 @@ def _draw(sample: Sample, survey: Survey) -> UInt8[np.ndarray, "h w 3"]:
     return overlay(image, labels, survey.palette)
 
 
-def _is_small(item: Item) -> bool:
-    header = item.photo.header
+def can_be_drawn(header: Header | None) -> bool:
+    """Return whether an image is readable, and small enough to decode for a picture of it."""
     return header is not None and header.size[0] * header.size[1] <= _MAX_PIXELS

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.checks._edges import (
+from fullconv.data.labels.indexed import shown_colors, used_values
+from fullconv.data.sample import Pair, Sample
+from fullconv.data.survey.edges import (
     MAX_FRINGE,
     Steps,
     count_steps,
@@ -18,8 +20,6 @@ from fullconv.data.checks._edges import (
     is_inner,
     outlined_fringe,
 )
-from fullconv.data.labels.indexed import shown_colors, used_values
-from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, LabelError
 from fullconv.io.images import (
     Header,

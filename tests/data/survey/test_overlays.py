@@ -8,7 +8,7 @@ from PIL import Image
 
 from faulty_datasets import build, rewrite
 from fullconv.data.checks import examine
-from fullconv.data.checks._overlays import choose_samples, draw_overlays
+from fullconv.data.survey.overlays import choose_samples, draw_overlays
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The content of every file of a data set, described once, for checks, advice and reports."""
