@@ -5,10 +5,11 @@
 
 A series is a list of trainings. Each extends the settings of another one, with which it is
 compared, and may continue its run. `camvid` are steps towards the model in models/camvid, with a
-number of epochs; its last row has the model's settings, but for Lovász's share. `defaults` switches the defaults of `fullconv
-train` off one by one, with a number of minutes. Each training is a process of its own and is then
-evaluated, plain and with test-time augmentation. val is never read: --hold-out names a part of the
-names of the photos that are held out of train, otherwise every fifth one is.
+number of epochs; its last row has the model's settings, but for Lovász's share. `defaults` switches
+the defaults of `fullconv train` off one by one, with a number of minutes. Each training is a
+process of its own and is then evaluated, plain and with test-time augmentation. val is never read:
+--hold-out names a part of the names of the photos that are held out of train, otherwise every fifth
+one is.
 
 A line per training is added to --results. After an interruption the same command resumes, does what
 is missing, and prints the tables at the end.

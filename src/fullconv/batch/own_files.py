@@ -36,6 +36,6 @@ def check_own_files(
             where = target.root / path if isinstance(target, Folder) else f"{target}/{path}"
             more = f", or {remedy}" if remedy else ""
             raise ConfigError(
-                f"{where} exists, and is not a file of this job, so it may be another program's; move "
-                f"it, or choose another place with --out{more}"
+                f"{where} exists, and is not a file of this job, so it may be another program's; "
+                f"move it, or choose another place with --out{more}"
             )
