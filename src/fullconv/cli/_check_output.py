@@ -118,7 +118,7 @@ def _print_cause(findings: "Sequence[Finding]") -> None:
 def _remark(row: Any) -> str:
     if not 0 < row.share < RARE:
         return ""
-    return f"rare: its weight with --balance median-freq is {row.weights['median-freq']:.1f}"
+    return f"rare: training gives it a weight of {row.weights['enet']:.1f}"
 
 
 def as_json(
