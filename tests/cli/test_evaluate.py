@@ -176,4 +176,4 @@ def test_predictions_of_one_head_are_those_in_its_folder(evaluate, tmp_path):
 
 def test_an_expression_for_groups_is_checked_before_the_work(run_folder, capsys):
     assert run(["evaluate", str(run_folder), "--groups", "("]) == 2
-    assert "no regular expression" in capsys.readouterr().err
+    assert "nor a regular expression" in capsys.readouterr().err

@@ -25,7 +25,7 @@ if Path(name).is_file():
     model = fc.load(name)
 else:
     padding = 100 if vgg else "same"
-    model = fc.Model(fc.create_model(name, 3, padding=padding, **vgg).eval(), "abc")
+    model = fc.Model(fc.create_model(name, 3, padding=padding, **vgg).eval(), ["a", "b", "c"])
 if optimized:
     model.optimize()
 draw = random.Random(0)

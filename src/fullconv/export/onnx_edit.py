@@ -1,4 +1,4 @@
-"""Change a written .onnx file: a softmax at the end, metadata, and what it returns then."""
+"""Change a written .onnx file, and make one that multiplies two matrices."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +9,8 @@ from jaxtyping import Float
 from fullconv.inference.runtimes import INPUT, OUTPUT, quiet
 
 PROBABILITIES = "probabilities"
+LEFT = "left"
+OPSET, IR = 17, 8  # of the file of a matrix product
 
 
 def add_softmax(path: Path) -> None:
@@ -43,3 +45,28 @@ def probabilities(path: Path, image: Float[np.ndarray, "1 3 H W"]) -> Float[np.n
         session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
         found: np.ndarray = session.run([PROBABILITIES], {INPUT: image})[0]
     return found
+
+
+def matrix_product_file(operator: str, left: np.ndarray, right: np.ndarray) -> bytes:
+    """Return the content of a file that multiplies a matrix `LEFT` by the weight `right`.
+
+    Args:
+        operator: "MatMul", or "MatMulInteger" for 8-bit integers, whose sums are int32.
+        left: has the type and the shape of the input.
+        right: the weight.
+    """
+    from onnx import helper, numpy_helper
+
+    kind = helper.np_dtype_to_tensor_dtype(left.dtype)
+    sums = np.dtype(np.int32) if operator == "MatMulInteger" else left.dtype
+    product = helper.make_tensor_value_info("product", helper.np_dtype_to_tensor_dtype(sums), None)
+    graph = helper.make_graph(
+        [helper.make_node(operator, [LEFT, "right"], ["product"])],
+        "product",
+        [helper.make_tensor_value_info(LEFT, kind, left.shape)],
+        [product],
+        [numpy_helper.from_array(right, "right")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
+    content: bytes = model.SerializeToString()
+    return content

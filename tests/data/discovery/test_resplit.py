@@ -229,7 +229,7 @@ def test_invalid_groups_are_refused(clips):
         open_data(clips, "val", "^.*$")
     with pytest.raises(DataError, match="all 33 samples are of one group"):
         open_data(clips, "val", "folder")
-    with pytest.raises(ConfigError, match="none of clip, patient, tile, folder, and no regular"):
+    with pytest.raises(ConfigError, match="neither clip, patient, tile, folder nor a regular"):
         open_data(clips, "val", "(")
     with pytest.raises(NoSplitError, match=r"no split 'test'; there are: train, val \(divided by"):
         open_data(clips, "test", "clip")

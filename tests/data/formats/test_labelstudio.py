@@ -279,7 +279,7 @@ def test_one_file_is_opened_among_several(tmp_path):
     ("results", "message"),
     [
         ([brush("", box(0, 0, 1, 1))], "region 1: a region without a label"),
-        ([region("brushlabels", "car", rle=[1, 2, 300])], "no list of bytes"),
+        ([region("brushlabels", "car", rle=[1, 2, 300])], "not a list of bytes"),
         ([region("brushlabels", "car", rle="abc")], "'rle'"),
         ([brush("car", np.ones((3, 3), bool))], r"36 values where 20 x 40"),
         ([brush("car", box(0, 0, 1, 1), turned=90)], "drawn on a rotated photo"),

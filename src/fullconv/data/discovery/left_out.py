@@ -142,6 +142,9 @@ def unused_folders(
         for pattern in _siblings(place.relative_to(folder).parts, split)
     }
     beside = {path for pattern in patterns for path in visible(folder, pattern)} - places
+    # The labels of a test split are often withheld, as those of Cityscapes are.
+    parts = {path: map(folder_split, path.relative_to(folder).parts) for path in beside}
+    beside = {path for path, splits_of in parts.items() if "test" not in splits_of}
     if "*/" in patterns:  # other folders than those of data are usual there
         beside -= {path for path in visible(folder, "*/") if not _has_labels_beside(path)}
     rest = {path: len({*find_images(path)}.difference(known)) for path in sorted(beside)}

@@ -31,6 +31,7 @@ from fullconv.export.benchmark.timing import (
     interleaved_rounds,
 )
 from fullconv.export.benchmark.worker import WorkerProcess
+from fullconv.export.onnx_edit import LEFT, matrix_product_file
 from fullconv.hardware import free_memory, installed_versions, processor_name, usable_cores
 from fullconv.inference.runtimes.onnx import run_onnx_stage
 from fullconv.units import format_bytes
@@ -40,7 +41,6 @@ Kernel = Callable[[], object]
 SIDE = 2048  # rows and columns of the matrices whose product measures the machine's peak
 ROOM = 1.3  # times the memory of the largest engine must be free before the next one starts
 BATCHES = 3  # rounds for the throughput
-OPSET, IR = 17, 8  # of the ONNX file of a matrix product
 TRIES = 3  # of each kernel for the peak
 
 
@@ -174,21 +174,9 @@ def _int8_products(first: Tensor, second: Tensor) -> list[Kernel]:
 
 def _onnx_product(operator: str, first: Tensor, second: Tensor) -> Kernel:
     """Return a function that multiplies two matrices with ONNX Runtime; the second is a weight."""
-    from onnx import helper, numpy_helper
-
-    left, right = first.numpy(), second.numpy()
-    kind = helper.np_dtype_to_tensor_dtype(left.dtype)
-    found = np.dtype(np.int32 if operator == "MatMulInteger" else np.float32)
-    graph = helper.make_graph(
-        [helper.make_node(operator, ["left", "right"], ["product"])],
-        "product",
-        [helper.make_tensor_value_info("left", kind, left.shape)],
-        [helper.make_tensor_value_info("product", helper.np_dtype_to_tensor_dtype(found), None)],
-        [numpy_helper.from_array(right, "right")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR)
-    multiply = run_onnx_stage(model.SerializeToString())
-    return lambda: multiply({"left": left})[0]
+    left = first.numpy()
+    multiply = run_onnx_stage(matrix_product_file(operator, left, second.numpy()))
+    return lambda: multiply({LEFT: left})[0]
 
 
 def fastest(
