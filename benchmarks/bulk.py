@@ -114,10 +114,20 @@ def prepare_job(
     return run
 
 
-def measure(path: Path, engine: str, photos: Sequence[Input], rounds: int) -> dict[str, Any]:
-    """Return the seconds of each round, and what follows from them."""
+def measure(
+    path: Path, engine: str, photos: Sequence[Input], rounds: int, threads: int
+) -> dict[str, Any]:
+    """Return the seconds of each round, and what follows from them.
+
+    Args:
+        path: of the model.
+        engine: that computes it.
+        photos: all of them.
+        rounds: each takes its share of the photos.
+        threads: of the loop. A job leaves fewer, one per core, and an engine is opened for them.
+    """
+    torch.set_num_threads(threads)
     model, times = fc.load(path).optimize(engine), StageTimes()
-    threads = torch.get_num_threads()
     variants: dict[str, Callable[[Sequence[Input], Path], Callable[[], object]]] = {
         "loop": lambda part, out: prepare_loop(model, part, out),
         "predict": lambda part, out: prepare_job(path, engine, part, out, times),
@@ -182,7 +192,8 @@ def main() -> None:
     """Measure each engine at each size."""
     chosen = options()
     results: list[dict[str, Any]] = []
-    print(f"{chosen.model}, {machine(torch.get_num_threads())}")
+    threads = torch.get_num_threads()
+    print(f"{chosen.model}, {machine(threads)}")
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(chosen.model)
         if not path.exists():
@@ -194,7 +205,8 @@ def main() -> None:
                 continue
             folder = draw(Path(scratch, name), photos, (height, width), count)
             for engine in chosen.engines:
-                result = measure(path, engine, resolve_inputs([str(folder)]), chosen.rounds)
+                found = resolve_inputs([str(folder)])
+                result = measure(path, engine, found, chosen.rounds, threads)
                 result = {"model": chosen.model, "size": f"{height} x {width}"} | result
                 results.append(result)
                 print_result(result)
