@@ -38,6 +38,6 @@ def test_a_stopped_stage_is_resumed_by_its_run_and_has_no_other_duration(is_stag
     assert shlex.split(lines["resume"].partition("   (")[0]) == command
     assert ("of this stage" in lines["resume"]) == is_stage
     if is_stage:
-        assert "sooner" not in lines
+        assert "faster" not in lines
     else:
-        assert shlex.split(lines["sooner"]) == [*command, "--minutes", "20"]
+        assert shlex.split(lines["faster"]) == [*command, "--minutes", "20"]

@@ -237,7 +237,7 @@ def say_usable(experiment: "Experiment", evaluation: "HeadEvaluations | None") -
     of_stage = " of this stage" if experiment.is_stage else ""
     say(f"resume  {resume}   ({format_left(left)}{of_stage})")
     if left > LONG_LEFT and not experiment.is_stage:  # only the last stage gets another duration
-        say(f"sooner  {resume} --minutes {max(1, round(left / 180))}")
+        say(f"faster  {resume} --minutes {max(1, round(left / 180))}")
 
 
 def say_unreported(experiment: "Experiment") -> None:
@@ -262,7 +262,7 @@ def say_finished(experiment: "Experiment", evaluation: "HeadEvaluations", quiet:
     say_metrics(evaluation)
     say_path(experiment.run.folder / "report.html", "report  ")
     if experiment.is_stage:
-        return  # the next stage goes on from here
+        return  # the next stage continues from here
     folder = experiment.run.folder
     say(f"next    {_predict(folder)}")
     say(f"longer  {pasted('fullconv', 'train', '--resume', folder, '--minutes', 10)}")

@@ -159,8 +159,8 @@ def check_names(classes: Sequence[str], heads: Sequence[Head] = ()) -> None:
     """Check the class names of a model, which are those of the first of several heads.
 
     Raises:
-        ConfigError: they are not, there is one head, two have one name, a class name is no text
-            or stands twice, or there are more classes than 8-bit labels have values beside 255.
+        ConfigError: they are not, there is one head, two have one name, a class name is not text
+            or occurs twice, or there are more classes than 8-bit labels have values beside 255.
     """
     if len(classes) > MAX_CLASSES:
         raise ConfigError(

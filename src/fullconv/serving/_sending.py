@@ -13,8 +13,7 @@ PIECE = 64 * 2**10  # bytes, about what a connection buffers before it has to wa
 async def send_message(message: MutableMapping[str, Any], send: Send, gate: MemoryGate) -> None:
     """Send a message of a response; the bytes of its body count in the memory until they are sent.
 
-    In one piece, all of a body would be in the connection's buffer at once, whose size nobody
-    knows.
+    In one piece, all of a body would be in the connection's buffer at once, and not be counted.
 
     Args:
         message: of ASGI.

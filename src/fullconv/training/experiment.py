@@ -114,7 +114,7 @@ class Experiment:
 
     @property
     def is_stage(self) -> bool:
-        """Whether another stage of the run goes on from this one."""
+        """Whether another stage of the run continues from this one."""
         return self.whole.folder != self.run.folder
 
     def attach(self, run: Run, whole: Run | None = None) -> None:

@@ -15,8 +15,7 @@ from fullconv.training.preflight import measure
 from fullconv.training.recipes import recipe_applied
 from fullconv.training.trainer import Step, Trainer
 
-OF_RUNS = ("stages", "train_on", "track")
-"""Settings that a loop of one's own has no use for."""
+OF_RUNS = ("stages", "train_on", "track")  # settings of what `fullconv train` does around the steps
 
 
 def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> Iterator[Step]:
@@ -48,7 +47,7 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
     if config.inputs and not data.inputs:
         data = with_named_inputs(data, config.inputs)
     if isinstance(model, Model):
-        config = _settings_of(model, config)
+        _check_describes(model, config)
     config = resolve_duration(config)
     if isinstance(model, str):
         config = decide_network(config.model_copy(update={"model": model}), data)
@@ -68,15 +67,15 @@ def _check_only_of_commands(config: TrainConfig) -> None:
         ConfigError: one does.
     """
     usual = TrainConfig()
-    for name in ("stages", "train_on", "track"):
+    for name in OF_RUNS:
         if getattr(config, name) != getattr(usual, name):
             raise ConfigError(
                 f"{name} is a setting of the command fullconv train; leave it out of fc.train"
             )
 
 
-def _settings_of(model: Model, config: TrainConfig) -> TrainConfig:
-    """Return the settings with the sizes that the predictions of a given model use.
+def _check_describes(model: Model, config: TrainConfig) -> None:
+    """Check that the settings say of a given model what it is; the trainer takes its sizes.
 
     Raises:
         ConfigError: a setting describes another network, other initial weights or another size.
@@ -99,4 +98,3 @@ def _settings_of(model: Model, config: TrainConfig) -> TrainConfig:
             f"{'; '.join(sorted(wrong))}: leave the setting out, or give the name of a network "
             "instead of a model"
         )
-    return config.model_copy(update={name: facts[name] for name in ("size", "input_scale")})

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from fullconv.config import Architecture, Factor, Normalization, Settings, Size
+from fullconv.config import Architecture, Colors, Factor, Normalization, Settings, Size
 from fullconv.config.network import MAX_CLASSES
 from fullconv.inference.tta_scales import SCALES
 from fullconv.io.rasters import BandChoice
@@ -84,7 +84,7 @@ class Description(Settings):
     fullconv: str
     precision: Literal["fp32", "int8"] = "fp32"
     classes: tuple[str, ...] = Field(min_length=1, max_length=MAX_CLASSES)
-    palette: tuple[tuple[int, int, int], ...] = Field(max_length=MAX_CLASSES)
+    palette: Colors = Field(max_length=MAX_CLASSES)
     size: Size | None = None
     input_scale: Factor = 1.0
     tta_scales: tuple[float, ...] = Field(SCALES, max_length=16)
