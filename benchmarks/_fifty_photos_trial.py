@@ -318,10 +318,15 @@ def run_ours(options: tuple[str, ...], data: Path, minutes: float, seed: int) ->
         peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
         run = Path(folder, "train", "trial-001")
         rows = (run / "results.csv").read_text().splitlines()
-        steps = int(rows[-1].split(",")[rows[0].split(",").index("step")])
+        last = dict(zip(rows[0].split(","), rows[-1].split(","), strict=True))
         model = load(run).optimize()
         found = evaluate(lambda image: model.predict(image).labels, data)
-    return found | {"train_minutes": spent / 60, "peak_bytes": 1024 * peak, "steps": steps}
+    return found | {
+        "last_mean_iou": float(last["mean_iou"]),
+        "train_minutes": spent / 60,
+        "peak_bytes": 1024 * peak,
+        "steps": int(last["step"]),
+    }
 
 
 def run_peer(candidate: str, data: Path, minutes: float) -> dict[str, Any]:
@@ -336,7 +341,12 @@ def run_peer(candidate: str, data: Path, minutes: float) -> dict[str, Any]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     recipe.network.eval()
     found = evaluate(lambda image: predict(recipe, image), data)
-    return found | {"train_minutes": spent / 60, "peak_bytes": 1024 * peak, "steps": steps}
+    return found | {
+        "last_mean_iou": found["mean_iou"],
+        "train_minutes": spent / 60,
+        "peak_bytes": 1024 * peak,
+        "steps": steps,
+    }
 
 
 def evaluate(predicted: Callable[[np.ndarray], Labels], data: Path) -> dict[str, Any]:

@@ -142,6 +142,11 @@ DEFAULTS = (
     Row("no class weights", "all defaults", {"balance": "none"}),
     Row("plain cross entropy", "all defaults", {"loss": "cross-entropy"}),
     Row("neither", "all defaults", {"balance": "none", "loss": "cross-entropy"}),
+    Row(
+        "both, rare class or not",
+        "all defaults",
+        {"loss": "cross-entropy+0.5*dice", "balance": "enet", "logit_adjust": 0.75},
+    ),
     Row("no average of the weights", "all defaults", {"ema": None}),
     Row("batch norm trained", "all defaults", {"freeze_bn": False}),
     Row("photos at their own size", "all defaults", {"input_scale": 1}),

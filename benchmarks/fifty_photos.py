@@ -6,9 +6,10 @@
 Every candidate gets the same photos (at most 50 of train, evenly spaced; all of val), minutes,
 cores and, where it can take them, the same encoder weights (EfficientNet-Lite2 on ImageNet). Each
 trial is a process of its own, `_fifty_photos_trial.py`, which also evaluates: one confusion matrix
-over val at the photos' own size, by the same code for all. A line per trial is added to --results;
-the same command resumes after an interruption, and prints the tables at the end. Other software is
-installed by pip into --peers, which no other Python sees.
+over val at the photos' own size, by the same code for all. fullconv keeps the weights that are best
+on val, other software its last ones; "last weights" has the last ones of both. A line per trial is
+added to --results; the same command resumes after an interruption, and prints the tables at the
+end. Other software is installed by pip into --peers, which no other Python sees.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from _sets import write_set
 from fullconv.data.formats import open_data
 from fullconv.export.quantize import evenly_spaced
 from fullconv.io.atomic import write_text
-from fullconv.units import format_bytes
+from fullconv.units import count, format_bytes
 
 PHOTOS = 50
 # Without what they need, which fullconv's own environment has: torch, timm, numpy, pydantic, ...
@@ -63,10 +64,10 @@ def prepare(name: str, source: str, folder: Path) -> Path:
     return place
 
 
-def run_trial(trial: dict[str, Any], place: Path, peers: Path, cores: int) -> dict[str, Any] | None:
+def run_trial(trial: dict[str, Any], place: Path, peers: Path) -> dict[str, Any] | None:
     """Run a trial in a process of its own and return its result; None if it failed."""
     script = Path(__file__).with_name("_fifty_photos_trial.py")
-    options = [trial["candidate"], place, trial["minutes"], trial["seed"], cores, peers]
+    options = [trial["candidate"], place, trial["minutes"], trial["seed"], trial["cores"], peers]
     ran = subprocess.run(
         [sys.executable, str(script), *map(str, options)], stdout=subprocess.PIPE, text=True
     )
@@ -79,12 +80,15 @@ def run_trial(trial: dict[str, Any], place: Path, peers: Path, cores: int) -> di
 
 def tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
     """Yield a Markdown table per set and number of minutes, the best candidate first."""
-    for name, minutes in dict.fromkeys((one["set"], one["minutes"]) for one in results):
-        group = [one for one in results if (one["set"], one["minutes"]) == (name, minutes)]
+    keys = ("set", "minutes", "cores")
+    for same in dict.fromkeys(tuple(one[key] for key in keys) for one in results):
+        group = [one for one in results if tuple(one[key] for key in keys) == same]
+        name, minutes, cores = same
         classes = [*group[0]["iou"]]
-        yield f"\n### {name}, {minutes:g} minutes\n"
-        yield f"| candidate | seeds | mean IoU | {' | '.join(classes)} | minutes | memory | steps |"
-        yield "|---" * (len(classes) + 6) + "|"
+        yield f"\n### {name}, {minutes:g} minutes on {count(cores, 'core')}\n"
+        titles = ("candidate", "seeds", "mean IoU", "last weights", *classes)
+        yield f"| {' | '.join(titles)} | minutes | memory | steps |"
+        yield "|---" * (len(titles) + 3) + "|"
         rows = [
             (candidate, [one for one in group if one["candidate"] == candidate])
             for candidate in dict.fromkeys(one["candidate"] for one in group)
@@ -93,6 +97,7 @@ def tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
             scores = [100 * one["mean_iou"] for one in found]
             spread = f" ({min(scores):.1f} to {max(scores):.1f})" if len(found) > 1 else ""
             columns = [candidate, str(len(found)), f"{np.mean(scores):.1f}{spread}"]
+            columns.append(f"{100 * _mean(found, 'last_mean_iou'):.1f}")
             columns += [f"{100 * np.mean([one['iou'][c] for one in found]):.1f}" for c in classes]
             columns.append(f"{_mean(found, 'train_minutes'):.1f}")
             columns.append(format_bytes(max(one["peak_bytes"] for one in found)))
@@ -141,11 +146,11 @@ def main() -> int:
         given.results.parent.mkdir(parents=True, exist_ok=True)
         if results or given.results.is_file():  # without a line that was cut off
             write_text(given.results, "".join(f"{json.dumps(one)}\n" for one in results))
-    keys = ("set", "candidate", "seed", "minutes")
+    keys = ("set", "candidate", "seed", "minutes", "cores")
     done = {tuple(one[key] for key in keys) for one in results}
     sets = dict(text.partition("=")[::2] for text in given.sets)
     trials = [
-        dict(zip(keys, (name, candidate, seed, given.minutes), strict=True))
+        dict(zip(keys, (name, candidate, seed, given.minutes, given.cores), strict=True))
         for seed in range(given.seeds)
         for name in sets
         for candidate in given.candidates
@@ -154,7 +159,7 @@ def main() -> int:
     for trial in () if given.table_only else missing:
         place = prepare(trial["set"], sets[trial["set"]], given.data)
         print("running", *trial.values(), file=sys.stderr, flush=True)
-        result = run_trial(trial, place, given.peers, given.cores)
+        result = run_trial(trial, place, given.peers)
         if result is None:
             failed = True
             continue

@@ -7,10 +7,11 @@ import torch
 from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
+from fullconv.batch.photo_memory import pixel_bytes
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import MemoryBudgetError
 from fullconv.inference.cpu.optimize import MIN_IMAGES
-from fullconv.io.images import Header
+from fullconv.io.images import Header, write_image
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
 from photos import write_model
@@ -52,7 +53,28 @@ def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
     assert memory(photos, 2, None) is not None
 
 
-def test_many_photos_get_one_thread_each_and_few_get_all(path):
+def test_large_photos_are_computed_by_more_threads_each_instead_of_in_more_parts(
+    path, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 8)
+    monkeypatch.setattr("torch.get_num_threads", lambda: 8)
+    model = load(path)
+    write_image(tmp_path / "photo.png", np.zeros((1000, 1200, 3), np.uint8))
+    photos = [Input(str(n), str(tmp_path / "photo.png")) for n in range(MIN_IMAGES)]
+    whole = int(1_200_000 * pixel_bytes(model))
+
+    def shares(memory, **options):
+        job = create_job(model, path, photos, out="o", memory=f"{memory}B", **options)
+        return job.at_once, job.threads, job.memory
+
+    assert shares(9 * whole) == (5, 1, 9 * whole // 5)
+    assert shares(2 * whole + 1) == (2, 4, whole)
+    assert shares(whole // 2) == (1, 8, whole // 2)
+    assert shares(whole // 2, threads=4) == (2, 4, whole // 4)  # as given
+
+
+def test_many_photos_share_the_cores_and_few_get_all_one_by_one(path, monkeypatch):
+    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 4)
     model, threads = load(path), torch.get_num_threads()
     photos = [Input(str(n), f"{n}.png") for n in range(MIN_IMAGES)]
     few, many = (create_job(model, path, some, out="o") for some in (photos[1:], photos))

@@ -97,7 +97,7 @@ def test_other_places_than_the_cpu_and_other_files_refuse_an_engine(folder):
 
 def test_photos_beyond_the_limit_are_predicted_by_pytorch_with_a_note(folder, monkeypatch):
     Image.fromarray(np.zeros((300, 400, 3), np.uint8)).save("photos/large.png")
-    monkeypatch.setattr("fullconv.engines.choose.MEMORY_SHARE", 0)
+    monkeypatch.setattr("fullconv.engines.workload.MEMORY_SHARE", 0)
     monkeypatch.setattr("fullconv.engines.choose.FIXED", -(2**20))
     records = {record.id: record for record in predict(engine="onnx", save=["labels"])}
     most = described()["engine_pixels"]

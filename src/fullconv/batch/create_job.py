@@ -11,11 +11,18 @@ import torch
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob, open_target
-from fullconv.batch.job_engine import JobPlace, choose_job_engine, job_workload
+from fullconv.batch.job_engine import (
+    JobPlace,
+    choose_job_engine,
+    job_workload,
+    typical_size,
+)
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription
+from fullconv.batch.photo_memory import pixel_bytes
 from fullconv.batch.sharding import select_shard
-from fullconv.config import RGB
+from fullconv.config import RGB, Size
+from fullconv.engines.workload import images_at_once, memory_for_images
 from fullconv.errors import ConfigError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
@@ -59,7 +66,8 @@ def create_job(
         shard: index and number of shards.
         device: "cpu", "cuda", ...
         threads: CPU threads per photo; if fewer than the cores, several photos are computed at
-            once. None is one for many photos, which is faster, and PyTorch's setting for few.
+            once. None is a share of the cores for many photos, as many at a time as the memory
+            holds whole, which is faster, and PyTorch's setting for few.
         memory: for everything that is computed at once, e.g. "2GiB"; None is half of the free one.
         scales: TTA scales; () turns TTA off.
         band_choice: how rasters are read; what it leaves open is as in the model's training.
@@ -91,8 +99,9 @@ def create_job(
         left_out=left_out.as_json() if left_out else {},
         heads=model.heads,
     )
-    resources = _plan_resources(inputs, shard, device, threads, memory)
-    workload = job_workload(model, mine, scales, resources["at_once"])
+    size = typical_size(model, mine)
+    resources = _plan_resources(model, size, inputs, mine, device, threads, memory)
+    workload = job_workload(mine, size, scales, resources["at_once"])
     choice = choose_job_engine(
         model,
         engine,
@@ -139,21 +148,39 @@ def _check_channels(model: Model, inputs: Sequence[Input]) -> None:
 
 
 def _plan_resources(
+    model: Model,
+    size: Size,
     inputs: Sequence[Input],
-    shard: tuple[int, int],
+    mine: Sequence[Input],
     device: str,
     threads: int | None,
     memory: str | None,
 ) -> dict[str, Any]:
-    """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names."""
+    """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names.
+
+    Args:
+        model: computes the photos.
+        size: from `typical_size`.
+        inputs: of all shards.
+        mine: of this shard.
+        device: see `create_job`.
+        threads: likewise.
+        memory: likewise.
+    """
     if threads is not None and not 1 <= threads <= MAX_THREADS:
         raise ConfigError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
     media = [item.medium for item in inputs]
     many = media.count("photo") >= MIN_IMAGES
     large_threads = threads or torch.get_num_threads()
-    photo_threads = threads or (1 if many and device == "cpu" else large_threads)
-    photos = sum(item.medium == "photo" for item in select_shard(inputs, shard))
-    at_once = 1 if device != "cpu" else max(1, min(photos, usable_cores() // photo_threads))
+    photos = sum(item.medium == "photo" for item in mine)
+    photo_threads, at_once = large_threads, 1
+    cores = usable_cores()
+    if device == "cpu" and threads:
+        at_once = max(1, min(photos, cores // threads))
+    elif device == "cpu" and many:
+        total = memory_for_images(None if memory is None else parse_bytes(memory))
+        at_once = images_at_once(size, photos, cores, lambda: pixel_bytes(model), total)
+        photo_threads = max(1, min(large_threads, cores // at_once))
     return {
         "threads": photo_threads,
         "large_threads": large_threads,

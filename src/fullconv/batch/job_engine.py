@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fullconv.batch.inputs import Input
 from fullconv.batch.manifest import JobDescription, read_job, read_jobs
+from fullconv.config import Size
 from fullconv.engines import AUTO, EngineChoice, check_engine
 from fullconv.engines.choose import choose_engine
 from fullconv.engines.workload import USUAL_SIZE, Workload
@@ -128,21 +129,34 @@ def _keep(
     return choice
 
 
-def job_workload(
-    model: Model, inputs: Sequence[Input], scales: Sequence[float], at_once: int
-) -> Workload:
-    """Return what a job has to compute, from the number of its inputs and the sizes of a few."""
+def typical_size(model: Model, inputs: Sequence[Input]) -> Size:
+    """Return the (height, width) that the network gets a photo of a job in: the median of a few."""
     photos = [item for item in inputs if item.medium == "photo"]
-    videos = sum(item.medium == "video" for item in inputs)
     sizes = [size for item in photos[:LOOKED_AT] if (size := _size_of(item))]
     height, width = (
         (int(statistics.median(sides)) for sides in zip(*sizes, strict=True))
         if sizes
         else USUAL_SIZE
     )
+    return fit_size((height, width), model.size, model.input_scale)
+
+
+def job_workload(
+    inputs: Sequence[Input], size: Size, scales: Sequence[float], at_once: int
+) -> Workload:
+    """Return what a job has to compute, from the number of its inputs.
+
+    Args:
+        inputs: photos and videos.
+        size: from `typical_size`.
+        scales: of test-time augmentation; () without.
+        at_once: photos computed at the same time.
+    """
+    photos = sum(item.medium == "photo" for item in inputs)
+    videos = sum(item.medium == "video" for item in inputs)
     return Workload(
-        images=len(photos) + FRAMES * videos,
-        size=fit_size((height, width), model.size, model.input_scale),
+        images=photos + FRAMES * videos,
+        size=size,
         passes=2 * sum(scale**2 for scale in scales) if scales else 1.0,
         at_once=at_once,
     )

@@ -32,9 +32,14 @@ from fullconv.engines.cache import (
 from fullconv.engines.large_images import LargeImages
 from fullconv.engines.proof import compare, sample_image
 from fullconv.engines.running import RunningEngine
-from fullconv.engines.workload import TINY, Workload, conversion_seconds, time_call
+from fullconv.engines.workload import (
+    TINY,
+    Workload,
+    conversion_seconds,
+    memory_for_images,
+    time_call,
+)
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
-from fullconv.hardware import memory_limit
 from fullconv.inference.cpu.network_state import count_changes
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.heap import keep_heap
@@ -54,7 +59,6 @@ from fullconv.networks.fcn import FCN
 from fullconv.units import format_bytes
 
 FASTER = 1.1  # times as fast as PyTorch an engine has to be
-MEMORY_SHARE = 1 / 4  # of the machine's memory, for all images computed at once
 ROUNDS = 3, 9  # at least and at most
 TIMED = 2.0  # seconds after which no further round is timed
 
@@ -302,7 +306,7 @@ class _Search:
     @property
     def _memory(self) -> int:
         """The bytes for all images that are computed at once."""
-        return self.memory or int(MEMORY_SHARE * memory_limit())
+        return memory_for_images(self.memory)
 
     def _limit(self) -> int:
         """Return the pixels of the largest image that an engine computes."""

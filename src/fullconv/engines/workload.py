@@ -10,10 +10,13 @@ from torch import nn
 
 from fullconv.config import Size
 from fullconv.engines.proof import sample_image
+from fullconv.hardware import memory_limit
 
 USUAL_SIZE: Size = (360, 480)  # of a photo whose size is not known
 LARGEST_TIMED = 512 * 512  # pixels; the time of larger photos is scaled from an image of these
 GAIN = 0.4  # share of PyTorch's time that another engine is expected to save
+MEMORY_SHARE = 1 / 4  # of the machine's memory, for all images computed at once
+LARGE = 1_000_000  # pixels of an image from which it is asked how many the memory holds
 CAUTION = 3.0  # times its cost that a conversion has to be expected to save
 TINY = 1_000_000  # pixels of all photos; for fewer, not even the cache is searched
 LEAST_PIXELS = 4_000_000  # of all photos; for fewer, not even PyTorch's speed is measured
@@ -88,6 +91,34 @@ class Workload:
         if self.images is None:
             return True
         return self.seconds(torch_seconds - seconds, size) >= opening
+
+
+def images_at_once(
+    size: Size, images: int, cores: int, pixel_bytes: Callable[[], float], memory: int
+) -> int:
+    """Return how many images to compute at the same time, each on an equal number of cores.
+
+    Several images on one core each take less time than one on all cores, as long as the memory
+    holds them whole; larger ones would be computed in more parts, so they get more cores each.
+
+    Args:
+        size: (height, width) of a typical image, as the network gets it.
+        images: their number.
+        cores: to compute with.
+        pixel_bytes: returns the bytes per pixel that computing an image takes; called for large
+            images only.
+        memory: bytes for all images that are computed at once.
+    """
+    most = max(1, min(images, cores))
+    pixels = size[0] * size[1]
+    if most == 1 or pixels < LARGE:
+        return most
+    return max(1, min(most, int(memory / (pixel_bytes() * pixels))))
+
+
+def memory_for_images(memory: int | None) -> int:
+    """Return the bytes for all images that are computed at once: a quarter of the machine's."""
+    return memory or int(MEMORY_SHARE * memory_limit())
 
 
 def conversion_seconds(network: nn.Module) -> float:
