@@ -290,8 +290,11 @@ class Model:
         scores: bool,
         stop: Stop,
     ) -> Prediction:
-        if self._network and any(module.training for module in self._network.modules()):
-            self._network.eval()
+        if self._network:
+            from fullconv.inference.cpu.network_state import is_evaluating
+
+            if not is_evaluating(self._network):
+                self._network.eval()
         read = read_source(source, self.band_choice, memory, self.channels, self.inputs)
         given = self._scorer, read.image, self.classes, self.palette, self.size
         limits: Any = {"memory": memory, "held": read.bytes, "stop": stop}

@@ -9,7 +9,7 @@ from torch import nn
 import export_models
 from fullconv.config import Normalization
 from fullconv.engines.choose import choose_engine
-from fullconv.inference.cpu.network_state import NetworkState, count_changes
+from fullconv.inference.cpu.network_state import NetworkState, count_changes, is_evaluating
 from fullconv.inference.cpu.optimize import optimize
 
 IMAGE = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
@@ -86,6 +86,39 @@ def test_a_later_weight_at_the_same_address_is_another_one(replace):
         else:
             layer.weight.data = new
         assert not state.is_current()
+
+
+@pytest.mark.parametrize("change", ["layer", "weight", "buffer", "hook", "less"])
+def test_what_is_added_or_removed_is_a_change(change):
+    network = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), nn.Linear(2, 2, bias=False))
+    state = NetworkState(network.eval())
+    assert state.is_current()
+    if change == "layer":
+        network[0].extra = nn.Linear(1, 1).eval()
+    elif change == "weight":
+        network[2].bias = nn.Parameter(torch.ones(2))
+    elif change == "buffer":
+        network[0].register_buffer("scale", torch.ones(1))
+    elif change == "hook":
+        network[2].register_forward_pre_hook(lambda layer, given: None)
+    else:
+        network[0].bias = None
+    assert not state.is_current()
+
+
+def test_the_order_of_layers_counts():
+    network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)).eval()
+    state = NetworkState(network)
+    network[0], network[1] = network[1], network[0]
+    assert not state.is_current()
+
+
+def test_a_network_is_evaluating_if_all_of_its_modules_are():
+    network = nn.Sequential(nn.Sequential(nn.Dropout(), nn.Identity()), nn.BatchNorm1d(1)).eval()
+    network.register_module("none", None)
+    assert is_evaluating(network)
+    network[0][1].train()
+    assert not is_evaluating(network)
 
 
 def test_changes_of_weights_made_in_inference_mode_are_counted():

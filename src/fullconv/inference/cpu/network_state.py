@@ -1,12 +1,16 @@
 """Notice whether a network still has the layers and weights that something was computed from."""
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from fullconv.networks.padding.regions import has_hooks
+
+_version = attrgetter("_version")
 
 
 class NetworkState:
@@ -18,24 +22,48 @@ class NetworkState:
         layers: whose weights `count_changes` has seen.
     """
 
+    # It is asked for each image, so there is no loop in Python over hundreds of weights.
+
     def __init__(self, layers: nn.Module) -> None:
-        self._modules = tuple(layers.modules())  # collecting them takes milliseconds
+        self._modules = tuple(layers.modules())
+        self._children = [module._modules for module in self._modules]
+        self._owned = [*_owned(self._modules)]
+        self._weights = [weight for weight in _values(self._owned) if weight is not None]
         # While these exist, no later weight has the address of one of them.
-        self._kept = tuple(tensor.detach() for tensor in _weights(self._modules))
-        self._facts = tuple(self._read())
+        self._kept = [weight.detach() for weight in self._weights]
+        self._identities = self._identify()
+        self._contents = self._read()
 
     def is_current(self) -> bool:
         """Return whether the layers compute the same: as they were, evaluating, without hooks."""
         if any(module.training or has_hooks(module) for module in self._modules):
             return False
-        return self._facts == tuple(self._read())
+        return self._identify() == self._identities and self._read() == self._contents
 
-    def _read(self) -> Iterator[Hashable]:
-        for module in self._modules:
-            yield from map(id, module._modules.values())
-        for tensor in _weights(self._modules):
-            yield tensor.data_ptr()
-            yield None if tensor.is_inference() else tensor._version
+    def _identify(self) -> tuple[list[int], list[int]]:
+        """Return which layers and weights there are."""
+        return [*map(id, _values(self._children))], [*map(id, _values(self._owned))]
+
+    def _read(self) -> tuple[list[int], list[int]]:
+        """Return what changes with the weights' numbers."""
+        addresses = [*map(Tensor.data_ptr, self._weights)]
+        try:
+            return addresses, [*map(_version, self._weights)]
+        except RuntimeError:  # some were made under `torch.inference_mode`: nothing counts changes
+            counted = [-1 if one.is_inference() else one._version for one in self._weights]
+            return addresses, counted
+
+
+def is_evaluating(network: nn.Module) -> bool:
+    """Return whether all modules are in evaluation mode."""
+    left: list[nn.Module | None] = [network]
+    while left:
+        module = left.pop()  # quicker than `modules`, which looks for those that occur twice
+        if module is not None:
+            if module.training:
+                return False
+            left += module._modules.values()
+    return True
 
 
 @torch.no_grad()
@@ -61,7 +89,11 @@ def count_changes(network: nn.Module) -> None:
                     weights[name] = replaced[id(old)]
 
 
-def _weights(modules: tuple[nn.Module, ...]) -> Iterator[Tensor]:
+def _owned(modules: Iterable[nn.Module]) -> Iterator[dict[str, Any]]:
+    """Yield the weights and the buffers that each module has itself, by name."""
     for module in modules:
-        for weights in (module._parameters, module._buffers):
-            yield from (tensor for tensor in weights.values() if tensor is not None)
+        yield from (module._parameters, module._buffers)
+
+
+def _values(named: Iterable[dict[str, Any]]) -> Iterator[Any]:
+    return chain.from_iterable(map(dict.values, named))

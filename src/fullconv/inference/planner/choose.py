@@ -56,7 +56,7 @@ def plan(
     Raises:
         MemoryBudgetError: `memory` is too small for the smallest strips or tiles.
     """
-    budget = parse_bytes(memory) if memory is not None else int(SHARE * free_device_memory(network))
+    given = None if memory is None else parse_bytes(memory)
     resized = None if resized == size else resized
     start = Plan("whole", True, size, *size, resized=resized, bands=bands, held=held)
     engine = getattr(network, "engine", None)
@@ -65,11 +65,13 @@ def plan(
         taken = held + engine.peak(size)
         if resized:
             taken += 8 * network.classes * resized[0] * resized[1]  # type: ignore[operator]
-        if engine.takes(size) and (memory is None or taken <= budget):
+        if engine.takes(size) and (given is None or taken <= given):
             return replace(start, peak=taken)
         windowed = None if whole_width else _windows(network, start, scores)
-        if windowed is not None and (memory is None or windowed.peak <= budget):
+        if windowed is not None and (given is None or windowed.peak <= given):
             return windowed
+    # Asked for only here: reading what is free takes a millisecond.
+    budget = int(SHARE * free_device_memory(network)) if given is None else given
     bound = start.upper_bound
     if bound + 2 * sum(weight.nbytes for weight in network.parameters()) <= budget:
         return replace(start, peak=bound)
@@ -78,13 +80,13 @@ def plan(
     if start.peak <= budget or getattr(network, "fixed_size", None):
         return start
     kept = 4 * facts.classes * start.result[0] * start.result[1] if scores else 0
-    if held + kept > budget and memory is not None:
+    if held + kept > budget and given is not None:
         raise _too_little(start, facts, held + kept, budget, scores)
     refusal = facts.refusal or streaming_error(network, bands)
     if refusal:
         facts, start = facts._replace(refusal=refusal), replace(start, held=held + kept)
-        return plan_tiles(start, facts, budget if memory is not None else max(budget, 2**30))
-    return _whole_or_strips(network, start, budget, memory is None, kept)
+        return plan_tiles(start, facts, max(budget, 2**30) if given is None else budget)
+    return _whole_or_strips(network, start, budget, given is None, kept)
 
 
 def _windows(network: nn.Module, start: Plan, scores: bool) -> Plan | None:
