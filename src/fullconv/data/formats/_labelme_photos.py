@@ -79,6 +79,33 @@ def not_annotated(folder: Path, files: Sequence[Path]) -> DataError | None:
     )
 
 
+def shared_photos(folder: Path, files: Sequence[Path]) -> list[DataError]:
+    """Return an error for each file that names the photo of another one, such as a copy of it.
+
+    Only files without a photo of their own name are read for that.
+    """
+    photos = _photos(folder, {path.parent for path in files})
+    stems = {fold_name(photo.stem) for photo in photos}
+    owners = {_key(path): path for path in files}
+    errors = []
+    for path in files if photos else ():
+        if fold_name(path.stem) in stems:
+            continue
+        name = _named(path)
+        photo = locate_beside(path.parent, name, folder) if name else None
+        first = owners.setdefault(_key(photo), path) if photo else path
+        if first != path:
+            error = DataError(
+                f"its photo {quoted(name)} is that of {first.name}, too",
+                expected="one file per photo",
+                remedy="remove one of the two files, or correct imagePath",
+                where=path,
+                code="list-line",
+            )
+            errors.append(error)
+    return errors
+
+
 def decode_base64(encoded: str) -> bytes:
     """Return the bytes that a file embeds.
 

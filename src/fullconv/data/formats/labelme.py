@@ -31,7 +31,12 @@ from fullconv.data.formats._annotations import (
     locate_errors,
     with_ground,
 )
-from fullconv.data.formats._labelme_photos import decode_base64, not_annotated, photo_of
+from fullconv.data.formats._labelme_photos import (
+    decode_base64,
+    not_annotated,
+    photo_of,
+    shared_photos,
+)
 from fullconv.data.labels import rasterize
 from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.patches import Patch, Size
@@ -67,7 +72,7 @@ def scan(source: str) -> Inventory:
     inventory = drawn_inventory("labelme", folder, classes, palette, load)
     inventory.files = False
     # A broken file may hold a class that no other file has.
-    inventory.bad_entries(errors, None)
+    inventory.bad_entries([*errors, *shared_photos(folder, files)], None)
     pairs, duplicates = unique(Pair(sample_name(path, folder), path, path) for path in files)
     inventory.pairs = pairs
     inventory.same_stems(duplicates)
