@@ -79,11 +79,12 @@ def test_peak_memory_is_nan_where_the_system_does_not_report_it(tmp_path, monkey
     assert math.isnan(peak_memory(CPU))
 
 
-def _times(monkeypatch, *snapshots):
+def _times(monkeypatch, *snapshots, machine=4):
     """Let the CPU times be these, one after the other: (busy, idle, own, wall) in seconds."""
-    taken = iter([hardware._CpuSeconds(*values) for values in snapshots])
+    cores = frozenset(range(4))
+    taken = iter([hardware._CpuSeconds(*values, cores) for values in snapshots])
     monkeypatch.setattr(hardware, "_cpu_seconds", lambda: next(taken))
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr("os.cpu_count", lambda: machine)
 
 
 @pytest.mark.parametrize(
@@ -96,11 +97,70 @@ def _times(monkeypatch, *snapshots):
         ((4.0, 0.0, 1.0, 1.0), ""),  # too soon to tell
     ],
 )
-def test_other_programs_are_told_where_they_leave_no_core_free(monkeypatch, later, cores):
-    _times(monkeypatch, (0.0, 0.0, 0.0, 0.0), later)
+@pytest.mark.parametrize(
+    ("machine", "whose"), [(4, "its 4 cores"), (8, "the 4 cores that this process may use")]
+)
+def test_other_programs_are_told_where_they_leave_no_core_free(
+    monkeypatch, later, cores, machine, whose
+):
+    _times(monkeypatch, (0.0, 0.0, 0.0, 0.0), later, machine=machine)
     told = hardware.OtherPrograms().describe()
-    expected = f"the machine is busy: other programs took {cores} of its 4 cores" if cores else ""
+    expected = f"the machine is busy: other programs took {cores} of {whose}" if cores else ""
     assert told == expected
+
+
+def _proc_stat(path, *cores):
+    """Write /proc/stat with (busy, idle) seconds for each core."""
+    tick = os.sysconf("SC_CLK_TCK")
+    # user nice system idle iowait irq softirq steal guest guest_nice
+    lines = [
+        f"cpu{number} {int(busy * tick)} 0 0 {int(idle * tick)} 0 0 0 0 0 0"
+        for number, (busy, idle) in enumerate(cores)
+    ]
+    total = [int(sum(part) * tick) for part in zip(*cores, strict=True)]
+    text = "\n".join([f"cpu  {total[0]} 0 0 {total[1]} 0 0 0 0 0 0", *lines, "ctxt 7", ""])
+    path.write_text(text)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
+@pytest.mark.parametrize(
+    ("usable", "later", "told"),
+    [
+        # This process has the first core, another one the second.
+        ([0], [(10.0, 0.0), (10.0, 0.0)], ""),
+        # Another one has taken half of the first core, and the second is free.
+        ([0], [(20.0, 0.0), (0.0, 20.0)], "0.5 of the 1 core that this process may use"),
+        ([0, 1], [(10.0, 0.0), (10.0, 0.0)], "1.0 of its 2 cores"),
+        ([0, 1], [(10.0, 0.0), (0.0, 10.0)], ""),
+        ([7], [(10.0, 0.0), (10.0, 0.0)], ""),  # the file does not have its core
+    ],
+)
+def test_only_the_cores_that_this_process_may_use_count(monkeypatch, tmp_path, usable, later, told):
+    stat = tmp_path / "stat"
+    seconds = sum(later[0])
+    own = iter([(0.0,) * 5, (10.0, 0.0, 0.0, 0.0, seconds)])
+    wall = iter([100.0, 100.0 + seconds])
+    monkeypatch.setattr(hardware, "CPU_TIMES", stat)
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda _: set(usable))
+    monkeypatch.setattr(hardware.os, "times", lambda: os.times_result(next(own)))
+    monkeypatch.setattr(hardware.time, "monotonic", lambda: next(wall))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    _proc_stat(stat, (0.0, 0.0), (0.0, 0.0))
+    others = hardware.OtherPrograms()
+    _proc_stat(stat, *later)
+    busy = f"the machine is busy: other programs took {told}" if told else ""
+    assert others.describe() == busy
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="Linux only")
+def test_nothing_is_told_of_a_process_that_was_moved_to_other_cores(monkeypatch, tmp_path):
+    places = iter([{0}, {1}])
+    wall = iter([0.0, 10.0])
+    monkeypatch.setattr(hardware, "CPU_TIMES", tmp_path / "stat")
+    monkeypatch.setattr(hardware.os, "sched_getaffinity", lambda _: next(places))
+    monkeypatch.setattr(hardware.time, "monotonic", lambda: next(wall))
+    _proc_stat(tmp_path / "stat", (0.0, 0.0), (1000.0, 0.0))
+    assert hardware.OtherPrograms().describe() == ""
 
 
 def test_other_programs_are_unknown_without_linux(monkeypatch, tmp_path):

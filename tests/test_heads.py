@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import fullconv as fc
-import fullconv.model
+import fullconv.model.segmenter
 from fullconv.config import Head, TrainConfig
 from fullconv.data.batches import collate
 from fullconv.data.sample import Sample
@@ -126,14 +126,14 @@ def test_all_heads_are_evaluated_in_one_pass(flow, monkeypatch):
     nn.init.normal_(network.score_fr.weight)
     model = fc.Model(network, data.classes, data.palette, heads=data.heads)
     passes = []
-    predict = fullconv.model.predict
+    predict = fullconv.model.segmenter.predict
     with monkeypatch.context() as patch:
 
         def counted(*given, **options):
             passes.append(1)
             return predict(*given, **options)
 
-        patch.setattr(fullconv.model, "predict", counted)
+        patch.setattr(fullconv.model.segmenter, "predict", counted)
         found = fc.evaluate_heads(model, data)
     assert len(passes) == len(data)
     for name, head in found.heads.items():

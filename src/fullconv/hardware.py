@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from fullconv.config.groups import check_device
 from fullconv.errors import ConfigError
+from fullconv.units import count
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ THREADS = "OMP_NUM_THREADS"  # the variable that PyTorch reads when it is import
 CGROUP = Path("/sys/fs/cgroup/cpu.max")  # a container's "QUOTA PERIOD" of CPU time
 STATUS = Path("/proc/self/status")
 CPU_INFO = Path("/proc/cpuinfo")
-CPU_TIMES = Path("/proc/stat")  # Linux's times of all cores, by kind, in ticks
+CPU_TIMES = Path("/proc/stat")  # Linux's times of each core, by kind, in ticks
 CGROUP_LIMITS = (  # of version 2 and version 1
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
@@ -102,9 +103,10 @@ def computing_threads() -> int:
 
 
 class OtherPrograms:
-    """What other programs take of the processor, from the creation of this object.
+    """What other programs take of the cores of this process, from the creation of this object.
 
-    Processes that this one started count as others until they have ended.
+    Only the cores that it may use count (`taskset`, SLURM): others do not slow it down. Processes
+    that this one started count as others until they have ended.
     """
 
     def __init__(self) -> None:
@@ -115,37 +117,56 @@ class OtherPrograms:
         now, began = _cpu_seconds(), self._began
         if now is None or began is None or now.wall - began.wall < SOON:
             return ""
-        seconds, cores = now.wall - began.wall, os.cpu_count() or 1
+        if now.cores != began.cores:  # it was moved to others, whose times before are not known
+            return ""
+        seconds, cores = now.wall - began.wall, len(now.cores)
         idle = (now.idle - began.idle) / seconds
         others = (now.busy - began.busy - (now.own - began.own)) / seconds
         if idle > IDLE * cores or others < BUSY * cores:
             return ""
-        took = f"{min(others, cores):.1f} of its {cores} cores"
+        all_of_them = cores == (os.cpu_count() or 1)
+        where = count(cores, "core") + ("" if all_of_them else " that this process may use")
+        took = f"{min(others, cores):.1f} of {'its' if all_of_them else 'the'} {where}"
         return f"the machine is busy: other programs took {took}"
 
 
 @dataclass(frozen=True)
 class _CpuSeconds:
-    """Seconds of CPU time: of all cores when busy and when idle, of this process, and the time."""
+    """Seconds of CPU time.
+
+    Attributes:
+        busy: of the cores that this process may use, by all programs.
+        idle: of these cores.
+        own: of this process and its children that have ended, on any core.
+        wall: the time.
+        cores: the numbers of these cores.
+    """
 
     busy: float
     idle: float
     own: float
     wall: float
+    cores: frozenset[int]
 
 
 def _cpu_seconds() -> _CpuSeconds | None:
+    """Return the times by now; None on another system than Linux."""
     try:
-        kinds = [
-            int(text) for text in CPU_TIMES.read_text(encoding="ascii").split("\n")[0].split()[1:9]
-        ]
+        lines = map(str.split, CPU_TIMES.read_text(encoding="ascii").splitlines())
+        usable = {f"cpu{core}": core for core in os.sched_getaffinity(0)}
+        kinds = {
+            usable[line[0]]: [*map(int, line[1:9])] for line in lines if line and line[0] in usable
+        }
         tick = 1 / os.sysconf("SC_CLK_TCK")
-    except (OSError, ValueError, AttributeError):  # another system
+    except (OSError, ValueError, AttributeError):
         return None
-    idle = sum(kinds[3:5])  # without and with pending input or output
+    if not kinds:
+        return None
+    idle = sum(sum(ticks[3:5]) for ticks in kinds.values())  # with and without pending input/output
+    busy = sum(map(sum, kinds.values())) - idle
     times = os.times()
     own = times.user + times.system + times.children_user + times.children_system
-    return _CpuSeconds((sum(kinds) - idle) * tick, idle * tick, own, time.monotonic())
+    return _CpuSeconds(busy * tick, idle * tick, own, time.monotonic(), frozenset(kinds))
 
 
 def thread_pool(count: int) -> ThreadPoolExecutor:

@@ -220,6 +220,20 @@ def one_pixel(raw):
     return raw
 
 
+def test_a_rare_class_that_train_lacks_has_no_weight(tmp_path, capsys):
+    for split, number in (("train", 0), ("train", 1), ("val", 2)):
+        pixels = np.random.default_rng(number).integers(0, 255, (40, 40, 3), np.uint8)
+        labels = pixels[..., 0] % 2
+        labels[:2, :4] = 2 if split == "val" else 0
+        for place, values in (("images", pixels), ("masks", labels)):
+            (tmp_path / place / split).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / place / split / f"{number}.png")
+    (tmp_path / "classes.txt").write_text("sky\nroad\npole\n")
+    run(["check", str(tmp_path), "--out", str(tmp_path / "runs")])
+    (row,) = re.findall("pole +0[.]17 %.*", capsys.readouterr().out)
+    assert row.split() == ["pole", "0.17", "%", "0", "1", "rare"]
+
+
 def test_a_missing_data_set_is_a_mistake(tmp_path, capsys):
     assert run(["check", str(tmp_path / "nothing"), "--out", str(tmp_path)]) == 2
     assert "there is no data" in capsys.readouterr().err

@@ -129,6 +129,15 @@ def test_json_has_the_counts(source, tmp_path, capsys):
     assert "4 images (3 train, 1 val), 3 classes" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("options", [(), ("--splits-only",), ("--quiet",)])
+def test_what_is_left_out_is_said(source, tmp_path, capsys, options):
+    Image.new("RGB", (15, 12)).save(source / "later.png")
+    assert run(["convert-data", str(source), str(tmp_path / "out"), *options]) == 0
+    said = capsys.readouterr().out
+    assert said.count("warning: ") == 1
+    assert "1 photo left out, without a .json file: later.png" in said
+
+
 def test_an_existing_folder_is_not_overwritten(source, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     convert(source, tmp_path / "out")

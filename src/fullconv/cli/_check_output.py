@@ -118,7 +118,8 @@ def _print_cause(findings: "Sequence[Finding]") -> None:
 def _remark(row: Any) -> str:
     if not 0 < row.share < RARE:
         return ""
-    return f"rare: training gives it a weight of {row.weights['enet']:.1f}"
+    weight = row.weights["enet"]  # nan if it is not in train
+    return "rare" if isnan(weight) else f"rare: training gives it a weight of {weight:.1f}"
 
 
 def as_json(

@@ -39,6 +39,9 @@ def command(
 
     json_only = str(json) == "-"  # then standard output holds nothing else
     complete, splits = open_splits(with_groups(data, group_by) if group_by else data)
+    found = (warning for part in (complete, *splits.values()) for warning in part.warnings)
+    for warning in dict.fromkeys(found):
+        say(f"warning: {warning}")
     if splits_only:
         paths = write_splits(out, splits)
         write_json(json, {split: list(part.names) for split, part in splits.items()})

@@ -15,7 +15,7 @@ from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_now
 
 if TYPE_CHECKING:
     from fullconv.serving import Access, Limits
-    from fullconv.serving.executors import BoundServer
+    from fullconv.serving.executors import BoundServer, Executor, ServerPlan
 
 
 def command(
@@ -53,11 +53,7 @@ def command(
     POST /predict takes a photo and returns the file that `fullconv predict` writes, for example:
     curl --data-binary @photo.jpg http://127.0.0.1:8000/predict -o labels.png
     """
-    from fullconv.errors import require
-
-    for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
-        require(package, extra="serve", what="fullconv serve")
-
+    _require_packages()
     from fullconv.serving import EngineOptions, Settings
     from fullconv.serving.executors import ServerPlan, executors
     from fullconv.units import parse_bytes
@@ -66,13 +62,12 @@ def command(
     open_server = executors[executor]
     access = _access(host, key_file, allow_host, origin, insecure, open_metrics, uds is not None)
     studio = options.connect(label_studio)
-    chosen = _choose_device(device, models)
-    count = replicas or 1
+    chosen, count = _choose_device(device, models), replicas or 1
     if executor != "local":
         at_once = at_once or 1  # more photos at once are more replicas
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout, count)
-    announce = (lambda text: None) if quiet else say
     total = None if memory is None else parse_bytes(memory)
+    announce = (lambda text: None) if quiet else say
     plan = ServerPlan(
         models,
         limits,
@@ -87,11 +82,24 @@ def command(
         root_path.rstrip("/"),
         count,
     )
+    _serve(open_server, plan, log, quiet)
+
+
+def _require_packages() -> None:
+    """Raise a MissingExtraError if a package of the extra `serve` is not installed."""
+    from fullconv.errors import require
+
+    for package in ("starlette", "uvicorn", "python_multipart", "prometheus_client"):
+        require(package, extra="serve", what="fullconv serve")
+
+
+def _serve(open_server: "Executor", plan: "ServerPlan", log: str, quiet: bool) -> None:
+    """Open the models, say where they are served, and serve them until a signal comes."""
     with open_server(plan) as server:
         if not quiet:
-            say(_address(uds, host, server.port))
+            say(_address(plan.uds, plan.host, server.port))
             sys.stdout.flush()
-        if access.key is None and uds is None and not options.is_loopback(host):
+        if plan.access.key is None and plan.uds is None and not options.is_loopback(plan.host):
             say_error("warning: every computer that reaches this address can use the server")
         received = _run(server, log, quiet)
     if received:

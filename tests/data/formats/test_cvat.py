@@ -52,6 +52,16 @@ def box(top, left, bottom, right):
     return mask
 
 
+def test_a_subset_without_any_shape_cannot_be_used(tmp_path):
+    drawn_one = image("a.png", f'<polygon label="car" {SQUARE}/>', subset="Train")
+    write(tmp_path, drawn_one, image("b.png", '<tag label="car"/>', subset="Validation"))
+    photo(tmp_path / "images", "a.png")
+    photo(tmp_path / "images", "b.png")
+    assert open_data(tmp_path, "train").names == ("a",)
+    with pytest.raises(DataError, match="none of the 1 photo of val has a shape; expected labels"):
+        open_data(tmp_path, "val")
+
+
 def test_classes_and_colours_are_those_of_the_task(tmp_path):
     data = one(tmp_path, f'<polygon label="car" {SQUARE}/>')
     assert recognise(tmp_path) == "cvat"

@@ -225,6 +225,22 @@ def test_masks_of_all_splits_may_be_in_one_folder(tmp_path):
     assert open_data(tmp_path).names == ("train__a", "val__b")
 
 
+@pytest.mark.parametrize("lists", [False, True])
+def test_a_mask_of_two_photos_is_refused_unless_they_are_equal(tmp_path, lists):
+    for split, value in (("train", 10), ("val", 90)):
+        write(tmp_path / "images" / split / "1.png", np.full((4, 4, 3), value, np.uint8))
+        if lists:
+            (tmp_path / f"{split}.txt").write_text(f"images/{split}/1.png")
+    write(tmp_path / "masks" / "1.png", INDICES)
+    (tmp_path / "classes.txt").write_text("a\nb\nc\n")
+    with pytest.raises(
+        DataError, match=r"masks/1\.png: the mask of two photos, .*val/1\.png, which"
+    ):
+        open_data(tmp_path, "train")
+    shutil.copy(tmp_path / "images" / "train" / "1.png", tmp_path / "images" / "val" / "1.png")
+    assert len(open_data(tmp_path, "train")) == 1
+
+
 def test_a_test_split_without_masks_does_not_stop_the_others(photos):
     for split in ("train", "test"):
         write(photos / "new" / "images" / split / "a.jpg")
@@ -632,7 +648,8 @@ def test_folders_without_images_are_not_recognised(tmp_path):
     (tmp_path / "labels").mkdir()
     (tmp_path / "labels" / "a.txt").write_text("0 0.1 0.1")
     assert not formats["folders"].recognises(tmp_path)
-    with pytest.raises(DataError, match="holds images, labels; expected a folder of photos"):
+    found = "holds images, labels: images/ and labels/ hold no picture; expected a folder of photos"
+    with pytest.raises(DataError, match=found):
         open_data(f"folders:{tmp_path}")
     with pytest.raises(DataError, match="is not a folder"):
         open_data(f"folders:{tmp_path}/none")

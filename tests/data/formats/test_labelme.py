@@ -344,3 +344,24 @@ def test_a_file_that_names_the_photo_of_another_is_refused(tmp_path):
     assert len(data[data.names.index("labels__a")].labels)
     with pytest.raises(DataError, match=r"b\.json: its imagePath is 'a.png', but there is a photo"):
         data[data.names.index("labels__b")]
+
+
+def test_two_files_of_one_photo_are_refused(tmp_path):
+    for place in ("one", "two"):
+        photo(tmp_path / place / "a.png")
+    write(tmp_path / "one", "a", shape("tree"))
+    write(tmp_path / "two", "renamed", shape("tree"), image_path="a.png")  # another photo
+    assert len(open_data(tmp_path)) == 2
+    write(tmp_path / "one", "a copy", shape("car"), image_path="a.png")
+    with pytest.raises(
+        DataError, match=r"a copy\.json: its photo 'a\.png' is that of a\.json, too"
+    ):
+        open_data(tmp_path)
+
+
+def test_two_renamed_files_of_one_photo_are_refused(tmp_path):
+    photo(tmp_path / "images" / "a.png")
+    for stem in ("first", "second"):
+        write(tmp_path, stem, shape("tree"), image_path="a.png")
+    with pytest.raises(DataError, match=r"second\.json: .* is that of first\.json, too"):
+        open_data(f"labelme:{tmp_path}")

@@ -364,3 +364,20 @@ def test_label_studios_own_exports_to_other_formats(tmp_path, kind):
     assert recognise(out) == kind and data.classes == ("background", "bus", "car")
     assert np.array_equal(data[0].labels == 2, box(4, 10, 14, 30))
     assert np.array_equal(data[0].labels == 1, box(15, 0, 19, 9))
+
+
+@pytest.mark.parametrize("place", ["set/images", "set", "images"])
+def test_names_do_not_depend_on_how_the_folder_is_written(tmp_path, monkeypatch, place):
+    records = [
+        task(number, annotation(polygon("car", (2, 2), (2, 9), (9, 9))), image=name)
+        for number, name in ((1, f"{'images/' * (place != 'set')}p1.png"), (2, "p2.png"))
+    ]
+    folder = write(tmp_path / "set", *records, photos=())
+    (tmp_path / place).mkdir(exist_ok=True)
+    for number in (1, 2):
+        Image.new("RGB", SIZE[::-1], (9, 8, number)).save(tmp_path / place / f"p{number}.png")
+    names = open_data(folder).names
+    monkeypatch.chdir(tmp_path)
+    assert open_data("set").names == names
+    monkeypatch.chdir(folder)
+    assert open_data("../set").names == names

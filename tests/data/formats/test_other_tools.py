@@ -328,6 +328,18 @@ MISSING = {
     "a.JXL b.JXL": (r"it holds 2 \.jxl files", "save as PNG or JPEG"),
     "images/a.jpg images/b.jpg": ("images/ holds 2 photos, but there are no masks", "masks/"),
     "masks/a.png": ("masks/ holds 1 mask, but there are no photos", "images/"),
+    "images/ masks/": (
+        "holds images, masks, which is not a known layout: images/ and masks/ are empty; expected",
+        "put the photos into images/ and their masks, with the same file names, into masks/",
+    ),
+    "images/ masks/notes.txt": ("images/ and masks/ hold no picture;", "put the photos into"),
+    "images/ masks/a.png": ("masks/ holds 1 mask, but images/ is empty;", "photos into images/"),
+    "images/a.jpg masks/": ("images/ holds 1 photo, but masks/ is empty;", "masks into masks/"),
+    "photos/": (r"photos/ is empty;", "put the photos into photos/ and their masks, .* masks/"),
+    "train/images/ train/masks/": (
+        "train/images/ and train/masks/ are empty;",
+        "put the photos into train/images/",
+    ),
     "a.jpg a_mask.png": (
         "it holds 2 pictures, and no masks in a folder",
         "put the photos into images/",
@@ -339,12 +351,14 @@ MISSING = {
 def test_what_is_missing_is_said(tmp_path, files):
     found, remedy = MISSING[files]
     for name in files.split():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_bytes(b"x")
+        place = tmp_path / name
+        (place if name.endswith("/") else place.parent).mkdir(parents=True, exist_ok=True)
+        if not name.endswith("/"):
+            place.write_bytes(b"x")
     with pytest.raises(DataError, match=f"{found}.*{remedy}") as caught:
         open_data(tmp_path)
     assert len(str(caught.value)) < 500
-    with pytest.raises(DataError, match=found):
+    with pytest.raises(DataError, match=found.replace(", which is not a known layout", "")):
         open_data(f"folders:{tmp_path}")
 
 
@@ -366,7 +380,7 @@ def test_files_of_other_tools_are_named(tmp_path, name, content, tool):
 def test_the_nearest_layouts_are_named(tmp_path):
     for name in ("JPEGImages", "SegmentationClass"):
         (tmp_path / name).mkdir()
-    with pytest.raises(DataError, match=r"or voc \(VOCdevkit") as caught:
+    with pytest.raises(DataError, match=r"are empty; .*or voc \(VOCdevkit") as caught:
         open_data(tmp_path)
     assert "nyud" not in str(caught.value)
 

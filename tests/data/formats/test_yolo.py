@@ -55,6 +55,13 @@ def test_a_photo_without_a_text_file_is_background(folder):
     assert open_data(folder, "train")[1].labels.max() == 0
 
 
+def test_a_split_without_any_text_file_cannot_be_used(folder):
+    (folder / "labels" / "val" / "c.txt").unlink()
+    assert len(open_data(folder, "train")) == 2
+    with pytest.raises(DataError, match="none of the 1 photo of val has a text file in labels/;"):
+        open_data(folder, "val")
+
+
 def test_splits_are_those_of_the_file(folder):
     assert open_data(folder, "train").names == ("train__a", "train__b")
     assert open_data(folder, "val").names == ("val__c",)

@@ -99,7 +99,9 @@ def locate_beside(place: Path, name: str, folder: Path) -> Path | None:
     root = Path(os.path.abspath(folder))
     near = Path(os.path.abspath(os.path.join(place, name.replace("\\", "/"))))
     beside = _image_folders(root.parent)
-    if os.path.isfile(near) and any(near.is_relative_to(one) for one in (root, *beside)):
+    if os.path.isfile(near) and near.is_relative_to(root):
+        return folder / near.relative_to(root)  # names of samples must not depend on its spelling
+    if os.path.isfile(near) and any(near.is_relative_to(one) for one in beside):
         return near
     inside = locate(place, name) or locate(folder, name)
     above = (place,) if place == folder else (place, place.parent, folder)
@@ -130,7 +132,7 @@ def path_within(path: Path, folder: Path) -> PurePosixPath:
     """Return the path relative to `folder`, or the last three parts of a path elsewhere."""
     if path.is_relative_to(folder):
         return PurePosixPath(path.relative_to(folder).as_posix())
-    return PurePosixPath(*path.parts[-3:])
+    return PurePosixPath(*Path(os.path.abspath(path)).parts[-3:])
 
 
 def without_image_folders(inside: PurePosixPath) -> tuple[str, ...]:
@@ -149,6 +151,11 @@ def first_few(paths: Sequence[Path]) -> str:
     """Return the first three paths as text, and how many more there are."""
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
     return ", ".join(str(path) for path in paths[:3]) + more
+
+
+def first_names(names: Sequence[str]) -> str:
+    """Return the first three names as text, and "..." if there are more."""
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _image_folders(folder: Path) -> list[Path]:

@@ -1,6 +1,6 @@
 """List the samples and the problems of a data set, without decoding an image."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -10,7 +10,7 @@ import numpy as np
 
 from fullconv.config import Head
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.left_out import sentences, unlisted, unread, unused_folders
+from fullconv.data.discovery.left_out import sentences, unread
 from fullconv.data.discovery.list_files import SPLITS, WHOLE, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
@@ -22,10 +22,12 @@ from fullconv.data.discovery.problems import (
     summary,
 )
 from fullconv.data.discovery.splits import grouped_split, hash_split
+from fullconv.data.discovery.unused import unlisted, unused_photos
 from fullconv.data.labels.masks import MaskTable, PairwiseReader, create_data, read_raw
 from fullconv.data.photo_range import PhotoRange, measure_range
 from fullconv.data.sample import Data, Pair, Sample
 from fullconv.errors import DataError, NoSplitError
+from fullconv.io.images import SUFFIXES
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
 from fullconv.units import count
@@ -61,6 +63,9 @@ class Inventory:
         band_choice: the bands and the range of rasters; None if they follow from the files.
         heads: labels of several kinds that `read` returns; () for one.
         train: the photos of train, from which the range of photos follows; None: those of `splits`.
+        no_samples: photos that are left out for a reason that the format gives itself.
+        needed: what makes a photo a sample, for messages.
+        suffixes: of photos, in lower case; () not to look for photos that are left out.
     """
 
     folder: Path
@@ -79,6 +84,9 @@ class Inventory:
     band_choice: BandChoice | None = None
     train: Sequence[Path] | None = None
     heads: tuple[Head, ...] = ()
+    no_samples: Collection[Path] = ()
+    needed: str = "labels for every photo in these folders"
+    suffixes: Sequence[str] = SUFFIXES
 
     @cached_property
     def photo_range(self) -> PhotoRange:
@@ -259,16 +267,7 @@ class Inventory:
                 self.divide(free)
             every = (None if p.split == whole else p.split for p in self.problems)
             self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
-        by_hash = not (self.divided or self.whole)
-        undeclared = self.layout == "folders" and self.declared is None
-        self.problems += unread(self.folder, self.everything(), by_hash, undeclared)
-        if self.divided:
-            samples = self.candidates or self.pairs
-            self.problems += unlisted(self.folder, samples, self.splits, self._names())
-        if not self._names() - self.splits.keys():
-            photos = {pair.photo for pair in (*self.everything(), *self.candidates)}
-            photos |= {problem.path for problem in self.problems}
-            self.problems += unused_folders(self.folder, self.splits, photos)
+        self._add_left_out(by_hash=not (self.divided or self.whole))
         faulty = {problem.split for problem in self.problems if problem.fatal}
         for split, pairs in self.splits.items():
             if not pairs and not faulty & {split, None}:
@@ -276,6 +275,26 @@ class Inventory:
                 error = DataError(f"the split {split!r} has no samples", remedy=remedy)
                 error.where, error.code = str(self.folder), "empty-split"
                 self.problems.append(Problem(error, self.folder, split))
+
+    def _add_left_out(self, by_hash: bool) -> None:
+        """Add what no split uses.
+
+        Args:
+            by_hash: whether the splits follow from the hash of the names for want of lists.
+        """
+        undeclared = self.layout == "folders" and self.declared is None
+        self.problems += unread(self.folder, self.everything(), by_hash, undeclared)
+        samples: Sequence[Pair] = self.candidates or self.pairs
+        self.problems += unlisted(self.folder, samples, self.splits, self._names())
+        if self._names() - self.splits.keys() or not self.folder.is_dir():
+            return  # a split that cannot be opened may use them
+        samples = [*self.everything(), *self.candidates]
+        known = {path for pair in samples for path in (pair.photo, pair.mask)}
+        known |= {path for one in self.problems for path in (one.path, one.other) if path}
+        known.update(self.no_samples)
+        self.problems += unused_photos(
+            self.folder, self.splits, samples, known, self.needed, self.suffixes
+        )
 
     def add_parts(self, pairs: Sequence[Pair], parts: Mapping[str, Sequence[int]]) -> None:
         """Divide pairs as the indices of each split say."""
@@ -302,6 +321,7 @@ class Inventory:
         self.add_parts(free, {name: indices for name, indices in parts.items() if indices})
         self.splits |= {"test": test} if test else {}
         self._every_split()
+        self._add_left_out(by_hash=False)
 
     def relist(self, paths: Mapping[str, Path]) -> None:
         """Divide as the lists in splits/ say, which overrule the data set's own splits."""

@@ -1,27 +1,15 @@
-"""What a data set holds that no split uses, so that nothing is left out silently.
+"""Files of a data set that are not read, so that nothing is left out silently.
 
 These problems are not fatal: `check` reports them as warnings, and `train` prints them.
 """
 
-import glob
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from fullconv.data.discovery.files import (
-    IMAGE_FOLDERS,
-    LABELS_BESIDE,
-    LIST_SUFFIXES,
-    find_images,
-    left_out,
-)
-from fullconv.data.discovery.list_files import (
-    LIST_FOLDERS,
-    folder_split,
-    split_from_name,
-    standard_split,
-)
+from fullconv.data.discovery.files import LIST_SUFFIXES, first_names, left_out
+from fullconv.data.discovery.list_files import LIST_FOLDERS, standard_split
 from fullconv.data.discovery.problems import Problem, summary
 from fullconv.data.labels.classes import DECLARATIONS
 from fullconv.data.sample import Pair
@@ -30,7 +18,6 @@ from fullconv.io.images import SUFFIXES, describe_unsupported
 from fullconv.io.visible import visible
 from fullconv.units import count
 
-_MAX_NAMES = 3  # in a message
 _LISTS = (
     *LIST_SUFFIXES,
     *(".json", ".yaml", ".yml", ".xml", ".tsv", ".mat", ".npy", ".npz", ".pkl", ".xlsx"),
@@ -90,94 +77,6 @@ def _unread(folder: Path, counts: Mapping[str, int]) -> DataError:
     )
 
 
-def unlisted(
-    folder: Path,
-    pairs: Sequence[Pair],
-    splits: Mapping[str, Sequence[Pair]],
-    names: Collection[str],
-) -> list[Problem]:
-    """Return a problem if samples are in no split; not where a split cannot be opened.
-
-    Args:
-        folder: the data set.
-        pairs: all samples.
-        splits: split -> samples.
-        names: all splits, also those that cannot be opened.
-    """
-    if not splits or names - splits.keys():
-        return []
-    used = {pair.photo for part in splits.values() for pair in part}
-    rest = [pair.name for pair in pairs if pair.photo not in used]
-    if not rest:
-        return []
-    error = DataError(
-        f"{count(len(rest), 'sample')} left out, in no split: {_first(rest)}",
-        expected="every sample in a list",
-        remedy="add them to a list, or remove them if they are not to be used",
-        where=folder,
-        code="unlisted",
-    )
-    return [Problem(error, folder, None, fatal=False)]
-
-
-def unused_folders(
-    folder: Path, splits: Mapping[str, Sequence[Pair]], known: Collection[Path]
-) -> list[Problem]:
-    """Return a problem if a folder beside those of the splits holds photos that no split uses.
-
-    For splits in train/images and val/images that is extra/images, for images/train images/extra,
-    for train beside train_labels extra beside extra_labels, and for images/ alone extra/images.
-
-    Args:
-        folder: the data set.
-        splits: split -> samples.
-        known: all photos that are read, or that another problem is about.
-    """
-    places = {pair.photo.parent for part in splits.values() for pair in part}
-    patterns = {
-        pattern
-        for split, part in splits.items()
-        for place in {pair.photo.parent for pair in part}
-        if place.is_relative_to(folder)
-        for pattern in _siblings(place.relative_to(folder).parts, split)
-    }
-    beside = {path for pattern in patterns for path in visible(folder, pattern)} - places
-    # The labels of a test split are often withheld, as those of Cityscapes are.
-    parts = {path: map(folder_split, path.relative_to(folder).parts) for path in beside}
-    beside = {path for path, splits_of in parts.items() if "test" not in splits_of}
-    if "*/" in patterns:  # other folders than those of data are usual there
-        beside -= {path for path in visible(folder, "*/") if not _has_labels_beside(path)}
-    rest = {path: len({*find_images(path)}.difference(known)) for path in sorted(beside)}
-    rest = {path: number for path, number in rest.items() if number}
-    if not rest:
-        return []
-    names = [f"{path.relative_to(folder).as_posix()}/ ({n})" for path, n in rest.items()]
-    error = DataError(
-        f"{count(sum(rest.values()), 'photo')} left out, in no split: {_first(names)}",
-        expected="folders of splits with labels only, such as train, val and test",
-        remedy="move them with their labels into a split, or out of the data set",
-        where=folder,
-        code="unused-folder",
-    )
-    return [Problem(error, next(iter(rest)), None, fatal=False)]
-
-
-def _siblings(place: tuple[str, ...], split: str) -> Iterator[str]:
-    """Yield patterns of folders that hold photos as `place` holds those of a split."""
-    for number, name in enumerate(place):
-        if split in (name, folder_split(name), split_from_name(name)):
-            within = place[number + 1 : number + 2]
-            inside = [glob.escape(part) for part in within if part.casefold() in IMAGE_FOLDERS]
-            yield "/".join([*map(glob.escape, place[:number]), "*", *inside, ""])
-            return
-    if len(place) == 1 and place[0].casefold() in IMAGE_FOLDERS:
-        yield f"*/{glob.escape(place[0])}/"
-
-
-def _has_labels_beside(folder: Path) -> bool:
-    return any(folder.with_name(folder.name + ending).is_dir() for ending in LABELS_BESIDE)
-
-
 def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
     """Return a problem if files are called as lists of splits, but are not read as such.
 
@@ -198,8 +97,8 @@ def _unread_lists(folder: Path, pairs: Sequence[Pair]) -> list[Problem]:
     if not found:
         return []
     error = DataError(
-        f"{count(len(found), 'file')} called as lists of splits, but not read: {_first(found)}; "
-        "train and val are divided by the hash of the names",
+        f"{count(len(found), 'file')} called as lists of splits, but not read: "
+        f"{first_names(found)}; train and val are divided by the hash of the names",
         expected="train.txt and val.txt in the data set or in splits/, with one name per line",
         remedy="write them so, or rename them",
         where=folder,
@@ -215,8 +114,8 @@ def _unread_classes(folder: Path) -> list[Problem]:
     if not found:
         return []
     error = DataError(
-        f"{count(len(found), 'file')} called as lists of classes, but not read: {_first(found)}; "
-        "no classes are declared",
+        f"{count(len(found), 'file')} called as lists of classes, but not read: "
+        f"{first_names(found)}; no classes are declared",
         expected="classes.txt with one class per line",
         remedy="write it, or rename the files",
         where=folder,
@@ -244,7 +143,3 @@ def _is_called_as_list(path: Path) -> bool:
     if any(word in _OTHERS for word in words):
         return False
     return any(word in _WORDS or standard_split(word) for word in words)
-
-
-def _first(names: Sequence[str]) -> str:
-    return ", ".join(names[:_MAX_NAMES]) + (", ..." if len(names) > _MAX_NAMES else "")

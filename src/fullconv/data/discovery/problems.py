@@ -18,7 +18,8 @@ class Problem:
 
     The codes of `error` are "mask-missing", "photo-missing", "one-stem-twice", "list-line",
     "empty-split", "labels-refused", "not-readable", "not-read", "unlisted", "list-not-read",
-    "unused-folder", "classes-not-read" and "mixed-folders".
+    "unused-folder", "unused-photo", "not-annotated", "labels-missing", "classes-not-read",
+    "mixed-folders" and those of Label Studio.
 
     Attributes:
         error: what was found, what was expected, and the remedy.

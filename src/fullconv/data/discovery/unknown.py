@@ -1,12 +1,14 @@
 """Say what a folder holds that is not a data set yet, and what is missing."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from fullconv.data.discovery.files import IMAGE_FOLDERS, find_files, find_images
 from fullconv.data.discovery.json_keys import top_keys
 from fullconv.data.discovery.layout import MASK_FOLDERS
+from fullconv.data.discovery.list_files import folder_split
 from fullconv.io.images import count_unsupported, describe_unsupported
 from fullconv.io.regular import open_regular
 from fullconv.io.visible import visible
@@ -24,11 +26,26 @@ _TOOLS = {
 _EXPORT = "export the labels as COCO, or as masks in PNG files"
 
 
-def explain(folder: Path) -> tuple[str, str]:
-    """Return what is found in a folder and is no data set, and what to do; "" if nothing is known.
+@dataclass(frozen=True)
+class Explanation:
+    """What a folder holds that is no data set.
 
-    Looks for pictures whose suffix is not read, photos without masks, masks without photos, photos
-    and masks in one folder, and files of labelling tools that are not read.
+    Attributes:
+        found: one clause; "" if nothing is known.
+        remedy: what to do; "" if nothing is known.
+        certain: whether no other layout can be meant.
+    """
+
+    found: str = ""
+    remedy: str = ""
+    certain: bool = True
+
+
+def explain(folder: Path) -> Explanation:
+    """Return what is found in a folder and is no data set, and what to do.
+
+    Looks for pictures whose suffix is not read, empty folders, photos without masks, masks without
+    photos, photos and masks in one folder, and files of labelling tools that are not read.
     """
     photos, masks = _children(folder, IMAGE_FOLDERS), _children(folder, MASK_FOLDERS)
     for place in (*photos, *masks, folder):
@@ -36,25 +53,52 @@ def explain(folder: Path) -> tuple[str, str]:
         if counts and not _number(place):
             found = ", ".join(count(number, f"{suffix} file") for suffix, number in counts.items())
             verb = "is" if sum(counts.values()) == 1 else "are"
-            what = f"{place.name}/ holds" if place != folder else "it holds"
-            return f"{what} {found}, which {verb} not read", describe_unsupported(counts)
+            what = f"{_name(place, folder)} holds" if place != folder else "it holds"
+            return Explanation(
+                f"{what} {found}, which {verb} not read", describe_unsupported(counts)
+            )
     for tool, path in _tool_files(folder):
-        return f"{path.name} is a file of {tool}, which is not read", _EXPORT
-    if photos and not masks:
-        found = (
-            f"{photos[0].name}/ holds {count(_number(photos[0]), 'photo')}, but there are no masks"
-        )
-        return found, "put the masks into masks/, with the file names of the photos"
-    if masks and not photos:
-        found = (
-            f"{masks[0].name}/ holds {count(_number(masks[0]), 'mask')}, but there are no photos"
-        )
-        return found, "put the photos into images/, with the file names of the masks"
+        return Explanation(f"{path.name} is a file of {tool}, which is not read", _EXPORT)
+    if photos or masks:
+        return _explain_folders(folder, photos, masks)
     if number := sum(path.parent == folder for path in find_images(folder)):
         remedy = "put the photos into images/ and their masks into masks/"
         found = count(number, "picture")
-        return f"it holds {found}, and no masks in a folder of their own", remedy
-    return "", ""
+        return Explanation(f"it holds {found}, and no masks in a folder of their own", remedy)
+    return Explanation()
+
+
+def _explain_folders(folder: Path, photos: Sequence[Path], masks: Sequence[Path]) -> Explanation:
+    """Return what folders of photos and of masks hold, of which one kind may be missing."""
+    images, labels = sum(map(_number, photos)), sum(map(_number, masks))
+    if images and labels:
+        return Explanation()
+    if images:
+        lack = _without_pictures(folder, masks) or "there are no masks"
+        found = f"{_name(photos[0], folder)} holds {count(images, 'photo')}, but {lack}"
+        place = _name(masks[0], folder) if masks else "masks/"
+        return Explanation(found, f"put the masks into {place}, with the file names of the photos")
+    if labels:
+        lack = _without_pictures(folder, photos) or "there are no photos"
+        found = f"{_name(masks[0], folder)} holds {count(labels, 'mask')}, but {lack}"
+        place = _name(photos[0], folder) if photos else "images/"
+        return Explanation(found, f"put the photos into {place}, with the file names of the masks")
+    first = _name(photos[0], folder) if photos else "images/"
+    second = _name(masks[0], folder) if masks else "masks/"
+    remedy = f"put the photos into {first} and their masks, with the same file names, into {second}"
+    return Explanation(_without_pictures(folder, [*photos, *masks]), remedy, certain=False)
+
+
+def _without_pictures(folder: Path, places: Sequence[Path]) -> str:
+    """Return that folders are empty, or hold other files than pictures only; "" for no folder."""
+    names = " and ".join(_name(place, folder) for place in places)
+    if any(next(find_files(place, ""), None) for place in places):
+        return f"{names} {'holds' if len(places) == 1 else 'hold'} no picture"
+    return f"{names} {'is' if len(places) == 1 else 'are'} empty" if places else ""
+
+
+def _name(place: Path, folder: Path) -> str:
+    return f"{place.relative_to(folder).as_posix()}/"
 
 
 def unsupported_in(folder: Path) -> dict[str, int]:
@@ -63,7 +107,12 @@ def unsupported_in(folder: Path) -> dict[str, int]:
 
 
 def _children(folder: Path, names: Sequence[str]) -> list[Path]:
-    return [path for path in sorted(visible(folder, "*/")) if path.name.casefold() in names]
+    """Return the folders of these names in a folder, and in those of its splits."""
+    inside = sorted(visible(folder, "*/"))
+    inside += [
+        path for one in inside if folder_split(one.name) for path in sorted(visible(one, "*/"))
+    ]
+    return [path for path in inside if path.name.casefold() in names]
 
 
 def _number(folder: Path) -> int:

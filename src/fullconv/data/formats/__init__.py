@@ -156,7 +156,8 @@ def _unknown(folder: Path) -> DataError:
         for name in formats
         if formats[name].recognises(path)
     ]
-    found, remedy = explain(folder)
+    known = explain(folder)
+    found, remedy = known.found, known.remedy
     if below:
         found, remedy = "", f"did you mean {below[0]}?"
     if (folders := len({source.partition(":")[2] for source in below})) > 1:
@@ -165,7 +166,7 @@ def _unknown(folder: Path) -> DataError:
             "collect all photos in one images/ and their masks in one masks/, where the one mask "
             f"of a photo holds all of its objects; or give one of the folders, e.g. {below[0]}"
         )
-    likely = [] if found or below else _similar(inside)
+    likely = [] if below or (found and known.certain) else _similar(inside)
     near = [f"{name} ({formats[name].summary})" for name in likely]
     return DataError(
         f"{folder} holds {shown or 'nothing'}, which is not a known layout"

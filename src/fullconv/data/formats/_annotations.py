@@ -1,6 +1,6 @@
 """Labels drawn as shapes: the code that LabelMe, COCO, YOLO and CVAT share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -11,6 +11,7 @@ from jaxtyping import Shaped, UInt8
 
 from fullconv.config.network import MAX_CLASSES
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.problems import Problem
 from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
@@ -19,6 +20,7 @@ from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError
 from fullconv.io.images import decode_image, read_header, read_photo
 from fullconv.io.palettes import VOID, Palette
+from fullconv.units import count
 
 # The width and radius, in pixels, of LabelMe's own export.
 LINE_WIDTH = 10.0
@@ -84,6 +86,38 @@ def drawn_inventory(
         len(classes),
         read=DrawnReader(load, ground),
     )
+
+
+def refuse_unlabelled(
+    inventory: Inventory,
+    split: str,
+    photos: Sequence[Path],
+    labelled: Set[Path],
+    what: str,
+    where: Path,
+) -> None:
+    """Add a problem if no photo of a split has labels, and others have: it would be background.
+
+    The labels of a test split are often withheld.
+
+    Args:
+        inventory: takes the problem.
+        split: a split on disk.
+        photos: of the split.
+        labelled: photos of all splits that have labels.
+        what: labels, in words: "an annotation".
+        where: the file or folder that should have them.
+    """
+    if not photos or not labelled or not labelled.isdisjoint(photos):
+        return
+    error = DataError(
+        f"none of the {count(len(photos), 'photo')} of {split} has {what}",
+        expected="labels: without any, every pixel would be background",
+        remedy="add them, or remove the split if its labels are withheld",
+        where=where,
+        code="labels-missing",
+    )
+    inventory.problems.append(Problem(error, where, split))
 
 
 def with_ground(

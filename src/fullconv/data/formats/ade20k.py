@@ -56,6 +56,7 @@ def _scan_full(folder: Path, root: Path) -> Inventory:
     classes, palette = (own.classes, own.palette) if own else (CLASSES, PALETTE)
     inventory = Inventory(folder, "ade20k", lambda masks, read: (classes, palette, None))
     inventory.declared = len(classes)
+    inventory.suffixes = (".jpg",)  # the masks of objects and parts are beside the photos
     inventory.read = partial(read_pair, table=ObjectTable(labels_of(classes)), raw=read_raw)
     for split, part in _FOLDERS.items():
         pairs, errors = full_pairs(root, part)

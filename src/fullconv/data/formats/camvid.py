@@ -131,6 +131,7 @@ def _add_segnet(inventory: Inventory) -> None:
     if not paths:
         expected = f"train.txt, train/ and trainannot/ (SegNet's), or {IMAGES}/ and {MASKS}/"
         raise unknown_layout(folder, "camvid", expected)
+    inventory.needed = "a line of every photo in a list"
     for split, part in inventory.read_splits(paths).items():
         pairs, errors = part.pairs(folder)
         inventory.splits[split], duplicates = unique(map(_frame, pairs))

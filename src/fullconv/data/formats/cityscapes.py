@@ -77,6 +77,9 @@ def scan(source: str) -> Inventory:
         known = {pair.mask for pair in pairs}
         unused = [mask for mask in _masks(folder, name, kind) if mask not in known]
         inventory.orphans(unused, name, folder / "leftImg8bit" / name, fatal=False)
+    for name in _without_photos(folder):
+        unused = _masks(folder, name, kind)
+        inventory.orphans(unused, None, folder / "leftImg8bit" / name, fatal=False)
     return inventory
 
 
@@ -98,6 +101,15 @@ def _parts(folder: Path) -> dict[str, list[Path]]:
             expected=f"SPLIT/CITY/*{_PHOTO}.png, and their masks in {folder / 'gtFine'}",
         )
     return parts
+
+
+def _without_photos(folder: Path) -> list[str]:
+    """Return the splits that have a folder of masks only; those of test are placeholders."""
+    names = {
+        path.name for place in ("gtFine", "gtCoarse") for path in visible(folder / place, "*/")
+    }
+    photos = {path.name for path in visible(folder / "leftImg8bit", "*/")}
+    return sorted(names - photos - {"test"})
 
 
 def _photos(folder: Path, split: str) -> Iterator[Path]:

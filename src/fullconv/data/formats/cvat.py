@@ -20,6 +20,7 @@ from fullconv.data.formats._annotations import (
     drawn_inventory,
     label_of,
     locate_errors,
+    refuse_unlabelled,
     with_ground,
 )
 from fullconv.data.labels import rasterize
@@ -55,10 +56,15 @@ def scan(source: str) -> Inventory:
     load = partial(_drawing, images=images, classes=classes)
     inventory = drawn_inventory("cvat", folder, classes, palette, load)
     inventory.pairs = pairs
+    inventory.needed = f"an <image> of every photo in {NAME}"
     inventory.bad_entries(errors, None)
     inventory.same_stems(duplicates)
+    labelled = {photo for photo, image in images.items() if _shapes(image)}
     if subsets := _subsets(images, pairs):
         inventory.add_parts(pairs, subsets)
+        for split, part in subsets.items():
+            photos = [pairs[index].photo for index in part]
+            refuse_unlabelled(inventory, split, photos, labelled, "a shape", folder / NAME)
     else:
         inventory.add_lists(pairs, find_lists(folder))
     return inventory
@@ -166,7 +172,7 @@ def _subsets(images: dict[Path, Element], pairs: Sequence[Pair]) -> dict[str, li
 def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) -> Drawing:
     image = images[pair.photo]
     where = f"{pair.mask}: image {image.get('name')!r}"
-    shapes = [shape for shape in image if shape.tag not in _SILENT]
+    shapes = _shapes(image)
 
     def layers(size: Size) -> list[Layer]:
         return [
@@ -177,6 +183,11 @@ def _drawing(pair: Pair, images: dict[Path, Element], classes: tuple[str, ...]) 
     with locate_errors(where, "export it from CVAT again"):
         height, width = (int(number) for number in numbers_of(image, "height", "width"))
         return Drawing(pair.photo, where, (height, width), layers)
+
+
+def _shapes(image: Element) -> list[Element]:
+    """Return the shapes of an image; tags have no pixels."""
+    return [shape for shape in image if shape.tag not in _SILENT]
 
 
 formats.register("cvat")(

@@ -1,5 +1,6 @@
 """Images and masks in parallel folders: the layout of people's own data sets."""
 
+import filecmp
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.discovery.layout import ParallelFolders, choose_lists, find_parts, has_parts
 from fullconv.data.discovery.lists import lists_pairs
 from fullconv.data.discovery.pairing import Pairing, other_file, pair_folders, unique
+from fullconv.data.discovery.problems import Problem
 from fullconv.data.discovery.unknown import explain
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import declared_classes
@@ -32,7 +34,7 @@ def scan(source: str) -> Inventory:
 
     def classes(masks: Sequence[Path], read: Read) -> Classes:
         refuse_jpeg(masks)
-        found, table = resolve(declared_classes(folder), masks, read)
+        found, table = resolve(declared_classes(folder, numbered=True), masks, read)
         return found.classes, found.palette, table
 
     inventory = Inventory(folder, "folders", classes, _declared(folder))
@@ -45,10 +47,12 @@ def scan(source: str) -> Inventory:
             inventory.splits[split], duplicates = unique(pairs)
             inventory.same_stems(duplicates, split)
             inventory.bad_entries(errors, split)
+        inventory.needed = "a line of every photo in a list"
         return inventory
     if not parts:
         raise _no_folders(folder)
     found = [_pairing(part) for part in parts]
+    _refuse_shared_masks(inventory, found)
     if paths:
         unmatched = {
             path: part.masks
@@ -56,6 +60,7 @@ def scan(source: str) -> Inventory:
             for path in pairing.unmatched_images
         }
         inventory.match_lists(_all_pairs(inventory, found), lists, unmatched)
+        _add_unlisted(inventory, parts, found)
     else:
         _add_parts(inventory, parts, found)
     return inventory
@@ -86,6 +91,46 @@ def _all_pairs(inventory: Inventory, found: Sequence[Pairing]) -> list[Pair]:
     pairs, duplicates = unique(pair for pairing in found for pair in pairing.pairs)
     inventory.same_stems(duplicates)
     return pairs
+
+
+def _refuse_shared_masks(inventory: Inventory, found: Sequence[Pairing]) -> None:
+    """Add a problem for each mask whose stem two different photos have, such as 1 in two splits."""
+    photos: dict[Path, Path] = {}
+    for pair in (pair for pairing in found for pair in pairing.pairs):
+        first = photos.setdefault(pair.mask, pair.photo)
+        if first == pair.photo or _are_equal(first, pair.photo):
+            continue
+        error = DataError(
+            f"the mask of two photos, {first} and {pair.photo}, which differ",
+            expected="a mask for each photo",
+            remedy="put the masks into folders like those of the photos, such as masks/train/ and "
+            "masks/val/, or rename one photo and its mask",
+            where=pair.mask,
+            code="one-stem-twice",
+        )
+        inventory.problems.append(Problem(error, pair.mask, None, other=pair.photo))
+
+
+def _are_equal(first: Path, second: Path) -> bool:
+    """Return whether two files hold the same bytes; also if one of them cannot be read."""
+    try:
+        return filecmp.cmp(first, second, shallow=False)
+    except OSError:  # reading the sample reports it
+        return True
+
+
+def _add_unlisted(
+    inventory: Inventory, parts: Sequence[ParallelFolders], found: Sequence[Pairing]
+) -> None:
+    """Add photos and masks without a partner that no list names."""
+    known = {problem.path for problem in inventory.problems}
+    known |= {pair.mask for pairing in found for pair in pairing.pairs}  # folders may share masks
+    for part, pairing in zip(parts, found, strict=True):
+        lonely = [path for path in pairing.unmatched_images if path not in known]
+        inventory.unmatched(lonely, None, part.masks, fatal=False)
+        lonely = [path for path in pairing.unmatched_masks if path not in known]
+        inventory.orphans(lonely, None, part.images, fatal=False)
+        known.update(lonely)
 
 
 def _add_parts(
@@ -122,14 +167,14 @@ def _add_parts(
 def _no_folders(folder: Path) -> DataError:
     inside = sorted(path.name for path in visible(folder))[:8]
     what = f"holds {', '.join(inside) or 'nothing'}" if folder.is_dir() else "is not a folder"
-    found, remedy = explain(folder)
+    known = explain(folder)
     return DataError(
-        f"{folder} {what}" + (f": {found}" if found else ""),
+        f"{folder} {what}" + (f": {known.found}" if known.found else ""),
         expected=(
             "a folder of photos (images, photos, img_dir, ...) beside a folder of masks (masks, "
             "annotations, labels, gt, ...), with or without train and val"
         ),
-        remedy=remedy,
+        remedy=known.remedy,
     )
 
 

@@ -1,11 +1,10 @@
 """LabelMe: one JSON file per photo, with every kind of shape that its tool can draw.
 
-A photo without a JSON file is not annotated yet and does not belong to the data set. The classes
-are those of labels.txt or, without it, the sorted names of the shapes in all files.
+A photo without a JSON file is not annotated yet and does not belong to the data set; such photos
+are counted. The classes are those of labels.txt or, without it, the sorted names of the shapes in
+all files.
 """
 
-import binascii
-from base64 import b64decode
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -16,17 +15,12 @@ from unicodedata import normalize
 import numpy as np
 from jaxtyping import Float64
 
-from fullconv.data.discovery.files import (
-    find_files,
-    fold_name,
-    locate_beside,
-    quoted,
-    sample_name,
-)
+from fullconv.data.discovery.files import find_files, sample_name
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.json_keys import top_keys
 from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
+from fullconv.data.discovery.problems import Problem
 from fullconv.data.formats import Format, formats
 from fullconv.data.formats._annotations import (
     LINE_WIDTH,
@@ -37,6 +31,12 @@ from fullconv.data.formats._annotations import (
     locate_errors,
     with_ground,
 )
+from fullconv.data.formats._labelme_photos import (
+    decode_base64,
+    not_annotated,
+    photo_of,
+    shared_photos,
+)
 from fullconv.data.labels import rasterize
 from fullconv.data.labels.classes import ClassList, declared_classes
 from fullconv.data.labels.patches import Patch, Size
@@ -44,7 +44,7 @@ from fullconv.data.labels.rasterize import Layer, Point, Points, parse_points
 from fullconv.data.labels.special_names import GROUND
 from fullconv.data.sample import Pair, default_palette
 from fullconv.errors import DataError
-from fullconv.io.images import SUFFIXES, decode_mask
+from fullconv.io.images import decode_mask
 from fullconv.io.palettes import Palette
 from fullconv.io.text import get_entry, read_json
 
@@ -72,10 +72,12 @@ def scan(source: str) -> Inventory:
     inventory = drawn_inventory("labelme", folder, classes, palette, load)
     inventory.files = False
     # A broken file may hold a class that no other file has.
-    inventory.bad_entries(errors, None)
+    inventory.bad_entries([*errors, *shared_photos(folder, files)], None)
     pairs, duplicates = unique(Pair(sample_name(path, folder), path, path) for path in files)
     inventory.pairs = pairs
     inventory.same_stems(duplicates)
+    if error := not_annotated(folder, files):
+        inventory.problems.append(Problem(error, folder, None, fatal=False))
     inventory.add_lists(pairs, find_lists(folder))
     return inventory
 
@@ -141,42 +143,7 @@ def _drawing(pair: Pair, folder: Path, classes: tuple[str, ...]) -> Drawing:
 
     height, width = content.get("imageHeight"), content.get("imageWidth")
     size = (height, width) if isinstance(height, int) and isinstance(width, int) else None
-    return Drawing(_photo(path, content, folder), str(path), size, layers)
-
-
-def _photo(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
-    text = get_entry(content, "imagePath", str, str(path))
-    for form in ("NFC", "NFD"):  # macOS writes "ü" as two characters, Linux as one
-        if found := locate_beside(path.parent, normalize(form, text), folder):
-            _check_own_photo(path, found)
-            return found
-    embedded = content.get("imageData")
-    if not isinstance(embedded, str):
-        raise DataError(
-            f"its photo {quoted(text)} is not there and not in the file either",
-            expected=f"it in {folder}, or in a folder such as images/ in or beside it",
-            remedy="put the photo beside the .json file",
-            where=path,
-        )
-    with locate_errors(f"{path}: imageData", "put the photo beside the .json file"):
-        return decode_base64(embedded)
-
-
-def _check_own_photo(path: Path, found: Path) -> None:
-    """Refuse a file that names another photo than that of its own name: one of them was renamed."""
-    if fold_name(found.stem) == fold_name(path.stem):
-        return
-    own = [found.with_name(path.stem + suffix) for suffix in SUFFIXES]
-    own += [photo.with_suffix(photo.suffix.upper()) for photo in own]
-    other = next((photo for photo in own if photo.is_file()), None)
-    if other:
-        raise DataError(
-            f"its imagePath is {quoted(found.name)}, but there is a photo {quoted(other.name)} of "
-            "its own name",
-            expected="the photo that was annotated",
-            remedy="correct imagePath, or rename one of the files",
-            where=path,
-        )
+    return Drawing(photo_of(path, content, folder), str(path), size, layers)
 
 
 formats.register("labelme")(
@@ -282,15 +249,3 @@ def _mask(encoded: str, points: Points, where: str, size: Size) -> Patch:
     mask = decode_mask(decode_base64(encoded), where) > 0
     column, row = np.round(points[0]).astype(int).tolist()
     return rasterize.bitmap(mask, (row, column), size)
-
-
-def decode_base64(encoded: str) -> bytes:
-    """Return the bytes that a file embeds.
-
-    Raises:
-        DataError: it is not base64.
-    """
-    try:
-        return b64decode(encoded, validate=False)
-    except (binascii.Error, ValueError) as error:
-        raise DataError(f"base64 that cannot be read ({error})") from error

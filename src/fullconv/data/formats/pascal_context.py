@@ -59,6 +59,7 @@ def scan(source: str, background: bool = False) -> Inventory:
     inventory.read = partial(read_pair, table=table, raw=mat_raw("LabelMap"))
     masks = files_by_stem(inventory, folder / "trainval", (".mat",))
     images = files_by_stem(inventory, voc / "JPEGImages", IMAGES)
+    inventory.no_samples = [*images.values()]  # most photos of VOC 2010 are of other tasks
     own = find_lists(folder, ("",), any_name=True)
     main = find_lists(voc, ("ImageSets/Main",))
     main = {name: main[name] for name in ("train", "val", "trainval") if name in main}

@@ -50,7 +50,7 @@ def scan(source: str) -> Inventory:
     @cache  # the masks are looked at once, however many samples are read
     def resolved() -> tuple[ClassList, MaskTable]:
         refuse_jpeg(masks)
-        return resolve(declared_classes(inventory.folder), masks, _raw_labels)
+        return resolve(declared_classes(inventory.folder, numbered=True), masks, _raw_labels)
 
     def classes(_: Sequence[Path], __: Read) -> Classes:
         found = resolved()[0]

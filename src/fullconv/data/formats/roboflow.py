@@ -8,6 +8,7 @@ from fullconv.data.discovery.files import sample_name
 from fullconv.data.discovery.inventory import Classes, Inventory, Read
 from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.discovery.pairing import unique
+from fullconv.data.discovery.problems import Problem
 from fullconv.data.discovery.stems import IMAGES, files_by_stem, unknown_layout
 from fullconv.data.formats import Format, formats
 from fullconv.data.labels.classes import ClassList, Entry, declare
@@ -17,6 +18,7 @@ from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 from fullconv.io.text import parse_csv, read_utf8
 from fullconv.io.visible import visible
+from fullconv.units import count
 
 NAME = "_classes.csv"
 _MASK = "_mask"
@@ -53,6 +55,7 @@ def scan(source: str) -> Inventory:
             inventory.splits.setdefault(split, []).extend(pairs)
         else:
             inventory.divide(pairs)
+    _add_undeclared(inventory, parts)
     return inventory
 
 
@@ -71,6 +74,27 @@ def _parts(folder: Path) -> list[tuple[str, Path]]:
         for path in children
         if _is_table(path / NAME)
     ]
+
+
+def _add_undeclared(inventory: Inventory, parts: Sequence[tuple[str, Path]]) -> None:
+    """Add the folders with masks that do not say what their values mean; splits are broken."""
+    whole, used = parts[0][1] == inventory.folder, {place for _, place in parts}
+    for place in sorted(visible(inventory.folder, "*/")):
+        masks = sum(path.suffix.lower() in IMAGES for path in visible(place, f"*{_MASK}.*"))
+        if place in used or not masks:
+            continue
+        error = DataError(
+            f"left out, since it holds {count(masks, 'mask')}, but no {NAME}",
+            expected=f"the columns Pixel Value and Class in it, as in {parts[0][1] / NAME}",
+            remedy="export all splits together, or move the folder out of the data set",
+            where=place,
+            code="unused-folder",
+        )
+        split = split_from_name(place.name)
+        if split and not whole:
+            inventory.broken(split, error)
+        else:
+            inventory.problems.append(Problem(error, place, None, fatal=False))
 
 
 def _is_table(path: Path) -> bool:

@@ -56,6 +56,8 @@ def scan(source: str) -> Inventory:
     images = files_by_stem(inventory, folder / "JPEGImages", IMAGES)
     masks = files_by_stem(inventory, folder / "SegmentationClassAug", (".png",))
     masks |= files_by_stem(inventory, folder / "SegmentationClass", (".png", ".jpg", ".jpeg"))
+    if (folder / "ImageSets" / "Main").is_dir():  # many photos are of other tasks
+        inventory.no_samples = [*images.values()]
     lists = find_lists(folder, (_LISTS.as_posix(), ""), any_name=True)
     add_stems(inventory, images, masks, inventory.read_splits(lists))
     return inventory

@@ -24,6 +24,7 @@ from fullconv.data.formats._annotations import (
     drawn_inventory,
     label_of,
     locate_errors,
+    refuse_unlabelled,
     with_ground,
 )
 from fullconv.data.labels.classes import TEXT_FILES, YAML_FILES, declared_classes
@@ -56,6 +57,12 @@ def scan(source: str) -> Inventory:
         inventory.bad_entries(part.problems, split)
     photos = [*dict.fromkeys(photo for part in parts.values() for photo in part.photos)]
     labels = _label_files(folder, photos, inventory)
+    labelled = {photo for photo, path in labels.items() if os.path.lexists(path)}
+    if "" not in parts:
+        for split, part in parts.items():
+            if not part.broken:
+                what = "a text file in labels/"
+                refuse_unlabelled(inventory, split, part.photos, labelled, what, folder)
     found = [Pair(sample_name(photo, folder), photo, labels[photo]) for photo in photos]
     pairs, duplicates = unique(found)
     inventory.same_stems(duplicates)
@@ -78,7 +85,7 @@ def recognises(folder: Path) -> bool:
 
 def _classes(folder: Path) -> tuple[tuple[str, ...], Callable[[Pair], Drawing]]:
     """Return the classes, and the function that loads the drawing of a photo."""
-    declared = declared_classes(folder)
+    declared = declared_classes(folder, numbered=True)
     if declared is None:
         raise DataError(
             f"{folder} does not name its classes",

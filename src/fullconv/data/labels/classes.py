@@ -1,8 +1,8 @@
 """Read class declarations: classes.txt, dataset.yaml, dataset_meta.json, labelmap.csv."""
 
 import os
-import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from fullconv.data.labels.class_tables import (
     parse_table,
     split_cells,
 )
+from fullconv.data.labels.same_classes import check_same_numbers, comparable
 from fullconv.data.labels.special_names import IGNORE, is_void_name
 from fullconv.data.sample import default_palette
 from fullconv.errors import DataError
@@ -77,8 +78,32 @@ class ClassList:
         return default_palette(self.classes)
 
 
-def declared_classes(folder: Path) -> ClassList | None:
-    """Read the first known declaration file in `folder`; None if there is none."""
+def declared_classes(folder: Path, numbered: bool = False) -> ClassList | None:
+    """Read the first known declaration file in `folder`; None if there is none.
+
+    Args:
+        folder: the data set.
+        numbered: whether labels are stored as the numbers of classes, so that another declaration
+            must not have other numbers.
+
+    Raises:
+        DataError: the file cannot be read, or another one contradicts it.
+    """
+    found = _declarations(folder)
+    first = next(found, None)
+    if first is not None and numbered:
+        others: list[ClassList] = []
+        with suppress(DataError):  # of another file, which is not used
+            others.extend(found)
+        for other in others:
+            if not (first.colors or other.colors):  # else numbers may be the places of the lines
+                names, theirs = _names_by_value(first), _names_by_value(other)
+                check_same_numbers(names, first.where, theirs, other.where)
+    return first
+
+
+def _declarations(folder: Path) -> Iterator[ClassList]:
+    """Yield the declarations in `folder`, of which the first counts."""
     for names, read in (
         (TEXT_FILES, read_text),
         (LABELMAPS, read_labelmap),
@@ -90,8 +115,12 @@ def declared_classes(folder: Path) -> ClassList | None:
             # A broken link is refused by its reader: it is not the same as no declaration.
             found = read(folder / name) if os.path.lexists(folder / name) else None
             if found:
-                return found
-    return None
+                yield found
+
+
+def _names_by_value(found: ClassList) -> dict[int, str]:
+    values = found.mapping.items()
+    return {value: found.classes[label] for value, label in values if label != VOID}
 
 
 def declare(entries: Sequence[Entry], where: Path | str) -> ClassList:
@@ -252,12 +281,6 @@ def _read_table(path: Path) -> ClassList | None:
     rows = split_cells(read_utf8(path).splitlines(), ",", path)
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     return declare(parse_table(rows, path), path) if rows else None
-
-
-def comparable(name: str) -> str:
-    """Return a name without what a reader may not see: case, blanks, and forms of Unicode."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return "".join(c for c in "".join(folded.split()) if unicodedata.category(c) != "Cf")
 
 
 def _is_void(entry: Entry) -> bool:

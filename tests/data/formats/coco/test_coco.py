@@ -103,6 +103,26 @@ def test_a_photo_without_annotations_is_all_background(folder):
     assert data[1].labels.max() == 0
 
 
+def test_a_split_without_any_annotation_cannot_be_used(folder):
+    write(folder / "annotations" / "instances_val2017.json", ["3.png"], [])
+    assert len(open_data(folder, "train")) == 2
+    with pytest.raises(DataError, match="none of the 1 photo of val has an annotation; expected"):
+        open_data(folder, "val")
+
+
+@pytest.mark.parametrize("other", ["instances_train_2", "instances_more", "instances_val2017"])
+def test_annotations_of_one_photo_in_two_files_are_not_lost(folder, other):
+    names, more = ["train2017/1.png"], region(0, 1, [[20, 3, 25, 3, 25, 9, 20, 9]])
+    first = [region(0, 7, [SQUARE]), region(0, 90, [[4, 4, 6, 4, 6, 6, 4, 6]])]
+    write(folder / "annotations" / f"{other}.json", names, first[::-1])
+    assert len(open_data(folder)) == (2 if other == "instances_val2017" else 3)  # the same ones
+    for records in ([more], [first[0], more]):
+        write(folder / "annotations" / f"{other}.json", names, records)
+        split = "train" if other == "instances_train_2" else None
+        with pytest.raises(DataError, match=r"the photo '1\.png' has other annotations than in "):
+            open_data(folder, split)
+
+
 def test_splits_are_those_of_the_files(folder):
     assert open_data(folder, "val").names == ("val2017__3",)
     assert len(open_data(folder)) == 3

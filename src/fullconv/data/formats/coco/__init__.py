@@ -6,17 +6,18 @@ objects, which are painted large before small. A photo without annotations is al
 Stuff and panoptic: the classes are the categories; all other pixels are void.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fullconv.data.discovery.files import sample_name
+from fullconv.data.discovery.files import quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.list_files import find_lists
 from fullconv.data.discovery.pairing import unique
-from fullconv.data.discovery.problems import UNION, first_problem
+from fullconv.data.discovery.problems import UNION, Problem, first_problem
 from fullconv.data.formats import Format, formats
-from fullconv.data.formats.coco.annotations import Annotations, read_file, without_root
+from fullconv.data.formats._annotations import refuse_unlabelled
+from fullconv.data.formats.coco.annotations import Annotations, Image, read_file, without_root
 from fullconv.data.formats.coco.instances import instances, stuff
 from fullconv.data.formats.coco.panoptic import (
     SegmentFiles,
@@ -36,6 +37,7 @@ from fullconv.data.sample import Pair
 from fullconv.errors import DataError
 
 MAPS = "maps"
+_COMPARED = 200  # photos of two files whose annotations are read, which takes time; else counted
 
 
 def scan(source: str) -> Inventory:
@@ -69,7 +71,10 @@ def scan(source: str) -> Inventory:
             expected=f"e.g. annotations/{kind or 'instances'}_train.json",
         )
     _check_categories(parts)
-    return _inventory(folder, parts)
+    inventory = _inventory(folder, parts)
+    if place.is_file():  # other photos belong to other files
+        inventory.suffixes = ()
+    return inventory
 
 
 def recognises(folder: Path) -> bool:
@@ -130,6 +135,12 @@ def _inventory(folder: Path, parts: Sequence[Annotations]) -> Inventory:
         inventory = stuff(folder, parts)
     else:
         inventory = instances(folder, parts)
+    inventory.needed = "a record of every photo in a JSON file"
+    labelled = {i.photo for part in parts for i in part.images.values() if len(i.positions)}
+    for split in dict.fromkeys(part.split for part in parts if part.split):
+        same = [part for part in parts if part.split == split]
+        photos = [image.photo for part in same for image in part.images.values()]
+        refuse_unlabelled(inventory, split, photos, labelled, "an annotation", same[0].path)
     found: list[Pair] = []
     for part in parts:
         inventory.bad_entries(part.problems, part.split)
@@ -146,6 +157,7 @@ def _inventory(folder: Path, parts: Sequence[Annotations]) -> Inventory:
     for split, pairs in inventory.splits.items():
         inventory.splits[split], duplicates = unique(pairs)
         inventory.same_stems(duplicates, split)
+    inventory.problems += _contradictions(parts)
     # A photo may be in several files, such as those of train and of a small part of it.
     pairs, duplicates = unique(found)
     inventory.same_stems(duplicates, UNION)
@@ -154,6 +166,40 @@ def _inventory(folder: Path, parts: Sequence[Annotations]) -> Inventory:
     if not inventory.splits:
         inventory.add_lists(pairs, find_lists(folder))
     return inventory
+
+
+def _contradictions(parts: Sequence[Annotations]) -> Iterator[Problem]:
+    """Yield a problem for each photo that another file annotates otherwise: one would be lost."""
+    seen: dict[Path, tuple[Annotations, Image]] = {}
+    compared = 0
+    for part in parts:
+        for image in part.images.values():
+            first, other = seen.setdefault(image.photo, (part, image))
+            if other is image:
+                continue
+            compared += 1
+            if _same_annotations(other, image, compared <= _COMPARED):
+                continue
+            error = DataError(
+                f"the photo {quoted(image.photo.name)} has other annotations than in {first.path}",
+                expected="one record per photo, or equal annotations",
+                remedy="join the two files, or remove one of them",
+                where=part.path,
+                code="list-line",
+            )
+            yield Problem(error, part.path, part.split if part.split == first.split else UNION)
+
+
+def _same_annotations(first: Image, second: Image, thoroughly: bool) -> bool:
+    """Return whether two records of a photo have as many annotations, or even the same ones."""
+    if len(first.positions) != len(second.positions) or not thoroughly:
+        return len(first.positions) == len(second.positions)
+    keys = ("category_id", "segmentation", "iscrowd", "segments_info")
+
+    def regions(image: Image) -> list[str]:
+        return sorted(repr([one.get(key) for key in keys]) for one in image.annotations)
+
+    return regions(first) == regions(second)
 
 
 def _with_segments(

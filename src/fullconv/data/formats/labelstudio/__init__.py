@@ -99,6 +99,10 @@ def scan(source: str) -> Inventory:
         for photo, (task, _) in photos.items()
     )
     inventory.pairs = pairs
+    inventory.needed = "a task of every photo in an export"
+    inventory.no_samples = [path for task in tasks if (path := _photo(folder, task.image))]
+    if place.is_file():  # other photos belong to other exports
+        inventory.suffixes = ()
     inventory.same_stems(duplicates)
     inventory.problems += [
         Problem(error, place, None, fatal=False) for error in _left_out(place, tasks, options)

@@ -1,67 +1,46 @@
-"""A segmentation model: a network with its classes, colours and normalization."""
+"""The model: a network with its classes, colours and normalization, which predicts images."""
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast, overload
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack, cast, overload
 
 import numpy as np
 
-from fullconv.config import (
-    RGB,
-    Colors,
-    Factor,
-    Head,
-    Normalization,
-    Settings,
-    Size,
-)
-from fullconv.config.network import check_names
+from fullconv.config import Head, Normalization
 from fullconv.data.sample import default_palette
 from fullconv.engines import AUTO, EngineChoice, check_engine_of_file
-from fullconv.errors import ConfigError, UnknownNameError
-from fullconv.inference.exported_file import ExportedFile, open_exported
-from fullconv.inference.model_file import (
-    OPTIMIZER,
-    Card,
-    model_file,
-    read_card,
-    write_file,
-)
+from fullconv.errors import ConfigError
+from fullconv.inference.exported_file import ExportedFile
+from fullconv.inference.model_file import Card, write_file
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.predictor import plan_prediction, predict
 from fullconv.inference.protocol import describe_protocol
-from fullconv.inference.runtimes import MODEL_SUFFIX, is_exported
-from fullconv.inference.runtimes.description import Description
+from fullconv.inference.runtimes import MODEL_SUFFIX
 from fullconv.inference.source import read_source
 from fullconv.inference.stopping import Stop, never
 from fullconv.inference.tta_scales import SCALES, check_scales
 from fullconv.io.atomic import check_suffix
-from fullconv.io.images import (
-    ExtraInput,
-    channels_of,
-    describe_channels,
-    fit_size,
-    scale_image,
-)
+from fullconv.io.images import ExtraInput, fit_size, scale_image
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
+from fullconv.model.checks import Given, check_inputs, check_photos, check_scores
+from fullconv.model.heads import check_choice, count_scores, find_head
 
 if TYPE_CHECKING:
     # Exported files are predicted without PyTorch, so what needs it is imported where it is used.
-    from torch import Tensor
-
     from fullconv.engines.workload import Workload
     from fullconv.networks.fcn import FCN
 
 
-class _Given(Settings):
-    """What a user gives a model beside its network."""
+class PredictOptions(TypedDict, total=False):
+    """The options of `Model.predict`."""
 
-    classes: tuple[str, ...]
-    palette: Colors
-    size: Size | None
-    input_scale: Factor
+    tta: bool
+    scales: Sequence[float] | None
+    memory: int | str | None
+    scores: bool
+    stop: Stop
 
 
 class Model:
@@ -105,7 +84,7 @@ class Model:
                 f"the network is of the type {type(network).__name__}; expected one of create_model"
             )
         given = {"classes": classes, "palette": () if palette is None else palette}
-        checked = _Given.checked(**given, size=size, input_scale=input_scale)
+        checked = Given.checked(**given, size=size, input_scale=input_scale)
         self.classes = checked.classes
         self.palette: Palette = checked.palette or default_palette(self.classes)
         self.size = checked.size
@@ -115,17 +94,8 @@ class Model:
         self.inputs = tuple(inputs)
         self.choice = EngineChoice()
         self.heads = tuple(heads)
-        others = sum(len(head.classes) for head in self.heads[1:])
-        for what, count in (("class names", len(self.classes)), ("colours", len(self.palette))):
-            if count + others != network.classes:
-                raise ConfigError(
-                    f"{count + others} {what} for a network of {network.classes} scores"
-                )
-        check_names(self.classes, self.heads)
-        if self.inputs and channels_of(self.inputs) != self.channels:
-            raise ConfigError(
-                f"inputs of {channels_of(self.inputs)} channels for a network of {self.channels}"
-            )
+        check_scores(self.classes, self.palette, self.heads, network.classes)
+        check_inputs(self.inputs, self.channels)
 
     @property
     def network(self) -> "FCN":
@@ -156,14 +126,9 @@ class Model:
             UnknownNameError: there is no such head.
             ConfigError: it is an exported file, which cannot be separated.
         """
-        names = [head.name for head in self.heads]
-        if name not in names:
-            raise UnknownNameError("head", name, names)
-        number = names.index(name)
+        found, first = find_head(self.heads, name)
         from fullconv.networks.fcn.heads import select_scores
 
-        first = sum(len(head.classes) for head in self.heads[:number])
-        found = self.heads[number]
         alone = self.with_network(select_scores(self.network, first, len(found.classes)))
         alone.classes, alone.palette, alone.heads = found.classes, found.palette, ()
         return alone
@@ -175,14 +140,8 @@ class Model:
             UnknownNameError: there is no such head.
             ConfigError: it has several heads and none is named, or one head and one is named.
         """
-        if name is None and not self.heads:
-            return self
-        names = ", ".join(head.name for head in self.heads)
-        if name is None:
-            raise ConfigError(f"the model has the heads {names}; choose one with --head")
-        if not self.heads:
-            raise ConfigError(f"the model has one head and no name for it; leave out --head {name}")
-        return self.head(name)
+        check_choice(self.heads, name)
+        return self if name is None else self.head(name)
 
     def check_photos(self, what: str) -> None:
         """Refuse what works with plain photos and one head only.
@@ -190,17 +149,7 @@ class Model:
         Raises:
             ConfigError: the network takes other channels, too, or has several heads.
         """
-        if self.heads:
-            raise ConfigError(
-                f"the model has the heads {', '.join(head.name for head in self.heads)}; {what} "
-                "takes models of one head: write one with fullconv export MODEL "
-                f"{self.heads[0].name}.safetensors --head {self.heads[0].name}"
-            )
-        if self.channels != RGB:
-            raise ConfigError(
-                f"the model takes {describe_channels(self.channels, self.inputs)}; {what} takes "
-                "models of RGB photos only"
-            )
+        check_photos(self.heads, self.channels, self.inputs, what)
 
     def __repr__(self) -> str:
         name = self.exported.path.name if self.exported else _network_name(self.network)
@@ -211,27 +160,11 @@ class Model:
 
     @overload
     def predict(
-        self,
-        source: list[Any] | tuple[Any, ...],
-        *,
-        tta: bool = False,
-        scales: Sequence[float] | None = None,
-        memory: int | str | None = None,
-        scores: bool = False,
-        stop: Stop = never,
+        self, source: list[Any] | tuple[Any, ...], **options: Unpack[PredictOptions]
     ) -> list[Prediction]: ...
 
     @overload
-    def predict(
-        self,
-        source: Any,
-        *,
-        tta: bool = False,
-        scales: Sequence[float] | None = None,
-        memory: int | str | None = None,
-        scores: bool = False,
-        stop: Stop = never,
-    ) -> Prediction: ...
+    def predict(self, source: Any, **options: Unpack[PredictOptions]) -> Prediction: ...
 
     def predict(
         self,
@@ -339,7 +272,7 @@ class Model:
             return plan_prediction(*given, memory, heads=self.heads, **limits).peak
         from fullconv.inference.tta import averaging_bytes
 
-        count = sum(len(head.classes) for head in self.heads) or len(self.classes)
+        count = sum(count_scores(self.classes, self.heads).values())
         return averaging_bytes(*given, scales, count, memory, held, self.channels)
 
     def optimize(
@@ -434,7 +367,37 @@ class Model:
             OutputError: the disk is full, or the folder cannot be written.
         """
         check_suffix(path, MODEL_SUFFIX, "a model", "fullconv export writes other formats")
-        write_model(Path(path), self, {})
+        write_file(Path(path), self.card(), dict(self.network.state_dict()))
+
+    def card(self, **training: Any) -> Card:
+        """Return what a model file holds beside the weights.
+
+        Args:
+            training: the state of training, if there is any.
+
+        Raises:
+            ConfigError: the model cannot be saved; see `save`.
+        """
+        if self.exported:
+            raise ConfigError(
+                f"{self.exported.path} is an exported file, which has no weights to save; save the "
+                "model that it was exported from"
+            )
+        if self.network.architecture is None:
+            raise ConfigError("only a network that create_model built can be saved as a model")
+        return Card.checked(
+            classes=self.classes,
+            palette=self.palette,
+            architecture=self.network.architecture,
+            normalization=self.network.normalization,
+            size=self.size,
+            input_scale=self.input_scale,
+            tta_scales=self.tta_scales,
+            band_choice=self.band_choice,
+            inputs=self.inputs,
+            heads=self.heads,
+            training=training,
+        )
 
     @property
     def protocol(self) -> str:
@@ -443,88 +406,12 @@ class Model:
 
     def protocols(self, suffix: str = "") -> dict[str, str]:
         """Return the protocol of each head by its name, or of a single one by "", with a suffix."""
-        counts = {head.name: len(head.classes) for head in self.heads} or {"": len(self.classes)}
+        counts = count_scores(self.classes, self.heads)
         precision = self.exported.description.precision if self.exported else "fp32"
         given = self.size, self.input_scale, precision
         return {name: describe_protocol(count, *given) + suffix for name, count in counts.items()}
 
 
-def load(path: str | Path) -> Model:
-    """Load a model from a run folder or a file.
-
-    Args:
-        path: a run folder (its best model), a .safetensors model file, a file that
-            `fullconv export` wrote: .onnx, .xml (OpenVINO) or .pt2; or model.safetensors of a
-            repository on Hugging Face's hub: "hf://USER/REPOSITORY@REVISION".
-
-    Raises:
-        WeightsError: the file is missing or damaged, has another format, or its weights are not
-            finite numbers.
-        MissingExtraError: the runtime of an exported file is not installed.
-    """
-    file = model_file(Path(path))
-    if is_exported(file):
-        return exported_model(open_exported(file))
-    from fullconv.inference.stored_network import read_network
-
-    card = read_card(file)
-    return _described(read_network(card, file), card)
-
-
-def exported_model(file: ExportedFile) -> Model:
-    """Return the model whose predictions come from an exported file."""
-    return _described(file, file.description)
-
-
 def _network_name(network: "FCN") -> str:
     architecture = network.architecture
     return architecture.name if architecture else type(network).__name__
-
-
-def _described(network: "FCN | ExportedFile", card: Card | Description) -> Model:
-    kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
-    more = (card.inputs, card.heads) if isinstance(card, Card) else ()
-    return Model(network, *kept, card.input_scale, *more)
-
-
-def write_model(
-    path: Path,
-    model: Model,
-    optimizer: "Mapping[str, Tensor]",
-    previous: Path | None = None,
-    **training: Any,
-) -> None:
-    """Write a model atomically, with the optimizer's tensors and the state of training, if any.
-
-    The bytes depend on the content only: equal training gives equal files.
-
-    Raises:
-        ConfigError: the model cannot be saved; see `Model.save`.
-        OutputError: the disk is full, or the folder cannot be written.
-    """
-    tensors = dict(model.network.state_dict())
-    tensors |= {OPTIMIZER + name: value for name, value in optimizer.items()}
-    write_file(path, _card(model, training), tensors, previous)
-
-
-def _card(model: Model, training: Mapping[str, Any]) -> Card:
-    if model.exported:
-        raise ConfigError(
-            f"{model.exported.path} is an exported file, which has no weights to save; save the "
-            "model that it was exported from"
-        )
-    if model.network.architecture is None:
-        raise ConfigError("only a network that create_model built can be saved as a model")
-    return Card.checked(
-        classes=model.classes,
-        palette=model.palette,
-        architecture=model.network.architecture,
-        normalization=model.network.normalization,
-        size=model.size,
-        input_scale=model.input_scale,
-        tta_scales=model.tta_scales,
-        band_choice=model.band_choice,
-        inputs=model.inputs,
-        heads=model.heads,
-        training=dict(training),
-    )
