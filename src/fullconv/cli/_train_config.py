@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 Duration = tuple[str, float] | None  # e.g. "minutes", 15
 
+_MODELS = ("weights", "teacher")  # settings that may be a file
 CHANGEABLE = {"workers", "device", "track"}  # on resuming: they do not change the result
 
 
@@ -51,7 +52,7 @@ def _absolute_models(settings: dict[str, Any]) -> dict[str, str]:
     from fullconv.config import AUTO, NONE
     from fullconv.weights.imagenet import IMAGENET
 
-    given = {name: settings.get(name) for name in ("weights", "teacher")}
+    given = {name: settings.get(name) for name in _MODELS}
     return {
         name: str(Path(value).resolve())
         for name, value in given.items()
@@ -147,6 +148,10 @@ def resumed_settings(
             del given[name]  # it was named by `latest`, which points to this run by now
         else:
             given[name] = path
+    for name in _MODELS:  # the initial weights may be gone by now, as the checkpoint has its own
+        moved = given.get(name)
+        if isinstance(moved, str) and str(Path(moved).resolve()) == getattr(saved, name):
+            given[name] = getattr(saved, name)
     none: dict[str, Any] = dict.fromkeys(DURATIONS)
     before = saved.model_copy(update=_absolute_models(saved.model_dump()))
     wanted = RunConfig.checked(**saved.model_dump() | none | given)
