@@ -11,28 +11,29 @@ if TYPE_CHECKING:
 Duration = tuple[str, float] | None  # e.g. "minutes", 15
 
 _MODELS = ("weights", "teacher")  # settings that may be a file
-CHANGEABLE = {"workers", "device", "track"}  # on resuming: they do not change the result
+CHANGEABLE = {"workers", "device", "track"}  # on resuming: they say how it runs, not what it does
 
 
-def new_settings(given: dict[str, Any], config: Path | None, group_by: str | None) -> "RunConfig":
+def new_settings(given: dict[str, Any], file: Path | None, group_by: str | None) -> "RunConfig":
     """Return the settings of a new run: options override the file, and the file the recipe.
 
     Args:
         given: setting name -> value, from the command line.
-        config: a YAML file with settings.
+        file: a YAML file with settings.
         group_by: rule by which train and val are split anew.
 
     Raises:
-        ConfigError: no data set is given, or a value is invalid.
+        ConfigError: no data set is given, or a value is invalid, or one of `given` has no effect.
     """
     from fullconv.config import RunConfig
     from fullconv.data.discovery.resplit import with_groups
     from fullconv.errors import ConfigError
+    from fullconv.training.effect import check_effect
     from fullconv.training.recipes import with_recipe
 
-    saved = _settings_of(config, given)
+    saved = _settings_of(file, given)
     settings = with_recipe(saved | given)
-    _check_recipe(given, saved, config)
+    _check_recipe(given, saved, file)
     if "data" not in settings:
         raise ConfigError(
             "no data set is given; expected: fullconv train DATA, where DATA is a folder with "
@@ -41,7 +42,9 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     if group_by:
         settings["data"] = with_groups(str(settings["data"]), group_by)
     settings["data"] = absolute_data(str(settings["data"]))
-    return RunConfig.checked(**settings | _absolute_models(settings))
+    config = RunConfig.checked(**settings | _absolute_models(settings))
+    check_effect(config, given)
+    return config
 
 
 def _absolute_models(settings: dict[str, Any]) -> dict[str, str]:

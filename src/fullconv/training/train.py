@@ -8,6 +8,7 @@ from fullconv.config.model import ModelSettings
 from fullconv.data.sample import Data, with_named_inputs
 from fullconv.errors import ConfigError, check_type
 from fullconv.model import Model
+from fullconv.training.effect import check_effect
 from fullconv.training.initial_model import decide_network, initial_model
 from fullconv.training.planning import plan_minutes
 from fullconv.training.preflight import measure
@@ -45,8 +46,8 @@ def train(model: Model | str, data: Data, config: TrainConfig | None = None) -> 
             images; another recipe gives others.
 
     Raises:
-        ConfigError: a setting contradicts the model, or is one of the command alone; an argument
-            has another type.
+        ConfigError: a setting contradicts the model, has no effect, or is one of the command
+            alone; an argument has another type.
         DataError: there are no samples, or their classes are not the model's.
     """
     return _run(make_trainer(model, data, config))
@@ -58,7 +59,10 @@ def make_trainer(model: Model | str, data: Data, config: TrainConfig | None = No
     check_type("data", data, Data, 'a data set: fc.open_data("photos")')
     if config is not None:
         check_type("config", config, TrainConfig, "settings: fc.TrainConfig(steps=1000)")
-    config = recipe_applied(config or TrainConfig())
+    config = config or TrainConfig()
+    given = config.model_fields_set - {"evaluate_every"}  # which never has one here
+    config = recipe_applied(config)
+    check_effect(config, given)
     _check_only_of_commands(config)
     check_samples(data)
     if config.inputs and not data.inputs:
