@@ -74,6 +74,8 @@ def test_a_network_refuses_what_would_be_broadcast():
                     call(torch.zeros(1, 1, 5, 6))
         with pytest.raises(ImageError, match=r"convert them: images.to\(torch.float32\)"):
             network(torch.zeros((1, 3, 5, 6), dtype=DOUBLE))
+        network.double().normalization = network.normalization
+        assert network(torch.zeros((1, 3, 5, 6), dtype=DOUBLE)).dtype == DOUBLE
 
 
 def test_compiling_leaves_nothing_of_the_check():

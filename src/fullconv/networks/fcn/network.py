@@ -207,6 +207,8 @@ class FCN(nn.Module):
         device = self.score_fr.weight.device
         with torch.device("cpu" if device.type == "meta" else device):
             self.normalize = Normalize(wanted.mean, wanted.std, wanted.order)
+        if self.score_fr.weight.dtype == torch.float64:
+            self.normalize.double()
 
     @property
     def _backbone(self) -> Backbone:
