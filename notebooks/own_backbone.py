@@ -130,7 +130,9 @@ train = fc.open_data("scenes:60@96x128", split="train")
 val = fc.open_data("scenes:60@96x128", split="val")
 curves = {}
 for name in ("fcn8s-tiny", "fcn2s-tiny"):
-    config = fc.TrainConfig(steps=120, crop=(96, 96), batch=4, weights="none", lr=3e-3)
+    config = fc.TrainConfig(
+        steps=120, crop=(96, 96), batch=4, input_scale=1, weights="none", lr=3e-3
+    )
     steps = [(step.loss, step.model) for step in fc.train(name, train, config)]
     curves[name] = [loss for loss, _ in steps], steps[-1][1]
 

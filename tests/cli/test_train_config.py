@@ -118,6 +118,19 @@ def test_a_model_is_the_same_file_when_latest_points_elsewhere(name, tmp_path, m
         assert getattr(new_settings(given | {name: word}, None, None), name) == word
 
 
+def test_the_command_of_a_run_resumes_it_without_the_initial_weights(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "w.safetensors"
+    file.touch()
+    given = {"data": "scenes:9", "weights": "w.safetensors"}
+    started = new_settings(given, None, None)
+    run = create_run(tmp_path, "train", "a", started.model_dump(mode="json"))
+    file.unlink()
+    assert resumed_settings(run, given) == (started, None)
+    with pytest.raises(ConfigError, match=r"was started with weights .*w.safetensors, not v.safe"):
+        resumed_settings(run, given | {"weights": "v.safetensors"})
+
+
 def test_a_setting_is_given_once():
     with pytest.raises(ConfigError, match=r"lr is given twice, by --lr and by --set"):
         with_settings({"lr": 0.1}, ["lr=0.2"])

@@ -1,4 +1,4 @@
-"""What `fullconv train` says of stages: their own minutes, and how the whole run is resumed."""
+"""What `fullconv train` says of stages: their minutes and weights, and how a run is resumed."""
 
 import shlex
 from pathlib import Path
@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fullconv.cli._train_messages import say_plan, say_usable
+from fullconv.cli._train_messages import say_plan, say_usable, say_weights
 from fullconv.config import Part, RunConfig
 from fullconv.training.plan import TrainingPlan
 from fullconv.training.progress import RunProgress
@@ -23,6 +23,16 @@ def test_the_plan_names_the_minutes_of_its_own_stage(stages, minutes, capsys):
     facts = {"preflight": None, "plan_warnings": (), "further": None, "val": [0] * 5}
     say_plan(SimpleNamespace(config=config, trainer=trainer, **facts), quiet=False)
     assert f"plan   2,000 steps in {minutes}, 0.30 s each" in capsys.readouterr().out
+
+
+def test_a_later_stage_says_what_it_took_from_the_one_before(capsys):
+    report = SimpleNamespace(summary=lambda: "fullconv: 8 of 9 arrays taken", notes=(), warnings=())
+    config = RunConfig(data="photos", weights="imagenet")
+    facts = {"weights_report": report, "config": config, "trainer": SimpleNamespace(done=0)}
+    say_weights(SimpleNamespace(initial=None, **facts), quiet=False)
+    assert capsys.readouterr().out == "", "it is said among the decisions"
+    say_weights(SimpleNamespace(initial=Path("best.safetensors"), **facts), quiet=False)
+    assert capsys.readouterr().out == "weights  fullconv: 8 of 9 arrays taken\n"
 
 
 @pytest.mark.parametrize("is_stage", [True, False])

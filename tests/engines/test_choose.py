@@ -151,6 +151,7 @@ def test_the_engine_is_left_when_it_would_be_wrong(doubles, network):
         assert not engine.can_run(network, image.double())
         assert not engine.can_run(network, image[:, :, :31]), "smaller than it was proved for"
         assert not engine.can_run(network, torch.cat([image, image]))
+        assert not engine.can_run(network, image[:, :1]), "the layers refuse other channels"
         hook = network.score_fr.register_forward_hook(lambda *_: None)
         assert not engine.can_run(network, image)
         hook.remove()

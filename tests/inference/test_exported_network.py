@@ -97,6 +97,13 @@ def test_images_below_the_minimum_size_are_refused(file):
         loaded.predict(export_models.photos((16, 20))[0])
 
 
+def test_a_file_refuses_other_channels(file):
+    with pytest.raises(
+        ImageError, match=r"images of shape \(1, 1, 40, 60\); expected \(B, 3, H, W\)"
+    ):
+        fc.load(file).network(torch.zeros(1, 1, 40, 60))
+
+
 def test_a_file_for_one_size_refuses_others_and_splits_batches(file):
     loaded = fc.load(file)
     loaded.exported.fixed_size = (40, 60)

@@ -11,7 +11,7 @@ import pytest
 
 import fullconv as fc
 from fullconv.config import RunConfig
-from fullconv.errors import DataError
+from fullconv.errors import DataError, WeightsError
 from fullconv.io.images import write_image, write_labels
 from fullconv.training.events import Round
 from fullconv.training.experiment import Experiment
@@ -82,6 +82,31 @@ def test_its_config_reproduces_the_same_bytes(finished, tmp_path):
     list(again.events())
     assert again.run.last.read_bytes() == experiment.run.last.read_bytes()
     assert again.run.best.read_bytes() == experiment.run.best.read_bytes()
+
+
+def test_a_resumed_run_does_not_read_its_initial_weights(tmp_path):
+    classes = fc.open_data(TINY["data"], "train").classes
+    network = fc.create_model(
+        TINY["model"], len(classes), width=1 / 16, hidden=8, mean=(1, 2, 3), std=(4, 5, 6)
+    )
+    initial = tmp_path / "initial.safetensors"
+    fc.Model(network, classes).save(initial)
+    config = RunConfig(**TINY, weights=str(initial))
+    whole, part = (started(tmp_path / name, config) for name in ("whole", "part"))
+    list(whole.events())
+    next(part.events())
+    part.stop("a test")
+    initial.unlink()
+    again = Experiment(RunConfig(**part.run.read_config()), run=part.run)
+    assert again.model.network.normalization == network.normalization
+    again.attach(part.run)
+    assert again.trainer.done == 1
+    list(again.events())
+    for name in ("last", "best"):
+        expected = getattr(whole.run, name).read_bytes()
+        assert getattr(again.run, name).read_bytes() == expected, name
+    with pytest.raises(WeightsError, match="initial"):
+        Experiment(config, run=create_run(tmp_path / "new", "train", "tiny"))
 
 
 def test_open_settings_are_decided_from_the_data():

@@ -38,13 +38,16 @@ def gradients(network, image):
     ("name", "settings", "layout"),
     [
         ("fcn8s-vgg11_bn", {"width": 1 / 16, "hidden": 8}, torch.contiguous_format),
+        ("fcn32s-vgg11_bn", {"width": 1 / 16, "hidden": 8, "channels": 4}, torch.contiguous_format),
+        ("fcn32s-vgg11_bn", {"width": 1 / 16, "hidden": 8, "streams": (3, 3)}, torch.channels_last),
         ("fcn4s-tf_mobilenetv3_small_minimal_100", {}, torch.channels_last),
         ("fcn8s-resnet10t", {}, torch.contiguous_format),
     ],
 )
 def test_scores_and_gradients_are_those_of_the_layers(name, settings, layout):
     network = random_network(name, **settings).to(memory_format=layout)
-    image = (torch.rand(2, 3, 64, 96).double() * 255).to(memory_format=layout)
+    image = torch.rand(2, network.channels, 64, 96).double() * 255
+    image = image.to(memory_format=layout)
     score, expected = gradients(network, image)
     folded = FoldedNorms(network)
     assert len(folded) > 5

@@ -55,6 +55,12 @@ def test_a_learning_rate_that_is_too_high():
     assert any("--lr 50" in warning for warning in found.warnings)
 
 
+def test_a_learning_rate_that_is_too_high_without_the_warmup():
+    changes = {"lr": 50.0, "optimizer": "sgd", "warmup": 5000}
+    found = preflight(make_trainer(CONFIG.model_copy(update=changes)))
+    assert not any("--lr" in warning for warning in found.warnings)
+
+
 def test_classes_without_labels():
     found = preflight(make_trainer(data=relabelled(lambda labels: labels * 0)))
     assert any(

@@ -42,7 +42,9 @@ def test_given_settings_override_the_recipe():
 def test_a_recipe_holds_in_a_loop_of_ones_own():
     config = recipe_applied(TrainConfig(recipe="heavy", lr=0.5))
     assert (config.lr, config.momentum, config.crop, config.flip) == (0.5, 0.99, "whole", False)
-    assert recipe_applied(TrainConfig(lr=0.5)) == TrainConfig(lr=0.5)
+    assert recipe_applied(TrainConfig(lr=0.5)) == TrainConfig(lr=0.5, **RECIPES["modern"].settings)
+    data = RunConfig(data="scenes:9", recipe="heavy")
+    assert recipe_applied(data).data == "scenes:9" and recipe_applied(data).momentum == 0.99
     assert recipe_applied(config) == config
     with pytest.raises(UnknownNameError, match="heavy"):
         fc.train("auto", toy_data(), TrainConfig(recipe="heavi"))

@@ -132,6 +132,16 @@ def test_python_is_warned_of_a_download_and_of_random_weights(missing):
         list(fc.train("fcn8s-alexnet", toy_data(2), fc.TrainConfig(hidden=2, steps=1)))
     texts = [str(warning.message) for warning in warned]
     assert texts[0].startswith("downloading net.pth") and "random weights" in texts[1]
+    assert {warning.filename for warning in warned} == {__file__}
+
+
+def test_weights_are_not_looked_for_where_a_checkpoint_has_them(missing):
+    config = fc.TrainConfig(model="fcn8s-resnet18", weights="imagenet")
+    decided, notes = resolve_network(config, toy_data(2), find_weights=False)
+    assert decided.weights == "imagenet" and not notes
+    assert (decided.lr, decided.backbone_lr_mult, decided.freeze_bn) == (2e-3, 0.25, True)
+    with pytest.raises(WeightsError, match="no route to host"):
+        resolve_network(config, toy_data(2))
 
 
 def test_stages_need_the_name_of_a_network(tmp_path):

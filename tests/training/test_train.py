@@ -1,11 +1,20 @@
 """`fc.train` trains a given model as that model predicts, and refuses settings it would ignore."""
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
 import torch
 
 import fullconv as fc
+from fullconv.cli._train_config import new_settings
+from fullconv.cli.train import prepare
+from fullconv.data.sample import Sample
 from fullconv.data.transforms import fit
-from fullconv.errors import ConfigError
+from fullconv.errors import ConfigError, DataError
+from fullconv.training.distributed import SINGLE_PROCESS
+from fullconv.training.run.folder import create_run
+from fullconv.training.train import make_trainer
 from toy_training import toy_data
 
 PLAIN = {"steps": 1, "batch": 2, "crop": "whole", "device": "cpu", "flip": False, "jitter": 0}
@@ -27,6 +36,62 @@ def test_a_model_is_trained_at_the_size_of_its_predictions(options, monkeypatch)
     scaled = model.network_input(sample.image)
     assert {tuple(size) for size in seen} == {scaled.shape[:2]}
     assert fit(sample, model.size, model.input_scale).image.shape == scaled.shape
+
+
+def test_a_loop_of_ones_own_is_the_training_of_the_command(tmp_path):
+    source = "scenes:10@32x40"
+    given = {"model": "fcn8s-vgg11_bn", "width": 1 / 16, "hidden": 8, "weights": "none", "steps": 3}
+    command = new_settings({"data": source, "keep": "last"} | given, None, None)
+    experiment, _ = prepare(command, SINGLE_PROCESS)
+    experiment.attach(create_run(tmp_path, "train", "tiny"))
+    list(experiment.events())
+
+    own = given["model"], fc.open_data(source, "train"), fc.TrainConfig(**given)
+    settings = make_trainer(*own).config
+    stored = experiment.run.read_config() | {"keep": "best"}
+    assert stored.pop("data") == source and settings == fc.TrainConfig(**stored)
+    assert settings.crop and settings.turn is False and settings.logit_adjust and settings.ema
+    *_, step = fc.train(*own)
+    step.model.save(tmp_path / "own.safetensors")
+    assert (tmp_path / "own.safetensors").read_bytes() == experiment.run.best.read_bytes()
+
+
+@pytest.mark.parametrize("given", [{}, {"crop": (16, 16), "turn": False, "loss": "focal"}])
+def test_open_settings_of_a_given_model_follow_from_the_data(given):
+    random = np.random.default_rng(0)
+    samples = [
+        Sample(image, (image[..., 0] > 250).astype(np.uint8), f"n{index}")
+        for index, image in enumerate(random.integers(0, 256, (12, 32, 32, 3), np.uint8))
+    ]
+    names = tuple(sample.name for sample in samples)
+    data = replace(toy_data(), names=names, read=samples.__getitem__)
+    model = tiny(input_scale=0.5)
+    decided = make_trainer(model, data, fc.TrainConfig(steps=1, device="cpu", **given)).config
+    expected = {"crop": (16, 16), "turn": True, "loss": "cross-entropy+0.5*dice"} | given
+    assert {name: getattr(decided, name) for name in expected} == expected
+    facts = {"model": "fcn32s-vgg11", "width": 1 / 16, "hidden": 8, "input_scale": 0.5}
+    facts |= {"lr": 1e-3, "freeze_bn": False, "weights": "none", "context": 0}
+    assert {name: getattr(decided, name) for name in facts} == facts
+
+
+def test_the_weights_in_training_become_those_of_the_model_at_the_end():
+    config = fc.TrainConfig(**PLAIN | {"steps": 3, "ema": 0.9, "loss": "cross-entropy"})
+    *_, plain = fc.train(tiny(), toy_data(), config.model_copy(update={"ema": 0.0}))
+    seen = []
+    for step in fc.train(tiny(), toy_data(), config):
+        seen.append(step.model.network.score_fr.bias.detach().clone())
+    assert torch.equal(seen[-1], plain.model.network.score_fr.bias), "it yields those in training"
+    average = torch.zeros(2)  # the scores' layers start as zero
+    for number, bias in enumerate(seen, 1):
+        decay = (1 + number) / (10 + number)
+        average = decay * average + (1 - decay) * bias
+    assert torch.allclose(step.model.network.score_fr.bias, average)
+
+
+def test_there_have_to_be_samples():
+    for model in (tiny(), "fcn32s-vgg11", "auto"):
+        with pytest.raises(DataError, match="no samples to train on"):
+            fc.train(model, replace(toy_data(), names=()))
 
 
 REFUSED = {

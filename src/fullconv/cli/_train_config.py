@@ -10,28 +10,30 @@ if TYPE_CHECKING:
 
 Duration = tuple[str, float] | None  # e.g. "minutes", 15
 
-CHANGEABLE = {"workers", "device", "track"}  # on resuming: they do not change the result
+_MODELS = ("weights", "teacher")  # settings that may be a file
+CHANGEABLE = {"workers", "device", "track"}  # on resuming: they say how it runs, not what it does
 
 
-def new_settings(given: dict[str, Any], config: Path | None, group_by: str | None) -> "RunConfig":
+def new_settings(given: dict[str, Any], file: Path | None, group_by: str | None) -> "RunConfig":
     """Return the settings of a new run: options override the file, and the file the recipe.
 
     Args:
         given: setting name -> value, from the command line.
-        config: a YAML file with settings.
+        file: a YAML file with settings.
         group_by: rule by which train and val are split anew.
 
     Raises:
-        ConfigError: no data set is given, or a value is invalid.
+        ConfigError: no data set is given, or a value is invalid, or one of `given` has no effect.
     """
     from fullconv.config import RunConfig
     from fullconv.data.discovery.resplit import with_groups
     from fullconv.errors import ConfigError
+    from fullconv.training.effect import check_effect
     from fullconv.training.recipes import with_recipe
 
-    saved = _settings_of(config, given)
+    saved = _settings_of(file, given)
     settings = with_recipe(saved | given)
-    _check_recipe(given, saved, config)
+    _check_recipe(given, saved, file)
     if "data" not in settings:
         raise ConfigError(
             "no data set is given; expected: fullconv train DATA, where DATA is a folder with "
@@ -40,7 +42,9 @@ def new_settings(given: dict[str, Any], config: Path | None, group_by: str | Non
     if group_by:
         settings["data"] = with_groups(str(settings["data"]), group_by)
     settings["data"] = absolute_data(str(settings["data"]))
-    return RunConfig.checked(**settings | _absolute_models(settings))
+    config = RunConfig.checked(**settings | _absolute_models(settings))
+    check_effect(config, given)
+    return config
 
 
 def _absolute_models(settings: dict[str, Any]) -> dict[str, str]:
@@ -51,7 +55,7 @@ def _absolute_models(settings: dict[str, Any]) -> dict[str, str]:
     from fullconv.config import AUTO, NONE
     from fullconv.weights.imagenet import IMAGENET
 
-    given = {name: settings.get(name) for name in ("weights", "teacher")}
+    given = {name: settings.get(name) for name in _MODELS}
     return {
         name: str(Path(value).resolve())
         for name, value in given.items()
@@ -147,6 +151,10 @@ def resumed_settings(
             del given[name]  # it was named by `latest`, which points to this run by now
         else:
             given[name] = path
+    for name in _MODELS:  # the initial weights may be gone by now, as the checkpoint has its own
+        moved = given.get(name)
+        if isinstance(moved, str) and str(Path(moved).resolve()) == getattr(saved, name):
+            given[name] = getattr(saved, name)
     none: dict[str, Any] = dict.fromkeys(DURATIONS)
     before = saved.model_copy(update=_absolute_models(saved.model_dump()))
     wanted = RunConfig.checked(**saved.model_dump() | none | given)

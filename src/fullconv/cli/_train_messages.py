@@ -78,7 +78,8 @@ def say_weights(experiment: "Experiment", quiet: bool) -> None:
     report = experiment.weights_report
     if report is None or experiment.trainer.done:
         return
-    if not quiet and experiment.config.weights != IMAGENET:  # said among the decisions
+    imagenet = experiment.config.weights == IMAGENET and not experiment.initial
+    if not quiet and not imagenet:  # which is said among the decisions
         say_wrapped(f"weights  {report.summary()}")
         for note in report.notes:
             say_wrapped(f"note   {note}")

@@ -69,7 +69,7 @@ def train_stages(
             experiment = first
         else:
             with activity("reading the data set", quiet or not group.is_main):
-                experiment = Experiment(stage.as_started().config, stage.initial, group)
+                experiment = Experiment(stage.as_started().config, stage.initial, group, stage.run)
         if number == 1 and group.is_main:
             messages.say_left_out(experiment)
         with activity("checking photos and masks", quiet or not group.is_main):

@@ -93,8 +93,10 @@ class RunningEngine:
             return False
         if torch.compiler.is_compiling() or torch._C._get_tracing_state() is not None:
             return False
-        if image.device.type != "cpu" or image.dtype != torch.float32 or image.shape[0] != 1:
+        if image.device.type != "cpu" or image.dtype != torch.float32:
             return False
+        if image.ndim != 4 or image.shape[:2] != (1, self.network.channels):
+            return False  # the layers compute a batch, and refuse other channels
         return self.takes(image.shape[2:]) and self.is_current()
 
     def is_current(self) -> bool:

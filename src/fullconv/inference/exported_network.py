@@ -11,6 +11,7 @@ from fullconv.errors import FullconvError
 from fullconv.inference.exported_file import ExportedFile
 from fullconv.networks.fcn import build
 from fullconv.networks.fcn.uninitialized import SkipInitialization
+from fullconv.networks.image_tensor import check_images
 
 
 class ExportedNetwork(nn.Module):
@@ -69,13 +70,15 @@ class ExportedNetwork(nn.Module):
     def __reduce__(self) -> tuple[Any, ...]:
         return ExportedNetwork, (self.file,)
 
-    def forward(self, image: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B K H W"]:
+    def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
         """Return the scores before softmax, at the image's size.
 
         Raises:
-            ImageError: the image is smaller than the file's `min_size`, or not of its `fixed_size`.
+            ImageError: the image has other channels, is smaller than the file's `min_size`, or not
+                of its `fixed_size`.
             EngineError, WeightsError: see `ExportedFile.run`.
         """
+        check_images(image, len(self.normalization.mean), image.dtype)
         self.file.check_size(*image.shape[-2:])
         batch, run = image.float().cpu().contiguous(), self.file.run
         if len(batch) == 1 or not self.fixed_size:

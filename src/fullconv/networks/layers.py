@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fullconv.config import RGB
 from fullconv.errors import GeometryError
 from fullconv.networks.geometry import CoordMap, Field, coord_map, extent, window_of
+from fullconv.networks.image_tensor import check_images
 
 Sides = Sequence[int | torch.SymInt]  # (height, width); symbols while a network is exported
 
@@ -137,7 +138,12 @@ class Normalize(nn.Module):
             self.register_buffer(name, row.view(1, -1, 1, 1), persistent=False)
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C H W"]:
-        """Normalized image, of the same shape."""
+        """Return the normalized image, of the same shape.
+
+        Raises:
+            ImageError: see `check_images`.
+        """
+        check_images(image, self.mean.shape[1], self.mean.dtype)
         x = (image - self.mean) / self.std
         if self.order == "rgb":
             return x

@@ -1,6 +1,7 @@
 """Checkpoints: the model, the optimizer state, the EMA and the step, in one safetensors file."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fullconv.errors import WeightsError
-from fullconv.inference.model_file import OPTIMIZER, read_all_tensors, read_card
+from fullconv.inference.model_file import OPTIMIZER, Card, read_all_tensors, read_card
 from fullconv.model import Model, write_model
+from fullconv.networks.fcn import FCN
 
 EMA_PREFIX = "ema."  # of the names of the averaged tensors, after OPTIMIZER
 
@@ -76,6 +78,30 @@ def choose_checkpoint(path: Path) -> tuple[Path | None, str]:
         f"{fault}, and there is no sound {previous.name} beside it; start a new run without "
         "--resume, or restore one of the two files"
     )
+
+
+def stored_card(path: Path) -> Card | None:
+    """Return the header of the checkpoint to resume from, or of the one before it; None if none.
+
+    Only headers are read; `choose_checkpoint` reports what is damaged.
+    """
+    for file in (path, previous_checkpoint(path)):
+        with suppress(WeightsError):
+            return read_card(file)
+    return None
+
+
+def describe_as(network: FCN, card: Card) -> None:
+    """Give a network what a checkpoint has of the initial weights' file beside the weights.
+
+    That is the normalization of images and the factors of skips.
+    """
+    network.normalization = card.normalization
+    factors = card.architecture.skip_scales
+    if factors and network.architecture:
+        network.skip_scales = dict(zip(network.skips, factors, strict=False))
+        changes = {"skip_scales": factors}
+        network.architecture = network.architecture.model_copy(update=changes)
 
 
 def _fault(path: Path) -> str:

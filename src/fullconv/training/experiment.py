@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 from fullconv._version import __version__
-from fullconv.config import Part, RunConfig
+from fullconv.config import NONE, Part, RunConfig
 from fullconv.data.discovery.resplit import write_splits
 from fullconv.data.sample import with_named_inputs
 from fullconv.evaluation.evaluate import Progress
@@ -17,7 +17,12 @@ from fullconv.evaluation.summary import nan_to_lowest
 from fullconv.inference.model_file import read_card
 from fullconv.io.atomic import explained
 from fullconv.model import Model
-from fullconv.training.checkpoint import choose_checkpoint, remove_previous
+from fullconv.training.checkpoint import (
+    choose_checkpoint,
+    describe_as,
+    remove_previous,
+    stored_card,
+)
 from fullconv.training.conclusion import conclude
 from fullconv.training.distributed import SINGLE_PROCESS, ProcessGroup
 from fullconv.training.events import Activity, EvalProgress, Note, Round
@@ -56,8 +61,11 @@ class Experiment:
         config: all settings; open ones are decided from the data.
         initial: a model file to start from, instead of the settings' weights.
         group: the processes that train together; the main one writes the files.
+        run: the folder that will be attached. If it holds a checkpoint, no file of initial weights
+            is read, which may be gone by now.
 
     Attributes:
+        initial: the model file that was given to start from.
         run: its folder.
         whole: the run that it is a stage of; the run itself, if there is one stage.
         further: "minutes", "epochs" or "steps" and how many more of them to train after the
@@ -77,6 +85,7 @@ class Experiment:
         config: RunConfig,
         initial: Path | None = None,
         group: ProcessGroup = SINGLE_PROCESS,
+        run: Run | None = None,
     ) -> None:
         self.began = time.monotonic()
         self.group = group
@@ -86,7 +95,8 @@ class Experiment:
             is_train = self.val is self.train
             self.train = with_named_inputs(self.train, config.inputs)
             self.val = self.train if is_train else self.val.with_inputs(self.train.inputs)
-        resolved = resolve_run(config, self.train)
+        stored = stored_card(run.last) if run else None
+        resolved = resolve_run(config, self.train, find_weights=not (stored or initial))
         self.config, self.scale, self.decisions = (
             resolved.config,
             resolved.scale,
@@ -94,8 +104,11 @@ class Experiment:
         )
         if initial is None:
             self.decisions += frozen_at_random(self.config)
-        weights = {"weights": str(initial)} if initial else {}
-        model, self.weights_report = start_model(self.config.model_copy(update=weights), self.train)
+        self.initial = initial
+        changes = {"weights": NONE if stored else str(initial)} if stored or initial else {}
+        model, self.weights_report = start_model(self.config.model_copy(update=changes), self.train)
+        if stored:
+            describe_as(model.network, stored)
         self.trainer = Trainer(model, self.train, self.config, group)
         chosen = self.trainer.config
         decided = {

@@ -18,7 +18,7 @@ from fullconv.networks.fcn import FCN
 from fullconv.networks.layers import NamedSequential
 from fullconv.networks.tracing.copies import copy_modules
 
-PROBE = (1, 3, 96, 96)  # an image; features with and without folded norms are compared on it
+PROBE = 96, 96  # of an image; features with and without folded norms are compared on it
 TOLERANCE = 1e-3  # of a feature, relative to the largest; rounding alone is far below it
 LEAST_POSITIONS = 2.0  # of a map, for each weight of a channel: with fewer, folding costs more
 
@@ -123,7 +123,8 @@ def _foldable(network: FCN) -> dict[str, str]:
     if isinstance(backbone, NamedSequential) and wide:
         return {}  # parts of its maps are computed without the layers, see `networks.padding`
     parameter = next(network.parameters())
-    noise = torch.rand(PROBE, generator=torch.Generator().manual_seed(0)) * 255
+    shape = 1, network.channels, *PROBE
+    noise = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 255
     image = noise.to(parameter.dtype)
     copy = copy_modules(network)
     paths = {

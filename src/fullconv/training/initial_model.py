@@ -21,17 +21,22 @@ from fullconv.weights.load import LoadReport, copy_weights
 from fullconv.weights.sources import read_weights
 
 
-def decide_network(config: TrainConfig, data: Data) -> TrainConfig:
+def decide_network(config: TrainConfig, data: Data, callers: int = 1) -> TrainConfig:
     """Return the settings with network and weights decided, and warn of what a user should know.
 
     That is a download, and random weights where published ones could not be had.
+
+    Args:
+        config: of the training.
+        data: its samples.
+        callers: functions between this one and the user's line that a warning names.
     """
     if download := planned_download(config):
-        warnings.warn(download, stacklevel=3)
+        warnings.warn(download, stacklevel=2 + callers)
     decided, notes = resolve_network(config, data)
     for note in notes:
         if note.startswith(RANDOM) and config.width in (None, 1):
-            warnings.warn(note, stacklevel=3)
+            warnings.warn(note, stacklevel=2 + callers)
     return decided
 
 

@@ -141,7 +141,7 @@ def _time_image(trainer: Trainer, val: Data | None) -> float:
 
 @contextmanager
 def _rolled_back(trainer: Trainer) -> Iterator[None]:
-    """Train at the peak learning rate inside; restore the state on exit."""
+    """Restore the state on exit of what is trained inside."""
     network, optimizer = trainer.model.network, trainer.optimizer
     kept = {name: value.clone() for name, value in network.state_dict().items()}
     states = {
@@ -151,8 +151,6 @@ def _rolled_back(trainer: Trainer) -> Iterator[None]:
     averaged = {k: v.clone() for k, v in trainer.ema.values.items()} if trainer.ema else {}
     scaler = trainer.scaler.state_dict()
     mode = network.training
-    for parameters in optimizer.param_groups:
-        parameters["lr"] = trainer.config.learning_rate * parameters["factor"]
     try:
         yield
     finally:
@@ -172,11 +170,22 @@ def _overfit(trainer: Trainer, batch: Batch) -> tuple[list[float], float]:
     times: list[float] = []
     while _wants_more(trainer, len(losses), sum(times)):
         began = time.perf_counter()
+        _set_learning_rate(trainer, len(losses))
         losses.append(trainer.train_step(batch))
         if trainer.ema:
             trainer.ema.update(trainer.done)
         times.append(time.perf_counter() - began)
     return losses, statistics.median(times[1:])
+
+
+def _set_learning_rate(trainer: Trainer, step: int) -> None:
+    """Set the learning rate of a step of the dry run: as in the training's warmup, then the peak.
+
+    A rate that is right after a warmup may let an untrained network diverge.
+    """
+    share = min(1.0, (step + 1) / max(1, trainer.config.warmup))
+    for parameters in trainer.optimizer.param_groups:
+        parameters["lr"] = share * trainer.config.learning_rate * parameters["factor"]
 
 
 def _wants_more(trainer: Trainer, done: int, seconds: float) -> bool:

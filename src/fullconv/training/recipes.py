@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fullconv.config import TrainConfig
 from fullconv.errors import UnknownNameError
+
+Config = TypeVar("Config", bound=TrainConfig)
 
 DEFAULT = "modern"
 PIXELS = 187_000  # of a PASCAL VOC image, 500 x 375: what the authors' learning rates are for
@@ -38,15 +40,13 @@ def with_recipe(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**RECIPES[name].settings, **settings}
 
 
-def recipe_applied(config: TrainConfig) -> TrainConfig:
-    """Return the settings on top of those of their recipe; without one, as they are.
+def recipe_applied(config: Config) -> Config:
+    """Return the settings on top of those of their recipe, of the default one if they name none.
 
     Raises:
         UnknownNameError: there is no such recipe.
     """
-    if config.recipe is None:
-        return config
-    return TrainConfig.checked(**with_recipe(config.model_dump(exclude_unset=True)))
+    return type(config).checked(**with_recipe(config.model_dump(exclude_unset=True)))
 
 
 def lr_of_mean(lr: float) -> float:
@@ -78,8 +78,7 @@ RECIPES: Mapping[str, Recipe] = {
         "of the weights; class weights and a Dice loss for rare classes; pretrained backbones "
         "learn at a quarter of the rate, with frozen statistics of batch norm.",
         source="common practice since 2018; measured on CamVid (docs/reproduce.md)",
-        # The rest of this recipe are TrainConfig's own defaults. EMA is not one of them, since a
-        # custom loop around `fc.train` ends with the weights that the loop last saw.
+        # The rest of this recipe are TrainConfig's own defaults, which the paper's recipes share.
         settings={"ema": 0.99, "loss": "auto", "balance": "auto"},
     ),
     "paper-staged": Recipe(

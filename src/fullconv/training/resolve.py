@@ -2,6 +2,7 @@
 
 import sys
 from math import prod
+from typing import TypeVar
 
 from fullconv.config import AUTO, BACKBONE, Architecture, Normalization, RunConfig, TrainConfig
 from fullconv.config.duration import CPU_MINUTES
@@ -19,6 +20,8 @@ from fullconv.training.working_scale import (
     object_sizes,
 )
 
+Config = TypeVar("Config", bound=TrainConfig)
+
 BATCH, MOST_IMAGES = 4, 8  # images per step: at least, and at most where nothing is set
 STEP_PIXELS = {"cpu": 4 * 256**2, "gpu": 4 * 448**2}  # per step, about
 SHORT_STEP_PIXELS = 4 * 160**2  # where fewer minutes would not be enough for many larger steps
@@ -29,8 +32,8 @@ def resolve_settings(config: RunConfig, data: Data) -> RunConfig:
     return resolve_turning(resolve(config, data)[0], data)[0]
 
 
-def resolve(config: RunConfig, data: Data) -> tuple[RunConfig, WorkingScale]:
-    """Return the settings with every open one decided, and the working scale with its reason."""
+def resolve(config: Config, data: Data) -> tuple[Config, WorkingScale]:
+    """Return the settings with scale, crop and batch decided, and the scale with its reason."""
     changes: dict[str, object] = {}
     scale = WorkingScale(config.input_scale or 1.0)
     crop = config.crop
@@ -63,7 +66,7 @@ def step_pixels(config: TrainConfig) -> int:
     return int(min(max(most * minutes / CPU_MINUTES, SHORT_STEP_PIXELS), most))
 
 
-def _choose_scale(config: RunConfig, data: Data, sizes: ObjectSizes) -> WorkingScale:
+def _choose_scale(config: TrainConfig, data: Data, sizes: ObjectSizes) -> WorkingScale:
     if config.model == AUTO:  # its stride is chosen later, at the scale; most masks need this one
         config = config.model_copy(update={"model": f"fcn4s-{BACKBONE}"})
 

@@ -13,7 +13,9 @@ Config = TypeVar("Config", bound=TrainConfig)
 RANDOM = "the network starts from random weights"
 
 
-def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]]:
+def resolve_network(
+    config: Config, data: Data, find_weights: bool = True
+) -> tuple[Config, tuple[str, ...]]:
     """Return the settings with network and weights decided, and a sentence for each decision.
 
     ImageNet weights that are not on this machine are downloaded; `planned_download` names them.
@@ -22,6 +24,7 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
         config: with `size` and `input_scale` decided, since the stride is chosen at the size that
             training uses.
         data: the training samples.
+        find_weights: False if the network gets its weights from another file, such as a checkpoint.
 
     Raises:
         WeightsError: `weights` is "imagenet", and there are none or they cannot be had.
@@ -31,7 +34,7 @@ def resolve_network(config: Config, data: Data) -> tuple[Config, tuple[str, ...]
         stride, note = choose_stride(data, config.size, config.input_scale or 1.0)
         config = config.model_copy(update={"model": f"fcn{stride}s-{BACKBONE}"})
         notes.append(note)
-    if config.weights in (AUTO, IMAGENET):
+    if find_weights and config.weights in (AUTO, IMAGENET):
         weights, note = _choose_weights(config)
         config = config.model_copy(update={"weights": weights})
         notes.append(note)

@@ -78,7 +78,7 @@ class Trainer:
     def __init__(
         self, model: Model, data: Data, config: TrainConfig, group: ProcessGroup = SINGLE_PROCESS
     ) -> None:
-        _check_classes(model, data)
+        check_data(model, data)
         self.model = model
         model.band_choice = data.band_choice
         self.data = data
@@ -309,13 +309,27 @@ def _check_means(spec: str | None, loss: Loss, setting: str) -> None:
         )
 
 
-def _check_classes(model: Model, data: Data) -> None:
+def check_samples(data: Data) -> None:
+    """Check that there are samples to train on.
+
+    Raises:
+        DataError: there are none.
+    """
     if not len(data):
         raise DataError(
             f"no samples to train on in {f'the split {data.split}' if data.split else 'the data'}",
             expected="one photo with its mask at least",
             where=data.source,
         )
+
+
+def check_data(model: Model, data: Data) -> None:
+    """Check that a model can be trained on a data set.
+
+    Raises:
+        DataError: there are no samples, or their classes or inputs are not the model's.
+    """
+    check_samples(data)
     remedy = "use a model with the classes of the data set"
     data.check_classes(model.classes, remedy, model.heads)
     if data.inputs and data.inputs != model.inputs:

@@ -148,7 +148,11 @@ class FCN(nn.Module):
             nn.init.zeros_(score.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Float[Tensor, "B C H W"]) -> Float[Tensor, "B K H W"]:
-        """Return scores before softmax, one map per class, of the image's size."""
+        """Return scores before softmax, one map per class, of the image's size.
+
+        Raises:
+            ImageError: the image's dimensions, channels or type are not the network's.
+        """
         if self.engine is not None and self.engine.can_run(self, image):
             return self.engine.scores(image)
         return self.scores(self.features(image), image.shape[-2:])
@@ -203,6 +207,8 @@ class FCN(nn.Module):
         device = self.score_fr.weight.device
         with torch.device("cpu" if device.type == "meta" else device):
             self.normalize = Normalize(wanted.mean, wanted.std, wanted.order)
+        if self.score_fr.weight.dtype == torch.float64:
+            self.normalize.double()
 
     @property
     def _backbone(self) -> Backbone:
