@@ -89,6 +89,16 @@ def test_images_are_evenly_spaced():
 
 
 @pytest.mark.parametrize(
+    ("images", "count", "kept"),
+    [(None, 3, "best"), (3, 3, "best"), (2, 3, "last"), (49, 400, "last"), (50, 400, "best")],
+)
+def test_the_best_of_a_few_images_is_not_kept(images, count, kept):
+    parts = (Part(end=9, evaluate_images=images),)
+    assert plan_of(minutes=1, plan=parts).kept(count) == kept
+    assert plan_of(minutes=1, keep="last", plan=parts).kept(count) == "last"
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"minutes": 5, "epochs": 2}, "minutes and epochs are given"),

@@ -27,7 +27,7 @@ def test_facts_follow_from_settings_and_training(crop, text):
     data = toy_data(5)
     trainer = Trainer(initial_model(config, data), data, config)
     facts = report_facts(config, trainer, 3, 2, [{"seconds": 60.0}, {"seconds": 30.0}])
-    assert facts["data"] == "drawn: 5 training images, 3 evaluated" and facts["best epoch"] == "2"
+    assert facts["data"] == "drawn: 5 training images, 3 evaluated" and facts["kept epoch"] == "2"
     assert facts["time"] == "1 min 30 s"
     assert facts["training crops"] == text and facts["image size"] == "original"
 

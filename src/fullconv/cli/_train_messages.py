@@ -120,6 +120,10 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
         say_wrapped(f"plan   {count(plan.steps, 'step')} ({count(plan.epochs, 'epoch', 'epochs')})")
     if timed:
         say_wrapped(f"       {_evaluations(plan, len(experiment.val), trainer.done)}")
+        if experiment.keeps != experiment.config.keep:
+            say_wrapped(
+                "keep   the last model: which is the best on so few of the photos is partly chance"
+            )
         _say_few(plan, trainer.done, float(value))
     elif result:
         _say_dry_run(experiment, result)
@@ -202,7 +206,7 @@ def say_round(finished: "Round", experiment: "Experiment", elapsed: float) -> No
     if not math.isnan(row["mean_iou"]):
         at = "" if planned else f" @{best_epoch}"
         mark = "best" if finished.is_best else f"(best {100 * best:.1f}{at})"
-        mark = "kept" if experiment.config.keep == "last" else mark
+        mark = "kept" if experiment.keeps == "last" else mark
         metrics = f"  mean IoU {100 * row['mean_iou']:.1f} {mark}"
     left = "" if experiment.trainer.done == plan.steps else format_left(seconds_left(experiment))
     text = f"{where}  loss {row['loss']:.3f}{metrics}"
@@ -224,9 +228,9 @@ def say_usable(experiment: "Experiment", evaluation: "HeadEvaluations | None") -
     """
     folder, progress = experiment.run.folder, experiment.progress
     if progress.best_epoch and experiment.run.best.is_file():
-        so_far = " so far" if experiment.config.keep == "best" else ""
+        so_far = " so far" if experiment.keeps == "best" else ""
         score = f"mean IoU {100 * progress.best_score:.1f}{so_far}"
-        say(f"{experiment.config.keep}    step {progress.best_step:,}, {score}")
+        say(f"{experiment.keeps}    step {progress.best_step:,}, {score}")
         say(f"usable  {_predict(folder)}")
     else:
         say("usable  no model yet: none has been evaluated")
@@ -258,7 +262,7 @@ def say_finished(experiment: "Experiment", evaluation: "HeadEvaluations", quiet:
     progress, samples = experiment.progress, len(experiment.val)
     used = len(evaluation.first.image_iou)
     some = f", on {used} of {samples} photos" if used < samples else ""
-    kept = experiment.config.keep  # the best, or the last
+    kept = experiment.keeps  # the best, or the last
     say(f"{kept} model: step {progress.best_step:,} (epoch {progress.best_epoch}){some}")
     say_metrics(evaluation)
     say_path(experiment.run.folder / "report.html", "report  ")

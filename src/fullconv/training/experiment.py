@@ -221,6 +221,11 @@ class Experiment:
             self.monitor.resume(self.logger.rows[0].get("loss", math.nan), predicted)
 
     @property
+    def keeps(self) -> str:
+        """Which model it keeps, "best" or "last", once it is planned."""
+        return self.trainer.plan.kept(len(self.val))
+
+    @property
     def plan_warnings(self) -> tuple[str, ...]:
         """What the dry run and the plan tell a user before the first step."""
         dry_run = self.preflight.warnings if self.preflight else ()
@@ -356,7 +361,7 @@ class Experiment:
             trainer.broadcast_weights()
             metrics = yield from evaluate_in_parts(self.model, data, self.group)
             score = nan_to_lowest(metrics.mean_iou)
-            if self.config.keep == "last" or score > self.progress.best_score:
+            if self.keeps == "last" or score > self.progress.best_score:
                 self.progress.keep(score, trainer.epoch, trainer.done)
                 if self.group.is_main:
                     self.model.save(self.run.best)

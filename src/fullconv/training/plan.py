@@ -11,6 +11,7 @@ from fullconv.training.optim import schedule
 
 Config = TypeVar("Config", bound=TrainConfig)
 
+ENOUGH_IMAGES = 50  # of those to evaluate on, to choose the best model by
 RESTART = 0.5  # share of the peak learning rate at which a finished training continues
 
 
@@ -105,6 +106,14 @@ class TrainingPlan:
     def images(self, count: int) -> list[int]:
         """Return which of so many images are used in the evaluations between steps."""
         return spread(count, self.parts[-1].evaluate_images)
+
+    def kept(self, count: int) -> str:
+        """Return which model a run with so many images to evaluate on keeps: "best" or "last".
+
+        The best on a few of them is so by chance in part, so the settings' "best" is the last then.
+        """
+        used = len(self.images(count))
+        return "last" if used < min(count, ENOUGH_IMAGES) else self.config.keep
 
     def final_images(self, count: int) -> list[int]:
         """Return which of so many images are used in the final evaluation."""

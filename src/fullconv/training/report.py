@@ -141,7 +141,7 @@ def report_facts(
         f"{config.schedule} schedule",
         "steps": _steps(trainer),
         "duration": ", then ".join(shown_duration(part.asked) for part in trainer.plan.parts),
-        "best epoch" if config.keep == "best" else "kept epoch": str(best_epoch),
+        "kept epoch": str(best_epoch),
         "time": format_duration(sum(row["seconds"] for row in history)),
         "seed": str(config.seed),
         "fullconv": __version__,
