@@ -69,14 +69,14 @@ def inputs(*ids):
 
 
 def test_each_thread_is_prepared():
-    class Prepared(SleepingWorker):
-        prepared = set()
+    prepared = set()
 
+    class Prepared(SleepingWorker):
         def prepare(self):
-            self.prepared.add(threading.get_ident())
+            prepared.add(threading.get_ident())
 
         def compute(self, loaded, opened):
-            assert threading.get_ident() in self.prepared
+            assert threading.get_ident() in prepared
             return super().compute(loaded, opened)
 
     records = list(executors["local"](Prepared(), inputs(*range(6))))
