@@ -11,6 +11,7 @@ import export_models
 import fullconv as fc
 from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import detect_media, resolve_inputs
+from fullconv.batch.photo_memory import predict_photo
 from fullconv.engines import workload
 from fullconv.errors import ConfigError
 
@@ -49,6 +50,28 @@ def test_the_job_names_its_engine_and_its_labels_are_those_of_pytorch(folder, do
     predict("plain", engine="torch")
     assert described("plain")["engine"] == "torch" and not doubles.opened
     assert labels("out") == labels("plain")
+
+
+@pytest.mark.parametrize(("first", "second"), [("onnx", "torch"), ("torch", "onnx")])
+def test_jobs_that_take_turns_keep_their_own_engines(folder, monkeypatch, first, second):
+    for number, photo in enumerate(export_models.photos(*[(60, 80)] * 14), 6):
+        Image.fromarray(photo).save(folder / "photos" / f"{number}.png")
+    used = []
+
+    def compute(model, image, *more):
+        used.append(model.engine)
+        return predict_photo(model, image, *more)
+
+    monkeypatch.setattr("fullconv.batch.job.predict_photo", compute)
+    options = {"save": ["labels"], "threads": 1}
+    own = fc.batch.predict_many("model.safetensors", "photos", "own", engine=first, **options)
+    next(own)
+    begun = len(used)
+    assert begun < 20
+    records = predict("other", engine=second)
+    assert len(records) == len(list(own)) + 1 == 20
+    assert used.count(first) == used.count(second) == 20
+    assert described("own")["engine"] == first and described("other")["engine"] == second
 
 
 def test_a_job_that_is_resumed_keeps_to_its_engine(folder, doubles):

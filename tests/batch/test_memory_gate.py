@@ -49,6 +49,32 @@ def test_what_is_in_use_never_exceeds_the_memory(seed):
     assert most <= 100 and sorted(order) == list(range(60))
 
 
+def test_bytes_are_taken_if_they_fit_and_given_back():
+    gate = MemoryGate(100)
+    with gate.admit(InputMemory(30, 500, None)), gate.keep(20):
+        assert gate.take(50) and not gate.take(1)
+    assert gate.planned == 50 and gate.take(50) and not gate.take(1)
+    gate.give_back(100)
+    assert gate.planned == 0 and not gate.take(101)
+
+
+def test_bytes_that_are_given_back_let_those_in_who_wait():
+    gate, inside = MemoryGate(100), []
+
+    def enter(size):
+        with gate.admit(InputMemory(size, 0, None)):
+            inside.append(size)
+
+    assert gate.take(60)
+    with gate.admit(InputMemory(10, 0, None)), ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(enter, 40)
+        time.sleep(0.02)
+        assert not inside
+        gate.give_back(60)
+        waiting.result(timeout=30)
+    assert inside == [40]
+
+
 def test_bytes_that_are_kept_take_their_share():
     gate, inside = MemoryGate(100), []
 

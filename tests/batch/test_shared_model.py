@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from fullconv.batch.shared_model import open_model, unoptimized
+from fullconv.batch.shared_model import Computation, open_computed, open_model, unoptimized
 from fullconv.errors import ConfigError
 from fullconv.model import load
 from fullconv.weights.fingerprint import file_fingerprint
@@ -37,6 +37,15 @@ def test_a_model_is_opened_once(path):
     assert open_model(str(path), fingerprint, "cpu") is model
     with pytest.raises(ConfigError, match="not the model that the job was created with"):
         open_model(str(path), "another", "cpu")
+
+
+def test_what_computes_a_model_is_its_own_and_the_weights_are_shared(path):
+    given = str(path), file_fingerprint(path), "cpu", ""
+    plain, many = (open_computed(*given, Computation(optimize=on)) for on in (False, True))
+    assert plain.network.optimized_backbone is None and many.network.optimized_backbone is not None
+    assert open_computed(*given, Computation(optimize=True)) is many
+    mine, others = (each.network.state_dict() for each in (plain, many))
+    assert all(mine[name].data_ptr() == others[name].data_ptr() for name in mine)
 
 
 def test_an_unoptimized_model_shares_the_weights(path):

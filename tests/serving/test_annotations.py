@@ -146,12 +146,28 @@ def test_what_cannot_be_saved_is_logged(backend, folder, caplog):
     assert not masks(folder)
 
 
-def test_memory_counts(models, studio, folder, caplog):
-    many = event()["annotation"]["result"] * 50
-    regions = [region | {"id": str(number)} for number, region in enumerate(many)]
-    http = connect(models, folder, studio.url, memory=300_000)
-    send(http, event(result=regions))
+def test_memory_counts(models, studio, folder, caplog, monkeypatch):
+    monkeypatch.setattr("fullconv.serving._annotations.PIXEL", 2**20)
+    http = connect(models, folder, studio.url)
+    assert send(http, event()) == (202, True)
     assert "takes more memory than the server has" in caplog.text and not masks(folder)
+
+
+def test_events_and_setups_that_never_fit_the_memory_are_refused(models, studio, folder):
+    http = connect(models, folder, studio.url, memory=20_000)
+    for path, values in (("webhook", event()), ("setup", {"schema": "a" * 9000})):
+        response = http.post(f"/label-studio/{path}", json=values)
+        assert response.status_code == 422
+        assert "to be parsed; the memory given is 19.5 KiB" in response.json()["detail"]
+    assert not masks(folder)
+
+
+def test_what_an_event_holds_is_given_back(models, studio, folder):
+    settings = Settings(corrections=folder, label_studio=LabelStudio(studio.url))
+    service = make_service(models, settings=settings)
+    for values in (event(), event() | {"action": "PROJECT_UPDATED"}, event(result=7)):
+        client(service).post("/label-studio/webhook", json=values)
+        assert service.planned_bytes == service.in_progress == 0
 
 
 def test_without_a_folder_nothing_is_saved(models, studio):

@@ -5,20 +5,22 @@ import base64
 import hashlib
 import json
 from itertools import pairwise
-from threading import get_ident
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from fullconv.batch.memory_gate import MemoryGate
 from fullconv.errors import OutputError
-from fullconv.serving import Limits, Problem
-from fullconv.serving._body import OPTIONS, Body, file_name, read_object, read_photo
+from fullconv.serving import Problem
+from fullconv.serving._body import Body, file_name
+from fullconv.serving._forms import OPTIONS
+from fullconv.serving._photo_body import read_photo
 from fullconv.serving._problems import ClientLeftError
-from serving_models import run_async
+from serving_models import make_service, run_async
 
-LIMITS = Limits(2**30, max_body=1000, body_pause=0.05, body_seconds=0.2)
+LIMITS = {"max_body": 1000, "body_pause": 0.05, "body_seconds": 0.2}
 
 
 def read(chunks, kind="application/octet-stream", limits=LIMITS, length=None, end=True):
@@ -27,14 +29,15 @@ def read(chunks, kind="application/octet-stream", limits=LIMITS, length=None, en
     if length is not None:
         headers.append((b"content-length", str(length).encode()))
     pending = list(chunks)
-    consumed = []
+    consumed, ended = [], []
 
     async def receive():
         while pending and isinstance(pending[0], float):
             await asyncio.sleep(pending.pop(0))
         if not pending:
-            if not end:
+            if not end or ended:
                 await asyncio.sleep(60)
+            ended.append(True)
             return {"type": "http.request", "body": b"", "more_body": False}
         chunk = pending.pop(0)
         if chunk is None:
@@ -44,7 +47,11 @@ def read(chunks, kind="application/octet-stream", limits=LIMITS, length=None, en
 
     read.consumed = consumed
     scope = {"type": "http", "method": "POST", "path": "/predict", "headers": headers}
-    return run_async(read_photo(Request(scope, receive), limits))
+    service = make_service({}, **limits)
+    try:
+        return run_async(read_photo(service, Request(scope, receive)))
+    finally:
+        service.close()
 
 
 def refused(status, *args, **kwargs):
@@ -156,20 +163,6 @@ def test_a_disk_without_room_is_named(monkeypatch, tmp_path, kind):
         read([sent], FORM if kind.startswith("multipart") else kind)
 
 
-def test_json_is_parsed_in_a_thread(monkeypatch):
-    threads = []
-    monkeypatch.setattr(
-        "fullconv.serving._body.parse_object", lambda text: threads.append(get_ident()) or {}
-    )
-
-    async def receive():
-        return {"type": "http.request", "body": b"{}", "more_body": False}
-
-    request = Request({"type": "http", "method": "POST", "path": "/hf", "headers": []}, receive)
-    assert run_async(read_object(request, LIMITS)) == {}
-    assert threads != [get_ident()]
-
-
 @pytest.mark.parametrize(
     "parts",
     [
@@ -184,12 +177,21 @@ def test_json_is_parsed_in_a_thread(monkeypatch):
     ids=["empty", "no file", "two files", "nine fields", "long field", "many headers", "long line"],
 )
 def test_forms_with_too_much_or_too_little(parts):
-    limits = Limits(2**30, max_body=10_000)
+    limits = {"max_body": 10_000}
     refused(400, [form(*parts)], FORM, limits)
 
 
+@pytest.mark.parametrize("charset", ["undefined", "idna", "hex", "none", "utf-16"])
+def test_a_strange_charset_of_a_form_is_no_unexpected_error(charset):
+    sent = form(("note", None, "\u00e9..a"), ("file", "\u00e9..a.png", "abc"))
+    try:
+        assert content(read([sent], f"{FORM}; charset={charset}")) == b"abc"
+    except Problem as problem:
+        assert problem.status == 400 and "the form" in problem.detail
+
+
 def test_broken_forms():
-    limits = Limits(2**30, max_body=100_000)
+    limits = {"max_body": 100_000}
     whole = form(("a", "a.png", "x"))
     refused(400, [whole], "multipart/form-data")
     refused(400, [whole], "multipart/form-data; boundary=" + "x" * 300)
@@ -207,7 +209,7 @@ def test_file_names_are_names_in_one_line():
 
 def test_large_bodies_are_kept_on_the_disk(monkeypatch):
     monkeypatch.setattr("fullconv.serving._body.IN_MEMORY", 8)
-    body = Body("a.png")
+    body = Body(MemoryGate(100), "a.png")
     for chunk in (b"12345", b"67890", b"x"):
         body.append(chunk)
     paths = []
@@ -217,6 +219,28 @@ def test_large_bodies_are_kept_on_the_disk(monkeypatch):
     assert not paths[0].exists()
 
 
+def test_what_does_not_fit_the_memory_goes_to_the_disk_with_what_came_before():
+    memory = MemoryGate(10)
+    first, second = Body(memory), Body(memory)
+    for body, chunk in ((first, b"1234567"), (second, b"abc"), (second, b"d"), (first, b"890")):
+        body.append(chunk)
+    assert content(first) == b"1234567890" and content(second) == b"abcd"
+    assert memory.planned == 10  # "d" did not fit, so all of the second are on the disk
+    first.close()
+    first.close()
+    assert memory.planned == 0
+    second.close()
+
+
+def test_a_closed_body_takes_nothing():
+    memory = MemoryGate(10)
+    body = Body(memory)
+    body.append(b"123")
+    body.close()
+    body.append(b"456")  # by a thread that has not heard of it
+    assert memory.planned == 0 and content(body) == b""
+
+
 PHOTO = bytes(range(1, 40)) * 3
 BODIES = {
     "multipart/form-data; boundary=ab": b"--ab\r\nContent-Disposition: form-data; name=f; "
@@ -224,7 +248,7 @@ BODIES = {
     "application/json": json.dumps({"image": base64.b64encode(PHOTO).decode()}).encode(),
     "image/png": PHOTO,
 }
-PATIENT = Limits(2**30, max_body=1000, body_pause=60, body_seconds=60)
+PATIENT = {"max_body": 1000, "body_pause": 60, "body_seconds": 60}
 EDITS = st.tuples(st.integers(0, 300), st.integers(0, 40), st.binary(max_size=20))
 
 

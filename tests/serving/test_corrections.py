@@ -222,7 +222,7 @@ def test_a_large_mask_of_few_bytes_is_refused_by_its_header(models, folder):
     assert reply.status_code == 422 and "at most 10,000" in reply.json()["detail"]
     small = make_service(models, settings=Settings(corrections=folder), memory=2**20)
     reply = post(client(small))
-    assert reply.status_code == 422 and "the memory given is 1" in reply.json()["detail"]
+    assert reply.status_code == 422 and "the memory given is 896.0 KiB" in reply.json()["detail"]
 
 
 def test_a_long_body_is_refused(models, folder):

@@ -4,12 +4,14 @@ import base64
 import io
 import json
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fullconv.io.images import encode_png
+from fullconv.serving._tensors import NUMBERS, TEXT_BYTES, encode_response
 from serving_models import client, make_service, running
 
 PIXELS = np.random.default_rng(4).integers(0, 256, (2, 33, 47, 3), np.uint8)
@@ -69,6 +71,45 @@ def test_json_tensors(http, models, expected, datatype):
     assert list(arrays) == ["labels"] and np.array_equal(arrays["labels"], expected["labels"])
     assert values["model_name"] == "street" and values["id"] == "a1"
     assert values["model_version"] == models["street"].fingerprint
+
+
+def test_nested_lists_have_to_have_the_shape(http, expected):
+    entry = tensor_input(TENSOR, "UINT8", data=TENSOR.tolist())
+    arrays, _ = read(http.post(INFER, json={"inputs": [entry]}))
+    assert np.array_equal(arrays["labels"], expected["labels"])
+    entry["data"] = PIXELS.tolist()  # as many numbers in another order
+    response = http.post(INFER, json={"inputs": [entry]})
+    assert response.status_code == 400
+    detail = "the data are lists of shape (2, 33, 47, 3), not [2, 3, 33, 47]"
+    assert response.json()["detail"] == detail
+
+
+def test_scores_as_json(http, expected):
+    entry, data = binary_input(TENSOR, "UINT8")
+    outputs = [{"name": "score"}, {"name": "labels"}]
+    arrays, _ = read(send_binary(http, {"inputs": [entry], "outputs": outputs}, data))
+    for name, array in arrays.items():
+        assert np.array_equal(array, expected[name]), name
+
+
+def test_long_json_is_written_in_parts_and_takes_what_is_planned():
+    draw = np.random.default_rng(0)
+    score = draw.standard_normal((1, 3, 200, 300)).astype(np.float32) * 1e-5
+    arrays = {"labels": np.full((1, 200, 300), 255, np.uint8), "score": score}
+    tracemalloc.start()
+    try:
+        content, length = encode_response({"id": "a"}, dict.fromkeys(arrays, False), arrays)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    planned = sum(TEXT_BYTES[name] * array.size for name, array in arrays.items())
+    assert length is None and peak < planned + 200 * NUMBERS
+    values = json.loads(content)
+    assert values["id"] == "a" and [output["name"] for output in values["outputs"]] == [*arrays]
+    for output in values["outputs"]:
+        array = arrays[output["name"]]
+        assert output["shape"] == list(array.shape)
+        assert np.array_equal(np.array(output["data"], array.dtype), array.ravel())
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.float32])
@@ -146,6 +187,13 @@ def changed(**changes):
         (good() | {"outputs": 2 * [{"name": "labels"}]}, "the output 'labels'; expected"),
         (good() | {"outputs": 5}, '"outputs" is no list'),
         (good() | {"parameters": {"sequence_id": 5}}, "parameters has 'sequence_id'"),
+        (good() | {"parameters": {"binary_data_output": "false"}}, "binary_data_output is 'false'"),
+        (
+            good() | {"outputs": [{"name": "labels", "parameters": {"binary_data": 1}}]},
+            "binary_data is '1'; expected true or false",
+        ),
+        (changed(data=["5"] * 12), "the data are not numbers"),
+        (changed(data=[True] * 12), "the data are not numbers"),
         (good() | {"id": 5}, '"id" is not a text'),
         (good() | {"other": 5}, "the request has 'other'"),
         (changed(name="x"), "the input 'x'; expected \"image\""),
@@ -230,7 +278,7 @@ def test_a_request_that_never_fits_the_memory_is_refused(models):
     entry["parameters"] = {"binary_data_size": len(photo) + 4}
     response = send_binary(http, {"inputs": [entry]}, struct.pack("<I", len(photo)) + photo)
     assert response.status_code == 422
-    assert "the memory given is 16.0 MiB: send fewer or smaller photos" in response.json()["detail"]
+    assert response.json()["detail"].startswith("the body takes up to 80.1 MiB to be parsed; the")
 
 
 def test_memory_is_planned_for_the_photo_that_takes_most(service, http, monkeypatch):

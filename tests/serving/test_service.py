@@ -1,14 +1,21 @@
 """Requests get places and memory; those of clients that leave are given back."""
 
 import asyncio
+import copy
+import gc
 import threading
+import time
+import weakref
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 from starlette.requests import Request
 
 from fullconv.batch.photo_memory import plan_photo
+from fullconv.batch.writers import writers
 from fullconv.inference.stopping import StoppedError
+from fullconv.io.images import Header
 from fullconv.serving import Problem
 from fullconv.serving._problems import ClientLeftError
 from serving_models import client, make_service, run_async, wait_for
@@ -93,6 +100,25 @@ def test_work_that_takes_too_long_is_stopped(models):
     assert caught.value.status == 504 and ended.wait(5)
 
 
+def test_the_time_of_work_may_have_begun_before(models):
+    service = make_service(models, seconds=60)
+    with pytest.raises(Problem, match="no result within 60 seconds"):
+        run_async(service.run(request(), wait_until, time.monotonic() - 60))
+
+
+def test_a_result_that_comes_too_late_is_closed(models):
+    service, closed = make_service(models, seconds=0.02), threading.Event()
+
+    def work(stop):
+        while not stop():
+            threading.Event().wait(0.002)
+        return SimpleNamespace(close=closed.set)
+
+    with pytest.raises(Problem, match="no result within 0"):
+        run_async(service.run(request(), work))
+    assert closed.wait(30)
+
+
 def test_work_that_waits_is_dropped_when_its_client_leaves(models):
     service, left, free = make_service(models, at_once=1), threading.Event(), threading.Event()
     begun = []
@@ -172,7 +198,9 @@ def test_memory_that_runs_out_is_a_503(models, monkeypatch, error):
 def test_too_little_memory_says_how_much(models):
     response = client(make_service(models, memory=2**20)).post("/predict", content=_png(400, 500))
     assert response.status_code == 422
-    assert "the memory given is 1.0 MiB: give it more" in response.json()["detail"]
+    assert response.json()["detail"].endswith(
+        "the memory given is 896.0 KiB: give it more (photos get seven eighths of --memory)"
+    )
 
 
 def test_plans_are_kept_by_size_and_output(models, monkeypatch):
@@ -193,6 +221,20 @@ def test_plans_are_kept_by_size_and_output(models, monkeypatch):
     http.post("/models/other/predict", content=_png(21))
     http.post("/predict?tta=1", content=_png(21))
     assert len(calls) == 6
+
+
+def test_a_model_that_was_replaced_is_not_kept_in_memory(models):
+    former = replace(models["street"], model=copy.copy(models["street"].model))
+    service, newer = make_service({"street": former}), replace(former, fingerprint="1" * 16)
+    header, output = Header((20, 20), (20, 20), "RGB", "PNG", 1, 1), writers["labels"]
+    before = service.plan(former, header, output)
+    assert service.replace_model(newer, former) and not service.replace_model(former, former)
+    assert service.model() is newer
+    assert service.plan(former, header, output) == before  # for a request that began before
+    kept = weakref.ref(former)
+    del former
+    gc.collect()
+    assert kept() is None
 
 
 def test_too_many_pixels_are_refused_by_the_header(models):

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,8 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import need_scores, plan_photo, predict_photo
-from fullconv.batch.shared_model import open_model, unoptimized
+from fullconv.batch.shared_model import Computation, open_computed, unoptimized
 from fullconv.batch.writers import Writer, writers
-from fullconv.engines.choose import choose_engine
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import ImageError, MemoryBudgetError
 from fullconv.hardware import SHARE, free_memory
@@ -87,28 +87,25 @@ class PredictionJob:
         torch.set_num_threads(self.threads)
         for kind in self.kinds:  # imported here, before several threads ask for them
             _ = writers[kind]
-        model = self.open()
-        # Decided for the whole job, so all its predictions are computed alike.
-        if self.description.engine_pixels:
-            self._use_engine(model)
-        elif not model.exported:
-            model.network.engine = None
-        if self.optimize and not model.exported:
-            model.optimize("torch")
-
-    def _use_engine(self, model: Model) -> None:
-        """Let the job's engine compute the model; repeated calls cost nothing."""
-        settled = self.description.engine, self.description.engine_pixels, self.threads
-        engine = model.network.engine
-        if not isinstance(engine, RunningEngine) or engine.settings != settled:
-            model.choice = choose_engine(
-                model.network, self.description.engine, most_pixels=self.description.engine_pixels
-            )
+        self.open()
 
     def open(self) -> Model:
         """Return the model, which all threads of this process share."""
+        return self._opened
+
+    @cached_property
+    def _opened(self) -> Model:
+        # Kept here, since another job may be at work in turn with this one.
+        description = self.description
+        computation = Computation(
+            description.engine, description.engine_pixels, self.threads, self.optimize
+        )
         path = str(self._resolve(self.model))
-        return open_model(path, self.description.model, self.device, self.head)
+        return open_computed(path, description.model, self.device, self.head, computation)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the fields alone: each process opens the model itself."""
+        return {name: value for name, value in vars(self).items() if name != "_opened"}
 
     def unoptimized(self) -> Model:
         """Return the model, not optimized for many predictions."""

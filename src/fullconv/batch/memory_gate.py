@@ -103,9 +103,26 @@ class MemoryGate:
         try:
             yield
         finally:
-            with self._changed:
-                self._kept_bytes -= count
-                self._changed.notify_all()
+            self.give_back(count)
+
+    def take(self, count: int) -> bool:
+        """Keep bytes until `give_back` if they fit beside those held and kept; waits for nothing.
+
+        Returns:
+            Whether they fit.
+        """
+        with self._changed:
+            held = self._kept_bytes + sum(item.held for item in self._inside)
+            if held + count > self._total:
+                return False
+            self._kept_bytes += count
+            return True
+
+    def give_back(self, count: int) -> None:
+        """No longer keep bytes that `take` has kept."""
+        with self._changed:
+            self._kept_bytes -= count
+            self._changed.notify_all()
 
     def wake(self) -> None:
         """Let those who wait ask their `stop` again."""

@@ -70,7 +70,7 @@ Memory = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help="Memory for all photos in progress, e.g. 2GiB.",
+        help="Memory for all requests in progress, e.g. 2GiB; an eighth of it is for their bodies.",
         show_default="half of the free memory",
     ),
 ]

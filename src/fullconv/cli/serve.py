@@ -56,7 +56,6 @@ def command(
     _require_packages()
     from fullconv.serving import EngineOptions, Settings
     from fullconv.serving.executors import ServerPlan, executors
-    from fullconv.units import parse_bytes
 
     check_form(log)
     open_server = executors[executor]
@@ -66,8 +65,8 @@ def command(
     if executor != "local":
         at_once = at_once or 1  # more photos at once are more replicas
     limits = _limits(chosen, memory, threads, at_once, queue, max_body, max_pixels, timeout, count)
-    total = None if memory is None else parse_bytes(memory)
     announce = (lambda text: None) if quiet else say
+    total = None if memory is None else limits.photo_memory
     plan = ServerPlan(
         models,
         limits,

@@ -87,20 +87,30 @@ def parse_event(values: Mapping[str, Any]) -> SentAnnotation | None:
     return None if annotation.cancelled else SentAnnotation(annotation, url, number)
 
 
-def fetch_photo(service: Service, url: str, stop: Stop) -> bytes:
-    """Return the bytes of a task's photo.
+def fetch_photo(service: Service, url: str, body: Body, stop: Stop) -> None:
+    """Add the bytes of a task's photo to a body.
 
     Raises:
         Problem: it is not in the Label Studio of this server, or cannot be fetched.
+        OutputError: the disk is full.
     """
     source, limits = service.settings.label_studio, service.limits
+    if (content := embedded_photo(url)) is not None:
+        body.append(content)
+        return
     if source is None:
         raise Problem(
             422,
             "the server fetches no photos; start it with --label-studio URL, the address of "
             "Label Studio",
         )
-    return source.fetch(url, limits.max_body, limits.body_seconds, stop)
+    for piece in source.fetch(url, limits.max_body, limits.body_seconds, stop):
+        body.append(piece)
+
+
+def url_name(url: str) -> str:
+    """Return the name of a photo's file, for messages."""
+    return file_name(url.partition("?")[0][-200:])
 
 
 async def save_annotation(
@@ -109,10 +119,9 @@ async def save_annotation(
     """Fetch the photo of an annotation, and save both; log what became of it."""
 
     def work(stop: Stop) -> Saved:
-        body = Body(file_name(sent.url.partition("?")[0][-200:]))
+        body = Body(service.bodies, url_name(sent.url))
         try:
-            content = embedded_photo(sent.url)
-            body.append(fetch_photo(service, sent.url, stop) if content is None else content)
+            fetch_photo(service, sent.url, body, stop)
             return _save(service, served, folder, sent, body, stop)
         finally:
             body.close()
@@ -159,7 +168,7 @@ def _plan(service: Service, header: Header, sent: SentAnnotation, body: Body) ->
     """
     pixels = header.size[0] * header.size[1]
     held = (PIXEL + len(sent.annotation.regions)) * pixels + body.size
-    if held > service.limits.memory:
+    if held > service.limits.photo_memory:
         raise MemoryBudgetError(
             f"an annotation of {len(sent.annotation.regions)} regions on {header.size[0]} x "
             f"{header.size[1]} pixels takes more memory than the server has"

@@ -1,49 +1,49 @@
-"""Read the body of a request, within limits of size and time."""
+"""Read the body of a request, within limits of size, time and memory."""
 
 import asyncio
 import hashlib
+import io
 import tempfile
 import time
-from base64 import b64decode
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
-from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from fullconv.batch.memory_gate import MemoryGate
 from fullconv.errors import DataError, OutputError, printable
-from fullconv.io.text import parse_json
 from fullconv.serving._limits import Limits
 from fullconv.serving._problems import ClientLeftError, Problem
+from fullconv.serving._service import Service
 from fullconv.units import format_bytes
 
 IN_MEMORY = 8 * 2**20  # bytes; larger bodies are kept in a temporary file
-MAX_FIELDS = 8  # of a form, beside its file
-MAX_FIELD_BYTES = 1024
-CHUNK = 2**20
 DEFAULT_NAME = "photo"
-OPTIONS = ("format", "tta", "model", "replace")  # of the query
-
-# curl sends a form's type with --data-binary unless it is told another.
-_RAW = ("", "application/octet-stream", "application/x-www-form-urlencoded")
 
 Result = TypeVar("Result")
 
 
 class Body:
-    """The bytes of a photo: in memory, or in a temporary file.
+    """The bytes of a photo, or of JSON: in memory as long as there is room, or in a temporary file.
+
+    Args:
+        memory: counts the bytes that are in memory; what does not fit goes to the file.
+        name: for messages.
 
     Attributes:
         name: for messages.
         size: in bytes.
+        received: when its last byte came, by `time.monotonic`.
     """
 
-    def __init__(self, name: str = DEFAULT_NAME) -> None:
-        self.name, self.size = name, 0
-        self._content: bytearray | None = bytearray()
+    def __init__(self, memory: MemoryGate, name: str = DEFAULT_NAME) -> None:
+        self.name, self.size, self.received = name, 0, time.monotonic()
+        self._memory, self._taken = memory, 0
+        self._lock, self._closed = Lock(), False
+        self._content = io.BytesIO()
         self._file: Any = None
         self._digest = hashlib.sha256()
 
@@ -58,22 +58,36 @@ class Body:
         Raises:
             OutputError: the disk is full, or has no folder for temporary files.
         """
-        self.size += len(chunk)
-        self._digest.update(chunk)
-        with _explained():
-            if self._content is not None and len(self._content) + len(chunk) > IN_MEMORY:
-                self._file = tempfile.NamedTemporaryFile(prefix="fullconv-")  # noqa: SIM115
-                self._file.write(self._content)
-                self._content = None
-            if self._content is None:
-                self._file.write(chunk)
-            else:
-                self._content += chunk
+        if not self.hold(chunk):
+            self.spool(chunk)
 
-    @property
-    def needs_disk(self) -> bool:
-        """Whether `append` writes to the disk."""
-        return self._content is None or len(self._content) + CHUNK > IN_MEMORY
+    def hold(self, chunk: bytes) -> bool:
+        """Add bytes in memory; return whether there is room for them."""
+        if self._file is not None or self.size + len(chunk) > IN_MEMORY:
+            return False
+        with self._lock:
+            if self._closed or not self._memory.take(len(chunk)):
+                return False
+            self._taken += len(chunk)
+        self._content.write(chunk)
+        self._count(chunk)
+        return True
+
+    def spool(self, chunk: bytes) -> None:
+        """Add bytes in the temporary file, after those that are in memory.
+
+        Raises:
+            OutputError: the disk is full, or has no folder for temporary files.
+        """
+        if self._closed:  # by who no longer waits for this thread
+            return
+        with explained():
+            if self._file is None:
+                self._file = tempfile.NamedTemporaryFile(prefix="fullconv-")  # noqa: SIM115
+                self._file.write(self._content.getbuffer())
+                self._forget()
+            self._file.write(chunk)
+        self._count(chunk)
 
     def open(self, reader: Callable[[Path, bytes | None], Result]) -> Result:
         """Return what `reader` makes of a path and the bytes; errors name `name`.
@@ -81,9 +95,9 @@ class Body:
         Args:
             reader: gets a file and None, or a name and its bytes.
         """
-        if self._content is not None:
-            return reader(Path(self.name), bytes(self._content))
-        with _explained():
+        if self._file is None:
+            return reader(Path(self.name), self._content.getvalue())  # no copy
+        with explained():
             self._file.flush()
         try:
             return reader(Path(self._file.name), None)
@@ -96,15 +110,28 @@ class Body:
         return self.open(lambda path, content: path.read_bytes() if content is None else content)
 
     def close(self) -> None:
-        """Forget the bytes."""
-        self._content = bytearray()
+        """Forget the bytes, and those that another thread is still adding."""
+        with self._lock:
+            self._closed = True
+        self._forget()
         if self._file is not None:
             with suppress(OSError):  # of bytes that no longer fit the disk
                 self._file.close()
 
+    def _count(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        self.received = time.monotonic()
+        self._digest.update(chunk)
+
+    def _forget(self) -> None:
+        """Forget the bytes in memory; two threads may do so at a time."""
+        with self._lock:
+            taken, self._taken, self._content = self._taken, 0, io.BytesIO()
+        self._memory.give_back(taken)
+
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
     """Raise an OutputError that names the reason if a temporary file cannot be written."""
     try:
         yield
@@ -115,90 +142,28 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
-async def read_photo(request: Request, limits: Limits) -> Body:
-    """Read a photo from a body: its bytes, a form with one file, or JSON {"image": base64}.
+async def read_raw(service: Service, request: Request) -> Body:
+    """Read a body as it is.
 
     Raises:
-        Problem: another type of body, one that is too long, too slow, damaged or empty.
+        Problem: it is too long or too slow.
         ClientLeftError: the client closed the connection.
     """
-    kind = content_type(request)
-    body = Body()
+    body = Body(service.bodies)
     try:
-        if kind == "multipart/form-data":
-            await _read_form(request, limits, body)
-        elif kind == "application/json":
-            text = await read_bytes(request, limits)
-            await asyncio.to_thread(lambda: body.append(_image_field(parse_object(text))))
-        elif kind in _RAW or kind.startswith("image/"):
-            await _read_into(body, request, limits)
-        else:
-            raise Problem(
-                415,
-                f"a body of type {printable(kind[:60])}; expected a photo (image/*, "
-                "application/octet-stream), a form with one file, or JSON",
-            )
-        if not body.size:
-            raise Problem(400, "an empty body; expected a photo")
+        async with aclosing(stream_body(request, service.limits)) as stream:
+            async for chunk in stream:
+                await append(body, chunk)
     except BaseException:
         body.close()
         raise
     return body
 
 
-async def read_raw(request: Request, limits: Limits) -> Body:
-    """Read a body as it is; see `stream_body`."""
-    body = Body()
-    try:
-        await _read_into(body, request, limits)
-    except BaseException:
-        body.close()
-        raise
-    return body
-
-
-async def read_bytes(request: Request, limits: Limits) -> bytes:
-    """Read a whole body into memory; see `stream_body`."""
-    async with aclosing(stream_body(request, limits)) as stream:
-        return b"".join([chunk async for chunk in stream])
-
-
-async def read_object(request: Request, limits: Limits) -> dict[str, Any]:
-    """Read an object of JSON, and parse it in a thread; see `read_bytes` and `parse_object`."""
-    return await asyncio.to_thread(parse_object, await read_bytes(request, limits))
-
-
-def parse_object(content: bytes) -> dict[str, Any]:
-    """Parse an object of JSON.
-
-    Raises:
-        Problem: it is something else.
-    """
-    try:
-        values = parse_json(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Problem(400, f"the body is not JSON ({str(error)[:100]})") from error
-    if not isinstance(values, dict):
-        raise Problem(400, f"the JSON is a {type(values).__name__}; expected an object")
-    return values
-
-
-def decode_base64(text: object, what: str) -> bytes:
-    """Decode base64 text of a request.
-
-    Args:
-        text: from JSON.
-        what: for the message, e.g. '"image"'.
-
-    Raises:
-        Problem: it is no text, or not base64.
-    """
-    if not isinstance(text, str):
-        raise Problem(400, f"{what} is not a text; expected the photo's bytes as base64")
-    try:
-        return b64decode(text, validate=True)
-    except ValueError as error:
-        raise Problem(400, f"{what} is not base64 ({error})") from error
+async def append(body: Body, chunk: bytes) -> None:
+    """Add bytes to a body, in a thread if they go to the disk."""
+    if not body.hold(chunk):
+        await asyncio.to_thread(body.spool, chunk)
 
 
 async def stream_body(request: Request, limits: Limits) -> AsyncGenerator[bytes, None]:
@@ -244,126 +209,6 @@ def file_name(text: str | None) -> str:
     """Return the last part of a client's file name, as text in one line."""
     last = (text or "").replace("\\", "/").rpartition("/")[2]
     return printable(last).strip(" .")[:200] or DEFAULT_NAME
-
-
-async def _read_into(body: Body, request: Request, limits: Limits) -> None:
-    async with aclosing(stream_body(request, limits)) as stream:
-        async for chunk in stream:
-            await _append(body, chunk)
-
-
-async def _append(body: Body, chunk: bytes) -> None:
-    if body.needs_disk:
-        await asyncio.to_thread(body.append, chunk)
-    else:
-        body.append(chunk)
-
-
-async def read_files(request: Request, limits: Limits, names: Sequence[str]) -> dict[str, Body]:
-    """Read a form that has exactly these files.
-
-    Args:
-        request: with a body of type multipart/form-data.
-        limits: of the server.
-        names: of the form's fields.
-
-    Raises:
-        Problem: another body, or one that is too long, too slow or damaged.
-        ClientLeftError: the client closed the connection.
-    """
-    expected = " and ".join(names)
-    if content_type(request) != "multipart/form-data":
-        kind = printable(content_type(request)[:60]) or "none"
-        raise Problem(415, f"a body of type {kind}; expected a form with the files {expected}")
-    form = await _parse_form(request, limits, len(names))
-    bodies: dict[str, Body] = {}
-    try:
-        _refuse_options(form)
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                found = bodies[name] = Body(name)
-                await _fill(found, value)
-        if sorted(bodies) != sorted(names) or not all(body.size for body in bodies.values()):
-            given = ", ".join(printable(name[:40]) for name, body in bodies.items() if body.size)
-            raise Problem(
-                400, f"a form with the files {given or 'none'}; expected the files {expected}"
-            )
-    except BaseException:
-        for body in bodies.values():
-            body.close()
-        raise
-    finally:
-        await form.close()
-    return bodies
-
-
-async def _read_form(request: Request, limits: Limits, body: Body) -> None:
-    form = await _parse_form(request, limits, 1)
-    try:
-        _refuse_options(form)
-        files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
-        if len(files) != 1:
-            raise Problem(400, "the form has no file; expected one, the photo")
-        body.name = file_name(files[0].filename)
-        await _fill(body, files[0])
-    finally:
-        await form.close()
-
-
-def _refuse_options(form: FormData) -> None:
-    """Refuse options in a form, which would have no effect there.
-
-    Raises:
-        Problem: it has one.
-    """
-    for name, value in form.multi_items():
-        if name in OPTIONS and isinstance(value, str):
-            raise Problem(
-                400,
-                f"{name} is a field of the form; expected it in the query of the URL: "
-                f"?{name}={printable(value[:40])}",
-            )
-
-
-async def _fill(body: Body, file: UploadFile) -> None:
-    while chunk := await file.read(CHUNK):
-        await _append(body, chunk)
-
-
-async def _parse_form(request: Request, limits: Limits, files: int) -> FormData:
-    async with aclosing(stream_body(request, limits)) as stream:
-        parser = MultiPartParser(
-            request.headers,
-            stream,
-            max_files=files,
-            max_fields=MAX_FIELDS,
-            max_part_size=MAX_FIELD_BYTES,
-        )
-        form = FormData()
-        try:
-            with _explained():
-                form = await parser.parse()
-            return form
-        except MultiPartException as error:
-            number = "one file" if files == 1 else f"{files} files"
-            raise Problem(
-                400,
-                f"the form cannot be read ({error.message.rstrip('.')}); expected {number} and at "
-                f"most {MAX_FIELDS} fields of {MAX_FIELD_BYTES} bytes",
-            ) from error
-        finally:
-            # Starlette closes them after its own errors only, and never that of a part without end.
-            kept = {id(one.file) for _, one in form.multi_items() if isinstance(one, UploadFile)}
-            for file in parser._files_to_close_on_error:
-                if id(file) not in kept:
-                    file.close()
-
-
-def _image_field(values: dict[str, Any]) -> bytes:
-    if set(values) != {"image"}:
-        names = ", ".join(sorted(map(str, values)))[:100]
-        raise Problem(400, f'JSON with the fields {names or "none"}; expected "image" alone')
-    return decode_base64(values["image"], '"image"')
 
 
 def _too_long(limits: Limits) -> Problem:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 from fullconv.errors import ConfigError, printable
-from fullconv.inference.stopping import Stop, check_stop
+from fullconv.inference.stopping import Stop, check_stop, never
 from fullconv.serving._problems import Problem
 from fullconv.units import format_bytes
 
@@ -104,8 +104,8 @@ class LabelStudio:
         query = quote(parts.query, safe="/%?:@!$&'()*+,;=~")
         return f"{safe}?{query}" if query else safe
 
-    def fetch(self, url: str, most: int, seconds: float, stop: Stop) -> bytes:
-        """Return the bytes of a photo.
+    def fetch(self, url: str, most: int, seconds: float, stop: Stop) -> Iterator[bytes]:
+        """Yield the bytes of a photo in pieces.
 
         Args:
             url: in a task.
@@ -121,7 +121,7 @@ class LabelStudio:
         with self._response("GET", path, headers) as response:
             if response.status != 200:
                 raise Problem(502, f"Label Studio {_meaning(response.status)}, for {path[:200]}")
-            return _read(response, most, seconds, stop)
+            yield from _read(response, most, seconds, stop)
 
     def _authorization(self) -> dict[str, str]:
         """Return the header with the key; a personal token is exchanged for a short-lived one."""
@@ -137,7 +137,7 @@ class LabelStudio:
                 raise Problem(
                     502, f"Label Studio {_meaning(response.status)}, for the access token"
                 )
-            content = _read(response, MAX_TOKEN_BYTES, SECONDS, lambda: False)
+            content = b"".join(_read(response, MAX_TOKEN_BYTES, SECONDS, never))
         try:
             access = json.loads(content)["access"]
         except (ValueError, TypeError, KeyError) as error:
@@ -184,13 +184,14 @@ def embedded_photo(url: str) -> bytes | None:
         raise Problem(400, "a data: URL whose base64 cannot be read") from error
 
 
-def _read(response: http.client.HTTPResponse, most: int, seconds: float, stop: Stop) -> bytes:
-    """Read a body within limits of size and time."""
-    deadline, pieces, size = time.monotonic() + seconds, [], 0
+def _read(
+    response: http.client.HTTPResponse, most: int, seconds: float, stop: Stop
+) -> Iterator[bytes]:
+    """Yield a body within limits of size and time."""
+    deadline, size = time.monotonic() + seconds, 0
     try:
         while piece := response.read1(CHUNK):
             check_stop(stop)
-            pieces.append(piece)
             size += len(piece)
             if size > most:
                 raise Problem(
@@ -200,9 +201,9 @@ def _read(response: http.client.HTTPResponse, most: int, seconds: float, stop: S
                 raise Problem(
                     504, f"Label Studio did not send the photo within {seconds:g} seconds"
                 )
+            yield piece
     except (OSError, http.client.HTTPException) as error:
         raise Problem(502, f"Label Studio stopped sending the photo ({error})") from error
-    return b"".join(pieces)
 
 
 def _meaning(status: int) -> str:

@@ -15,8 +15,7 @@ class Limits:
     """What a server takes on.
 
     Attributes:
-        memory: bytes for all photos that are decoded, computed and encoded at a time, and for what
-            clients have not read of their responses.
+        memory: bytes for all requests at a time; `body_memory` and `photo_memory` are its parts.
         at_once: photos computed at the same time.
         threads: CPU threads per photo; the caller has set them, and they are part of an ETag.
         queue: requests that wait beside those that are computed.
@@ -43,6 +42,16 @@ class Limits:
     header_bytes: int = 16 * 2**10
     header_seconds: float = 10
     connections: int = 64
+
+    @property
+    def body_memory(self) -> int:
+        """Bytes for bodies that have arrived, wholly or in part, and for what is parsed of them."""
+        return self.memory // 8
+
+    @property
+    def photo_memory(self) -> int:
+        """Bytes for photos that are decoded, computed and encoded, and for unread responses."""
+        return self.memory - self.body_memory
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class State(Protocol):
 
     @property
     def planned_bytes(self) -> int:
-        """Bytes planned for the photos in progress, and of responses that are not read yet."""
+        """Bytes planned for bodies and photos, and of responses that are not read yet."""
 
     @property
     def memory_bytes(self) -> int:

@@ -90,7 +90,7 @@ async def predict_body(
         service.metrics.pixels.inc(prod(header.size))
         return Result(content, header.size, found.note)
 
-    return await service.run(request, work)
+    return await service.run(request, work, body.received)
 
 
 def result_key(service: Service, served: ServedModel, digest: str, options: dict[str, Any]) -> str:

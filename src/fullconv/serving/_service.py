@@ -5,7 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -16,7 +16,7 @@ from starlette.requests import Request
 from fullconv.batch.memory_gate import InputMemory, MemoryGate
 from fullconv.batch.photo_memory import plan_photo
 from fullconv.batch.writers import Writer
-from fullconv.errors import UnknownNameError
+from fullconv.errors import MemoryBudgetError, UnknownNameError
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.stopping import Stop
 from fullconv.io.images import Header
@@ -44,7 +44,8 @@ class Service:
         limits: what it takes on.
         access: who may use it.
         settings: its optional parts.
-        gate: lets photos in as the memory allows.
+        gate: lets photos in as their part of the memory allows.
+        bodies: counts the bodies in memory, and lets them be parsed as their part allows.
         ready: whether a warm-up has ended well.
         draining: whether it takes no new work.
         measuring: whether engines are being measured.
@@ -63,9 +64,10 @@ class Service:
 
     def __post_init__(self) -> None:
         limits = self.limits
-        self.gate = MemoryGate(limits.memory, limits.at_once, AHEAD)
+        self.gate = MemoryGate(limits.photo_memory, limits.at_once, AHEAD)
+        self.bodies = MemoryGate(limits.body_memory)
         self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
-        self._plan = self._new_plans()
+        self._plan, self._replacing = self._new_plans(), threading.Lock()
         self.metrics = Metrics(self)
         self.metrics.show_models(self.models)
         self._usual = FIRST_GUESS  # seconds of a request, a moving average
@@ -82,8 +84,8 @@ class Service:
 
     @property
     def planned_bytes(self) -> int:
-        """Bytes planned for the photos in progress, and of responses that are not read yet."""
-        return self.gate.planned
+        """Bytes planned for bodies and photos, and of responses that are not read yet."""
+        return self.gate.planned + self.bodies.planned
 
     @property
     def memory_bytes(self) -> int:
@@ -107,12 +109,23 @@ class Service:
             raise Problem(404, str(UnknownNameError("model", name[:100], self.models)))
         return self.models[name]
 
-    def replace_model(self, served: ServedModel) -> None:
-        """Serve another model of an existing name; requests in progress keep theirs."""
-        assert served.name in self.models
-        self.models[served.name] = served
-        self._plan = self._new_plans()  # those of before would keep the former model in memory
-        self.metrics.show_models(self.models)
+    def replace_model(self, served: ServedModel, former: ServedModel | None = None) -> bool:
+        """Serve another model of an existing name; requests in progress keep theirs.
+
+        Args:
+            served: the model.
+            former: that it replaces; another one stays. None replaces any.
+
+        Returns:
+            Whether it is served.
+        """
+        with self._replacing:
+            if former is not None and self.models[served.name] is not former:
+                return False
+            self.models[served.name] = served
+            self._plan = self._new_plans()  # those of before would keep the former in memory
+            self.metrics.show_models(self.models)
+        return True
 
     def plan(
         self,
@@ -129,7 +142,10 @@ class Service:
             MemoryBudgetError: it takes more than the server's memory.
         """
         sized = replace(output, encode=_no_bytes, collector=None)  # what a plan depends on
-        return self._plan(served, header, sized, None if scales is None else tuple(scales))
+        plan = self._plan  # before the look at the models, which are replaced before it
+        if self.models.get(served.name) is not served:
+            plan = self._plan_photo  # a kept plan would keep the former model in memory
+        return plan(served, header, sized, None if scales is None else tuple(scales))
 
     def _new_plans(self) -> Callable[..., InputMemory]:
         return lru_cache(maxsize=PLANS)(self._plan_photo)
@@ -142,7 +158,11 @@ class Service:
         scales: tuple[float, ...] | None,
     ) -> InputMemory:
         limits = self.limits
-        return plan_photo(served.model, header, [output], scales, limits.memory, limits.at_once)
+        total, at_once = limits.photo_memory, limits.at_once
+        try:
+            return plan_photo(served.model, header, [output], scales, total, at_once)
+        except MemoryBudgetError as error:
+            raise MemoryBudgetError(f"{error} (photos get seven eighths of --memory)") from error
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -173,32 +193,42 @@ class Service:
         finally:
             self.in_progress -= 1
 
-    async def run(self, request: Request | None, work: Callable[[Stop], Result]) -> Result:
+    async def run(
+        self, request: Request | None, work: Callable[[Stop], Result], since: float | None = None
+    ) -> Result:
         """Run blocking work in a thread; it is asked to stop once its result is not needed.
+
+        A result that comes after that is closed, if it can be.
 
         Args:
             request: whose body has been read; None for work that no client waits for.
             work: gets a function that says whether to stop.
+            since: when its time began, by `time.monotonic`; None is now.
 
         Raises:
             ClientLeftError: the client closed the connection.
             Problem: it took longer than `limits.seconds`.
         """
-        stopped = threading.Event()
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work, stopped.is_set)
+        stopped, passed = threading.Event(), 0.0 if since is None else time.monotonic() - since
+        running = self._pool.submit(work, stopped.is_set)
+        future = asyncio.wrap_future(running)
         future.add_done_callback(_retrieve)
         leaving = asyncio.create_task(_wait_for_leaving(request))
         both: set[asyncio.Future[Any]] = {future, leaving}
         try:
             done, _ = await asyncio.wait(
-                both, timeout=self.limits.seconds, return_when=asyncio.FIRST_COMPLETED
+                both,
+                timeout=max(0.0, self.limits.seconds - passed),
+                return_when=asyncio.FIRST_COMPLETED,
             )
         finally:
             leaving.cancel()
             if not future.done():
                 stopped.set()
                 future.cancel()  # if it has not begun
-                self.gate.wake()
+                running.add_done_callback(_close_result)
+                for gate in (self.gate, self.bodies):
+                    gate.wake()
         if future in done:
             return future.result()
         if leaving in done:
@@ -223,6 +253,14 @@ async def _wait_for_leaving(request: Request | None) -> None:
         await asyncio.sleep(3600)
     while (await request.receive())["type"] != "http.disconnect":
         pass
+
+
+def _close_result(running: "Future[Any]") -> None:
+    """Close the result of work that nobody waits for, if it can be closed."""
+    if not running.cancelled() and running.exception() is None:
+        close = getattr(running.result(), "close", None)
+        if close is not None:
+            close()
 
 
 def _retrieve(future: "asyncio.Future[Any]") -> None:

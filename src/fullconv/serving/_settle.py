@@ -39,5 +39,5 @@ def _settle(service: Service, served: ServedModel) -> None:
     except Exception:
         logger.exception("model %s: its engines cannot be measured; PyTorch stays", served.name)
         return
-    if service.models.get(served.name) is served and new.engine != served.engine:
-        service.replace_model(new)
+    if new.engine != served.engine:
+        service.replace_model(new, served)

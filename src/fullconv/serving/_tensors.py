@@ -16,13 +16,16 @@ import numpy as np
 
 from fullconv.errors import printable
 from fullconv.io.output_text import json_bytes
-from fullconv.serving._body import parse_object
+from fullconv.serving._json import parse_object
 from fullconv.serving._problems import Problem
 
 LENGTH = "Inference-Header-Content-Length"
 INPUT = "image"
 MAX_JSON = 16 * 2**20  # bytes; a list of numbers takes ten times as much in memory
 MAX_BATCH = 64
+NUMBERS = 2**16  # that are written as JSON at a time
+TEXT_BYTES = {"labels": 3 * 5, "score": 3 * 25}
+"""Of a number as JSON, in three places: `encode_response` joins its text twice."""
 TYPES = {"UINT8": np.uint8, "FP32": np.float32}
 OUTPUTS = {"labels": "UINT8", "score": "FP32"}
 
@@ -54,11 +57,7 @@ def parse_request(content: bytes, length: str | None) -> InferRequest:
     Raises:
         Problem: it is broken, or asks for something else than this server offers.
     """
-    end = _json_length(length, len(content))
-    if end > MAX_JSON:
-        raise Problem(
-            400, f"JSON of {end:,} bytes; expected at most {MAX_JSON:,}: send binary data"
-        )
+    end = json_length(length, len(content))
     values = parse_object(content[:end])
     _check_keys(values, {"id", "parameters", "inputs", "outputs"}, "the request")
     parameters = _object(values.get("parameters", {}), "parameters")
@@ -72,7 +71,7 @@ def parse_request(content: bytes, length: str | None) -> InferRequest:
     return InferRequest(
         request_id,
         _images(_object(inputs[0], "the input"), content[end:]),
-        _outputs(values.get("outputs"), bool(parameters.get("binary_data_output", False))),
+        _outputs(values.get("outputs"), _flag(parameters, "binary_data_output", False)),
     )
 
 
@@ -100,23 +99,49 @@ def encode_response(
         if is_binary:
             binary.append(array.tobytes())
             entry["parameters"] = {"binary_data_size": array.nbytes}
+            described.append(json_bytes(entry).rstrip())
         else:
             if array.nbytes > MAX_JSON:
                 raise Problem(
                     422, f'"{name}" is too large for JSON; ask for it with "binary_data": true'
                 )
-            entry["data"] = array.ravel().tolist()
-        described.append(entry)
-    header = json_bytes(values | {"outputs": described})
+            opened = json_bytes(entry).rstrip().removesuffix(b"}")
+            described.append(opened + b', "data": [' + _numbers(array) + b"]}")
+    opened = json_bytes(values).rstrip().removesuffix(b"}")
+    header = opened + b', "outputs": [' + b", ".join(described) + b"]}\n"
     return b"".join([header, *binary]), len(header) if binary else None
 
 
-def _json_length(text: str | None, size: int) -> int:
+def _numbers(array: np.ndarray) -> bytes:
+    """Return an array's numbers as JSON, without the brackets; a list of all would take more."""
+    flat = array.ravel()
+    parts = (flat[start : start + NUMBERS] for start in range(0, flat.size, NUMBERS))
+    return b", ".join(json_bytes(part.tolist()).rstrip()[1:-1] for part in parts)
+
+
+def json_length(text: str | None, size: int) -> int:
+    """Return the bytes of the JSON in a body.
+
+    Args:
+        text: the header `LENGTH`; None if the body is JSON alone.
+        size: of the body.
+
+    Raises:
+        Problem: the header is no number, or the JSON is too long.
+    """
     if text is None:
-        return size
+        return _checked_length(size)
     if not text.isdecimal() or len(text) > 12 or int(text) > size:
         raise Problem(400, f"{LENGTH} is {printable(text[:20])!r}; the body has {size:,} bytes")
-    return int(text)
+    return _checked_length(int(text))
+
+
+def _checked_length(end: int) -> int:
+    if end > MAX_JSON:
+        raise Problem(
+            400, f"JSON of {end:,} bytes; expected at most {MAX_JSON:,}: send binary data"
+        )
+    return end
 
 
 def _images(entry: dict[str, Any], binary: bytes) -> list[Image | bytes]:
@@ -164,7 +189,12 @@ def _pixels(data: bytes | list[Any], kind: str, shape: list[int]) -> np.ndarray:
         if isinstance(data, bytes):
             values = np.frombuffer(data, np.dtype(TYPES[kind]).newbyteorder("<"))
         else:
-            values = np.asarray(data, np.float64).ravel()
+            array = np.asarray(data)
+            if array.dtype.kind not in "iuf":  # neither texts nor true and false
+                raise TypeError
+            if array.ndim > 1 and array.shape != tuple(shape):
+                raise Problem(400, f"the data are lists of shape {array.shape}, not {shape}")
+            values = array.ravel()
     except (ValueError, TypeError, OverflowError) as error:
         raise Problem(400, "the data are not numbers of the datatype") from error
     if values.size != count:
@@ -227,8 +257,15 @@ def _outputs(given: object, binary: bool) -> dict[str, bool]:
             raise Problem(
                 400, f"the output {str(name)[:40]!r}; expected {' and '.join(OUTPUTS)}, each once"
             )
-        found[name] = bool(parameters.get("binary_data", binary))
+        found[name] = _flag(parameters, "binary_data", binary)
     return found
+
+
+def _flag(parameters: Mapping[str, Any], name: str, default: bool) -> bool:
+    value = parameters.get(name, default)
+    if not isinstance(value, bool):
+        raise Problem(400, f"{name} is {printable(str(value)[:20])!r}; expected true or false")
+    return value
 
 
 def _object(value: object, what: str) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from fullconv.errors import ImageError, LabelError, MemoryBudgetError, printable
 from fullconv.inference.stopping import Stop, check_stop
 from fullconv.io.images import SUFFIXES, Header, decode_mask, decoding_bytes, peek_header
 from fullconv.io.palettes import VOID
-from fullconv.serving._body import Body, read_files
+from fullconv.serving._body import Body
 from fullconv.serving._corrections import (
     CorrectionFolder,
     Saved,
@@ -23,6 +23,7 @@ from fullconv.serving._corrections import (
     open_folder,
     photo_suffix,
 )
+from fullconv.serving._forms import read_files
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
 from fullconv.serving._openapi import (
@@ -70,7 +71,7 @@ async def _save(service: Service, folder: CorrectionFolder, request: Request) ->
     stages = request.scope["fullconv.stages"]
     with service.place():
         with stages.measure("body"):
-            bodies = await read_files(request, service.limits, FILES)
+            bodies = await read_files(service, request, FILES)
         photo, mask = (bodies[key] for key in FILES)
 
         def work(stop: Stop) -> Saved:
@@ -138,11 +139,11 @@ def _plan(service: Service, header: Header, photo: Body, mask: Body) -> InputMem
     check_photo(kind, mask.name, service.limits.max_pixels)
     pixels = kind.size[0] * kind.size[1]
     held = decoding_bytes(header) + MASK_PIXEL * pixels + photo.size + mask.size
-    if held > service.limits.memory:
+    if held > service.limits.photo_memory:
         raise MemoryBudgetError(
             f"a correction of {header.size[0]} x {header.size[1]} pixels takes "
             f"{format_bytes_up(held)} to be read; the memory given is "
-            f"{format_bytes(service.limits.memory)}"
+            f"{format_bytes(service.limits.photo_memory)}"
         )
     return InputMemory(held, 0, None)
 

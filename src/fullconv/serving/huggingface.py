@@ -1,6 +1,5 @@
 """POST /hf: the task "image-segmentation" of Hugging Face's inference clients."""
 
-import asyncio
 from base64 import b64encode
 from collections.abc import Sequence
 from typing import Any
@@ -15,13 +14,8 @@ from fullconv.errors import printable
 from fullconv.inference.prediction import Prediction
 from fullconv.io.images import encode_grey
 from fullconv.io.output_text import json_bytes
-from fullconv.serving._body import (
-    Body,
-    content_type,
-    decode_base64,
-    read_object,
-    read_photo,
-)
+from fullconv.serving._body import Body, content_type
+from fullconv.serving._json import decode_base64, read_json_photo
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._openapi import (
     BASE64,
@@ -32,6 +26,7 @@ from fullconv.serving._openapi import (
     operation,
     path_parameter,
 )
+from fullconv.serving._photo_body import read_photo
 from fullconv.serving._predict import predict_body
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
@@ -47,7 +42,7 @@ def routes(service: Service) -> Sequence[Route]:
         stages = request.scope["fullconv.stages"]
         with service.place():
             with stages.measure("body"):
-                body = await _read(request, service)
+                body = await _read(service, request)
             try:
                 result = await predict_body(service, request, served, body, OUTPUT, None, stages)
             finally:
@@ -86,17 +81,19 @@ def encode_segments(prediction: Prediction) -> bytes:
 OUTPUT = Writer(".json", encode_segments, scores=True, pixel_bytes=16, score_bytes=8)
 
 
-async def _read(request: Request, service: Service) -> Body:
+async def _read(service: Service, request: Request) -> Body:
     """Read a photo, or JSON of inputs and parameters."""
     if content_type(request) != "application/json":
-        return await read_photo(request, service.limits)
-    values = await read_object(request, service.limits)
+        return await read_photo(service, request)
+    return await read_json_photo(service, request, _inputs)
+
+
+def _inputs(values: dict[str, Any]) -> bytes:
     _check_parameters(values)
-    body = Body()
-    await asyncio.to_thread(lambda: body.append(decode_base64(values.get("inputs"), '"inputs"')))
-    if not body.size:
+    photo = decode_base64(values.get("inputs"), '"inputs"')
+    if not photo:
         raise Problem(400, 'an empty photo in "inputs"')
-    return body
+    return photo
 
 
 def _check_parameters(values: dict[str, Any]) -> None:

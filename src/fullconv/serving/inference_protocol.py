@@ -1,8 +1,7 @@
 """The Open Inference Protocol v2, which clients of Triton and KServe speak."""
 
 import io
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from fullconv.errors import MemoryBudgetError
 from fullconv.inference.stopping import Stop, check_stop
 from fullconv.io.images import Header, decode_image, decoding_bytes, peek_header
 from fullconv.serving._body import DEFAULT_NAME, read_raw
+from fullconv.serving._json import parsing, parsing_bytes
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
 from fullconv.serving._openapi import (
@@ -36,8 +36,10 @@ from fullconv.serving._stages import Stages, waiting
 from fullconv.serving._tensors import (
     INPUT,
     LENGTH,
+    TEXT_BYTES,
     InferRequest,
     encode_response,
+    json_length,
     parse_request,
 )
 from fullconv.units import format_bytes, format_bytes_up
@@ -78,20 +80,20 @@ async def _infer(service: Service, request: Request) -> Response:
     stages: Stages = request.scope["fullconv.stages"]
     with service.place():
         with stages.measure("body"):
-            body = await read_raw(request, service.limits)
+            body = await read_raw(service, request)
 
         def work(stop: Stop) -> tuple[bytes, int | None]:
             check_stop(stop)
-            with stages.measure("decode"):
-                wanted = parse_request(body.content(), request.headers.get(LENGTH))
-            arrays = _predict(service, served, wanted, body.size, stages, stop)
-            values = {"model_name": served.name, "model_version": served.fingerprint}
-            values |= {"id": wanted.id} if wanted.id else {}
-            with stages.measure("encode"):
-                return encode_response(values, wanted.outputs, arrays)
+            length = request.headers.get(LENGTH)
+            count = parsing_bytes(body, json_length(length, body.size))
+            with waiting(parsing(service, count, stop), stages):
+                with stages.measure("decode"):
+                    wanted = parse_request(body.content(), length)
+                body.close()
+                return _respond(service, served, wanted, stages, stop)
 
         try:
-            encoded, length = await service.run(request, work)
+            encoded, length = await service.run(request, work, body.received)
         finally:
             body.close()
     headers = {"Server-Timing": stages.header}
@@ -101,21 +103,19 @@ async def _infer(service: Service, request: Request) -> Response:
     return Response(encoded, headers=headers, media_type="application/octet-stream")
 
 
-def _predict(
+def _respond(
     service: Service,
     served: ServedModel,
     wanted: InferRequest,
-    content: int,
     stages: Stages,
     stop: Stop,
-) -> dict[str, np.ndarray]:
-    """Predict the images of a request, one after the other; return its outputs by name.
+) -> tuple[bytes, int | None]:
+    """Predict the images of a request, one after the other, and encode its outputs.
 
     Args:
         service: whose memory counts.
         served: predicts.
         wanted: the request.
-        content: bytes of its body, which are held meanwhile.
         stages: gets the times.
         stop: as for `Model.predict`.
 
@@ -129,13 +129,13 @@ def _predict(
         raise Problem(400, "photos of several sizes; send each in a request of its own")
     first, count = max(headers, key=decoding_bytes), len(headers)
     check_photo(first, DEFAULT_NAME, service.limits.max_pixels // count)
-    output = _output("score" in wanted.outputs, count)
+    output = _output(wanted.outputs, count)
     memory = service.plan(served, first, output)
-    memory = replace(memory, held=memory.held + content)
-    if memory.held > service.limits.memory:
+    if memory.held > service.limits.photo_memory:
         raise MemoryBudgetError(
-            f"the request and its results take {format_bytes_up(memory.held)}; the memory given "
-            f"is {format_bytes(service.limits.memory)}: send fewer or smaller photos at a time"
+            f"the images and their results take {format_bytes_up(memory.held)}; the memory given "
+            f"is {format_bytes(service.limits.photo_memory)}: send fewer or smaller images at a "
+            "time"
         )
     labels, scores = [], []
     with waiting(service.gate.admit(memory, stop), stages):
@@ -149,18 +149,30 @@ def _predict(
             labels.append(found.labels)
             if found.score_array is not None:
                 scores.append(found.score_array)
+        check_stop(stop)
+        with stages.measure("encode"):
+            arrays = {"labels": np.stack(labels)}
+            arrays |= {"score": np.stack(scores)} if scores else {}
+            values = {"model_name": served.name, "model_version": served.fingerprint}
+            values |= {"id": wanted.id} if wanted.id else {}
+            encoded = encode_response(values, wanted.outputs, arrays)
     service.metrics.pixels.inc(count * prod(first.size))
-    return {"labels": np.stack(labels)} | ({"score": np.stack(scores)} if scores else {})
+    return encoded
 
 
 def _decode(served: ServedModel, photo: bytes) -> np.ndarray:
     return decode_image(photo, DEFAULT_NAME, served.value_range)
 
 
-def _output(scores: bool, count: int) -> Writer:
+def _output(outputs: Mapping[str, bool], count: int) -> Writer:
     """Return what is kept of `count` images: their labels and scores, twice, and as bytes."""
+    text = {name: TEXT_BYTES[name] for name, is_binary in outputs.items() if not is_binary}
     return Writer(
-        "", lambda prediction: b"", scores=scores, pixel_bytes=3 * count, score_bytes=12 * count
+        "",
+        lambda prediction: b"",
+        scores="score" in outputs,
+        pixel_bytes=count * (3 + text.get("labels", 0)),
+        score_bytes=count * (12 + text.get("score", 0)) if "score" in outputs else 0,
     )
 
 

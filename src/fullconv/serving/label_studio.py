@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,10 +20,10 @@ from fullconv.data.labels.special_names import is_background
 from fullconv.errors import FullconvError, printable
 from fullconv.inference.prediction import Prediction
 from fullconv.io.output_text import json_bytes
-from fullconv.serving._annotations import fetch_photo, parse_event, save_annotation
-from fullconv.serving._body import Body, file_name, read_object
+from fullconv.serving._annotations import fetch_photo, parse_event, save_annotation, url_name
+from fullconv.serving._body import Body
 from fullconv.serving._corrections import CorrectionFolder, open_folder
-from fullconv.serving._label_studio import embedded_photo
+from fullconv.serving._json import read_object
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._models import ServedModel
 from fullconv.serving._openapi import PREDICTING, json_content, operation
@@ -63,11 +63,11 @@ def routes(service: Service) -> Sequence[Route]:
         return JSONResponse(content, 200 if service.is_ready else 503)
 
     async def setup(request: Request) -> Response:
-        values = await read_object(request, service.limits)
         served = service.model()
-        schema = values.get("schema")
-        if schema:  # Label Studio sends it; without a project there is none
-            _said(lambda: _target(schema, served))
+        with service.place(), closing(await read_object(service, request)) as parsed:
+            schema = parsed.values.get("schema")
+            if schema:  # Label Studio sends it; without a project there is none
+                _said(lambda: _target(schema, served))
         return JSONResponse({"model_version": served.fingerprint})
 
     async def versions(request: Request) -> Response:
@@ -76,15 +76,18 @@ def routes(service: Service) -> Sequence[Route]:
     async def predict(request: Request) -> Response:
         with service.place():
             with request.scope["fullconv.stages"].measure("body"):
-                values = await read_object(request, service.limits)
-            return await _predict(service, request, values)
+                parsed = await read_object(service, request)
+            with closing(parsed):
+                return await _predict(service, request, parsed.values)
 
     path, first = service.settings.corrections, service.model().model
     folder = None if path is None else open_folder(path, first.classes, first.palette)
 
     async def webhook(request: Request) -> Response:
-        values = await read_object(request, service.limits)
-        return _take_event(service, folder, values)
+        with ExitStack() as kept:  # until the annotation is saved
+            kept.enter_context(service.place())
+            parsed = kept.enter_context(closing(await read_object(service, request)))
+            return _take_event(service, folder, parsed.values, kept)
 
     return [
         Route(f"{ROOT}/health", health),
@@ -96,17 +99,23 @@ def routes(service: Service) -> Sequence[Route]:
 
 
 def _take_event(
-    service: Service, folder: CorrectionFolder | None, values: dict[str, Any]
+    service: Service, folder: CorrectionFolder | None, values: dict[str, Any], kept: ExitStack
 ) -> Response:
-    """Respond at once, since Label Studio waits for a second; save the annotation after that."""
+    """Respond at once, since Label Studio waits for a second; save the annotation after that.
+
+    Args:
+        service: whose settings count.
+        folder: of the corrections; None for none.
+        values: of the event.
+        kept: what the event holds; taken over until its annotation is saved.
+    """
     action = printable(str(values.get("action", ""))[:60])
     sent = _said(lambda: parse_event(values)) if folder else None
     if folder is None or sent is None:
         why = "" if folder else "; start the server with --corrections to save annotations"
         logger.info("Label Studio sent %s%s", action, why)
         return JSONResponse({"action": action, "accepted": False})
-    kept = ExitStack()
-    kept.enter_context(service.place())  # until it is saved
+    kept = kept.pop_all()
 
     async def save() -> None:
         with kept:
@@ -144,24 +153,17 @@ async def _predict_task(
     service: Service, request: Request, served: ServedModel, task: object, target: _Target
 ) -> bytes:
     url = _photo_url(task, target.key)
-    body = Body(file_name(url.partition("?")[0][-200:]))
+    body = Body(service.bodies, url_name(url))
     stages = request.scope["fullconv.stages"]
     try:
         with stages.measure("body"):
-            content = embedded_photo(url)
-            if content is None:
-                content = await _fetch(service, request, url)
-            body.append(content)
+            await service.run(request, lambda stop: fetch_photo(service, url, body, stop))
         result = await predict_body(
             service, request, served, body, _output(served, target), None, stages
         )
     finally:
         body.close()
     return result.content
-
-
-async def _fetch(service: Service, request: Request, url: str) -> bytes:
-    return await service.run(request, lambda stop: fetch_photo(service, url, stop))
 
 
 def _output(served: ServedModel, target: _Target) -> Writer:

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from fullconv.errors import printable
-from fullconv.serving._body import read_photo
 from fullconv.serving._members import Member, Paths, members
 from fullconv.serving._openapi import (
     BASE64,
@@ -29,6 +28,7 @@ from fullconv.serving._outputs import (
     media_type,
     output_names,
 )
+from fullconv.serving._photo_body import read_photo
 from fullconv.serving._predict import predict_body, result_key
 from fullconv.serving._problems import Problem
 from fullconv.serving._service import Service
@@ -64,7 +64,7 @@ async def _predict(service: Service, request: Request) -> Response:
     stages = request.scope["fullconv.stages"]
     with service.place():
         with stages.measure("body"):
-            body = await read_photo(request, service.limits)
+            body = await read_photo(service, request)
         try:
             output = find_output(kind, served, body.name)
             options = {"format": kind, "scales": scales}
@@ -72,7 +72,8 @@ async def _predict(service: Service, request: Request) -> Response:
                 options["name"] = body.name
             etag = f'"{result_key(service, served, body.digest, options)}"'
             headers = {"ETag": etag, "Fullconv-Model": f"{served.name} {served.fingerprint}"}
-            headers["Fullconv-Engine"] = served.engine
+            headers |= {"Fullconv-Engine": served.engine, "Vary": "Accept"}
+            headers["Cache-Control"] = "no-cache"
             if _matches(request.headers.get("if-none-match", ""), etag):
                 return Response(status_code=304, headers=headers)
             result = await predict_body(service, request, served, body, output, scales, stages)
@@ -80,7 +81,7 @@ async def _predict(service: Service, request: Request) -> Response:
             body.close()
     if result.note:
         headers["Fullconv-Note"] = quote(result.note, safe=PLAIN)
-    headers |= {"Server-Timing": stages.header, "Vary": "Accept", "Cache-Control": "no-cache"}
+    headers["Server-Timing"] = stages.header
     return Response(result.content, headers=headers, media_type=media_type(output))
 
 

@@ -68,6 +68,21 @@ def inputs(*ids):
     return [Input(str(input_id), str(input_id)) for input_id in ids]
 
 
+def test_each_thread_is_prepared():
+    prepared = set()
+
+    class Prepared(SleepingWorker):
+        def prepare(self):
+            prepared.add(threading.get_ident())
+
+        def compute(self, loaded, opened):
+            assert threading.get_ident() in prepared
+            return super().compute(loaded, opened)
+
+    records = list(executors["local"](Prepared(), inputs(*range(6))))
+    assert [type(record) for record in records] == [PredictionRecord] * 6
+
+
 def test_the_worker_sets_how_many_are_computed_at_once():
     worker = SleepingWorker()
     assert len(list(executors["local"](worker, inputs(*range(24))))) == 24

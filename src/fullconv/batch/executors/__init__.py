@@ -48,7 +48,7 @@ class InputWorker(Protocol):
         """Bytes for one of the inputs that are computed at the same time."""
 
     def prepare(self) -> None:
-        """Load what this process needs; repeated calls cost nothing."""
+        """Load what this process and this thread need; repeated calls cost nothing."""
 
     def open(self, item: Input, at_once: int) -> Opened:
         """Find out how much memory the input takes.

@@ -37,7 +37,8 @@ def run_overlapped(worker: InputWorker, inputs: Iterable[Input], at_once: int) -
     """
     worker.prepare()
     gate = MemoryGate(worker.memory * at_once, at_once)
-    pool = ThreadPoolExecutor(at_once + AHEAD_OF_STORES, "fullconv")
+    # Each thread has PyTorch's number of threads from when it begins; another job may take turns.
+    pool = ThreadPoolExecutor(at_once + AHEAD_OF_STORES, "fullconv", worker.prepare)
     waiting: deque[Future[Record]] = deque()
     try:
         for item in inputs:
