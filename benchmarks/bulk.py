@@ -11,8 +11,8 @@ Both variants read the same files, use the same engine, which is opened before, 
 write the same labels and overlays. In each round both predict the same part of the photos.
 
 - loop: read, predict and write, one photo after the other; the engine uses all cores.
-- predict: what `fullconv predict FOLDER` does: one photo per core at the same time, while others
-  are read and written.
+- predict: what `fullconv predict FOLDER` does: as many photos at the same time as there are cores,
+  or as the memory holds whole, while others are read and written.
 
 "Cores busy" is CPU time by wall time and cores; other programs take from it. "Bound" is how many
 times the loop's speed `predict` would have if it kept all cores busy with the same work.

@@ -6,10 +6,9 @@
 Every candidate gets the same photos (at most 50 of train, evenly spaced; all of val), minutes,
 cores and, where it can take them, the same encoder weights (EfficientNet-Lite2 on ImageNet). Each
 trial is a process of its own, `_fifty_photos_trial.py`, which also evaluates: one confusion matrix
-over val at the photos' own size, by the same code for all. fullconv keeps the weights that are best
-on val, other software its last ones; "last weights" has the last ones of both. A line per trial is
-added to --results; the same command resumes after an interruption, and prints the tables at the
-end. Other software is installed by pip into --peers, which no other Python sees.
+over val at the photos' own size, by the same code for all. A line
+per trial is added to --results; the same command resumes after an interruption, and prints the
+tables at the end. Other software is installed by pip into --peers, which no other Python sees.
 """
 
 import argparse
@@ -86,7 +85,7 @@ def tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
         name, minutes, cores = same
         classes = [*group[0]["iou"]]
         yield f"\n### {name}, {minutes:g} minutes on {count(cores, 'core')}\n"
-        titles = ("candidate", "seeds", "mean IoU", "last weights", *classes)
+        titles = ("candidate", "seeds", "mean IoU", *classes)
         yield f"| {' | '.join(titles)} | minutes | memory | steps |"
         yield "|---" * (len(titles) + 3) + "|"
         rows = [
@@ -97,7 +96,6 @@ def tables(results: Sequence[dict[str, Any]]) -> Iterator[str]:
             scores = [100 * one["mean_iou"] for one in found]
             spread = f" ({min(scores):.1f} to {max(scores):.1f})" if len(found) > 1 else ""
             columns = [candidate, str(len(found)), f"{np.mean(scores):.1f}{spread}"]
-            columns.append(f"{100 * _mean(found, 'last_mean_iou'):.1f}")
             columns += [f"{100 * np.mean([one['iou'][c] for one in found]):.1f}" for c in classes]
             columns.append(f"{_mean(found, 'train_minutes'):.1f}")
             columns.append(format_bytes(max(one["peak_bytes"] for one in found)))

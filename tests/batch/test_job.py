@@ -7,7 +7,7 @@ import torch
 from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
-from fullconv.batch.photo_memory import pixel_bytes
+from fullconv.batch.job_engine import pixel_bytes
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import MemoryBudgetError
 from fullconv.inference.cpu.optimize import MIN_IMAGES

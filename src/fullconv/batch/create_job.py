@@ -15,11 +15,11 @@ from fullconv.batch.job_engine import (
     JobPlace,
     choose_job_engine,
     job_workload,
+    pixel_bytes,
     typical_size,
 )
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription
-from fullconv.batch.photo_memory import pixel_bytes
 from fullconv.batch.sharding import select_shard
 from fullconv.config import RGB, Size
 from fullconv.engines.workload import images_at_once, memory_for_images

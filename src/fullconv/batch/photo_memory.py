@@ -15,7 +15,6 @@ from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.writers import Writer
 from fullconv.config import RGB
 from fullconv.errors import MemoryBudgetError
-from fullconv.inference.planner.memory_cost import UNKNOWN, runtime_pixel_bytes
 from fullconv.inference.prediction import Prediction
 from fullconv.inference.stopping import Stop, never
 from fullconv.io.images import Header, decoding_bytes
@@ -79,13 +78,6 @@ def plan_photo(
         f"an image of {height} x {width} pixels takes at least {format_bytes_up(held)} to be read "
         f"and its results to be written; the memory given is {format_bytes(total)}: give it more"
     )
-
-
-def pixel_bytes(model: Model) -> float:
-    """Return the bytes per pixel of an image that computing it whole takes, approximately."""
-    if model.exported:
-        return model.exported.description.pixel_bytes or UNKNOWN
-    return runtime_pixel_bytes(model.network.eval(), model.channels)
 
 
 def predict_photo(
