@@ -21,6 +21,7 @@ def test_the_plan_names_the_minutes_of_its_own_stage(stages, minutes, capsys):
     config = RunConfig(data="photos", model="fcn8s-vgg11", minutes=30, plan=(part,), **stages)
     trainer = SimpleNamespace(plan=TrainingPlan.of(config, 7), done=0)
     facts = {"preflight": None, "plan_warnings": (), "further": None, "val": [0] * 5}
+    facts |= {"keeps": "best"}
     say_plan(SimpleNamespace(config=config, trainer=trainer, **facts), quiet=False)
     assert f"plan   2,000 steps in {minutes}, 0.30 s each" in capsys.readouterr().out
 

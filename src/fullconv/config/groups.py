@@ -276,7 +276,7 @@ class RunSettings(Settings):
     keep: Literal["best", "last"] = Field(
         "best",
         description="Which model the run keeps: that of the epoch with the best mean IoU, or the "
-        "last.",
+        "last. Where evaluations leave out images of val and use fewer than 50, it is the last.",
     )
     device: Annotated[str, AfterValidator(check_device)] = Field(
         "auto",

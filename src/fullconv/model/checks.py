@@ -66,8 +66,8 @@ def check_photos(
     if heads:
         raise ConfigError(
             f"the model has the heads {', '.join(head.name for head in heads)}; {what} takes "
-            f"models of one head: write one with fullconv export MODEL {heads[0].name}.safetensors "
-            f"--head {heads[0].name}"
+            "models of one head: write one with fullconv export MODEL "
+            f"{heads[0].name}.safetensors --head {heads[0].name}"
         )
     if channels != RGB:
         raise ConfigError(
