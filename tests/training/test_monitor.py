@@ -13,8 +13,8 @@ from fullconv.training.monitor import TrainingMonitor
 CLASSES = ("Road", "Sky", "Pole")
 
 
-def recorder(lr=0.01, steps=1000):
-    return TrainingMonitor(CLASSES, TrainConfig(lr=lr), steps)
+def recorder(lr=0.01, steps=1000, **settings):
+    return TrainingMonitor(CLASSES, TrainConfig(lr=lr, **settings), steps)
 
 
 def confusion(rows):
@@ -111,6 +111,8 @@ def test_a_class_never_predicted_after_half_of_the_training(network):
     assert one.epoch(400, predictions, network) == []
     (note,) = one.epoch(500, predictions, network)
     assert "class Pole has never been predicted" in note and "--balance" in note
+    (note,) = recorder(balance="enet").epoch(500, predictions, network)
+    assert note.endswith("rare classes may need a longer training"), "they have weights already"
 
 
 def test_a_class_that_was_predicted_before_is_not_called_never_predicted(network):

@@ -122,7 +122,7 @@ def say_plan(experiment: "Experiment", quiet: bool) -> None:
         say_wrapped(f"       {_evaluations(plan, len(experiment.val), trainer.done)}")
         if experiment.keeps != experiment.config.keep:
             say_wrapped(
-                "keep   the last model: which is the best on so few of the photos is partly chance"
+                "keep   the last model, since the best one on so few photos is so partly by chance"
             )
         _say_few(plan, trainer.done, float(value))
     elif result:

@@ -130,10 +130,15 @@ class TrainingMonitor:
         ]
         if never and number >= self.steps / 2:
             warnings["never"] = (
-                f"by step {number} of {self.steps}, {_classes(never)} never been predicted; rare "
-                "classes may need --balance enet, or a longer training"
+                f"by step {number} of {self.steps}, {_classes(never)} never been predicted; "
+                f"{self._remedy_for_rare()}"
             )
         return warnings
+
+    def _remedy_for_rare(self) -> str:
+        if self.config.balance == "none":
+            return "rare classes may need --balance enet, or a longer training"
+        return "rare classes may need a longer training"
 
     def _likely_cause(self) -> str:
         rate = self.config.learning_rate
