@@ -7,10 +7,10 @@ import torch
 from fullconv.batch.create_job import create_job
 from fullconv.batch.inputs import Input
 from fullconv.batch.job import PredictionJob
-from fullconv.batch.job_engine import pixel_bytes
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import MemoryBudgetError
 from fullconv.inference.cpu.optimize import MIN_IMAGES
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.io.images import Header, write_image
 from fullconv.io.rasters import BandChoice
 from fullconv.model import load
@@ -61,7 +61,7 @@ def test_large_photos_are_computed_by_more_threads_each_instead_of_in_more_parts
     model = load(path)
     write_image(tmp_path / "photo.png", np.zeros((1000, 1200, 3), np.uint8))
     photos = [Input(str(n), str(tmp_path / "photo.png")) for n in range(MIN_IMAGES)]
-    whole = int(1_200_000 * pixel_bytes(model))
+    whole = int(1_200_000 * runtime_pixel_bytes(model.network))
 
     def shares(memory, **options):
         job = create_job(model, path, photos, out="o", memory=f"{memory}B", **options)
@@ -71,6 +71,7 @@ def test_large_photos_are_computed_by_more_threads_each_instead_of_in_more_parts
     assert shares(2 * whole + 1) == (2, 4, whole)
     assert shares(whole // 2) == (1, 8, whole // 2)
     assert shares(whole // 2, threads=4) == (2, 4, whole // 4)  # as given
+    assert shares(5 * whole, scales=(1.0, 2.0)) == (1, 8, 5 * whole)  # 4 times the pixels
 
 
 def test_many_photos_share_the_cores_and_few_get_all_one_by_one(path, monkeypatch):

@@ -9,7 +9,8 @@ import torch
 import fullconv as fc
 from fullconv.data.sample import Data, Sample
 from fullconv.evaluation import scored_samples
-from fullconv.evaluation.scored_samples import score_samples
+from fullconv.evaluation.scored_samples import samples_at_once, score_samples
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 
 
 @pytest.fixture
@@ -76,3 +77,13 @@ def test_an_image_above_its_share_of_the_memory_is_predicted_with_all_of_it(
     monkeypatch.setattr(scored_samples, "free_memory", lambda: 400)  # of a share: 50 bytes
     found = [one.labels for one in score_samples(model, samples(3))]
     assert all(map(np.array_equal, found, expected)) and len(found) == 3
+
+
+def test_as_many_large_samples_are_predicted_at_once_as_the_memory_holds_whole(model, monkeypatch):
+    monkeypatch.setattr(scored_samples, "computing_threads", lambda: 8)
+    whole = 1_200_000 * runtime_pixel_bytes(model.network)
+    monkeypatch.setattr(scored_samples, "memory_for_images", lambda memory: int(3.5 * whole))
+    assert samples_at_once(model, (1000, 1200, 3), 20) == 3
+    assert samples_at_once(model, (1000, 1200, 3), 2) == 2
+    assert samples_at_once(model, (1000, 1200, 3), 20, scales=(1.0, 2.0)) == 1
+    assert samples_at_once(model, (32, 40, 3), 20) == 8

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from fullconv.batch.job_engine import (
     JobPlace,
     choose_job_engine,
     job_workload,
-    pixel_bytes,
     typical_size,
 )
 from fullconv.batch.left_out import LeftOut
@@ -26,6 +26,7 @@ from fullconv.engines.workload import images_at_once, memory_for_images
 from fullconv.errors import ConfigError
 from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
 from fullconv.inference.cpu.optimize import MIN_IMAGES
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.inference.tta_scales import check_scales
 from fullconv.io.images import describe_channels
 from fullconv.io.rasters import OWN_BANDS, BandChoice
@@ -100,7 +101,9 @@ def create_job(
         heads=model.heads,
     )
     size = typical_size(model, mine)
-    resources = _plan_resources(model, size, inputs, mine, device, threads, memory)
+    largest = max(scales, default=1.0)
+    scaled = round(largest * size[0]), round(largest * size[1])
+    resources = _plan_resources(model, scaled, inputs, mine, device, threads, memory)
     workload = job_workload(mine, size, scales, resources["at_once"])
     choice = choose_job_engine(
         model,
@@ -160,7 +163,7 @@ def _plan_resources(
 
     Args:
         model: computes the photos.
-        size: from `typical_size`.
+        size: the largest (height, width) that the network gets a typical photo in.
         inputs: of all shards.
         mine: of this shard.
         device: see `create_job`.
@@ -179,7 +182,8 @@ def _plan_resources(
         at_once = max(1, min(photos, cores // threads))
     elif device == "cpu" and many:
         total = memory_for_images(None if memory is None else parse_bytes(memory))
-        at_once = images_at_once(size, photos, cores, lambda: pixel_bytes(model), total)
+        pixel_bytes = partial(runtime_pixel_bytes, model.network.eval(), model.channels)
+        at_once = images_at_once(size, photos, cores, pixel_bytes, total)
         photo_threads = max(1, min(large_threads, cores // at_once))
     return {
         "threads": photo_threads,

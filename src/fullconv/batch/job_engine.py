@@ -12,7 +12,6 @@ from fullconv.engines import AUTO, EngineChoice, check_engine
 from fullconv.engines.choose import choose_engine
 from fullconv.engines.workload import USUAL_SIZE, Workload
 from fullconv.errors import ConfigError, FullconvError
-from fullconv.inference.planner.memory_cost import UNKNOWN, runtime_pixel_bytes
 from fullconv.io.images import fit_size, peek_header
 from fullconv.io.storage import Place, local_path
 from fullconv.model import Model
@@ -161,13 +160,6 @@ def job_workload(
         passes=2 * sum(scale**2 for scale in scales) if scales else 1.0,
         at_once=at_once,
     )
-
-
-def pixel_bytes(model: Model) -> float:
-    """Return the bytes per pixel of an image that computing it whole takes, approximately."""
-    if model.exported:
-        return model.exported.description.pixel_bytes or UNKNOWN
-    return runtime_pixel_bytes(model.network.eval(), model.channels)
 
 
 def _size_of(item: Input) -> tuple[int, int] | None:

@@ -237,6 +237,7 @@ def prepare_model(
     """
     from fullconv.engines import check_engine
     from fullconv.engines.workload import Workload
+    from fullconv.evaluation.scored_samples import samples_at_once
     from fullconv.hardware import computing_threads
     from fullconv.inference.cpu.optimize import MIN_IMAGES
     from fullconv.io.images import fit_size
@@ -248,7 +249,7 @@ def prepare_model(
     if count < MIN_IMAGES and engine in ("auto", "torch"):
         return
     size = data[0].image.shape[:2] if count else (1, 1)
-    at_once = max(1, min(count, computing_threads()))
+    at_once = samples_at_once(model, size, count, scales)
     workload = Workload(
         images=count,
         size=fit_size(size, model.size, model.input_scale),

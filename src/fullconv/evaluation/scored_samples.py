@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -12,12 +13,15 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fullconv.data.sample import Data, Sample
+from fullconv.engines.workload import images_at_once, memory_for_images
 from fullconv.errors import DataError, MemoryBudgetError
 from fullconv.evaluation.metrics import Confusion
 from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.hardware import SHARE, computing_threads, free_memory, thread_pool
+from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.inference.prediction import Prediction
+from fullconv.io.images import fit_size
 from fullconv.model import Model
 
 
@@ -76,7 +80,8 @@ def score_samples(
         )
     scaled = data.scaled_for(model.band_choice).with_inputs(model.inputs)
     chosen = scaled if indices is None else scaled.take(indices)
-    at_once = min(len(chosen), _most_at_once(model))
+    shape = chosen[0].image.shape if len(chosen) else (1, 1)
+    at_once = samples_at_once(model, shape, len(chosen), scales)
     # Predictions wait for their turn with their scores: `at_once` computed, one waiting, one used.
     memory = int(SHARE * free_memory() / (at_once + 2)) if at_once > 1 else None
     alone = Lock()
@@ -95,6 +100,30 @@ def score_samples(
         return _compare(replace(sample, image=prediction.image), prediction)  # the photo
 
     yield from map(score, chosen) if at_once <= 1 else _map_ahead(score, chosen, at_once)
+
+
+def samples_at_once(
+    model: Model, shape: Sequence[int], samples: int, scales: Sequence[float] | None = None
+) -> int:
+    """Return how many samples are predicted at once; GPUs and exported files share one by layers.
+
+    Args:
+        model: predicts them.
+        shape: (height, width, ...) of a typical image.
+        samples: their number.
+        scales: see `Model.predict`.
+    """
+    parameter = next(model.network.parameters(), None)
+    if parameter is None or parameter.device.type != "cpu":
+        return 1
+    factor = model.input_scale * max(scales or (1.0,))
+    return images_at_once(
+        fit_size((shape[0], shape[1]), model.size, factor),
+        samples,
+        computing_threads(),
+        partial(runtime_pixel_bytes, model.network, model.channels),
+        memory_for_images(None),
+    )
 
 
 def score_head(
@@ -129,17 +158,10 @@ def _compare(sample: Sample, prediction: Prediction) -> ScoredSample:
     return ScoredSample(sample, prediction.labels, prediction, confusion, heads)
 
 
-def _most_at_once(model: Model) -> int:
-    """Return how many images are predicted at once; GPUs and exported files share one by layers."""
-    parameter = next(model.network.parameters(), None)
-    on_cpu = parameter is not None and parameter.device.type == "cpu"
-    return computing_threads() if on_cpu else 1
-
-
 def _map_ahead(
     score: Callable[[Sample], ScoredSample], samples: Iterable[Sample], at_once: int
 ) -> Iterator[ScoredSample]:
-    """Score samples on one core each; samples are read here, since not all formats take threads."""
+    """Score samples side by side; they are read here, since not all formats take threads."""
     pool, waiting = thread_pool(at_once), deque[Future[ScoredSample]]()
     try:
         for sample in samples:
