@@ -81,6 +81,7 @@ def test_another_model_beside_the_page_is_found_by_the_self_check(exported, tmp_
         folders.verify_folder(mixed)
 
 
+@pytest.mark.usefixtures("make_page")  # skips without ONNX Runtime Web
 def test_the_command_writes_the_folder_and_replaces_its_own(tmp_path, capsys, monkeypatch):
     export_models.model(size=(60, 80)).save(tmp_path / "net.safetensors")
     write_image(tmp_path / "a.png", export_models.photos((50, 60))[0])
