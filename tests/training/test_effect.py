@@ -19,7 +19,7 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_a_setting_without_effect_is_refused(name):
     value, needed = CASES[name]
-    message = f"^{name} is {value}, but has an effect with .* leave {name} out$"
+    message = f"^{name} is {value}, but it has an effect only with .* leave {name} out$"
     without, default = fc.TrainConfig(**{name: value}), fc.TrainConfig()
     with pytest.raises(ConfigError, match=message):
         check_effect(without, {name})

@@ -256,7 +256,7 @@ async def _wait_for_leaving(request: Request | None) -> None:
 
 
 def _close_result(running: "Future[Any]") -> None:
-    """Close the result of work that nobody waits for, if it can be closed."""
+    """Close the result of work that is no longer waited for, if it can be closed."""
     if not running.cancelled() and running.exception() is None:
         close = getattr(running.result(), "close", None)
         if close is not None:

@@ -35,6 +35,6 @@ def check_effect(config: TrainConfig, given: Collection[str]) -> None:
         is_default = value == type(config).model_fields[name].default
         if name in given and not is_default and not is_used(config):
             raise ConfigError(
-                f"{name} is {value:g}, but has an effect with {needed} only; add that, or leave "
+                f"{name} is {value:g}, but it has an effect only with {needed}; add that, or leave "
                 f"{name} out"
             )
