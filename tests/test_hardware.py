@@ -109,6 +109,18 @@ def test_other_programs_are_told_where_they_leave_no_core_free(
     assert told == expected
 
 
+@pytest.mark.parametrize(
+    ("later", "slow"), [((2.0, 0.0, 1.0, 0.5), True), ((1.0, 1.0, 0.1, 0.5), False)]
+)
+def test_a_glance_shows_programs_that_compute_all_of_the_time(monkeypatch, later, slow):
+    slept = []
+    monkeypatch.setattr(hardware.time, "sleep", slept.append)
+    monkeypatch.setattr(hardware.time, "monotonic", lambda: 0.1)
+    _times(monkeypatch, (0.0, 0.0, 0.0, 0.0), later)
+    assert hardware.OtherPrograms().slow_this_down() is slow
+    assert slept == [pytest.approx(hardware.GLANCE - 0.1)], "what is left of the time"
+
+
 def _proc_stat(path, *cores):
     """Write /proc/stat with (busy, idle) seconds for each core."""
     tick = os.sysconf("SC_CLK_TCK")
@@ -166,6 +178,7 @@ def test_nothing_is_told_of_a_process_that_was_moved_to_other_cores(monkeypatch,
 def test_other_programs_are_unknown_without_linux(monkeypatch, tmp_path):
     monkeypatch.setattr(hardware, "CPU_TIMES", tmp_path / "missing")
     assert hardware.OtherPrograms().describe() == ""
+    assert not hardware.OtherPrograms().slow_this_down()
 
 
 @pytest.mark.skipif(not hardware.CPU_TIMES.is_file(), reason="needs Linux's /proc/stat")

@@ -37,7 +37,8 @@ CGROUP_USAGES = (
 )
 BUSY = 0.25  # share of the cores from which other programs slow this one down
 IDLE = 0.1  # share of the cores that is free even where programs compete
-SOON = 2.0  # seconds within which the times, in steps of 10 ms, say nothing
+SOON = 2.0  # seconds within which the times, in steps of 10 ms, say nothing for certain
+GLANCE = 0.25  # seconds after which they are a hint
 # Threads of each computation beside others: with a single one, PyTorch leaves 1 x 1 convolutions to
 # another library than oneDNN, with which a step of training takes 10 to 30 % longer on an AMD EPYC.
 LEAST_SHARE = 2
@@ -114,20 +115,38 @@ class OtherPrograms:
 
     def describe(self) -> str:
         """Return what they took if they slow this process down, else ""; only Linux tells it."""
-        now, began = _cpu_seconds(), self._began
-        if now is None or began is None or now.wall - began.wall < SOON:
+        if not (taken := self._taken(SOON)):
             return ""
-        if now.cores != began.cores:  # it was moved to others, whose times before are not known
-            return ""
-        seconds, cores = now.wall - began.wall, len(now.cores)
-        idle = (now.idle - began.idle) / seconds
-        others = (now.busy - began.busy - (now.own - began.own)) / seconds
-        if idle > IDLE * cores or others < BUSY * cores:
-            return ""
+        others, cores = taken
         all_of_them = cores == (os.cpu_count() or 1)
         where = count(cores, "core") + ("" if all_of_them else " that this process may use")
         took = f"{min(others, cores):.1f} of {'its' if all_of_them else 'the'} {where}"
         return f"the machine is busy: other programs took {took}"
+
+    def slow_this_down(self) -> bool:
+        """Return whether they slow this process down, after waiting for `GLANCE` seconds in all.
+
+        So short a time shows programs that compute all of the time, and no others for certain.
+        """
+        if (began := self._began) is None:
+            return False
+        time.sleep(max(0.0, began.wall + GLANCE - time.monotonic()))
+        return self._taken(GLANCE) is not None
+
+    def _taken(self, least: float) -> tuple[float, int] | None:
+        """Return the cores that they took, and those there are, if they slow this process down.
+
+        None before `least` seconds have passed, too.
+        """
+        now, began = _cpu_seconds(), self._began
+        if now is None or began is None or now.wall - began.wall < least:
+            return None
+        if now.cores != began.cores:  # it was moved to others, whose times before are not known
+            return None
+        seconds, cores = now.wall - began.wall, len(now.cores)
+        idle = (now.idle - began.idle) / seconds
+        others = (now.busy - began.busy - (now.own - began.own)) / seconds
+        return None if idle > IDLE * cores or others < BUSY * cores else (others, cores)
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,18 @@ def test_pytorch_stays_where_no_engine_is_clearly_faster(doubles, network, secon
     assert choose_engine(network).name == "torch" and doubles.converted == 1  # this is kept, too
 
 
+@pytest.mark.parametrize("busy", [False, True])
+def test_beside_other_programs_the_engine_that_they_slow_down_less_is_used(
+    doubles, network, monkeypatch, busy
+):
+    doubles.seconds["onnx"] = 1.05
+    monkeypatch.setattr(choose.OtherPrograms, "slow_this_down", lambda self: busy)
+    for _ in range(2):  # measured now, and known
+        assert choose_engine(network).name == ("onnx" if busy else "openvino")
+        assert network.engine.name == ("onnx" if busy else "openvino")
+    assert doubles.converted == 1
+
+
 def test_a_network_is_converted_once_and_what_was_measured_is_used_again(doubles, network):
     first = choose_engine(network)
     opened = list(doubles.opened)

@@ -29,6 +29,7 @@ from fullconv.engines.cache import (
     write_graph,
     write_measured,
 )
+from fullconv.engines.fastest import fastest_engine
 from fullconv.engines.large_images import LargeImages
 from fullconv.engines.proof import compare, sample_image
 from fullconv.engines.running import RunningEngine
@@ -40,6 +41,7 @@ from fullconv.engines.workload import (
     time_call,
 )
 from fullconv.errors import ConfigError, ExportError, FullconvError, OutputError
+from fullconv.hardware import OtherPrograms
 from fullconv.inference.cpu.network_state import count_changes
 from fullconv.inference.cpu.optimize import optimize
 from fullconv.inference.heap import keep_heap
@@ -58,7 +60,6 @@ from fullconv.io.atomic import scratch
 from fullconv.networks.fcn import FCN
 from fullconv.units import format_bytes
 
-FASTER = 1.1  # times as fast as PyTorch an engine has to be
 ROUNDS = 3, 9  # at least and at most
 TIMED = 2.0  # seconds after which no further round is timed
 
@@ -165,20 +166,23 @@ class _Search:
         is_large = self.workload.images is not None and height * width > most
         if is_large and not self._divides((height, width), most):
             return EngineChoice()  # PyTorch computes photos of this size, in parts
+        others = OtherPrograms()
         key = network_key(self.network)
         folder, machine = root / key, machine_key(torch.get_num_threads())
-        measured, run = self._known(folder, machine), None
+        measured, runs = self._known(folder, machine), dict[str, Run]()
         if measured is None and not self.measure:
             return EngineChoice(settled=False)
         if measured is None:
             converted = cached_graph(folder) is not None
             if not self.workload.conversion_pays(self.network, converted):
                 return EngineChoice()
-            measured, run = self._measure(root, key, machine)
-        name, reason = _best(measured)
+            measured, runs = self._measure(root, key, machine)
+        name, reason = fastest_engine(measured, others.slow_this_down)
         if name == "torch":
             return EngineChoice(reason=reason)
-        if run is None:
+        if runs:
+            self.network.optimized_backbone = None  # its weights would only take memory
+        if (run := runs.get(name)) is None:
             seconds, opening = measured.seconds, measured.opening[name]
             timed = seconds["torch"], seconds[name], measured.size
             if not self.workload.opening_pays(*timed, opening):
@@ -226,8 +230,8 @@ class _Search:
 
             return write_graph(folder, architecture.name, write)
 
-    def _measure(self, root: Path, key: str, machine: str) -> tuple[Measured, Run | None]:
-        """Compare and time all engines, store the result, and return it with the fastest engine."""
+    def _measure(self, root: Path, key: str, machine: str) -> tuple[Measured, dict[str, Run]]:
+        """Compare and time all engines, store the result, and return it with the engines."""
         graph = self._graph(root, key)
         runs: dict[str, Run] = {}
         opening: dict[str, float] = {}
@@ -252,10 +256,7 @@ class _Search:
         )
         with suppress(OSError):  # a cache that cannot be written can still be read
             write_measured(root / key, machine, measured)
-        name = _best(measured)[0]
-        if name != "torch":
-            self.network.optimized_backbone = None  # its weights would only take memory
-        return measured, runs.get(name)
+        return measured, runs
 
     def _time(self, runs: Mapping[str, Run], size: tuple[int, int]) -> dict[str, float]:
         """Return the least seconds of each engine for one image, PyTorch's included."""
@@ -327,21 +328,6 @@ def _run(title: str, run: Run, image: Float[np.ndarray, "1 3 H W"]) -> np.ndarra
 
 def _identity(key: str, name: str) -> tuple[Any, ...]:
     return key, name, torch.get_num_threads()
-
-
-def _best(measured: Measured) -> tuple[str, str]:
-    """Return the engine to use, and why, for users."""
-    seconds = measured.seconds
-    slow = seconds["torch"]
-    name = min(seconds, key=lambda engine: seconds[engine])
-    if name == "torch" or slow < FASTER * seconds[name]:
-        others = {title: seconds[n] for n, title in TITLES.items() if n in seconds}
-        shown = ", ".join(f"{title} {1e3 * took:.0f} ms" for title, took in others.items())
-        return "torch", f"PyTorch is the fastest here ({shown})"
-    return name, (
-        f"{TITLES[name]}, {slow / seconds[name]:.1f} times as fast as PyTorch "
-        f"({1e3 * seconds[name]:.0f} to {1e3 * slow:.0f} ms), equal scores"
-    )
 
 
 def _refusal(network: nn.Module) -> str:
