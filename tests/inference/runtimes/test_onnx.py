@@ -1,5 +1,8 @@
 """An .onnx file whose numbers are not finite, or are elsewhere, is refused when it is opened."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -7,6 +10,7 @@ import export_models
 import fullconv as fc
 from fullconv.errors import WeightsError
 from fullconv.export.export import export
+from fullconv.inference.runtimes.onnx import run_onnx
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -96,3 +100,21 @@ def test_threads_look_for_work_for_a_short_time(file, monkeypatch):
     spin = "session.intra_op.spin_duration_us"
     times = [one.get_session_options().get_session_config_entry(spin) for one in made]
     assert times and all(0 < int(time) <= 100 for time in times)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux's /proc")
+def test_a_second_image_of_a_size_takes_no_more_memory_than_the_first(file):
+    run = run_onnx(file)
+    image = np.zeros((1, 3, 1600, 1600), np.float32)
+    held = [_resident()]
+    for _ in range(3):
+        run(image)
+        held.append(_resident())
+    first = held[1] - held[0]
+    assert first > 30e6 and held[3] - held[1] < 0.2 * first
+
+
+def _resident():
+    """Return the bytes that this process holds in memory."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024
