@@ -29,7 +29,7 @@ def settings(monkeypatch):
 def test_the_last_line_is_the_path_of_the_picture(settings, tmp_path, capsys):
     assert run(["demo", "--out", str(tmp_path), "--seed", "3", "--quiet"]) == 0
     *_, result, _, last = capsys.readouterr().out.splitlines()
-    assert settings == demo.SETTINGS | {"minutes": 2.0, "seed": 3}
+    assert settings == {"data": "samples:nuclei", "minutes": 2.0, "seed": 3}
     assert result.startswith("demo    nucleus IoU ") and "on 6 held-out photos" in result
     folder = tmp_path / "train" / "demo-001"
     assert last == str(folder / "predictions.png") and (folder / "report.html").is_file()

@@ -1,7 +1,7 @@
 """fullconv demo: train on photos that come with fullconv, and show the result on held-out ones."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -18,9 +18,6 @@ from fullconv.units import count, format_duration
 if TYPE_CHECKING:
     from fullconv.evaluation.evaluation import Evaluation
     from fullconv.training.experiment import Experiment
-
-# A higher learning rate than for a long training.
-SETTINGS: dict[str, Any] = {"data": "samples:nuclei", "lr": 3e-3}
 
 
 @exit_on_signal()
@@ -39,7 +36,9 @@ def command(
     from fullconv.training.run.folder import create_run
 
     began = time.monotonic()
-    settings = new_settings(SETTINGS | {"minutes": minutes, "seed": seed}, None, None)
+    settings = new_settings(
+        {"data": "samples:nuclei", "minutes": minutes, "seed": seed}, None, None
+    )
     with activity("reading the photos", quiet):
         experiment, config = prepare(settings, SINGLE_PROCESS)
     run = create_run(out, "train", "demo", config.model_dump(mode="json"))
