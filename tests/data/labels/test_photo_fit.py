@@ -1,6 +1,8 @@
 import numpy as np
 import pytest
 
+from fullconv.data.formats.labelstudio.painting import paint_annotation
+from fullconv.data.formats.labelstudio.tasks import Annotation, Region
 from fullconv.data.labels.patches import Patch, union
 from fullconv.data.labels.photo_fit import check_fit, check_reach
 from fullconv.data.labels.rasterize import Layer, bitmap, dots, ellipse, line, polygon, rectangle
@@ -81,3 +83,11 @@ def test_the_reach_grows_with_the_photo():
     check_reach(layers(rectangle((0, 0), (1049, 900), large)), large)
     with pytest.raises(DataError, match="rows 0 to 1051"):
         check_reach(layers(rectangle((0, 0), (1051, 900), large)), large)
+
+
+def test_an_annotation_of_a_label_studio_event_must_fit_its_photo():
+    value = {"x": 110, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["car"]}
+    region = Region("task 1: region 1", value, "car", SIZE)
+    annotation = Annotation((), "", False, False, (region,))
+    with pytest.raises(DataError, match=r"region 1 \('car'\): a shape outside of its photo"):
+        paint_annotation(annotation, ("road", "car"), SIZE, "task 1")
