@@ -12,7 +12,9 @@ from safetensors.torch import load_file, save_file
 import fullconv as fc
 from fullconv.errors import ConfigError, WeightsError
 from fullconv.inference.model_file import read_card
+from fullconv.inference.runtimes.description import Description
 from fullconv.io.images import scale_image
+from fullconv.model.stored_settings import shared_settings, stored_settings
 
 CLASSES = ("sky", "road", "<car>")
 
@@ -364,3 +366,17 @@ def test_predictions_can_be_compared_and_kept_in_sets():
     first, second = model.predict(photo()), model.predict(photo())
     assert first == first and first != second  # they are the same object or not
     assert len({first, second}) == 2 and second in [first, second]
+
+
+def test_what_all_files_store_is_in_both_of_their_kinds_and_makes_a_model():
+    settings = {"size": (64, 80), "input_scale": 0.5, "tta_scales": (0.5, 1.0)}
+    palette = ((1, 2, 3), (4, 5, 6), (7, 8, 9))
+    model = fc.Model(tiny(), CLASSES, palette, **settings)
+    stored = stored_settings(model, model.network)
+    card = model.card()
+    description = Description.checked(**stored, fullconv="1", protocol=model.protocol)
+    for source in (card, description):
+        assert {name: getattr(source, name) for name in stored} == stored
+        assert shared_settings(source) == shared_settings(model)
+    again = fc.Model(model.network, **shared_settings(card))
+    assert shared_settings(again) == shared_settings(model)

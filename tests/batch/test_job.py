@@ -37,7 +37,7 @@ def test_a_key_depends_on_input_model_and_options(path):
 
 
 def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
-    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 8)
+    monkeypatch.setattr("fullconv.batch.job_resources.usable_cores", lambda: 8)
     model = load(path)
     photos = [Input(str(n), f"{n}.png") for n in range(9)]
 
@@ -56,7 +56,7 @@ def test_photos_computed_at_once_share_the_memory(path, monkeypatch):
 def test_large_photos_are_computed_by_more_threads_each_instead_of_in_more_parts(
     path, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 8)
+    monkeypatch.setattr("fullconv.batch.job_resources.usable_cores", lambda: 8)
     monkeypatch.setattr("torch.get_num_threads", lambda: 8)
     model = load(path)
     write_image(tmp_path / "photo.png", np.zeros((1000, 1200, 3), np.uint8))
@@ -75,7 +75,7 @@ def test_large_photos_are_computed_by_more_threads_each_instead_of_in_more_parts
 
 
 def test_many_photos_share_the_cores_and_few_get_all_one_by_one(path, monkeypatch):
-    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 4)
+    monkeypatch.setattr("fullconv.batch.job_resources.usable_cores", lambda: 4)
     model, threads = load(path), torch.get_num_threads()
     photos = [Input(str(n), f"{n}.png") for n in range(MIN_IMAGES)]
     few, many = (create_job(model, path, some, out="o") for some in (photos[1:], photos))

@@ -27,7 +27,7 @@ def test_a_pickled_worker_refuses_another_model(path, tmp_path):
 
 
 def test_a_photo_that_needs_more_than_its_share_gets_more(path, tmp_path, monkeypatch):
-    monkeypatch.setattr("fullconv.batch.create_job.usable_cores", lambda: 4)
+    monkeypatch.setattr("fullconv.batch.job_resources.usable_cores", lambda: 4)
     write_photos(tmp_path, 2, (600, 800))
     photos = [Input(p.name, str(p)) for p in sorted(tmp_path.glob("*.png"))]
     model = load(path)

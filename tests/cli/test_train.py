@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import signal
+import time
 from contextlib import redirect_stdout
 from io import StringIO
 
@@ -11,6 +12,7 @@ import pytest
 
 import fullconv as fc
 from fullconv.cli import run
+from fullconv.cli import train as cli_train
 from fullconv.config import RunConfig
 from fullconv.training.experiment import Experiment
 from fullconv.training.run.folder import open_run
@@ -193,6 +195,22 @@ def test_resuming_nothing_needs_data_to_start_a_run(resume, three_stages, tmp_pa
     assert run([*command, *resume, "--quiet"]) == 0
     said = capsys.readouterr().out
     assert f"there is no unfinished run named a in {tmp_path / 'train'}: starting a new one" in said
+
+
+def test_max_seconds_count_from_the_start_of_the_command(tmp_path, monkeypatch):
+    """The time that the data takes to be read is part of a job's limit."""
+    monotonic, passed = time.monotonic, [0.0]
+    prepare = cli_train.prepare
+
+    def slowly(config, group):
+        passed[0] += 1000
+        return prepare(config, group)
+
+    monkeypatch.setattr(cli_train, "prepare", slowly)
+    monkeypatch.setattr(time, "monotonic", lambda: monotonic() + passed[0])
+    command = ["train", DATA, *SMALL, "--steps", "3", "--out", str(tmp_path), "--quiet"]
+    assert run([*command, "--name", "late", "--max-seconds", "900"]) == 75
+    assert not open_run(tmp_path / "train" / "late-001").finished
 
 
 def test_a_resumed_run_gets_latest_wherever_it_is_named_from(tmp_path):

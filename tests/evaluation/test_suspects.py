@@ -193,5 +193,13 @@ def test_deleted_shapes_are_rejected_and_other_classes_are_named(folder, tmp_pat
         reviewed_split(tmp_path)
 
 
+def test_a_shape_outside_of_its_photo_is_no_correction(tmp_path):
+    points = [[60, 2], [70, 2], [70, 9], [60, 9]]
+    shape = {"label": "car", "points": points, "shape_type": "polygon"}
+    (tmp_path / "a.json").write_text(json.dumps({"shapes": [shape]}))
+    with pytest.raises(DataError, match=r"a\.json: shape 0.*outside of its photo, at rows 2 to 9"):
+        corrected(np.zeros((30, 40), np.uint8), tmp_path / "a.json", ("road", "car"))
+
+
 def test_a_model_is_not_asked_about_its_own_training_images_without_a_warning():
     assert trained_on("val") == "" and "did not learn" in trained_on("train")

@@ -117,6 +117,34 @@ def test_json_waits_for_other_json():
     assert service.planned_bytes == 0
 
 
+def test_small_json_does_not_wait_for_large_json():
+    service = make_service({}, memory=400_000, seconds=30)
+    large, small = (json.dumps({"a": "x" * size}).encode() for size in (3000, 500))
+    limits = service.limits
+    assert json_bytes(small) <= limits.small_parsing < limits.large_memory < json_bytes(large)
+
+    async def several():
+        first = await read_object(service, sent(large))
+        second = asyncio.create_task(read_object(service, sent(large)))
+        await asyncio.sleep(0.1)
+        others = [await read_object(service, sent(small)) for _ in range(4)]
+        assert not second.done()
+        assert service.small_bodies.planned == 4 * json_bytes(small) <= limits.small_memory
+        for parsed in (first, *others):
+            parsed.close()
+        (await second).close()
+
+    run_async(several())
+    assert service.planned_bytes == 0
+
+
+def test_small_and_large_bodies_share_an_eighth_of_the_memory():
+    limits = make_service({}, memory=8003).limits
+    assert limits.small_memory + limits.large_memory == limits.body_memory == 1000
+    assert limits.body_memory + limits.photo_memory == 8003
+    assert limits.small_parsing == 125
+
+
 def test_json_that_waits_too_long_is_refused_and_leaves_nothing():
     service = make_service({}, memory=8000, seconds=0.1)
     content = json.dumps({"a": "x" * 60}).encode()
@@ -144,7 +172,7 @@ def test_large_json_takes_memory_of_the_photos():
     service = make_service({}, memory=80_000)
     content = b'{"a": "' + b"x" * 2000 + b'"}'
     parsed = run_async(read_object(service, sent(content)))
-    beyond = json_bytes(content) - service.limits.body_memory
+    beyond = json_bytes(content) - service.limits.large_memory
     assert service.gate.planned == beyond > 0
     parsed.close()
     assert service.gate.planned == 0

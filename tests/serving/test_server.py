@@ -1,5 +1,7 @@
 """A real server: connections, clients that leave, overload and its end."""
 
+import base64
+import json
 import os
 import socket
 import threading
@@ -10,8 +12,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fullconv.data.labels.label_config import format_label_config
 from fullconv.errors import ConfigError, OutputError
 from fullconv.io.images import encode_png
+from fullconv.serving._json import json_bytes
 from fullconv.serving._server import bind, bind_path, is_served, unlink_socket
 from serving_models import SlowModel, make_service, running, wait_for
 
@@ -280,6 +284,34 @@ def test_what_is_not_http_is_refused(models, request_):
         with server.client() as http:
             assert http.get("/livez").status_code == 200
         wait_for(lambda: server.service.in_progress == server.service.open_requests == 0)
+
+
+def test_small_json_passes_label_studio_requests_with_large_photos(models, slow):
+    service = slow_service(models, slow, memory=64 * 2**20, queue=8, seconds=60)
+    model, limits = models["street"].model, service.limits
+    config = format_label_config(model.classes, model.palette).decode()
+    url = "data:image/png;base64," + base64.b64encode(PHOTO + bytes(500_000)).decode()
+    large = json.dumps({"tasks": [{"id": 1, "data": {"image": url}}], "label_config": config})
+    small = {"project": "1.1", "schema": config}
+    assert json_bytes(large.encode()) > limits.large_memory  # so there is one at a time
+    with running(service) as server, ThreadPoolExecutor(3) as pool:
+        slow.release.clear()
+
+        def ask():
+            with server.client() as http:
+                return http.post("/label-studio/predict", content=large).status_code
+
+        waiting = [pool.submit(ask) for _ in range(3)]
+        wait_for(lambda: service.in_progress == 3 and service.gate.computing == 1)
+        try:
+            with server.client() as http:
+                for _ in range(4):
+                    assert http.post("/label-studio/setup", json=small).status_code == 200
+                assert service.gate.computing == 1 and service.planned_bytes <= limits.memory
+        finally:
+            slow.release.set()
+        assert [one.result() for one in waiting] == [200] * 3
+    assert service.planned_bytes == 0
 
 
 @pytest.mark.slow

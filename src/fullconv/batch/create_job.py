@@ -1,13 +1,10 @@
-"""Create a prediction job: describe it, share out the machine, choose its engine."""
+"""Create a prediction job: describe it, plan its resources, choose its engine."""
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from fullconv.batch.fingerprint import ids_fingerprint
 from fullconv.batch.inputs import Input
@@ -18,15 +15,12 @@ from fullconv.batch.job_engine import (
     job_workload,
     typical_size,
 )
+from fullconv.batch.job_resources import plan_resources
 from fullconv.batch.left_out import LeftOut
 from fullconv.batch.manifest import JobDescription
 from fullconv.batch.sharding import select_shard
-from fullconv.config import RGB, Size
-from fullconv.engines.workload import images_at_once, memory_for_images
+from fullconv.config import RGB
 from fullconv.errors import ConfigError
-from fullconv.hardware import MAX_THREADS, SHARE, free_memory, usable_cores
-from fullconv.inference.cpu.optimize import MIN_IMAGES
-from fullconv.inference.planner.memory_cost import runtime_pixel_bytes
 from fullconv.inference.tta_scales import check_scales
 from fullconv.io.images import describe_channels
 from fullconv.io.rasters import OWN_BANDS, BandChoice
@@ -88,38 +82,27 @@ def create_job(
     _check_channels(model, inputs)
     band_choice = band_choice.or_else(model.band_choice)
     mine = select_shard(inputs, shard)
-    description = JobDescription(
-        model=file_fingerprint(path),
-        options=_describe_options(kinds, scales, band_choice, head),
-        classes=model.classes,
-        inputs=len(inputs),
-        ids=ids_fingerprint(item.id for item in inputs),
-        shard=shard,
-        mine=len(mine),
-        palette=model.palette,
-        left_out=left_out.as_json() if left_out else {},
-        heads=model.heads,
-    )
+    options = _describe_options(kinds, scales, band_choice, head)
+    described = _describe(model, path, options, inputs, len(mine), shard, left_out)
     size = typical_size(model, mine)
     largest = max(scales, default=1.0)
     scaled = round(largest * size[0]), round(largest * size[1])
-    resources = _plan_resources(model, scaled, inputs, mine, device, threads, memory)
-    workload = job_workload(mine, size, scales, resources["at_once"])
+    resources = plan_resources(model, scaled, inputs, mine, device, threads, memory)
     choice = choose_job_engine(
         model,
         engine,
-        workload,
-        JobPlace(open_target(str(out), os.getcwd()), description, distributed, fresh, device),
-        threads=resources["threads"],
+        job_workload(mine, size, scales, resources.at_once),
+        JobPlace(open_target(str(out), os.getcwd()), described, distributed, fresh, device),
+        threads=resources.threads,
         memory=None if memory is None else parse_bytes(memory),
         announce=announce,
     )
     if choice.most_pixels:
-        resources["optimize"] = False  # its weights would only take memory
+        resources = replace(resources, optimize=False)  # its weights would only take memory
     return PredictionJob(
         model=str(path),
         out=str(out),
-        description=replace(description, engine=choice.name, engine_pixels=choice.most_pixels),
+        description=replace(described, engine=choice.name, engine_pixels=choice.most_pixels),
         kinds=tuple(kinds),
         folder=os.getcwd(),
         device=device,
@@ -128,7 +111,7 @@ def create_job(
         band_choice=band_choice,
         inputs=model.inputs,
         head=head,
-        **resources,
+        **asdict(resources),
     )
 
 
@@ -150,48 +133,28 @@ def _check_channels(model: Model, inputs: Sequence[Input]) -> None:
             )
 
 
-def _plan_resources(
+def _describe(
     model: Model,
-    size: Size,
+    path: str | Path,
+    options: dict[str, Any],
     inputs: Sequence[Input],
-    mine: Sequence[Input],
-    device: str,
-    threads: int | None,
-    memory: str | None,
-) -> dict[str, Any]:
-    """Decide threads, photos at once and memory: the fields of `PredictionJob` of these names.
-
-    Args:
-        model: computes the photos.
-        size: the largest (height, width) that the network gets a typical photo in.
-        inputs: of all shards.
-        mine: of this shard.
-        device: see `create_job`.
-        threads: likewise.
-        memory: likewise.
-    """
-    if threads is not None and not 1 <= threads <= MAX_THREADS:
-        raise ConfigError(f"threads is {threads}; expected 1 to {MAX_THREADS}")
-    media = [item.medium for item in inputs]
-    many = media.count("photo") >= MIN_IMAGES
-    large_threads = threads or torch.get_num_threads()
-    photos = sum(item.medium == "photo" for item in mine)
-    photo_threads, at_once = large_threads, 1
-    cores = usable_cores()
-    if device == "cpu" and threads:
-        at_once = max(1, min(photos, cores // threads))
-    elif device == "cpu" and many:
-        total = memory_for_images(None if memory is None else parse_bytes(memory))
-        pixel_bytes = partial(runtime_pixel_bytes, model.network.eval(), model.channels)
-        at_once = images_at_once(size, photos, cores, pixel_bytes, total)
-        photo_threads = max(1, min(large_threads, cores // at_once))
-    return {
-        "threads": photo_threads,
-        "large_threads": large_threads,
-        "at_once": at_once,
-        "memory": _memory_per_photo(memory, at_once),
-        "optimize": many or "video" in media,
-    }
+    mine: int,
+    shard: tuple[int, int],
+    left_out: LeftOut | None,
+) -> JobDescription:
+    """Return what predict.json holds of a shard of `mine` inputs, before the engine is chosen."""
+    return JobDescription(
+        model=file_fingerprint(path),
+        options=options,
+        classes=model.classes,
+        inputs=len(inputs),
+        ids=ids_fingerprint(item.id for item in inputs),
+        shard=shard,
+        mine=mine,
+        palette=model.palette,
+        left_out=left_out.as_json() if left_out else {},
+        heads=model.heads,
+    )
 
 
 def _describe_options(
@@ -208,11 +171,3 @@ def _describe_options(
     if head:
         options["head"] = head
     return options
-
-
-def _memory_per_photo(memory: str | None, at_once: int) -> int | None:
-    """Return the bytes for one of `at_once` photos; None lets the planner use half of the free."""
-    if memory is None and at_once == 1:
-        return None
-    total = int(SHARE * free_memory()) if memory is None else parse_bytes(memory)
-    return max(1, total // at_once)

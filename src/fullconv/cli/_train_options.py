@@ -52,8 +52,8 @@ MaxSeconds = Annotated[
     float | None,
     typer.Option(
         callback=check_seconds,
-        help="Save a checkpoint and stop after this many seconds, with exit code 75. "
-        "[default: no limit]",
+        help="Save a checkpoint and stop this many seconds after the command's start, with exit "
+        "code 75; one step is trained at least. [default: no limit]",
     ),
 ]
 Name = Annotated[

@@ -33,7 +33,7 @@ def train_stages(
     first: "Experiment | None",
     group: "ProcessGroup",
     quiet: bool = False,
-    max_seconds: float | None = None,
+    deadline: float = math.inf,
     further: tuple[str, float] | None = None,
 ) -> "HeadEvaluations | None":
     """Run every unfinished stage and print its progress.
@@ -44,7 +44,7 @@ def train_stages(
         first: the first stage, if it is built already.
         group: the processes that train together; the main one prints.
         quiet: print only results and warnings.
-        max_seconds: time limit, after which a checkpoint is saved; None is no limit.
+        deadline: of time.monotonic(), after which a checkpoint is saved.
         further: duration for which the last stage is trained after its checkpoint.
 
     Returns:
@@ -56,7 +56,6 @@ def train_stages(
     from fullconv.training.experiment import Experiment
     from fullconv.training.stages import stages_of
 
-    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     evaluation = None
     stages = list(stages_of(config, run.folder))
     for number, stage in enumerate(stages, 1):

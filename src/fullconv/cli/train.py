@@ -1,5 +1,7 @@
 """fullconv train: train a network on images and masks."""
 
+import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +44,8 @@ def command(
     quiet: Quiet = False,
 ) -> None:
     """Train a network on images and masks. The run folder gets the model and a report."""
+    # Before PyTorch is imported and data is read: a job's limit counts from its start.
+    deadline = math.inf if max_seconds is None else time.monotonic() + max_seconds
     from fullconv.training.distributed import init_distributed
 
     with init_distributed(given.get("device", "auto")) as group:
@@ -60,7 +64,7 @@ def command(
                 first, run_config = prepare(new, group)
             # The folder is created only now that all settings proved to be valid.
             run = _create_run(out, name or run_name(run_config.data), run_config, group)
-        evaluation = train_stages(run_config, run, first, group, quiet, max_seconds, further)
+        evaluation = train_stages(run_config, run, first, group, quiet, deadline, further)
     if evaluation:
         write_json(json, {"run": str(run.folder), **evaluation.to_dict()})
 

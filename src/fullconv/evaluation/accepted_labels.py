@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from fullconv.data.formats.labelme import layer_of, shapes_of
 from fullconv.data.labels.class_lines import distinct_palette, format_lines
+from fullconv.data.labels.photo_fit import check_fit
 from fullconv.data.labels.rasterize import Layer
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
@@ -94,7 +95,9 @@ def corrected(
     """Return labels with the shapes of a LabelMe file drawn over them, in the file's order."""
     result = labels.copy()
     height, width = labels.shape
-    for layer in _layers(path, classes, (height, width)):
+    layers = [*_layers(path, classes, (height, width))]
+    check_fit(layers, (height, width))
+    for layer in layers:
         np.copyto(layer.patch.of(result), layer.label, where=layer.patch.mask)
     return result
 

@@ -29,6 +29,7 @@ from fullconv.inference.runtimes import runtime_for
 from fullconv.inference.runtimes.description import Description
 from fullconv.io.atomic import replacing, staging
 from fullconv.model import Model
+from fullconv.model.stored_settings import stored_settings
 from fullconv.networks.fcn import FCN
 
 
@@ -108,16 +109,9 @@ def images_to_try(
 def describe(model: Model, **facts: Any) -> Description:
     """Return the metadata of a model's exported file."""
     return Description.checked(
+        **stored_settings(model, model.network),
         fullconv=__version__,
-        classes=model.classes,
-        palette=model.palette,
-        size=model.size,
-        input_scale=model.input_scale,
-        tta_scales=model.tta_scales,
-        band_choice=model.band_choice,
         protocol=model.protocol,
-        architecture=model.network.architecture,
-        normalization=model.network.normalization,
         pixel_bytes=max(1, ceil(runtime_pixel_bytes(model.network, model.channels))),
         **facts,
     )

@@ -9,6 +9,7 @@ from fullconv.inference.model_file import OPTIMIZER, Card, model_file, read_card
 from fullconv.inference.runtimes import is_exported
 from fullconv.inference.runtimes.description import Description
 from fullconv.model.segmenter import Model
+from fullconv.model.stored_settings import shared_settings
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,6 +66,7 @@ def write_model(
 
 
 def _described(network: "FCN | ExportedFile", card: Card | Description) -> Model:
-    kept = card.classes, card.palette, card.size, card.tta_scales, card.band_choice
-    more = (card.inputs, card.heads) if isinstance(card, Card) else ()
-    return Model(network, *kept, card.input_scale, *more)
+    own: dict[str, Any] = (
+        {"inputs": card.inputs, "heads": card.heads} if isinstance(card, Card) else {}
+    )
+    return Model(network, **shared_settings(card), **own)

@@ -99,10 +99,12 @@ async def read_json_photo(
 
 @contextmanager
 def parsing(service: Service, count: int, stop: Stop) -> Iterator[None]:
-    """Wait until parsing a body fits the memory for bodies, and hold what it takes.
+    """Wait until parsing a body fits the memory for bodies of its size, and hold what it takes.
 
-    Who holds it may wait for the memory of a photo; who holds that must not wait here. One body is
-    always parsed, if need be with memory of the photos.
+    A large body may hold it for long, such as a request of Label Studio with many photos in it.
+    Small bodies have memory of their own, so they wait for small ones only. Who holds either may
+    wait for the memory of a photo; who holds that must not wait here. One large body is always
+    parsed, if need be with memory of the photos.
 
     Args:
         service: whose memory counts.
@@ -119,8 +121,13 @@ def parsing(service: Service, count: int, stop: Stop) -> Iterator[None]:
             f"the body takes up to {format_bytes_up(count)} to be parsed; the memory given is "
             f"{format_bytes(limits.memory)}: send less at a time, or the photo itself to /predict"
         )
-    beyond = max(0, count - limits.body_memory)
-    with service.bodies.admit(InputMemory(count, 0, None), stop), service.gate.keep(beyond):
+    memory = InputMemory(count, 0, None)
+    if count <= limits.small_parsing:
+        with service.small_bodies.admit(memory, stop):
+            yield
+        return
+    beyond = max(0, count - limits.large_memory)
+    with service.bodies.admit(memory, stop), service.gate.keep(beyond):
         yield
 
 

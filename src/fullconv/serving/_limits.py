@@ -15,7 +15,8 @@ class Limits:
     """What a server takes on.
 
     Attributes:
-        memory: bytes for all requests at a time; `body_memory` and `photo_memory` are its parts.
+        memory: bytes for all requests at a time; `large_memory`, `small_memory` and `photo_memory`
+            are its parts.
         at_once: photos computed at the same time.
         threads: CPU threads per photo; the caller has set them, and they are part of an ETag.
         queue: requests that wait beside those that are computed.
@@ -47,6 +48,21 @@ class Limits:
     def body_memory(self) -> int:
         """Bytes for bodies that have arrived, wholly or in part, and for what is parsed of them."""
         return self.memory // 8
+
+    @property
+    def small_memory(self) -> int:
+        """Bytes of `body_memory` for what is parsed of small bodies."""
+        return self.body_memory // 2
+
+    @property
+    def large_memory(self) -> int:
+        """Bytes of `body_memory` for bodies as they came, and for what is parsed of large ones."""
+        return self.body_memory - self.small_memory
+
+    @property
+    def small_parsing(self) -> int:
+        """The most bytes that parsing a small body takes: four of them fit `small_memory`."""
+        return self.small_memory // 4
 
     @property
     def photo_memory(self) -> int:

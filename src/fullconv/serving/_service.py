@@ -45,7 +45,8 @@ class Service:
         access: who may use it.
         settings: its optional parts.
         gate: lets photos in as their part of the memory allows.
-        bodies: counts the bodies in memory, and lets them be parsed as their part allows.
+        bodies: counts the bodies in memory, and lets large ones be parsed as their part allows.
+        small_bodies: lets small ones be parsed as their part allows, whatever large ones hold.
         ready: whether a warm-up has ended well.
         draining: whether it takes no new work.
         measuring: whether engines are being measured.
@@ -65,7 +66,8 @@ class Service:
     def __post_init__(self) -> None:
         limits = self.limits
         self.gate = MemoryGate(limits.photo_memory, limits.at_once, AHEAD)
-        self.bodies = MemoryGate(limits.body_memory)
+        self.bodies = MemoryGate(limits.large_memory)
+        self.small_bodies = MemoryGate(limits.small_memory)
         self._pool = ThreadPoolExecutor(limits.queue + limits.at_once, "fullconv-serve")
         self._plan, self._replacing = self._new_plans(), threading.Lock()
         self.metrics = Metrics(self)
@@ -85,7 +87,7 @@ class Service:
     @property
     def planned_bytes(self) -> int:
         """Bytes planned for bodies and photos, and of responses that are not read yet."""
-        return self.gate.planned + self.bodies.planned
+        return self.gate.planned + self.bodies.planned + self.small_bodies.planned
 
     @property
     def memory_bytes(self) -> int:
@@ -227,7 +229,7 @@ class Service:
                 stopped.set()
                 future.cancel()  # if it has not begun
                 running.add_done_callback(_close_result)
-                for gate in (self.gate, self.bodies):
+                for gate in (self.gate, self.bodies, self.small_bodies):
                     gate.wake()
         if future in done:
             return future.result()

@@ -65,10 +65,32 @@ def locate(folder: Path, text: str, dangling: bool = False) -> Path | None:
         text: a path, absolute or relative, with slashes or backslashes.
         dangling: whether a link to a missing file counts as a file.
     """
+    return locate_in((folder,), text, dangling)
+
+
+def locate_in(places: Sequence[Path], text: str, dangling: bool = False) -> Path | None:
+    """Return the file in one of several folders whose path is the longest possible end of `text`.
+
+    Of equal ends, the first folder's counts. Where there is the folder that `text` names, such as
+    cam1 of "cam1/0001.jpg", the file has to be in it: another one of that name is another photo.
+    A customary name such as "images" tells nothing apart, and may be left out.
+
+    Args:
+        places: folders of the data set.
+        text: a path, as in `locate`.
+        dangling: whether a link to a missing file counts as a file.
+    """
     exists = os.path.lexists if dangling else os.path.isfile
     parts = inner_parts(text)
-    paths = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
-    return next((path for path in paths if exists(path)), None)
+    for start in range(len(parts)):
+        paths = [place.joinpath(*parts[start:]) for place in places]
+        if found := next((path for path in paths if exists(path)), None):
+            return found
+        above = parts[start:-1][-1:]
+        telling = bool(above) and above[0].casefold() not in IMAGE_FOLDERS
+        if telling and any(os.path.isdir(path.parent) for path in paths):
+            return None
+    return None
 
 
 def locate_place(folder: Path, text: str) -> Path | None:
@@ -103,10 +125,9 @@ def locate_beside(place: Path, name: str, folder: Path) -> Path | None:
         return folder / near.relative_to(root)  # names of samples must not depend on its spelling
     if os.path.isfile(near) and any(near.is_relative_to(one) for one in beside):
         return near
-    inside = locate(place, name) or locate(folder, name)
     above = (place,) if place == folder else (place, place.parent, folder)
-    places = [*(found for one in above for found in _image_folders(one)), *beside]
-    return inside or next((path for one in places if (path := locate(one, parts[-1]))), None)
+    inside = [found for one in above for found in _image_folders(one)]
+    return locate_in([*dict.fromkeys((place, folder, *inside, *beside))], name)
 
 
 def inner_parts(text: str) -> list[str]:

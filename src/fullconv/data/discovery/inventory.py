@@ -1,8 +1,8 @@
 """List the samples and the problems of a data set, without decoding an image."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -10,27 +10,22 @@ import numpy as np
 
 from fullconv.config import Head
 from fullconv.data.discovery.files import sample_name
-from fullconv.data.discovery.left_out import sentences, unread
-from fullconv.data.discovery.list_files import SPLITS, WHOLE, standard_split
+from fullconv.data.discovery.list_files import SPLITS, standard_split
 from fullconv.data.discovery.lists import SplitList, read_lists
 from fullconv.data.discovery.problems import (
-    UNION,
     Problem,
     mask_missing,
     photo_missing,
     same_name,
-    summary,
 )
-from fullconv.data.discovery.splits import grouped_split, hash_split
-from fullconv.data.discovery.unused import unlisted, unused_photos
-from fullconv.data.labels.masks import MaskTable, PairwiseReader, create_data, read_raw
+from fullconv.data.discovery.splits import hash_split
+from fullconv.data.labels.masks import MaskTable
 from fullconv.data.photo_range import PhotoRange, measure_range
-from fullconv.data.sample import Data, Pair, Sample
+from fullconv.data.sample import Pair, Sample
 from fullconv.errors import DataError, NoSplitError
 from fullconv.io.images import SUFFIXES
 from fullconv.io.palettes import Palette
 from fullconv.io.rasters import BandChoice
-from fullconv.units import count
 
 Read = Callable[[Path], np.ndarray]
 Classes = tuple[tuple[str, ...], Palette, MaskTable | None]
@@ -93,56 +88,11 @@ class Inventory:
         """The value range of photos with more than 8 bits, by those of train, or else by all."""
         if not self.files:
             return PhotoRange((), 0)
-        return measure_range(self.train or self._train_photos())
+        return measure_range(self.train or self.train_photos())
 
-    def _train_photos(self) -> list[Path]:
+    def train_photos(self) -> list[Path]:
+        """Return the photos of train, or of all samples if there is no train."""
         return [pair.photo for pair in self.splits.get("train", ()) or self.everything()]
-
-    def open(self, source: str, split: str | None) -> Data:
-        """Return the samples of one split; None is all of them.
-
-        Raises:
-            NoSplitError: there is no such split.
-            DataError: the split, or the whole data set, has a fatal problem.
-        """
-        name = self._known(split)
-        self._raise_first(name)
-        pairs = self.everything() if name is None else self.splits.get(name, [])
-        if not pairs:
-            what = "the data set" if split is None else f"the split {split!r}"
-            raise DataError(f"{what} has no samples", where=self.folder)
-        masks = [*dict.fromkeys(pair.mask for pair in self.everything())]
-        classes, palette, table = self.resolve(masks, read_raw)
-        if self.read is None:
-            assert table is not None
-            data = create_data(source, split, pairs, classes, palette, table)
-        else:
-            names = tuple(pair.name for pair in pairs)
-            read = PairwiseReader(tuple(pairs), self.read)
-            data = Data(source, split, classes, palette, names, read)
-        found = self.photo_range
-        notes = filter(None, (table.note if table else "", found.warning, *self._shared(name)))
-        return replace(
-            data,
-            heads=self.heads,
-            photos=tuple(pair.photo for pair in pairs) if self.files else (),
-            band_choice=self.band_choice or found.choice,
-            warnings=(*sentences(self.problems, name, self.folder), *notes),
-        )
-
-    def _shared(self, split: str | None) -> Iterator[str]:
-        """Yield a sentence for each other split that has photos of train, if `split` is train."""
-        if split != "train":
-            return
-        photos = {pair.photo for pair in self.splits["train"]}
-        for other in SPLITS[1:]:
-            both = [pair.name for pair in self.splits.get(other, ()) if pair.photo in photos]
-            if both:
-                names = ", ".join(both[:3]) + (", ..." if len(both) > 3 else "")
-                yield (
-                    f"{count(len(both), 'photo')} of train in {other} too ({names}), so metrics on "
-                    f"{other} are too high; remove them from one of the two"
-                )
 
     def everything(self) -> list[Pair]:
         """Return the samples of all splits, and those that are in no split."""
@@ -157,14 +107,14 @@ class Inventory:
         Raises:
             NoSplitError: there is no such split.
         """
-        self.pairs, self.train = self.everything(), self._train_photos()
-        known = self._names()
+        self.pairs, self.train = self.everything(), self.train_photos()
+        known = self.names()
         if split is None:
             chosen = {name for name in known if name in SPLITS} or known
             self.splits = self.splits or {"all": self.pairs}
             chosen = chosen or {"all"}
         else:
-            chosen = {str(self._known(split))}
+            chosen = {str(self.known(split))}
         self.splits = {name: pairs for name, pairs in self.splits.items() if name in chosen}
         self.problems = [p for p in self.problems if p.split is None or p.split in chosen]
 
@@ -249,53 +199,6 @@ class Inventory:
                     hint = f", and its line in {part.path.name}"
                     self.unmatched([pair.photo], split, unmatched[pair.photo], hint)
 
-    def complete(self) -> None:
-        """Divide a list of all samples if no list is for train; name the splits without samples.
-
-        CVAT exports default.txt, and VOC has trainval.txt, which hold train and val together.
-        """
-        known = self._names()
-        whole = next((name for name in WHOLE if name in self.splits), None)
-        if whole and "train" not in known:
-            held = {pair.photo for name in ("val", "test") for pair in self.splits.get(name, [])}
-            free = [pair for pair in self.splits[whole] if pair.photo not in held]
-            self.note = f" ({whole} is divided, since there is no list of train)"
-            if "val" in known or not free:
-                self.splits["train"] = free
-            elif free:
-                self.whole = whole
-                self.divide(free)
-            every = (None if p.split == whole else p.split for p in self.problems)
-            self.problems = [replace(p, split=s) for p, s in zip(self.problems, every, strict=True)]
-        self._add_left_out(by_hash=not (self.divided or self.whole))
-        faulty = {problem.split for problem in self.problems if problem.fatal}
-        for split, pairs in self.splits.items():
-            if not pairs and not faulty & {split, None}:
-                remedy = f"add photos and their labels to it, or remove it if there is no {split}"
-                error = DataError(f"the split {split!r} has no samples", remedy=remedy)
-                error.where, error.code = str(self.folder), "empty-split"
-                self.problems.append(Problem(error, self.folder, split))
-
-    def _add_left_out(self, by_hash: bool) -> None:
-        """Add what no split uses.
-
-        Args:
-            by_hash: whether the splits follow from the hash of the names for want of lists.
-        """
-        undeclared = self.layout == "folders" and self.declared is None
-        self.problems += unread(self.folder, self.everything(), by_hash, undeclared)
-        samples: Sequence[Pair] = self.candidates or self.pairs
-        self.problems += unlisted(self.folder, samples, self.splits, self._names())
-        if self._names() - self.splits.keys() or not self.folder.is_dir():
-            return  # a split that cannot be opened may use them
-        samples = [*self.everything(), *self.candidates]
-        known = {path for pair in samples for path in (pair.photo, pair.mask)}
-        known |= {path for one in self.problems for path in (one.path, one.other) if path}
-        known.update(self.no_samples)
-        self.problems += unused_photos(
-            self.folder, self.splits, samples, known, self.needed, self.suffixes
-        )
-
     def add_parts(self, pairs: Sequence[Pair], parts: Mapping[str, Sequence[int]]) -> None:
         """Divide pairs as the indices of each split say."""
         self.splits |= {split: [pairs[i] for i in indices] for split, indices in parts.items()}
@@ -307,55 +210,21 @@ class Inventory:
         parts = hash_split([pair.name for pair in pairs], groups=groups)
         self.add_parts(pairs, {name: indices for name, indices in parts.items() if indices})
 
-    def regroup(self, rule: str, groups: Callable[[str], str]) -> None:
-        """Divide train and val anew, keeping groups together; test stays as it is.
-
-        Raises:
-            DataError: no two samples are of one group, or all are.
-        """
-        test = self.splits.get("test", [])
-        held = {pair.photo for pair in test}
-        free = [pair for pair in self.everything() if pair.photo not in held]
-        parts = grouped_split([pair.name for pair in free], groups)
-        self.splits, self.divided, self.note = {}, False, f" (divided by {rule})"
-        self.add_parts(free, {name: indices for name, indices in parts.items() if indices})
-        self.splits |= {"test": test} if test else {}
-        self._every_split()
-        self._add_left_out(by_hash=False)
-
-    def relist(self, paths: Mapping[str, Path]) -> None:
-        """Divide as the lists in splits/ say, which overrule the data set's own splits."""
-        pairs = self.everything()
-        self.splits, self.divided, self.note = {}, True, " (in splits/)"
-        self._every_split()
-        self.add_lists(pairs, paths)
-
-    def _names(self) -> set[str]:
+    def names(self) -> set[str]:
         """Return the splits that exist, also those that cannot be opened."""
         broken = {p.split for p in self.problems if p.error.code == "not-readable" and p.split}
         return {*self.splits, *broken}
 
-    def _every_split(self) -> None:
-        """Make the problems of the former splits concern all new ones."""
-        former = [p for p in self.problems if p.error.code != "empty-split" and p.split != UNION]
-        self.problems = [Problem(p.error, p.path, None, p.fatal, p.other) for p in former]
+    def known(self, split: str | None) -> str | None:
+        """Return the name of a split as it is here; None of all samples.
 
-    def _known(self, split: str | None) -> str | None:
+        Raises:
+            NoSplitError: there is no such split.
+        """
         if split is None:
             return None
-        known = sorted(self._names())
+        known = sorted(self.names())
         name = split if split in known else standard_split(split) or split
         if name not in known:
             raise NoSplitError(self.folder, split, known, self.note)
         return name
-
-    def _raise_first(self, split: str | None) -> None:
-        problems = [problem for problem in self.problems if problem.fatal]
-        if split is None and self.pairs:  # not made of the splits
-            problems = [problem for problem in problems if problem.split in (None, UNION)]
-        elif split is None:
-            problems = [problem for problem in problems if problem.error.code != "empty-split"]
-        else:
-            problems = [problem for problem in problems if problem.split in (None, split)]
-        if problems:
-            raise summary(problems, self.folder)

@@ -14,6 +14,7 @@ from fullconv.data.discovery.files import (
     has_images,
     inner_parts,
     locate,
+    locate_in,
     locate_place,
     quoted,
 )
@@ -269,7 +270,7 @@ def _find_image(base: Path, line: str) -> Path | None:
         base,
         *(path for path in visible(base, "*/") if path.name.casefold() in IMAGE_FOLDERS),
     ]
-    ways = (locate(place, line + end) for end in ("", *SUFFIXES) for place in places)
+    ways = (locate_in(places, line + end) for end in ("", *SUFFIXES))
     return next((image for image in ways if image), None)
 
 

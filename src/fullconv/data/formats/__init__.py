@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fullconv._registry import Registry
+from fullconv.data.discovery.division import complete, regroup, relist
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.opening import open_split
 from fullconv.data.discovery.resplit import own_lists, sample_groups, with_groups, without_groups
 from fullconv.data.discovery.unknown import explain
 from fullconv.data.sample import Data
@@ -67,7 +69,7 @@ def open_data(source: str | Path, split: str | None = None, group_by: str | None
     if (direct := formats[name].open) and not rule:
         return direct(rest, split)
     found = _scan(name, rest, rule)
-    return found.open(with_groups(text, rule) if rule else rest, split)
+    return open_split(found, with_groups(text, rule) if rule else rest, split)
 
 
 def inventory(source: str | Path) -> Inventory:
@@ -111,12 +113,12 @@ def _scan(name: str, rest: str, rule: str | None) -> Inventory:
         place = error.filename or rest
         raise DataError(f"cannot be read ({error.strerror or error})", where=place) from error
     if rule:
-        found.regroup(rule, sample_groups(rule))
+        regroup(found, rule, sample_groups(rule))
         return found
     form = formats[name]
     if form.located and not form.lists and (lists := own_lists(_folder_of(rest))):
-        found.relist(lists)
-    found.complete()
+        relist(found, lists)
+    complete(found)
     return found
 
 

@@ -14,6 +14,7 @@ from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.problems import Problem
 from fullconv.data.labels.classes import comparable
 from fullconv.data.labels.patches import Size
+from fullconv.data.labels.photo_fit import check_fit, check_reach
 from fullconv.data.labels.rasterize import Layer, Rasterized, paint
 from fullconv.data.labels.special_names import GROUND, IGNORE, is_background
 from fullconv.data.sample import Pair, Sample
@@ -36,12 +37,14 @@ class Drawing:
         where: the annotation, for messages.
         size: (height, width) according to the annotation; None if it has none.
         layers: the size to paint in -> the shapes.
+        relative: whether coordinates are shares of the photo's sides, which fit any size.
     """
 
     photo: Path | bytes
     where: str
     size: Size | None
     layers: Callable[[Size], Sequence[Layer]]
+    relative: bool = False
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,11 @@ def _read(drawing: Drawing, ground: int) -> tuple[Shaped[np.ndarray, "H W 3"], R
     size = drawing.size or shown
     if size not in (shown, stored):
         raise _wrong_size(drawing, size, shown)
-    painted = paint(drawing.layers(size), size, ground)
+    layers = drawing.layers(size)
+    check_fit(layers, size)
+    if drawing.size is None and not drawing.relative:
+        check_reach(layers, size)
+    painted = paint(layers, size, ground)
     if size == shown:
         return image, painted
     return image, replace(painted, labels=_orient(painted.labels, orientation))

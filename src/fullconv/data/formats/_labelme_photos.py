@@ -40,6 +40,9 @@ def photo_of(path: Path, content: dict[str, Any], folder: Path) -> Path | bytes:
         if found := locate_beside(path.parent, normalize(form, text), folder):
             _check_own_photo(path, found)
             return found
+    own = path.with_name(inner_parts(text)[-1]) if inner_parts(text) else path
+    if own.stem == path.stem and own != path and own.is_file():
+        return own  # it was moved beside its file, out of the folder that imagePath names
     embedded = content.get("imageData")
     if not isinstance(embedded, str):
         raise DataError(

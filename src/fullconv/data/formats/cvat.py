@@ -8,7 +8,8 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from fullconv.data.discovery.files import locate, quoted, sample_name
+from fullconv.data.discovery.claims import photos_of_claims
+from fullconv.data.discovery.files import inner_parts, locate_in, quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.list_files import find_lists, split_from_name
 from fullconv.data.discovery.pairing import unique
@@ -101,9 +102,11 @@ def _images(folder: Path, root: Element) -> tuple[dict[Path, Element], list[Data
     """Return the photos that exist, and the errors of those that are missing or named twice."""
     images: dict[Path, Element] = {}
     errors = []
-    for image in root.findall("image"):
+    elements = root.findall("image")
+    names = [f"{image.get('subset', '')}/{image.get('name', '')}" for image in elements]
+    claims = [(name, _photo(folder, one)) for name, one in zip(names, elements, strict=True)]
+    for image, photo in zip(elements, photos_of_claims(claims), strict=True):
         name = image.get("name", "")
-        photo = _photo(folder, image)
         if photo is None:
             errors.append(_entry_error(folder, f"the photo {quoted(name)} is not under {folder}"))
         elif photo in images:
@@ -125,8 +128,8 @@ def _entry_error(folder: Path, found: str) -> DataError:
 
 def _photo(folder: Path, image: Element) -> Path | None:
     name, subset = image.get("name", ""), image.get("subset", "")
-    ways = [(folder / "images", f"{subset}/{name}"), (folder, f"images/{name}"), (folder, name)]
-    return next((path for place, text in ways if (path := locate(place, text))), None)
+    images = folder / "images"
+    return locate_in((images.joinpath(*inner_parts(subset)), images, folder), name)
 
 
 def _classes(root: Element, path: Path) -> tuple[tuple[str, ...], Palette]:
@@ -211,7 +214,7 @@ def layer_of(shape: Element, where: str, classes: tuple[str, ...], size: Size) -
         if shape.tag not in _DRAW:
             raise DataError(f"a shape that is not one of {', '.join(_DRAW)}")
         order = int(numbers_of(shape, "z_order")[0]) if "z_order" in shape.attrib else 0
-        return Layer(_DRAW[shape.tag](shape, size), label, order)
+        return Layer(_DRAW[shape.tag](shape, size), label, order, where)
 
 
 def numbers_of(element: Element, *names: str) -> list[float]:

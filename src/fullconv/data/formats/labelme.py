@@ -197,12 +197,11 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
     label = label_of(name, classes, where, remedy)
     kind = (isinstance(shape, dict) and shape.get("shape_type")) or "polygon"
     values = get_entry(shape, "points", list, where)
-    with locate_errors(f"{where} ({name!r}, {kind})"):
+    place = f"{where} ({name!r}, {kind})"
+    with locate_errors(place):
         if kind == "mask":
-            return Layer(
-                _mask(get_entry(shape, "mask", str, where), parse_points(values), where, size),
-                label,
-            )
+            encoded = get_entry(shape, "mask", str, where)
+            return Layer(_mask(encoded, parse_points(values), where, size), label, where=place)
         if kind not in _DRAW:
             raise DataError(f"a shape type that is not one of {', '.join(_DRAW)}, mask")
         least, most, draw = _DRAW[kind]
@@ -212,7 +211,7 @@ def layer_of(shape: object, where: str, classes: tuple[str, ...], size: Size) ->
                 f"{len(points)} points",
                 expected=f"{most}",
             )
-        return Layer(draw(points, size), label)
+        return Layer(draw(points, size), label, where=place)
 
 
 def _pair(point: Float64[np.ndarray, "2"]) -> Point:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from fullconv.data.discovery.inventory import Inventory
+from fullconv.data.discovery.opening import open_split
 from fullconv.data.formats import Format, folders, formats
 from fullconv.data.sample import Data
 from fullconv.errors import DataError
@@ -20,7 +21,7 @@ def open_samples(name: str, split: str | None) -> Data:
     Raises:
         DataError: there is no such data set, or split.
     """
-    return scan(name).open(f"samples:{name}", split)
+    return open_split(scan(name), f"samples:{name}", split)
 
 
 def scan(name: str) -> Inventory:

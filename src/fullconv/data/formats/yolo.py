@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fullconv.data.discovery.files import find_images, locate, quoted, sample_name
+from fullconv.data.discovery.files import find_images, locate_in, quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.layout import as_places, outside_hint, resolve_place
 from fullconv.data.discovery.list_files import split_from_name
@@ -150,7 +150,7 @@ def _drawing(pair: Pair, labels: Mapping[int, int], where: str) -> Drawing:
             if line.strip()
         ]
 
-    return Drawing(pair.photo, str(pair.mask), None, layers)
+    return Drawing(pair.photo, str(pair.mask), None, layers, relative=True)
 
 
 def _layer(
@@ -185,7 +185,8 @@ def _layer(
         points = parse_points(values.reshape(-1, 2), least=3)
         if np.abs(points).max() > _LARGEST:
             raise DataError(f"the number {points.max():g}, but 1 is the far side of the photo")
-        return Layer(polygon([points[:, ::-1] * size], size), labels[number])
+        patch = polygon([points[:, ::-1] * size], size)
+        return Layer(patch, labels[number], where=place)
 
 
 formats.register("yolo")(
@@ -261,7 +262,7 @@ def _add(part: SplitPhotos, folder: Path, found: Path) -> None:
     if empty := lines.empty():
         part.problems.append(empty)
     for line in lines.lines:
-        photo = locate(found.parent, line) or locate(folder, line)
+        photo = locate_in((found.parent, folder), line)
         if photo:
             part.photos.append(photo)
         else:

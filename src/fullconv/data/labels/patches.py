@@ -1,8 +1,9 @@
 """The pixels of a shape: fill outlines row by row, in bounded memory, and unite shapes."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float64, Int64
@@ -15,6 +16,20 @@ MAX_CROSSINGS = 50_000_000  # of the outline of one shape with the rows of its i
 _CHUNK = 2**20  # crossings that are computed at a time
 
 
+class Extent(NamedTuple):
+    """Where a shape was drawn, in pixels, also outside of the raster that it is clipped to."""
+
+    top: float
+    left: float
+    bottom: float
+    right: float
+
+    def around(self, other: "Extent") -> "Extent":
+        """Return the smallest extent that contains both."""
+        least = (min(self.top, other.top), min(self.left, other.left))
+        return Extent(*least, max(self.bottom, other.bottom), max(self.right, other.right))
+
+
 @dataclass(frozen=True)
 class Patch:
     """The pixels of a shape, as a mask within its bounding box.
@@ -23,11 +38,13 @@ class Patch:
         top: first row of the box.
         left: first column of the box.
         mask: which pixels of the box belong to the shape.
+        extent: where the shape was drawn; None if it is a mask of the whole raster.
     """
 
     top: int
     left: int
     mask: Bool[np.ndarray, "h w"]
+    extent: Extent | None = None
 
     @property
     def area(self) -> int:
@@ -43,7 +60,10 @@ class Patch:
 def union(patches: Iterable[Patch]) -> Patch:
     """Return the union of several patches; of an iterator, only one is in memory at a time."""
     top, left, mask = 0, 0, np.zeros((0, 0), np.bool_)
+    extent: Extent | None = None
     for patch in patches:
+        if patch.extent:
+            extent = extent.around(patch.extent) if extent else patch.extent
         if not patch.mask.size:
             continue
         if not mask.size:
@@ -57,7 +77,14 @@ def union(patches: Iterable[Patch]) -> Patch:
             Patch(top - up, left - aside, mask).of(larger)[...] = mask
             top, left, mask = up, aside, larger
         Patch(patch.top - top, patch.left - left, patch.mask).of(mask)[...] |= patch.mask
-    return Patch(top, left, mask)
+    return Patch(top, left, mask, extent)
+
+
+def drawn_at(patch: Patch, points: Float64[np.ndarray, "N 2"]) -> Patch:
+    """Return a patch whose extent is the bounding box of points (row, column)."""
+    if not len(points):
+        return patch
+    return replace(patch, extent=Extent(*points.min(0).tolist(), *points.max(0).tolist()))
 
 
 def fill_outlines(edges: Float64[np.ndarray, "E 2 2"], size: Size, even_odd: bool = True) -> Patch:

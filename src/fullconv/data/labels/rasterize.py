@@ -3,7 +3,7 @@
 Coordinates are (row, column) in pixels from the top left corner; pixel (i, j) is the square from
 (i, j) to (i + 1, j + 1), and belongs to the shape that contains its center. A center on an edge
 belongs to the shape whose upper or left edge it is, so adjacent shapes neither overlap nor leave
-gaps. Shapes are clipped to the raster.
+gaps. Shapes are clipped to the raster; `Patch.extent` tells where they were drawn.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float64, UInt8
 
-from fullconv.data.labels.patches import Patch, Size, cropped, fill_outlines, union
+from fullconv.data.labels.patches import Patch, Size, cropped, drawn_at, fill_outlines, union
 from fullconv.errors import DataError
 
 Point = tuple[float, float]
@@ -30,11 +30,13 @@ class Layer:
         patch: the pixels of the shape.
         label: class of the pixels, or 255.
         order: shapes of higher order are drawn on top.
+        where: the shape in its annotation, for messages.
     """
 
     patch: Patch
     label: int
     order: int = 0
+    where: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,7 @@ def polygon(rings: Sequence[Points], size: Size) -> Patch:
     """
     corners = [parse_points(ring, least=3) for ring in rings]
     edges = np.concatenate([np.stack([ring, np.roll(ring, -1, 0)], 1) for ring in corners])
-    return fill_outlines(edges, size)
+    return drawn_at(fill_outlines(edges, size), np.concatenate(corners))
 
 
 def rectangle(one: Point, other: Point, size: Size) -> Patch:
@@ -149,7 +151,11 @@ def ellipse(centre: Point, radii: Point, size: Size, turn: float = 0.0) -> Patch
     sine, cosine = np.sin(np.deg2rad(turn)), np.cos(np.deg2rad(turn))
     along_rows = (down * cosine - across * sine) / radii[0]
     along_columns = (across * cosine + down * sine) / radii[1]
-    return Patch(top, left, along_rows**2 + along_columns**2 <= 1)
+    patch = Patch(top, left, along_rows**2 + along_columns**2 <= 1)
+    inside = all(0 <= middle <= most for middle, most in zip(centre, size, strict=True))
+    # Half of an ellipse around a point of the raster may lie outside.
+    reach = 0.0 if inside else max(radii)
+    return drawn_at(patch, np.add([centre, centre], [[-reach], [reach]]))
 
 
 def line(points: Points, width: float, size: Size) -> Patch:
@@ -162,14 +168,15 @@ def line(points: Points, width: float, size: Size) -> Patch:
     bars = np.stack([starts - aside, starts + aside, ends + aside, ends - aside], 1)
     joints = ends[:-1] if len(bars) else points[:1]
     edges = np.stack([bars, np.roll(bars, -1, 1)], 2).reshape(-1, 2, 2)
-    return union([fill_outlines(edges, size, even_odd=False), dots(joints, width / 2, size)])
+    parts = [fill_outlines(edges, size, even_odd=False), dots(joints, width / 2, size)]
+    return drawn_at(union(parts), points)
 
 
 def dots(points: Points, radius: float, size: Size) -> Patch:
     """Rasterize a disc at each point."""
-    points = parse_points(points, least=0)
-    near = np.logical_and(points > -radius - 1, points < np.array(size) + radius + 1).all(axis=1)
-    points = points[np.flatnonzero(near)]
+    drawn = parse_points(points, least=0)
+    near = np.logical_and(drawn > -radius - 1, drawn < np.array(size) + radius + 1).all(axis=1)
+    points = drawn[np.flatnonzero(near)]
     side = int(np.ceil(2 * radius)) + 2
     mask = np.zeros(size, np.bool_)
     step = max(1, _CHUNK // side**2)
@@ -184,7 +191,7 @@ def dots(points: Points, radius: float, size: Size) -> Patch:
         covered &= ((columns >= 0) & (columns < size[1]))[:, None]
         disc, row, column = np.nonzero(covered)
         mask[rows[disc, row], columns[disc, column]] = True
-    return cropped(mask)
+    return drawn_at(cropped(mask), drawn)
 
 
 def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -> Patch:
@@ -194,4 +201,5 @@ def bitmap(mask: Bool[np.ndarray, "h w"], corner: tuple[int, int], size: Size) -
         slice(top - corner[0], size[0] - corner[0]),
         slice(left - corner[1], size[1] - corner[1]),
     )
-    return Patch(top, left, mask[rows, columns])
+    ends = np.array([corner, (corner[0] + mask.shape[0], corner[1] + mask.shape[1])], np.float64)
+    return drawn_at(Patch(top, left, mask[rows, columns]), ends)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fullconv.config.network import MAX_CLASSES
-from fullconv.data.discovery.files import locate, quoted
+from fullconv.data.discovery.claims import photos_of_claims
+from fullconv.data.discovery.files import locate_in, quoted
 from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.formats.coco.index import Index, Positions, index_of
 from fullconv.data.formats.coco.recognition import kind_of
@@ -215,22 +216,13 @@ def images_of(
     images: dict[int, Image] = {}
     missing: dict[int, str] = {}
     twice: dict[int, str] = {}
-    names: dict[int, str] = {}
     photos: set[Path] = set()
-    records, positions = index.images, index.positions(path)
+    positions = index.positions(path)
     none = Positions(path, np.empty((0, 2), np.int64))
-    for position, record in enumerate(records):
-        where = f"{path}: image {position}"
-        number, name = (
-            get_entry(record, "id", int, where),
-            get_entry(record, "file_name", str, where),
-        )
-        if number in names:
-            raise DataError(
-                f"the id {number} is also that of {names[number]}",
-                where=where,
-            )
-        photo = _photo(folder, path, name)
+    names = _names(path, index)
+    claims = [(name, _photo(folder, path, name)) for name in names.values()]
+    found = photos_of_claims(claims)
+    for (number, name), photo, record in zip(names.items(), found, index.images, strict=True):
         if photo is None:
             missing[number] = name
         elif photo in photos:
@@ -238,17 +230,27 @@ def images_of(
         else:
             images[number] = Image(photo, path, _size(record), positions.get(number, none))
             photos.add(photo)
-        names[number] = name
     return images, missing, twice
+
+
+def _names(path: Path, index: Index) -> dict[int, str]:
+    """Return the path of each photo by the number of its record."""
+    names: dict[int, str] = {}
+    for position, record in enumerate(index.images):
+        where = f"{path}: image {position}"
+        number = get_entry(record, "id", int, where)
+        name = get_entry(record, "file_name", str, where)
+        if number in names:
+            raise DataError(f"the id {number} is also that of {names[number]}", where=where)
+        names[number] = name
+    return names
 
 
 def _photo(folder: Path, path: Path, name: str) -> Path | None:
     words = [word for word in (path.stem.rpartition("_")[2], file_split(path)) if word]
     own = [place / word for word in words for place in (folder / "images", folder)]
-    for place in dict.fromkeys((*own, path.parent, folder / "images", folder)):
-        if found := locate(place, name.replace("\\", "/")):
-            return found
-    return None
+    places = dict.fromkeys((*own, path.parent, folder / "images", folder))
+    return locate_in([*places], name)
 
 
 def _size(record: object) -> Size | None:

@@ -106,11 +106,11 @@ def _layer(
     where = f"{image.path}: annotation {record.get('id')} of {image.photo.name}"
     with locate_errors(where, "correct or delete it"):
         if not _outline(record):
-            return Layer(_box(record, where, size), VOID)
+            return Layer(_box(record, where, size), VOID, where=where)
         patch = _patch(record["segmentation"], where, size)
     if crowds and record.get("iscrowd"):
-        return Layer(patch, VOID)
-    return Layer(patch, labels[get_entry(record, "category_id", int, where)], order=1)
+        return Layer(patch, VOID, where=where)
+    return Layer(patch, labels[get_entry(record, "category_id", int, where)], 1, where)
 
 
 def _box(record: Record, where: str, size: Size) -> Patch:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Integer, UInt8
 
-from fullconv.data.discovery.files import locate
+from fullconv.data.discovery.files import locate_in
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.list_files import split_from_name
 from fullconv.data.discovery.pairing import pair_folders
@@ -142,9 +142,9 @@ def _segments_file(folder: Path, image: Image) -> Path | DataError:
         return DataError(found, expected="one per photo", where=image.path, code="list-line")
     name = get_entry(image.annotations[0], "file_name", str, f"{image.path}: {name_of_photo}")
     stem = image.path.stem
-    for place in (image.path.parent / stem, folder / stem, image.path.parent, folder):
-        if path := locate(place, name):
-            return path
+    places = (image.path.parent / stem, folder / stem, image.path.parent, folder)
+    if path := locate_in(places, name):
+        return path
     return DataError(
         f"{name_of_photo}: its segments {name} are not under {folder}",
         expected=f"them in {image.path.parent / stem}",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from fullconv.data.discovery.claims import photos_of_claims
 from fullconv.data.discovery.files import inner_parts, locate_beside, quoted, sample_name
 from fullconv.data.discovery.inventory import Inventory
 from fullconv.data.discovery.list_files import find_lists
@@ -166,8 +167,9 @@ def _photos(
     """Return the photos that exist, and the errors of those that are missing or named twice."""
     photos: dict[Path, tuple[Task, Annotation]] = {}
     errors = []
-    for task, annotation in chosen:
-        photo = _photo(folder, task.image)
+    several = [*chosen]
+    claims = [(task.image, _photo(folder, task.image)) for task, _ in several]
+    for (task, annotation), photo in zip(several, photos_of_claims(claims), strict=True):
         file, _, name = task.where.partition(": task ")
         if photo is None or photo in photos:
             what = (
@@ -264,7 +266,7 @@ def _drawing(
         return [layer_of(region, order, classes, size) for order, region in enumerate(regions)]
 
     size = next((region.size for region in regions if region.size), None)
-    return Drawing(pair.photo, task.where, size, layers)
+    return Drawing(pair.photo, task.where, size, layers, relative=True)
 
 
 formats.register("labelstudio")(

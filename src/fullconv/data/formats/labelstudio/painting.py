@@ -9,6 +9,7 @@ from fullconv.data.formats._annotations import with_ground
 from fullconv.data.formats.labelstudio.regions import layer_of
 from fullconv.data.formats.labelstudio.tasks import Annotation
 from fullconv.data.labels.patches import Size
+from fullconv.data.labels.photo_fit import check_fit
 from fullconv.data.labels.rasterize import paint
 from fullconv.errors import DataError
 from fullconv.io.palettes import VOID
@@ -39,6 +40,7 @@ def paint_annotation(
             )
     names = with_ground(classes, where)
     layers = [layer_of(one, order, names, size) for order, one in enumerate(annotation.regions)]
+    check_fit(layers, size)
     table = np.full(256, VOID, np.uint8)
     for painted, name in enumerate(names):
         if name in classes:

@@ -34,12 +34,13 @@ def layer_of(region: Region, order: int, classes: Sequence[str], size: Size) -> 
             "a region without a label", remedy="give it one in Label Studio", where=region.where
         )
     label = label_of(region.label, classes, region.where, "declare it, or " + REMEDY)
-    with locate_errors(f"{region.where} ({region.label!r})", REMEDY):
+    place = f"{region.where} ({region.label!r})"
+    with locate_errors(place, REMEDY):
         if region.turned:
             raise DataError(
                 "drawn on a rotated photo", expected="photos as they are, without rotation"
             )
-        return Layer(_patch(region.value, size), label, order)
+        return Layer(_patch(region.value, size), label, order, place)
 
 
 def _patch(value: Mapping[str, Any], size: Size) -> Patch:
