@@ -82,6 +82,14 @@ def test_each_input_is_in_the_manifest_or_in_the_errors(data, plan, tmp_path):
     assert len((tmp_path / "out" / "areas.csv").read_text().splitlines()) == 1 + len(rows)
 
 
+def test_a_raster_is_computed_by_the_engine_of_the_job(data, plan, doubles, tmp_path):
+    list(run_job(plan(source=data[1] / "land.tif", engine="onnx")))
+    (row,) = lines(tmp_path / "out" / "manifest.jsonl").values()
+    assert row["note"].endswith("by ONNX Runtime")
+    found = read(tmp_path / "out" / "labels" / "land.tif")
+    assert np.mean(found == predict_whole(load(data[0]), random_bands(3))) > 0.999  # ties
+
+
 def test_progress_is_yielded_between_the_records(plan):
     events = list(run_with_progress(plan()))
     steps = [event for event in events if isinstance(event, InputProgress)]

@@ -15,7 +15,7 @@ from fullconv.batch.manifest import JobDescription, PredictionRecord
 from fullconv.batch.memory_gate import InputMemory
 from fullconv.batch.names import output_files
 from fullconv.batch.photo_memory import need_scores, plan_photo, predict_photo
-from fullconv.batch.shared_model import Computation, open_computed, unoptimized
+from fullconv.batch.shared_model import Computation, open_computed
 from fullconv.batch.writers import Writer, writers
 from fullconv.engines.running import RunningEngine
 from fullconv.errors import ImageError, MemoryBudgetError
@@ -106,10 +106,6 @@ class PredictionJob:
     def __getstate__(self) -> dict[str, Any]:
         """Return the fields alone: each process opens the model itself."""
         return {name: value for name, value in vars(self).items() if name != "_opened"}
-
-    def unoptimized(self) -> Model:
-        """Return the model, not optimized for many predictions."""
-        return unoptimized(self.open())
 
     def plan(self, header: Header, at_once: int) -> InputMemory:
         """Plan the memory of a photo, one of `at_once` that share it.

@@ -73,7 +73,7 @@ def _label(job: PredictionJob, item: Input, fresh: bool) -> JobEvents:
     assert isinstance(target, Folder)  # checked by plan_resume
     paths = {kind: target.path(name) for kind, name in files.items()}
     labelling = label_raster(
-        job.unoptimized(),
+        job.open(),
         source,
         RasterOutputs(paths["labels"], paths["areas"], paths.get("geojson")),
         memory=job.budget,

@@ -67,7 +67,7 @@ def predict_many(
         threads: CPU threads per photo; None: one for many photos, all for few.
         device: "auto", "cpu", "cuda", "cuda:1" or "mps".
         engine: "auto", or "torch", "onnx" or "openvino", which computes photos and videos whatever
-            its speed.
+            its speed, and rasters where its windows cost little more than the whole.
         executor: "local" or "ray".
         shard: (i, n) for shard i of n, from 0; `merge_shards` merges their lists.
         retry_failed: retry inputs that failed before.

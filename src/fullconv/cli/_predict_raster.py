@@ -61,14 +61,13 @@ def predict_one_raster(
         typer.Exit: a signal asked to stop; finished parts are kept.
     """
     from fullconv.batch.resume import check_large_inputs
-    from fullconv.batch.shared_model import unoptimized
 
     item = _single_raster(job, inputs)
     check_large_inputs(job, inputs, executor)
     if verify:
         verify_tiled(model, inputs, job.band_choice, job.budget)
     target = _output_files(Path(job.out), job.kinds)
-    _show_progress(unoptimized(model), job, item, target, fresh, quiet)
+    _show_progress(model, job, item, target, fresh, quiet)
     files = {"labels": target.labels, "areas": target.areas, "geojson": target.polygons}
     return {"id": item.id, "files": {kind: str(path) for kind, path in files.items() if path}}
 

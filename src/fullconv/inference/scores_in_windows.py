@@ -1,6 +1,6 @@
 """Compute the scores of an image in the windows of a plan: stage by stage, window by window."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,11 @@ from fullconv.networks.geometry import Span
 
 
 def scores_in_windows(
-    network: nn.Module, read: ReadRegion, division: Division, rows: Span
+    network: nn.Module,
+    read: ReadRegion,
+    division: Division,
+    rows: Span,
+    wanted: Callable[[Region], bool] = lambda region: True,
 ) -> Iterator[tuple[Region, Float[Tensor, "K rows columns"]]]:
     """Yield the scores of each window of the last stage.
 
@@ -23,20 +27,22 @@ def scores_in_windows(
         read: reads a region of the image.
         division: how the image is computed.
         rows: (first, end) of the rows of the scores that are wanted.
+        wanted: whether the scores of a region, which is in these rows, are wanted.
     """
     run = _Run(network, read, division)
     last = len(division.stages) - 1
     for number in range(last):
         run.keep_stage(number)
         release_heap()  # each stage has maps of other sizes, which do not fit into the same gaps
-    for wanted, region in division.windows[last]:
-        first, end = max(wanted.rows[0], rows[0]), min(wanted.rows[1], rows[1])
-        if first < end:
+    for window, region in division.windows[last]:
+        first, end = max(window.rows[0], rows[0]), min(window.rows[1], rows[1])
+        found = Region((first, end), window.columns)
+        if first < end and wanted(found):
             (score,) = run.compute(last, region)
             top, left = region.rows[0], region.columns[0]
-            columns = slice(wanted.columns[0] - left, wanted.columns[1] - left)
+            columns = slice(window.columns[0] - left, window.columns[1] - left)
             part = score[0, :, first - top : end - top, columns]
-            yield Region((first, end), wanted.columns), part.contiguous()
+            yield found, part.contiguous()
 
 
 def whole_scores(
@@ -78,6 +84,7 @@ class _Run:
                     self.maps[index] = x.new_empty(grids[index].value.shape)
                 grids[index].part(self.maps[index], self.whole, wanted).copy_(part)
 
+    @torch.inference_mode()  # an engine computes no gradients
     def compute(self, number: int, region: Region) -> Sequence[Tensor]:
         """Return the outputs of a stage for a region of the image."""
         division = self.division

@@ -100,7 +100,7 @@ def test_what_depends_on_the_whole_image_has_no_windows(engine):
     assert plan(network, (150, 1200)).kind == "whole"
 
 
-def test_rasters_are_left_to_pytorch_and_memory_is_kept_to(engine):
+def test_any_rows_alone_are_left_to_pytorch_and_memory_is_kept_to(engine):
     network = engine(random_network("fcn8s-vgg11", width=1 / 32))
     assert plan(network, (150, 1201)).kind == "windows"
     assert plan(network, (150, 1201), whole_width=True).kind == "whole"

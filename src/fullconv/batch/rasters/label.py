@@ -5,9 +5,9 @@ is kept once it is complete, so an interrupted run resumes to the same bytes.
 """
 
 import os
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from jaxtyping import UInt8
 
+from fullconv.batch.rasters.begun import check_engine, check_memory, engine_of
 from fullconv.batch.rasters.outputs import (
     RasterOutputs,
     check_polygon_memory,
@@ -26,9 +27,18 @@ from fullconv.batch.rasters.outputs import (
 )
 from fullconv.batch.rasters.parts import PartStore, open_parts, remove_parts
 from fullconv.batch.rasters.row_labels import RowLabeller, context_rows
+from fullconv.batch.shared_model import unoptimized
+from fullconv.engines import TITLES
 from fullconv.errors import MemoryBudgetError
 from fullconv.hardware import SHARE, free_memory
-from fullconv.inference.planner import Plan, plan
+from fullconv.inference.planner import (
+    Plan,
+    plan,
+    plan_raster,
+    raster_windows,
+    window_counts,
+    window_rows,
+)
 from fullconv.io.atomic import explained, remove_temporaries, replacing
 from fullconv.io.images import ScaledImage, fit_size
 from fullconv.io.palettes import VOID
@@ -44,7 +54,7 @@ from fullconv.io.rasters import (
 )
 from fullconv.io.window import Window
 from fullconv.model import Model
-from fullconv.units import format_bytes, format_bytes_up, parse_bytes
+from fullconv.units import parse_bytes
 from fullconv.weights.fingerprint import model_fingerprint
 
 MAX_MEMORY = 2 * 2**30  # bytes, by default; more makes parts larger, and a kill costs a part
@@ -81,7 +91,8 @@ def label_raster(
     """Label a raster by windows at its own size; an interrupted run is resumed.
 
     The network gets the raster scaled by the model's `input_scale`, and its scores are brought back
-    to the raster's size.
+    to the raster's size. The model's engine computes it where that takes less time, which follows
+    from the raster's size and the memory (`plan_raster`); otherwise PyTorch's layers do.
 
     Pixels without data become void (255), and blocks without any data are not computed. The label
     file appears when the iterator is exhausted.
@@ -102,7 +113,8 @@ def label_raster(
     Raises:
         ImageError: the raster cannot be read.
         DataError: its bands or their range have to be chosen.
-        ConfigError: the memory is too little, or a file of `target` is not of this job.
+        ConfigError: the memory is too little, a file of `target` is not of this job, or it was
+            begun with another engine.
         OutputError: the files cannot be written.
     """
     outputs = RasterOutputs(target) if isinstance(target, Path) else target
@@ -130,7 +142,8 @@ def label_raster(
                 remove_temporaries(path)
             if fresh:  # also if this run is killed and another resumes it
                 parts.claim(path.name for path in outputs.paths)
-            _check_memory(parts.plan, memory, budget, outputs.labels)
+            check_memory(parts.plan, memory, budget, outputs.labels)
+            check_engine(parts.plan, model, outputs.labels)
             yield from _label_parts(model, raster, parts)
             yield from _write_outputs(model, raster, outputs, parts, job, budget)
 
@@ -143,11 +156,18 @@ def _label_parts(model: Model, raster: Raster, parts: PartStore) -> Iterator[Ras
     width, total = raster.size[1], _count_pixels(raster)
     done = total - sum((spans[number][1] - spans[number][0]) * width for number in missing)
     counts = (len(spans) - len(missing), len(spans))
-    yield RasterProgress(done, total, _describe(model, raster, network_plan, counts))
+    by = parts.plan.get("engine", "")
+    yield RasterProgress(done, total, _describe(model, raster, network_plan, by, counts))
     if not missing:
         return
+    network = model.network
+    if not by:
+        network = unoptimized(model).network
+    else:
+        found = raster_windows(network, network_plan.size, tuple(parts.plan["windows"]))
+        network_plan = replace(network_plan, windows=found)
     read = ScaledImage(raster.read, raster.size, network_plan.size)
-    labeller = RowLabeller(model.network, read, network_plan, BLOCK)
+    labeller = RowLabeller(network, read, network_plan, BLOCK)
     for number in missing:
         top, bottom = spans[number]
         labels, before, overlap = _void_where_no_data(raster, top, bottom), done, (0, 0)
@@ -171,7 +191,9 @@ def _write_outputs(
     count = len(list(_spans(raster.size[0], parts.plan["rows"])))
     compared, differing = np.sum([parts.counts(number) for number in range(count)], axis=0)
     seam = f"overlapping tiles disagree at {differing / compared:.2%}" if compared else ""
-    tags = label_tags(model, raster, job, _network_plan(parts), seam)
+    # PyTorch is named where the job has another engine.
+    by = TITLES.get(parts.plan.get("engine") or ("torch" if engine_of(model) else ""), "")
+    tags = label_tags(model, raster, job, _network_plan(parts), seam, by)
     finished = parts.folder / "labels.tif"
     with explained(outputs.labels):
         rows = _read_rows(parts, count, raster.size[1])
@@ -214,9 +236,20 @@ def _divide(
     """Decide all that must stay the same when the run is resumed, as JSON."""
     height, width = raster.size
     size = fit_size(raster.size, None, model.input_scale)
+    threads = torch.get_num_threads()
+    # Scores that are resized would have to be held for the whole raster.
+    by_engine = plan_raster(model.network, size, memory, cache) if size == raster.size else None
+    if by_engine and by_engine.windows:
+        return {
+            "rows": rows or window_rows(by_engine.windows),
+            "threads": threads,
+            "network": asdict(replace(by_engine, windows=None)),
+            "windows": window_counts(by_engine.windows),
+            "engine": engine_of(model).name,
+        }
     least = BLOCK * width  # bytes of the labels of the smallest part
     label_memory = max(least, (memory - cache) // 8)
-    given = model.network, size, memory
+    given = unoptimized(model).network, size, memory
     options: Any = {"resized": raster.size, "whole_width": True}
     try:
         network_plan = plan(*given, **options, held=cache + label_memory)
@@ -226,9 +259,8 @@ def _divide(
     if network_plan.kind == "whole":
         rows = height
     if rows is None:
-        wanted = CONTEXTS * context_rows(model.network, network_plan)
+        wanted = CONTEXTS * context_rows(given[0], network_plan)
         rows = min(ceil(wanted / BLOCK), max(1, label_memory // width // BLOCK)) * BLOCK
-    threads = torch.get_num_threads()
     return {"rows": max(1, rows), "threads": threads, "network": asdict(network_plan)}
 
 
@@ -243,8 +275,18 @@ def _spans(height: int, rows: int) -> Iterator[tuple[int, int]]:
         yield top, min(height, top + rows)
 
 
-def _describe(model: Model, raster: Raster, network_plan: Plan, parts: tuple[int, int]) -> str:
-    """Describe how the raster is read and computed, as far as the user has to know."""
+def _describe(
+    model: Model, raster: Raster, network_plan: Plan, by: str, parts: tuple[int, int]
+) -> str:
+    """Describe how the raster is read and computed, as far as the user has to know.
+
+    Args:
+        model: predicts the labels.
+        raster: the source.
+        network_plan: how the network is computed.
+        by: the name of the engine; "" for PyTorch.
+        parts: how many are complete, and of how many.
+    """
     obvious = raster.dataset.count in (1, 3) and not raster.value_range
     sentences = [] if obvious else [raster.description]
     if parts[0]:
@@ -257,6 +299,12 @@ def _describe(model: Model, raster: Raster, network_plan: Plan, parts: tuple[int
         )
     if model.input_scale != 1:
         sentences.append(f"computed at {model.input_scale:g} times its size, as in training")
+    if by:
+        sentences.append(f"computed by {TITLES[by]}")
+    elif engine := engine_of(model):
+        sentences.append(
+            f"computed by PyTorch, which takes less work or memory than {engine.title}"
+        )
     return "; ".join((*sentences, network_plan.note) if network_plan.note else sentences)
 
 
@@ -268,17 +316,6 @@ def _memory_budget(memory: int | str | None) -> int:
     if memory is not None:
         return parse_bytes(memory)
     return min(MAX_MEMORY, int(SHARE * free_memory()))
-
-
-def _check_memory(
-    division: Mapping[str, Any], memory: int | str | None, budget: int, target: Path
-) -> None:
-    peak = division["network"]["peak"]
-    if memory is not None and peak > budget:
-        raise MemoryBudgetError(
-            f"{target} was started with more memory: its parts take {format_bytes_up(peak)}, and "
-            f"--memory allows {format_bytes(budget)}; raise it, or start over with --fresh"
-        )
 
 
 @contextmanager

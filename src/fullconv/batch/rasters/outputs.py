@@ -118,7 +118,7 @@ def check_polygon_memory(raster: Raster, outputs: RasterOutputs, budget: int) ->
 
 
 def label_tags(
-    model: Model, raster: Raster, job: Mapping[str, Any], plan: Plan, seam: str
+    model: Model, raster: Raster, job: Mapping[str, Any], plan: Plan, seam: str, engine: str = ""
 ) -> dict[str, str]:
     """Return the tags of the label file.
 
@@ -128,7 +128,9 @@ def label_tags(
         job: from `describe_job`.
         plan: how the network was computed.
         seam: how much overlapping tiles disagree; "" if none overlap.
+        engine: title of what computed it; "" if only PyTorch could.
     """
+    by = f", by {engine}" if engine else ""
     parts = "exactly as if computed whole" if plan.exact else f"blended tiles; {seam}"
     return {
         "TIFFTAG_SOFTWARE": f"fullconv {__version__}",
@@ -137,7 +139,7 @@ def label_tags(
         "FULLCONV_CLASSES": json.dumps(model.classes, ensure_ascii=False),
         "FULLCONV_PROTOCOL": (
             f"{len(model.classes)} classes; 255 is no data; {raster.description}; every pixel at "
-            f"the raster's own size, {parts}"
+            f"the raster's own size, {parts}{by}"
         ),
     }
 

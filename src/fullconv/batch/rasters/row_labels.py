@@ -11,7 +11,9 @@ from jaxtyping import Bool, UInt8
 from torch import nn
 
 from fullconv.inference.planner import Plan, planned_network
+from fullconv.inference.planner.windows import Division
 from fullconv.inference.score_labels import score_labels
+from fullconv.inference.scores_in_windows import scores_in_windows
 from fullconv.inference.streaming.executor import StreamExecutor
 from fullconv.inference.streaming.graph import OpGraph, Region, record_ops
 from fullconv.inference.tiling import Read, read_tensor, stream
@@ -58,6 +60,9 @@ class RowLabeller:
             labels: of the rows from `top` on; void where there is no data.
             top: number of their first row in the image.
         """
+        if self._plan.windows:
+            yield from self._fill_windows(self._plan.windows, labels, top)
+            return
         found = regions(labels != VOID, self._block)
         if self._ops is None:
             yield from self._fill_tiled(labels, top) if found else ()
@@ -68,6 +73,27 @@ class RowLabeller:
                 for window, classes in self._stream(self._ops, region):
                     _write(labels, window, top, classes)
                     yield RowProgress(classes.size, (0, 0))
+
+    def _fill_windows(
+        self, windows: Division, labels: np.ndarray, top: int
+    ) -> Iterator[RowProgress]:
+        """Compute the windows of an engine that have data; a row of windows is best whole."""
+
+        def has_data(region: Region) -> bool:
+            (first, end), columns = region
+            return bool((labels[first - top : end - top, slice(*columns)] != VOID).any())
+
+        parts = scores_in_windows(
+            self._network,
+            lambda region: read_tensor(self._read, region, self._network),
+            windows,
+            (top, top + len(labels)),
+            has_data,
+        )
+        for ((first, end), (left, right)), score in parts:
+            window = Window(first, left, end - first, right - left)
+            _write(labels, window, top, score_labels(score))
+            yield RowProgress(window.height * window.width, (0, 0))
 
     def _fill_tiled(self, labels: np.ndarray, top: int) -> Iterator[RowProgress]:
         rows = (top, top + len(labels))

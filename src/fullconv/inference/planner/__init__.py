@@ -3,6 +3,12 @@
 from fullconv.inference.plan import Plan
 from fullconv.inference.planner.choose import ALIGN, plan, plan_parts
 from fullconv.inference.planner.memory_cost import peak
+from fullconv.inference.planner.rasters import (
+    plan_raster,
+    raster_windows,
+    window_counts,
+    window_rows,
+)
 from fullconv.inference.planner.strips import ScaledNetwork, band_executors, planned_network
 from fullconv.inference.planner.windows import engine_windows
 
@@ -15,5 +21,9 @@ __all__ = [
     "peak",
     "plan",
     "plan_parts",
+    "plan_raster",
     "planned_network",
+    "raster_windows",
+    "window_counts",
+    "window_rows",
 ]

@@ -130,6 +130,9 @@ class WindowEngine(Protocol):
     def takes(self, size: tuple[int, ...]) -> bool:
         """Return whether it computes images of this (height, width) at once."""
 
+    def is_current(self) -> bool:
+        """Return whether the network's layers and weights are still those that it computes."""
+
     def window_ways(self) -> WindowWays:
         """Return how it computes larger images."""
 
@@ -328,6 +331,13 @@ class Geometry:
                 enough = min(enough, 2 * down * across)  # more windows only cost more
         return best
 
+    def equal_windows(self, stage: Stage, counts: tuple[int, int]) -> Windows:
+        """Return windows of a stage, so many down and across."""
+        (rows, read_rows), (columns, read_columns) = (
+            self._parts(stage, count, axis) for axis, count in enumerate(counts)
+        )
+        return Windows(rows, columns, read_rows, read_columns)
+
     def _parts(
         self, stage: Stage, count: int, axis: int
     ) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
@@ -335,9 +345,9 @@ class Geometry:
         side = self.size[axis]
         length = ceil(side / count / self.step) * self.step
         parts = tuple(pairwise([*range(0, side, length), side]))
-        return parts, tuple(self._read(stage, part, axis) for part in parts)
+        return parts, tuple(self.read(stage, part, axis) for part in parts)
 
-    def _read(self, stage: Stage, part: Span, axis: int) -> Span:
+    def read(self, stage: Stage, part: Span, axis: int) -> Span:
         """Return the part of the image that a part of a stage's outputs is computed from."""
         wanted = {}
         for index in stage.outputs:
