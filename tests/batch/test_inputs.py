@@ -10,6 +10,7 @@ import pytest
 from fullconv.batch.inputs import resolve_inputs
 from fullconv.errors import ConfigError, ImageError
 from fullconv.io.images import write_image
+from fullconv.training.run.folder import create_run
 
 
 @pytest.fixture
@@ -105,6 +106,13 @@ def test_a_duplicate_id_is_refused(folder):
     Path("list.jsonl").write_text('{"id": 1, "path": "a.png"}\n{"id": 1, "path": "b.png"}')
     with pytest.raises(ConfigError, match=r"two inputs have the id '1': .*a.png and .*b.png"):
         resolve_inputs(["list.jsonl"])
+
+
+def test_pictures_of_runs_are_not_inputs_unless_named(folder):
+    run = create_run(Path("new/runs"), "train", "photos").folder
+    write_image(run / "curves.png", np.zeros((2, 2, 3), np.uint8))
+    assert ids("new") == ["new/b.JPG", "new/deep/c.tif", "new/ä ö.png"]
+    assert ids(str(run)) == ["new/runs/train/photos-001/curves.png"]
 
 
 def test_output_folders_are_not_inputs(folder):

@@ -10,6 +10,7 @@ from fullconv.evaluation.prediction_files import find_prediction_files
 from fullconv.evaluation.prediction_values import PredictionReader
 from fullconv.io.images import write_image, write_labels
 from fullconv.io.palettes import VOID_COLOR, colorize
+from fullconv.io.visible import mark_results
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,13 @@ def test_names_with_folders_or_without(tmp_path):
 def test_hidden_files_are_no_predictions(tmp_path):
     touch(tmp_path, "a.png", "._a.png", ".old/a.png", "@eaDir/a.png/a.png", "__MACOSX/a.png")
     assert found(tmp_path, "a") == {"a": "a.png"}
+
+
+def test_predictions_of_several_jobs_in_one_folder_are_found(tmp_path):
+    touch(tmp_path, "first/labels/a.png", "second/labels/b.png")
+    for job in ("first", "second"):
+        mark_results(tmp_path / job)
+    assert found(tmp_path, "a", "b") == {"a": "first/labels/a.png", "b": "second/labels/b.png"}
 
 
 def test_samples_of_subfolders_are_found_in_the_same_folders_or_in_one(tmp_path):

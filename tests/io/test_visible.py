@@ -3,7 +3,7 @@
 import pytest
 
 from fullconv.errors import DataError
-from fullconv.io.visible import is_hidden, visible, visible_entries
+from fullconv.io.visible import is_hidden, mark_results, visible, visible_entries
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,20 @@ def test_patterns_find_what_globs_find_without_hidden_files(tmp_path):
     assert names("**/*.png") == ["a.png", "in/c.png"]
     assert [path.name for path in visible(tmp_path / ".out")] == ["e.png"]
     assert not [*visible(tmp_path / "missing")] and not [*visible(tmp_path / "a.png")]
+
+
+def test_folders_of_runs_are_left_out_unless_one_is_named(tmp_path):
+    for name in ("a.png", "in/c.png", "in/run/d.png", "in/run/deep/e.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    mark_results(tmp_path / "in/run")
+    assert [path.name for path in visible_entries(tmp_path / "in")] == ["c.png"]
+    assert sorted(path.name for path in visible(tmp_path, "**/*.png")) == ["a.png", "c.png"]
+    assert [path.name for path in visible(tmp_path, "in/*")] == ["c.png"]
+    assert [path.name for path in visible(tmp_path / "in", "*/")] == []
+    assert len([*visible(tmp_path, "**/*.png", results=True)]) == 4
+    named = sorted(path.name for path in visible(tmp_path / "in/run", "**/*.png"))
+    assert named == ["d.png", "e.png"]
 
 
 def test_a_folder_that_cannot_be_listed_is_named(tmp_path):

@@ -17,7 +17,7 @@ from fullconv.io.rasters import read_raster_header
 from fullconv.io.storage import is_url, list_files, local_path
 from fullconv.io.video import SUFFIXES as VIDEO_SUFFIXES
 from fullconv.io.video import is_video
-from fullconv.io.visible import is_hidden
+from fullconv.io.visible import has_results, is_hidden
 
 Medium = Literal["photo", "raster", "video"]
 
@@ -155,7 +155,7 @@ def _no_picture(folder: Path, left_out: LeftOut) -> ImageError:
 
 
 def _find_pictures(folder: Path, left_out: LeftOut) -> Iterator[Path]:
-    """Find photos and videos below a folder, except hidden files and output folders."""
+    """Find photos and videos below a folder, except hidden files and fullconv's own folders."""
 
     def report(error: OSError) -> None:
         left_out.unreadable.append(str(error.filename))
@@ -164,7 +164,11 @@ def _find_pictures(folder: Path, left_out: LeftOut) -> Iterator[Path]:
         if Path(parent) != folder and any(map(is_job_file, files)):
             folders.clear()
             continue
-        folders[:] = [name for name in folders if not is_hidden(name)]
+        folders[:] = [
+            name
+            for name in folders
+            if not is_hidden(name) and not has_results(os.path.join(parent, name))
+        ]
         paths = [Path(parent) / name for name in files if not is_hidden(name)]
         pictures = list(filter(_is_picture, paths))
         left_out.pictures.update(count_unsupported({*paths} - {*pictures}))

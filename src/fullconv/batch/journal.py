@@ -13,6 +13,7 @@ from fullconv.io.atomic import explained
 from fullconv.io.contained import contained
 from fullconv.io.locks import try_lock
 from fullconv.io.storage import Folder, Place
+from fullconv.io.visible import mark_results
 
 
 class Journal:
@@ -130,8 +131,9 @@ def _open_locked(folder: Path, name: str, create: bool = True) -> int:
     mode |= os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     while True:
         with explained(path):
-            if create:
+            if create and not path.parent.exists():
                 path.parent.mkdir(parents=True, exist_ok=True)
+                mark_results(path.parent)
             file = os.open(path, mode, 0o666)
         try:
             _check_own_file(path, file)

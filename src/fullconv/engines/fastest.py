@@ -7,8 +7,8 @@ from fullconv.engines.cache import Measured
 
 FASTER = 1.1  # times as fast as PyTorch an engine has to be
 # Times as long as on an idle machine that an image takes beside a program for each core: two cores,
-# `python benchmarks/busy_machine.py`. OpenVINO's threads leave their core as soon as they have nothing
-# to do, and those of ONNX Runtime after 0.1 ms.
+# `python benchmarks/busy_machine.py`. OpenVINO's threads leave their core as soon as they have
+# nothing to do, and those of ONNX Runtime after 0.1 ms.
 BESIDE_OTHERS = {"torch": 2.3, "onnx": 2.4, "openvino": 3.1}
 
 

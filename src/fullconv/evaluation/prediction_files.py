@@ -28,7 +28,9 @@ def find_prediction_files(folder: Path, names: Sequence[str]) -> dict[str, Path]
     """
     if not folder.is_dir():
         raise DataError("no such folder", expected="a folder of predictions", where=folder)
-    files = sorted(path for path in visible(folder, "**/*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(
+        path for path in visible(folder, "**/*", results=True) if path.suffix.lower() in SUFFIXES
+    )
     endings = _endings(names)
     matched = _match_names(folder, files, endings)
     rest = sorted(_known_as(folder, set(files).difference(matched.values())))
@@ -123,5 +125,7 @@ def _starting_with(files: Sequence[tuple[str, int, Path]], name: str) -> list[Pa
 
 
 def _jpeg_hint(folder: Path) -> str:
-    jpegs = any(path.suffix.lower() in (".jpg", ".jpeg") for path in visible(folder, "**/*"))
+    jpegs = any(
+        path.suffix.lower() in (".jpg", ".jpeg") for path in visible(folder, "**/*", results=True)
+    )
     return "write PNG: JPEG changes the values" if jpegs else "predict them, or name the files so"

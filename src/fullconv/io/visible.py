@@ -1,8 +1,9 @@
-"""Leave out what systems and other programs put into folders, wherever a folder is read."""
+"""Leave out what systems, other programs and fullconv's own runs put into folders."""
 
 import os
 from collections.abc import Iterator
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 
 from fullconv.errors import DataError
@@ -13,6 +14,7 @@ _NAMES = frozenset(
         *("@eadir", "#recycle", "lost+found"),  # of network storage, and of Linux
     }
 )
+RESULTS = ".fullconv"  # a file in each folder of results, whose pictures and tables are no data
 _ARCHIVES = "__MACOSX"  # where macOS puts a hidden file for each file of an archive
 
 
@@ -21,15 +23,27 @@ def is_hidden(name: str) -> bool:
     return name.startswith((".", _ARCHIVES)) or name.casefold() in _NAMES
 
 
+def mark_results(folder: Path) -> None:
+    """Mark a folder of fullconv's own, which is left out where a folder around it is read."""
+    (folder / RESULTS).write_text("Results of fullconv; not part of a data set.\n", "utf-8")
+
+
+def has_results(folder: str | Path) -> bool:
+    """Return whether a folder is marked as one of fullconv's own; False if it is missing."""
+    return os.path.lexists(os.path.join(folder, RESULTS))
+
+
 def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder and not hidden, by name.
+    """Return what is in a folder, by name; nothing hidden, and no results of fullconv.
 
     Raises:
         DataError: the folder is missing, or cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [entry for entry in entries if not is_hidden(entry.name)]
+            found = [
+                entry for entry in entries if not is_hidden(entry.name) and not _are_results(entry)
+            ]
     except OSError as error:
         raise DataError(
             f"the folder cannot be listed ({error.strerror})",
@@ -39,12 +53,13 @@ def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
     return sorted(found, key=lambda entry: entry.name)
 
 
-def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:
+def visible(folder: Path, pattern: str = "*", *, results: bool = False) -> Iterator[Path]:
     """Yield what matches a pattern below a folder, if neither it nor a folder around it is hidden.
 
     Args:
-        folder: may be missing, or hidden itself.
+        folder: may be missing, or hidden itself, or of a run.
         pattern: as of `Path.glob`: "*/" for the folders in it, "**/*.png" for all files below it.
+        results: whether "**/" enters folders of results of fullconv.
 
     Raises:
         DataError: the folder cannot be listed.
@@ -53,11 +68,21 @@ def visible(folder: Path, pattern: str = "*") -> Iterator[Path]:
         return
     name = pattern.removesuffix("/")
     if "/" in name:
+        are_results = cache(has_results)
         for path in folder.glob(pattern):
-            if not any(map(is_hidden, path.relative_to(folder).parts)):
+            inside = path.relative_to(folder)
+            places = () if results else (path, *(folder / one for one in [*inside.parents][:-1]))
+            if not any(map(is_hidden, inside.parts)) and not any(map(are_results, places)):
                 yield path
         return
     for entry in visible_entries(folder):  # several times as fast
         path = folder / entry.name
         if fnmatch(entry.name, name) and (name == pattern or path.is_dir()):
             yield path
+
+
+def _are_results(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir() and has_results(entry.path)
+    except OSError:  # a link to itself
+        return False

@@ -9,6 +9,7 @@ from scipy.io import savemat
 
 from fullconv.data.formats import inventory, recognise
 from fullconv.errors import DataError
+from fullconv.training.run.folder import create_run
 
 JUNK = b"\x00\x05\x16\x07"  # how macOS's files of attributes begin
 COLUMNS = "Pixel Value, Class\n0, background\n1, cat\n"
@@ -134,6 +135,18 @@ def test_hidden_files_change_nothing(layout, tmp_path):
     before = found(folder)
     assert before[2], "the layout has samples"
     litter(folder)
+    assert found(folder) == before
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_runs_in_the_folder_of_the_data_set_change_nothing(layout, tmp_path):
+    folder = build(layout, tmp_path / "set")
+    before = found(folder)
+    for verb in ("check", "train", "predict"):
+        run = create_run(folder / "runs", verb, "set").folder
+        for name in ("check.json", "a.jpg", "a.png", "c.jpg", "masks/c.png", "splits/train.txt"):
+            (run / name).parent.mkdir(exist_ok=True)
+            (run / name).write_text("{}")
     assert found(folder) == before
 
 

@@ -2,6 +2,7 @@ import pytest
 
 from fullconv.errors import ConfigError, OutputError
 from fullconv.evaluation.metrics import EpochIoU
+from fullconv.io.visible import visible
 from fullconv.training.run.folder import Run, create_run, find_newest, new_results, open_run
 
 
@@ -96,3 +97,10 @@ def test_a_column_missing_in_earlier_rows_is_empty_there(tmp_path):
     run.write_results([{"epoch": 1.0, "step": 10.0}, {"epoch": 2.0, "step": 20.0, "memory": 5.0}])
     first, second = run.read_results()
     assert first["memory"] != first["memory"] and second["memory"] == 5
+
+
+def test_a_run_is_no_data_of_the_folder_around_it(tmp_path):
+    create_run(tmp_path, "train", "photos")
+    with new_results(tmp_path, "check", "run") as folder:
+        assert not [*visible(folder.parent)]
+    assert not [*visible(tmp_path / "train")]

@@ -18,6 +18,7 @@ from fullconv.io.atomic import write_text
 from fullconv.io.locks import hold, locked
 from fullconv.io.settings_file import read_settings, to_yaml
 from fullconv.io.temporaries import sweep, sweep_tree, target_name, temporary_path
+from fullconv.io.visible import RESULTS, mark_results
 from fullconv.training.run.tables import (
     Row,
     as_csv,
@@ -212,13 +213,14 @@ def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
     """Create the next folder, or reuse one that holds only partly written files."""
     found = _numbered_folders(parent, name)
     for _, folder in sorted(found.items() if reuse else ()):
-        if all(target_name(path.name) for path in folder.iterdir()):
+        if all(path.name == RESULTS or target_name(path.name) for path in folder.iterdir()):
             Run(folder).clean()
             return folder
     for number in count(max(found, default=0) + 1):
         folder = parent / f"{name}-{number:03d}"
         with suppress(FileExistsError):
             folder.mkdir()
+            mark_results(folder)
             return folder
     raise AssertionError("unreachable: there is always a next number")
 
