@@ -14,6 +14,7 @@ from children import code_of, die_at_call, fork, print_result, result_of
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_on_signal
 from fullconv.errors import OutputError
 from fullconv.io.atomic import write_bytes
+from fullconv.io.visible import RESULTS
 from fullconv.training.run.folder import create_run, find_newest
 
 CALLS = ("mkdir", "open", "fsync", "close", "chmod", "replace", "symlink", "unlink", "rmdir")
@@ -117,7 +118,7 @@ def created(folder):
         run = create_run(folder, "train", "street", {"data": "d"})
         seen = sorted(path.name for path in run.folder.parent.iterdir())
         for path in run.folder.parent.glob("street-*"):
-            if [child.name for child in path.iterdir()] != ["config.yaml"]:
+            if sorted(child.name for child in path.iterdir()) != [RESULTS, "config.yaml"]:
                 unexpected.append([number, path.name])
         if len(seen) > 3:  # one complete before the kill, one new, and `latest`
             unexpected.append([number, seen])
@@ -125,6 +126,11 @@ def created(folder):
         folder.mkdir()
         number += 1
     return {"points": number, "unexpected": unexpected}
+
+
+def _hidden(folder):
+    """Return what is hidden in the runs of a folder, but for their marks."""
+    return [path for path in folder.glob("train/**/.*") if path.name != RESULTS]
 
 
 def killed_at(folder, number):
@@ -142,12 +148,12 @@ def resumed(folder, explicit=""):
     start = partial(begin, folder, experiment)
     number, unexpected, orphans = 0, [], set()
     while code_of(fork(partial(start, "auto", number))) == -signal.SIGKILL:
-        left = [path.relative_to(folder / "train") for path in folder.glob("train/**/.*")]
+        left = [path.relative_to(folder / "train") for path in _hidden(folder)]
         orphans |= {str(path.parent).strip(".") for path in left}
         run = find_newest(folder)
         resume = str(run.folder) if explicit and run else "auto"
         code = code_of(fork(partial(start, resume), folder / "output"))
-        found = [str(path) for path in folder.glob("train/**/.*")]
+        found = [str(path) for path in _hidden(folder)]
         link = folder / "train" / "latest"
         if code or found or not link.is_symlink() or link.resolve().name != "photos-001":
             unexpected.append([number, code, found])

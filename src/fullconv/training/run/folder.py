@@ -215,6 +215,7 @@ def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
     for _, folder in sorted(found.items() if reuse else ()):
         if all(path.name == RESULTS or target_name(path.name) for path in folder.iterdir()):
             Run(folder).clean()
+            mark_results(folder)  # it may have been killed before
             return folder
     for number in count(max(found, default=0) + 1):
         folder = parent / f"{name}-{number:03d}"
