@@ -98,6 +98,11 @@ def files(out):
     return found | {"folders": others}
 
 
+def leftovers(folder):
+    """Return the hidden files below a folder but for the marks of results: half-written ones."""
+    return [path for path in folder.rglob(".*") if path.name != ".fullconv"]
+
+
 def stable_bytes(path):
     """Return a file's bytes without the number of workers, which may change on resuming."""
     content = path.read_bytes()

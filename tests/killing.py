@@ -18,7 +18,7 @@ from pathlib import Path
 
 import torch
 
-from children import rows, stable_bytes
+from children import leftovers, rows, stable_bytes
 from fullconv.cli import run
 from fullconv.training import experiment
 
@@ -68,7 +68,7 @@ def files(out):
     found = {str(path.relative_to(folder)): stable_bytes(path) for path in paths}
     tables = folder.rglob("results.csv")
     found |= {str(path.relative_to(folder)): rows(path) for path in tables}
-    orphans = [path.name for path in (out / "train").rglob(".*")]
+    orphans = [path.name for path in leftovers(out / "train")]
     return found | {"orphans": orphans, "finished": (folder / "summary.json").is_file()}
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from children import code_of, die_at_call, fork, print_result, result_of
+from children import code_of, die_at_call, fork, leftovers, print_result, result_of
 
 BYTES = 40  # points within the file's bytes
 CALLS = ("open", "fsync", "close", "chmod", "umask", "replace", "unlink")
@@ -76,9 +76,9 @@ class SaveTest:
         self.counts["after"] += content == self.after
         self.counts["loaded"] += self.resumed.restore(self.path)["step"] in (1, 2)
         folder = self.experiment.run.folder
-        self.counts["orphans"] += len(list(folder.glob(".*")))
+        self.counts["orphans"] += len(leftovers(folder))
         self.experiment.run.clean()  # what the next start does
-        self.counts["left"] += len(list(folder.glob(".*")))
+        self.counts["left"] += len(leftovers(folder))
 
 
 def calls(folder):

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from children import at_step, code_of, files, fork, print_result, result_of, train
+from children import at_step, code_of, files, fork, leftovers, print_result, result_of, train
 
 MIB = 2**20
 STEP = 5  # after which the disk is full
@@ -84,7 +84,7 @@ def fill(folder, free=4096):
 def report_of(code, output, folder, out, before, resumed, whole, needle=MESSAGE):
     """Summarize the outcome; `before` is the checkpoint when the disk became full."""
     found = needle.search(output)
-    left = [path.name for path in out.rglob(".*")]
+    left = [path.name for path in leftovers(out)]
     kept = before == (folder / "last.safetensors").read_bytes()
     reported = bool(found) and str(folder) in found[1] and int(found[2].replace(",", "")) > 0
     (out / "ballast").unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from children import at_step, code_of, files, fork, print_result, result_of, train
+from children import at_step, code_of, files, fork, leftovers, print_result, result_of, train
 
 NOBODY = 65534
 STEP = 5
@@ -76,7 +76,7 @@ def lost(folder, whole, stop):
     found = outcome_of(code, output, run)
     found |= {"claimed": "is saved" in output.read_text(), "steps": int(steps.read_text())}
     kept = (folder / f"before{stop}").read_bytes() == (run / "last.safetensors").read_bytes()
-    left = [path.name for path in run.rglob(".*")]
+    left = [path.name for path in leftovers(run)]
     run.chmod(0o755)
     then = code_of(fork(lambda: humble(lambda: train(out))))
     return found | {"kept": kept, "left": left, "then": then, "same": files(out) == whole}

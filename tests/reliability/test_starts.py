@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from children import code_of, die_at_call, fork, print_result, result_of
+from children import code_of, die_at_call, fork, leftovers, print_result, result_of
 from fullconv.cli._signals import EXIT_CODES, collect_signals, exit_on_signal
 from fullconv.errors import OutputError
 from fullconv.io.atomic import write_bytes
@@ -128,11 +128,6 @@ def created(folder):
     return {"points": number, "unexpected": unexpected}
 
 
-def _hidden(folder):
-    """Return what is hidden in the runs of a folder, but for their marks."""
-    return [path for path in folder.glob("train/**/.*") if path.name != RESULTS]
-
-
 def killed_at(folder, number):
     die_at_call(number, CALLS)
     create_run(folder, "train", "street", {"data": "d"})
@@ -148,12 +143,12 @@ def resumed(folder, explicit=""):
     start = partial(begin, folder, experiment)
     number, unexpected, orphans = 0, [], set()
     while code_of(fork(partial(start, "auto", number))) == -signal.SIGKILL:
-        left = [path.relative_to(folder / "train") for path in _hidden(folder)]
+        left = [path.relative_to(folder / "train") for path in leftovers(folder / "train")]
         orphans |= {str(path.parent).strip(".") for path in left}
         run = find_newest(folder)
         resume = str(run.folder) if explicit and run else "auto"
         code = code_of(fork(partial(start, resume), folder / "output"))
-        found = [str(path) for path in _hidden(folder)]
+        found = [str(path) for path in leftovers(folder / "train")]
         link = folder / "train" / "latest"
         if code or found or not link.is_symlink() or link.resolve().name != "photos-001":
             unexpected.append([number, code, found])
