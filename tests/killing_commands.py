@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 
 import fullconv as fc
-from children import code_of, die_at_call, fork, print_result
+from children import code_of, die_at_call, fork, leftovers, print_result
 from fullconv.cli import run
 from fullconv.data.synthetic import CLASSES
 from photos import content, write_model, write_photos
@@ -84,7 +84,7 @@ def counted(arguments):
 
 
 def hidden(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob(".*"))
+    return sorted(str(path.relative_to(folder)) for path in leftovers(folder))
 
 
 def main(folder, command, kills):

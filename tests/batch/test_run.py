@@ -17,6 +17,7 @@ from fullconv.batch.resume import plan_resume
 from fullconv.batch.run import run_job
 from fullconv.errors import ConfigError, DataError, OutputError
 from fullconv.io.images import read_mask
+from fullconv.io.visible import RESULTS
 from fullconv.model import load
 from photos import content, write_model, write_photos
 
@@ -67,7 +68,7 @@ def test_the_manifest_lists_predictions_in_input_order(plan, tmp_path):
         assert sum(row["pixels"].values()) == row["height"] * row["width"] == 480
     assert len({row["key"] for row in rows}) == COUNT
     assert set(os.listdir(tmp_path / "out")) == {
-        *("areas.csv", "labels", "overlay", "manifest.jsonl", "predict.json")
+        *(RESULTS, "areas.csv", "labels", "overlay", "manifest.jsonl", "predict.json")
     }
 
 
