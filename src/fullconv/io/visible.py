@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from fullconv.errors import DataError
+from fullconv.io.atomic import write_text
 
 _NAMES = frozenset(
     {
@@ -24,8 +25,12 @@ def is_hidden(name: str) -> bool:
 
 
 def mark_results(folder: Path) -> None:
-    """Mark a folder of fullconv's own, which is left out where a folder around it is read."""
-    (folder / RESULTS).write_text("Results of fullconv; not part of a data set.\n", "utf-8")
+    """Mark a folder of fullconv's own, which is left out where a folder around it is read.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    write_text(folder / RESULTS, "Results of fullconv; not part of a data set.\n")
 
 
 def has_results(folder: str | Path) -> bool:

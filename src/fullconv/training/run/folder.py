@@ -221,7 +221,11 @@ def _next_folder(parent: Path, name: str, reuse: bool) -> Path:
         folder = parent / f"{name}-{number:03d}"
         with suppress(FileExistsError):
             folder.mkdir()
-            mark_results(folder)
+            try:
+                mark_results(folder)
+            except OutputError:
+                shutil.rmtree(folder, ignore_errors=True)
+                raise
             return folder
     raise AssertionError("unreachable: there is always a next number")
 
