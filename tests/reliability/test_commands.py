@@ -7,7 +7,7 @@ import pytest
 from children import result_of
 
 PROGRAM = Path(__file__).parents[1] / "killing_commands.py"
-KILLS = {"convert-data": 12, "convert": 12, "predict": 12, "merge": 12, "export": 2, "check": 4}
+KILLS = {"convert-data": 12, "convert": 12, "predict": 12, "merge": 12, "export": 2, "check": 8}
 KILLS |= {"evaluate": 4}
 
 
