@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import fullconv as fc
+from children import leftovers
 from fullconv.config import RunConfig
 from fullconv.errors import DataError, WeightsError
 from fullconv.io.images import write_image, write_labels
@@ -51,7 +52,7 @@ def test_the_run_folder_has_all_files(finished):
         *("confusion_matrix.csv", "best.safetensors", "last.safetensors", "report.html"),
         *("samples", "summary.json"),
     }
-    assert not list(folder.glob(".*"))
+    assert not leftovers(folder)
     assert (folder.parent / "latest").resolve() == folder.resolve()
 
 
