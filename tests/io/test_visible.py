@@ -51,6 +51,7 @@ def test_folders_of_runs_are_left_out_unless_one_is_named(tmp_path):
     assert sorted(path.name for path in visible(tmp_path, "**/*.png")) == ["a.png", "c.png"]
     assert [path.name for path in visible(tmp_path, "in/*")] == ["c.png"]
     assert [path.name for path in visible(tmp_path / "in", "*/")] == []
+    assert [path.name for path in visible(tmp_path / "in", "*/", results=True)] == ["run"]
     assert len([*visible(tmp_path, "**/*.png", results=True)]) == 4
     named = sorted(path.name for path in visible(tmp_path / "in/run", "**/*.png"))
     assert named == ["d.png", "e.png"]

@@ -38,17 +38,20 @@ def has_results(folder: str | Path) -> bool:
     return os.path.lexists(os.path.join(folder, RESULTS))
 
 
-def visible_entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return what is in a folder, by name; nothing hidden, and no results of fullconv.
+def visible_entries(folder: Path, *, results: bool = False) -> list[os.DirEntry[str]]:
+    """Return what is in a folder and not hidden, by name.
+
+    Args:
+        folder: may be hidden itself, or of a run.
+        results: whether folders of results of fullconv are returned too.
 
     Raises:
         DataError: the folder is missing, or cannot be listed.
     """
     try:
         with os.scandir(folder) as entries:
-            found = [
-                entry for entry in entries if not is_hidden(entry.name) and not _are_results(entry)
-            ]
+            found = [entry for entry in entries if not is_hidden(entry.name)]
+            found = [entry for entry in found if results or not _are_results(entry)]
     except OSError as error:
         raise DataError(
             f"the folder cannot be listed ({error.strerror})",
@@ -64,7 +67,7 @@ def visible(folder: Path, pattern: str = "*", *, results: bool = False) -> Itera
     Args:
         folder: may be missing, or hidden itself, or of a run.
         pattern: as of `Path.glob`: "*/" for the folders in it, "**/*.png" for all files below it.
-        results: whether "**/" enters folders of results of fullconv.
+        results: whether folders of results of fullconv, and what is in them, are yielded too.
 
     Raises:
         DataError: the folder cannot be listed.
@@ -80,7 +83,7 @@ def visible(folder: Path, pattern: str = "*", *, results: bool = False) -> Itera
             if not any(map(is_hidden, inside.parts)) and not any(map(are_results, places)):
                 yield path
         return
-    for entry in visible_entries(folder):  # several times as fast
+    for entry in visible_entries(folder, results=results):  # several times as fast
         path = folder / entry.name
         if fnmatch(entry.name, name) and (name == pattern or path.is_dir()):
             yield path

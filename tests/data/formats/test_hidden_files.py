@@ -9,6 +9,7 @@ from scipy.io import savemat
 
 from fullconv.data.formats import inventory, recognise
 from fullconv.errors import DataError
+from fullconv.io.visible import mark_results
 from fullconv.training.run.folder import create_run
 
 JUNK = b"\x00\x05\x16\x07"  # how macOS's files of attributes begin
@@ -160,6 +161,14 @@ def test_hidden_files_alone_are_no_samples(layout, tmp_path):
     except DataError:
         return
     assert not listed.everything()
+
+
+def test_a_folder_of_masks_that_is_marked_as_results_is_named(tmp_path):
+    folder = build("folders", tmp_path / "set")
+    mark_results(folder / "masks")
+    with pytest.raises(DataError, match=r"masks/ is left out, since it holds \.fullconv") as caught:
+        inventory(folder)
+    assert "remove masks/.fullconv" in str(caught.value)
 
 
 def test_a_data_set_in_a_hidden_folder_is_read(tmp_path):

@@ -302,9 +302,10 @@ def _describe(
     if by:
         sentences.append(f"computed by {TITLES[by]}")
     elif engine := engine_of(model):
-        sentences.append(
-            f"computed by PyTorch, which takes less work or memory than {engine.title}"
-        )
+        why = f"which takes less work or memory than {engine.title}"
+        if model.input_scale != 1:
+            why = f"since {engine.title} computes rasters at their own size only"
+        sentences.append(f"computed by PyTorch, {why}")
     return "; ".join((*sentences, network_plan.note) if network_plan.note else sentences)
 
 

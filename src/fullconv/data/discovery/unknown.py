@@ -11,7 +11,7 @@ from fullconv.data.discovery.layout import MASK_FOLDERS
 from fullconv.data.discovery.list_files import folder_split
 from fullconv.io.images import count_unsupported, describe_unsupported
 from fullconv.io.regular import open_regular
-from fullconv.io.visible import visible
+from fullconv.io.visible import RESULTS, has_results, visible
 from fullconv.units import count
 
 _TOOLS = {
@@ -44,9 +44,16 @@ class Explanation:
 def explain(folder: Path) -> Explanation:
     """Return what is found in a folder and is no data set, and what to do.
 
-    Looks for pictures whose suffix is not read, empty folders, photos without masks, masks without
-    photos, photos and masks in one folder, and files of labelling tools that are not read.
+    Looks for folders that are left out since fullconv wrote them, pictures whose suffix is not
+    read, empty folders, photos without masks, masks without photos, photos and masks in one folder,
+    and files of labelling tools that are not read.
     """
+    for place in filter(has_results, _children(folder, IMAGE_FOLDERS + MASK_FOLDERS, results=True)):
+        name = _name(place, folder)
+        return Explanation(
+            f"{name} is left out, since it holds {RESULTS}, the mark of results of fullconv",
+            f"remove {name}{RESULTS} if it is part of the data set",
+        )
     photos, masks = _children(folder, IMAGE_FOLDERS), _children(folder, MASK_FOLDERS)
     for place in (*photos, *masks, folder):
         counts = unsupported_in(place)
@@ -106,11 +113,14 @@ def unsupported_in(folder: Path) -> dict[str, int]:
     return count_unsupported(find_files(folder, "")) if folder.is_dir() else {}
 
 
-def _children(folder: Path, names: Sequence[str]) -> list[Path]:
+def _children(folder: Path, names: Sequence[str], results: bool = False) -> list[Path]:
     """Return the folders of these names in a folder, and in those of its splits."""
-    inside = sorted(visible(folder, "*/"))
+    inside = sorted(visible(folder, "*/", results=results))
     inside += [
-        path for one in inside if folder_split(one.name) for path in sorted(visible(one, "*/"))
+        path
+        for one in inside
+        if folder_split(one.name)
+        for path in sorted(visible(one, "*/", results=results))
     ]
     return [path for path in inside if path.name.casefold() in names]
 

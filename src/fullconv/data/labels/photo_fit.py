@@ -8,7 +8,8 @@ from fullconv.errors import DataError
 
 # Tools let the last point of an outline lie a little outside.
 _OUTSIDE = 5.0  # pixels between a photo and a shape that is not in it
-_BEYOND = 0.05  # of a side: how far a shape may reach where no size tells that the photo is right
+# Of a side: how far a shape may reach where the annotation has no size to check the photo by.
+_BEYOND = 0.05
 _AT_LEAST = 10.0  # pixels, for small photos
 
 
@@ -37,7 +38,7 @@ def check_fit(layers: Sequence[Layer], size: Size) -> None:
 def check_reach(layers: Sequence[Layer], size: Size) -> None:
     """Raise the error of the first shape that reaches too far out of a photo of unknown size.
 
-    Without a size in the annotation, only its coordinates tell that it is of another photo, or of
+    Without a size in the annotation, only its coordinates show that it is of another photo, or of
     this one in another size.
 
     Args:

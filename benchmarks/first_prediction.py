@@ -1,6 +1,6 @@
 """Seconds from the start of a program to its first prediction, with an empty and a filled cache.
 
-    python benchmarks/first_answer.py models/camvid/fcn4s-lite2.safetensors fcn8s-vgg16 --rounds 3
+    python benchmarks/first_prediction.py models/camvid/fcn4s-lite2.safetensors --rounds 3
 
 Each trial is a new process: it imports fullconv, loads the model, prepares the engine
 (`Model.optimize`) and predicts a photo twice. `as it is` prepares nothing, like `fullconv predict`
@@ -71,7 +71,7 @@ def measure(file: Path, size: str, rounds: int, root: Path) -> None:
             cache = root / f"{number} {name}"
             for state in ("empty", "filled"):
                 found.setdefault((name, state), []).append(trial(file, name, size, cache))
-    heads = ("engine", "cache", "first answer, s", *PARTS, "memory")
+    heads = ("engine", "cache", "first prediction, s", *PARTS, "memory")
     print("| " + " | ".join(heads) + " |\n" + "|---" * len(heads) + "|")
     for (name, state), results in found.items():
         if name in (PLAIN, "torch") and state == "filled":  # they use no cache
